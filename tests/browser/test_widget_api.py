@@ -28,6 +28,7 @@ from tests.browser.waiting import until, wait_for
 
 pytestmark = pytest.mark.browser
 
+DELETED = "Your earlier conversation has been deleted."
 CALLS = (
     "open close toggle show hide identify logout setLocale setTheme send prefill requestHuman newConversation "
     "endConversation rate on destroy push"
@@ -289,6 +290,32 @@ def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) 
         assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
         assert [error["code"] for error in widget_events(page, "identity:error")] == ["no_token"] * 7
         assert "sub" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
+        expect(page.get_by_role("dialog")).not_to_contain_text(DELETED)  # the customer's chat is still theirs
+
+
+def test_a_conversation_that_has_been_deleted_in_the_meantime_is_mentioned_once(browser: Browser) -> None:
+    """As after the time for which the shop keeps conversations."""
+    keeping = (
+        f"""localStorage['supportbot:pk_test'] ||= '{json.dumps({"conversation": CONVERSATION, "visitor": "vs_1"})}'"""
+    )
+    missing = {"code": "not_found", "message": "x", "fields": {}}
+    with visit(browser, before=keeping, platform=Platform(refusals=[(404, missing)])) as (page, platform):
+        open_chat(page)
+        chat = page.get_by_role("dialog")
+        expect(chat.get_by_role("group", name="Conversation")).to_contain_text(f"{DELETED}Hello")
+        assert platform.tickets == [{"channel": "pk_test", "locale": "en", "visitor": "vs_1"}]
+        deliver(page, platform, "A new question")
+        expect(chat.get_by_role("group", name="Conversation")).not_to_contain_text(DELETED)
+
+
+def test_a_conversation_that_is_deleted_while_it_is_open_is_mentioned(shop: Shop) -> None:
+    page, platform = shop
+    open_chat(page)
+    deliver(page, platform, "A question")
+    platform.say({"type": "error", "code": "erased", "message": "x"})
+    log = page.get_by_role("dialog").get_by_role("group", name="Conversation")
+    expect(log).to_contain_text(DELETED)
+    expect(log).not_to_contain_text("A question")
 
 
 def test_a_page_without_a_signed_in_customer_gets_a_visitors_chat(browser: Browser) -> None:

@@ -25,7 +25,7 @@ export async function requestTicket(chat, tries = 0) {
   try {
     return applyTicket(chat, await chat.ask("widget/tickets", { body: { ...body, locale: chat.i18n.language } }), body.token);
   } catch (error) {
-    if (tries > 2 || !recover(chat, error)) throw error;
+    if (tries > 2 || !recover(chat, error, body)) throw error;
     return requestTicket(chat, tries + 1);
   }
 }
@@ -44,7 +44,7 @@ function applyTicket(chat, answer, token) {
 }
 
 /** Drop the credential or conversation that was refused; return true if trying again makes sense. */
-function recover(chat, { code, message }) {
+function recover(chat, { code, message }, { conversation, token }) {
   const { session, identity, element } = chat;
   if (code === "invalid_token") {
     // The token was refused again or cannot be renewed: the chat continues without one, and the page gets the reason.
@@ -53,8 +53,12 @@ function recover(chat, { code, message }) {
       element.emit("identity:error", { code, message });
     }
     chat.isStale = true;
-  } else if (code === "not_found") session.keep({ conversation: undefined, sub: undefined });
-  else if (code === "invalid_visitor") session.forget({});
+  } else if (code === "not_found") {
+    // Without a token, the conversation of a signed-in customer may still exist.
+    const wasTheirs = conversation && (token || !session.kept.sub);
+    session.keep({ conversation: undefined, sub: undefined });
+    if (wasTheirs) chat.tellErased();
+  } else if (code === "invalid_visitor") session.forget({});
   else return false;
   return true;
 }

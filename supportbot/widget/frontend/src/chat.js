@@ -248,6 +248,13 @@ export class Chat {
     }
   }
 
+  /** Say, until the customer writes again, that their conversation has been deleted: by the team, or after its time. */
+  tellErased() {
+    this.isErased = true;
+    this.view.announcer.status(this.t("wasErased"));
+    update(this);
+  }
+
   refuse(code) {
     this.view.composer.refuse(this.i18n.error(code));
   }
@@ -308,6 +315,7 @@ export class Chat {
     connection.seq = 0;
     connection.kept = [];
     this.announceAfter = undefined;
+    this.isErased = false;
     this.log.clear();
     view.rebuild([]);
     element.showUnread(0);

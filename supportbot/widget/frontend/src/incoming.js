@@ -52,7 +52,10 @@ const HANDLERS = {
       log.put(key, { state: "failed", reason });
       view.announcer.status(`${chat.t("notSent")} ${reason}`);
     } else if (log.items.has(id)) handleCardError(chat, { code, message }, log.items.get(id));
-    else if (code === "erased") chat.leave(chat.own);
+    else if (code === "erased") {
+      chat.leave(chat.own);
+      chat.tellErased();
+    }
     // A connection that is refused reconnects by itself.
     else if (connection.state === "open") chat.refuse(code);
   },

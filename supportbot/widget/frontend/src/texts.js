@@ -100,6 +100,7 @@ export default {
   erase: "Delete my chats",
   eraseText: "This permanently deletes all your chats here, for you and our team.",
   erased: "Your chats have been deleted.",
+  wasErased: "Your earlier conversation has been deleted.",
   endText: "This ends the chat for you and our team.",
   tooLong: "Messages can have up to {n} characters.",
   noFiles: "Files are not supported yet. Please describe what they show.",
