@@ -19,7 +19,7 @@ from supportbot.chat.services import (
     hand_over,
     start_conversation,
 )
-from supportbot.chat.turns import claim_turn
+from supportbot.chat.turns import Claim, claim_turn
 from supportbot.errors import NotFound, SupportBotError
 
 pytestmark = pytest.mark.django_db
@@ -201,3 +201,44 @@ def test_forty_writers_leave_one_gapless_log(workspace: Workspace, alice: Custom
     assert [event.seq for event in events] == list(range(1, 42))
     assert [event.prev_seq for event in events] == list(range(41))
     assert Turn.objects.count() == 1
+
+
+class Slots:
+    """Slots of a runner, which keep the claims that were made for them."""
+
+    runner = "runner-1"
+
+    def __init__(self) -> None:
+        self.claims: list[Claim] = []
+
+    def take(self, claim: Claim) -> None:
+        self.claims.append(claim)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_messages_repeated_at_the_same_moment_are_stored_once_with_one_claim(
+    workspace: Workspace, alice: Customer
+) -> None:
+    """Each waits for the lock in the statement that also stores it, so it began before the others were stored."""
+    conversation, slots, receipts = start_conversation(alice.pk), Slots(), []
+
+    def write(number: int) -> None:
+        with workspace_scope(workspace.pk):
+            sent = {"text": f"Message {number}", "client_id": f"c{number}"}
+            receipts.append(add_customer_message(conversation.pk, **sent, slot=slots))
+        connection.close()
+
+    threads = [threading.Thread(target=write, args=(number % 3,)) for number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    events = events_after(conversation.pk, 0)
+    assert [event.seq for event in events] == list(range(1, 6))  # the notice, three messages, and one start
+    assert [event.created_at for event in events] == sorted(event.created_at for event in events)
+    assert len({receipt.message_id for receipt in receipts if receipt.is_new}) == 3
+    assert len({(receipt.seq, receipt.message_id) for receipt in receipts}) == 3
+    assert len(receipts) == 30
+    assert len(slots.claims) == 1
+    assert sorted(Turn.objects.values_list("state", flat=True)) == ["pending", "running"]
