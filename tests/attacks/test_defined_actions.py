@@ -41,7 +41,7 @@ from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound
 from supportbot.llm.types import ToolCall
 from tests.actions.conftest import signed_in_as
-from tests.actions.defined.conftest import CANCEL, document, record_a_case
+from tests.actions.defined.conftest import CANCEL, document, publish, record_a_case
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
 from tests.actions.defined.conftest import ann as ann
@@ -231,11 +231,12 @@ EDITS = {
 
 @database
 def test_an_edited_audit_log_is_detected(
-    put_in_force: Put,
+    retail: LoopbackShop,
+    admin: User,
     agreed: Callable[..., ActionRequest],
     ask_for: Callable[..., ActionRequest],
 ) -> None:
-    put_in_force(document())
+    publish(document(), admin)
     agreed()
     run_queued()
     assert ask_for(arguments={**CANCEL, "order_id": "#W0000003"}).state == State.REFUSED and verify().is_whole

@@ -107,6 +107,14 @@ def admin(workspace: Workspace) -> User:
 published: Final[dict[str, tuple[str, dict[str, Any]]]] = {}
 
 
+def publish(made: dict[str, Any], admin: User) -> ActionDefinitionVersion:
+    """Save a document as another person, and publish it."""
+    version = services.save_draft(made, actor="operator:test")
+    record_a_case(version)
+    services.publish(made["name"], number=version.number, person=admin)
+    return version
+
+
 @pytest.fixture
 def put_in_force(retail: LoopbackShop, admin: User) -> Callable[[dict[str, Any]], None]:
     """Return a function that saves a document as another person, and publishes it.
@@ -119,9 +127,7 @@ def put_in_force(retail: LoopbackShop, admin: User) -> Callable[[dict[str, Any]]
         if is_first and text in published:
             _store_published(made, admin)
             return
-        version = services.save_draft(made, actor="operator:test")
-        record_a_case(version)
-        services.publish(made["name"], number=version.number, person=admin)
+        version = publish(made, admin)
         rules = ActionPolicyVersion.objects.get(policy__action=made["name"], number=1) if is_first else None
         if rules is not None:
             expected = DefinitionCase.objects.get(definition_id=version.definition_id).expected
