@@ -24,13 +24,18 @@ def policies(workspace: Workspace) -> list[ActionPolicy]:
 @pytest.fixture
 def shop(policies: list[ActionPolicy]) -> Iterator[FakeShop]:
     """A fake merchant with Alice's orders and one of a stranger's, instead of the HTTP connector."""
-    with connected(FakeShop()) as fake:
-        fake.add_order("A-1001", "cus_alice", total="49.90")
-        fake.add_order("A-1002", "cus_alice", total="640.00", delivered_days_ago=10)
-        fake.add_order("A-1003", "cus_alice", total="25.00", status="packed", delivered_days_ago=None)
-        fake.add_order("A-1005", "cus_alice", total="60.00", delivered_days_ago=90)
-        fake.add_order("B-2002", "cus_stranger", total="75.00", delivered_days_ago=2)
+    with connected(alices_shop()) as fake:
         yield fake
+
+
+def alices_shop() -> FakeShop:
+    fake = FakeShop()
+    fake.add_order("A-1001", "cus_alice", total="49.90")
+    fake.add_order("A-1002", "cus_alice", total="640.00", delivered_days_ago=10)
+    fake.add_order("A-1003", "cus_alice", total="25.00", status="packed", delivered_days_ago=None)
+    fake.add_order("A-1005", "cus_alice", total="60.00", delivered_days_ago=90)
+    fake.add_order("B-2002", "cus_stranger", total="75.00", delivered_days_ago=2)
+    return fake
 
 
 def signed_in_as(customer: Customer, **changes: Any) -> Principal:
@@ -72,7 +77,11 @@ def approver(policies: list[ActionPolicy], bob: User) -> User:
 
 @pytest.fixture
 def waiting(shop: FakeShop, principal: Principal) -> ActionRequest:
-    """A confirmed refund of 640.00 that is waiting for approval."""
+    return ask_for_approval(principal)
+
+
+def ask_for_approval(principal: Principal) -> ActionRequest:
+    """Return a confirmed refund of 640.00 that is waiting for approval."""
     limit("refund_order", max_per_customer_year=None)
     request = propose(principal, "refund_order", {**REFUND, "order_id": "A-1002"}, proposal_key="turn:1:2")
     return confirm(request.pk, principal=principal, digest=request.digest)

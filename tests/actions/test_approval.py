@@ -1,5 +1,6 @@
 """Who can approve a confirmed request."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.utils.crypto import salted_hmac
 from django.utils.timezone import now, timedelta
+from pytest_django.plugin import DjangoDbBlocker
 
 from actions import errors
 from actions.cards import state_payload
@@ -33,11 +35,27 @@ from actions.services import approve, confirm, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member
 from supportbot.errors import InvalidInput, NotFound
-from tests.actions.conftest import REFUND, limit
+from tests.actions.begun import alice as alice
+from tests.actions.begun import begun
+from tests.actions.begun import policies as policies
+from tests.actions.begun import workspace as workspace
+from tests.actions.conftest import REFUND, ask_for_approval, limit
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def begun_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[ActionRequest]:
+    with begun(django_db_blocker, ask_for_approval) as request:
+        yield request
+
+
+@pytest.fixture
+def waiting(shop: FakeShop, begun_once: ActionRequest) -> ActionRequest:
+    return ActionRequest.objects.get(pk=begun_once.pk)
 
 
 def still_waits(request: ActionRequest, shop: FakeShop) -> bool:
@@ -124,9 +142,9 @@ def test_own_requests_are_not_approved(waiting: ActionRequest, approver: User, a
 
 
 def test_an_operator_who_confirmed_cannot_approve(shop: FakeShop, approver: User, alice: Customer) -> None:
-    limit("refund_order", max_per_customer_year=None)
+    limit("refund_order", approval_above=Decimal(10))
     operator = operator_for(alice, approver.username)
-    card = propose(operator, "refund_order", {**REFUND, "order_id": "A-1002"}, proposal_key="operator:1")
+    card = propose(operator, "refund_order", REFUND, proposal_key="operator:1")
     request = confirm(card.pk, principal=operator, digest=card.digest)
     with pytest.raises(errors.OwnRequest):
         approve(request.pk, approver=approver, digest=request.digest)
@@ -136,7 +154,6 @@ def test_an_operator_who_confirmed_cannot_approve(shop: FakeShop, approver: User
 def test_another_workspaces_request_is_not_found(
     waiting: ActionRequest, approver: User, other_workspace: Workspace
 ) -> None:
-    from supportbot.accounts.scope import workspace_scope
 
     add_member(other_workspace, approver, Membership.Role.ADMIN)
     with workspace_scope(other_workspace.pk), pytest.raises(NotFound):

@@ -1,10 +1,12 @@
 """Unclear outcomes of actions that cannot be looked up: sent again unchanged, or settled by a person."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 from django.utils.timezone import now
+from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from actions.audit import verify
@@ -26,6 +28,10 @@ from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.models import Conversation
 from supportbot.handoff.models import Ticket
 from supportbot.outbox.delivery import deliver_due
+from tests.actions.begun import alice as alice
+from tests.actions.begun import begun
+from tests.actions.begun import policies as policies
+from tests.actions.begun import workspace as workspace
 from tests.actions.conftest import REFUND
 from tests.actions.rounds import rounds
 from tests.rest import person
@@ -40,15 +46,26 @@ def _no_broker(messages: list[str]) -> None:
     """The test delivers all messages itself."""
 
 
+@pytest.fixture(scope="module")
+def begun_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[ActionRequest]:
+    with begun(django_db_blocker, confirmed) as request:
+        yield request
+
+
+def confirmed(principal: Principal) -> ActionRequest:
+    chat = Conversation.objects.create(customer_id=principal.customer_id)
+    card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=chat.pk)
+    return confirm(card.pk, principal=principal, digest=card.digest)
+
+
 @pytest.fixture
 def conversation(alice: Customer) -> Conversation:
-    return Conversation.objects.create(customer=alice)
+    return Conversation.objects.get(customer=alice)
 
 
 @pytest.fixture
-def queued(shop: FakeShop, principal: Principal, conversation: Conversation) -> ActionRequest:
-    card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=conversation.pk)
-    return confirm(card.pk, principal=principal, digest=card.digest)
+def queued(shop: FakeShop, begun_once: ActionRequest) -> ActionRequest:
+    return ActionRequest.objects.get(pk=begun_once.pk)
 
 
 def behave(monkeypatch: pytest.MonkeyPatch, kind: OutcomeKind) -> None:

@@ -1,9 +1,11 @@
 """Above a second threshold, two different people must approve, and either of them can reject."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django.plugin import DjangoDbBlocker
 
 from actions import errors
 from actions.audit import verify
@@ -18,6 +20,10 @@ from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
+from tests.actions.begun import alice as alice
+from tests.actions.begun import begun
+from tests.actions.begun import policies as policies
+from tests.actions.begun import workspace as workspace
 from tests.actions.conftest import REFUND, limit
 
 pytestmark = pytest.mark.django_db
@@ -35,9 +41,19 @@ def second(workspace: Workspace, approver: User) -> User:
     return person
 
 
+@pytest.fixture(scope="module")
+def begun_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[ActionRequest]:
+    with begun(django_db_blocker, ask_for_two_approvals) as request:
+        yield request
+
+
 @pytest.fixture
-def waiting(shop: FakeShop, principal: Principal) -> ActionRequest:
-    """A confirmed refund of 640.00 that two people must approve."""
+def waiting(shop: FakeShop, begun_once: ActionRequest) -> ActionRequest:
+    return ActionRequest.objects.get(pk=begun_once.pk)
+
+
+def ask_for_two_approvals(principal: Principal) -> ActionRequest:
+    """Return a confirmed refund of 640.00 that two people must approve."""
     limit("refund_order", max_per_customer_year=None, second_approval_above=Decimal(500))
     card = propose(principal, "refund_order", BIG, proposal_key="turn:1:2")
     return confirm(card.pk, principal=principal, digest=card.digest)
@@ -68,9 +84,9 @@ def test_two_approvals_of_the_same_person_count_once(waiting: ActionRequest, app
 def test_neither_approval_can_come_from_whoever_confirmed(
     shop: FakeShop, approver: User, second: User, alice: Customer
 ) -> None:
-    limit("refund_order", max_per_customer_year=None, second_approval_above=Decimal(500))
+    limit("refund_order", approval_above=Decimal(10), second_approval_above=Decimal(20))
     operator = operator_for(alice, second.username)
-    card = propose(operator, "refund_order", BIG, proposal_key="operator:1")
+    card = propose(operator, "refund_order", REFUND, proposal_key="operator:1")
     waiting = confirm(card.pk, principal=operator, digest=card.digest)
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     with pytest.raises(errors.OwnRequest):
