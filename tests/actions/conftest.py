@@ -67,6 +67,12 @@ def queued(card: ActionRequest, principal: Principal) -> ActionRequest:
     return confirm(card.pk, principal=principal, digest=card.digest)
 
 
+def ask_for_a_refund(principal: Principal) -> ActionRequest:
+    """Return a confirmed refund of 49.90."""
+    card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:1")
+    return confirm(card.pk, principal=principal, digest=card.digest)
+
+
 @pytest.fixture
 def approver(policies: list[ActionPolicy], bob: User) -> User:
     """Bob, now a supervisor with the right on every policy."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from actions import errors
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry
 from actions.policy_store import allow_approval, ensure_policies
 from actions.principals import Principal
+from actions.requests.execution import execute
 from actions.selectors import steps_of
 from actions.services import approve, cancel, confirm, decline, propose, reject
 from actions.states import State
@@ -157,3 +159,9 @@ def test_another_customers_order_takes_as_many_queries_as_a_missing_one(
         texts = [refused.reason_code, sorted(refused.reason_facts), sorted(refused.arguments), refused.shown]
         asked.append((list(shop.calls), texts, len(steps_of(refused.pk))))
     assert asked[0] == asked[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_simultaneous_deliveries_run_once(queued: ActionRequest, shop: FakeShop) -> None:
+    assert all_at_once(queued.workspace_pk, *[partial(execute, queued.pk)] * 20) == []
+    assert shop.calls.count("run refund") == 1 and len(shop.refunds) == 1

@@ -1,13 +1,13 @@
 """Whatever is killed, lost or delivered twice, a request has at most one effect and a truthful final state."""
 
-import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
-from django.db import close_old_connections, connection
 from django.utils.timezone import now
+from pytest_django.plugin import DjangoDbBlocker
 
 from actions.cards import reason_of
 from actions.catalogue.refund_order import ACTION as REFUND_ORDER
@@ -24,10 +24,25 @@ from actions.services import cancel, confirm, decline, propose
 from actions.states import FINAL, State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.accounts.models import User
+from tests.actions.begun import alice as alice
+from tests.actions.begun import begun
+from tests.actions.begun import policies as policies
+from tests.actions.begun import workspace as workspace
+from tests.actions.conftest import ask_for_a_refund
 from tests.actions.rounds import rounds
-from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("messages")]
+
+
+@pytest.fixture(scope="module")
+def begun_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[ActionRequest]:
+    with begun(django_db_blocker, ask_for_a_refund) as request:
+        yield request
+
+
+@pytest.fixture
+def queued(shop: FakeShop, begun_once: ActionRequest) -> ActionRequest:
+    return ActionRequest.objects.get(pk=begun_once.pk)
 
 
 def state_of(request: ActionRequest) -> tuple[str, str]:
@@ -290,33 +305,10 @@ def test_no_request_stays_between_states(queued: ActionRequest, shop: FakeShop) 
     assert not ActionRequest.objects.exclude(state__in=FINAL).exists()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_twenty_simultaneous_deliveries_run_once(queued: ActionRequest, shop: FakeShop) -> None:
-    from supportbot.accounts.scope import workspace_scope
-
-    start = threading.Barrier(20)
-
-    def deliver() -> None:
-        try:
-            start.wait(PATIENCE_SECONDS)
-            with workspace_scope(queued.workspace_pk):
-                execute(queued.pk)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=deliver) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_SECONDS)
-    close_old_connections()
-    assert shop.calls.count("run refund") == 1 and len(shop.refunds) == 1
-
-
 def test_requests_about_one_record_are_carried_out_one_after_the_other(principal: Principal, shop: FakeShop) -> None:
     made = []
     for amount in ("2.00", "1.00"):
-        wanted = {"order_id": "A-1001", "amount": amount, "reason": "Late"}
+        wanted = {"order_id": "A-1002", "amount": amount, "reason": "Late"}
         card = propose(principal, "refund_order", wanted, proposal_key=f"{amount}:1")
         made.append(confirm(card.pk, principal=principal, digest=card.digest))
     first, other = made
