@@ -23,6 +23,7 @@ from supportbot.releases.models import ReleaseGates
 from tests.console.conftest import Enter
 from tests.pages import visible_text
 from tests.rest import service
+from tests.stored_rows import created_once
 
 pytestmark = pytest.mark.django_db
 RETURNS = "## Returns\n\nYou can return unused items within 60 days of delivery. The label is free.\n"
@@ -45,6 +46,10 @@ cases:
 
 @pytest.fixture
 def returns(workspace: Workspace) -> Article:
+    return created_once("article with gates", workspace, write_returns)
+
+
+def write_returns() -> Article:
     article = create_article(Change(title="Returns", body=RETURNS, locale="en"), external_id="returns")
     publish(article.pk)
     sync_articles([article.pk])

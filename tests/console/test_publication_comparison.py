@@ -18,6 +18,7 @@ from supportbot.evals.models import DraftCheck
 from tests.console.conftest import Enter
 from tests.embedded.test_checks import database_url
 from tests.pages import visible_text
+from tests.stored_rows import created_once
 
 pytestmark = pytest.mark.django_db
 RETURNS = "## Returns\n\nYou can return unused items within 60 days of delivery. The label is free.\n"
@@ -26,6 +27,10 @@ SHORTER = f"{RETURNS.replace('60 days', '14 days')}\n## Gift cards\n\nWe sell gi
 
 @pytest.fixture
 def returns(workspace: Workspace) -> Article:
+    return created_once("article published in the console", workspace, write_returns)
+
+
+def write_returns() -> Article:
     article = create_article(Change(title="Returns", body=RETURNS, locale="en"))
     publish(article.pk)
     sync_articles([article.pk])
