@@ -14,7 +14,6 @@ from kb.models import Article
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -104,7 +103,7 @@ def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
 def lead(workspace: Workspace, shop: FakeShop) -> User:
     """A person who may approve refunds."""
     person = User.objects.create_user("nadja", password="correct horse battery")
-    add_member(workspace, person, Membership.Role.SUPERVISOR)
+    Membership.objects.create(workspace=workspace, user=person, role=Membership.Role.SUPERVISOR)
     policy = policy_of("refund_order")
     assert policy is not None
     allow_approval(policy, person, actor="test")
