@@ -14,7 +14,7 @@ from actions import audit
 from actions.connections.models import Connection
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
-from actions.models import ActionPolicy, ActionRequest
+from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from kb.models import Article, Category, Collection, Source, SourceItem, SourceRun, Synonyms
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace
@@ -87,6 +87,7 @@ class Sample:
     conversation: Conversation
     policy: ActionPolicy
     request: ActionRequest
+    entry: AuditEntry
     call: LLMCall
     webhook: WebhookEndpoint
     delivery: WebhookDelivery
@@ -134,6 +135,7 @@ def sample(workspace: Workspace) -> Sample:
         conversation=conversation,
         policy=policy,
         request=_request(policy, customer),
+        entry=AuditEntry.objects.get(event="request.proposed"),
         call=LLMCall.objects.create(purpose="answer", provider="p", model=SECRET, duration_ms=9, outcome="done"),
         webhook=webhook,
         delivery=_delivery(webhook),
