@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from actions.merchant_api.merchant import MAX_RESPONSE_BYTES
 from actions.merchants import connect_merchant
@@ -20,16 +21,19 @@ from actions.requests.execution import MAX_ATTEMPTS
 from actions.requests.maintenance import SETTLED_AFTER, sweep
 from actions.services import confirm, propose
 from actions.states import State
-from actions.testing import make_due, run_queued
+from actions.testing import current_shop, make_due, run_queued
 from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.handoff.models import Ticket
 from supportbot.outbound.ip_addresses import LOOPBACK
 from supportbot.outbox.delivery import deliver_due
+from tests.actions.begun import alice as alice
+from tests.actions.begun import begun
+from tests.actions.begun import policies as policies
+from tests.actions.begun import workspace as workspace
 from tests.actions.fake_merchant import SECRET, FakeMerchant, Fault, fake_merchant
 from tests.actions.raw_server import reply
 from tests.actions.rounds import rounds
-from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
 SILENCE = b"(silence)"
@@ -100,13 +104,24 @@ def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.Monke
     with fake_merchant() as made:
         made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
         settings.PRIVATE_NETWORKS = LOOPBACK
-        store_policies(workspace)
         connect_merchant(f"http://{made.address}", SECRET, actor="test")
         yield made
 
 
+@pytest.fixture(scope="module")
+def begun_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[ActionRequest]:
+    with begun(django_db_blocker, confirmed) as request:
+        yield request
+
+
 @pytest.fixture
-def queued(merchant: FakeMerchant, principal: Principal) -> ActionRequest:
+def queued(merchant: FakeMerchant, begun_once: ActionRequest) -> ActionRequest:
+    """A confirmed request. Its merchant had no faults when it was made."""
+    return ActionRequest.objects.get(pk=begun_once.pk)
+
+
+def confirmed(principal: Principal) -> ActionRequest:
+    current_shop().add_order("A-1", "cus_alice", total="20.00")  # as the faulty merchants have it
     conversation = Conversation.objects.create(customer_id=principal.customer_id)
     intent = {"order_id": "A-1", "reason": "x"}
     card = propose(principal, "refund_order", intent, proposal_key="turn:1:1", conversation_id=conversation.pk)
