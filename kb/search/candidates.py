@@ -3,7 +3,8 @@ the scan: the planner would use the approximate index and filter afterwards, los
 neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an approximate
 scan lets the index continue until enough rows have passed the filter. Both scans and the search by words are planned
 each time, so a plan fits the size of the workspace and never outlives the settings it was made under. The counts, and
-statements that find rows by id, may stay prepared (`sql.fetch`).
+statements that find rows by id, may stay prepared (`sql.fetch`). In a scope that is scanned exactly, both indexes are
+searched in one round trip (`neighbours_and_matches`).
 
 Ranking every passage with a common word makes full text slow, so only rare words fetch passages; the common ones still
 help to order them.
@@ -24,7 +25,7 @@ from kb.access import Viewer, condition_on_articles
 from kb.indexing.lexical import Term
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
-from kb.search.fusion import Candidate
+from kb.search.fusion import Candidate, PartCandidates
 from kb.search.questions import READ_ABROAD, is_foreign
 from supportbot import sql
 from supportbot.accounts.scope import current_workspace_id
@@ -41,10 +42,9 @@ _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
-# Articles are joined last, so that the planner does not choose another scan because of the join.
-_WITH_ARTICLES = """
-            SELECT near.id::text, 1 - near.distance, 0::float8, near.article_id::text, a.locale
-            FROM near JOIN kb_article a ON a.id = near.article_id ORDER BY near.distance, near.id"""
+# What the two indexes found, in the columns `is_match, id, place, score`.
+_NEAR = "SELECT false AS is_match, id, distance AS place, 0::float8 AS score FROM near"
+_RANKED = "SELECT true AS is_match, id, -score AS place, score FROM ranked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,55 +123,50 @@ def scope_stats(scope: Scope, terms: Sequence[Term]) -> ScopeStats:
     return ScopeStats(chunks, dict(zip((term.word for term in terms), counts, strict=True)))
 
 
-def lexical_matches(
-    scope: Scope, query: str, weights: Sequence[tuple[str, float]], vector: Sequence[float] | None, *, limit: int
-) -> list[Candidate]:
-    """Return the chunks that match `query`, best first; `weights` are (tsquery, weight).
+@dataclass(frozen=True, slots=True)
+class LexicalQuery:
+    """`queries` are tried in turn until one finds enough; `weights` rank the matches."""
+
+    queries: tuple[str, ...]
+    weights: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartQuery:
+    """One part of a question; the index of vectors is searched for its vector, and the index of words for `words`."""
+
+    vector: Sequence[float] | None
+    terms: Sequence[Term]
+    words: LexicalQuery | None
+
+
+def neighbours_and_matches(scope: Scope, part: PartQuery, *, limit: int) -> PartCandidates:
+    """Return `exact_neighbours` and the `lexical_matches` of the first query, from one statement."""
+    assert part.vector is not None and part.words is not None, "both indexes are searched"
+    steps = [*_exact_scan(scope, part.vector, limit), *_word_search(scope, part.words, part.words.queries[0], limit)]
+    return _fetched(steps, f"{_NEAR} UNION ALL {_RANKED}", part.vector, part.terms)
+
+
+def lexical_matches(scope: Scope, part: PartQuery, query: str, *, limit: int) -> Sequence[Candidate]:
+    """Return the chunks that match `query`, one of the part's queries, best first.
 
     At most MAX_RANKED matches are ranked, whichever the index returns first.
     """
-    condition, parameters = scope.filter()
-    columns = ([query for query, _ in weights], [weight for _, weight in weights])
-    # ts_rank of one word grows with its occurrences and levels off, and flag 1 penalises long passages: weighted by
-    # rarity, the sum behaves like BM25, which PostgreSQL does not have.
-    found = sql.fetch_planned(
-        f"""
-        WITH hit AS MATERIALIZED (
-            SELECT c.id, c.search_vector FROM kb_chunk c
-            WHERE {condition} AND c.search_vector @@ %s::tsquery LIMIT %s),
-        ranked AS MATERIALIZED (
-            SELECT hit.id, sum(w.weight * ts_rank(%s::real[], hit.search_vector, w.query::tsquery, 1)) AS score
-            FROM hit, unnest(%s::text[], %s::float8[]) AS w(query, weight)
-            GROUP BY hit.id ORDER BY score DESC, hit.id LIMIT %s)
-        SELECT ranked.id::text, 1 - (c.embedding <=> %s::halfvec), ranked.score, c.article_id::text, a.locale
-        FROM ranked JOIN kb_chunk c ON c.id = ranked.id JOIN kb_article a ON a.id = c.article_id
-        ORDER BY ranked.score DESC, ranked.id
-        """,
-        [*parameters, query, MAX_RANKED, _LABEL_WEIGHTS, *columns, limit, None if vector is None else _text(vector)],
-    )
-    return [Candidate(*row) for row in found]
+    assert part.words is not None, "the index of words is searched"
+    return _fetched(_word_search(scope, part.words, query, limit), _RANKED, part.vector, part.terms).by_words
 
 
-def exact_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
+def exact_neighbours(
+    scope: Scope, vector: Sequence[float], terms: Sequence[Term] = (), *, limit: int
+) -> Sequence[Candidate]:
     """Return the chunks in scope nearest to `vector` by cosine, from an exact scan."""
-    condition, parameters = scope.filter()
-    found = sql.fetch_planned(
-        f"""
-        WITH measured AS MATERIALIZED (
-            SELECT c.id, c.article_id, c.embedding <=> %s::halfvec AS distance FROM kb_chunk c
-            WHERE {condition} AND c.embedding IS NOT NULL),
-        near AS MATERIALIZED (SELECT * FROM measured ORDER BY distance, id LIMIT %s)
-        {_WITH_ARTICLES}
-        """,
-        [_text(vector), *parameters, limit],
-    )
-    return [Candidate(*row) for row in found]
+    return _fetched(_exact_scan(scope, vector, limit), _NEAR, vector, terms).by_vector
 
 
-def approximate_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
+def approximate_neighbours(
+    scope: Scope, vector: Sequence[float], terms: Sequence[Term] = (), *, limit: int
+) -> Sequence[Candidate]:
     """Like `exact_neighbours`, through the approximate index: for scopes too large for an exact scan."""
-    condition, parameters = scope.filter()
-    dimensions = int(scope.recipe.dimensions)
     with transaction.atomic(), connection.cursor() as cursor:
         # Sorting is disabled, so that the order can only come from the index, whose expression this repeats.
         cursor.execute(
@@ -179,19 +174,78 @@ def approximate_neighbours(scope: Scope, vector: Sequence[float], *, limit: int)
             "set_config('hnsw.max_scan_tuples', %s, true), set_config('hnsw.ef_search', %s, true)",
             [str(_MAX_SCANNED), str(max(_EF_SEARCH, limit))],
         )
-        cursor.execute(
-            f"""
-            WITH near AS MATERIALIZED (
-                SELECT c.id, c.article_id, c.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) AS distance
-                FROM kb_chunk c WHERE vector_dims(c.embedding) = {dimensions} AND {condition}
-                ORDER BY c.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) LIMIT %s)
-            {_WITH_ARTICLES}
-            """,
-            [_text(vector), *parameters, _text(vector), limit],
-        )
-        found = [Candidate(*row) for row in cursor.fetchall()]
+        found = _fetched(_approximate_scan(scope, vector, limit), _NEAR, vector, terms)
         cursor.execute("SELECT set_config('enable_sort', 'on', true)")  # the caller's transaction may continue
-    return found
+    return found.by_vector
+
+
+def _exact_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.Statement]:
+    condition, parameters = scope.filter()
+    measured = f"""
+        measured AS MATERIALIZED (
+            SELECT c.id, c.embedding <=> %s::halfvec AS distance FROM kb_chunk c
+            WHERE {condition} AND c.embedding IS NOT NULL)"""
+    near = "near AS MATERIALIZED (SELECT * FROM measured ORDER BY distance, id LIMIT %s)"
+    return [sql.Statement(measured, [_text(vector), *parameters]), sql.Statement(near, [limit])]
+
+
+def _approximate_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.Statement]:
+    condition, parameters = scope.filter()
+    dimensions = int(scope.recipe.dimensions)
+    near = f"""
+        near AS MATERIALIZED (
+            SELECT c.id, c.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) AS distance
+            FROM kb_chunk c WHERE vector_dims(c.embedding) = {dimensions} AND {condition}
+            ORDER BY c.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) LIMIT %s)"""
+    return [sql.Statement(near, [_text(vector), *parameters, _text(vector), limit])]
+
+
+def _word_search(scope: Scope, words: LexicalQuery, query: str, limit: int) -> list[sql.Statement]:
+    condition, parameters = scope.filter()
+    hit = f"""
+        hit AS MATERIALIZED (
+            SELECT c.id, c.search_vector FROM kb_chunk c
+            WHERE {condition} AND c.search_vector @@ %s::tsquery LIMIT %s)"""
+    # ts_rank of one word grows with its occurrences and levels off, and flag 1 penalises long passages: weighted by
+    # rarity, the sum behaves like BM25, which PostgreSQL does not have.
+    ranked = """
+        ranked AS MATERIALIZED (
+            SELECT hit.id, sum(w.weight * ts_rank(%s::real[], hit.search_vector, w.query::tsquery, 1)) AS score
+            FROM hit, unnest(%s::text[], %s::float8[]) AS w(query, weight)
+            GROUP BY hit.id ORDER BY score DESC, hit.id LIMIT %s)"""
+    columns = ([word for word, _ in words.weights], [weight for _, weight in words.weights])
+    return [
+        sql.Statement(hit, [*parameters, query, MAX_RANKED]),
+        sql.Statement(ranked, [_LABEL_WEIGHTS, *columns, limit]),
+    ]
+
+
+def _fetched(
+    steps: Sequence[sql.Statement], found: str, vector: Sequence[float] | None, terms: Sequence[Term]
+) -> PartCandidates:
+    """Run the steps of a search and return what was found, with the terms that each chunk contains.
+
+    Articles are joined last, so that the planner does not choose another scan because of the join.
+    """
+    rows = sql.fetch_planned(
+        f"""
+        WITH {", ".join(step.text for step in steps)}
+        SELECT found.is_match, c.id::text, 1 - (c.embedding <=> %s::halfvec), found.score, c.article_id::text, a.locale,
+               ARRAY(SELECT coalesce(c.search_vector @@ t.query, false)
+                     FROM unnest(%s::tsquery[]) WITH ORDINALITY t(query, place) ORDER BY t.place)::text
+        FROM ({found}) found JOIN kb_chunk c ON c.id = found.id JOIN kb_article a ON a.id = c.article_id
+        ORDER BY found.is_match, found.place, found.id
+        """,
+        [
+            *(value for step in steps for value in step.values),
+            None if vector is None else _text(vector),
+            [term.tsquery for term in terms],
+        ],
+    )
+    near, matches = [], []
+    for is_match, *columns in rows:
+        (matches if is_match else near).append(Candidate(*columns))
+    return PartCandidates(near, matches)
 
 
 def mean_vector(scope: Scope, chunk_ids: Sequence[str]) -> list[float]:
@@ -222,21 +276,6 @@ def with_similarity(scope: Scope, vector: Sequence[float], chosen: Sequence[Cand
     return [replace(candidate, similarity=found.get(candidate.chunk_id)) for candidate in chosen]
 
 
-def matched_terms(scope: Scope, chunk_ids: Sequence[str], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
-    """Return one row per chunk, in the given order: its locale, and which of `terms` it contains, headings included."""
-    rows = sql.fetch(
-        """
-        SELECT c.id::text, a.locale, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
-                           FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
-        FROM kb_chunk c JOIN kb_article a ON a.id = c.article_id
-        WHERE c.workspace_id = %s AND c.id = ANY(%s::uuid[])
-        """,
-        [[term.tsquery for term in terms], scope.workspace_id, list(chunk_ids)],
-    )
-    found = {key: (locale, hits) for key, locale, hits in rows}
-    return [found[key] for key in chunk_ids if key in found]
-
-
 def _text(vector: Sequence[float]) -> str:
     return _vector_text(tuple(vector))
 
@@ -245,14 +284,6 @@ def _text(vector: Sequence[float]) -> str:
 def _vector_text(vector: tuple[float, ...]) -> str:
     text: str = HalfVector(list(vector)).to_text()
     return text
-
-
-@dataclass(frozen=True, slots=True)
-class LexicalQuery:
-    """`queries` are tried in turn until one finds enough; `weights` rank the matches."""
-
-    queries: tuple[str, ...]
-    weights: tuple[tuple[str, float], ...]
 
 
 def idf(count: int, chunks: int) -> float:

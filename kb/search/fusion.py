@@ -22,7 +22,8 @@ class Candidate:
 
     `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
     text found it. It includes its article and the article's locale, since ranking needs them. The ids are strings: a
-    search looks up two thousand, and a UUID computes its hash each time, in Python.
+    search looks up two thousand, and a UUID computes its hash each time, in Python. `hits` says for each term of the
+    question whether the chunk contains it, as PostgreSQL writes an array; only those of the first few are read.
     """
 
     chunk_id: str
@@ -30,6 +31,12 @@ class Candidate:
     words: float = 0.0
     article_id: str | None = None
     locale: str = ""
+    hits: str = "{}"
+
+    @property
+    def contains(self) -> list[bool]:
+        """Whether the chunk contains each term of the question, headings included."""
+        return [sign == "t" for sign in self.hits[1:-1].split(",") if sign]
 
 
 @dataclass(frozen=True, slots=True)

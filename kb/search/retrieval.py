@@ -26,6 +26,7 @@ from kb.indexing.recipes import embedder_of
 from kb.search import questions
 from kb.search.candidates import (
     EXACT_UP_TO,
+    PartQuery,
     Scope,
     ScopeStats,
     approximate_neighbours,
@@ -33,8 +34,8 @@ from kb.search.candidates import (
     idf,
     known_share,
     lexical_matches,
-    matched_terms,
     mean_vector,
+    neighbours_and_matches,
     open_scope,
     plan_lexical_query,
     scope_stats,
@@ -91,7 +92,7 @@ class _RetrievedParts:
     def evidence(self) -> list[Evidence]:
         """Return the evidence for an answer, for each part separately."""
         found = [
-            gather_evidence(self.scope, words, self.stats, first=ranked(fuse([part])), part=measured)
+            gather_evidence(words, self.stats, self.scope.viewer.locale, first=_first(part), part=measured)
             for words, part, measured in zip(self.terms, self.parts, self.measured, strict=True)
         ]
         if not self.is_abroad:
@@ -209,7 +210,7 @@ def _retrieve(
     query_terms, stats = _query_terms(scope, locales, " ".join(queries))
     terms_by_part = [_terms_in(text, query_terms) for text in queries]
     parts = [
-        _retrieve_part(scope, stats, vector, words if mode != "vector" else [], depth)
+        _retrieve_part(scope, stats, _part_query(vector, words, stats, mode), depth)
         for vector, words in zip(vectors, terms_by_part, strict=True)
     ]
     if len(parts) == 1:  # a long message also names people and places, which no article needs to contain
@@ -266,25 +267,34 @@ def _terms_in(text: str, query_terms: Sequence[Term]) -> list[Term]:
     return [term for term in query_terms if term.word in words]
 
 
-def _retrieve_part(
-    scope: Scope, stats: ScopeStats, vector: Vector | None, query_terms: Sequence[Term], depth: int
-) -> PartCandidates:
-    by_vector = [] if vector is None else _vector_candidates(scope, stats, vector, depth)
-    return PartCandidates(by_vector, _lexical_candidates(scope, stats, vector, query_terms, depth))
+def _part_query(vector: Vector | None, query_terms: Sequence[Term], stats: ScopeStats, mode: Mode) -> PartQuery:
+    return PartQuery(vector, query_terms, plan_lexical_query(query_terms, stats) if mode != "vector" else None)
 
 
-def _vector_candidates(scope: Scope, stats: ScopeStats, vector: Vector, depth: int) -> list[Candidate]:
+def _retrieve_part(scope: Scope, stats: ScopeStats, part: PartQuery, depth: int) -> PartCandidates:
+    if part.vector is None or part.words is None or stats.chunks > EXACT_UP_TO:
+        by_vector = [] if part.vector is None else _vector_candidates(scope, stats, part.vector, depth, part.terms)
+        return PartCandidates(
+            by_vector, _lexical_candidates(scope, part, part.words.queries if part.words else (), depth)
+        )
+    found, others = neighbours_and_matches(scope, part, limit=depth), part.words.queries[1:]
+    if others and len(found.by_words) < depth:
+        return replace(found, by_words=_lexical_candidates(scope, part, others, depth))
+    return found
+
+
+def _vector_candidates(
+    scope: Scope, stats: ScopeStats, vector: Vector, depth: int, query_terms: Sequence[Term] = ()
+) -> Sequence[Candidate]:
     scan = exact_neighbours if stats.chunks <= EXACT_UP_TO else approximate_neighbours
-    return scan(scope, vector, limit=depth)
+    return scan(scope, vector, query_terms, limit=depth)
 
 
-def _lexical_candidates(
-    scope: Scope, stats: ScopeStats, vector: Vector | None, query_terms: Sequence[Term], depth: int
-) -> list[Candidate]:
-    plan = plan_lexical_query(query_terms, stats)
-    found: list[Candidate] = []
-    for query in plan.queries if plan else ():
-        found = lexical_matches(scope, query, plan.weights if plan else (), vector, limit=depth)
+def _lexical_candidates(scope: Scope, part: PartQuery, queries: Sequence[str], depth: int) -> Sequence[Candidate]:
+    """Return the results of the first query that finds enough, or else of the last one."""
+    found: Sequence[Candidate] = []
+    for query in queries:
+        found = lexical_matches(scope, part, query, limit=depth)
         if len(found) >= depth:
             break
     return found
@@ -330,18 +340,23 @@ def _calibration(retrieved: _RetrievedParts) -> Calibration:
     return (abroad_calibration(recipe.name) if retrieved.is_abroad else None) or fitted.full
 
 
+def _first(part: PartCandidates) -> list[Candidate]:
+    """Return the best candidates for a part of a question."""
+    found = {candidate.chunk_id: candidate for candidate in _candidates([part])}
+    return [found[key] for key in ranked(fuse([part]))[:FIRST_PASSAGES]]
+
+
 def gather_evidence(
-    scope: Scope,
     terms: Sequence[Term],
     stats: ScopeStats,
+    locale: str | None,
     *,
-    first: Sequence[str],
+    first: Sequence[Candidate],
     part: PartCandidates,
 ) -> Evidence:
-    """Return the evidence for one part of a question; `first` are its best passages."""
+    """Return the evidence for one part of a question in the language `locale`; `first` are its best passages."""
     weights = [idf(stats.counts[term.word], stats.chunks) for term in terms]
-    rows = matched_terms(scope, first[:FIRST_PASSAGES], terms)
-    found = [hits for _, hits in rows]
+    found = [candidate.contains for candidate in first]
     return Evidence(
         similarity=nearest(part),
         lead=lead(part.by_vector),
@@ -350,7 +365,7 @@ def gather_evidence(
         known_share=known_share(terms, stats),
         overlap=_overlap(part.by_vector, part.by_words),
         length=math.log1p(len(terms)),
-        across=float(is_foreign(scope.viewer.locale, [locale for locale, _ in rows])),
+        across=float(is_foreign(locale, [candidate.locale for candidate in first])),
     )
 
 
