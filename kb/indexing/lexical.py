@@ -108,18 +108,24 @@ def _fill(rows: Sequence[tuple[UUID, str, str, str, str]]) -> None:
         )
 
 
-def terms(question: str, configurations: Sequence[str]) -> list[Term]:
-    """Return the query terms of `question`; none if it has only stop words.
+def terms(questions: Sequence[str], configurations: Sequence[str]) -> list[list[Term]]:
+    """Return the query terms of each question; none for one that has only stop words.
 
     `configurations` belong to the articles in scope, the expected language's first; a term has the lexemes that any of
     them produces.
     """
-    asked = words(question)[:MAX_WORDS]
     expected = _LANGUAGES.get(configurations[0], "") if configurations else ""
-    language = detect(question, expected)
-    own, ignored = configuration(language), stop_words(language)  # PostgreSQL has no list for Polish and some others
+    asked = [(words(question)[:MAX_WORDS], detect(question, expected)) for question in questions]
     wanted = tuple(dict.fromkeys([*configurations, PLAIN_CONFIGURATION]))
-    lexemes = _lexemes(asked, {*wanted, own})
+    every_word = {word for said, _ in asked for word in said}
+    lexemes = _lexemes(every_word, {*wanted, *(configuration(language) for _, language in asked)})
+    return [_terms(said, language, wanted, lexemes) for said, language in asked]
+
+
+def _terms(
+    asked: Sequence[str], language: str, wanted: Sequence[str], lexemes: dict[str, dict[str, tuple[str, ...]]]
+) -> list[Term]:
+    own, ignored = configuration(language), stop_words(language)  # PostgreSQL has no list for Polish and some others
     return [
         Term(word, tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])))
         for word in asked
@@ -127,7 +133,7 @@ def terms(question: str, configurations: Sequence[str]) -> list[Term]:
     ]
 
 
-def _lexemes(asked: Sequence[str], known: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+def _lexemes(asked: Collection[str], known: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the lexemes of every word in every configuration; a stop word has none."""
     wanted = [(word, name) for word in asked for name in known]
     found = {pair: lexemes for pair in wanted if (lexemes := _LEXEMES.get(pair)) is not None}

@@ -12,7 +12,7 @@ help to order them.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -106,7 +106,7 @@ class ScopeStats:
     counts: dict[str, int]
 
 
-def scope_stats(scope: Scope, terms: Sequence[Term]) -> ScopeStats:
+def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
     """Count the chunks in scope and those with each term, cheaply: beyond a limit, the number does not affect any
     decision.
     """
@@ -242,10 +242,8 @@ def _fetched(
             [term.tsquery for term in terms],
         ],
     )
-    near, matches = [], []
-    for is_match, *columns in rows:
-        (matches if is_match else near).append(Candidate(*columns))
-    return PartCandidates(near, matches)
+    by_vector = [Candidate(*columns) for is_match, *columns in rows if not is_match]
+    return PartCandidates(by_vector, [Candidate(*columns) for is_match, *columns in rows if is_match])
 
 
 def mean_vector(scope: Scope, chunk_ids: Sequence[str]) -> list[float]:

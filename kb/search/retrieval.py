@@ -144,21 +144,24 @@ def _search(
 ) -> Retrieval:
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
-    retrieved = _retrieve(questions.split(query), opened, mode, depth)
+    texts = questions.split(query)
+    # Both are counted at once, although not every question is searched for in its context.
+    in_context = [questions.with_context(context, query)] if context and len(texts) == 1 else []
+    (own_terms, *other_terms), stats = _query_terms(opened, [" ".join(texts), *in_context])
+    retrieved = _retrieve(texts, own_terms, stats, opened, mode, depth)
     calibration = _calibration(retrieved)
     surest = max(retrieved.evidence(), key=calibration.confidence)
     confidence = calibration.confidence(surest)
     if len(retrieved.parts) > 1:
         parts = [_with_feedback(retrieved, number, depth) for number in range(len(retrieved.parts))]
         scores = fuse_by_article(parts, _article_ids(parts))
-    elif context and (confidence < _STANDS_ALONE or is_short(query)):
+    elif in_context and (confidence < _STANDS_ALONE or is_short(query)):
         is_sure = confidence >= _STANDS_ALONE
         weight = DEFAULT.standalone if is_sure else DEFAULT.follow_up
-        text = questions.with_context(context, query)
         vectors = _with_question_before(retrieved, asked_before, mode) if is_sure and asked_before else None
-        in_context = _retrieve([text], opened, mode, depth, asked=vectors).parts[0]
-        parts = [retrieved.parts[0], in_context]
-        scores = fuse_in_context(retrieved.parts[0], in_context, weight)
+        (again,) = _retrieve(in_context, other_terms[0], stats, opened, mode, depth, asked=vectors).parts
+        parts = [retrieved.parts[0], again]
+        scores = fuse_in_context(retrieved.parts[0], again, weight)
     else:
         parts = retrieved.parts
         scores = fuse(parts)
@@ -178,7 +181,9 @@ def _search(
 
 def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
     """Return the evidence on which `search` bases its confidence, one row per part of the question; for fitting."""
-    return _retrieve(questions.split(query), open_scope(viewer), mode, OVERFETCH).evidence()
+    opened, texts = open_scope(viewer), questions.split(query)
+    (query_terms,), stats = _query_terms(opened, [" ".join(texts)])
+    return _retrieve(texts, query_terms, stats, opened, mode, OVERFETCH).evidence()
 
 
 def _with_question_before(retrieved: _RetrievedParts, before: str, mode: Mode) -> Sequence[Vector | None] | None:
@@ -195,19 +200,22 @@ def _with_question_before(retrieved: _RetrievedParts, before: str, mode: Mode) -
 
 def _retrieve(
     queries: Sequence[str],
+    query_terms: Sequence[Term],
+    stats: ScopeStats,
     opened: tuple[Scope, list[str]],
     mode: Mode,
     depth: int,
     *,
     asked: Sequence[Vector | None] | None = None,
 ) -> _RetrievedParts:
-    """Return the candidates of both indexes for each query; `asked` are the queries' vectors, if they are known."""
+    """Return the candidates of both indexes for each query. `query_terms` are the terms of all queries; `asked` are
+    their vectors, if they are known.
+    """
     scope, locales = opened
     if asked is None:
         asked = _embed_queries(queries, scope.recipe, mode)
     abroad = is_foreign(scope.viewer.locale, locales)
     vectors = [vector and without_common_part(vector, scope.recipe.name) for vector in asked] if abroad else asked
-    query_terms, stats = _query_terms(scope, locales, " ".join(queries))
     terms_by_part = [_terms_in(text, query_terms) for text in queries]
     parts = [
         _retrieve_part(scope, stats, _part_query(vector, words, stats, mode), depth)
@@ -254,12 +262,13 @@ def _embed_queries(queries: Sequence[str], recipe: Recipe, mode: Mode) -> Sequen
         return [None] * len(queries)
 
 
-def _query_terms(scope: Scope, locales: Sequence[str], query: str) -> tuple[list[Term], ScopeStats]:
-    """Return the query terms of the whole question, with their counts in scope."""
+def _query_terms(opened: tuple[Scope, list[str]], texts: Sequence[str]) -> tuple[list[list[Term]], ScopeStats]:
+    """Return the query terms of each text, with the counts of all of them in scope."""
+    scope, locales = opened
     preferred = [scope.viewer.locale] if scope.viewer.locale else []
     known = list(dict.fromkeys(configuration(locale) for locale in (*preferred, *sorted(locales))))
-    query_terms = terms(query, known)
-    return query_terms, scope_stats(scope, query_terms)
+    found = terms(texts, known)
+    return found, scope_stats(scope, {term.word: term for query_terms in found for term in query_terms}.values())
 
 
 def _terms_in(text: str, query_terms: Sequence[Term]) -> list[Term]:

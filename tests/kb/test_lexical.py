@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 def lexemes_of(question: str, *configurations: str) -> dict[str, tuple[str, ...]]:
-    return {term.word: term.lexemes for term in terms(question, configurations)}
+    return {term.word: term.lexemes for term in terms([question], configurations)[0]}
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_a_word_has_the_lexemes_of_every_language() -> None:
 
 
 def test_stop_words_alone_give_no_terms() -> None:
-    assert terms("what is it", ["english"]) == []
+    assert terms(["what is it"], ["english"]) == [[]]
 
 
 def test_a_long_question_is_cut() -> None:
-    assert len(terms(" ".join(f"word{number}" for number in range(1_000)), ["english"])) <= MAX_WORDS
+    assert len(terms([" ".join(f"word{number}" for number in range(1_000))], ["english"])[0]) <= MAX_WORDS
 
 
 def test_words_are_split_at_separators() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.postgres.search import SearchQuery
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from kb.access import Viewer, may_read
 from kb.documents import ArticleText, Document
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.importing.importer import import_documents
+from kb.indexing import lexical
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.sync import sync_articles
 from kb.models import Article, Audience, State
@@ -251,10 +254,47 @@ def test_the_index_scan_finds_the_same_as_the_exact_one_with_a_narrow_filter(
 def test_a_search_takes_a_constant_number_of_queries(shop: Workspace, django_assert_max_num_queries: Any) -> None:
     asked = "how long is a voucher valid"
     search(asked, viewer=PUBLIC)  # lexemes are queried once
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(4):
         search(asked, viewer=Viewer(locale="en"))
-    with django_assert_max_num_queries(9):
-        search("and how long is that", viewer=Viewer(locale="en"), context="A voucher is valid for three years.")
+    follow_up = "and how long is that"
+    with django_assert_max_num_queries(6):  # with the lexemes of both texts
+        search(follow_up, viewer=Viewer(locale="en"), context="A voucher is valid for three years.")
+    long = " ".join(f"Question {number}: {asked}, and does it cost anything?" for number in range(20))
+    search(long, viewer=Viewer(locale="en"))
+    with CaptureQueriesContext(connection) as ran:
+        parts = search(long, viewer=Viewer(locale="en")).parts
+    assert parts > 1 and len(ran.captured_queries) <= 3 + 4 * parts  # each part is searched again with feedback
+
+
+@pytest.mark.parametrize("are_common", [False, True])
+def test_both_indexes_find_the_same_together_as_alone(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch, are_common: bool
+) -> None:
+    archive(write("vouchers-old", TOPICS["vouchers"]).pk)
+    if are_common:
+        monkeypatch.setattr(candidates, "_selective_terms", lambda known, stats: [])
+    scope, locales = candidates.open_scope(PUBLIC)
+    (terms,) = lexical.terms(["is a voucher or a parcel valid for a guarantee"], [*map(lexical.configuration, locales)])
+    words = candidates.plan_lexical_query(terms, candidates.scope_stats(scope, terms))
+    assert words is not None and len(words.queries) == 1 + are_common
+    vector = HashEmbedder().query("is a voucher valid")
+    part = candidates.PartQuery(vector, terms, words)
+    found = candidates.neighbours_and_matches(scope, part, limit=3)
+    assert found.by_vector == candidates.exact_neighbours(scope, vector, terms, limit=3)
+    assert found.by_words == candidates.lexical_matches(scope, part, words.queries[0], limit=3)
+    assert len(found.by_vector) == 3
+    for one in (*found.by_vector, *found.by_words):
+        assert one.chunk_id in ids_of_live_chunks()
+        assert one.contains == [bool(contains(one.chunk_id, term.tsquery)) for term in terms]
+
+
+def ids_of_live_chunks() -> set[str]:
+    return {str(key) for key in Chunk.objects.filter(article__state=State.LIVE).values_list("pk", flat=True)}
+
+
+def contains(chunk_id: str, tsquery: str) -> bool:
+    query = SearchQuery(tsquery, search_type="raw", config="simple")
+    return bool(Chunk.objects.filter(pk=chunk_id, search_vector=query).exists())
 
 
 def test_the_answer_to_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
