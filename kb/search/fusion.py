@@ -146,9 +146,8 @@ def boost_language(
 ) -> dict[str, float]:
     """Return the scores with passages in the language of `locale` boosted; the others stay reachable below."""
     wanted = base_language(locale)
-    return {
-        key: score * (by if base_language(locales.get(key, "")) == wanted else 1.0) for key, score in scores.items()
-    }
+    in_language = {one for one in set(locales.values()) if base_language(one) == wanted}
+    return {key: score * by if locales.get(key) in in_language else score for key, score in scores.items()}
 
 
 def ranked(scores: Mapping[str, float]) -> list[str]:

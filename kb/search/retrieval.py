@@ -10,7 +10,7 @@ since customers and articles use different words for the same case. That needs n
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
@@ -166,7 +166,7 @@ def _search(
         parts = retrieved.parts
         scores = fuse(parts)
     best = _top_scores(scores, parts, viewer.locale, limit, is_abroad=retrieved.is_abroad)
-    passages = load_passages(retrieved.scope, best, _similarities(retrieved.measured))
+    passages = load_passages(retrieved.scope, best, _similarities(retrieved.measured, best))
     return Retrieval(
         passages=passages,
         confidence=confidence if passages else 0.0,
@@ -331,11 +331,11 @@ def _candidates(parts: Sequence[PartCandidates]) -> Iterator[Candidate]:
         yield from part.by_vector
 
 
-def _similarities(parts: Sequence[PartCandidates]) -> dict[str, float | None]:
-    """Return each passage's similarity to the part of the question that it matches best."""
+def _similarities(parts: Sequence[PartCandidates], chunk_ids: Collection[str]) -> dict[str, float | None]:
+    """Return the similarity of each of these chunks to the part of the question that it matches best."""
     found: dict[str, float | None] = {}
     for candidate in _candidates(parts):
-        if candidate.similarity is not None:
+        if candidate.chunk_id in chunk_ids and candidate.similarity is not None:
             found[candidate.chunk_id] = max(candidate.similarity, found.get(candidate.chunk_id) or -1.0)
     return found
 
