@@ -14,6 +14,8 @@ from django.utils.translation import gettext
 from kb.errors import InvalidDocument
 from kb.models import Audience, State
 from supportbot.accounts.stored_pictures import Drawn
+from supportbot.language.detection import base_language, detect
+from supportbot.language.plain_text import plain
 from supportbot.team_formats import number
 
 MAX_BODY_CHARACTERS = 2_000_000
@@ -26,6 +28,7 @@ MAX_NAME_CHARACTERS = 120
 SWITCHES = ("on_help_pages", "for_assistant")
 
 _LOCALE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}")
+_OPENING_CHARACTERS = 2_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -117,6 +120,15 @@ def check_article_text(title: str, body: str) -> ArticleText:
             ),
         )
     return ArticleText(title, body)
+
+
+def language_of(wording: ArticleText, default: str) -> str:
+    """Return the language of an article that does not name one; `default`, a locale, if its text is in that language
+    or in none for sure.
+    """
+    opening = plain(f"{wording.title}.\n\n{wording.body[:_OPENING_CHARACTERS]}")
+    found = detect(opening, base_language(default))
+    return default if found == base_language(default) else found
 
 
 def check_storable(field: str, text: str) -> str:

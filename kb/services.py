@@ -21,6 +21,7 @@ from kb.documents import (
     check_external_id,
     check_locale,
     check_url,
+    language_of,
 )
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.help_centre.slugs import as_id, is_taken
@@ -84,7 +85,8 @@ def create_article(change: Change, *, external_id: str = "", author: User | None
     """Create an article as a draft. Raises InvalidDocument, or ArticleExists if the external id is taken."""
     wording, facts = check_article_text(change.title or "", change.body or ""), change.in_current_terms()
     if "locale" not in facts:
-        facts["locale"] = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
+        default = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
+        facts["locale"] = language_of(wording, default)
     if "collection" not in facts:
         facts["collection"] = collection_named(DEFAULT_NAME)
     if external_id:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import ArticleText, Document, Failure, check_article_text, check_locale
+from kb.documents import ArticleText, Document, Failure, check_article_text, check_locale, language_of
 from kb.importing.extra_fields import METADATA, as_draft, differs, link_translations, set_extras
 from kb.importing.pictures import store_pictures
 from kb.indexing.lexical import fill_search_vectors
@@ -239,7 +239,7 @@ def _article_of(document: Document, collection: Collection | None, locale: str) 
     return Article(
         external_id=document.external_id,
         collection=collection,
-        locale=document.locale or locale,
+        locale=document.locale or language_of(document.wording, locale),
         audience=document.audience or Audience.PUBLIC,
         on_help_pages=document.on_help_pages is not False,
         for_assistant=document.for_assistant is not False,

@@ -63,13 +63,13 @@ class AuditEntryAdmin(ScopedAdmin):
     many = _("Audit trail")
     none_yet = _("Every step of a request and every change of rules, people, keys and connections is recorded here.")
     view_right = "team:write"
-    list_display = ["place", "moment", "event", "who", "facts", "about"]
+    list_display = ["place", "moment", "shown_event", "who", "facts", "about"]
     list_display_links = None
     list_filter = [SubjectFilter]
     search_fields = ["event"]
     ordering = ["-seq"]
-    fields = ["place", "moment", "event", "who", "facts", "about"]
-    readonly_fields = ["place", "moment", "event", "who", "facts", "about"]
+    fields = ["place", "moment", "shown_event", "who", "facts", "about"]
+    readonly_fields = ["place", "moment", "shown_event", "who", "facts", "about"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Read the names of all people on the page at once."""
@@ -110,6 +110,10 @@ class AuditEntryAdmin(ScopedAdmin):
     @admin.display(description=_("Time"), ordering="seq")
     def moment(self, entry: AuditEntry) -> str:
         return moment_in_words(entry.at)
+
+    @admin.display(description=_("Event"))
+    def shown_event(self, entry: AuditEntry) -> str:
+        return entry.event
 
     @admin.display(description=_("Who"))
     def who(self, entry: AuditEntry) -> str:

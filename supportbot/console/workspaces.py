@@ -162,7 +162,7 @@ class WorkspaceAdmin(ScopedAdmin):
     view_right = change_right = "team:write"
     form = WorkspaceForm
     change_form_template = add_form_template = "console/workspace.html"
-    list_display = ["name", "slug", "language", "zone", "currency"]
+    list_display = ["name", "slug", "language", "zone", "fixed_currency"]
 
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, workspace: Workspace) -> str:
@@ -172,6 +172,10 @@ class WorkspaceAdmin(ScopedAdmin):
     def zone(self, workspace: Workspace) -> str:
         return workspace.timezone
 
+    @admin.display(description=_("Currency"), ordering="currency")
+    def fixed_currency(self, workspace: Workspace) -> str:
+        return workspace.currency
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only superusers create workspaces; a role in one workspace is not enough."""
         return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
@@ -180,7 +184,7 @@ class WorkspaceAdmin(ScopedAdmin):
         if obj is None:
             return [(None, {"fields": [*FACTS, "logo", "currency"]})]
         return [
-            (None, {"fields": ["name", "slug", *FACTS[1:], "logo", "currency"]}),
+            (None, {"fields": ["name", "slug", *FACTS[1:], "logo", "fixed_currency"]}),
             (_("Legal pages"), {"fields": list(LEGAL)}),
             (_("Answers"), {"fields": list(SETTINGS)}),
             (_("Retention"), {"fields": list(RETENTION), "description": about_retention(obj)}),
@@ -191,7 +195,7 @@ class WorkspaceAdmin(ScopedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["slug", "currency"] if obj else []  # addresses and financial records depend on these fields
+        return ["slug", "fixed_currency"] if obj else []  # addresses and financial records depend on these fields
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: FactsForm, change: bool) -> None:
         if change:

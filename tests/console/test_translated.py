@@ -1,6 +1,9 @@
 """All texts of the console come from the catalogues; everything else is data."""
 
+import re
+
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from actions.states import State
 from supportbot.accounts.models import Workspace
@@ -48,6 +51,26 @@ def test_forms_contain_no_untranslated_words(enter: Enter, sample: Sample) -> No
         answer = admin.post(address, fields, follow=True)
         assert not untranslated(answer.content.decode()), (address, fields)
     _all_are_translated()
+
+
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("actions/actiondefinition/", ["State", "Draft"]),
+        ("actions/auditentry/", ["Event"]),
+        ("accounts/workspace/", ["Currency"]),
+        ("accounts/workspace/{workspace}/change/", ["Currency"]),
+    ],
+)
+def test_names_of_stored_values_are_translated(enter: Enter, sample: Sample, address: str, names: list[str]) -> None:
+    """Django prefers the model's own names, which are English, to those of a method with the same name."""
+    page = enter("admin").get(f"/admin/{address.format(workspace=sample.workspace.pk)}")
+    main = LexborHTMLParser(page.content.decode()).css_first("main")
+    assert main is not None
+    for name in names:
+        words = main.text()
+        assert f"[{name}]" in words
+        assert not re.search(rf"\b{name}\b", words.replace(f"[{name}]", ""))
 
 
 def test_pages_before_the_login_contain_no_untranslated_words(

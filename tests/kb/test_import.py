@@ -370,3 +370,14 @@ def test_a_draft_of_a_live_article_does_not_change_what_customers_read(workspace
     assert counts(run(tmp_path)) == (0, 1, 0, 0)
     (row,) = Article.objects.values_list("state", "live_revision__body", "latest_revision__body")
     assert row == (State.LIVE, "Old words.", "New words.")
+
+
+def test_an_article_that_names_no_language_is_in_that_of_its_text(folder: Path) -> None:
+    (folder / "sauna.md").write_text(
+        "# Wellness und Sauna\n\nDie Sauna ist täglich von 14 bis 21 Uhr geöffnet. Der Eintritt ist kostenlos.\n"
+    )
+    (folder / "questions.csv").write_text("Posso portare il cane?,I cani sono benvenuti nelle nostre camere.\n")
+    run(folder)
+    found = dict(Article.objects.values_list("live_revision__title", "locale"))
+    assert (found["Wellness und Sauna"], found["Posso portare il cane?"]) == ("de", "it")
+    assert (found["Delivery times"], found["Costs: what you pay"]) == ("en", "de-de")

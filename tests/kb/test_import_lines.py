@@ -16,7 +16,7 @@ LINES = [
     ('{"id": "h", "html": "<h1>Head</h1><p>Words &amp; more</p>"}', ""),
     ('{"id": "m", "title": "M", "markdown": "**bold**", "audience": "internal", "extra": [1]}', ""),
     ("", ""),
-    ("{nonsense", "not JSON"),
+    ("{nonsense", "not valid JSON"),
     ("[1, 2]", "not a JSON object"),
     ('{"title": "no id", "text": "x"}', "no id"),
     ('{"id": "n"}', "exactly one of"),
@@ -28,7 +28,7 @@ LINES = [
     ('{"id": "s2", "title": "S", "html": "half \\ud800 pair"}', "surrogate"),
     ('{"id": "z", "title": "Z", "text": "a\\u0000b"}', "NUL"),
     ('{"id": "7", "title": "Seven again", "text": "Twice."}', "already used"),
-    ("[" * 100_000, "not JSON"),
+    ("[" * 100_000, "not valid JSON"),
     ('{"id": "typo", "title": "T", "text": "Secret.", "audence": "internal"}', "Use “audience”"),
     ('{"id": "c", "title": "C", "text": "Words.", "collection": 5}', "collection is not text"),
 ]

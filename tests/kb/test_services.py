@@ -83,7 +83,8 @@ def test_archiving_removes_the_passages(workspace: Workspace) -> None:
 
 
 def test_another_language_reindexes_the_words(workspace: Workspace) -> None:
-    row = publish(article(body="Die Lieferungen kosten nichts.").pk)
+    change = Change(title="Delivery", body="Die Lieferungen kosten nichts.", locale="en")
+    row = publish(create_article(change).pk)
     before = Chunk.objects.get(article=row).search_vector
     save_draft(row.pk, Change(locale="de"))
     assert Chunk.objects.get(article=row).search_vector != before
@@ -227,3 +228,19 @@ def test_two_publications_at_once_leave_one_live_revision(workspace: Workspace) 
     assert row.live_revision.number == 2
     assert [chunk.text for chunk in Chunk.objects.filter(article=row)] == ["Delivery is free."]
     assert announced(row) == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "locale"),
+    [
+        ("Dogs", "Dogs are welcome in our double rooms for 15 euros a night.", "en"),
+        ("Hunde", "Hunde sind in unseren Doppelzimmern für 15 Euro pro Nacht willkommen.", "de-at"),
+        ("Code 4711", "4711", "de-at"),
+    ],
+)
+def test_a_new_article_is_in_the_language_of_its_text_if_that_is_clear(
+    workspace: Workspace, title: str, body: str, locale: str
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(locale="de-AT")
+    assert create_article(Change(title=title, body=body)).locale == locale
+    assert create_article(Change(title=title, body=body, locale="fr")).locale == "fr"

@@ -62,7 +62,7 @@ class DefinitionAdmin(RowPagesAdmin):
     change_right = WRITE_RIGHT
     can_add = True
     change_list_template = "console/definitions/list.html"
-    list_display = ["title", "state", "kind", "connection", "version", "gaps"]
+    list_display = ["title", "shown_state", "kind", "connection", "version", "gaps"]
     list_filter = [StateFilter]
     search_fields = ["name"]
     ordering = ["name"]
@@ -81,7 +81,7 @@ class DefinitionAdmin(RowPagesAdmin):
         return format_html('{} <code class="sub">{}</code>', title_in(row.newest_document, row.name), row.name)
 
     @admin.display(description=_("State"), ordering="state")
-    def state(self, row: Any) -> SafeString:
+    def shown_state(self, row: Any) -> SafeString:
         return state_tag(row)
 
     @admin.display(description=_("Kind"))
