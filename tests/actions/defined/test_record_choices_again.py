@@ -145,7 +145,7 @@ async def test_a_button_names_its_record_whatever_characters_it_has(
     [
         ("the flounder please", "B:3"),
         ("that drum", "B:1"),
-        ("not the drum", ""),
+        ("not that drum", ""),
         ("the blue one", ""),
         ("not B:1", ""),
         ("nothing with the drum", ""),
