@@ -14,7 +14,7 @@ from tests.assistant.conftest import say
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize(("searches", "statements"), [(False, 3), (True, 9)], ids=["alone", "with a search"])
+@pytest.mark.parametrize(("searches", "statements"), [(False, 3), (True, 7)], ids=["alone", "with a search"])
 @pytest.mark.parametrize(("external_id", "more"), [("", 0), ("cus_1", 1)], ids=["a visitor's", "a customer's"])
 def test_the_context_of_a_question_takes_few_statements(
     workspace: Workspace,
