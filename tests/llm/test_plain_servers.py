@@ -13,7 +13,7 @@ import pytest
 from supportbot.llm.errors import ProviderRefused
 from supportbot.llm.providers import openai
 from supportbot.llm.providers.chunks import Answer
-from supportbot.llm.providers.openai import PAUSE_SECONDS, TICK_SECONDS, pause_at
+from supportbot.llm.providers.openai import PAUSE_SECONDS
 from supportbot.llm.providers.transport import BODY
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
 from tests.llm.conftest import read, text_of
@@ -141,14 +141,6 @@ async def test_text_that_arrives_during_a_pause_is_one_delta(
     pauses = (time.monotonic() - began) / PAUSE_SECONDS
     assert text_of(events) == said
     assert sum(isinstance(event, TextDelta) for event in events) <= pauses + 3
-
-
-def test_answers_are_read_at_the_same_moments() -> None:
-    """One round of the event loop that reads several answers costs less than as many rounds."""
-    ends = {began / 1000: began / 1000 + pause_at(began / 1000) for began in range(500, 700)}
-    assert {end for end in ends.values() if abs(end - round(end / TICK_SECONDS) * TICK_SECONDS) > 1e-9} == set()
-    assert all(0.7 * PAUSE_SECONDS < end - began < 1.3 * PAUSE_SECONDS for began, end in ends.items())
-    assert pause_at(20 * TICK_SECONDS + 0.001) == pytest.approx(PAUSE_SECONDS - 0.001)  # after a read at a tick
 
 
 async def test_no_pause_delays_the_first_word() -> None:

@@ -37,9 +37,6 @@ TAIL_SECONDS = 2.0
 # The pause between two reads of an answer. Readers get a frame every 70 ms, so everything that arrives in between is
 # read at once. Each read passes through a dozen generators, the checks and a socket, which costs more than its tokens.
 PAUSE_SECONDS = 0.07
-# Pauses end at multiples of this, on the clock of the event loop, so one round of the loop reads several answers. That
-# takes two thirds of the time of as many separate reads, for which the loop and the code wake up each time.
-TICK_SECONDS = PAUSE_SECONDS / 2
 # A read this large may have left data behind, because the server is faster than the pauses.
 _LONG_READ_BYTES = 8 * 1024
 # How long a refusal is remembered. The limit is short because an address may have old and new servers, and servers get
@@ -222,11 +219,6 @@ def _may_be_a_field(error: openai.APIStatusError) -> bool:
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 
-def pause_at(now: float) -> float:
-    """Return the length of a pause that begins now: it ends at the tick that is nearest to the usual pause."""
-    return round((now + PAUSE_SECONDS) / TICK_SECONDS) * TICK_SECONDS - now
-
-
 async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
     """Yield at most one event per read until the answer is complete or too long; pause between reads of text."""
     reader = EventReader()
@@ -246,7 +238,7 @@ async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[P
             await _read_tail(chunks, reader, answer)
             return
         if answer.has_word and len(chunk) < _LONG_READ_BYTES:  # never before the first word
-            await rest(pause_at(asyncio.get_running_loop().time()))
+            await rest(PAUSE_SECONDS)
     answer.feed(reader.finish())
     if answer.finish_reason is None and not answer.is_done:
         raise ProviderUnclear(Reason.CUT, "the stream ended in the middle")
