@@ -19,8 +19,9 @@ from supportbot.chat.services import (
     hand_over,
     start_conversation,
 )
-from supportbot.chat.turns import Claim, claim_turn
+from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound, SupportBotError
+from tests.chat.slots import Slots
 
 pytestmark = pytest.mark.django_db
 NOTICE = 1  # the sequence number of the AI notice, the first event of every log
@@ -201,18 +202,6 @@ def test_forty_writers_leave_one_gapless_log(workspace: Workspace, alice: Custom
     assert [event.seq for event in events] == list(range(1, 42))
     assert [event.prev_seq for event in events] == list(range(41))
     assert Turn.objects.count() == 1
-
-
-class Slots:
-    """Slots of a runner, which keep the claims that were made for them."""
-
-    runner = "runner-1"
-
-    def __init__(self) -> None:
-        self.claims: list[Claim] = []
-
-    def take(self, claim: Claim) -> None:
-        self.claims.append(claim)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -36,6 +36,7 @@ from supportbot.chat.turns import (
     supersede_turns,
 )
 from supportbot.observing.logs import JsonFormatter, concerning
+from tests.chat.slots import Slots
 
 pytestmark = pytest.mark.django_db
 ANSWER = Answer(text="It arrives on Thursday.", citations=(), by="builtin")
@@ -63,18 +64,6 @@ def test_a_claimed_turn_is_announced_with_its_attempt(claim: Claim, conversation
     assert started.event == "assistant.started"
     assert started.payload == {"message": str(claim.message_id), "attempt": 1}
     assert claim_turn("runner-2") is None
-
-
-class Slots:
-    """Slots of a runner, which keep the claims that were made for them."""
-
-    runner = "runner-1"
-
-    def __init__(self) -> None:
-        self.claims: list[Claim] = []
-
-    def take(self, claim: Claim) -> None:
-        self.claims.append(claim)
 
 
 @pytest.mark.django_db(transaction=True)
