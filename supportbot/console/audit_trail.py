@@ -111,7 +111,7 @@ class AuditEntryAdmin(ScopedAdmin):
     def moment(self, entry: AuditEntry) -> str:
         return moment_in_words(entry.at)
 
-    @admin.display(description=_("Event"))
+    @admin.display(description=_("Event"), ordering="event")
     def shown_event(self, entry: AuditEntry) -> str:
         return entry.event
 
