@@ -26,14 +26,11 @@ from supportbot.errors import NotFound
 _LOCKED: Final = "SELECT * FROM chat_conversation WHERE id = %s AND workspace_id = %s FOR NO KEY UPDATE"
 NEXT_SEQ: Final = "locked.last_seq + 1"
 IF_CHANGED: Final = "locked, changed"
-_FIELDS_OF_NEXT: Final = {
-    "seq": NEXT_SEQ,
-    "prev_seq": "locked.last_public_seq",
-    "created_at": "greatest(%s, locked.last_event_at)",
-}
+NEXT_TIME: Final = "greatest(%s, locked.last_event_at)"  # a row may be built long before the lock is granted
+_FIELDS_OF_NEXT: Final = {"seq": NEXT_SEQ, "prev_seq": "locked.last_public_seq", "created_at": NEXT_TIME}
 _GROWN: Final = f"""
 UPDATE chat_conversation c SET last_seq = {NEXT_SEQ}, last_public_seq = {NEXT_SEQ},
-    last_event_at = greatest(%s, locked.last_event_at), answered_seq = greatest(%s, locked.answered_seq)
+    last_event_at = {NEXT_TIME}, answered_seq = greatest(%s, locked.answered_seq)
 FROM {IF_CHANGED} WHERE c.id = locked.id
 RETURNING locked.last_public_seq, {sql.columns(Conversation, "c")}"""
 

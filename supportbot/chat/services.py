@@ -24,7 +24,7 @@ from supportbot.chat.errors import (
     NotOwner,
     UnreadableText,
 )
-from supportbot.chat.log import NEXT_SEQ, append_event, append_if, check_open, lock_conversation, touch
+from supportbot.chat.log import NEXT_SEQ, NEXT_TIME, append_event, append_if, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id
@@ -176,7 +176,7 @@ def _add_unless_known(conversation_id: UUID, text: str, client_id: str) -> tuple
     message = Message(conversation=conversation, source=Source.CUSTOMER, text=text, client_id=client_id)
     payload = {"message": str(message.pk), "source": "customer", "text": text, "client_id": client_id}
     event = ConversationEvent(conversation=conversation, event="message", payload=payload)
-    added = sql.insertion(message, "locked", seq=NEXT_SEQ, ending=_UNLESS_KNOWN)
+    added = sql.insertion(message, "locked", seq=NEXT_SEQ, created_at=NEXT_TIME, ending=_UNLESS_KNOWN)
     grown = append_if(added, event)
     return grown, Receipt(event.seq, message.pk, is_new=True)
 

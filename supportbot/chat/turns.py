@@ -27,6 +27,7 @@ from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import (
     IF_CHANGED,
     NEXT_SEQ,
+    NEXT_TIME,
     append_event,
     append_if,
     check_open,
@@ -289,7 +290,7 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     payload = with_trace(final_payload(claim.message_id, answer), trace)
     event = ConversationEvent(conversation=conversation, event="assistant.final", payload=payload)
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
-    also = {"message": sql.insertion(message, IF_CHANGED, seq=NEXT_SEQ)}
+    also = {"message": sql.insertion(message, IF_CHANGED, seq=NEXT_SEQ, created_at=NEXT_TIME)}
     also |= {f"citation_{one.position}": sql.insertion(one, "changed") for one in citations}
     if answer.courtesy:
         also["courtesy"] = sql.Statement(_COURTESY, [answer.courtesy, claim.from_seq, claim.through_seq])

@@ -1,15 +1,17 @@
 """Messages are stored once and in order, or refused without any change."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat import errors
 from supportbot.chat.log import lock_conversation
-from supportbot.chat.models import Conversation, ConversationEvent, Turn
+from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.selectors import events_after, history
 from supportbot.chat.services import (
     add_agent_message,
@@ -231,3 +233,12 @@ def test_messages_repeated_at_the_same_moment_are_stored_once_with_one_claim(
     assert len(receipts) == 30
     assert len(slots.claims) == 1
     assert sorted(Turn.objects.values_list("state", flat=True)) == ["pending", "running"]
+
+
+def test_a_message_is_never_older_than_the_event_before_it(conversation: Conversation) -> None:
+    """Its time is taken before it waits for the lock, while another process may append an event."""
+    later = now() + timedelta(minutes=1)
+    Conversation.objects.filter(pk=conversation.pk).update(last_event_at=later)
+    receipt = add_customer_message(conversation.pk, text="Is anyone there?", client_id="c1")
+    assert Message.objects.get(pk=receipt.message_id).created_at == later
+    assert events_after(conversation.pk, 0)[-1].created_at == later

@@ -116,6 +116,13 @@ def test_nothing_is_handed_over_without_a_commit(conversation: Conversation) -> 
     assert not Turn.objects.exists()
 
 
+def test_an_answer_is_never_older_than_the_event_before_it(claim: Claim, conversation: Conversation) -> None:
+    later = now() + timedelta(minutes=1)
+    Conversation.objects.filter(pk=conversation.pk).update(last_event_at=later)
+    finish_turn(claim, ANSWER)
+    assert Message.objects.get(pk=claim.message_id).created_at == later
+
+
 def test_an_answer_ends_the_turn_once(claim: Claim, conversation: Conversation) -> None:
     finish_turn(claim, ANSWER)
     with pytest.raises(LeaseLost):
