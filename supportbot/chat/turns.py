@@ -8,6 +8,7 @@ The statements of each turn are plain SQL, built only once; `tests/chat/test_sql
 querysets.
 """
 
+import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from django.db import Error as AnyDatabaseError
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.timezone import now
@@ -41,6 +43,7 @@ from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 from supportbot.errors import NotFound
 from supportbot.observing.metrics import LEASES_LOST, TURNS
 
+logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=5)
 # A turn that ends its own process each time must stop at some point; two crashes within one answer are bad luck.
 MAX_LOSSES: Final = 2
@@ -283,7 +286,7 @@ def restart_attempt(claim: Claim) -> Claim:
 def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = None) -> int:
     """End the turn with its answer and retrieval trace; return the seq of `assistant.final`.
 
-    Raises LeaseLost if nothing was written. One statement does it all, so it needs no transaction.
+    Raises LeaseLost if nothing was written. One statement stores everything, so it needs no transaction.
     """
     conversation = Conversation(pk=claim.conversation_id)  # it is read when it is locked
     message, citations = message_of(conversation, claim.message_id, answer)
@@ -299,7 +302,10 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
         raise LeaseLost()
     # Without an event between `assistant.started` and the answer, there is no message that another turn could answer.
     if event.seq > claim.through_seq + 2:
-        _wake_runner_for_next(conversation)
+        try:
+            _wake_runner_for_next(conversation)
+        except AnyDatabaseError:  # the answer is stored, and runners also look for waiting turns by themselves
+            logger.exception("the next turn of conversation %s could not be announced", conversation.pk)
     return event.seq
 
 

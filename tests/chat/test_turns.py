@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.utils.timezone import now
 from prometheus_client import REGISTRY
 
@@ -114,6 +114,20 @@ def test_nothing_is_handed_over_without_a_commit(conversation: Conversation) -> 
         raise ZeroDivisionError
     assert slots.claims == []
     assert not Turn.objects.exists()
+
+
+def test_an_answer_is_kept_if_the_next_turn_cannot_be_announced(
+    claim: Claim, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(_: Conversation) -> bool:
+        raise OperationalError("the connection is lost")
+
+    add_customer_message(conversation.pk, text="And where?", client_id="c2")
+    monkeypatch.setattr("supportbot.chat.turns.is_turn_pending", away)
+    finish_turn(claim, ANSWER)
+    assert Turn.objects.get(pk=claim.turn_id).state == Turn.State.DONE
+    assert "could not be announced" in caplog.text
+    assert claim_turn("runner-2") is not None
 
 
 def test_an_answer_is_never_older_than_the_event_before_it(claim: Claim, conversation: Conversation) -> None:
