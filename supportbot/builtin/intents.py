@@ -31,8 +31,8 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # the minimum probability of a kind
-# At or above this probability of a question or a request, a message is not surely small talk: "Darf mein Hund mit?"
-# resembles it, but a hotel's pages answer it. Of 117 messages of small talk, two more are searched for.
+# At or above this probability of the kinds "question" and "wish", a message is not surely small talk: "Darf mein Hund
+# mit?" resembles it, but a hotel's pages answer it. Of 117 messages of small talk, two more are searched for.
 MAY_ASK_FROM: Final = 0.25
 # At or above this probability, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
 # questions would count as one, too.

@@ -116,7 +116,7 @@ def begun_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Ite
 
 @pytest.fixture
 def queued(merchant: FakeMerchant, begun_once: ActionRequest) -> ActionRequest:
-    """A confirmed request. Its merchant had no faults when it was made."""
+    """A confirmed request, made with a shop without faults; the faulty merchant is asked from then on."""
     return ActionRequest.objects.get(pk=begun_once.pk)
 
 

@@ -25,7 +25,7 @@ from tests.patience import PATIENCE_MS
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CONTRAST = ("color-contrast",)  # these take four fifths of the time of a check
-# The rows of a long table are alike; the long run checks all of them (`test_pages.py`).
+# The rows of a long table are alike; the long run checks those of the main pages (`test_pages.py`).
 ALIKE = ("tbody tr:nth-child(n+11)",)
 # A theme only changes colours; everything else is checked in the light theme.
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
