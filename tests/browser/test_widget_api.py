@@ -303,6 +303,7 @@ def test_a_conversation_that_has_been_deleted_in_the_meantime_is_mentioned_once(
         open_chat(page)
         chat = page.get_by_role("dialog")
         expect(chat.get_by_role("group", name="Conversation")).to_contain_text(f"{DELETED}Hello")
+        until(page, "SupportBot.state.connection === 'open'")
         assert platform.tickets == [{"channel": "pk_test", "locale": "en", "visitor": "vs_1"}]
         deliver(page, platform, "A new question")
         expect(chat.get_by_role("group", name="Conversation")).not_to_contain_text(DELETED)
