@@ -31,9 +31,6 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # the minimum probability of a kind
-# At or above this probability of the kinds "question" and "wish", a message is not surely small talk: "Darf mein Hund
-# mit?" resembles it, but a hotel's pages answer it. Of 117 messages of small talk, two more are searched for.
-MAY_ASK_FROM: Final = 0.25
 # At or above this probability, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
 # questions would count as one, too.
 NO_FROM: Final = 0.9
@@ -157,12 +154,6 @@ def courtesy_by_words(text: str) -> Courtesy | None:
 
 def _sure_courtesy(message: Classification) -> Courtesy | None:
     kinds = message.kinds
-    found = _likely_courtesy(kinds)
-    may_ask = kinds.get("question", 0.0) + kinds.get("wish", 0.0) >= MAY_ASK_FROM
-    return None if found == "how_are_you" and may_ask else found
-
-
-def _likely_courtesy(kinds: Mapping[str, float]) -> Courtesy | None:
     chances: dict[Courtesy, float] = {name: kinds.get(name, 0.0) for name in get_args(Courtesy)}
     if sure := next((name for name, chance in chances.items() if chance >= SURE_FROM), None):
         return sure

@@ -170,18 +170,6 @@ def test_small_talk_is_distinguished_from_similar_short_questions() -> None:
     assert len(taken) / len(asked) <= 0.03, taken
 
 
-@pytest.mark.parametrize(
-    "text", ["Darf mein Hund mit?", "Kann man bei euch reiten?", "Darf ich rauchen?", "Puis-je venir avec mon chien ?"]
-)
-def test_small_talk_that_may_be_a_question_is_searched_for(text: str) -> None:
-    assert intents.courtesy(text) is None
-
-
-@pytest.mark.parametrize("text", ["Wie geht's dir?", "do you sleep?", "hast du Hunger?", "can you help me?"])
-def test_small_talk_about_the_assistant_is_still_small_talk(text: str) -> None:
-    assert intents.courtesy(text) == "how_are_you"
-
-
 def test_a_message_that_is_certainly_one_of_two_courtesies_is_a_courtesy() -> None:
     assert intents.courtesy("ok perfect, bye") in ("acknowledgement", "farewell")
 
