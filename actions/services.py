@@ -30,7 +30,7 @@ from actions.errors import (
     SwitchedOff,
 )
 from actions.facts import Records
-from actions.lookups import read_refused, requests_of
+from actions.lookup_refusals import read_refused, requests_of
 from actions.models import ActionRequest, actor_of
 from actions.outcomes import OutcomeKind
 from actions.policy_store import may_approve, policy_of, rules_of

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.models import ActionRequest
 from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal

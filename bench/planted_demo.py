@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.policy_store import ensure_policies, policy_of, rules_of
 from bench.planted_changes import Archived, Change, Changed, Draft, Facts, New, Words
 from kb.documents import Document

@@ -140,7 +140,7 @@ def main() -> None:
 
 def _enable_actions() -> None:
     """Enable the shop's actions, so that replies mention them; nothing calls the shop's address."""
-    from actions.merchants import connect_merchant
+    from actions.merchant_connection import connect_merchant
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
 

@@ -14,7 +14,7 @@ from django.urls import get_resolver
 
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
-from supportbot.assistant import vectors
+from supportbot.assistant import check_vectors
 from supportbot.assistant.runner import runner
 from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.evals.build_fingerprint import build
@@ -89,7 +89,7 @@ def warm_up() -> None:
     _warm_up_embedder()
     if is_remote_configured():
         import_module("supportbot.llm.providers.openai")
-        vectors.load()  # only what a model writes is checked
+        check_vectors.load()  # only what a model writes is checked
 
 
 def _warm_up_embedder() -> None:

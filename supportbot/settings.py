@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
-from supportbot import background, translation
+from supportbot import background_settings, translation
 from supportbot.installation.cores import usable_cores
 from supportbot.installation.environment import Env, is_field_key, unknown_name
 from supportbot.installation.runtime import clear_libpq_environment, load_runtime
@@ -175,12 +175,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout":
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "supportbot.celery:TickingScheduler"
-CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background.TASK_ROUTES, background.BEAT_SCHEDULE
+CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background_settings.TASK_ROUTES, background_settings.BEAT_SCHEDULE
 
 # --- The outbox: announcements of a package to higher packages (topic -> idempotent consumers, run in this scope).
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
-OUTBOX_CONSUMERS = background.OUTBOX_CONSUMERS
+OUTBOX_CONSUMERS = background_settings.OUTBOX_CONSUMERS
 # A night's retention announces thousands of these. So only workers deliver them, because web processes have to answer,
 # and their consumers take many at once.
 OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]

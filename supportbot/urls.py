@@ -9,8 +9,9 @@ from kb import pictures
 from kb.help_centre import crawler_files
 from kb.help_centre import views as kb_views
 from supportbot import home_and_error_pages, openapi
-from supportbot.accounts import account_pages, logos
 from supportbot.accounts import api as accounts_api
+from supportbot.accounts import logos
+from supportbot.accounts import views as account_views
 from supportbot.assistant import help_centre_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords, workspaces
@@ -54,7 +55,7 @@ apis = [
 urlpatterns = [
     path("", home_and_error_pages.home, name="home"),
     path("admin/", include(passwords.urls)),
-    path("admin/", include(account_pages.urls)),
+    path("admin/", include(account_views.urls)),
     path("admin/", include(workspaces.urls)),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", openapi.Schema.as_view(), name="schema"),

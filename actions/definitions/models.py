@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 from django.utils.timezone import now
 
-from actions.definitions.argument_order import in_entered_order
+from actions.definitions.key_order import in_entered_order
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
 
@@ -69,7 +69,7 @@ class ActionDefinitionVersion(TenantModel):
     )
     number = models.PositiveIntegerField()
     document = models.JSONField()
-    # The names of arguments and their fields, as `argument_order` writes them: the database does not keep their order.
+    # The names of arguments and their fields, as `key_order` writes them: the database does not keep their order.
     argument_order = models.TextField(blank=True, default="", db_default="")
     imported = models.JSONField(default=dict)  # further results of an import: its source, suggestions and notes
     created_by = models.CharField(max_length=120)

@@ -14,7 +14,6 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
 from actions.connections.models import Connection, Environment
-from actions.definitions.argument_order import entered_order
 from actions.definitions.cases import failures_of
 from actions.definitions.disabling import disable_definition
 from actions.definitions.errors import (
@@ -27,6 +26,7 @@ from actions.definitions.errors import (
     NotPublisher,
     Outdated,
 )
+from actions.definitions.key_order import entered_order
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parsing.document import check_draft, missing, parse_document
 from actions.definitions.parts import Definition, Kind, OutcomeKind

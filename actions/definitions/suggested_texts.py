@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actions.definitions.argument_order import entered_order
+from actions.definitions.key_order import entered_order
 
 _TEXTS: Final = re.compile(r"(title|description)\.(?P<locale>[\w-]+)|arguments\.\w+\.(description|example)", re.ASCII)
 

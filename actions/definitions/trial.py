@@ -13,7 +13,6 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import audit, ledger
-from actions.argument_json import read_arguments
 from actions.connections.client import Call, NoAnswer, NotSent, Response
 from actions.connections.models import Environment
 from actions.definitions.backend import Sender, asking, client_of
@@ -33,6 +32,7 @@ from actions.outcomes import DidNot, Happened, Outcome, Unclear
 from actions.reasons import Reason, sentence
 from actions.schema import parse_arguments
 from actions.spec import Card, Requests, Row
+from actions.strict_arguments import read_arguments
 from supportbot.accounts.models import Customer
 from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7

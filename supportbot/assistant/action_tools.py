@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
-from actions.argument_json import as_text, read_arguments
 from actions.cards import reason_of
 from actions.errors import (
     ActionError,
@@ -33,6 +32,7 @@ from actions.schema import Choice, Listing, Shape
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
+from actions.strict_arguments import as_text, read_arguments
 from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import (
@@ -45,7 +45,7 @@ from supportbot.assistant.texts import (
     UNDER_WAY,
     WITHDRAWN,
 )
-from supportbot.assistant.tool_calls import Place, ToolResult, key_prefix
+from supportbot.assistant.tool_results import Place, ToolResult, key_prefix
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, check_held

@@ -22,7 +22,7 @@ from supportbot.assistant.checks.evidence import (
     mean_support,
 )
 from supportbot.assistant.texts import LEFT_OUT, NOT_FOUND, UNCONFIRMED
-from supportbot.assistant.tool_calls import ToolResult
+from supportbot.assistant.tool_results import ToolResult
 from supportbot.builtin.phrases import (
     asks_back,
     is_offer_of_a_person,

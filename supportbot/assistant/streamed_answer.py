@@ -62,7 +62,7 @@ class StreamedAnswer:
     looks_twice: bool = False
     sentences: list[Sentence] = field(default_factory=list)
     shown: str = ""
-    unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.vectors`) are needed to continue
+    unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.check_vectors`) are needed to continue
     _unfinished: str = ""
     _searched: int = 0  # characters of it in which no sentence ends
     _shown_of_unfinished: int = 0

@@ -12,7 +12,7 @@ from actions.states import UNDOING, State
 from supportbot.assistant.action_tools import may_replace_card, spec_of, use_action, withdraw_cards
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.texts import TO_PERSON
-from supportbot.assistant.tool_calls import Place, ToolResult
+from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.assistant.turn_limits import MAX_CALLS
 from supportbot.assistant.undo_tool import UNDO_LAST, undo_last
 from supportbot.chat.errors import ConversationEnded, LeaseLost

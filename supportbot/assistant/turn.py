@@ -20,6 +20,7 @@ from supportbot.assistant import second_look
 from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.answer_assembly import answer_from_curated, finalize
+from supportbot.assistant.check_vectors import vectors_of
 from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.closest_pages import with_closest_pages
 from supportbot.assistant.context import TurnContext, build_context
@@ -27,13 +28,12 @@ from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
 from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.texts import BUSY, READING, SEARCHING, STILL_WORKING
-from supportbot.assistant.tool_calls import Place, ToolResult
+from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
 from supportbot.assistant.turn_leases import leases
 from supportbot.assistant.turn_limits import MAX_STEPS, PIECE_CHARACTERS
 from supportbot.assistant.turn_telemetry import SECOND_TRIES, TurnReport
 from supportbot.assistant.vector_prefetch import vectors_prefetched
-from supportbot.assistant.vectors import vectors_of
 from supportbot.async_db import db, outside
 from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer

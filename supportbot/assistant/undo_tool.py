@@ -19,7 +19,7 @@ from actions.states import UNDOING, WITHDRAWABLE, State
 from supportbot.assistant.action_tools import outcome_of, result_of, withdraw_cards
 from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.assistant.texts import CANNOT_UNDO, NOTHING_TO_UNDO, WITHDRAWN, WITHDRAWN_REQUEST
-from supportbot.assistant.tool_calls import Place, ToolResult
+from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.turns import check_held
 from supportbot.llm.types import ToolSpec

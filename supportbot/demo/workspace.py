@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.models import MerchantConnection
 from actions.policy_store import allow_approval, ensure_policies
 from kb.documents import Document, Failure

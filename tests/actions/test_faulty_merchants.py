@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from actions.merchant_api.merchant import MAX_RESPONSE_BYTES
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
 from actions.principals import Principal
 from actions.requests.execution import MAX_ATTEMPTS

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.models import ActionPolicy, ActionPolicyUserPermission
 from actions.registry import all_actions
 from supportbot.accounts.models import User, Workspace

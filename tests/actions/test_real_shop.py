@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.requests.maintenance import sweep

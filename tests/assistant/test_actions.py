@@ -18,7 +18,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.tool_calls import Place
+from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import Tools, tools_for
 from supportbot.assistant.turn_limits import MAX_STEPS
 from supportbot.async_db import db

@@ -7,7 +7,7 @@ import pytest
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.tool_calls import Place
+from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import REQUEST_HUMAN, Tools
 from supportbot.async_db import db
 from supportbot.chat.errors import LeaseLost

@@ -22,7 +22,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.texts import CANNOT_UNDO, CONFIRM, NOTHING_TO_UNDO, WITHDRAWN, WITHDRAWN_REQUEST
-from supportbot.assistant.tool_calls import Place
+from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import Tools, tools_for
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation

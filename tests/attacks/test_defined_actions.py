@@ -34,7 +34,7 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member
 from supportbot.assistant.action_tools import use_action
-from supportbot.assistant.tool_calls import Place
+from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import action_specs
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db.models import F
 from django.utils.timezone import now
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.principals import operator_for
 from actions.services import confirm, propose
 from kb.services import Change, create_article

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from actions.definitions.importing.drafts import Draft, printable, snake
-from actions.definitions.importing.shapes import listed_types
+from actions.definitions.importing.json_schema import listed_types
 from actions.money import CURRENCY, USUAL_DECIMALS, currency_decimals
 
 _FIGURE: Final = re.compile(r"-?[0-9]+\.[0-9]{2,3}", re.ASCII)

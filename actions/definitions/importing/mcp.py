@@ -22,7 +22,7 @@ from actions.definitions.importing.customer_fields import (
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
-from actions.definitions.importing.shapes import Note, declared, properties_of
+from actions.definitions.importing.json_schema import Note, declared, properties_of
 
 MAX_TOOLS: Final = 500
 MAX_SCHEMA: Final = 200_000  # characters in one tool's schema

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
 from actions.definitions.importing.customer_fields import noun_of_id
 from actions.definitions.importing.drafts import Draft, Imported, Names, printable, snake
+from actions.definitions.importing.json_schema import Note
 from actions.definitions.importing.operation import HEADER, Operation
 from actions.definitions.importing.records import Records, fields_in, owner_ids_in, records_of
 from actions.definitions.importing.responses import Answer
-from actions.definitions.importing.shapes import Note
 
 MAX_OPERATIONS: Final = 1_000
 _MAX_STEPS: Final = 400_000  # references and schemas that are read in the whole file

@@ -16,6 +16,7 @@ from actions.definitions.importing.customer_fields import (
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
+from actions.definitions.importing.json_schema import Note, declared, listed_types, properties_of
 from actions.definitions.importing.records import (
     MAX_ROWS,
     Field,
@@ -30,7 +31,6 @@ from actions.definitions.importing.records import (
     owner_in,
 )
 from actions.definitions.importing.responses import Answer, json_schema
-from actions.definitions.importing.shapes import Note, declared, listed_types, properties_of
 from actions.definitions.parsing.document import RESERVED
 from actions.money import CURRENCY
 

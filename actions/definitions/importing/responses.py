@@ -7,7 +7,7 @@ from typing import Any, Final
 from actions.definitions.importing.amounts import amounts_in
 from actions.definitions.importing.customer_fields import names_customer
 from actions.definitions.importing.drafts import Names, humanised, snake
-from actions.definitions.importing.shapes import Note, listed_types, properties_of
+from actions.definitions.importing.json_schema import Note, listed_types, properties_of
 
 _SHOWN: Final = frozenset({"string", "integer", "number", "boolean"})
 _MAX_SHOWN: Final = 20

@@ -20,7 +20,6 @@ from actions.definitions.parsing.arguments import NAME, declared_names, read_arg
 from actions.definitions.parsing.calls import NO_CALL, carries_key, read_call
 from actions.definitions.parsing.cards import MAX_ROWS, CardReader
 from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
-from actions.definitions.parsing.visitor_lookups import excess_for_visitors, obstacle_for_visitors
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.publishing_requirements import (
     PER_CUSTOMER_DAY,
@@ -31,6 +30,7 @@ from actions.definitions.publishing_requirements import (
     require_unnamed,
     unbound,
 )
+from actions.definitions.visitor_access import excess_for_visitors, obstacle_for_visitors
 from actions.spec import Risk
 
 FORMAT: Final = 1

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.models import ActionPolicy
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace

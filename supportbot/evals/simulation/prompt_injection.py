@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from kb.search import Passage
 from supportbot.assistant.prompts import as_data
-from supportbot.assistant.tool_calls import ToolResult
+from supportbot.assistant.tool_results import ToolResult
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.suite_formats.values import mapping_of, only, placed, text_of
 

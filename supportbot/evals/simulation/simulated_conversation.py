@@ -49,7 +49,7 @@ from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
 from supportbot.assistant.outcome_messages import explanation
 from supportbot.assistant.texts import AWAITS_APPROVAL, CANNOT_UNDO, WITHDRAWN
-from supportbot.assistant.tool_calls import Place, ToolResult
+from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.assistant.tools import (
     REQUEST_HUMAN,
     WITHDRAW_CARDS,

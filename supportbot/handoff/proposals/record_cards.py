@@ -12,7 +12,7 @@ from uuid import UUID
 from actions import schema
 from actions.canonical_json import canonical
 from actions.cards import card_of, receipt_title
-from actions.lookups import requests_of
+from actions.lookup_refusals import requests_of
 from actions.models import ActionRequest
 from actions.registry import all_actions
 from actions.requests.receipt_links import receipt_block

@@ -11,8 +11,8 @@ from django.utils.timezone import now
 
 from actions.connections.models import Connection
 from actions.definitions import services
-from actions.definitions.argument_order import entered_order
 from actions.definitions.cases import verdict_of
+from actions.definitions.key_order import entered_order
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from, action_of_version

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions import lookups
+from actions import lookup_refusals
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.parsing.document import check_draft, parse_document
 from actions.definitions.published import action_from
@@ -220,7 +220,7 @@ def test_public_records_are_for_the_signed_in_unless_the_definition_is_for_visit
 def test_a_visitor_can_make_only_a_limited_number_of_look_ups(
     ann: Principal, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookups, "VISITOR_REQUESTS_PER_HOUR", 2)
+    monkeypatch.setattr(lookup_refusals, "VISITOR_REQUESTS_PER_HOUR", 2)
     put_in_force(public())
     somebody = visitor()
     for number in (ANN, STRANGER):

@@ -16,7 +16,7 @@ from actions.services import confirm, propose
 from actions.testing import run_queued
 from supportbot.accounts.models import User, Workspace
 from supportbot.assistant.action_tools import spec_of, use_action
-from supportbot.assistant.tool_calls import Place
+from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import action_specs
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_customer_message, start_conversation

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions import lookups
+from actions import lookup_refusals
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.parsing.document import check_draft, parse_document
 from actions.errors import NotSignedIn, OutdatedAction, ReadRefused
@@ -236,7 +236,7 @@ def test_visitors_choose_from_public_lists(workspace: Workspace, put_in_force: P
 def test_each_request_for_a_visitor_counts(
     workspace: Workspace, put_in_force: Put, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookups, "VISITOR_REQUESTS_PER_HOUR", 3)
+    monkeypatch.setattr(lookup_refusals, "VISITOR_REQUESTS_PER_HOUR", 3)
     put_in_force(for_visitors())
     somebody = visitor()
     retail.asked.clear()
@@ -252,7 +252,7 @@ def test_each_request_for_a_visitor_counts(
 def test_a_look_up_without_requests_counts_as_one(
     workspace: Workspace, put_in_force: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookups, "VISITOR_REQUESTS_PER_HOUR", 2)
+    monkeypatch.setattr(lookup_refusals, "VISITOR_REQUESTS_PER_HOUR", 2)
     put_in_force(for_visitors())
     policy, somebody = policy_of(NAME), visitor()
     assert policy is not None

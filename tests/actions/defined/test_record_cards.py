@@ -14,7 +14,7 @@ from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import create_channel
 from supportbot.assistant.action_tools import use_action
 from supportbot.assistant.answer_assembly import finalize
-from supportbot.assistant.tool_calls import Place, ToolResult
+from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import add_customer_message, start_conversation

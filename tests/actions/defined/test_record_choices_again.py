@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from actions.argument_json import MAX_CHARACTERS
 from actions.errors import InvalidArguments
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.services import propose
+from actions.strict_arguments import MAX_CHARACTERS
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.action_tools import own_arguments, result_of
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.tool_calls import ToolResult
+from supportbot.assistant.tool_results import ToolResult
 from supportbot.async_db import db
 from supportbot.builtin.phrases import is_offer_of_a_person
 from supportbot.chat.models import Conversation

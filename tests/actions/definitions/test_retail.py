@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from actions.argument_json import read_arguments
 from actions.definitions import evaluation, rendering
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened
@@ -25,6 +24,7 @@ from actions.definitions.parsing.document import missing, parse_document
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from actions.schema import parse_arguments
+from actions.strict_arguments import read_arguments
 from supportbot.evals.grading.record_equality import is_same
 from supportbot.evals.retail.shop import DEFINITIONS as RETAIL
 from supportbot.evals.retail.shop import RetailShop

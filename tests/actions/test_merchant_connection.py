@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.merchants import connect_merchant
+from actions.merchant_connection import connect_merchant
 from actions.models import MerchantConnection
 from supportbot.accounts.models import Workspace
 from supportbot.errors import InvalidInput
