@@ -1,4 +1,4 @@
-"""Shared parts of look-ups: how they are refused, and how much a visitor may look up."""
+"""Refusals of look-ups: each is audited, and visitors are refused once they have looked up too much."""
 
 from actions.audit import record_refusal
 from actions.errors import ReadRefused

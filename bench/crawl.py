@@ -59,11 +59,11 @@ def measure(documents: Path, questions: Path, cache: Path) -> dict[str, Any]:
 
 def _with_vectors(file: Path) -> None:
     """Make the source's runs use the cached vectors, so that equal passages are embedded only once."""
-    from kb.indexing.vector_file import VectorCache
+    from kb.indexing.vector_file import VectorFile
     from kb.ports import embedder
     from kb.sources import sync
 
-    sync.sync_articles = partial(sync.sync_articles, known=VectorCache(file, embedder().recipe))
+    sync.sync_articles = partial(sync.sync_articles, known=VectorFile(file, embedder().recipe))
 
 
 def _command(name: str, *args: str) -> dict[str, Any]:

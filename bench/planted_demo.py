@@ -15,9 +15,9 @@ from bench.planted_changes import Archived, Change, Changed, Draft, Facts, New, 
 from kb.documents import Document
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
+from kb.indexing.embedding import ReadOnlyVectors
 from kb.indexing.sync import sync_articles
-from kb.indexing.vector_file import VectorCache
-from kb.indexing.vectors import ReadOnlyVectors
+from kb.indexing.vector_file import VectorFile
 from kb.models import Article
 from kb.ports import embedder
 from kb.services import Change as Edit
@@ -57,7 +57,7 @@ class Demo:
         settings.OUTBOUND_OWN_ADDRESSES = [self._shop.removeprefix("http://"), model.split("/")[2], "127.0.0.1:9"]
         documents = [one for one in load([str(self._knowledge)]) if isinstance(one, Document)]
         import_documents(documents)
-        vectors = VectorCache(self._knowledge / "vectors.e5", embedder().recipe)
+        vectors = VectorFile(self._knowledge / "vectors.e5", embedder().recipe)
         sync_articles(list(Article.objects.values_list("pk", flat=True)), known=ReadOnlyVectors(vectors))
         ensure_policies()
         connect_merchant(f"{self._shop}/merchant/v1", self._secret, actor="bench")

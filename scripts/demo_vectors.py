@@ -19,8 +19,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
 django.setup()
 
 from kb.embedders.packaged import RECIPE  # noqa: E402
-from kb.indexing.shared_vectors import passage_vectors, question_vectors, recent  # noqa: E402
-from kb.indexing.vector_file import VectorCache  # noqa: E402
+from kb.indexing.vector_cache import passage_vectors, question_vectors, recent  # noqa: E402
+from kb.indexing.vector_file import VectorFile  # noqa: E402
 from kb.models import Article  # noqa: E402
 from supportbot.accounts.models import Workspace  # noqa: E402
 from supportbot.accounts.scope import workspace_scope  # noqa: E402
@@ -37,7 +37,7 @@ def main() -> None:
         passage_vectors(article.title for article in Article.objects.select_related("live_revision", "latest_revision"))
         quoted_if(AS_IT_IS, [asked_by(case, workspace) for case in cases], workspace=workspace)
     COMPARED.unlink(missing_ok=True)
-    VectorCache(COMPARED, RECIPE).add(sorted(recent().items()))
+    VectorFile(COMPARED, RECIPE).add(sorted(recent().items()))
     sys.stdout.write(f"{COMPARED.name}: {len(recent())} vectors\n")
 
 

@@ -14,7 +14,7 @@ from kb.access import Viewer
 from kb.errors import TooFewQuestions
 from kb.evaluation.confidence_fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered_share, auc, fit
 from kb.evaluation.question_files import locale_of, rows_of, text_of
-from kb.indexing.vectors import Progress, no_progress
+from kb.indexing.embedding import Progress, no_progress
 from kb.models import Audience
 from kb.search import evidence_for, search
 from kb.search.confidence import Calibration

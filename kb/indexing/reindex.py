@@ -23,16 +23,7 @@ from psycopg import errors
 
 from kb.errors import IndexBeingBuilt, IndexNotBuilt, IndexReplaced, SwitchCancelled
 from kb.indexing.build_lock import alone
-from kb.indexing.models import Chunk, IndexSwitch, Recipe
-from kb.indexing.recipes import activate, embedder_of, has_embedder, lock_recipes_exclusively, recipe_for
-from kb.indexing.sync import (
-    ARTICLES_PER_COMMIT,
-    ensure_chunk_rows,
-    lock_live_articles,
-    missing_texts,
-    replace_chunks,
-)
-from kb.indexing.vectors import (
+from kb.indexing.embedding import (
     CHUNKS_PER_COMMIT,
     KnownVectors,
     NoVectors,
@@ -41,6 +32,15 @@ from kb.indexing.vectors import (
     embed_missing,
     mark_indexed,
     no_progress,
+)
+from kb.indexing.models import Chunk, IndexSwitch, Recipe
+from kb.indexing.recipes import activate, embedder_of, has_embedder, lock_recipes_exclusively, recipe_for
+from kb.indexing.sync import (
+    ARTICLES_PER_COMMIT,
+    ensure_chunk_rows,
+    lock_live_articles,
+    missing_texts,
+    replace_chunks,
 )
 from kb.models import Article, State
 from kb.ports import embedder, packaged_embedder

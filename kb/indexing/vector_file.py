@@ -28,7 +28,7 @@ class VectorFileClosed(KnowledgeError):
     default_message = "The vector file cannot be read or written."
 
 
-class VectorCache:
+class VectorFile:
     """The vectors of one recipe in one file; `get` returns None for text that was never embedded."""
 
     def __init__(self, path: Path, recipe: RecipeSpec) -> None:

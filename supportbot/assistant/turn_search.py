@@ -20,7 +20,7 @@ from django.conf import settings
 from kb.access import Viewer
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.recipes import embedder_in_use
-from kb.indexing.shared_vectors import passage_vectors
+from kb.indexing.vector_cache import passage_vectors
 from kb.models import Audience
 from kb.ports import Embedder, Said
 from kb.search import Passage, Retrieval, search

@@ -23,11 +23,11 @@ from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
+from kb.indexing.embedding import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.indexing.recipes import active_recipe, spec_of
-from kb.indexing.shared_vectors import share
 from kb.indexing.sync import sync_articles
-from kb.indexing.vector_file import VectorCache
-from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
+from kb.indexing.vector_cache import share
+from kb.indexing.vector_file import VectorFile
 from kb.models import Category
 from kb.ports import embedder
 from supportbot.accounts.errors import InvalidKey, NameTaken
@@ -229,7 +229,7 @@ def _collection_name(items: Sequence[Document | Failure]) -> str:
 def _shipped_vectors() -> KnownVectors:
     for path in sorted(KNOWLEDGE.glob("vectors.*")):
         try:
-            return ReadOnlyVectors(VectorCache(path, spec_of(active_recipe())))
+            return ReadOnlyVectors(VectorFile(path, spec_of(active_recipe())))
         except RecipeMismatch:  # these belong to another embedding model
             continue
     return NoVectors()
@@ -257,6 +257,6 @@ def set_gates(workspace: Workspace) -> None:
 def share_vectors() -> None:
     """Put the shipped vectors of the cases into the cache, so the first publication does not have to compute them."""
     try:
-        share(VectorCache(COMPARED, embedder().recipe))
+        share(VectorFile(COMPARED, embedder().recipe))
     except RecipeMismatch:  # these belong to another embedding model
         return

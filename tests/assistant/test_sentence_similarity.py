@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
-from kb.indexing.shared_vectors import forget
+from kb.indexing.vector_cache import forget
 from kb.ports import embedder
 from kb.search import Retrieval
 from kb.search.confidence import Calibration, answer_calibration

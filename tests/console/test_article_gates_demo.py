@@ -14,10 +14,10 @@ from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
-from kb.indexing.shared_vectors import forget, question_vectors, share
+from kb.indexing.embedding import ReadOnlyVectors
 from kb.indexing.sync import sync_articles
-from kb.indexing.vector_file import VectorCache
-from kb.indexing.vectors import ReadOnlyVectors
+from kb.indexing.vector_cache import forget, question_vectors, share
+from kb.indexing.vector_file import VectorFile
 from kb.models import Article
 from kb.ports import embedder
 from kb.services import Change
@@ -62,11 +62,11 @@ def demo(workspace: Workspace, settings: Settings) -> Workspace:
     ports._load.cache_clear()
     documents = [one for one in load([str(KNOWLEDGE)]) if isinstance(one, Document)]
     import_documents(documents)
-    vectors = VectorCache(KNOWLEDGE / "vectors.e5", embedder().recipe)
+    vectors = VectorFile(KNOWLEDGE / "vectors.e5", embedder().recipe)
     sync_articles(list(Article.objects.values_list("pk", flat=True)), known=ReadOnlyVectors(vectors))
     roomy = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
     settings.CACHES = {"default": roomy}
-    share(VectorCache(COMPARED, embedder().recipe))
+    share(VectorFile(COMPARED, embedder().recipe))
     for name in SUITES:
         save_suite(read_suite_file(SHIPPED / f"{name}.yaml"))
     ReleaseGates.objects.create(suites=list(SUITES))

@@ -17,8 +17,8 @@ from django.utils.timezone import now
 from actions.models import ActionPolicy, MerchantConnection
 from actions.policy_store import may_approve
 from actions.registry import all_actions
-from kb.indexing.shared_vectors import forget, passage_vectors, recent
-from kb.indexing.vector_file import VectorCache
+from kb.indexing.vector_cache import forget, passage_vectors, recent
+from kb.indexing.vector_file import VectorFile
 from kb.models import Article, Category
 from kb.ports import embedder
 from kb.services import Change, publish, save_draft
@@ -110,7 +110,7 @@ def test_vectors_that_gate_cases_need_come_with_the_demo(tmp_path: Path, monkeyp
     forget()
     cache.clear()
     passage_vectors(["A new zip costs 25 euros."])
-    VectorCache(tmp_path / "compared.e5", HashEmbedder.recipe).add(list(recent().items()))
+    VectorFile(tmp_path / "compared.e5", HashEmbedder.recipe).add(list(recent().items()))
     forget()
     cache.clear()
     monkeypatch.setattr("supportbot.demo.workspace.COMPARED", tmp_path / "compared.e5")

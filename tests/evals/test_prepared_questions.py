@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 
 from kb import ports
 from kb.errors import EmbeddingUnavailable
-from kb.indexing.shared_vectors import forget, question_vectors
+from kb.indexing.vector_cache import forget, question_vectors
 from kb.services import Change
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace

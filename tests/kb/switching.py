@@ -53,7 +53,7 @@ def row(workspace: Workspace) -> Article:
 @pytest.fixture
 def town_articles(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> int:
     """Create articles that take four commits, two of which are computed at the same time; return their number."""
-    monkeypatch.setattr("kb.indexing.vectors.CHUNKS_PER_COMMIT", 2)
+    monkeypatch.setattr("kb.indexing.embedding.CHUNKS_PER_COMMIT", 2)
     for number in range(8):
         sync_article(published(f"Delivery to town {number} takes {number} days.", title=f"Town {number}").pk)
     return 8

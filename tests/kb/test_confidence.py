@@ -9,7 +9,7 @@ import pytest
 from kb.embedders.packaged import RECIPE
 from kb.errors import RecipeMismatch
 from kb.evaluation.confidence_fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, Example, answered_share, auc, fit
-from kb.indexing.vector_file import VectorCache, VectorFileBroken, VectorFileClosed
+from kb.indexing.vector_file import VectorFile, VectorFileBroken, VectorFileClosed
 from kb.search.confidence import (
     Calibration,
     Evidence,
@@ -122,10 +122,10 @@ KEY, OTHER = "ab" * 32, "cd" * 32
 
 
 def test_stored_vectors_have_the_precision_of_the_index(tmp_path: Path) -> None:
-    cache = VectorCache(tmp_path / "v", HashEmbedder.recipe)
+    cache = VectorFile(tmp_path / "v", HashEmbedder.recipe)
     vector = HashEmbedder().query("a tent")
     cache.add([(KEY, vector)])
-    again = VectorCache(tmp_path / "v", HashEmbedder.recipe)
+    again = VectorFile(tmp_path / "v", HashEmbedder.recipe)
     assert KEY in again and OTHER not in again and len(again) == 1
     assert again.get(KEY) == pytest.approx(vector, abs=1e-3)
     assert again.get(OTHER) is None
@@ -134,16 +134,16 @@ def test_stored_vectors_have_the_precision_of_the_index(tmp_path: Path) -> None:
 def test_an_incomplete_record_is_discarded_and_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "v"
     vector = HashEmbedder().query("a tent")
-    VectorCache(path, HashEmbedder.recipe).add([(KEY, vector), (OTHER, vector)])
+    VectorFile(path, HashEmbedder.recipe).add([(KEY, vector), (OTHER, vector)])
     path.write_bytes(path.read_bytes()[:-100])
-    cache = VectorCache(path, HashEmbedder.recipe)
+    cache = VectorFile(path, HashEmbedder.recipe)
     assert OTHER not in cache
     cache.add([(OTHER, vector)])
-    assert VectorCache(path, HashEmbedder.recipe).get(OTHER) == pytest.approx(vector, abs=1e-3)
+    assert VectorFile(path, HashEmbedder.recipe).get(OTHER) == pytest.approx(vector, abs=1e-3)
 
 
 def test_known_vectors_are_not_written_twice(tmp_path: Path) -> None:
-    cache = VectorCache(tmp_path / "v", HashEmbedder.recipe)
+    cache = VectorFile(tmp_path / "v", HashEmbedder.recipe)
     cache.add([(KEY, HashEmbedder().query("a tent"))])
     size = (tmp_path / "v").stat().st_size
     cache.add([(KEY, HashEmbedder().query("a tent"))])
@@ -151,21 +151,21 @@ def test_known_vectors_are_not_written_twice(tmp_path: Path) -> None:
 
 
 def test_vectors_of_another_recipe_are_refused(tmp_path: Path) -> None:
-    VectorCache(tmp_path / "v", HashEmbedder.recipe).add([(KEY, HashEmbedder().query("a tent"))])
+    VectorFile(tmp_path / "v", HashEmbedder.recipe).add([(KEY, HashEmbedder().query("a tent"))])
     with pytest.raises(RecipeMismatch, match="hash-384"):
-        VectorCache(tmp_path / "v", RECIPE)
+        VectorFile(tmp_path / "v", RECIPE)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n", b'{"format": "other"}\n', b"[]\n", b"\xff\xfe\n"])
 def test_a_file_without_vectors_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v").write_bytes(content)
     with pytest.raises(VectorFileBroken):
-        VectorCache(tmp_path / "v", HashEmbedder.recipe)
+        VectorFile(tmp_path / "v", HashEmbedder.recipe)
 
 
 def test_a_folder_is_not_a_vector_file(tmp_path: Path) -> None:
     with pytest.raises(VectorFileClosed, match=r"cannot be read \(Is a directory\)"):
-        VectorCache(tmp_path, HashEmbedder.recipe)
+        VectorFile(tmp_path, HashEmbedder.recipe)
 
 
 @pytest.mark.long

@@ -6,14 +6,14 @@ from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
 from kb.importing.loaders import load
 from kb.indexing.chunking import chunk, content_hash, embedding_text
-from kb.indexing.vector_file import VectorCache
+from kb.indexing.vector_file import VectorFile
 
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "examples" / "knowledge"
 
 
 def test_every_passage_of_the_demo_has_a_shipped_vector() -> None:
     recipe = PackagedEmbedder.recipe
-    shipped = VectorCache(KNOWLEDGE / "vectors.e5", recipe)
+    shipped = VectorFile(KNOWLEDGE / "vectors.e5", recipe)
     missing = [
         f"{document.external_id}: {passage.heading_path}"
         for document in load([str(KNOWLEDGE)])

@@ -13,12 +13,12 @@ from django.utils.timezone import now
 
 from kb import ports
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.indexing import chunking, vectors
+from kb.indexing import chunking, embedding
+from kb.indexing.embedding import embed_missing, lock_free_articles
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import KEPT_AFTER_FLIP, LOCK, _create_vector_index, delete_retired_rows, reindex
 from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
-from kb.indexing.vectors import embed_missing, lock_free_articles
 from kb.models import Article
 from kb.ports import RecipeSpec
 from kb.services import Change, archive, create_article, publish, save_draft
@@ -109,7 +109,7 @@ def test_a_failing_model_leaves_old_vectors_and_the_next_sync_completes(
 def test_vectors_from_before_a_failure_are_kept(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors, "CHUNKS_PER_COMMIT", 4)
+    monkeypatch.setattr(embedding, "CHUNKS_PER_COMMIT", 4)
     rows = [published(title=f"Delivery {number}") for number in range(6)]
     total = without_vector()
     assert total > 10
@@ -151,7 +151,7 @@ def test_a_publication_during_embedding_is_not_marked_as_indexed(workspace: Work
 def test_the_model_starts_the_next_passages_before_the_last_ones_are_stored(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vectors, "CHUNKS_PER_COMMIT", 4)
+    monkeypatch.setattr(embedding, "CHUNKS_PER_COMMIT", 4)
     rows = [published(title=f"Delivery {number}") for number in range(8)]
     passages, both, calls = embedder.passages, Barrier(2), count()
 
@@ -267,7 +267,7 @@ def test_an_article_stays_locked_until_its_vectors_are_stored(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next group of articles begins earlier; here, each article is a group."""
-    monkeypatch.setattr(vectors, "CHUNKS_PER_LOCK", 1)
+    monkeypatch.setattr(embedding, "CHUNKS_PER_LOCK", 1)
     rows = [published(title=name) for name in ("A", "B", "C", "D")]
     locked: list[list[bool]] = []
 

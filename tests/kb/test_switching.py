@@ -22,7 +22,7 @@ from kb.indexing.recipes import active_recipe, embedder_in_use, embedder_of, for
 from kb.indexing.reindex import KEPT_AFTER_FLIP
 from kb.indexing.switching import cancel_switch, carry_on, progress_of, start_switch
 from kb.indexing.sync import outdated_articles, sync_article
-from kb.indexing.vector_file import VectorCache
+from kb.indexing.vector_file import VectorFile
 from kb.models import Article
 from kb.ports import RecipeSpec
 from kb.revisions import lock_articles, publish_articles, write_revisions
@@ -172,7 +172,7 @@ def test_a_file_of_vectors_belongs_to_the_model_in_use(row: Article, served: Ser
     carry_on()
     forget_embedder_in_use()  # as in a new process
     file = tmp_path / "vectors"
-    VectorCache(file, HashEmbedder.recipe).add([("ab" * 32, [0.0] * 384)])
+    VectorFile(file, HashEmbedder.recipe).add([("ab" * 32, [0.0] * 384)])
     with pytest.raises(CommandError, match="hash-384"):
         call_command("kb_import", str(tmp_path), vectors=file, workspace=Workspace.objects.get().slug)
 

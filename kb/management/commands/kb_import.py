@@ -15,10 +15,10 @@ from kb.importing.categories import category_files, import_categories, preview_c
 from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
+from kb.indexing.embedding import KnownVectors, NoVectors, SyncReport
 from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.sync import sync_articles
-from kb.indexing.vector_file import VectorCache
-from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
+from kb.indexing.vector_file import VectorFile
 from kb.progress import ProgressLine
 from kb.publication_report import REPORT_HELP, report_after
 from kb.publication_report import in_words as comparison_in_words
@@ -147,7 +147,7 @@ class Command(WorkspaceCommand):
 
 
 def _vector_store(path: Path | None) -> KnownVectors:
-    return NoVectors() if path is None else VectorCache(path, spec_of(active_recipe()))
+    return NoVectors() if path is None else VectorFile(path, spec_of(active_recipe()))
 
 
 def _changed_in(report: ImportReport) -> list[UUID]:

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from kb.indexing.embedding import NoVectors
 from kb.indexing.recipes import spec_of
 from kb.indexing.reindex import reindex, wanted_recipe
-from kb.indexing.vector_file import VectorCache, VectorFileClosed
-from kb.indexing.vectors import NoVectors
+from kb.indexing.vector_file import VectorFile, VectorFileClosed
 from kb.progress import ProgressLine
 from supportbot.accounts.commands import ProductCommand
 
@@ -30,7 +30,7 @@ class Command(ProductCommand):
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         recipe = spec_of(wanted_recipe())
-        known = VectorCache(options["vectors"], recipe) if options["vectors"] else NoVectors()
+        known = VectorFile(options["vectors"], recipe) if options["vectors"] else NoVectors()
         try:
             with ProgressLine(self.stderr, gettext("embedding passages")) as progress:
                 report = reindex(known=known, progress=progress)

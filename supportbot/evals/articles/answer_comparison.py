@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
-from kb.indexing.shared_vectors import passage_vectors
+from kb.indexing.vector_cache import passage_vectors
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Citation, Message, Source

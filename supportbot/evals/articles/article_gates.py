@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from kb.documents import ArticleText, check_article_text
-from kb.indexing.shared_vectors import question_vectors
+from kb.indexing.vector_cache import question_vectors
 from kb.models import Article, Audience, Phrasing
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
 from kb.ports import Touched, Verdict

@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.recipes import name_in_use
-from kb.indexing.shared_vectors import KEPT_SECONDS, share_question_vectors
+from kb.indexing.vector_cache import KEPT_SECONDS, share_question_vectors
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.evals.articles.article_gates import quotation_cases
 from supportbot.evals.models import Suite

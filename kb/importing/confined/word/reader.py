@@ -14,8 +14,8 @@ import mammoth
 
 from kb.importing.confined.archive import open_archive, read_entry
 from kb.importing.confined.refusal import Notes, Refused, shortened
-from kb.importing.confined.word.numbers import with_numbers
-from kb.importing.confined.word.parts import readable
+from kb.importing.confined.word.numbering import with_numbers
+from kb.importing.confined.word.preprocessing import readable
 
 _PARTS: Final = (".xml", ".rels")
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)

@@ -17,7 +17,7 @@ from django.core.cache import cache
 
 from kb.indexing.chunking import content_hash
 from kb.indexing.recipes import embedder_in_use
-from kb.indexing.vector_file import VectorCache
+from kb.indexing.vector_file import VectorFile
 from kb.ports import Embedder
 from supportbot.rate_counters import CACHE_AWAY
 
@@ -54,7 +54,7 @@ def share_question_vectors(texts: Sequence[str]) -> None:
         _write({key: _packed(vectors[text]) for text, key in keys.items() if key not in shared})
 
 
-def share(known: VectorCache) -> None:
+def share(known: VectorFile) -> None:
     """Put the vectors of a file into the shared cache."""
     _write({key: _packed(vector) for key, vector in known.items()})
 

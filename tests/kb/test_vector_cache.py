@@ -8,8 +8,8 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
 from kb import ports
-from kb.indexing.shared_vectors import forget, passage_vectors, question_vectors, recent, share
-from kb.indexing.vector_file import VectorCache
+from kb.indexing.vector_cache import forget, passage_vectors, question_vectors, recent, share
+from kb.indexing.vector_file import VectorFile
 from kb.ports import RecipeSpec
 from kb.testing import HashEmbedder, hashed_vector
 
@@ -54,11 +54,11 @@ def test_another_embedder_never_gets_the_vectors_of_the_former_one(settings: Set
 
 def test_vectors_of_a_file_are_used_and_equal_computed_ones(embedder: HashEmbedder, tmp_path: Path) -> None:
     made = passage_vectors([ZIP])
-    file = VectorCache(tmp_path / "compared", embedder.recipe)
+    file = VectorFile(tmp_path / "compared", embedder.recipe)
     file.add(list(recent().items()))
     forget()
     cache.clear()
-    share(VectorCache(file.path, embedder.recipe))
+    share(VectorFile(file.path, embedder.recipe))
     assert passage_vectors([ZIP]) == made and embedder.embedded == [ZIP]
 
 

@@ -38,7 +38,7 @@ class Progress(Protocol):
 
 
 class KnownVectors(Protocol):
-    """A store of known vectors by content hash, such as `kb.indexing.vector_file.VectorCache`."""
+    """A store of known vectors by content hash, such as `kb.indexing.vector_file.VectorFile`."""
 
     def get(self, content_hash: str, /) -> Sequence[float] | None: ...
 
