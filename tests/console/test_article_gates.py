@@ -14,7 +14,7 @@ from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
 from kb.ports import Verdict
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.console.articles import gates
+from supportbot.console.articles import gate_check
 from supportbot.evals.articles import article_gates
 from supportbot.evals.models import Suite
 from supportbot.evals.services import save_suite
@@ -325,7 +325,7 @@ def test_a_text_is_not_published_if_its_article_changed_during_its_test(
     program = service(workspace, "kb:read", "kb:write")
     refused = program.post(f"/api/v1/articles/{hours.pk}/publish", {"gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"], live_number(hours)) == (409, "article_changed", 1)
-    monkeypatch.setattr(gates, "tried", slowly(gates.tried))
+    monkeypatch.setattr(gate_check, "tried", slowly(gate_check.tried))
     editor, ticked = enter("editor"), {"_selected_action": [str(hours.pk)]}
     for action in ("publish_ticked", "archive_ticked"):
         Phrasing.objects.all().delete()
@@ -350,14 +350,14 @@ def test_an_article_changed_during_its_test_is_not_saved(
     enter: Enter, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colleague adds a question while another one is tested."""
-    page, tried = f"/admin/kb/article/{hours.pk}/change/", gates.tried
+    page, tried = f"/admin/kb/article/{hours.pk}/change/", gate_check.tried
 
     def slowly(*args: Any, **options: Any) -> Any:
         found = tried(*args, **options)
         set_phrasings(hours, ["What are your hours?"])
         return found
 
-    monkeypatch.setattr(gates, "tried", slowly)
+    monkeypatch.setattr(gate_check, "tried", slowly)
     refused = enter("editor").post(page, form(HOURS, title="Opening hours", do="save", phrasings="When are you open?"))
     assert refused.status_code == 409 and b"while the gates were checking it" in refused.content
     assert phrasings_of(hours) == ["What are your hours?"]
@@ -367,14 +367,14 @@ def test_the_list_publishes_only_texts_that_the_gates_have_tested(
     enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))
-    passes = gates.tried
+    passes = gate_check.tried
 
     def slowly(*args: Any, **options: Any) -> Any:
         found = passes(*args, **options)
         save_draft(returns.pk, Change(body=RETURNS.replace("60", "14")))
         return found
 
-    monkeypatch.setattr(gates, "tried", slowly)
+    monkeypatch.setattr(gate_check, "tried", slowly)
     ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk)]}
     told = enter("editor").post("/admin/kb/article/", ticked, follow=True).content.decode()
     assert "someone else changed them in the meantime: Returns" in told and live_number(returns) == 1

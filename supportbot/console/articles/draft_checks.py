@@ -17,7 +17,7 @@ from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
 from supportbot.console.articles.comparisons import counts_of, shown_rows
-from supportbot.console.articles.gates import (
+from supportbot.console.articles.gate_check import (
     PUBLISHED_AGAINST_GATES,
     ArticleRefused,
     Passed,

@@ -20,7 +20,7 @@ from kb.services import lock_unchanged
 from supportbot.accounts.models import ApiKey, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.accounts.selectors import staff_of
-from supportbot.console.articles.gates import ArticleRefused
+from supportbot.console.articles.gate_check import ArticleRefused
 from supportbot.console.display import error_text
 from supportbot.errors import NotAllowed, SupportBotError
 from supportbot.evals.articles.article_gates import archiving, publishing_newest, tried

@@ -29,10 +29,9 @@ from kb.translations import older
 from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
 from supportbot.console.articles import comparisons, draft_checks, revisions
-from supportbot.console.articles.editor import autosave, help_page_fields, plan_fields, review_fields
-from supportbot.console.articles.editor import requests as editor_requests
+from supportbot.console.articles.editor import autosave, help_page_fields, plan_fields, review_fields, script_views
 from supportbot.console.articles.editor import views as editor
-from supportbot.console.articles.gates import ArticleRefused, pass_gates
+from supportbot.console.articles.gate_check import ArticleRefused, pass_gates
 from supportbot.console.articles.publication_messages import tell_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
@@ -170,10 +169,10 @@ class ArticleAdmin(ScopedAdmin):
             ("add/", editor.new_article, "kb_article_add"),
             ("preview/", editor.preview, "article-preview"),
             ("links/", help_page_fields.links_page, "article-links"),
-            ("pick/", editor_requests.pick, "article-pick"),
-            ("sources/", editor_requests.sources, "article-sources"),
-            ("picture/", editor_requests.upload, "article-picture"),
-            ("paste/", editor_requests.paste, "article-paste"),
+            ("pick/", script_views.pick, "article-pick"),
+            ("sources/", script_views.sources, "article-sources"),
+            ("picture/", script_views.upload, "article-picture"),
+            ("paste/", script_views.paste, "article-paste"),
             ("autosave/", autosave.autosave, "article-autosave-new"),
             ("<uuid:article_id>/autosave/", autosave.autosave, "article-autosave"),
             ("<uuid:article_id>/change/", editor.edit_article, "kb_article_change"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 
 from kb.models import Article
 from supportbot import team_formats as formats
-from supportbot.console.articles.gates import Passed
+from supportbot.console.articles.gate_check import Passed
 from supportbot.evals.models import DraftCheck
 from supportbot.insights.improve.outdated_answers import KIND as RECALL
 from supportbot.insights.improve.outdated_answers import told_before

@@ -20,7 +20,7 @@ from kb.models import Article, State
 from supportbot.console.conversations.endings import definitions
 from supportbot.console.conversations.figures import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
 from supportbot.console.display import duration_in_words
-from supportbot.console.draft_shares import rows_by_person
+from supportbot.console.draft_usage import rows_by_person
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.formats import language_name

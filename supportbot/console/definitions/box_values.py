@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
-from supportbot.console.definitions.fields import Box, Kind
+from supportbot.console.definitions.form_elements import Box, Kind
 from supportbot.console.definitions.object_rows import ObjectField, ObjectRows, are_rows
 from supportbot.console.definitions.option_rows import OptionRows, OptionsField
 from supportbot.team_formats import language_name

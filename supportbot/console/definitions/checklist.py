@@ -6,7 +6,7 @@ from typing import Any
 
 from actions.definitions.explaining import advice
 from actions.definitions.parsing.document import missing, reasons
-from supportbot.console.definitions.fields import Part
+from supportbot.console.definitions.form_elements import Part
 from supportbot.console.definitions.form_layout import parts_of
 from supportbot.console.definitions.forms import PartForm, closest, field_name, kind_of
 

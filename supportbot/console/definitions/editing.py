@@ -25,7 +25,7 @@ from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from kb.rendering import RenderedArticle, render_article
 from supportbot.console.definitions.checklist import Checklist, checklist, missing_parts, warnings_about
-from supportbot.console.definitions.fields import Part
+from supportbot.console.definitions.form_elements import Part
 from supportbot.console.definitions.form_layout import part_named, parts_of
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
 from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from supportbot.console.definitions.fields import READ, WRITE, Box, Kind, Part, Rows
+from supportbot.console.definitions.form_elements import READ, WRITE, Box, Kind, Part, Rows
 
 _NAME: Final = Box("name", _("Name"), help=_("Lowercase letters, digits and _, such as order_id."))
 _SHOWN: Final = (

@@ -18,7 +18,7 @@ from actions.definitions.parsing.field_reader import ARGUMENTS
 from actions.definitions.references import bound_names, entry_names, uses_of, with_renamed, with_renamed_names
 from actions.definitions.selectors import imported_tools
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
-from supportbot.console.definitions.fields import Box, Kind, Part, Rows
+from supportbot.console.definitions.form_elements import Box, Kind, Part, Rows
 from supportbot.console.fields import LanguageCode
 from supportbot.team_formats import active_language
 

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from kb.models import Article, Revision
-from supportbot.console.articles.gates import gate_cases
+from supportbot.console.articles.gate_check import gate_cases
 from supportbot.console.improve.already_settled import settled
 from supportbot.console.improve.edit import Choices, Replayed, Work, article_id_in, edit_context, handle
 from supportbot.console.improve.listing import BROKEN, KINDS, MOST_NAMED

@@ -18,7 +18,13 @@ from kb.documents import check_article_text
 from kb.models import Article, Audience
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged
-from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, gate_cases, pass_gates, settle
+from supportbot.console.articles.gate_check import (
+    PUBLISHED_AGAINST_GATES,
+    ArticleRefused,
+    gate_cases,
+    pass_gates,
+    settle,
+)
 from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may

@@ -16,8 +16,8 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
 from kb.models import Article
-from supportbot.console.articles.gates import gate_cases
-from supportbot.console.draft_shares import rows_by_release
+from supportbot.console.articles.gate_check import gate_cases
+from supportbot.console.draft_usage import rows_by_release
 from supportbot.console.evals.case_pages import may_make_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of

@@ -23,7 +23,7 @@ from kb.sources.models import Source, SourceItem, SourceRun
 from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
 from kb.sources.services import add_files, change_source, delete_source, remove_file
 from supportbot.console.articles.comparisons import told_of
-from supportbot.console.articles.gates import gate_cases
+from supportbot.console.articles.gate_check import gate_cases
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff

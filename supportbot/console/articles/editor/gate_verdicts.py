@@ -13,7 +13,7 @@ from kb.phrasings import phrasings_of
 from kb.scheduling import Step
 from kb.services import Change
 from supportbot.console.articles.editor import plan_fields
-from supportbot.console.articles.gates import (
+from supportbot.console.articles.gate_check import (
     CHANGED_AGAINST_GATES,
     OVERRIDES,
     PLANNED_AGAINST_GATES,

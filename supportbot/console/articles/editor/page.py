@@ -22,7 +22,7 @@ from kb.reviews import writers
 from supportbot.console.articles.comparisons import address_of, counts_of
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, kept_for
-from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused, gate_cases
+from supportbot.console.articles.gate_check import OVERRIDE_FIELD, OVERRIDES, ArticleRefused, gate_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError

@@ -27,7 +27,7 @@ from supportbot.console.articles.editor import help_page_fields, plan_fields, re
 from supportbot.console.articles.editor.autosave import FIELDS, based_on
 from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
 from supportbot.console.articles.editor.page import Typed, compared, index_state, page, refused, rendered, stored
-from supportbot.console.articles.gates import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
+from supportbot.console.articles.gate_check import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError

@@ -1,4 +1,4 @@
-"""Requests of the editor's script: articles to link to, uploaded pictures, and pasted pages as Markdown."""
+"""Views that the editor's script calls: articles to link to, uploaded pictures, and pasted pages as Markdown."""
 
 from typing import Final
 from uuid import UUID
