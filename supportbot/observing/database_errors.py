@@ -10,7 +10,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import OperationalError
 from psycopg_pool import PoolTimeout
 
-from supportbot.observing.pooled_connection import last_failure
+from supportbot.observing.connection_failures import last_failure
 
 logger = logging.getLogger(__name__)
 REPEATED_AFTER_SECONDS: Final = 600.0

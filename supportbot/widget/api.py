@@ -24,7 +24,7 @@ from supportbot.widget.serializers import (
     TicketSerializer,
 )
 from supportbot.widget.services import end_conversation
-from supportbot.widget.session.codes import issue_code, redeem_code
+from supportbot.widget.session.one_time_codes import issue_code, redeem_code
 from supportbot.widget.session.origin_checks import allowed_origin, own_origin
 from supportbot.widget.session.tickets import TicketRequest, issue_ticket
 

@@ -28,7 +28,7 @@ from supportbot.chat.notices import ai_notice
 from supportbot.errors import SupportBotError
 from supportbot.releases.selectors import current
 from supportbot.web import socket_origin
-from supportbot.widget.denied_access import record_denied_access
+from supportbot.widget.access_audit import record_denied_access
 from supportbot.widget.errors import UnknownChannel
 from supportbot.widget.session.tickets import IssuedTicket
 from supportbot.widget.socket.protocol import LIMITS

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from supportbot.widget.session.codes import purge_codes
+from supportbot.widget.session.one_time_codes import purge_codes
 from supportbot.widget.session.tickets import purge_tickets
 
 

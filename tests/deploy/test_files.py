@@ -57,7 +57,7 @@ def pods() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_an_image_contains_no_server() -> None:
     lock = subprocess.run(
-        [sys.executable, str(DEPLOY / "image_lock.py"), str(settings.BASE_DIR / "requirements.lock")],
+        [sys.executable, str(DEPLOY / "image_requirements.py"), str(settings.BASE_DIR / "requirements.lock")],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     names = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))

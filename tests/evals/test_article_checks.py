@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.models import Article
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles import published_checks, reported_failures
+from supportbot.evals.articles import broken_cases, published_checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_formats.files import read_suite
@@ -52,7 +52,7 @@ def test_a_case_broken_by_an_import_is_reported_until_it_is_fixed(
     deliver_due()
     ArticleCheck.objects.update(lease_until=now())
     published_checks.run_check(ArticleCheck.objects.get(state="waiting").pk)
-    assert "do not exist: promises" in reported_failures.checks()[0].problem
+    assert "do not exist: promises" in broken_cases.checks()[0].problem
 
 
 def broken_on(client: Client) -> str:

@@ -24,7 +24,7 @@ from supportbot.console.draft_usage import rows_by_person
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.formats import language_name
-from supportbot.insights.conversation_rows import write_csv
+from supportbot.insights.conversation_export import write_csv
 from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied
 from supportbot.insights.figures import Figures
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending

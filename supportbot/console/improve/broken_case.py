@@ -22,7 +22,7 @@ from supportbot.console.text_diff import Row, compare
 from supportbot.errors import NotFound
 from supportbot.evals.articles.answer_comparison import questions_quoting
 from supportbot.evals.articles.article_gates import Failure
-from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
+from supportbot.evals.articles.broken_cases import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck, Case
 from supportbot.evals.suite_formats.own_format import parse_case
 from supportbot.insights.services import Edit

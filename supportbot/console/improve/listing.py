@@ -22,7 +22,7 @@ from supportbot.console.evals.case_pages import may_make_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.console.text_diff import Piece
-from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
+from supportbot.evals.articles.broken_cases import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck
 from supportbot.handoff.desk.thread import RATING_REASONS
 from supportbot.insights.improve import contradictions as contradicting

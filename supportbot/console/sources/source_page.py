@@ -37,8 +37,8 @@ from supportbot.console.sources.forms import (
     uploaded,
 )
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
+from supportbot.evals.articles.broken_cases import checks
 from supportbot.evals.articles.published_checks import checked_articles
-from supportbot.evals.articles.reported_failures import checks
 from supportbot.evals.models import ArticleCheck, DraftCheck
 
 ITEMS_PER_PAGE: Final = 50

@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from supportbot.accounts.rest.permissions import needs
 from supportbot.accounts.rest.views import ScopedAPIView
+from supportbot.evals.articles.broken_cases import checks
 from supportbot.evals.articles.published_checks import checked_articles
-from supportbot.evals.articles.reported_failures import checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.web import NewestFirstPagination, id_of
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from supportbot.evals.articles.affected_questions import awaited, outcomes_in
 from supportbot.evals.articles.answer_comparison import Outcome
-from supportbot.evals.articles.reported_failures import broken_now, checks
+from supportbot.evals.articles.broken_cases import broken_now, checks
 from supportbot.evals.models import ArticleCheck, DraftCheck
 
 

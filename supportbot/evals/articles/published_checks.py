@@ -38,8 +38,8 @@ from supportbot.evals.articles.article_gates import (
     quotation_cases,
     sources_of,
 )
+from supportbot.evals.articles.broken_cases import broken_now, seen_last
 from supportbot.evals.articles.earlier_articles import MARGIN, READ_BY, Facts, facts_before, facts_of, former_state
-from supportbot.evals.articles.reported_failures import broken_now, seen_last
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.result_texts import stopped
 from supportbot.evals.suite_formats.own_format import Case

@@ -26,9 +26,10 @@ from supportbot.async_db import db, outside
 from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
 from supportbot.errors import SupportBotError
 from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
-from supportbot.evals.runs.scripted_answers import Given, checked
+from supportbot.evals.runs.given_answers import Given, checked
 from supportbot.evals.simulation.builtin_answerer_chat import replies_to
-from supportbot.evals.simulation.case_customers import (
+from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
+from supportbot.evals.simulation.simulated_customers import (
     Customer,
     Lost,
     ModelCustomer,
@@ -36,7 +37,6 @@ from supportbot.evals.simulation.case_customers import (
     ScriptedCustomer,
     StepCustomer,
 )
-from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
 from supportbot.evals.simulation.simulated_merchants import Merchant, MerchantMissing, merchant_of
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language, detect

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from kb.errors import InvalidDocument
 from kb.evaluation.question_files import conversation_of
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.runs.scripted_answers import GIVEN_KEYS
+from supportbot.evals.runs.given_answers import GIVEN_KEYS
 from supportbot.evals.suite_formats.values import only, placed
 
 _TOUCHED: Final = {"faithful": False, "unfaithful": True}

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.runs.scripted_answers import Given, given_document, given_of
+from supportbot.evals.runs.given_answers import Given, given_document, given_of
 from supportbot.evals.simulation.prompt_injection import Plant, plant_of, planted
 from supportbot.evals.simulation.simulation_format import Simulation, simulated, simulation_of
 from supportbot.evals.suite_formats.expectations import checked_value, is_expectation

@@ -23,7 +23,7 @@ from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
-from supportbot.widget.denied_access import record_denied_access
+from supportbot.widget.access_audit import record_denied_access
 from supportbot.widget.errors import OriginRefused, TicketRefused
 from supportbot.widget.models import SocketTicket
 from supportbot.widget.session.sign_in import bind

@@ -19,7 +19,7 @@ from supportbot.async_db import db
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.socket_base import Socket
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.widget.denied_access import record_denied_access
+from supportbot.widget.access_audit import record_denied_access
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
 from supportbot.widget.session.origin_checks import handshake_origin
 from supportbot.widget.session.sign_in import identify

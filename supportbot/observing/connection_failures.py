@@ -1,7 +1,6 @@
-"""The connections of the pool.
+"""Keeps the reason why the pool could not open a connection.
 
-If the server is unavailable, a pool only reports that no connection was free in time. This module keeps the reason why
-none could be opened.
+If the server is unavailable, a pool only reports that no connection was free in time.
 """
 
 from typing import Any, Self

@@ -1,6 +1,6 @@
 """Print a lock file without the embedded servers, because an image uses separate ones.
 
-python3 deploy/image_lock.py requirements.lock
+python3 deploy/image_requirements.py requirements.lock
 """
 
 import sys

@@ -1,5 +1,5 @@
-"""An answer contained in a case. The assistant writes nothing; the checks treat the given answer as a model's. Pure,
-apart from the vectors.
+"""The answer that a case itself gives. The assistant writes nothing; the checks treat the given answer as a model's.
+Pure, apart from the vectors.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The failures reported by checks of published articles, and which of them still exist."""
+"""The gate cases that checks of published articles found broken, and which of them still are."""
 
 from typing import Any, Final
 

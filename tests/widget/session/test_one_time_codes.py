@@ -13,7 +13,7 @@ from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
 from supportbot.chat.models import Conversation
 from supportbot.widget.models import PageCode, SocketTicket
-from supportbot.widget.session import codes
+from supportbot.widget.session import one_time_codes
 from supportbot.widget.tasks import purge
 from tests.rest import caller
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, identity_token, ticket
@@ -184,7 +184,7 @@ def test_expired_codes_are_deleted(channel: NewChannel) -> None:
     code_for(channel, token=identity_token(channel))
     purge()
     assert PageCode.objects.count() == 1
-    PageCode.objects.update(expires_at=now() - codes.RETENTION_AFTER_EXPIRY - timedelta(seconds=1))
+    PageCode.objects.update(expires_at=now() - one_time_codes.RETENTION_AFTER_EXPIRY - timedelta(seconds=1))
     purge()
     assert not PageCode.objects.exists()
 
