@@ -165,10 +165,10 @@ def _write_articles(count: int) -> None:
     from django.db.models import F
 
     from kb.collections import DEFAULT_NAME, collection_named
-    from kb.documents import check_article_text
     from kb.indexing.models import Chunk
     from kb.models import Article
     from kb.revisions import write_revisions
+    from kb.validation import check_article_text
 
     collection = collection_named(DEFAULT_NAME)
     made = Article.objects.bulk_create(

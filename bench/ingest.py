@@ -82,7 +82,7 @@ def _texts(documents: Path) -> tuple[list[str], list[str]]:
     import django
 
     django.setup()
-    from kb.documents import Document
+    from kb.importing.documents import Document
     from kb.importing.loaders import load
     from kb.indexing.chunking import chunk, embedding_text
 

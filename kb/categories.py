@@ -14,9 +14,9 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import check_category, check_locale, check_storable
 from kb.errors import CategoryInUse, CategoryMissing, InvalidDocument
 from kb.models import Article, Category
+from kb.validation import check_category, check_locale, check_storable
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.language.detection import base_language

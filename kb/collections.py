@@ -14,8 +14,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext
 
-from kb.documents import check_name
 from kb.models import WRITE, Collection, CollectionGroupPermission, CollectionUserPermission
+from kb.validation import check_name
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import NotAllowed

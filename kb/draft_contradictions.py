@@ -14,10 +14,10 @@ from typing import Final
 from uuid import UUID
 
 from kb.access import Surface, Viewer
-from kb.documents import ArticleText
 from kb.models import Audience
 from kb.search import Passage, search
 from kb.statements import Statement, same_subject, statements_of
+from kb.validation import ArticleText
 from supportbot.language.figures import without_figures
 from supportbot.language.plain_text import plain
 from supportbot.language.words import content_stems

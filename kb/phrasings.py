@@ -11,11 +11,11 @@ from django.db.models.functions import Lower
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from kb.documents import check_storable
 from kb.errors import EmbeddingUnavailable, InvalidDocument, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.models import Article, Phrasing, State
 from kb.revisions import announce_changes
+from kb.validation import check_storable
 
 logger = logging.getLogger(__name__)
 MAX_PHRASINGS: Final = 20

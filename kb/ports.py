@@ -19,8 +19,8 @@ from kb.errors import GatesRefuse
 
 if TYPE_CHECKING:
     from kb.access import Viewer
-    from kb.documents import ArticleText
     from kb.search.passages import Retrieval
+    from kb.validation import ArticleText
 
 SHORT_NAMES = {
     "packaged": "kb.embedders.packaged.PackagedEmbedder",

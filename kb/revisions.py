@@ -9,12 +9,12 @@ from django.db.models import Q, Subquery
 from django.utils import timezone
 
 from kb.access import is_wider
-from kb.documents import ArticleText
 from kb.indexing.models import Chunk
 from kb.indexing.recipes import hold_active_recipe, lock_active_recipe
 from kb.indexing.sync import replace_chunks
 from kb.models import Article, Plan, Revision, State
 from kb.pictures import note_uses
+from kb.validation import ArticleText
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.outbox.services import announce

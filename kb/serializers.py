@@ -7,15 +7,6 @@ from rest_framework import serializers
 from kb.access import Surface
 from kb.article_urls import article_address
 from kb.categories import ICONS, MAX_CATEGORIES, MAX_DESCRIPTION
-from kb.documents import (
-    MAX_BODY_CHARACTERS,
-    MAX_CATEGORY_CHARACTERS,
-    MAX_EXTERNAL_ID_CHARACTERS,
-    MAX_NAME_CHARACTERS,
-    MAX_TITLE_CHARACTERS,
-    MAX_URL_CHARACTERS,
-    check_locale,
-)
 from kb.extra_fields import EXTRA_FIELDS
 from kb.help_centre.slugs import MAX_SLUG, former_names
 from kb.models import Article, Audience, Category, Collection, Plan, Revision, State, Synonyms
@@ -24,9 +15,18 @@ from kb.selectors import collection_with_id
 from kb.services import Change
 from kb.synonyms import MAX_WORD, MAX_WORDS
 from kb.translations import is_older
+from kb.validation import (
+    MAX_BODY_CHARACTERS,
+    MAX_CATEGORY_CHARACTERS,
+    MAX_EXTERNAL_ID_CHARACTERS,
+    MAX_NAME_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+    MAX_URL_CHARACTERS,
+    check_locale,
+)
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
 
-# The checks of kb.documents, for the OpenAPI schema.
+# The checks of kb.validation, for the OpenAPI schema.
 _TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MAX_TITLE_CHARACTERS}
 # The pattern is kept apart from the length: test generators would combine both into one pattern that is too large.
 _BODY: Final = {"allOf": [{"pattern": more_than_spaces()}], "maxLength": MAX_BODY_CHARACTERS}

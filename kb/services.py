@@ -13,16 +13,6 @@ from django.utils.translation import gettext, gettext_noop
 from kb.access import is_wider
 from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import (
-    SWITCHES,
-    check_article_text,
-    check_audience,
-    check_category,
-    check_external_id,
-    check_locale,
-    check_url,
-    language_of,
-)
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.help_centre.slugs import as_id, is_taken
 from kb.indexing.lexical import fill_search_vectors
@@ -36,6 +26,16 @@ from kb.revisions import (
     publish_articles,
     set_metadata,
     write_revisions,
+)
+from kb.validation import (
+    SWITCHES,
+    check_article_text,
+    check_audience,
+    check_category,
+    check_external_id,
+    check_locale,
+    check_url,
+    language_of,
 )
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id

@@ -16,9 +16,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext
 
-from kb.documents import check_storable
 from kb.errors import InvalidDocument, SynonymsMissing
 from kb.models import Synonyms
+from kb.validation import check_storable
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 

@@ -16,11 +16,12 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from kb.categories import MAX_CATEGORIES, check_look, current_names, order_categories, save_category
-from kb.documents import Failure, check_category
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
+from kb.importing.documents import Failure
 from kb.importing.loaders.any_format import Format, format_of
 from kb.models import Category
+from kb.validation import check_category
 
 FILE: Final = "categories.json"
 MAX_BYTES: Final = 1_000_000  # the file of a real export is smaller

@@ -14,13 +14,13 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext_noop
 
-from kb.documents import SWITCHES
 from kb.errors import KnowledgeError
 from kb.importing.categories import FILE, written_categories
 from kb.models import Article, Picture, Revision, State
 from kb.phrasings import phrasings_by_article
 from kb.pictures import digests_in, file_name
 from kb.rendering import PICTURE
+from kb.validation import SWITCHES
 
 ROWS_AT_ONCE = 200
 PICTURES_AT_ONCE = 20

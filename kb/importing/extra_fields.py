@@ -12,12 +12,13 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext
 
-from kb.documents import SWITCHES, Document
 from kb.errors import InvalidDocument
 from kb.help_centre.slugs import check_free_slug, rename
+from kb.importing.documents import Document
 from kb.models import Article, Collection
 from kb.phrasings import answered_elsewhere, embed_phrasings, phrasings_of, set_phrasings
 from kb.translations import check_source, translate
+from kb.validation import SWITCHES
 
 METADATA: Final = ("url", "locale", "audience", "category", *SWITCHES)
 Pairs = Sequence[tuple[Document, Article]]

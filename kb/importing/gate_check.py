@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from django.utils.translation import gettext
 
-from kb.documents import Document, Failure
+from kb.importing.documents import Document, Failure
 from kb.importing.importer import import_documents
 from kb.ports import Touched, Verdict, verdict_on
 

@@ -17,12 +17,13 @@ from django.utils.translation import gettext
 
 from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import ArticleText, Document, Failure, check_article_text, check_locale, language_of
+from kb.importing.documents import Document, Failure
 from kb.importing.extra_fields import METADATA, as_draft, differs, link_translations, set_extras
 from kb.importing.pictures import store_pictures
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
 from kb.revisions import announce_changes, lock_articles, publish_articles, save_articles, set_metadata, write_revisions
+from kb.validation import ArticleText, check_article_text, check_locale, language_of
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 

@@ -16,8 +16,9 @@ from urllib.parse import unquote
 
 from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import Document, NamedPicture, check_article_text
+from kb.importing.documents import Document, NamedPicture
 from kb.pictures import address_of, drawn_from, store
+from kb.validation import check_article_text
 from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, digest_of
 from supportbot.errors import InvalidInput
 

@@ -9,7 +9,6 @@ from time import monotonic
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
-from kb.documents import ArticleText
 from kb.errors import GatesRefuse
 from kb.models import Article, State
 from kb.ports import Touched, Verdict, verdict_on
@@ -17,6 +16,7 @@ from kb.sources.errors import SourceUnreadable
 from kb.sources.models import SourceItem
 from kb.sources.runs import ItemState, Outcome, archive_lost, archive_where
 from kb.sources.storing import GATE_SECONDS, settle
+from kb.validation import ArticleText
 from supportbot.releases.errors import GateMissing
 
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from kb.documents import Document, Failure, Kept
 from kb.importing.categories import CategoryFile
+from kb.importing.documents import Document, Failure, Kept
 
 
 @dataclass(frozen=True, slots=True)

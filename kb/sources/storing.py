@@ -17,9 +17,9 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from kb.documents import Document, Failure, Kept
 from kb.errors import InvalidDocument
 from kb.importing.categories import CategoryFile, import_categories, preview_categories
+from kb.importing.documents import Document, Failure, Kept
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State

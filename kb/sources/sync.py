@@ -29,8 +29,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext, override
 
 from kb.categories import MAX_CATEGORIES, unknown_categories
-from kb.documents import Document
 from kb.errors import KnowledgeError
+from kb.importing.documents import Document
 from kb.indexing.sync import sync_articles
 from kb.sources import runs
 from kb.sources.archiving import archive_by_gates

@@ -19,8 +19,8 @@ from django.utils import timezone
 from actions.merchant_connection import connect_merchant
 from actions.models import MerchantConnection
 from actions.policy_store import allow_approval, ensure_policies
-from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
+from kb.importing.documents import Document, Failure
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.embedding import KnownVectors, NoVectors, ReadOnlyVectors

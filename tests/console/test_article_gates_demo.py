@@ -10,8 +10,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from kb import ports
-from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
+from kb.importing.documents import Document
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.embedding import ReadOnlyVectors

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 
-from kb.documents import Document
+from kb.importing.documents import Document
 from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture
 from kb.ports import Verdict

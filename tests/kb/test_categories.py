@@ -11,12 +11,13 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb import categories
 from kb.categories import move_category, save_category
-from kb.documents import ArticleText, Document
 from kb.errors import InvalidDocument
+from kb.importing.documents import Document
 from kb.importing.importer import import_documents, preview_import
 from kb.models import Article, ArticleReads, Category
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import forget_reads
+from kb.validation import ArticleText
 from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.services import create_channel
 from tests.pages import visible_text

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
+from kb.importing.documents import Document
 from kb.importing.loaders import load
 from kb.indexing.chunking import chunk, content_hash, embedding_text
 from kb.indexing.vector_file import VectorFile

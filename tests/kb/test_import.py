@@ -11,13 +11,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from kb.documents import ArticleText
 from kb.indexing.models import Chunk
 from kb.models import Article, Collection, Revision, State
 from kb.phrasings import phrasings_of
 from kb.revisions import publish_articles, write_revisions
 from kb.services import Change, archive, publish, save_draft
 from kb.testing import HashEmbedder
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from tests.kb.import_command import counts, failures, run
 from tests.patience import PATIENCE_SECONDS

@@ -12,12 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from kb.documents import ArticleText, Document
+from kb.importing.documents import Document
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.pictures import MAX_TRIED, PicturesTaken, with_pictures
 from kb.models import Article, Picture
 from kb.pictures import address_of
 from kb.sources.services import Wish, add_files, add_source
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.errors import InvalidInput
 from tests.console.test_firststeps import chunk, png

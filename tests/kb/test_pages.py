@@ -10,12 +10,13 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.article_urls import article_address, passage_address
-from kb.documents import ArticleText, Document
+from kb.importing.documents import Document
 from kb.importing.importer import import_documents
 from kb.models import Article
 from kb.search import Retrieval, search
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import sweep
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 
 pytestmark = pytest.mark.django_db

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from kb.access import Viewer, may_read
-from kb.documents import ArticleText, Document
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.importing.documents import Document
 from kb.importing.importer import import_documents
 from kb.indexing import lexical
 from kb.indexing.models import Chunk, Recipe
@@ -28,6 +28,7 @@ from kb.models import Article, Audience, State
 from kb.search import Retrieval, candidates, search
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.testing import HashEmbedder
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.stored_rows import created_once

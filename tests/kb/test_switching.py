@@ -12,8 +12,8 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from kb.documents import ArticleText, Document
 from kb.errors import EmbeddingUnavailable, SwitchUnderWay
+from kb.importing.documents import Document
 from kb.importing.importer import import_documents
 from kb.indexing import reindex as reindexing
 from kb.indexing.build_lock import LOCK
@@ -28,6 +28,7 @@ from kb.ports import RecipeSpec
 from kb.revisions import lock_articles, publish_articles, write_revisions
 from kb.tasks import sweep, switch_index
 from kb.testing import HashEmbedder
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.kb.switching import Served, beginning, elsewhere, found, until, used, waiting_for

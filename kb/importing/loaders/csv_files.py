@@ -14,8 +14,8 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
+from kb.importing.documents import Document, Failure
 from kb.importing.loaders.markdown import KEYS, check_keys, document_of
 
 SEPARATORS: Final = (",", ";", "\t", "|")

@@ -11,14 +11,15 @@ from tempfile import NamedTemporaryFile
 from django.utils.translation import gettext
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, Document, check_storable
 from kb.errors import InvalidDocument
 from kb.file_page_markers import page_mark
 from kb.importing.confinement import facts_of
+from kb.importing.documents import Document
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.markdown_tables import headed, markdown_table, spread
 from kb.importing.pictures import Beside, PicturesTaken, embedded
 from kb.rendering import PICTURE
+from kb.validation import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, check_storable
 from supportbot.team_formats import number
 
 # Deeper trees are attacks on parsers; below this depth, only the text is used.

@@ -9,10 +9,11 @@ from typing import IO, cast
 
 from django.utils.translation import gettext
 
-from kb.documents import SWITCHES, Document, Failure
 from kb.errors import InvalidDocument
+from kb.importing.documents import Document, Failure
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.loaders.markdown import KEYS, LISTS, check_keys, document_of
+from kb.validation import SWITCHES
 from supportbot import team_formats as formats
 
 # The limit after decompression: a gzip file of a few megabytes can expand a thousandfold.

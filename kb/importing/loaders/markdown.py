@@ -8,10 +8,13 @@ from pathlib import PurePosixPath
 import yaml
 from django.utils.translation import gettext
 
-from kb.documents import (
+from kb.errors import InvalidDocument
+from kb.help_centre.slugs import check_slug
+from kb.importing.documents import Document
+from kb.phrasings import check_phrasings
+from kb.validation import (
     MAX_TITLE_CHARACTERS,
     SWITCHES,
-    Document,
     check_article_text,
     check_audience,
     check_category,
@@ -22,9 +25,6 @@ from kb.documents import (
     check_switch,
     check_url,
 )
-from kb.errors import InvalidDocument
-from kb.help_centre.slugs import check_slug
-from kb.phrasings import check_phrasings
 from supportbot.language.blocks import Kind, blocks
 from supportbot.language.plain_text import plain
 

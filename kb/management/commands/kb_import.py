@@ -10,8 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from kb.database_time import database_now
-from kb.documents import Document, Failure, check_name
 from kb.importing.categories import category_files, import_categories, preview_categories
+from kb.importing.documents import Document, Failure
 from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
@@ -23,6 +23,7 @@ from kb.progress import ProgressLine
 from kb.publication_report import REPORT_HELP, report_after
 from kb.publication_report import in_words as comparison_in_words
 from kb.sources.foreground import in_words, is_web_address, read_site
+from kb.validation import check_name
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 

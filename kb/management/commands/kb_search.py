@@ -6,9 +6,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from kb.access import Viewer
-from kb.documents import check_locale
 from kb.models import Audience
 from kb.search import Passage, search
+from kb.validation import check_locale
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 

@@ -11,11 +11,11 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from kb.documents import MAX_TITLE_CHARACTERS
 from kb.importing.loaders.html import markdown_of_tree, parsed_html
 from kb.importing.pictures import PicturesTaken
 from kb.sources.web.shared_boilerplate import Frame
 from kb.sources.web.urls import one_spelling
+from kb.validation import MAX_TITLE_CHARACTERS
 from supportbot.language.plain_text import plain
 
 MAX_LINKS: Final = 5_000

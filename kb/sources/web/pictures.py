@@ -12,8 +12,8 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
-from kb.documents import Document
 from kb.importing.confinement import reason_in_words
+from kb.importing.documents import Document
 from kb.importing.pictures import PicturesTaken
 from kb.models import Picture
 from kb.pictures import as_drawn, drawn_from

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext
 
-from kb.documents import MAX_EXTERNAL_ID_CHARACTERS, MAX_URL_CHARACTERS, Document, Failure, check_locale
 from kb.errors import InvalidDocument
+from kb.importing.documents import Document, Failure
 from kb.importing.loaders.any_format import format_of
 from kb.importing.loaders.any_format import read as read_file
 from kb.importing.loaders.markdown import document_of
@@ -28,6 +28,7 @@ from kb.sources.web.robots import Robots, parse_robots
 from kb.sources.web.shared_boilerplate import ENOUGH_PAGES, Frame, frame_of_json, learnt
 from kb.sources.web.sitemap import MAX_PARTS, is_sitemap, parse_sitemap
 from kb.sources.web.urls import is_page_of_key, one_spelling, scope_of, shape, without_sessions
+from kb.validation import MAX_EXTERNAL_ID_CHARACTERS, MAX_URL_CHARACTERS, check_locale
 from supportbot.outbound.targets import address_problem
 
 MAX_DEPTH: Final = 10

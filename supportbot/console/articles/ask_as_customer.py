@@ -9,10 +9,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from kb.documents import check_article_text
 from kb.models import Audience
 from kb.selectors import article_with_id
 from kb.services import Change
+from kb.validation import check_article_text
 from supportbot.accounts.models import Workspace
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of

@@ -11,9 +11,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kb.collections import collection_named, restricted_collections, set_writers, writers_of
-from kb.documents import check_name
 from kb.errors import InvalidDocument
 from kb.models import Article, Collection
+from kb.validation import check_name
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.base import ScopedAdmin

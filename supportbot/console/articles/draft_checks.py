@@ -10,12 +10,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
 from kb.collections import check_may_write
-from kb.documents import ArticleText
 from kb.draft_contradictions import findings
 from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
+from kb.validation import ArticleText
 from supportbot.console.articles.comparisons import counts_of, shown_rows
 from supportbot.console.articles.gate_check import (
     PUBLISHED_AGAINST_GATES,

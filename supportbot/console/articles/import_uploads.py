@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, restricted_collections
-from kb.documents import Document, Failure
 from kb.importing.categories import category_files, is_category_file
+from kb.importing.documents import Document, Failure
 from kb.importing.loaders import load
 from kb.models import Article, Collection
 from supportbot.accounts.models import User

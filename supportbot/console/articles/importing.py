@@ -16,10 +16,10 @@ from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
 from kb.database_time import database_now
-from kb.documents import check_name
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders.any_format import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
+from kb.validation import check_name
 from supportbot.console.articles.comparisons import told_of
 from supportbot.console.articles.import_uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.display import error_text

@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
-from kb.documents import ArticleText
 from kb.models import Article
 from kb.selectors import article_with_id
+from kb.validation import ArticleText
 from supportbot.console.improve.already_settled import settled
 from supportbot.console.improve.edit import Choices, Replayed, Work, article_id_in, edit_context, handle
 from supportbot.console.improve.listing import KINDS, ContradictingSide, sides_of

@@ -14,10 +14,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from kb.documents import check_article_text
 from kb.models import Article, Audience
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged
+from kb.validation import check_article_text
 from supportbot.console.articles.gate_check import (
     PUBLISHED_AGAINST_GATES,
     ArticleRefused,

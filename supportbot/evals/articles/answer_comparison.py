@@ -15,10 +15,10 @@ import numpy as np
 from django.db.models import OuterRef, Subquery
 from django.utils.timezone import now
 
-from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.indexing.vector_cache import passage_vectors
+from kb.validation import ArticleText
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Citation, Message, Source

@@ -16,7 +16,6 @@ from uuid import UUID
 from django.db import transaction
 
 from kb.access import Viewer
-from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.chunking import chunk, content_hash, embedding_text
 from kb.indexing.models import Chunk
@@ -26,6 +25,7 @@ from kb.phrasings import fill_phrasings, phrasing_vectors, set_phrasings
 from kb.ports import Embedder
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.single_answer import answer_once, quote_once
 from supportbot.assistant.turn_search import Found, seek

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from kb.documents import ArticleText, check_article_text
 from kb.indexing.vector_cache import question_vectors
 from kb.models import Article, Audience, Phrasing
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
 from kb.ports import Touched, Verdict
 from kb.search.curated import SOME, overlap
 from kb.services import Change, archive, save_draft
+from kb.validation import ArticleText, check_article_text
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.answers import Answer

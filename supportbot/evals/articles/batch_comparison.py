@@ -17,12 +17,12 @@ from django.db.models import FloatField, Min, QuerySet
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance
 
-from kb.documents import ArticleText
 from kb.draft_contradictions import Conflict, findings
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.models import Chunk
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.models import Article, Audience
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.articles.answer_comparison import (

@@ -30,10 +30,10 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils.timezone import now
 
-from kb.documents import ArticleText
 from kb.models import Article, Revision
 from kb.phrasings import phrasings_of
 from kb.services import Change
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError

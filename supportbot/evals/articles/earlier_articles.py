@@ -12,12 +12,12 @@ from time import perf_counter
 from typing import Any, Final
 from uuid import UUID
 
-from kb.documents import ArticleText
 from kb.indexing.recipes import active_recipe
 from kb.models import Article, Phrasing, Revision
 from kb.models import State as ArticleState
 from kb.phrasings import phrasing_vectors, phrasings_by_article, phrasings_of
 from kb.revisions import add_revisions, publish_articles
+from kb.validation import ArticleText
 from supportbot.evals.articles.answer_preview import Asked, State, Vectors, fill_vectors, vectors_of
 from supportbot.ids import uuid7
 from supportbot.language.detection import base_language

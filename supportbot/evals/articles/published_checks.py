@@ -20,9 +20,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.timezone import now
 
 from kb.database_time import database_now
-from kb.documents import ArticleText
 from kb.models import Article, State
 from kb.ports import Touched
+from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.errors import SupportBotError

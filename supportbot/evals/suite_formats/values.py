@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from kb.documents import check_storable
 from kb.errors import InvalidDocument
+from kb.validation import check_storable
 from supportbot.evals.errors import InvalidSuite
 
 MAX_TEXT: Final = 4_000

@@ -9,9 +9,9 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from kb.autosave import as_json, forget, keep, kept
-from kb.documents import MAX_BODY_CHARACTERS, MAX_URL_CHARACTERS, SWITCHES, check_storable
 from kb.errors import ArticleMissing
 from kb.models import Article
+from kb.validation import MAX_BODY_CHARACTERS, MAX_URL_CHARACTERS, SWITCHES, check_storable
 from supportbot.console.articles.editor.help_page_fields import FIELDS as ADDRESS
 from supportbot.console.articles.editor.plan_fields import FIELDS as TIMES
 from supportbot.console.articles.editor.review_fields import FIELDS as CARE

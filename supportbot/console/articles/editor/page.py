@@ -11,7 +11,6 @@ from django.utils.translation import gettext
 
 from kb.article_urls import article_address
 from kb.collections import restricted_collections
-from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
 from kb.help_centre.reader_statistics import votes_of
 from kb.indexing.models import Chunk
@@ -19,6 +18,7 @@ from kb.models import Article, Audience, Category, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.rendering import render_article
 from kb.reviews import writers
+from kb.validation import SWITCHES
 from supportbot.console.articles.comparisons import address_of, counts_of
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, kept_for

@@ -16,13 +16,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kb.autosave import forget
 from kb.collections import check_may_write, default_collection
-from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
 from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_phrasings
 from kb.reviews import Care, set_care
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
+from kb.validation import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, based_on
 from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
