@@ -13,7 +13,7 @@ from kb.models import Article, Revision
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals.articles import affected_questions, answer_preview, draft_checks
+from supportbot.evals.articles import answer_preview, draft_checks, publication_comparison
 from supportbot.evals.models import DraftCheck
 from tests.console.conftest import Enter
 from tests.embedded.test_checks import database_url
@@ -142,7 +142,7 @@ def test_an_article_restored_from_the_archive_is_compared_with_its_absence(enter
 def test_many_publications_at_once_do_not_all_wait(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
+    monkeypatch.setattr(publication_comparison, "MOST_WAITING", 1)
     other = create_article(Change(title="Gift cards", body="We sell gift cards.", locale="en"))
     save_draft(returns.pk, Change(body=SHORTER))
     ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk), str(other.pk)]}
@@ -155,7 +155,7 @@ def test_many_publications_at_once_do_not_all_wait(
 def test_an_article_that_is_published_again_is_compared_even_if_no_more_may_wait(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
+    monkeypatch.setattr(publication_comparison, "MOST_WAITING", 1)
     editor = enter("editor")
     saved(editor, returns, based_on="1")
     saved(editor, returns, body=RETURNS.replace("60 days", "7 days"), based_on="2")

@@ -17,11 +17,11 @@ from supportbot.chat.models import Audience, Citation, Message, Source
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.console.articles.due_plans import carry_out_due
 from supportbot.evals.articles import (
-    affected_questions,
     answer_preview,
     batch_comparison,
     draft_checks,
     earlier_articles,
+    publication_comparison,
     published_checks,
 )
 from supportbot.evals.models import ArticleCheck, DraftCheck
@@ -152,7 +152,7 @@ def test_a_comparison_that_cannot_start_does_not_cost_the_check_an_attempt(
 
 
 def test_articles_that_answers_have_quoted_are_compared_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(affected_questions, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(publication_comparison, "MOST_TOGETHER", 1)
     (folder / "cards.md").write_text(GIFT_CARDS)
     imported(written(folder, 14))
     check = compared()
@@ -199,7 +199,7 @@ def test_a_comparison_is_cancelled_and_continued(folder: Path) -> None:
 
 @pytest.mark.long
 def test_the_number_of_waiting_comparisons_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(affected_questions, "MOST_WAITING", 1)
+    monkeypatch.setattr(publication_comparison, "MOST_WAITING", 1)
     for days in (14, 15):
         imported(written(folder, days))
         begun()
@@ -275,7 +275,7 @@ def test_new_articles_of_an_import_do_not_exist_before_it_however_many_they_are(
 def test_before_an_import_nobody_found_the_new_articles_that_it_leaves_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affected_questions, "_most_quoted", lambda names: [names[0]])
+    monkeypatch.setattr(publication_comparison, "_most_quoted", lambda names: [names[0]])
     for number in range(3):
         (folder / f"cards-{number}.md").write_text(GIFT_CARDS.replace("200", str(200 + number)))
     imported(folder)
@@ -328,7 +328,7 @@ def test_a_comparison_that_ends_early_forgets_personal_data(
         DraftCheck.objects.update(article_id=article.pk, former={}, articles=None)
         save_draft(article.pk, Change(body=RETURNS.format(days=30)))
         publish(article.pk)
-        affected_questions.compare_publication(article.pk, None)
+        publication_comparison.compare_publication(article.pk, None)
     check.refresh_from_db()
     assert not check.is_open and check.items and "alice@example.com" not in str(check.items)
     if ends == "cancelled":

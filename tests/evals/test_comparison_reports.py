@@ -19,7 +19,7 @@ from kb.ports import afterwards
 from kb.publication_report import in_words
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles import affected_questions, published_checks
+from supportbot.evals.articles import publication_comparison, published_checks
 from supportbot.evals.models import ArticleCheck, DraftCheck
 from tests.console.conftest import Enter, logged_in, person
 from tests.console.conftest import enter as enter
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.django_db
 def test_only_comparisons_with_results_have_a_notice(folder: Path) -> None:
     imported(written(folder, 14))
     check = compared()
-    assert affected_questions.unseen() == [check]
+    assert publication_comparison.unseen() == [check]
     same = [{**row, "outcome": "same"} for row in check.rows]
     nothing = {"contradictions": [], "duplicates": []}
     DraftCheck.objects.update(rows=same, found=nothing)
-    assert affected_questions.unseen() == []
+    assert publication_comparison.unseen() == []
     for told in ({"problem": "It stopped."}, {"problem": "", "found": nothing | {"duplicates": [{"ours": "A"}]}}):
         DraftCheck.objects.update(**told)
-        assert affected_questions.unseen() == [check]
+        assert publication_comparison.unseen() == [check]
 
 
 def words(client: Client, address: str) -> str:
@@ -131,7 +131,7 @@ def test_a_publication_without_a_comparison_does_not_report_an_earlier_one(
 ) -> None:
     article = imported(written(folder, 14))
     assert outcomes(compared())[DAYS] == "changed"
-    monkeypatch.setattr(affected_questions, "MOST_WAITING", 0)
+    monkeypatch.setattr(publication_comparison, "MOST_WAITING", 0)
     editor, began, out = enter("editor"), now(), io.StringIO()
     call_command("kb_import", str(written(folder, 30)), "--json", stdout=out, stderr=io.StringIO())
     assert json.loads(out.getvalue())["comparison"]["state"] == "waiting"

@@ -18,7 +18,7 @@ from actions.policy_store import allow_approval, approvers_of, change_rules, for
 from actions.registry import action_in_force
 from actions.spec import Risk, WriteAction
 from supportbot.console.actions import rule_checks
-from supportbot.console.actions.backtests import rows_of
+from supportbot.console.actions.backtest_rows import rows_of
 from supportbot.console.actions.rules_form import AMOUNTS, NUMBERS, SPANS, RulesForm, is_look_up, limits_of, span_of
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.definitions.page_frame import READ_RIGHT

@@ -27,7 +27,6 @@ from supportbot.console.articles.gate_check import (
 )
 from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
-from supportbot.evals.articles.affected_questions import compare_publication
 from supportbot.evals.articles.article_gates import publishing_newest
 from supportbot.evals.articles.draft_checks import (
     begin,
@@ -38,6 +37,7 @@ from supportbot.evals.articles.draft_checks import (
     newest_check,
     resume,
 )
+from supportbot.evals.articles.publication_comparison import compare_publication
 from supportbot.language.detection import base_language
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE

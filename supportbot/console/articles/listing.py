@@ -36,8 +36,8 @@ from supportbot.console.articles.publication_messages import tell_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.request_context import person_of, staff, workspace_here
-from supportbot.evals.articles.affected_questions import compare_publication
 from supportbot.evals.articles.article_gates import Trial, archiving, publishing_newest
+from supportbot.evals.articles.publication_comparison import compare_publication
 from supportbot.releases.selectors import gates
 from supportbot.team_formats import language_name
 

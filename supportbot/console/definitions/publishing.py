@@ -26,7 +26,7 @@ from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import allow_approval
 from supportbot.accounts.models import User
 from supportbot.connection_test_limit import TooManyTests, count_test
-from supportbot.console.actions.backtests import rows_of
+from supportbot.console.actions.backtest_rows import rows_of
 from supportbot.console.actions.rule_checks import approvers_warning_before
 from supportbot.console.actions.rules_form import ApproversField
 from supportbot.console.definitions.cases import results_of

@@ -31,9 +31,9 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.console.text_diff import Row, compare
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
-from supportbot.evals.articles.affected_questions import compare_publication
 from supportbot.evals.articles.answer_preview import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.evals.articles.article_gates import Failure, publishing
+from supportbot.evals.articles.publication_comparison import compare_publication
 from supportbot.insights.services import Edit, publish_edit
 from supportbot.language.personal_data import without_personal_data
 from supportbot.rate_counters import count

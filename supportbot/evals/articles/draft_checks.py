@@ -3,7 +3,7 @@
 First the gates' cases run, then the real questions that the text may affect, a few at a time. Each step is stored
 before the next one begins, so a worker that dies loses only one step, and a cancelled check continues where it stopped.
 After a publication, real questions are compared in the same way with the text that was live before
-(`affected_questions`), and so are questions about many articles that changed together (`batch_comparison`).
+(`publication_comparison`), and so are questions about many articles that changed together (`batch_comparison`).
 """
 
 import logging

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models.functions import Coalesce
 
-from supportbot.evals.articles.affected_questions import awaited, outcomes_in
 from supportbot.evals.articles.answer_comparison import Outcome
 from supportbot.evals.articles.broken_cases import broken_now, checks
+from supportbot.evals.articles.publication_comparison import awaited, outcomes_in
 from supportbot.evals.models import ArticleCheck, DraftCheck
 
 

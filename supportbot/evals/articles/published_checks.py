@@ -5,7 +5,7 @@ texts are indexed, so an import is checked only once. If a worker dies, the next
 result. The check covers the articles that customers read now. A case that fails is run once more with the articles from
 the last check, and reported if it passes with them. Reported cases are run again by each later check until they pass or
 are dismissed, so no failure is lost if a check covers several changes or articles that were already broken. No row is
-locked during searches. Another task compares customers' questions (`affected_questions`).
+locked during searches. Another task compares customers' questions (`publication_comparison`).
 """
 
 import logging
@@ -26,7 +26,6 @@ from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.errors import SupportBotError
-from supportbot.evals.articles.affected_questions import compare_changes
 from supportbot.evals.articles.article_gates import (
     MAX_APART,
     Failure,
@@ -40,6 +39,7 @@ from supportbot.evals.articles.article_gates import (
 )
 from supportbot.evals.articles.broken_cases import broken_now, seen_last
 from supportbot.evals.articles.earlier_articles import MARGIN, READ_BY, Facts, facts_before, facts_of, former_state
+from supportbot.evals.articles.publication_comparison import compare_changes
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.result_texts import stopped
 from supportbot.evals.suite_formats.own_format import Case

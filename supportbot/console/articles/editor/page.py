@@ -26,8 +26,8 @@ from supportbot.console.articles.gate_check import OVERRIDE_FIELD, OVERRIDES, Ar
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
-from supportbot.evals.articles.affected_questions import newest_comparison
 from supportbot.evals.articles.article_gates import Failure
+from supportbot.evals.articles.publication_comparison import newest_comparison
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 

@@ -31,9 +31,9 @@ from supportbot.console.articles.gate_check import ARCHIVED_AGAINST_GATES, OVERR
 from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
-from supportbot.evals.articles.affected_questions import compare_publication
 from supportbot.evals.articles.article_gates import archiving
 from supportbot.evals.articles.draft_checks import begin
+from supportbot.evals.articles.publication_comparison import compare_publication
 
 
 def new_article(request: HttpRequest) -> HttpResponse:
