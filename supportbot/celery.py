@@ -28,7 +28,7 @@ class Ticks(bootsteps.StartStopStep):
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def start(self, consumer: Any) -> None:
-        from supportbot.health.loop import tick
+        from supportbot.health.main_loop import tick
 
         tick()
         consumer.timer.call_repeatedly(TICK_SECONDS, tick)
@@ -43,7 +43,7 @@ class TickingScheduler(PersistentScheduler):
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
-        from supportbot.health.loop import tick
+        from supportbot.health.main_loop import tick
 
         tick()
         self._forget_runs_in_the_future()

@@ -21,7 +21,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.indexing.models import Recipe
 from kb.ports import RecipeSpec
 from supportbot.assistant.runner import runner
-from supportbot.health import checks, loop
+from supportbot.health import checks, main_loop
 from supportbot.health.probe_responses import BEAT, WORKER
 from supportbot.health.server import ProbeServer, start_probes
 from supportbot.ids import uuid7
@@ -291,7 +291,7 @@ def test_a_worker_answers_probes_on_its_own_port(worker_port: int) -> None:
 def test_a_stalled_loop_is_stuck_only_while_the_broker_is_available(
     worker_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_last_tick", time.monotonic() - 2 * loop.PATIENCE_SECONDS)
+    monkeypatch.setattr(main_loop, "_last_tick", time.monotonic() - 2 * main_loop.PATIENCE_SECONDS)
     assert told(worker_port, "/livez") == (503, b"loop: stuck\n")
     monkeypatch.setitem(checks.CHECKS, "broker", lambda: "OperationalError")
     monkeypatch.setattr(checks, "_broker", lambda: "OperationalError")

@@ -12,8 +12,8 @@ from django.db.models.functions import Upper
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer
+from supportbot.bulk_reads import Among, wide_reads
 from supportbot.chat.models import Conversation, Message
-from supportbot.large_reads import Among, wide_reads
 from supportbot.word_search import HasWord, Words, words_of
 
 CUSTOMER_WORDS = ("name", "email", "external_id")

@@ -20,7 +20,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import has_embedder
 from supportbot.chat.channel_layer import LAYER_ERRORS, PATIENCE_SECONDS
-from supportbot.health import loop
+from supportbot.health import main_loop
 from supportbot.observing.database_errors import LACKS_MIGRATIONS, trouble
 from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
@@ -83,7 +83,7 @@ def wait_for_migrations() -> None:
         if found == "behind":
             trouble.found(LACKS_MIGRATIONS)
         connection.close()  # each attempt needs the current rights and server
-        loop.tick()
+        main_loop.tick()
         time.sleep(SCHEMA_PAUSE_SECONDS)
     trouble.has_read()
     connection.close()
@@ -142,7 +142,7 @@ def _loop() -> str:
     """Check the main loop. A loop that has stopped is either waiting for the broker or permanently stuck; a restart
     fixes only the latter.
     """
-    if not loop.stands_still():
+    if not main_loop.stands_still():
         return "ok"
     return "stuck" if _outcome(_broker) == "ok" else "ok"
 

@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.bulk_reads import wide_reads
 from supportbot.chat.models import Conversation
 from supportbot.insights.daily_sums import Sums, sums_of
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcomes import CAME_BACK_WITHIN
 from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
-from supportbot.large_reads import wide_reads
 
 LIVE_UP_TO: Final = 2_000  # the number of conversations up to which a page reads them directly
 SUMMED_AT_ONCE: Final = 2  # days to compute while someone is waiting for the page

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User
+from supportbot.bulk_reads import Among
 from supportbot.chat.conversation_search import newest_with
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.log import is_open
@@ -38,7 +39,6 @@ from supportbot.handoff.errors import AlreadyClaimed
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets.selectors import open_ticket_for
 from supportbot.handoff.tickets.services import take_over
-from supportbot.large_reads import Among
 from supportbot.llm.models import LLMCall
 from supportbot.releases.selectors import releases
 from supportbot.team_formats import language_name, number

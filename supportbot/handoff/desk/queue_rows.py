@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.accounts.models import User
+from supportbot.bulk_reads import wide_reads
 from supportbot.chat.conversation_search import first_with
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Conversation, Message, Source
@@ -24,7 +25,6 @@ from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticke
 from supportbot.handoff.tickets.queue_rules import is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
-from supportbot.large_reads import wide_reads
 from supportbot.word_search import MAX_CHARACTERS, words_of
 
 ROWS_PER_PAGE: Final = 50
