@@ -85,8 +85,7 @@ def create_article(change: Change, *, external_id: str = "", author: User | None
     """Create an article as a draft. Raises InvalidDocument, or ArticleExists if the external id is taken."""
     wording, facts = check_article_text(change.title or "", change.body or ""), change.in_current_terms()
     if "locale" not in facts:
-        default = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
-        facts["locale"] = language_of(wording, default)
+        facts["locale"] = language_of(wording, default_locale())
     if "collection" not in facts:
         facts["collection"] = collection_named(DEFAULT_NAME)
     if external_id:
@@ -95,6 +94,11 @@ def create_article(change: Change, *, external_id: str = "", author: User | None
         article = _insert_with_free_id(wording.title, facts)
     write_revisions([(article, wording)], author=author)
     return article
+
+
+def default_locale() -> str:
+    """Return the locale of a new article whose text does not clearly have another language: the workspace's."""
+    return check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
 
 
 @transaction.atomic

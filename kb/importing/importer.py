@@ -23,9 +23,8 @@ from kb.importing.pictures import store_pictures
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
 from kb.revisions import announce_changes, lock_articles, publish_articles, save_articles, set_metadata, write_revisions
-from kb.validation import ArticleText, check_article_text, check_locale, language_of
-from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import current_workspace_id
+from kb.services import default_locale
+from kb.validation import ArticleText, check_article_text, language_of
 
 DOCUMENTS_PER_COMMIT = 50
 
@@ -228,7 +227,7 @@ def _insert_missing(group: Sequence[Document], places: Places) -> set[UUID]:
     """Insert missing articles and return their ids, except for those that someone else has just created."""
     wanted = {document.external_id: document for document in group}
     there = set(Article.objects.filter(external_id__in=wanted).values_list("external_id", flat=True))
-    locale = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
+    locale = default_locale()
     missing = [document for key, document in wanted.items() if key not in there]
     default = collection_named(DEFAULT_NAME) if any(places[d.external_id] is None for d in missing) else None
     rows = [_article_of(document, places[document.external_id] or default, locale) for document in missing]

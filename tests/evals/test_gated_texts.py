@@ -1,17 +1,19 @@
 """Imports, sources and publications that gates refuse."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
 
 from kb.importing.documents import Document
 from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture
-from kb.ports import Verdict
-from kb.services import Change, save_draft
+from kb.ports import Touched, Verdict
+from kb.services import Change, create_article, save_draft
 from kb.sources import archiving, sync
 from kb.sources.models import SourceItem
 from supportbot.accounts.models import Workspace
@@ -79,6 +81,31 @@ def test_a_tested_import_locks_no_pictures_and_leaves_out_articles_that_change_m
         imported(folder, "--gate")
     assert set(Article.objects.values_list("external_id", flat=True)) == {"label.md", "returns.md"}
     assert Picture.objects.count() == 1
+
+
+touched_by_import: dict[str, Touched] = {}
+
+
+def remember(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+    touched_by_import.update(touched)
+    return Verdict()
+
+
+def test_the_gates_read_an_imported_text_in_the_language_that_the_article_will_have(
+    workspace: Workspace, tmp_path: Path, settings: Settings
+) -> None:
+    """Its words are compared with those of the cases, by their stems in this language."""
+    settings.KB_GATES = "tests.evals.test_gated_texts.remember"
+    german = "# Hunde\n\nHunde sind in unseren Doppelzimmern für 15 Euro pro Nacht willkommen.\n"
+    for name in ("new", "stored"):
+        (tmp_path / f"{name}.md").write_text(german)
+    (tmp_path / "named.md").write_text(f"---\nlocale: de-CH\n---\n{german}")
+    (tmp_path / "code.md").write_text("# 4711\n\n4711\n")
+    create_article(Change(title="Dogs", body="Dogs are welcome.", locale="nl"), external_id="stored.md")
+    call_command("kb_import", str(tmp_path), "--gate", stdout=io.StringIO(), stderr=io.StringIO())
+    locales = {name: one.locale for name, one in touched_by_import.items()}
+    assert locales == {"new.md": "de", "stored.md": "nl", "named.md": "de-ch", "code.md": "en"}
+    assert locales == dict(Article.objects.values_list("external_id", "locale"))
 
 
 def test_a_dry_run_asks_the_gates_too(folder: Path) -> None:

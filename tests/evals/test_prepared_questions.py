@@ -1,6 +1,7 @@
 """Vectors of the gates' questions are computed before somebody publishes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from django.core.cache import cache
@@ -9,7 +10,7 @@ from pytest_django.fixtures import Settings
 from kb import ports
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.vector_cache import forget, question_vectors
-from kb.services import Change
+from kb.services import Change, create_article
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -66,6 +67,13 @@ def test_vectors_are_computed_only_for_new_questions_of_gates(
     forget()
     question_vectors(f"What about {number}?" for number in (1, 2, 3, 4))
     assert len(made) == 4
+
+
+def test_a_new_text_that_names_no_language_is_compared_in_its_own(workspace: Workspace) -> None:
+    german = Change(title="Hunde", body="Hunde sind in unseren Doppelzimmern für 15 Euro pro Nacht willkommen.")
+    assert publishing(None, german).locale == create_article(german).locale == "de"
+    assert publishing(None, Change(title="4711", body="4711")).locale == workspace.locale
+    assert publishing(None, replace(german, locale="de-AT")).locale == "de-AT"
 
 
 def test_a_publication_chooses_its_cases_without_computing_vectors(workspace: Workspace, made: list[str]) -> None:

@@ -16,8 +16,8 @@ from kb.models import Article, Audience, Phrasing
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
 from kb.ports import Touched, Verdict
 from kb.search.curated import SOME, overlap
-from kb.services import Change, archive, save_draft
-from kb.validation import ArticleText, check_article_text
+from kb.services import Change, archive, default_locale, save_draft
+from kb.validation import ArticleText, check_article_text, language_of
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.answers import Answer
@@ -90,7 +90,7 @@ def publishing(article: Article | None, change: Change, *, external_id: str = ""
     """Return the trial of publishing a text for an existing or a new article. Raises InvalidDocument."""
     wording = check_article_text(change.title or "", change.body or "")
     text = Text(article.pk if article else None, change, wording, phrasings)
-    locale = change.locale or (article.locale if article else "")
+    locale = change.locale or (article.locale if article else language_of(wording, default_locale()))
     name = article.external_id if article else external_id
     return Trial(name, wording, locale, partial(publication_of, text), _both(article, phrasings))
 
@@ -249,7 +249,7 @@ def _suits_quotation(case: Case) -> bool:
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
     """Return the cases to run: first those naming the article, then those matching its phrasings, then the nearest."""
     naming = [one for one in cases if trial.external_id and trial.external_id in sources_of(one[1])][:MAX_NAMING]
-    language = base_language(trial.locale or "en")
+    language = base_language(trial.locale)
     others: dict[str, list[tuple[str, Case]]] = {}  # several cases may ask the same question
     for name, case in cases:
         if (name, case) not in naming:
