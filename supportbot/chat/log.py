@@ -56,7 +56,8 @@ def append_event(
     """Append to the log of a locked conversation and notify its readers after the commit.
 
     One statement stores the event and the related changes: its message, the number of the customer's last answered
-    message, and `also`, the turn's new state.
+    message, and `also`, the turn's new state. The event and its message have one time, which never precedes that of
+    the event before: the clock of another machine may be ahead.
     """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(
@@ -66,13 +67,14 @@ def append_event(
         event=event,
         payload=payload,
         audience=audience,
+        created_at=max(now(), conversation.last_event_at),
     )
     conversation.last_seq = row.seq
     conversation.last_public_seq = row.seq if is_public else conversation.last_public_seq
     conversation.last_event_at = row.created_at
     conversation.answered_seq = max(conversation.answered_seq, answered_through)
     if message is not None:
-        message.seq = row.seq
+        message.seq, message.created_at = row.seq, row.created_at
     changed = ("last_seq", "last_public_seq", "last_event_at", *(("answered_seq",) if answered_through else ()))
     sql.save(conversation, *changed, inserting=[row, *([message] if message else [])], also=also)
     _announce(conversation, row)

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User, Workspace
@@ -17,6 +17,7 @@ from supportbot.chat.services import (
     add_agent_message,
     add_customer_message,
     add_note,
+    add_system_message,
     give_back,
     hand_over,
     start_conversation,
@@ -242,3 +243,25 @@ def test_a_message_is_never_older_than_the_event_before_it(conversation: Convers
     receipt = add_customer_message(conversation.pk, text="Is anyone there?", client_id="c1")
     assert Message.objects.get(pk=receipt.message_id).created_at == later
     assert events_after(conversation.pk, 0)[-1].created_at == later
+
+
+@pytest.mark.parametrize("source", ["agent", "system", "note"])
+def test_a_message_of_the_team_is_never_older_than_the_event_before_it(
+    conversation: Conversation, bob: User, source: str
+) -> None:
+    """The event before may come from a machine whose clock is ahead."""
+    with transaction.atomic():
+        hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
+    later = now() + timedelta(minutes=1)
+    Conversation.objects.filter(pk=conversation.pk).update(last_event_at=later)
+    with transaction.atomic():
+        match source:
+            case "agent":
+                receipt = add_agent_message(conversation.pk, text="I am here.", author=bob, client_id="b1")
+            case "note":
+                receipt = add_note(conversation.pk, text="Look at this.", author=bob, client_id="b1")
+            case _:
+                receipt = add_system_message(lock_conversation(conversation.pk), "The chat is assigned.")
+    assert Message.objects.get(pk=receipt.message_id).created_at == later
+    assert ConversationEvent.objects.get(conversation=conversation, seq=receipt.seq).created_at == later
+    assert Conversation.objects.get(pk=conversation.pk).last_event_at == later
