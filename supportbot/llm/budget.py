@@ -11,7 +11,7 @@ begins.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -119,6 +119,25 @@ def settle(reservation: Reservation, *, spent: Decimal) -> None:
     Budget.objects.filter(day=reservation.day, purpose=reservation.purpose).update(
         reserved=Greatest(F("reserved") - reservation.amount, Decimal(0)), spent=F("spent") + spent
     )
+
+
+def settle_all(reservations: Sequence[Reservation], *, spent: Decimal) -> None:
+    """Settle the reservations of one call; each budget is charged its cost once."""
+    uncharged = {one.purpose: spent for one in reservations}
+    for one in reservations:
+        settle(one, spent=uncharged.pop(one.purpose, Decimal(0)))
+
+
+@transaction.atomic
+def settle_unrecorded(reservations: Sequence[Reservation], *, spent: Decimal | None = None) -> None:
+    """Settle the reservations of a call whose record cannot be stored. It is charged what was reserved, or its cost if
+    that is known and lower.
+    """
+    reserved = {one.purpose: Decimal(0) for one in reservations}
+    for one in reservations:
+        reserved[one.purpose] += one.amount
+    most = max(reserved.values(), default=Decimal(0))
+    settle_all(reservations, spent=most if spent is None else min(spent, most))
 
 
 class Reservations:

@@ -69,11 +69,21 @@ async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Res
     """Count and store call records. An unavailable database or a call outside any workspace is logged, not raised."""
     count_calls(records)
     try:
-        await db(save_calls, records, taken)
+        await db(_save_or_settle, records, taken)
     except UnscopedQuery:
         logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
     except (*_OF_A_ROW, AnyDatabaseError):
         logger.exception("llm.record_lost", extra={"attempts": len(records)})
+
+
+def _save_or_settle(records: Sequence[CallRecord], taken: Sequence[budget.Reservation]) -> None:
+    """Store the records of a call and settle its reservations, even if the database refuses one of the records."""
+    try:
+        save_calls(records, taken)
+    except _OF_A_ROW:
+        costs = [cost.amount for record in records if (cost := cost_of(record)) is not None]
+        budget.settle_unrecorded(taken, spent=sum(costs, Decimal(0)))
+        _save_one_by_one(records)
 
 
 async def store_together(records: Mapping[UUID, Sequence[CallRecord]]) -> None:
@@ -165,10 +175,7 @@ def _save_with_costs(
     sql.insert(*calls)
     if settings.LLM_STORE_BODIES:
         LLMBody.objects.bulk_create([_body(call, record) for call, record in zip(calls, records, strict=True)])
-    spent = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
-    unbooked = {reservation.purpose: spent for reservation in reservations}  # charge each budget only once
-    for reservation in reservations:
-        budget.settle(reservation, spent=unbooked.pop(reservation.purpose, Decimal(0)))
+    budget.settle_all(reservations, spent=sum((call.cost for call in calls if call.cost is not None), Decimal(0)))
 
 
 def purge_expired_bodies() -> int:

@@ -20,10 +20,11 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.async_db import db
 from supportbot.llm import routing
 from supportbot.llm.attempt import Attempt
 from supportbot.llm.breaker import Breaker, breaker_of, kind_of
-from supportbot.llm.budget import Reservations, booked_as, is_limited
+from supportbot.llm.budget import Reservations, booked_as, is_limited, settle_unrecorded
 from supportbot.llm.call_record import CallRecord, count_calls, record_calls, store_together
 from supportbot.llm.conf import Limits, limits
 from supportbot.llm.connections import Server
@@ -200,7 +201,12 @@ async def _logged(saving: Coroutine[Any, Any, None]) -> None:
 
 async def _save(call: Call) -> None:
     taken = await call.reservations.taken()
-    await record_calls(call.records(), taken)
+    try:
+        records = call.records()
+    except Exception:
+        await db(settle_unrecorded, taken)
+        raise
+    await record_calls(records, taken)
 
 
 class Gateway:

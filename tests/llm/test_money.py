@@ -125,6 +125,45 @@ class TestBudget:
         budget = await self.budget()
         assert (budget.reserved, budget.spent) == (Decimal(0), Decimal("0.0061"))
 
+    @pytest.mark.parametrize("bodies", [False, True], ids=["without bodies", "with bodies"])
+    async def test_a_call_whose_row_is_refused_is_paid_for(
+        self, ask: Ask, stored: Stored, settings: Any, bodies: bool
+    ) -> None:
+        """The rows of its other attempts are stored, and the attempts are charged at most what was reserved."""
+        settings.LLM_STORE_BODIES = bodies
+        broken = Says(fails=ProviderUnclear(Reason.CUT, usage=Usage(100, 2)))
+        usage = Usage(100, 3_000_000_000)  # more than the column can hold
+        with answering(ScriptedModel(broken, Says("Yes.", usage=usage))):
+            await read(ask(max_output_tokens=10))
+        budget = await self.budget()
+        assert budget.reserved == 0
+        assert Decimal("0.04") < budget.spent < Decimal("0.05")
+        assert [(row.outcome, row.cost) for row in await stored()] == [("unclear", Decimal("0.0041"))]
+
+    async def test_a_refused_row_with_a_known_cost_is_charged_at_this_cost(
+        self, ask: Ask, stored: Stored, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(call_record, "_row", lambda _: LLMCall(purpose="too long for its column", duration_ms=0))
+        with answering(ScriptedModel(Says("Yes.", usage=Usage(100, 3)))):
+            await read(ask(max_output_tokens=10))
+        budget = await self.budget()
+        assert (budget.reserved, budget.spent) == (Decimal(0), Decimal("0.0061"))
+        assert not await stored()
+
+    async def test_a_call_without_a_record_is_charged_what_was_reserved(
+        self, ask: Ask, stored: Stored, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any, **__: Any) -> None:
+            raise RuntimeError("not expected here")
+
+        monkeypatch.setattr("supportbot.llm.attempt.Attempt.record", fail)
+        with answering(ScriptedModel(Says("Yes.", usage=Usage(100, 3)))):
+            await read(ask(max_output_tokens=10))
+        budget = await self.budget()
+        assert budget.reserved == 0
+        assert Decimal("0.02") < budget.spent < Decimal("0.0202")
+        assert not await stored()
+
     async def test_parallel_calls_never_overspend(self, ask: Ask, stored: Stored) -> None:
         go = asyncio.Event()
         model = ScriptedModel(*[Says("Yes.", usage=Usage(0, 10), waits_for=go)] * 2)
