@@ -10,11 +10,12 @@ from actions.states import FINAL, State
 
 def rounds(most: int) -> Iterator[int]:
     """Yield the numbers of up to `most` rounds. Once all requests are final, or no check of an unknown one is planned,
-    one more round shows that they stay so.
+    two more rounds show that they stay so: the second would carry out what the first had planned.
     """
     at_rest = Q(state__in=FINAL) | Q(state=State.UNKNOWN, due_at=None)
+    resting = 0
     for number in range(most):
-        is_last = not ActionRequest.objects.exclude(at_rest).exists()
+        resting = 0 if ActionRequest.objects.exclude(at_rest).exists() else resting + 1
         yield number
-        if is_last:
+        if resting == 2:
             return

@@ -103,7 +103,8 @@ def admin(workspace: Workspace) -> User:
     return person
 
 
-# By document: the expected outcome of its case, and the rules that it began with.
+# By document: the expected outcome of its case, and the rules that it began with. The shop's records decide neither:
+# the case brings its own.
 published: Final[dict[str, tuple[str, dict[str, Any]]]] = {}
 
 
