@@ -157,7 +157,10 @@ class WorkspaceChangeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
     name = TextField(max_length=120, required=False)
     locale = PatternField(
-        LOCALE.pattern, max_length=12, required=False, help_text="The default language of new articles and channels."
+        LOCALE.pattern,
+        max_length=12,
+        required=False,
+        help_text="The language of new channels, and of new articles unless their text is clearly in another one.",
     )
     site_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
     accent = TextField(

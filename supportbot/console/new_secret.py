@@ -7,6 +7,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 
 
 def show_once(
@@ -17,14 +18,16 @@ def show_once(
     secret: str,
     purpose: str,
     back: tuple[str, UUID],
+    label: str = "",
     snippet: str = "",
 ) -> TemplateResponse:
-    """Show a secret and, for a channel, the script tag that most people are looking for."""
+    """Show a secret and, for a channel, the script tag that most people are looking for. `label` names the secret."""
     page, row = back
     context: dict[str, Any] = {
         **site.each_context(request),
         "title": title,
         "secret": secret,
+        "label": label or gettext("Secret"),
         "purpose": purpose,
         "snippet": snippet,
         "back": reverse(page, args=[row]),

@@ -60,11 +60,21 @@ class AskForLink(PasswordResetView):
         return super().post(request, *args, **kwargs)
 
 
+def has_mail_server() -> bool:
+    """Return whether e-mails leave this machine. Otherwise, they become files, which only operators can read."""
+    return bool(settings.EMAIL_URL)
+
+
+def password_link(user: User) -> str:
+    """Return a link with which this person sets a password, once and within three days."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    path_of_link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
+    return f"{settings.BASE_URL}{path_of_link}"
+
+
 def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
     """Mail a new team member a link to set their password."""
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
-    context = {"user": user, "workspace": workspace, "inviter": inviter, "link": f"{settings.BASE_URL}{link}"}
+    context = {"user": user, "workspace": workspace, "inviter": inviter, "link": password_link(user)}
     # A new member has not chosen a language yet, so the e-mail is in the inviting colleague's language.
     with override(user.language or get_language()):
         body = render_to_string("console/invitation.txt", context)

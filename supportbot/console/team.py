@@ -1,4 +1,6 @@
-"""Team members and their roles. New members set their own password through the e-mail they get."""
+"""Team members and their roles. New members set their own password with a link, which they get by e-mail or, without a
+mail server, from the person who invites them.
+"""
 
 import secrets
 from smtplib import SMTPException
@@ -21,7 +23,8 @@ from supportbot.accounts.services import add_member, remove_member
 from supportbot.console.actions.rule_checks import approvers_warning
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
-from supportbot.console.passwords import send_invitation
+from supportbot.console.new_secret import show_once
+from supportbot.console.passwords import has_mail_server, password_link, send_invitation
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 from supportbot.handoff.models import HELD, Ticket
@@ -51,6 +54,13 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
     class Meta:
         model = Membership
         fields = ["role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not has_mail_server():
+            self.fields["email"].help_text = gettext(
+                "No mail server is set up. You get the link to set a password, and pass it on."
+            )
 
     def clean_username(self) -> str:
         username = str(self.cleaned_data["username"]).strip()
@@ -159,6 +169,23 @@ class MembershipAdmin(ScopedAdmin):
         obj.user, obj.workspace = user, workspace
         transaction.on_commit(lambda: _invite(request, user, workspace))
 
+    def response_add(self, request: HttpRequest, obj: Membership, post_url_continue: str | None = None) -> HttpResponse:
+        if has_mail_server():
+            return super().response_add(request, obj, post_url_continue)
+        # Nobody has used the new account yet, so the person who created it may see its link.
+        return show_once(
+            self.admin_site,
+            request,
+            title=gettext("Invitation for {name}").format(name=obj.user.display_name),
+            label=gettext("Link"),
+            secret=password_link(obj.user),
+            purpose=gettext(
+                "No mail server is set up, so no e-mail was sent. Pass this link on to {name} to set a password. It "
+                "works once, within three days."
+            ).format(name=obj.user.display_name),
+            back=("admin:accounts_membership_change", obj.pk),
+        )
+
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         _keep_an_admin(obj, becomes="")
         actor = actor_of(person_of(request))
@@ -212,7 +239,8 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
         messages.warning(
             request, gettext("The e-mail could not be sent. Ask them to request a link on the login page.")
         )
-    else:
+        return
+    if has_mail_server():
         messages.info(
             request, gettext("An e-mail with a link to set a password was sent to {email}.").format(email=user.email)
         )

@@ -55,7 +55,10 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     locale = LanguageCode(
         label=_("Language"),
         initial="en",
-        help_text=_("The default for new articles and channels. Type its name, or a code such as en or de."),
+        help_text=_(
+            "The language of new channels, and of new articles unless their text is clearly in another one. Type its "
+            "name, or a code such as en or de."
+        ),
     )
     timezone = TimeZone(
         label=_("Time zone"),
@@ -162,7 +165,7 @@ class WorkspaceAdmin(ScopedAdmin):
     view_right = change_right = "team:write"
     form = WorkspaceForm
     change_form_template = add_form_template = "console/workspace.html"
-    list_display = ["name", "slug", "language", "zone", "fixed_currency"]
+    list_display = ["name", "fixed_slug", "language", "zone", "fixed_currency"]
 
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, workspace: Workspace) -> str:
@@ -171,6 +174,10 @@ class WorkspaceAdmin(ScopedAdmin):
     @admin.display(description=_("Time zone"), ordering="timezone")
     def zone(self, workspace: Workspace) -> str:
         return workspace.timezone
+
+    @admin.display(description=_("Slug"), ordering="slug")
+    def fixed_slug(self, workspace: Workspace) -> str:
+        return workspace.slug
 
     @admin.display(description=_("Currency"), ordering="currency")
     def fixed_currency(self, workspace: Workspace) -> str:
@@ -184,7 +191,7 @@ class WorkspaceAdmin(ScopedAdmin):
         if obj is None:
             return [(None, {"fields": [*FACTS, "logo", "currency"]})]
         return [
-            (None, {"fields": ["name", "slug", *FACTS[1:], "logo", "fixed_currency"]}),
+            (None, {"fields": ["name", "fixed_slug", *FACTS[1:], "logo", "fixed_currency"]}),
             (_("Legal pages"), {"fields": list(LEGAL)}),
             (_("Answers"), {"fields": list(SETTINGS)}),
             (_("Retention"), {"fields": list(RETENTION), "description": about_retention(obj)}),
@@ -195,7 +202,7 @@ class WorkspaceAdmin(ScopedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["slug", "fixed_currency"] if obj else []  # addresses and financial records depend on these fields
+        return ["fixed_slug", "fixed_currency"] if obj else []  # addresses and financial records depend on these fields
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: FactsForm, change: bool) -> None:
         if change:

@@ -15,7 +15,7 @@ from kb.indexing.sync import sync_article
 from kb.models import Article, Collection, Revision, State, Synonyms
 from kb.search import search
 from kb.services import Change, create_article, publish, save_draft
-from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Citation, Message
 from supportbot.chat.services import start_conversation
 from supportbot.console.text_diff import compare
@@ -142,6 +142,16 @@ def test_a_collection_of_another_workspace_cannot_be_chosen(
     assert answer.status_code == 400
     wool.refresh_from_db()
     assert wool.collection.name == "General"
+
+
+def test_the_default_collection_is_offered_once_by_its_name(editor: Client) -> None:
+    """It is created with the first article. Its name is stored, so it is the same in all languages."""
+    User.objects.update(language="de")
+    for _ in range(2):
+        offered = [one.text(strip=True) for one in read(editor.get(f"{LISTED}add/")).css("#collection option")]
+        assert offered == ["General"]
+        editor.post(f"{LISTED}add/", words())
+    assert list(Article.objects.values_list("collection__name", flat=True)) == ["General"] * 2
 
 
 def test_archiving_hides_an_article_at_once(editor: Client, wool: Article) -> None:

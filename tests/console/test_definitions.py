@@ -1,6 +1,7 @@
 """Definitions in the console: created, and edited in forms and as JSON."""
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -66,6 +67,10 @@ def test_an_empty_definition_is_created_and_lists_what_is_missing(browser: Clien
         assert f'id="{anchor}"' in browser.get(address).content.decode(), link
     assert browser.post(f"{ACTIONS}add/", sent).status_code == 400  # the name is taken
     assert made.versions.count() == 1
+    User.objects.update(language="de")
+    counts = re.findall(r"(\d+) (fehl\w+)", visible_text(page_of(browser.get(at(made))), " "))
+    assert ("1", "fehlt") in counts
+    assert all(verb == ("fehlt" if number == "1" else "fehlen") for number, verb in counts)
 
 
 def test_a_copy_has_another_name(browser: Client, draft: ActionDefinition) -> None:

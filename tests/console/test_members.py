@@ -36,6 +36,12 @@ def _no_counts() -> None:
 
 
 @pytest.fixture
+def mail_server(settings: Any) -> None:
+    """E-mails leave the machine; the tests' backend keeps them in `mail.outbox`."""
+    settings.EMAIL_URL = "smtp://mail.example.com:25"
+
+
+@pytest.fixture
 def admin(enter: Enter) -> Client:
     return enter("admin")
 
@@ -105,9 +111,36 @@ def test_the_last_admin_cannot_be_removed(admin: Client, workspace: Workspace, b
     assert Membership.objects.get(pk=mine.pk).role == "agent"
 
 
+@pytest.mark.parametrize("name", ["Noor Aziz", ""])
+def test_without_a_mail_server_the_link_is_passed_on_by_hand(admin: Client, workspace: Workspace, name: str) -> None:
+    assert "No mail server is set up. You get the link" in admin.get(f"{TEAM}add/").content.decode()
+    data = {"username": "noor", "name": name, "email": "noor@example.com", "role": "agent"}
+    shown = admin.post(f"{TEAM}add/", data)
+    page = LexborHTMLParser(shown.content.decode())
+    assert f"Pass this link on to {name or 'noor'}" in page.body.text() and "was sent to" not in page.body.text()
+    assert page.css_first("label[for=secret]").text() == "Link"
+    address = page.css_first("#secret").attributes["value"] or ""
+    link = re.fullmatch(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+)", address)
+    assert link is not None and "no-store" in shown["Cache-Control"]
+    browser = Client()
+    chosen = {"new_password1": "a tarn in winter", "new_password2": "a tarn in winter"}
+    browser.post(browser.get(link.group(1), follow=True).redirect_chain[-1][0], chosen)
+    assert browser.login(username="noor", password="a tarn in winter")
+    again = admin.get(f"{TEAM}{Membership.objects.get(user__username='noor').pk}/change/", follow=True).content.decode()
+    assert "/admin/reset/" not in again and "was sent to" not in again
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_mail_server_no_link_is_shown(admin: Client, mail_server: None) -> None:
+    assert "No mail server" not in admin.get(f"{TEAM}add/").content.decode()
+    data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
+    shown = admin.post(f"{TEAM}add/", data, follow=True).content.decode()
+    assert "/admin/reset/" not in shown and "sent to noor@example.com" in shown
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_member_is_added_even_if_the_invitation_cannot_be_mailed(
-    admin: Client, monkeypatch: pytest.MonkeyPatch
+    admin: Client, mail_server: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **more: object) -> None:
         raise ConnectionRefusedError

@@ -58,8 +58,8 @@ def test_forms_contain_no_untranslated_words(enter: Enter, sample: Sample) -> No
     [
         ("actions/actiondefinition/", ["State", "Draft"]),
         ("actions/auditentry/", ["Event"]),
-        ("accounts/workspace/", ["Currency"]),
-        ("accounts/workspace/{workspace}/change/", ["Currency"]),
+        ("accounts/workspace/", ["Currency", "Slug"]),
+        ("accounts/workspace/{workspace}/change/", ["Currency", "Slug"]),
     ],
 )
 def test_names_of_stored_values_are_translated(enter: Enter, sample: Sample, address: str, names: list[str]) -> None:

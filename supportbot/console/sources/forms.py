@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from kb.collections import DEFAULT_NAME
 from kb.models import Audience, Collection
 from kb.sources.models import Source
 from kb.sources.services import MAX_FILE_BYTES, Wish
@@ -25,7 +26,7 @@ class PlaceForm(forms.Form):
         label=_("Collection"),
         required=False,
         max_length=120,
-        widget=forms.TextInput(attrs={"list": "collections", "placeholder": _("General")}),
+        widget=forms.TextInput(attrs={"list": "collections", "placeholder": DEFAULT_NAME}),
     )
     audience = forms.ChoiceField(label=_("Readers"), required=False)
     how = forms.ChoiceField(

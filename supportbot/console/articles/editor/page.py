@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
 from kb.article_urls import article_address
-from kb.collections import restricted_collections
+from kb.collections import DEFAULT_NAME, restricted_collections
 from kb.errors import ArticleChanged
 from kb.help_centre.reader_statistics import votes_of
 from kb.indexing.models import Chunk
@@ -143,13 +144,20 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "plans": plan_fields.shown_plans(article) if article else (),
         "unsaved": kept_for(request, article, typed.values) if typed.status == 200 else None,
         "votes": votes_of(article) if article else None,
-        "collections": Collection.objects.all(),
+        "collections": _collections(article),
+        "default_name": DEFAULT_NAME,
         "categories": Category.objects.all(),
         "audiences": Audience.choices,
         "preview": rendered(typed.values["title"], typed.values["body"]),
         **compared(article),
     }
     return render(request, "console/articles/editor.html", context, status=typed.status)
+
+
+def _collections(article: Article | None) -> QuerySet[Collection]:
+    """Return the collections to choose from; for a new article, without the default one, which may not exist yet."""
+    found = Collection.objects.all()
+    return found if article else found.exclude(name__iexact=DEFAULT_NAME)
 
 
 def _web_address(origin: str) -> str:
