@@ -29,6 +29,7 @@ from tests.browser.waiting import until, wait_for
 pytestmark = pytest.mark.browser
 
 DELETED = "Your earlier conversation has been deleted."
+UNAVAILABLE = "Your earlier conversation is no longer available."
 CALLS = (
     "open close toggle show hide identify logout setLocale setTheme send prefill requestHuman newConversation "
     "endConversation rate on destroy push"
@@ -307,6 +308,21 @@ def test_a_conversation_that_has_been_deleted_in_the_meantime_is_mentioned_once(
         assert platform.tickets == [{"channel": "pk_test", "locale": "en", "visitor": "vs_1"}]
         deliver(page, platform, "A new question")
         expect(chat.get_by_role("group", name="Conversation")).not_to_contain_text(DELETED)
+
+
+def test_a_conversation_of_an_unknown_visitor_is_not_said_to_be_deleted(browser: Browser) -> None:
+    """It may still exist: the server tells a visitor that it does not know nothing about conversations."""
+    kept = json.dumps({"conversation": CONVERSATION, "visitor": "vs_1"})
+    keeping = f"localStorage['supportbot:pk_test'] ||= '{kept}'"
+    refusals = [(404, {"code": "not_found"}), (401, {"code": "invalid_visitor"})]
+    platform = Platform(refusals=[(status, {"message": "x", "fields": {}, **body}) for status, body in refusals])
+    with visit(browser, before=keeping, platform=platform) as (page, platform):
+        open_chat(page)
+        log = page.get_by_role("dialog").get_by_role("group", name="Conversation")
+        expect(log).to_contain_text(f"{UNAVAILABLE}Hello")
+        expect(log).not_to_contain_text(DELETED)
+        until(page, "SupportBot.state.connection === 'open'")
+        assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
 
 
 def test_a_conversation_that_is_deleted_while_it_is_open_is_mentioned(shop: Shop) -> None:

@@ -40,11 +40,12 @@ function applyTicket(chat, answer, token) {
   chat.log.isEnded = config.is_ended;
   applyTheme(chat, config.look);
   update(chat);
+  if (chat.missing) chat.tellGone(chat.missing);
   return answer;
 }
 
 /** Drop the credential or conversation that was refused; return true if trying again makes sense. */
-function recover(chat, { code, message }, { conversation, token }) {
+function recover(chat, { code, message }, { conversation, visitor, token }) {
   const { session, identity, element } = chat;
   if (code === "invalid_token") {
     // The token was refused again or cannot be renewed: the chat continues without one, and the page gets the reason.
@@ -55,11 +56,14 @@ function recover(chat, { code, message }, { conversation, token }) {
     chat.isStale = true;
   } else if (code === "not_found") {
     // Without a token, the conversation of a signed-in customer may still exist.
-    const wasTheirs = conversation && (token || !session.kept.sub);
+    const { sub } = session.kept;
+    if (conversation && (token || !sub)) chat.missing = (token ? sub : visitor) ? "wasErased" : "isGone";
     session.keep({ conversation: undefined, sub: undefined });
-    if (wasTheirs) chat.tellErased();
-  } else if (code === "invalid_visitor") session.forget({});
-  else return false;
+  } else if (code === "invalid_visitor") {
+    // Whose conversation it was is unknown, and "not_found" may have meant that it is someone else's.
+    if (chat.missing) chat.missing = "isGone";
+    session.forget({});
+  } else return false;
   return true;
 }
 

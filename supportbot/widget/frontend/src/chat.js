@@ -248,10 +248,14 @@ export class Chat {
     }
   }
 
-  /** Say, until the customer writes again, that their conversation has been deleted: by the team, or after its time. */
-  tellErased() {
-    this.isErased = true;
-    this.view.announcer.status(this.t("wasErased"));
+  /**
+   * Say, until the customer writes again, that their conversation has been deleted (by the team, or after its time), or
+   * that it cannot be opened any more.
+   */
+  tellGone(text) {
+    this.gone = text;
+    this.missing = undefined; // what to say once a new ticket is issued
+    this.view.announcer.status(this.t(text));
     update(this);
   }
 
@@ -315,7 +319,7 @@ export class Chat {
     connection.seq = 0;
     connection.kept = [];
     this.announceAfter = undefined;
-    this.isErased = false;
+    this.gone = this.missing = undefined;
     this.log.clear();
     view.rebuild([]);
     element.showUnread(0);

@@ -38,9 +38,9 @@ function intro(chat, greeting, suggestions) {
   const isEmpty = !log.items.size;
   const notice = chat.notice || config.notice || t("notice");
   const row = (text) => h("li", h("button", { onclick: () => chat.send(text) }, icon("book"), h("span", text), icon("right", "s flip")));
-  const erased = chat.isErased && t("wasErased");
-  drawIfChanged(chat, "intro", [isEmpty, notice, greeting, suggestions, erased], () => {
-    if (isEmpty) view.drawIntro(erased && h("p.hint", { dir: "auto" }, erased), h("div.hello", { dir: "auto" }, h("b", greeting), h("p", notice)), suggestions.length > 0 && h("ul.sugg", suggestions.slice(0, 3).map(row)));
+  const gone = chat.gone && t(chat.gone);
+  drawIfChanged(chat, "intro", [isEmpty, notice, greeting, suggestions, gone], () => {
+    if (isEmpty) view.drawIntro(gone && h("p.hint", { dir: "auto" }, gone), h("div.hello", { dir: "auto" }, h("b", greeting), h("p", notice)), suggestions.length > 0 && h("ul.sugg", suggestions.slice(0, 3).map(row)));
     else view.drawIntro(h("p.hint", { dir: "auto" }, notice));
   });
 }

@@ -54,7 +54,7 @@ const HANDLERS = {
     } else if (log.items.has(id)) handleCardError(chat, { code, message }, log.items.get(id));
     else if (code === "erased") {
       chat.leave(chat.own);
-      chat.tellErased();
+      chat.tellGone("wasErased");
     }
     // A connection that is refused reconnects by itself.
     else if (connection.state === "open") chat.refuse(code);

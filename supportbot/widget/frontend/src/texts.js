@@ -101,6 +101,7 @@ export default {
   eraseText: "This permanently deletes all your chats here, for you and our team.",
   erased: "Your chats have been deleted.",
   wasErased: "Your earlier conversation has been deleted.",
+  isGone: "Your earlier conversation is no longer available.",
   endText: "This ends the chat for you and our team.",
   tooLong: "Messages can have up to {n} characters.",
   noFiles: "Files are not supported yet. Please describe what they show.",
