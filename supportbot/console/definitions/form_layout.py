@@ -68,10 +68,7 @@ PARTS: Final = (
                 "visitors",
                 _("Also for visitors who are not signed in"),
                 Kind.FLAG,
-                _(
-                    "Only if every record is public and no customer data is read. Anyone can then look up any "
-                    "of them."
-                ),
+                _("Only if every record is public and no customer data is read. Anyone can then look up any of them."),
                 of=READ,
             ),
             Box(
@@ -252,7 +249,7 @@ PARTS: Final = (
                 help=_(
                     "A word such as order. Limits, and the rule that only one card can be open at a time, apply per "
                     "record of this kind."
-),
+                ),
                 of=WRITE,
             ),
             Box("subject.id", _("Record number"), Kind.RULE, _("For example, order.id."), of=WRITE),
@@ -272,11 +269,16 @@ PARTS: Final = (
                     Box("owner", _("Owner"), Kind.RULE, _("The field that holds the owner, such as order.customer.")),
                     Box("public", _("Public: anyone may see it"), Kind.FLAG),
                     Box(
-                        "otherwise.code"
-                    , _("Code if the record does not exist"), help=_("For example, order_not_found.")),
-                    Box("otherwise.words", _(
-                        "What the customer reads if the record does not exist"
-), Kind.WORDS, _TEMPLATE_HELP),
+                        "otherwise.code",
+                        _("Code if the record does not exist"),
+                        help=_("For example, order_not_found."),
+                    ),
+                    Box(
+                        "otherwise.words",
+                        _("What the customer reads if the record does not exist"),
+                        Kind.WORDS,
+                        _TEMPLATE_HELP,
+                    ),
                     Box(
                         "absent",
                         _("Statuses that mean the record does not exist"),
@@ -308,9 +310,7 @@ PARTS: Final = (
                 _("Guard"),
                 (
                     Box("name", _("Name"), help=_("For example, not_packed.")),
-                    Box("require", _("Condition"), Kind.RULE, _(
-                        "For example, order.status in ['paid', 'waiting']."
-)),
+                    Box("require", _("Condition"), Kind.RULE, _("For example, order.status in ['paid', 'waiting'].")),
                     Box("code", _("Refusal code"), help=_("For example, already_packed.")),
                     Box("words", _("What the customer reads if it fails"), Kind.WORDS, _TEMPLATE_HELP),
                 ),
@@ -460,10 +460,12 @@ PARTS: Final = (
         _("What the customer is told."),
         (
             Box("result.words", _("Words"), Kind.WORDS, _TEMPLATE_HELP),
-            Box("result.list", _("Fields for each of"), Kind.RULE, _(
-                "A list such as order.items. Leave empty if there is "
-                "none."
-)),
+            Box(
+                "result.list",
+                _("Fields for each of"),
+                Kind.RULE,
+                _("A list such as order.items. Leave empty if there is none."),
+            ),
             Box("result.as", _("Name of each entry"), help=_("For example, item.")),
             Box("result.at_most", _("Entries, at most"), Kind.WHOLE),
             Box("result.card.title", _("Card title"), Kind.WORDS, _TEMPLATE_HELP),
@@ -507,7 +509,7 @@ PARTS: Final = (
         ),
         of=WRITE,
     ),
-)  # fmt: skip
+)
 
 
 def parts_of(kind: str) -> list[Part]:
