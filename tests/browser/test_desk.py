@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.deskpage import Customer, check, get, is_live, post, take_over
-from tests.browser.waiting import follow, press_through, until
+from tests.browser.waiting import follow, measure, press_through, until
 
 pytestmark = pytest.mark.browser
 
@@ -165,6 +165,33 @@ def test_an_agent_on_a_phone_reaches_the_console(
     page.set_viewport_size({"width": 390, "height": 844})
     follow(dialog.get_by_role("link", name="Console"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
+def test_on_a_phone_the_summary_leaves_room_for_the_messages(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    wants = "The zip of my jacket jams halfway up and the pull tab has come off, so that I can no longer close it"
+    visitor = Customer(demo)
+    visitor.say(wants)
+    visitor.wait_for_event(page := new_page(viewport={"width": 390, "height": 640}), "assistant.final")
+    visitor.ask_for_a_person(wants)
+    log_in(page, "noor")
+    take_over(page, wants)
+    summary, messages = page.locator(".sum"), page.locator(".scroll")
+    expect(summary.locator(".wants")).to_be_visible()
+    expect(summary.locator("dl")).to_be_hidden()
+    assert measure(page, "document.querySelector('.sum').offsetHeight") <= 48
+    first = page.locator("#thread > li").first
+    first.scroll_into_view_if_needed()
+    above, shown = messages.bounding_box(), first.bounding_box()
+    assert above is not None and shown is not None and shown["y"] >= above["y"]
+    summary.locator("summary").click()
+    expect(summary.locator("dl")).to_contain_text("Still open")
+    assert measure(page, "document.querySelector('.scroll').clientHeight") >= 100
+    check(page)
+    page.set_viewport_size({"width": 1280, "height": 844})
+    page.reload()
+    expect(summary.locator("dl")).to_be_visible()  # there is room
 
 
 def test_two_agents_see_each_other_with_one_customer(

@@ -35,6 +35,8 @@ function start(alerts) {
 /** Start the open conversation's parts; return those with keyboard shortcuts. */
 function startConversation(socket, outbox, desk) {
   showOwnAddress(desk.dataset.ticket);
+  // On a phone, the messages need the room; what the customer wants still fits on one line.
+  if (matchMedia("(max-width: 43.75em)").matches) document.querySelector(".sum").open = false;
   const thread = new Thread(socket, desk);
   new Refresh(socket, desk.dataset);
   showOrders();
