@@ -25,7 +25,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
-from supportbot.accounts.login_redirect import log_in_again
+from supportbot.accounts.expired_login import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.setup import has_administrator
 from supportbot.console.display import error_text

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.timezone import override
 from django.views.decorators.cache import never_cache
 
-from supportbot.accounts.login_redirect import log_in_again
+from supportbot.accounts.expired_login import log_in_again
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.auth import WORKSPACE_SESSION_KEY
