@@ -19,9 +19,9 @@ from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
 from actions.definitions.errors import ExpressionError, ExpressionFailed, InvalidDefinition
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.values import NoValue, as_text
+from actions.definitions.ownership_proof import unshown
 from actions.definitions.parsing.document import drafted, parse_document, reasons
 from actions.definitions.parts import Argument, Origin
-from actions.definitions.publishing_requirements import unshown
 from actions.errors import MerchantUnavailable
 from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest

@@ -16,12 +16,7 @@ from actions.definitions import parts
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.expression import Expression, Path
 from actions.definitions.expressions.types import samples_of
-from actions.definitions.parsing.arguments import NAME, declared_names, read_arguments
-from actions.definitions.parsing.calls import NO_CALL, carries_key, read_call
-from actions.definitions.parsing.cards import MAX_ROWS, CardReader
-from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
-from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
-from actions.definitions.publishing_requirements import (
+from actions.definitions.ownership_proof import (
     PER_CUSTOMER_DAY,
     compares_owner,
     require_bound,
@@ -30,6 +25,11 @@ from actions.definitions.publishing_requirements import (
     require_unnamed,
     unbound,
 )
+from actions.definitions.parsing.arguments import NAME, declared_names, read_arguments
+from actions.definitions.parsing.calls import NO_CALL, carries_key, read_call
+from actions.definitions.parsing.cards import MAX_ROWS, CardReader
+from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
+from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.visitor_access import excess_for_visitors, obstacle_for_visitors
 from actions.spec import Risk
 
