@@ -36,8 +36,8 @@ from supportbot.mcp.action_tools import action_status, resumed, use_action
 from supportbot.mcp.callers import Agent, token_in
 from supportbot.mcp.knowledge_tools import ask_assistant, search_pages
 from supportbot.mcp.request_checks import AGENT, MAX_BODY_BYTES
+from supportbot.mcp.tool_list import ACTION_STATUS, ASK, INSTRUCTIONS, SEARCH, ToolSpec, tools_for
 from supportbot.mcp.tool_results import Answer, refused
-from supportbot.mcp.tools import ACTION_STATUS, ASK, INSTRUCTIONS, SEARCH, ToolSpec, tools_for
 
 logger = logging.getLogger(__name__)
 Context = ServerRequestContext[Any, Any]
