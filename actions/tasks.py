@@ -6,7 +6,7 @@ from celery import shared_task
 
 from actions.connections import services as connections
 from actions.definitions import tool_changes
-from actions.requests import maintenance
+from actions.requests import sweeps
 from actions.requests.celery_publisher import RUN_REQUEST
 from actions.requests.execution import execute
 from supportbot.accounts.scope import workspace_scope
@@ -21,23 +21,23 @@ def run_request(workspace_id: str, request_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Recover lost requests and check unknown outcomes."""
-    maintenance.sweep()
+    sweeps.sweep()
 
 
 @shared_task
 def judge_waiting() -> None:
     """Judge waiting requests that were made under other rules."""
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
 
 
 @shared_task
 def expire_waiting() -> None:
-    maintenance.expire_waiting()
+    sweeps.expire_waiting()
 
 
 @shared_task
 def checkpoint_audit_chain() -> None:
-    maintenance.checkpoint_audit_chain()
+    sweeps.checkpoint_audit_chain()
 
 
 @shared_task
@@ -54,4 +54,4 @@ def check_tools() -> None:
 @shared_task(name="actions.tasks.write_down_heads")
 def write_down_heads() -> None:
     """The former name of `checkpoint_audit_chain`, for messages that an older beat has sent; until 0.3."""
-    maintenance.checkpoint_audit_chain()
+    sweeps.checkpoint_audit_chain()

@@ -16,7 +16,7 @@ from actions.models import ActionRequest
 from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
 from actions.requests.celery_publisher import publisher
-from actions.requests.maintenance import publish_due
+from actions.requests.sweeps import publish_due
 from actions.services import confirm, propose
 from actions.states import State
 from bench.starts import nothing, started_within

@@ -116,6 +116,6 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The messages that the sweep publishes."""
     sent: list[str] = []
     monkeypatch.setattr(
-        "actions.requests.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id))
+        "actions.requests.sweeps.publish", lambda workspace_id, request_id: sent.append(str(request_id))
     )
     return sent

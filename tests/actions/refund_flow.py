@@ -16,7 +16,7 @@ from actions.audit import verify
 from actions.errors import NotWaiting
 from actions.models import ActionRequest, LedgerEntry
 from actions.principals import Principal
-from actions.requests import execution, maintenance
+from actions.requests import execution, sweeps
 from actions.requests.execution import MAX_ATTEMPTS
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, Refund, make_due, run_queued
@@ -110,7 +110,7 @@ class RefundFlow:
         execution.execute(self.request.pk)
         for _ in rounds(MAX_ATTEMPTS):
             make_due()
-            maintenance.sweep()
+            sweeps.sweep()
             run_queued()
 
     def deliver(self) -> None:

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from actions import audit
 from actions.audit import Head, record, verify
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, AuditHead
-from actions.requests.maintenance import checkpoint_audit_chain
+from actions.requests.sweeps import checkpoint_audit_chain
 from actions.states import TRANSITIONS, State, may_become
 from supportbot.accounts.models import Workspace
 

@@ -11,7 +11,7 @@ from actions.models import ActionRequest, LedgerEntry
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.requests.execution import MAX_ATTEMPTS
-from actions.requests.maintenance import sweep
+from actions.requests.sweeps import sweep
 from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import FakeShop, make_due, run_queued

@@ -12,7 +12,7 @@ from actions.errors import Expired, MerchantUnavailable
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
-from actions.requests import maintenance
+from actions.requests import sweeps
 from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import FakeShop, run_queued
@@ -31,7 +31,7 @@ def state_of(request: ActionRequest) -> tuple[str, str]:
 
 
 def test_new_rules_expire_cards_before_anyone_clicks(card: ActionRequest, waiting: ActionRequest) -> None:
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert state_of(card) == (State.EXPIRED, "policy_changed")  # `waiting` comes with its own rules
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
 
@@ -42,10 +42,10 @@ def test_an_approval_that_the_new_rules_allow_stays(
     rules: dict[str, Decimal | None], waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     limit("refund_order", **rules)
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     assert AuditEntry.objects.get(event="approval.judged").payload["policy"] == waiting.judged_by
-    maintenance.judge_waiting()  # checked once per version of the rules
+    sweeps.judge_waiting()  # checked once per version of the rules
     assert AuditEntry.objects.filter(event="approval.judged").count() == 1
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     run_queued()
@@ -73,7 +73,7 @@ def test_an_approval_that_the_new_rules_refuse_ends_and_both_sides_are_informed(
     )  # fmt: skip
     waiting = confirm(card.pk, principal=principal, digest=card.digest)
     limit("refund_order", **rules)
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert state_of(waiting) == (State.EXPIRED, code)
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
     deliver_due()
@@ -95,15 +95,15 @@ def test_a_click_before_the_sweep_is_checked_too(waiting: ActionRequest, approve
 def test_unreadable_records_are_requested_again_later(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
     limit("refund_order", window_days=9)
     shop.is_reachable = False
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     with pytest.raises(MerchantUnavailable):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     shop.is_reachable = True
-    maintenance.judge_waiting()  # not yet, since a shop that is down is not called every two seconds
+    sweeps.judge_waiting()  # not yet, since a shop that is down is not called every two seconds
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     ActionRequest.objects.filter(pk=waiting.pk).update(due_at=now() - timedelta(seconds=1))
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert state_of(waiting) == (State.EXPIRED, "outside_window")
 
 
@@ -112,10 +112,10 @@ def test_a_disabled_policy_is_applied_once_it_is_enabled_again(waiting: ActionRe
     assert policy is not None
     switch(policy, is_enabled=False, actor="test")
     limit("refund_order", max_per_order=Decimal(100))
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     switch(policy, is_enabled=True, actor="test")
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert state_of(waiting) == (State.EXPIRED, "limit_order")
 
 
@@ -135,7 +135,7 @@ def three_waiting(shop: FakeShop, principal: Principal) -> Iterator[list[ActionR
 @pytest.mark.long
 def test_requests_that_wait_longest_keep_their_approval(three_waiting: list[ActionRequest]) -> None:
     limit("refund_order", max_per_workspace_day=Decimal(60))
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert [state_of(one)[0] for one in three_waiting] == [
         State.AWAITING_APPROVAL, State.AWAITING_APPROVAL, State.EXPIRED,
     ]  # fmt: skip
@@ -147,11 +147,11 @@ def test_a_sweep_that_dies_leaves_the_rest_to_the_next_one(
 ) -> None:
     limit("refund_order", max_per_order=Decimal(10))
     with monkeypatch.context() as dying:
-        dying.setattr("actions.requests.maintenance._for_each", _dies_after_the_first(maintenance._for_each))
+        dying.setattr("actions.requests.sweeps._for_each", _dies_after_the_first(sweeps._for_each))
         with pytest.raises(KeyboardInterrupt):
-            maintenance.judge_waiting()
+            sweeps.judge_waiting()
     assert [state_of(one)[0] for one in three_waiting].count(State.EXPIRED) == 1
-    maintenance.judge_waiting()
+    sweeps.judge_waiting()
     assert {state_of(one) for one in three_waiting} == {(State.EXPIRED, "limit_order")}
 
 

@@ -10,7 +10,7 @@ from django.db.models import F
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.principals import Principal
 from actions.requests.execution import MAX_ATTEMPTS
-from actions.requests.maintenance import expire_waiting, sweep
+from actions.requests.sweeps import expire_waiting, sweep
 from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import FakeShop, make_due, run_queued
@@ -33,7 +33,7 @@ A_DAY = timedelta(hours=25)
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.requests.maintenance.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.sweeps.publish", lambda workspace_id, request_id: None)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from actions import audit
 from actions.cards import card_of
 from actions.models import ActionRequest, AuditEntry
 from actions.principals import Principal
-from actions.requests.maintenance import expire_waiting
+from actions.requests.sweeps import expire_waiting
 from actions.services import confirm, decline, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, run_queued

@@ -21,7 +21,7 @@ from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.requests.celery_publisher import Publisher
 from actions.requests.execution import claim, execute
-from actions.requests.maintenance import sweep
+from actions.requests.sweeps import sweep
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.assistant.outbox_consumers import record_action_events
@@ -39,7 +39,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The messages that reach the broker; the test delivers them."""
     sent: list[str] = []
     monkeypatch.setattr(
-        "actions.requests.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id))
+        "actions.requests.sweeps.publish", lambda workspace_id, request_id: sent.append(str(request_id))
     )
     monkeypatch.setattr(
         "actions.requests.celery_publisher.Publisher.enqueue", lambda self, workspace_id, request_id: None
@@ -132,7 +132,7 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
 
     monkeypatch.undo()  # the real publisher
     monkeypatch.setattr("actions.requests.celery_publisher.publish", down)
-    monkeypatch.setattr("actions.requests.maintenance.publish", down)
+    monkeypatch.setattr("actions.requests.sweeps.publish", down)
     flow.propose()
     flow.confirm()
     Publisher().enqueue(flow.request.workspace_pk, flow.request.pk)
@@ -140,7 +140,7 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
     sweep()
     assert flow.request.state == State.QUEUED
     monkeypatch.setattr(
-        "actions.requests.maintenance.publish", lambda workspace_id, request_id: messages.append(str(request_id))
+        "actions.requests.sweeps.publish", lambda workspace_id, request_id: messages.append(str(request_id))
     )
     sweep()
     assert messages == [str(flow.request.pk)]

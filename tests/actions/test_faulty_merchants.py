@@ -18,7 +18,7 @@ from actions.merchant_connection import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
 from actions.principals import Principal
 from actions.requests.execution import MAX_ATTEMPTS
-from actions.requests.maintenance import SETTLED_AFTER, sweep
+from actions.requests.sweeps import SETTLED_AFTER, sweep
 from actions.services import confirm, propose
 from actions.states import State
 from actions.testing import current_shop, make_due, run_queued
@@ -99,8 +99,8 @@ def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.Monke
             under_way.remove(sock)
 
     monkeypatch.setattr("supportbot.outbound.http._shut_down_at", cut_by_the_merchant)
-    monkeypatch.setattr("actions.requests.maintenance.CHECK_SECONDS", 60.0)
-    monkeypatch.setattr("actions.requests.maintenance.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.sweeps.CHECK_SECONDS", 60.0)
+    monkeypatch.setattr("actions.requests.sweeps.publish", lambda workspace_id, request_id: None)
     with fake_merchant() as made:
         made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
         settings.PRIVATE_NETWORKS = LOOPBACK

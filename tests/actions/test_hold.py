@@ -12,7 +12,7 @@ from actions.models import ActionRequest, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.requests.execution import execute
-from actions.requests.maintenance import publish_due
+from actions.requests.sweeps import publish_due
 from actions.services import approve, confirm, decline, propose
 from actions.states import State
 from actions.testing import FakeShop, run_queued

@@ -18,7 +18,7 @@ from actions.outcomes import OutcomeKind
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.requests.execution import MAX_ATTEMPTS, REPLAY_FOR, recover
-from actions.requests.maintenance import sweep
+from actions.requests.sweeps import sweep
 from actions.services import Finding, confirm, propose, settle_by_hand
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued

@@ -14,7 +14,7 @@ from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.requests.celery_publisher import Publisher, publish
 from actions.requests.execution import MAX_ATTEMPTS, claim
-from actions.requests.maintenance import publish_due, sweep
+from actions.requests.sweeps import publish_due, sweep
 from actions.services import confirm
 from actions.states import State
 from actions.tasks import (
@@ -41,7 +41,7 @@ def test_an_error_in_one_request_does_not_stop_the_others(
 
     assert claim(queued.pk) is not None
     make_due()
-    monkeypatch.setattr("actions.requests.maintenance.recover", stumble)
+    monkeypatch.setattr("actions.requests.sweeps.recover", stumble)
     sweep()
     assert "the sweep failed for request" in caplog.text
 
@@ -68,7 +68,7 @@ def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
 ) -> None:
     unknown_requests(proposals, principal, shop)
     monkeypatch.setattr(
-        "actions.requests.maintenance.monotonic", lambda: 4.0 * shop.calls.count("find")
+        "actions.requests.sweeps.monotonic", lambda: 4.0 * shop.calls.count("find")
     )  # each check takes 4 s
     for looks in (1, 2, 3):
         sweep()

@@ -11,7 +11,7 @@ from actions.merchant_api.port import Unclear
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.principals import Principal
 from actions.requests.execution import claim, execute, settle
-from actions.requests.maintenance import sweep
+from actions.requests.sweeps import sweep
 from actions.services import confirm, propose
 from actions.states import FINAL, State
 from actions.testing import FakeShop, ProcessDied, make_due
@@ -23,7 +23,7 @@ FAULTS = ("", "", "die_before", "die_after", "silence", "commit_then_silence", "
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.requests.maintenance.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.sweeps.publish", lambda workspace_id, request_id: None)
 
 
 def deliver(request: ActionRequest, chance: random.Random) -> None:

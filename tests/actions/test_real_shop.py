@@ -8,7 +8,7 @@ import pytest
 from actions.merchant_connection import connect_merchant
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.requests.maintenance import sweep
+from actions.requests.sweeps import sweep
 from actions.services import confirm, propose, run_read
 from actions.states import State
 from actions.testing import make_due, run_queued
@@ -33,7 +33,7 @@ def real(process: ShopProcess, workspace: Workspace, settings: Any, monkeypatch:
     assert process.post("/api/reset", {}).status == 200
     settings.OUTBOUND_OWN_ADDRESSES = [f"127.0.0.1:{process.port}"]
     connect_merchant(f"http://127.0.0.1:{process.port}/merchant/v1", WEBHOOK_SECRET, actor="test")
-    monkeypatch.setattr("actions.requests.maintenance.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.requests.sweeps.publish", lambda workspace_id, request_id: None)
     return process
 
 

@@ -14,7 +14,7 @@ from actions import errors
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
-from actions.requests.maintenance import expire_waiting
+from actions.requests.sweeps import expire_waiting
 from actions.services import cancel, confirm, decline, preview, propose, run_read
 from actions.states import State
 from actions.testing import FakeShop, Refund, run_queued

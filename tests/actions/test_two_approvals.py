@@ -13,8 +13,8 @@ from actions.models import ActionRequest, AuditEntry, actor_of
 from actions.money import Money
 from actions.policy_store import allow_approval, forbid_approval, policy_of
 from actions.principals import Principal, operator_for
-from actions.requests.maintenance import judge_waiting
 from actions.requests.rule_decision import Rules, Used, Verdict, decide_write
+from actions.requests.sweeps import judge_waiting
 from actions.services import approve, confirm, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, run_queued

@@ -8,7 +8,7 @@ from django.utils.timezone import now, timedelta
 
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.requests.maintenance import expire_waiting
+from actions.requests.sweeps import expire_waiting
 from actions.services import confirm, decline, propose, reject
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, User

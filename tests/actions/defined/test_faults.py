@@ -11,7 +11,7 @@ from actions.connections.client import Call, Client, Response
 from actions.models import ActionRequest, LedgerEntry
 from actions.policy_store import allow_approval, policy_of
 from actions.requests.execution import MAX_ATTEMPTS, recover
-from actions.requests.maintenance import sweep
+from actions.requests.sweeps import sweep
 from actions.services import settle_by_hand
 from actions.states import State
 from actions.testing import ProcessDied, make_due, run_queued

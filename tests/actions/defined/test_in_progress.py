@@ -16,7 +16,7 @@ from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
 from actions.requests.calls_in_progress import IN_PROGRESS_FOR, UNCLEAR_FOR
-from actions.requests.maintenance import sweep
+from actions.requests.sweeps import sweep
 from actions.services import confirm, propose, settle_by_hand
 from actions.states import State
 from actions.testing import FakeShop, connected, make_due, run_queued

@@ -23,7 +23,7 @@ from actions.outcomes import OutcomeKind
 from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
-from actions.requests.maintenance import judge_waiting
+from actions.requests.sweeps import judge_waiting
 from actions.services import approve, confirm, propose, settle_by_hand
 from actions.spec import Row
 from actions.testing import FakeShop, connected, run_queued
