@@ -57,6 +57,7 @@ class Scope:
     has_curated: bool = False  # whether any article has curated questions
     synonyms: str = ""  # all groups as they are stored (`kb.synonyms`)
     translated_into: str = ""  # if an article has a translation into this language, only that one is searched
+    without: str = ""  # neither articles in this language are searched, nor those translated into it
 
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
@@ -65,14 +66,15 @@ class Scope:
         scan.
         """
         readable, parameters = condition_on_articles(self.workspace_id, self.viewer)
+        page, own = "coalesce(a.translation_of_id, a.id)", parameters
+        in_language = f"(SELECT {page} FROM kb_article a WHERE {readable} AND a.locale LIKE %s)"
         articles = f"SELECT a.id FROM kb_article a WHERE {readable}"
         if self.translated_into:
-            page = "coalesce(a.translation_of_id, a.id)"
-            articles += (
-                f" AND (a.locale LIKE %s OR {page} NOT IN"
-                f" (SELECT {page} FROM kb_article a WHERE {readable} AND a.locale LIKE %s))"
-            )
-            parameters = [*parameters, f"{self.translated_into}%", *parameters, f"{self.translated_into}%"]
+            articles += f" AND (a.locale LIKE %s OR {page} NOT IN {in_language})"
+            parameters = [*parameters, f"{self.translated_into}%", *own, f"{self.translated_into}%"]
+        if self.without:
+            articles += f" AND a.locale <> '' AND {page} NOT IN {in_language}"
+            parameters = [*parameters, *own, f"{self.without}%"]
         condition = f"c.workspace_id = %s AND c.recipe_id = %s AND (c.article_id IN ({articles})) IS TRUE"
         return condition, [self.workspace_id, self.recipe.pk, *parameters]
 

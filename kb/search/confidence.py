@@ -105,6 +105,14 @@ def abroad_calibration(recipe_name: str) -> Calibration | None:
     return _parse(found) if found else None
 
 
+def elsewhere_calibration(recipe_name: str) -> Calibration | None:
+    """Return the calibration for pages that have no version in the question's language, if other pages are in it; None
+    for a recipe without one. docs/decisions/abstention.md describes the data.
+    """
+    found = shipped_calibration("elsewhere").get(recipe_name)
+    return _parse(found) if found else None
+
+
 @cache
 def shipped_calibration(recipe_name: str) -> dict[str, Any]:
     """Return the calibration shipped for a recipe, in the format of `Recipe.calibration`; empty if there is none.

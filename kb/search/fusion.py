@@ -60,9 +60,6 @@ class Weights:
     sharpness: float = 1.5
     # The boost for a passage in the viewer's language: enough to rank above its translation.
     language: float = 2.0
-    # The boost for English if no article is in the viewer's language, so that an article and its translation do not
-    # both appear. It is small, since a related language often has the closer article, as with Dutch and German.
-    read_abroad: float = 1.25
     # The weight of the question in its context, next to the question alone: for a likely follow-up, and for a question
     # that finds its answer by itself, where an earlier topic would only distract.
     follow_up: float = 1.0
@@ -134,11 +131,18 @@ def fuse_in_context(
     }
 
 
-def lead(near: Sequence[Candidate]) -> float:
-    """Return the spread between the nearest passage and a far neighbour; 0 without a second passage."""
+def lead(near: Sequence[Candidate], far: int = FAR_NEIGHBOUR) -> float:
+    """Return the spread between the nearest passage and the one at rank `far`, or the last; 0 without a second one."""
     if not near:
         return 0.0
-    return (near[0].similarity or 0.0) - (near[min(FAR_NEIGHBOUR, len(near)) - 1].similarity or 0.0)
+    return (near[0].similarity or 0.0) - (near[min(far, len(near)) - 1].similarity or 0.0)
+
+
+def far_neighbour(passages: int) -> int:
+    """Return the rank of the neighbour that defines the spread among this many passages. Of a few dozen passages, the
+    fortieth or last is farther away than any in the workspaces that the confidence was fitted on.
+    """
+    return max(2, min(FAR_NEIGHBOUR, math.ceil(passages / 2)))
 
 
 def boost_language(

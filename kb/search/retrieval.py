@@ -41,13 +41,20 @@ from kb.search.candidates import (
     scope_stats,
     with_similarity,
 )
-from kb.search.confidence import Calibration, Evidence, abroad_calibration, calibration_set
+from kb.search.confidence import (
+    Calibration,
+    Evidence,
+    abroad_calibration,
+    calibration_set,
+    elsewhere_calibration,
+)
 from kb.search.curated import curated_answer
 from kb.search.fusion import (
     DEFAULT,
     Candidate,
     PartCandidates,
     boost_language,
+    far_neighbour,
     fuse,
     fuse_by_article,
     fuse_in_context,
@@ -58,6 +65,7 @@ from kb.search.fusion import (
 from kb.search.passages import Retrieval, load_passages
 from kb.search.questions import READ_ABROAD, is_foreign, without_common_part
 from kb.synonyms import with_synonyms
+from supportbot.language.detection import base_language
 from supportbot.language.follow_ups import is_short
 
 logger = logging.getLogger(__name__)
@@ -98,7 +106,7 @@ class _RetrievedParts:
         if not self.is_abroad:
             return found
         return [
-            replace(one, centred=nearest(part), centred_lead=lead(part.by_vector))
+            replace(one, centred=nearest(part), centred_lead=lead(part.by_vector, far_neighbour(self.stats.chunks)))
             for one, part in zip(found, self.parts, strict=True)
         ]
 
@@ -128,7 +136,9 @@ def search(
     wordings = [query, *with_synonyms(query, scope.synonyms)]
     found = max(
         (
-            _search(wording, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
+            _search_in_all_languages(
+                wording, opened, limit=limit, mode=mode, context=context, asked_before=asked_before
+            )
             for wording in wordings
         ),
         key=lambda one: one.confidence,
@@ -139,9 +149,33 @@ def search(
     return replace(found, curated=curated, took_ms=(perf_counter() - began) * 1000)
 
 
-def _search(
+def _search_in_all_languages(
     query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str, asked_before: str
 ) -> Retrieval:
+    """Search, and if the nearest passage is in another language, search the pages that have no version in the viewer's.
+
+    Passages in the question's language are always nearer than others, and only they share words with it. So if a page
+    in another language is nearer still, no page in the question's language contains the answer.
+    """
+    found, near = _search(query, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
+    (scope, locales), language = opened, base_language(opened[0].viewer.locale or "")
+    is_elsewhere = bool(near) and is_foreign(language, [near[0].locale]) and not found.is_abroad
+    if mode != "hybrid" or not is_elsewhere or elsewhere_calibration(scope.recipe.name) is None:
+        return found
+    own = next((one for one in near if not is_foreign(language, [one.locale])), None)
+    others = [locale for locale in locales if is_foreign(language, [locale])]
+    untranslated = replace(scope, without=language, translated_into=READ_ABROAD)
+    other, near = _search(query, (untranslated, others), limit=limit, mode=mode, context="", asked_before="")
+    if not near or (own is not None and (near[0].similarity or 0.0) < (own.similarity or 0.0)):
+        return found
+    confidence = min(found.confidence, other.confidence)
+    return other if other.is_answerable else replace(found, confidence=confidence, is_answerable=False)
+
+
+def _search(
+    query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str, asked_before: str
+) -> tuple[Retrieval, Sequence[Candidate]]:
+    """Return the result of a search, and the passages nearest to a question that is searched for in one part."""
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
     texts = questions.split(query)
@@ -165,9 +199,9 @@ def _search(
     else:
         parts = retrieved.parts
         scores = fuse(parts)
-    best = _top_scores(scores, parts, viewer.locale, limit, is_abroad=retrieved.is_abroad)
+    best = _top_scores(scores, parts, viewer.locale, limit)
     passages = load_passages(retrieved.scope, best, _similarities(retrieved.measured, best))
-    return Retrieval(
+    found = Retrieval(
         passages=passages,
         confidence=confidence if passages else 0.0,
         is_answerable=bool(passages) and confidence >= calibration.threshold,
@@ -177,6 +211,7 @@ def _search(
         is_abroad=retrieved.is_abroad,
         parts=len(retrieved.parts),
     )
+    return found, retrieved.measured[0].by_vector if len(retrieved.parts) == 1 else []
 
 
 def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
@@ -314,13 +349,11 @@ def _article_ids(parts: Sequence[PartCandidates]) -> dict[str, str]:
 
 
 def _top_scores(
-    scores: Mapping[str, float], parts: Sequence[PartCandidates], locale: str | None, limit: int, *, is_abroad: bool
+    scores: Mapping[str, float], parts: Sequence[PartCandidates], locale: str | None, limit: int
 ) -> dict[str, float]:
-    """Return the `limit` best scores, after boosting the viewer's language or, if no article is in it, English."""
+    """Return the `limit` best scores, after boosting the viewer's language."""
     locales = {candidate.chunk_id: candidate.locale for candidate in _candidates(parts)}
-    if is_abroad:
-        scores = boost_language(scores, locales, READ_ABROAD, by=DEFAULT.read_abroad)
-    elif locale:
+    if locale:
         scores = boost_language(scores, locales, locale, by=DEFAULT.language)
     return {key: scores[key] for key in ranked(scores)[:limit]}
 
@@ -346,6 +379,8 @@ def _calibration(retrieved: _RetrievedParts) -> Calibration:
     # Without neighbours (no model, or nothing embedded yet) a similarity is unknown, not zero.
     if not any(part.by_vector for part in retrieved.parts):
         return fitted.words_only
+    if retrieved.scope.without:
+        return elsewhere_calibration(recipe.name) or fitted.full
     return (abroad_calibration(recipe.name) if retrieved.is_abroad else None) or fitted.full
 
 

@@ -34,8 +34,9 @@ SIMILARITY_WEIGHT: Final = 0.8
 OPENING_BONUS: Final = 0.05  # pages usually begin with the general rule
 OTHER_LANGUAGE_SHARE: Final = 0.6
 ENGLISH: Final = "en"
-# the share of the best passage's weight with which English wins if both languages are foreign
-ENGLISH_SHARE: Final = 0.6
+# The share of the best passage's weight with which English wins if both languages are foreign. A page and its
+# translation are about as near, but a lower share prefers English pages about something else (bench/two_languages.py).
+ENGLISH_SHARE: Final = 0.8
 NO_ANSWER_SHARE: Final = 0.4  # the factor for pieces that are a question, code, or a mere link
 # The weight of a follow-up's own words relative to the earlier question: "And to Austria?" is no longer about Italy.
 NEWEST_WEIGHT: Final = 2.0

@@ -8,8 +8,9 @@ from kb.access import Viewer
 from kb.embedders.packaged import RECIPE
 from kb.indexing.sync import sync_articles
 from kb.models import Audience
-from kb.search import questions, search
-from kb.search.confidence import Evidence, abroad_calibration
+from kb.search import questions, retrieval, search
+from kb.search.confidence import Calibration, Evidence, abroad_calibration, elsewhere_calibration
+from kb.search.fusion import Candidate, far_neighbour, lead
 from kb.testing import HashEmbedder, hashed_vector
 from kb.translations import translate
 from supportbot.accounts.models import Workspace
@@ -59,6 +60,60 @@ def test_a_translation_is_found_if_the_english_page_may_not_be_read(workspace: W
     sync_articles([english.pk, german.pk])
     assert names(search("tent", viewer=Viewer(locale="fr"))) == ["de-tent"]
     assert names(search("tent", viewer=Viewer(Audience.SIGNED_IN, locale="fr"))) == ["en-tent"]
+
+
+@pytest.fixture
+def judged_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages in another language answer from a cosine of 0.6."""
+    judged = Calibration({"centred": 100.0}, -60.0, 0.5)
+    monkeypatch.setattr(retrieval, "elsewhere_calibration", {HashEmbedder.recipe.name: judged}.get)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("judged_elsewhere")
+def test_a_page_without_a_version_in_the_language_is_found_if_it_is_nearest(workspace: Workspace) -> None:
+    pages = {"en-arrival": "check in time arrival", "de-sauna": "sauna im keller", "de-cots": "betten check"}
+    sync_articles([write(name, body, locale=name[:2]).pk for name, body in pages.items()])
+    found = search("check in time arrival", viewer=Viewer(locale="de"))
+    assert names(found) == ["en-arrival"]
+    assert found.is_answerable
+    assert found.is_abroad
+    assert set(names(search("check in time arrival", viewer=Viewer(locale="en")))) == set(pages)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("judged_elsewhere")
+def test_nothing_answers_if_the_nearest_page_is_in_another_language_but_not_near(workspace: Workspace) -> None:
+    pages = {"en-arrival": "check in time for early arrival of groups", "de-sauna": "sauna im keller"}
+    sync_articles([write(name, body, locale=name[:2]).pk for name, body in pages.items()])
+    found = search("check keller arrival late", viewer=Viewer(locale="de"))
+    assert "de-sauna" in names(found)
+    assert not found.is_answerable
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("judged_elsewhere")
+def test_a_page_with_a_version_in_the_language_is_not_searched_in_another(workspace: Workspace) -> None:
+    pages = [write("en-arrival", "check in time arrival", locale="en"), write("de-arrival", "anreise", locale="de")]
+    translate(pages[1], pages[0])
+    sync_articles([page.pk for page in pages])
+    found = search("check in time arrival", viewer=Viewer(locale="de"))
+    assert set(names(found)) == {"en-arrival", "de-arrival"}
+    assert not found.is_abroad
+
+
+def test_among_few_passages_the_far_neighbour_is_in_the_middle() -> None:
+    near = [Candidate(str(place), 1 - place / 100) for place in range(12)]
+    assert lead(near, far_neighbour(12)) == pytest.approx(0.05)
+    assert [far_neighbour(passages) for passages in (0, 3, 79, 80, 500)] == [2, 2, 40, 40, 40]
+
+
+def test_the_packaged_model_judges_pages_in_other_languages_by_one_similarity() -> None:
+    calibration = elsewhere_calibration(RECIPE.name)
+    assert calibration is not None
+    assert calibration.answers(Evidence(centred=0.52))
+    assert not calibration.answers(Evidence(centred=0.46))
+    assert elsewhere_calibration("another") is None
 
 
 def test_vectors_of_a_model_without_a_known_mean_are_unchanged() -> None:
