@@ -19,7 +19,7 @@ from kb.ports import afterwards
 from kb.publication_report import in_words
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles import publication_comparison, published_checks
+from supportbot.evals.articles import batch_comparison, publication_comparison, published_checks
 from supportbot.evals.models import ArticleCheck, DraftCheck
 from tests.console.conftest import Enter, logged_in, person
 from tests.console.conftest import enter as enter
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.django_db
 def test_only_comparisons_with_results_have_a_notice(folder: Path) -> None:
     imported(written(folder, 14))
     check = compared()
-    assert publication_comparison.unseen() == [check]
+    assert batch_comparison.unseen() == [check]
     same = [{**row, "outcome": "same"} for row in check.rows]
     nothing = {"contradictions": [], "duplicates": []}
     DraftCheck.objects.update(rows=same, found=nothing)
-    assert publication_comparison.unseen() == []
+    assert batch_comparison.unseen() == []
     for told in ({"problem": "It stopped."}, {"problem": "", "found": nothing | {"duplicates": [{"ours": "A"}]}}):
         DraftCheck.objects.update(**told)
-        assert publication_comparison.unseen() == [check]
+        assert batch_comparison.unseen() == [check]
 
 
 def words(client: Client, address: str) -> str:

@@ -17,8 +17,9 @@ from kb.models import Article
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, staff
 from supportbot.evals.articles.answer_comparison import Outcome
+from supportbot.evals.articles.batch_comparison import comparison_with_id, dismiss_notice, unseen
 from supportbot.evals.articles.draft_checks import cancel, compared_in, resume
-from supportbot.evals.articles.publication_comparison import comparison_with_id, dismiss_notice, outcomes_in, unseen
+from supportbot.evals.articles.publication_comparison import outcomes_in
 from supportbot.evals.models import DraftCheck
 
 MOST_NAMED: Final = 50  # the maximum number of articles named on a page

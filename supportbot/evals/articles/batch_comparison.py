@@ -3,6 +3,7 @@
 At most 36 of customers' questions are asked, however many articles changed: up to 12 whose answers quoted one of the
 articles, and the 24 nearest to any of their passages. Each is asked in both states of the articles. The states are
 copies, so saving an article never has to wait. The search for contradictions and repetitions has a time limit.
+Editors get a notice about what was found, until someone closes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from django.db.models import FloatField, Min, QuerySet
+from django.db.models import FloatField, Min, Q, QuerySet
 from django.db.models.functions import Cast
+from django.utils.timezone import now
 from pgvector.django import CosineDistance
 
 from kb.draft_contradictions import Conflict, findings
@@ -25,8 +27,10 @@ from kb.models import Article, Audience
 from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import NotFound
 from supportbot.evals.articles.answer_comparison import (
     MAX_NEAREST,
+    Outcome,
     compared_row,
     questions_quoting_any,
     recent_questions,
@@ -34,6 +38,7 @@ from supportbot.evals.articles.answer_comparison import (
 )
 from supportbot.evals.articles.answer_preview import Asked, quoted_if, vectors_of
 from supportbot.evals.articles.earlier_articles import Facts, nearest_articles, state_with, texts_at
+from supportbot.evals.models import DraftCheck
 from supportbot.language.detection import base_language
 
 Item = Mapping[str, Any]
@@ -43,6 +48,7 @@ MOST_APART: Final = 3  # articles without passages in the index whose vectors ar
 MOST_EXAMINED: Final = 40  # texts searched for contradictions and repetitions
 SECONDS: Final = 60.0  # the time limit of that search
 MOST_LISTED: Final = 60  # findings of each kind
+MOST_NOTICES: Final = 3
 _WIDEST_FIRST: Final = (str(Audience.PUBLIC), str(Audience.SIGNED_IN), str(Audience.INTERNAL))
 
 
@@ -182,3 +188,35 @@ def _once(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return each pair of sentences once, even if both articles are new."""
     pairs = {frozenset((one["ours"], one["theirs"])): one for one in reversed(found)}
     return list(reversed(pairs.values()))
+
+
+def comparison_with_id(comparison_id: UUID) -> DraftCheck:
+    """Return a comparison of articles that changed together. Raises NotFound."""
+    found: DraftCheck | None = DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def unseen() -> list[DraftCheck]:
+    """Return the newest comparisons of articles that changed together, if they have something to report and nobody has
+    closed their notice.
+    """
+    rows = DraftCheck.objects.filter(_tells(), articles__isnull=False, state=DraftCheck.State.DONE, seen_at=None)
+    return list(rows.defer("items", "former", "facts").order_by("-created_at", "-id")[:MOST_NOTICES])
+
+
+def _tells() -> Q:
+    """Return the condition for comparisons that have something to report."""
+    tells = ~Q(problem="")
+    for outcome in (one for one in Outcome if one != Outcome.SAME):
+        tells |= Q(rows__contains=[{"outcome": str(outcome)}])
+    for kind in ("contradictions", "duplicates"):
+        tells |= Q(**{f"found__{kind}__0__isnull": False})
+    return tells
+
+
+def dismiss_notice(comparison_id: UUID) -> None:
+    """Close the notice about a comparison. Raises NotFound."""
+    if not DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).update(seen_at=now()):
+        raise NotFound()

@@ -15,8 +15,9 @@ from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.permissions import needs
 from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.evals.articles.answer_comparison import Outcome
+from supportbot.evals.articles.batch_comparison import comparison_with_id
 from supportbot.evals.articles.draft_checks import compared_in
-from supportbot.evals.articles.publication_comparison import awaited, comparison_with_id, newest_comparison, outcomes_in
+from supportbot.evals.articles.publication_comparison import awaited, newest_comparison, outcomes_in
 from supportbot.evals.models import DraftCheck
 
 QUESTIONS: Final = "conversations:read"

@@ -18,8 +18,7 @@ from kb.models import Article
 from kb.models import State as ArticleState
 from kb.revisions import TOPIC
 from supportbot.chat.models import Citation
-from supportbot.errors import NotFound
-from supportbot.evals.articles.answer_comparison import DAYS, Outcome
+from supportbot.evals.articles.answer_comparison import DAYS
 from supportbot.evals.articles.batch_comparison import AFTER, BEFORE, UNREAD
 from supportbot.evals.articles.draft_checks import (
     COMPARISONS,
@@ -37,7 +36,6 @@ from supportbot.releases.selectors import current, gates
 
 MOST_TOGETHER: Final = 500  # articles per comparison
 MOST_WAITING: Final = 20  # per workspace: publishing hundreds of articles must not keep its worker busy for hours
-MOST_NOTICES: Final = 3
 State = DraftCheck.State
 
 
@@ -144,38 +142,6 @@ def newest_comparison(article: Article) -> DraftCheck | None:
     together = Q(**{f"articles__{article.pk}__{AFTER}__revision": number})
     found: DraftCheck | None = DraftCheck.objects.filter(own | together).order_by("-created_at", "-id").first()
     return found
-
-
-def comparison_with_id(comparison_id: UUID) -> DraftCheck:
-    """Return a comparison of articles that changed together. Raises NotFound."""
-    found: DraftCheck | None = DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).first()
-    if found is None:
-        raise NotFound()
-    return found
-
-
-def unseen() -> list[DraftCheck]:
-    """Return the newest comparisons of articles that changed together, if they have something to report and nobody has
-    closed their notice.
-    """
-    rows = DraftCheck.objects.filter(_tells(), articles__isnull=False, state=State.DONE, seen_at=None)
-    return list(rows.defer("items", "former", "facts").order_by("-created_at", "-id")[:MOST_NOTICES])
-
-
-def _tells() -> Q:
-    """Return the condition for comparisons that have something to report."""
-    tells = ~Q(problem="")
-    for outcome in (one for one in Outcome if one != Outcome.SAME):
-        tells |= Q(rows__contains=[{"outcome": str(outcome)}])
-    for kind in ("contradictions", "duplicates"):
-        tells |= Q(**{f"found__{kind}__0__isnull": False})
-    return tells
-
-
-def dismiss_notice(comparison_id: UUID) -> None:
-    """Close the notice about a comparison. Raises NotFound."""
-    if not DraftCheck.objects.filter(pk=comparison_id, articles__isnull=False).update(seen_at=now()):
-        raise NotFound()
 
 
 def awaited(article_ids: Collection[UUID]) -> bool:
