@@ -1,5 +1,5 @@
 """A case as a form: its question and the most common expectations. The rest of its document (earlier messages, attacks,
-patterns and so on) is kept as it is and can be edited as YAML.
+patterns and so on) is kept as it is and can be edited as YAML. A case is submitted either as the form or as YAML.
 """
 
 from collections.abc import Mapping, Sequence
@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Article
+from supportbot.console.display import error_text
+from supportbot.errors import SupportBotError
 from supportbot.evals.suite_formats.expectations import MAX_VALUE_TEXT, MAX_VALUES
-from supportbot.evals.suite_formats.values import MAX_TEXT
+from supportbot.evals.suite_formats.files import as_yaml, structure_of
+from supportbot.evals.suite_formats.values import MAX_TEXT, mapping_of
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as Text
 
+FORM: Final = "form"  # the tab with the form; the other one has the YAML
+DOCUMENT: Final = "document"
 MOST_OFFERED: Final = 500  # the maximum number of articles to choose from
 EMPTY_ROWS: Final = 2
 LISTED: Final = ("source", "says", "never_says", "figures", "not_figures")
@@ -118,6 +124,26 @@ class CaseForm(forms.Form):
             rest = {"ask": told["ask"], **{name: value for name, value in rest.items() if name not in ASKING}}
         must = {"must": True} if told["must"] else {}
         return {"id": told["key"], **rest, **must, "expect": expect}
+
+
+def entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
+    """Return three values: the submitted case as YAML; the form with its errors, or None if the YAML tab was submitted;
+    and the error if the YAML behind the form cannot be read, otherwise "".
+    """
+    text = request.POST.get("text", "")
+    if request.POST.get("tab", DOCUMENT) != FORM:
+        return text, None, ""
+    try:
+        form = CaseForm(document_in(text), request.POST)
+    except SupportBotError as refusal:
+        return text, None, error_text(refusal)
+    return (as_yaml(form.made()) if form.is_valid() else text), form, ""
+
+
+def document_in(text: str) -> Mapping[str, Any]:
+    """Return a case's document, complete or not. Raises InvalidSuite."""
+    found = structure_of(text) if text.strip() else {}
+    return mapping_of(found, "")
 
 
 def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The pages of a case: edit it, or create one from a conversation, an answer or a finding in *Improve*."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.console.display import error_text
-from supportbot.console.evals.case_form import CaseForm, articles_offered, kept_of
+from supportbot.console.evals.case_form import FORM, CaseForm, articles_offered, document_in, entered, kept_of
 from supportbot.console.evals.pages import WRITE, render_page, suite_with_id
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
@@ -22,14 +22,11 @@ from supportbot.evals import services
 from supportbot.evals.case_from_conversation import case_of_chat
 from supportbot.evals.models import Suite
 from supportbot.evals.selectors import document_of
-from supportbot.evals.suite_formats.files import as_yaml, case_as_yaml, case_from_yaml, structure_of
-from supportbot.evals.suite_formats.values import mapping_of
+from supportbot.evals.suite_formats.files import as_yaml, case_as_yaml, case_from_yaml
 from supportbot.insights.improve.cases import case_of_answer, case_of_finding
 from supportbot.insights.improve.findings import Kind
 from supportbot.team_formats import listed
 
-FORM: Final = "form"
-DOCUMENT: Final = "document"
 _EMPTY_CASE: Final = "id: new\n"
 
 
@@ -95,30 +92,16 @@ def _case_form(
     """
     show = partial(_case_page, request, suites=suites, own=own)
     if request.method != "POST":
-        return show(text, CaseForm(_document_in(text)))
-    text, form, problem = _entered(request)
+        return show(text, CaseForm(document_in(text)))
+    text, form, problem = entered(request)
     if problem or (form and form.errors):
         return show(text, form, problem)
     try:
         if tab := request.POST.get("show", ""):
-            return show(text, CaseForm(_document_in(text)) if tab == FORM else None)
+            return show(text, CaseForm(document_in(text)) if tab == FORM else None)
         return _saved(request, text, replacing)
     except SupportBotError as refusal:
         return show(text, form, error_text(refusal))
-
-
-def _entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
-    """Return three values: the submitted case as YAML; the form with its errors, or None if the YAML tab was submitted;
-    and the error if the YAML behind the form cannot be read, otherwise "".
-    """
-    text = request.POST.get("text", "")
-    if request.POST.get("tab", DOCUMENT) != FORM:
-        return text, None, ""
-    try:
-        form = CaseForm(_document_in(text), request.POST)
-    except SupportBotError as refusal:
-        return text, None, error_text(refusal)
-    return (as_yaml(form.made()) if form.is_valid() else text), form, ""
 
 
 def _case_page(
@@ -150,9 +133,3 @@ def _saved(request: HttpRequest, text: str, replacing: str) -> HttpResponse:
     services.save_case(suite.pk, case_from_yaml(text), replacing=replacing)
     messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
     return redirect("admin:evals_suite_change", suite.pk)
-
-
-def _document_in(text: str) -> Mapping[str, Any]:
-    """Return a case's document, complete or not. Raises InvalidSuite."""
-    found = structure_of(text) if text.strip() else {}
-    return mapping_of(found, "")
