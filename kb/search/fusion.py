@@ -14,6 +14,8 @@ from supportbot.language.detection import base_language
 
 # The rank of the neighbour that defines the spread: far enough down to be about something else.
 FAR_NEIGHBOUR = 40
+# Answers use the first few passages; words found further down do not help.
+FIRST_PASSAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,12 @@ def boost_language(
 def ranked(scores: Mapping[str, float]) -> list[str]:
     """Return the passages best first; ties always have the same order."""
     return sorted(scores, key=lambda key: (-scores[key], key))
+
+
+def first_passages(part: PartCandidates) -> list[Candidate]:
+    """Return the best candidates for a part of a question."""
+    found = {candidate.chunk_id: candidate for candidate in (*part.by_words, *part.by_vector)}
+    return [found[key] for key in ranked(fuse([part]))[:FIRST_PASSAGES]]
 
 
 def nearest(found: PartCandidates) -> float:

@@ -55,6 +55,7 @@ from kb.search.fusion import (
     PartCandidates,
     boost_language,
     far_neighbour,
+    first_passages,
     fuse,
     fuse_by_article,
     fuse_in_context,
@@ -78,8 +79,6 @@ OVERFETCH = 60
 _FEEDBACK_PASSAGES = 5
 # At or above this confidence, a question is considered answerable without the conversation before it.
 _STANDS_ALONE = 0.9
-# Answers use the first few passages; words found further down do not help.
-FIRST_PASSAGES = 5
 _COMPARED = 10
 
 
@@ -100,7 +99,7 @@ class _RetrievedParts:
     def evidence(self) -> list[Evidence]:
         """Return the evidence for an answer, for each part separately."""
         found = [
-            gather_evidence(words, self.stats, self.scope.viewer.locale, first=_first(part), part=measured)
+            gather_evidence(words, self.stats, self.scope.viewer.locale, first=first_passages(part), part=measured)
             for words, part, measured in zip(self.terms, self.parts, self.measured, strict=True)
         ]
         if not self.is_abroad:
@@ -382,12 +381,6 @@ def _calibration(retrieved: _RetrievedParts) -> Calibration:
     if retrieved.scope.without:
         return elsewhere_calibration(recipe.name) or fitted.full
     return (abroad_calibration(recipe.name) if retrieved.is_abroad else None) or fitted.full
-
-
-def _first(part: PartCandidates) -> list[Candidate]:
-    """Return the best candidates for a part of a question."""
-    found = {candidate.chunk_id: candidate for candidate in _candidates([part])}
-    return [found[key] for key in ranked(fuse([part]))[:FIRST_PASSAGES]]
 
 
 def gather_evidence(
