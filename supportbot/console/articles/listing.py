@@ -167,7 +167,7 @@ class ArticleAdmin(ScopedAdmin):
         wrap = self.admin_site.admin_view
         own: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("add/", editor.new_article, "kb_article_add"),
-            ("preview/", editor.preview, "article-preview"),
+            ("preview/", script_views.preview, "article-preview"),
             ("links/", help_page_fields.links_page, "article-links"),
             ("pick/", script_views.pick, "article-pick"),
             ("sources/", script_views.sources, "article-sources"),
@@ -176,8 +176,8 @@ class ArticleAdmin(ScopedAdmin):
             ("autosave/", autosave.autosave, "article-autosave-new"),
             ("<uuid:article_id>/autosave/", autosave.autosave, "article-autosave"),
             ("<uuid:article_id>/change/", editor.edit_article, "kb_article_change"),
-            ("<uuid:article_id>/searchable/", editor.searchable, "article-searchable"),
-            ("<uuid:article_id>/compared/", editor.comparison, "article-compared"),
+            ("<uuid:article_id>/searchable/", script_views.searchable, "article-searchable"),
+            ("<uuid:article_id>/compared/", script_views.comparison, "article-compared"),
             ("comparisons/<uuid:comparison_id>/", comparisons.comparison_page, "article-comparison"),
             ("comparisons/<uuid:comparison_id>/seen/", comparisons.seen, "article-comparison-seen"),
             ("<uuid:article_id>/check/", draft_checks.check_page, "article-check"),

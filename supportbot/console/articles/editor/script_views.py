@@ -1,9 +1,13 @@
-"""Views that the editor's script calls: articles to link to, uploaded pictures, and pasted pages as Markdown."""
+"""Views that the editor's script calls: the preview, the progress of a published article, articles to link to, uploaded
+pictures, and pasted pages as Markdown.
+"""
 
 from typing import Final
 from uuid import UUID
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from kb.article_urls import article_address
@@ -14,11 +18,39 @@ from kb.models import Article, State
 from kb.pictures import add_picture, address_of, store
 from kb.selectors import article_with_id
 from kb.translations import sources_for
+from kb.validation import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS
 from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, too_large
+from supportbot.console.articles.editor.page import compared, index_state, rendered
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
 
 MAX_OFFERED: Final = 8
+
+
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """Render the current text as the help pages would; nothing is stored."""
+    needs(request, "kb:read")
+    title, body = request.POST.get("title", ""), request.POST.get("body", "")
+    if len(body) > MAX_BODY_CHARACTERS or len(title) > MAX_TITLE_CHARACTERS * 10:
+        raise InvalidInput(gettext("This text is too long for an article."))
+    return render(request, "console/articles/preview.html", rendered(title, body))
+
+
+@require_safe
+def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
+    """Return the indexing progress of the live revision."""
+    needs(request, "kb:read")
+    return JsonResponse(index_state(article_with_id(article_id)))
+
+
+@require_safe
+def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
+    """Return the text about the changes found so far in the answers to customers' questions, for the newest
+    publication.
+    """
+    needs(request, "kb:read")
+    return render(request, "console/articles/compared.html", compared(article_with_id(article_id)))
 
 
 @require_safe

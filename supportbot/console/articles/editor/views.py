@@ -1,7 +1,7 @@
 """The editor: the article's text on one side, the customers' view on the other.
 
 It works as a plain form. The script adds the live preview, keeps unsaved text in the browser, and shows when a
-published article has become searchable.
+published article has become searchable (`script_views`).
 """
 
 from dataclasses import replace
@@ -9,10 +9,9 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext
-from django.views.decorators.http import require_POST, require_safe
 
 from kb.autosave import forget
 from kb.collections import check_may_write, default_collection
@@ -22,11 +21,11 @@ from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_
 from kb.reviews import Care, set_care
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
-from kb.validation import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
+from kb.validation import SWITCHES
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, based_on
 from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
-from supportbot.console.articles.editor.page import Typed, compared, index_state, page, refused, rendered, stored
+from supportbot.console.articles.editor.page import Typed, page, refused, stored
 from supportbot.console.articles.gate_check import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of
@@ -89,32 +88,6 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
             return _done(request, saved, terms, times, care)
     except SupportBotError as refusal:
         return page(request, article, refused(request, refusal))
-
-
-@require_POST
-def preview(request: HttpRequest) -> HttpResponse:
-    """Render the current text as the help pages would; nothing is stored."""
-    needs(request, "kb:read")
-    title, body = request.POST.get("title", ""), request.POST.get("body", "")
-    if len(body) > MAX_BODY_CHARACTERS or len(title) > MAX_TITLE_CHARACTERS * 10:
-        raise InvalidInput(gettext("This text is too long for an article."))
-    return render(request, "console/articles/preview.html", rendered(title, body))
-
-
-@require_safe
-def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
-    """Return the indexing progress of the live revision."""
-    needs(request, "kb:read")
-    return JsonResponse(index_state(article_with_id(article_id)))
-
-
-@require_safe
-def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Return the text about the changes found so far in the answers to customers' questions, for the newest
-    publication.
-    """
-    needs(request, "kb:read")
-    return render(request, "console/articles/compared.html", compared(article_with_id(article_id)))
 
 
 def _archived(request: HttpRequest, article: Article) -> HttpResponse:
