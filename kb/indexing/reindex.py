@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,7 +32,7 @@ from kb.indexing.embedding import (
     mark_indexed,
     no_progress,
 )
-from kb.indexing.models import Chunk, IndexSwitch, Recipe
+from kb.indexing.models import IndexSwitch, Recipe
 from kb.indexing.recipes import activate, embedder_of, has_embedder, lock_recipes_exclusively, recipe_for
 from kb.indexing.sync import (
     ARTICLES_PER_COMMIT,
@@ -45,10 +44,8 @@ from kb.indexing.sync import (
 from kb.models import Article, State
 from kb.ports import embedder, packaged_embedder
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.scope import workspace_scope
 
-# Longer than any search.
-KEPT_AFTER_FLIP: Final = timedelta(minutes=1)
 _VECTOR_INDEX: Final = "kb_chunk_hnsw_{:d}"
 LOCK: Final = 0x72656978  # the letters "reix"
 _POLL_SECONDS: Final = 1.0
@@ -125,16 +122,6 @@ def build(
 def retire_unused(recipe: Recipe) -> None:
     """Have the sweep delete the rows of a recipe, including those stored after a cancellation."""
     Recipe.objects.filter(pk=recipe.pk, is_active=False).update(retired_at=timezone.now())
-
-
-def delete_retired_rows() -> int:
-    """Delete the chunk rows of recipes retired a while ago, in every workspace; return how many."""
-    dropped = 0
-    with across_workspaces("rows of retired recipes"):
-        old = Chunk.objects.filter(recipe__is_active=False, recipe__retired_at__lte=timezone.now() - KEPT_AFTER_FLIP)
-        while ids := list(old.values_list("pk", flat=True)[:5_000]):
-            dropped += Chunk.objects.filter(pk__in=ids).delete()[0]
-    return dropped
 
 
 def rebuild_workspace(

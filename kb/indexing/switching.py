@@ -2,7 +2,8 @@
 worker switches once it is complete. Searches read which recipe is active, so all processes switch with the commit.
 
 A worker builds under the lock of `kb.indexing.build_lock`, which is released if the worker is killed: the next tick of
-beat continues with the stored rows. A model is chosen under the same lock, so never while `kb_reindex` runs.
+beat continues with the stored rows. A model is chosen under the same lock, so never while `kb_reindex` runs. The rows
+of a recipe that is no longer used are deleted a minute later.
 """
 
 import logging
@@ -25,6 +26,7 @@ from supportbot.errors import SupportBotError
 
 logger = logging.getLogger(__name__)
 TRIES_AGAIN_AFTER: Final = timedelta(minutes=1)
+KEPT_AFTER_FLIP: Final = timedelta(minutes=1)  # longer than any search
 UNEXPECTED: Final = "unexpected"  # the code of an unexpected error
 
 
@@ -125,3 +127,13 @@ def _is_done_despite(switch: IndexSwitch, problem: str) -> bool:
     same, again = IndexSwitch.objects.filter(pk=switch.pk), timezone.now() + TRIES_AGAIN_AFTER
     same.filter(state=IndexSwitch.State.BUILDING).update(problem=problem, tries_again_at=again)
     return bool(same.filter(state=IndexSwitch.State.DONE).exists())
+
+
+def delete_retired_rows() -> int:
+    """Delete the chunk rows of recipes retired a while ago, in every workspace; return how many."""
+    dropped = 0
+    with across_workspaces("rows of retired recipes"):
+        old = Chunk.objects.filter(recipe__is_active=False, recipe__retired_at__lte=timezone.now() - KEPT_AFTER_FLIP)
+        while ids := list(old.values_list("pk", flat=True)[:5_000]):
+            dropped += Chunk.objects.filter(pk__in=ids).delete()[0]
+    return dropped

@@ -19,8 +19,7 @@ from kb.indexing import reindex as reindexing
 from kb.indexing.build_lock import LOCK
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
 from kb.indexing.recipes import active_recipe, embedder_in_use, embedder_of, forget_embedder_in_use
-from kb.indexing.reindex import KEPT_AFTER_FLIP
-from kb.indexing.switching import cancel_switch, carry_on, progress_of, start_switch
+from kb.indexing.switching import KEPT_AFTER_FLIP, cancel_switch, carry_on, progress_of, start_switch
 from kb.indexing.sync import outdated_articles, sync_article
 from kb.indexing.vector_file import VectorFile
 from kb.models import Article
