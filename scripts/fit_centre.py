@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Fit the search of questions in a language without pages: the mean question of the packaged embedder, which is taken
-out of their vectors (`kb/search/questions.py`), and the calibration (`kb.search.confidence.abroad_calibration`).
+out of their vectors (`kb/search/query_preparation.py`), and the calibration
+(`kb.search.confidence.abroad_calibration`).
 
     python scripts/fit_centre.py [--measure]
 
@@ -31,7 +32,7 @@ django.setup()
 from kb.embedders.packaged import RECIPE, PackagedEmbedder  # noqa: E402
 from kb.evaluation.confidence_fitting import Example, confidence, fit  # noqa: E402
 from kb.indexing.models import Chunk  # noqa: E402
-from kb.search import questions  # noqa: E402
+from kb.search import query_preparation  # noqa: E402
 from kb.search.confidence import Evidence  # noqa: E402
 from kb.search.fusion import FAR_NEIGHBOUR  # noqa: E402
 from supportbot.accounts.scope import across_workspaces  # noqa: E402
@@ -41,7 +42,7 @@ PER_LANGUAGE: Final = 120  # messages of each language, so that all count the sa
 SHARES: Final = (0.0, 0.25, 0.5, 0.75, 0.9)
 EVIDENCE: Final = ("centred", "centred_lead")
 WANTED: Final = (0.9, 0.85)  # goals: the share of answerable questions answered, and the share of others refused
-ABROAD: Final = questions._CENTRES.parent / "calibrations" / "abroad.json"
+ABROAD: Final = query_preparation._CENTRES.parent / "calibrations" / "abroad.json"
 QUESTIONS: Final = Path(__file__).parent.parent / "examples/evaluation/other_languages.jsonl"
 
 
@@ -55,7 +56,7 @@ def main() -> None:
             sys.stdout.write(f"share {share:.2f}  first {first:.3f}  among the first three {among:.3f}\n")
         report_left_out(examples_abroad())
         return
-    path = questions._CENTRES / f"{RECIPE.name}.json"
+    path = query_preparation._CENTRES / f"{RECIPE.name}.json"
     path.write_text(json.dumps([round(float(value), 5) for value in centre]) + "\n")
     found = fit(examples_abroad(), EVIDENCE, WANTED)
     weights = {name: round(weight, 4) for name, weight in found.weights.items()}
@@ -92,7 +93,7 @@ def examples_abroad() -> list[Example]:
     passages /= np.linalg.norm(passages, axis=1, keepdims=True)
     found = []
     for row in map(json.loads, QUESTIONS.open()):
-        asked = np.array(questions.without_common_part(PackagedEmbedder().query(row["question"]), RECIPE.name))
+        asked = np.array(query_preparation.without_common_part(PackagedEmbedder().query(row["question"]), RECIPE.name))
         cosines = np.sort(passages @ (asked / np.linalg.norm(asked)))[::-1]
         lead = float(cosines[0] - cosines[min(FAR_NEIGHBOUR, len(cosines)) - 1])
         evidence = Evidence(centred=float(cosines[0]), centred_lead=lead)

@@ -26,7 +26,7 @@ from kb.indexing.lexical import Term
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
 from kb.search.fusion import Candidate, PartCandidates
-from kb.search.questions import READ_ABROAD, is_foreign
+from kb.search.query_preparation import READ_ABROAD, is_foreign
 from supportbot import sql
 from supportbot.accounts.scope import current_workspace_id
 

@@ -23,7 +23,7 @@ from kb.indexing.lexical import Term, configuration, terms
 from kb.indexing.lexical import words as words_of
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import embedder_of
-from kb.search import questions
+from kb.search import query_preparation
 from kb.search.candidates import (
     EXACT_UP_TO,
     PartQuery,
@@ -64,7 +64,7 @@ from kb.search.fusion import (
     ranked,
 )
 from kb.search.passages import Retrieval, load_passages
-from kb.search.questions import READ_ABROAD, is_foreign, without_common_part
+from kb.search.query_preparation import READ_ABROAD, is_foreign, without_common_part
 from kb.synonyms import with_synonyms
 from supportbot.language.detection import base_language
 from supportbot.language.follow_ups import is_short
@@ -177,9 +177,9 @@ def _search(
     """Return the result of a search, and the passages nearest to a question that is searched for in one part."""
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
-    texts = questions.split(query)
+    texts = query_preparation.split(query)
     # Both are counted at once, although not every question is searched for in its context.
-    in_context = [questions.with_context(context, query)] if context and len(texts) == 1 else []
+    in_context = [query_preparation.with_context(context, query)] if context and len(texts) == 1 else []
     (own_terms, *other_terms), stats = _query_terms(opened, [" ".join(texts), *in_context])
     retrieved = _retrieve(texts, own_terms, stats, opened, mode, depth)
     calibration = _calibration(retrieved)
@@ -215,7 +215,7 @@ def _search(
 
 def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
     """Return the evidence on which `search` bases its confidence, one row per part of the question; for fitting."""
-    opened, texts = open_scope(viewer), questions.split(query)
+    opened, texts = open_scope(viewer), query_preparation.split(query)
     (query_terms,), stats = _query_terms(opened, [" ".join(texts)])
     return _retrieve(texts, query_terms, stats, opened, mode, OVERFETCH).evidence()
 
@@ -225,7 +225,7 @@ def _with_question_before(retrieved: _RetrievedParts, before: str, mode: Mode) -
 
     That is enough for a question that finds an answer on its own, since its context hardly counts.
     """
-    own, (other,) = retrieved.asked[0], _embed_queries([questions.clean(before)], retrieved.scope.recipe, mode)
+    own, (other,) = retrieved.asked[0], _embed_queries([query_preparation.clean(before)], retrieved.scope.recipe, mode)
     if own is None or other is None:
         return None
     lengths = math.hypot(*own) or 1.0, math.hypot(*other) or 1.0

@@ -25,7 +25,7 @@ from kb.models import Audience
 from kb.ports import Embedder, Said
 from kb.search import Passage, Retrieval, search
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
-from kb.search.questions import is_long
+from kb.search.query_preparation import is_long
 from supportbot.assistant.turn_limits import PASSAGES
 from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
 from supportbot.builtin.question_rewriting import questions_in, standalone

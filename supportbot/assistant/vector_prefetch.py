@@ -15,7 +15,7 @@ from django.conf import settings
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.recipes import embedder_in_use
-from kb.search.questions import clean, is_long
+from kb.search.query_preparation import clean, is_long
 from supportbot.builtin.intents import courtesy
 from supportbot.installation.cores import usable_cores
 from supportbot.language.normalise import normalised

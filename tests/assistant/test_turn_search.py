@@ -10,7 +10,7 @@ from kb.embedders.packaged import PackagedEmbedder
 from kb.models import Audience
 from kb.ports import Said
 from kb.search import Retrieval
-from kb.search.questions import MAX_PARTS
+from kb.search.query_preparation import MAX_PARTS
 from kb.testing import HashEmbedder, hashed_vector
 from supportbot.assistant import turn_search
 from supportbot.assistant.runner import carry_out

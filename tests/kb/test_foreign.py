@@ -8,7 +8,7 @@ from kb.access import Viewer
 from kb.embedders.packaged import RECIPE
 from kb.indexing.sync import sync_articles
 from kb.models import Audience
-from kb.search import questions, retrieval, search
+from kb.search import query_preparation, retrieval, search
 from kb.search.confidence import Calibration, Evidence, abroad_calibration, elsewhere_calibration
 from kb.search.fusion import Candidate, far_neighbour, lead
 from kb.testing import HashEmbedder, hashed_vector
@@ -23,7 +23,7 @@ COMMON = "combien de temps pour"  # words that are in every question, and in a p
 def centre(monkeypatch: pytest.MonkeyPatch) -> Sequence[float]:
     """The mean question of the test's embedder."""
     mean = tuple(hashed_vector(COMMON, HashEmbedder.recipe.dimensions))
-    monkeypatch.setattr(questions, "_centre", {HashEmbedder.recipe.name: mean}.get)
+    monkeypatch.setattr(query_preparation, "_centre", {HashEmbedder.recipe.name: mean}.get)
     return mean
 
 
@@ -117,11 +117,11 @@ def test_the_packaged_model_judges_pages_in_other_languages_by_one_similarity() 
 
 
 def test_vectors_of_a_model_without_a_known_mean_are_unchanged() -> None:
-    assert questions.without_common_part([0.6, 0.8], "another") == [0.6, 0.8]
+    assert query_preparation.without_common_part([0.6, 0.8], "another") == [0.6, 0.8]
 
 
 def test_the_packaged_model_has_a_mean_question_of_its_size() -> None:
-    moved = questions.without_common_part([1.0] + [0.0] * (RECIPE.dimensions - 1), RECIPE.name)
+    moved = query_preparation.without_common_part([1.0] + [0.0] * (RECIPE.dimensions - 1), RECIPE.name)
     assert len(moved) == RECIPE.dimensions
     assert moved[1:] != [0.0] * (RECIPE.dimensions - 1)
 
@@ -143,4 +143,4 @@ def test_a_question_in_another_language_needs_a_near_page_that_stands_out() -> N
 def test_a_question_is_foreign_if_no_page_has_its_language(
     asked: str | None, locales: list[str], is_foreign: bool
 ) -> None:
-    assert questions.is_foreign(asked, locales) is is_foreign
+    assert query_preparation.is_foreign(asked, locales) is is_foreign
