@@ -25,12 +25,12 @@ from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.closest_pages import with_closest_pages
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
+from supportbot.assistant.lease_thread import leases
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
 from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.texts import BUSY, READING, SEARCHING, STILL_WORKING
 from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
-from supportbot.assistant.turn_leases import leases
 from supportbot.assistant.turn_limits import MAX_STEPS, PIECE_CHARACTERS
 from supportbot.assistant.turn_telemetry import SECOND_TRIES, TurnReport
 from supportbot.assistant.vector_prefetch import vectors_prefetched

@@ -11,8 +11,8 @@ import pytest
 from django.db import InterfaceError, connections
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant import lease_thread
 from supportbot.assistant import runner as runner_module
-from supportbot.assistant import turn_leases
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.turns import Heartbeat, extend_leases
@@ -35,8 +35,8 @@ async def test_a_failed_heartbeat_keeps_the_turn(
             raise InterfaceError("the connection is closed")
         return extend_leases(turns)
 
-    monkeypatch.setattr(turn_leases, "SAVE_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(turn_leases, "extend_leases", beat)
+    monkeypatch.setattr(lease_thread, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(lease_thread, "extend_leases", beat)
     gate = asyncio.Event()
     await db(write, conversation)
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))):
@@ -50,7 +50,7 @@ async def test_a_failed_heartbeat_keeps_the_turn(
 async def test_a_turn_keeps_its_lease_while_the_event_loop_is_starved(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn_leases, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(lease_thread, "SAVE_EVERY_SECONDS", 0.01)
     gate = asyncio.Event()
     await db(write, conversation)
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))):
@@ -68,7 +68,7 @@ async def test_a_turn_keeps_its_lease_while_the_event_loop_is_starved(
 async def test_a_stop_whose_signal_was_lost_ends_the_answer(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn_leases, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(lease_thread, "SAVE_EVERY_SECONDS", 0.01)
     await db(write, conversation)
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=asyncio.Event()))) as model:
         running = asyncio.create_task(runner_module.carry_out(await db(claimed)))
