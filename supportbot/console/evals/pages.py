@@ -27,7 +27,7 @@ from supportbot.console.evals.hidden_verdicts import (
 from supportbot.console.evals.interval_chart import intervals_of
 from supportbot.console.evals.pass_rate_chart import shares_of
 from supportbot.console.evals.result_rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
-from supportbot.console.evals.run_start import chosen, finished_runs, start_choices
+from supportbot.console.evals.run_choices import chosen, finished_runs, start_choices
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
