@@ -19,7 +19,7 @@ from typing import Any, Final
 from bench.figures import percentile, table
 from bench.instance import Instance, temporary_folder, throw_away_instance
 from bench.processes import ROOT, cpu_seconds, private_bytes, serving
-from supportbot.embedded.ports import LOOPBACK, free_port
+from supportbot.embedded.free_ports import LOOPBACK, free_port
 from supportbot.embedded.product_processes import ChildProcess
 
 NO_MODEL: Final = "http://127.0.0.1:9"  # never called

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
-from supportbot.embedded.ports import LOOPBACK
+from supportbot.embedded.free_ports import LOOPBACK
 
 HOME: Final = "/hc/en/"
 PER_SECTION: Final = 40

@@ -15,7 +15,7 @@ from typing import Any, Final
 import redis
 
 from bench.processes import ROOT, serving
-from supportbot.embedded.ports import LOOPBACK, free_port
+from supportbot.embedded.free_ports import LOOPBACK, free_port
 from supportbot.embedded.product_processes import ChildProcess, product_children
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from supportbot.embedded.ports import LOOPBACK
+from supportbot.embedded.free_ports import LOOPBACK
 
 _PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title><main><h1>Shop</h1></main>{}</html>'
 

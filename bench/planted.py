@@ -42,7 +42,7 @@ def main() -> None:
     options.add_argument("--only", default="", help="plant only changes with this text in their name")
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
-    from supportbot.embedded.ports import free_port
+    from supportbot.embedded.free_ports import free_port
 
     shop_port, model_port = free_port(), free_port()
     os.environ["SHOP_PORT"] = str(shop_port)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from supportbot.embedded.child_processes import spawn, stop, wait_until
-from supportbot.embedded.ports import LOOPBACK, free_port, is_taken
+from supportbot.embedded.free_ports import LOOPBACK, free_port, is_taken
 
 START_SECONDS: Final = 60.0
 ROOT: Final = Path(__file__).resolve().parent.parent

@@ -33,7 +33,7 @@ from bench.instance import temporary_folder
 from bench.processes import ROOT, paced_model
 from bench.stubborn_chats import Failure, Problems, StubbornChat
 from supportbot.embedded.child_processes import stop
-from supportbot.embedded.ports import LOOPBACK, free_port
+from supportbot.embedded.free_ports import LOOPBACK, free_port
 
 BLOWS: Final = {"web": 6, "worker": 3, "valkey": 3, "postgres": 3, "beat": 1}
 START_SECONDS: Final = 300.0

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.embedded.servers.valkey import ValkeyServer

@@ -18,7 +18,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.ports import LOOPBACK, is_taken
+from supportbot.embedded.free_ports import LOOPBACK, is_taken
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
 from supportbot.embedded.servers.database_roles import may_write, weaknesses

@@ -17,8 +17,8 @@ from django.utils.translation import gettext
 
 from supportbot.celery import app
 from supportbot.embedded.checks import check_host
+from supportbot.embedded.free_ports import address_of, is_taken
 from supportbot.embedded.metrics_files import SharedCounters
-from supportbot.embedded.ports import address_of, is_taken
 from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.installation.errors import StartRefused

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from tests.chaos.system import System
 from tests.embedded.instance import open_to_postgres
 from tests.flows.stack import built

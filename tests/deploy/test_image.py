@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from tests.deploy.test_files import DEPLOY
 from tests.deploy.test_parts import status
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from tests.deploy.test_files import COMPOSE, DEPLOY
 from tests.patience import PATIENCE_SECONDS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from tests.deploy.test_files import COMMANDS
 from tests.deploy.test_parts import PATH, entry, manage, status
 from tests.deploy.test_reindex import SECRETS, addresses

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.installation.process_identity import ProcessIdentity, is_running

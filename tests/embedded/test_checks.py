@@ -18,10 +18,10 @@ from psycopg.conninfo import make_conninfo
 
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
-from supportbot.embedded import checks, ports
+from supportbot.embedded import checks, free_ports
 from supportbot.embedded.checks import check_index
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers import external_servers
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
@@ -92,9 +92,9 @@ def test_an_unknown_host_name_is_resolved_once_and_reported(plan: Plan, monkeypa
 
 def test_a_hanging_resolver_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
-    monkeypatch.setattr(ports, "RESOLVE_SECONDS", 0.01)
+    monkeypatch.setattr(free_ports, "RESOLVE_SECONDS", 0.01)
     monkeypatch.setattr(socket, "gethostbyname", lambda host: str(never.wait(30)))
-    assert ports.address_of("silent.invalid") is None
+    assert free_ports.address_of("silent.invalid") is None
     never.set()
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.installation.errors import StartRefused

@@ -25,7 +25,7 @@ from psycopg_pool import PoolTimeout
 
 from supportbot.accounts.models import Workspace
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.separate_processes import serve_with_several
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running

@@ -11,7 +11,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 import redis
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import wait_for_page
 from tests.embedded.instance import open_to_postgres
 from tests.flows.stack import STOREFRONT, Stack, built

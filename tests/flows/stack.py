@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import ChildProcess, product_children, shop_child, wait_for_page
 from supportbot.embedded.servers.database_roles import divide
 from supportbot.embedded.servers.postgres import PostgresServer

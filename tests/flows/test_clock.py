@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers import postgres
 from tests.embedded.instance import open_to_postgres
 from tests.flows.people import Visitor, ask, assert_whole, call, finals

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.postgres import DATABASE
 from tests.deploy.test_alerts import panels
 from tests.flows.people import Visitor, ask

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import manage
 from tests.flows.stack import Stack
 from tests.patience import PATIENCE_SECONDS

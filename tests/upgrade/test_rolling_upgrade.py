@@ -20,7 +20,7 @@ import pytest
 from django.conf import settings
 
 from supportbot.embedded.backup import load_database
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import ChildProcess, wait_for_page
 from tests.deploy.conftest import database_url
 from tests.flows.people import Visitor, assert_whole, finals

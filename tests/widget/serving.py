@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import pytest
 import uvicorn
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from supportbot.widget.socket import connection_registry
 from tests.patience import PATIENCE_SECONDS
 

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from supportbot.embedded.ports import free_port, is_taken
+from supportbot.embedded.free_ports import free_port, is_taken
 
 
 class LocalServer:

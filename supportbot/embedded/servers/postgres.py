@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from psycopg.conninfo import make_conninfo
 
 from supportbot.embedded.child_processes import spawn, stop, wait_until
-from supportbot.embedded.ports import LOOPBACK
+from supportbot.embedded.free_ports import LOOPBACK
 from supportbot.embedded.servers.binaries import Binaries, find_binaries
 from supportbot.embedded.servers.database_roles import create_application_role
 from supportbot.embedded.servers.embedded_server import LocalServer

@@ -11,7 +11,7 @@ import redis
 from django.utils.translation import gettext
 
 from supportbot.embedded.child_processes import spawn, stop, wait_until
-from supportbot.embedded.ports import LOOPBACK, is_taken
+from supportbot.embedded.free_ports import LOOPBACK, is_taken
 from supportbot.embedded.servers.embedded_server import LocalServer
 from supportbot.installation.errors import StartRefused
 

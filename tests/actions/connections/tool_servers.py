@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 
-from supportbot.embedded.ports import free_port
+from supportbot.embedded.free_ports import free_port
 from tests.actions.connections.fake_api import Asked, json_reply
 from tests.actions.raw_server import reply
 from tests.patience import PATIENCE_SECONDS
