@@ -134,7 +134,7 @@ def test_resolving_ends_the_ticket(claimed: Ticket, bob: User) -> None:
     client = browser(bob)
     assert take(client, claimed, "resolve").status_code == 302
     assert Ticket.objects.get().state == "resolved"
-    assert page(client, address(claimed)).css("#composer, details") == []
+    assert page(client, address(claimed)).css("#composer, details.menu") == []
 
 
 def test_submitting_a_form_twice_stores_one_message(claimed: Ticket, bob: User) -> None:
