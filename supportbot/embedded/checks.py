@@ -22,7 +22,7 @@ from supportbot.embedded.free_ports import LOOPBACK, is_taken
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
 from supportbot.embedded.servers.database_roles import may_write, weaknesses
-from supportbot.embedded.servers.external_servers import connect, is_read_only
+from supportbot.embedded.servers.external_servers import DatabaseAway, connect, is_read_only
 from supportbot.embedded.servers.postgres import check_cluster
 from supportbot.embedded.servers.valkey import find_program
 from supportbot.embedded.setting_checks import require_settings
@@ -95,6 +95,11 @@ def run_checks(plan: Plan, checks: dict[str, Check]) -> list[Finding]:
 def _run_check(plan: Plan, name: str, check: Check) -> Finding:
     try:
         return Finding(name, True, check(plan))
+    except DatabaseAway as error:
+        if plan.database_url:
+            return Finding(name, False, str(error))
+        log = DataDir(plan.data_dir).logs / "postgres.log"  # the error advises to correct DATABASE_URL, which is unset
+        return Finding(name, False, gettext("PostgreSQL was started but does not respond. See {log}.").format(log=log))
     except InstallationError as error:
         return Finding(name, False, str(error))
 

@@ -57,6 +57,18 @@ def test_a_dead_database_is_reported_once(plan: Plan) -> None:
     assert [finding.name for finding in findings if not finding.is_well] == ["database"]
 
 
+def test_an_embedded_database_that_does_not_respond_is_reported_once(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The advice to correct DATABASE_URL would mislead: it is not set."""
+    running = SimpleNamespace(database_url=f"postgres://someone:hidden@127.0.0.1:{free_port()}/name")
+    monkeypatch.setattr(checks, "load_runtime", lambda _: running)
+    findings = checks.run_checks(plan, checks.machine_checks(plan))
+    [finding] = [finding for finding in findings if not finding.is_well]
+    log = plan.data_dir / "logs" / "postgres.log"
+    assert (finding.name, finding.message) == ("database", f"PostgreSQL was started but does not respond. See {log}.")
+
+
 @pytest.mark.parametrize("name", ["port", "shop_port"])
 def test_a_port_in_use_is_reported_with_a_free_one(plan: Plan, name: str) -> None:
     with socket.socket() as owner:
