@@ -79,6 +79,8 @@ OVERFETCH = 60
 _FEEDBACK_PASSAGES = 5
 # At or above this confidence, a question is considered answerable without the conversation before it.
 _STANDS_ALONE = 0.9
+# At or above this share of the question's words in one passage, nearer ones in another language are not searched.
+_SHARE_OF_WORDS = 0.8
 _COMPARED = 10
 
 
@@ -153,13 +155,16 @@ def _search_in_all_languages(
 ) -> Retrieval:
     """Search, and if the nearest passage is in another language, search the pages that have no version in the viewer's.
 
-    Passages in the question's language are always nearer than others, and only they share words with it. So if a page
-    in another language is nearer still, no page in the question's language contains the answer.
+    Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
+    in another language is nearer still, and none in the question's language contains most of its words, none of these
+    contains the answer.
     """
     found, near = _search(query, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
     (scope, locales), language = opened, base_language(opened[0].viewer.locale or "")
     is_elsewhere = bool(near) and is_foreign(language, [near[0].locale]) and not found.is_abroad
     if mode != "hybrid" or not is_elsewhere or elsewhere_calibration(scope.recipe.name) is None:
+        return found
+    if found.share >= _SHARE_OF_WORDS:
         return found
     own = next((one for one in near if not is_foreign(language, [one.locale])), None)
     others = [locale for locale in locales if is_foreign(language, [locale])]

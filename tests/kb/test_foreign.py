@@ -16,6 +16,8 @@ from kb.translations import translate
 from supportbot.accounts.models import Workspace
 from tests.kb.test_search import names, write
 
+# Near to an English page of the tests; its first word is on no page, as the words of another language are on none.
+ASKED_IN_GERMAN = "ankunftszeit check in time arrival"
 COMMON = "combien de temps pour"  # words that are in every question, and in a page that answers none
 
 
@@ -74,11 +76,24 @@ def judged_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_page_without_a_version_in_the_language_is_found_if_it_is_nearest(workspace: Workspace) -> None:
     pages = {"en-arrival": "check in time arrival", "de-sauna": "sauna im keller", "de-cots": "betten check"}
     sync_articles([write(name, body, locale=name[:2]).pk for name, body in pages.items()])
-    found = search("check in time arrival", viewer=Viewer(locale="de"))
+    found = search(ASKED_IN_GERMAN, viewer=Viewer(locale="de"))
     assert names(found) == ["en-arrival"]
     assert found.is_answerable
     assert found.is_abroad
-    assert set(names(search("check in time arrival", viewer=Viewer(locale="en")))) == set(pages)
+    assert set(names(search(ASKED_IN_GERMAN, viewer=Viewer(locale="en")))) == set(pages)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("judged_elsewhere")
+def test_a_page_in_the_language_with_all_words_is_found_although_another_is_nearer(workspace: Workspace) -> None:
+    pages = {
+        "en-arrival": "check in time",
+        "de-arrival": "check in time und vieles mehr rund um haus hof garten keller",
+    }
+    sync_articles([write(name, body, locale=name[:2]).pk for name, body in pages.items()])
+    found = search("check time", viewer=Viewer(locale="de"))
+    assert set(names(found)) == set(pages)
+    assert not found.is_abroad
 
 
 @pytest.mark.django_db
@@ -97,7 +112,7 @@ def test_a_page_with_a_version_in_the_language_is_not_searched_in_another(worksp
     pages = [write("en-arrival", "check in time arrival", locale="en"), write("de-arrival", "anreise", locale="de")]
     translate(pages[1], pages[0])
     sync_articles([page.pk for page in pages])
-    found = search("check in time arrival", viewer=Viewer(locale="de"))
+    found = search(ASKED_IN_GERMAN, viewer=Viewer(locale="de"))
     assert set(names(found)) == {"en-arrival", "de-arrival"}
     assert not found.is_abroad
 
