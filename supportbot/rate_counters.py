@@ -72,6 +72,16 @@ class CountingRedisCache(RedisCache):
         return int(both.execute()[0])
 
 
+class _Client(RedisCacheClient):
+    """Sends all commands by one client object for each server. Django creates one for each command, which takes longer
+    than counting.
+    """
+
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        super().__init__(servers, **options)
+        self._client = kept(redis.Redis)
+
+
 @kept
 def _client(servers: tuple[str, ...], **options: Any) -> RedisCacheClient:
-    return RedisCacheClient(list(servers), **options)
+    return _Client(list(servers), **options)

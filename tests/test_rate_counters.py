@@ -49,6 +49,14 @@ def test_a_window_does_not_outlast_a_clock_that_was_set_back(valkey_cache: None,
     assert server.ttl(name) <= 5, "a window is not extended"
 
 
+def test_one_client_sends_all_commands(valkey_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    count("a", seconds=60)
+    monkeypatch.setattr(redis.Redis, "__init__", lambda *_, **__: pytest.fail("another client was created"))
+    assert [count("a", seconds=60), count("b", seconds=60)] == [2, 1]
+    caches["default"].set("c", 1)
+    assert caches["default"].get("c") == 1
+
+
 class Twice(FailOpenThrottle):
     rate = "2/min"
 
