@@ -1,6 +1,8 @@
 """The body of an answer: data that arrives while reading is paused is read all at once afterwards."""
 
 import asyncio
+import select
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,7 +10,7 @@ import aiohttp
 import httpx2
 import pytest
 
-from supportbot.llm.providers.transport import BODY, Body, Transport
+from supportbot.llm.providers.transport import BODY, PAUSED_BYTES, Body, Transport
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -67,6 +69,14 @@ async def answering(server: Server, client: httpx2.AsyncClient) -> AsyncIterator
     await response.aclose()
 
 
+def connected_socket(body: Body) -> socket.socket:
+    """Return a copy of the socket from which a body is read."""
+    connection = body._response.connection
+    assert connection is not None and connection.transport is not None
+    copy: socket.socket = connection.transport.get_extra_info("socket").dup()
+    return copy
+
+
 async def test_data_that_arrives_during_a_pause_is_one_chunk() -> None:
     async with (
         Server().running() as server,
@@ -85,6 +95,53 @@ async def test_data_that_arrives_during_a_pause_is_one_chunk() -> None:
         assert await anext(chunks) == b"twothreefour"
         await write(END)
         assert [more async for more in chunks] == []
+
+
+async def test_data_that_arrives_during_a_pause_does_not_wake_the_event_loop() -> None:
+    async with (
+        Server().running() as server,
+        httpx2.AsyncClient(transport=Transport()) as client,
+        answering(server, client) as (body, write),
+    ):
+        chunks = aiter(body)
+        await anext(chunks)
+        with connected_socket(body) as connected:
+            resting = asyncio.create_task(body.rest(SOON * 3))
+            await asyncio.sleep(0)
+            await write(chunk(b"two"))
+            assert connected.recv(100, socket.MSG_PEEK) == chunk(b"two")
+            assert not select.select([connected], [], [], 0)[0], "no event loop would be woken"
+            await resting
+            assert select.select([connected], [], [], 0)[0] == [connected]
+
+
+async def test_much_data_that_arrives_during_a_pause_is_read() -> None:
+    async with (
+        Server().running() as server,
+        httpx2.AsyncClient(transport=Transport()) as client,
+        answering(server, client) as (body, write),
+    ):
+        chunks = aiter(body)
+        await anext(chunks)
+        resting = asyncio.create_task(body.rest(SOON * 5))
+        await asyncio.sleep(0)
+        much = b"x" * PAUSED_BYTES * 40  # more than the sockets hold
+        writing = asyncio.ensure_future(write(chunk(much) + END))
+        await resting
+        assert b"".join([more async for more in chunks]) == much
+        await writing
+
+
+async def test_the_connection_of_a_paused_answer_may_be_used_again() -> None:
+    async with Server().running() as server, httpx2.AsyncClient(transport=Transport()) as client:
+        for _ in range(2):
+            async with answering(server, client) as (body, write):
+                chunks = aiter(body)
+                await anext(chunks)
+                await body.rest(SOON)
+                await write(chunk(b"two") + END)
+                assert [more async for more in chunks] == [b"two"]
+    assert server.connections == 1
 
 
 async def test_a_connection_whose_answer_has_ended_is_used_again() -> None:

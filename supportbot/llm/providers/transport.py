@@ -1,9 +1,14 @@
 """Requests to model servers over aiohttp. Reading the body of an answer can be paused: incoming data then stays in the
 socket and is read all at once. Otherwise, each token would wake the event loop, which takes most of the reading time.
+
+During a pause, a socket counts as readable only once much has arrived. If the event loop stopped watching it instead,
+it would still be woken by the next token, only to learn that nobody is reading.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final
 
 import aiohttp
@@ -11,6 +16,7 @@ import httpx2
 
 MAX_CONNECTIONS: Final = 1_000
 KEEP_ALIVE_SECONDS: Final = 5.0
+PAUSED_BYTES: Final = 32 * 1024  # more than arrives in a pause, unless the server is much faster than a model
 BODY: Final = "supportbot.body"  # the body's name in the extensions of its response
 
 
@@ -19,6 +25,7 @@ class Body(httpx2.AsyncByteStream):
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._socket: socket.socket | None = None  # that of its connection, once reading has been paused
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self._response.content.readany():
@@ -27,18 +34,23 @@ class Body(httpx2.AsyncByteStream):
     async def rest(self, seconds: float) -> None:
         """Pause reading: leave incoming data in the socket for a while."""
         connection = self._response.connection
-        socket = connection.transport if connection is not None else None
-        if socket is None or socket.is_closing():  # everything has arrived, or nothing more will
+        transport = connection.transport if connection is not None else None
+        if transport is None or transport.is_closing():  # everything has arrived, or nothing more will
             return
-        socket.pause_reading()
+        if self._socket is None:
+            self._socket = transport.get_extra_info("socket").dup()  # uvloop would copy it for each option
+        connected = self._socket
+        _count_as_readable(connected, from_bytes=PAUSED_BYTES)
         try:
             await asyncio.sleep(seconds)
         finally:
-            if not socket.is_closing():
-                socket.resume_reading()
+            _count_as_readable(connected, from_bytes=1)
 
     async def aclose(self) -> None:
         self._response.release()  # closes the connection unless everything was read
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -70,6 +82,12 @@ class Transport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+def _count_as_readable(connected: socket.socket, *, from_bytes: int) -> None:
+    """Have a socket count as readable once it holds so many bytes, or the peer has closed the connection."""
+    with suppress(OSError):  # macOS refuses this for a closed connection
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, from_bytes)
 
 
 def _new_session() -> aiohttp.ClientSession:
