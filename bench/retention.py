@@ -165,6 +165,7 @@ def _filled(conversations: int, passages: int) -> Callable[[], int]:
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.chat.models import Conversation
+    from supportbot.insights.rollups import roll_up_workspace
 
     workspace = Workspace.objects.get()
 
@@ -174,6 +175,8 @@ def _filled(conversations: int, passages: int) -> Callable[[], int]:
 
     with workspace_scope(workspace.pk):
         took = fill(workspace.pk, Size(conversations, passages), active_recipe())
+    # The sums of all days, as earlier nights would have left them: otherwise the process would first compute those.
+    roll_up_workspace(workspace)
     sys.stderr.write(f"Filled in {took:.0f} s.\n")
     Workspace.objects.update(keep_conversations_days=DAYS)
     return count
