@@ -191,10 +191,11 @@ class LongTests:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        if fixturedef.scope == "function":
+            return (yield)
         began = _processor_seconds()
         made = yield
-        if fixturedef.scope != "function":
-            self._shared += _processor_seconds() - began
+        self._shared += _processor_seconds() - began
         return made
 
     @pytest.hookimpl(wrapper=True)
