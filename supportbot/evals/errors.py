@@ -80,3 +80,9 @@ class ReplayInvalid(EvaluationError):
 
     code = "replay_invalid"
     default_message = gettext_noop("Choose 1 to 60 days, 1 to 1,000 questions, and a release that is not live.")
+
+
+class MerchantMissing(Exception):
+    """A case needs a simulated merchant, and this process has none; the run waits, and nobody sees this error."""
+
+    code = "no_merchant"

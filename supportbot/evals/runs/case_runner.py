@@ -25,6 +25,7 @@ from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
 from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
 from supportbot.errors import SupportBotError
+from supportbot.evals.errors import MerchantMissing
 from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.runs.given_answers import Given, checked
 from supportbot.evals.simulation.builtin_answerer_chat import replies_to
@@ -37,7 +38,7 @@ from supportbot.evals.simulation.simulated_customers import (
     ScriptedCustomer,
     StepCustomer,
 )
-from supportbot.evals.simulation.simulated_merchants import Merchant, MerchantMissing, merchant_of
+from supportbot.evals.simulation.simulated_merchants import Merchant, merchant_of
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway

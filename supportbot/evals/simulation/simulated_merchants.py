@@ -10,18 +10,13 @@ from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 from actions.simulated_backend import SimulatedBackend
+from supportbot.evals.errors import MerchantMissing
 from supportbot.evals.suite_formats.own_format import Case
 
 
 class Merchant(SimulatedBackend, Protocol):
     def changes(self) -> Mapping[str, Any]:
         """Return the records that differ from the original ones, by kind and key."""
-
-
-class MerchantMissing(Exception):
-    """A case needs a merchant, and this process has none."""
-
-    code = "no_merchant"
 
 
 _opened: Final[ContextVar[Callable[[], Merchant] | None]] = ContextVar("merchants", default=None)
