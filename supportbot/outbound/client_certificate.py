@@ -10,6 +10,8 @@ from pathlib import Path
 
 from django.utils.translation import gettext as _
 
+from supportbot.outbound.errors import NotSent
+
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
@@ -18,7 +20,20 @@ class ClientCertificate:
     pem: str = field(repr=False)
 
 
-def load_into(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
+def tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
+    """Return the context of a connection, which presents the certificate if there is one; raises NotSent if the
+    certificate cannot be used.
+    """
+    context = ssl.create_default_context()
+    if certificate is not None:
+        try:
+            _load_into(context, certificate)
+        except (OSError, ValueError) as error:  # SSLError is an OSError
+            raise NotSent(_("the client certificate or its key cannot be used")) from error
+    return context
+
+
+def _load_into(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
     """Let a TLS context present this certificate; raises OSError if it is invalid or its key does not match."""
     with _as_file(certificate.pem.encode()) as path:
         # Without this callback, OpenSSL would ask for the password of an encrypted key at the terminal.
@@ -47,7 +62,7 @@ def _as_file(content: bytes) -> Iterator[str]:
 def certificate_problem(certificate: ClientCertificate) -> str:
     """Return why a certificate cannot be used; "" if it can."""
     try:
-        load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+        _load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     except (OSError, ValueError):  # SSLError is an OSError
         return _("This is not a PEM certificate followed by its unencrypted private key.")
     return ""

@@ -19,7 +19,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from supportbot.outbound.client_certificate import ClientCertificate, load_into
+from supportbot.outbound.client_certificate import ClientCertificate, tls_context
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.ip_addresses import Networks
 from supportbot.outbound.targets import Endpoint, Target, checked_target
@@ -141,7 +141,7 @@ def _abort(sock: socket.socket) -> None:
 def _connect(target: Target, ends_at: float, certificate: ClientCertificate | None, trace: Trace) -> socket.socket:
     """Return a connection to the first address that accepts one; the TLS handshake comes later."""
     share = min(CONNECT_SECONDS, ends_at - time.monotonic()) / len(target.addresses)
-    context = _tls_context(certificate) if target.endpoint.is_tls else None
+    context = tls_context(certificate) if target.endpoint.is_tls else None
     for address in target.addresses:
         try:
             plain = socket.create_connection((address, target.endpoint.port), timeout=max(share, 0.001))
@@ -158,16 +158,6 @@ def _why_not_connected(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return _("no connection: the server refused it")
     return _("no connection: %(cause)s") % {"cause": error.strerror or type(error).__name__}
-
-
-def _tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if certificate is not None:
-        try:
-            load_into(context, certificate)
-        except (OSError, ValueError) as error:  # SSLError is an OSError
-            raise NotSent(_("the client certificate or its key cannot be used")) from error
-    return context
 
 
 def _wrap_tls(plain: socket.socket, endpoint: Endpoint, context: ssl.SSLContext | None) -> socket.socket:
