@@ -1,7 +1,12 @@
-"""The rule for who may read which article. Search, pages and API all use it.
+"""The rules for who may read which article, and who may write in which collection. Search, pages and API all use them.
 
-The workspace does not come from the viewer: every query already runs inside `workspace_scope`. The rule exists three
-times: as a predicate on an object, as a queryset, and as an SQL condition for searches; tests check that they agree.
+The workspace does not come from the viewer: every query already runs inside `workspace_scope`. The rule for reading
+exists three times: as a predicate on an object, as a queryset, and as an SQL condition for searches; tests check that
+they agree.
+
+Everyone who may write articles may write in a collection until it has named writers. From then on, only these people
+and the workspace's admins may; an API key that does not act as a person may not. The right belongs to the collection,
+never to single articles. Rows are queried instead of calling `has_perm`, which is true for every superuser.
 """
 
 from dataclasses import dataclass
@@ -9,9 +14,21 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext
 
-from kb.models import Article, Audience, State
+from kb.models import (
+    WRITE,
+    Article,
+    Audience,
+    Collection,
+    CollectionGroupPermission,
+    CollectionUserPermission,
+    State,
+)
+from supportbot.accounts.models import Membership, User
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import NotAllowed
 
 # Audiences from the widest to the narrowest: each may read its own articles and those of the audiences before it.
 _ORDER = (Audience.PUBLIC, Audience.SIGNED_IN, Audience.INTERNAL)
@@ -78,3 +95,31 @@ def readable(viewer: Viewer) -> QuerySet[Article]:
     switched_on = dict.fromkeys(_SWITCHES[viewer.surface], True)
     rows: QuerySet[Article] = Article.objects.filter(state=State.LIVE, audience__in=viewer.audiences, **switched_on)
     return rows.exclude(pk__in=viewer.without) if viewer.without else rows
+
+
+def check_may_write(person: User | None, *collections: Collection | None) -> None:
+    """Raise NotAllowed, naming the collection, unless the person may write in all of them; None is skipped."""
+    closed = restricted_collections(person)
+    for collection in collections:
+        if collection is not None and collection.pk in closed:
+            raise NotAllowed(
+                gettext("Only its selected writers may write in the collection {name}.").format(name=collection.name)
+            )
+
+
+def restricted_collections(person: User | None) -> frozenset[UUID]:
+    """Return the ids of the workspace's collections with named writers that do not include the person."""
+    if person is not None and _is_admin(person):
+        return frozenset()
+    named = CollectionUserPermission.objects.filter(content_object=OuterRef("pk"), permission__codename=WRITE)
+    by_group = CollectionGroupPermission.objects.filter(content_object=OuterRef("pk"), permission__codename=WRITE)
+    closed: QuerySet[Collection] = Collection.objects.filter(Q(Exists(named)) | Q(Exists(by_group)))
+    if person is not None:
+        own, groups = named.filter(user=person), by_group.filter(group__user=person)
+        closed = closed.exclude(Q(Exists(own)) | Q(Exists(groups)))
+    return frozenset(closed.order_by().values_list("pk", flat=True))
+
+
+def _is_admin(person: User) -> bool:
+    here = Membership.objects.filter(user=person, workspace_id=current_workspace_id(), user__is_active=True)
+    return here.filter(role=Membership.Role.ADMIN).exists()

@@ -13,9 +13,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from kb.access import Surface, Viewer
+from kb.access import Surface, Viewer, check_may_write
 from kb.categories import category_with_id, change_category, delete_category, order_categories, save_category
-from kb.collections import check_may_write, default_collection, get_or_create_collection
+from kb.collections import default_collection, get_or_create_collection
 from kb.extra_fields import set_extra_fields
 from kb.models import Article, Audience, Category, Collection, Revision, Synonyms
 from kb.phrasings import check_phrasings, set_phrasings

@@ -1,24 +1,14 @@
-"""Collections of articles: finding them by name, and who may write in them.
-
-Everyone who may write articles may write in a collection until it has named writers. From then on, only these people
-and the workspace's admins may; an API key that does not act as a person may not. The right belongs to the collection,
-never to single articles. Rows are queried instead of calling `has_perm`, which is true for every superuser.
-"""
+"""Collections of articles: finding them by name, and their named writers. `kb.access` says who may write in one."""
 
 import hashlib
 from collections.abc import Iterable
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.text import slugify
-from django.utils.translation import gettext
 
-from kb.models import WRITE, Collection, CollectionGroupPermission, CollectionUserPermission
+from kb.models import WRITE, Collection, CollectionUserPermission
 from kb.validation import check_name
-from supportbot.accounts.models import Membership, User
-from supportbot.accounts.scope import current_workspace_id
-from supportbot.errors import NotAllowed
+from supportbot.accounts.models import User
 
 DEFAULT_NAME = "General"
 
@@ -49,29 +39,6 @@ def _create(name: str) -> tuple[Collection, bool]:
     return made
 
 
-def check_may_write(person: User | None, *collections: Collection | None) -> None:
-    """Raise NotAllowed, naming the collection, unless the person may write in all of them; None is skipped."""
-    closed = restricted_collections(person)
-    for collection in collections:
-        if collection is not None and collection.pk in closed:
-            raise NotAllowed(
-                gettext("Only its selected writers may write in the collection {name}.").format(name=collection.name)
-            )
-
-
-def restricted_collections(person: User | None) -> frozenset[UUID]:
-    """Return the ids of the workspace's collections with named writers that do not include the person."""
-    if person is not None and _is_admin(person):
-        return frozenset()
-    named = CollectionUserPermission.objects.filter(content_object=OuterRef("pk"), permission__codename=WRITE)
-    by_group = CollectionGroupPermission.objects.filter(content_object=OuterRef("pk"), permission__codename=WRITE)
-    closed: QuerySet[Collection] = Collection.objects.filter(Q(Exists(named)) | Q(Exists(by_group)))
-    if person is not None:
-        own, groups = named.filter(user=person), by_group.filter(group__user=person)
-        closed = closed.exclude(Q(Exists(own)) | Q(Exists(groups)))
-    return frozenset(closed.order_by().values_list("pk", flat=True))
-
-
 def writers_of(collection: Collection) -> list[User]:
     """Return a collection's named writers by user name; none means everyone who may write knowledge."""
     rows = CollectionUserPermission.objects.filter(content_object=collection, permission__codename=WRITE)
@@ -91,8 +58,3 @@ def set_writers(collection: Collection, people: Iterable[User]) -> None:
         assign_perm(f"kb.{WRITE}", person, collection)
     for person in present - wanted:
         remove_perm(f"kb.{WRITE}", person, collection)
-
-
-def _is_admin(person: User) -> bool:
-    here = Membership.objects.filter(user=person, workspace_id=current_workspace_id(), user__is_active=True)
-    return here.filter(role=Membership.Role.ADMIN).exists()

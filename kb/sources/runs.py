@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, Q, QuerySet
 from django.utils.timezone import now
 
-from kb.collections import check_may_write
+from kb.access import check_may_write
 from kb.models import Article, State
 from kb.revisions import archive_articles, lock_articles
 from kb.sources.errors import NothingToConfirm, SourceBusy, SourceMissing

@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from kb.collections import DEFAULT_NAME, check_may_write, collection_named
+from kb.access import check_may_write
+from kb.collections import DEFAULT_NAME, collection_named
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
 from kb.models import Article, Audience, Collection, State

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext
 
-from kb.collections import check_may_write, default_collection
+from kb.access import check_may_write
+from kb.collections import default_collection
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import Change, create_article, publish, save_draft

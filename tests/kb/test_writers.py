@@ -6,7 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from kb.collections import check_may_write, restricted_collections, set_writers, writers_of
+from kb.access import check_may_write, restricted_collections
+from kb.collections import set_writers, writers_of
 from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import User, Workspace

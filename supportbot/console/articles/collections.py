@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from kb.collections import collection_named, restricted_collections, set_writers, writers_of
+from kb.access import restricted_collections
+from kb.collections import collection_named, set_writers, writers_of
 from kb.errors import InvalidDocument
 from kb.models import Article, Collection
 from kb.validation import check_name

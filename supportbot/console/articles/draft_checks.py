@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
-from kb.collections import check_may_write
+from kb.access import check_may_write
 from kb.draft_contradictions import findings
 from kb.errors import ArticleChanged
 from kb.models import Article

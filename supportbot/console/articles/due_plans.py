@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext, override
 
-from kb.collections import check_may_write
+from kb.access import check_may_write
 from kb.errors import ArticleChanged
 from kb.models import Article, Plan
 from kb.scheduling import Step, carry_out, due_plans, note_problem

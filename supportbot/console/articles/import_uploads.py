@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext
 
-from kb.collections import DEFAULT_NAME, restricted_collections
+from kb.access import restricted_collections
+from kb.collections import DEFAULT_NAME
 from kb.importing.categories import category_files, is_category_file
 from kb.importing.documents import Document, Failure
 from kb.importing.loaders import load

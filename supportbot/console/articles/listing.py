@@ -20,7 +20,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from kb.collections import restricted_collections
+from kb.access import restricted_collections
 from kb.errors import ArticleChanged
 from kb.models import Article, State
 from kb.reviews import stale, to_review

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from kb.collections import check_may_write
+from kb.access import check_may_write
 from kb.models import Article, Revision
 from kb.selectors import article_with_id
 from kb.services import Change, save_draft

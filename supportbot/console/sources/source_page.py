@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from kb.collections import check_may_write, restricted_collections
+from kb.access import check_may_write, restricted_collections
 from kb.models import Article
 from kb.sources import runs
 from kb.sources.errors import SourceMissing

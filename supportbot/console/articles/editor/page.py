@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from kb.access import restricted_collections
 from kb.article_urls import article_address
-from kb.collections import DEFAULT_NAME, restricted_collections
+from kb.collections import DEFAULT_NAME
 from kb.errors import ArticleChanged
 from kb.help_centre.reader_statistics import votes_of
 from kb.indexing.models import Chunk

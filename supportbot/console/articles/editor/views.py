@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext
 
+from kb.access import check_may_write
 from kb.autosave import forget
-from kb.collections import check_may_write, default_collection
+from kb.collections import default_collection
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
 from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_phrasings
