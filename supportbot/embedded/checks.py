@@ -25,7 +25,7 @@ from supportbot.embedded.servers.database_roles import may_write, weaknesses
 from supportbot.embedded.servers.external_servers import DatabaseAway, connect, is_read_only
 from supportbot.embedded.servers.postgres import check_cluster
 from supportbot.embedded.servers.valkey import find_program
-from supportbot.embedded.setting_checks import require_settings
+from supportbot.embedded.setting_checks import require_host, require_settings
 from supportbot.installation.environment import LAST_PORT
 from supportbot.installation.errors import InstallationError, StartRefused
 from supportbot.installation.runtime import load_runtime
@@ -112,7 +112,7 @@ def check_port_numbers(plan: Plan) -> str:
                     name=name, port=port, last_port=LAST_PORT
                 )
             )
-    check_host(plan)
+    require_host(plan)
     if plan.port == plan.shop_port and plan.with_demo:
         raise StartRefused(
             gettext("PORT and SHOP_PORT are both {port}. Choose two different ports.").format(port=plan.port)
@@ -120,18 +120,9 @@ def check_port_numbers(plan: Plan) -> str:
     return f"PORT {plan.port}, SHOP_PORT {plan.shop_port}"
 
 
-def check_host(plan: Plan) -> None:
-    if is_taken(0, host=plan.host):
-        raise StartRefused(
-            gettext(
-                "HOST={host} is not an address of this machine. Use 127.0.0.1, or 0.0.0.0 for all interfaces."
-            ).format(host=plan.host)
-        )
-
-
 def check_ports_free(plan: Plan) -> str:
     """Check that the ports are free. Not part of `machine_checks`, because a running instance uses its ports."""
-    check_host(plan)
+    require_host(plan)
     wanted = [("PORT", plan.host, plan.port)]
     if plan.with_demo:
         wanted.append(("SHOP_PORT", LOOPBACK, plan.shop_port))

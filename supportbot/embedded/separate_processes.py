@@ -16,10 +16,10 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from supportbot.celery import app
-from supportbot.embedded.checks import check_host
 from supportbot.embedded.free_ports import address_of, is_taken
 from supportbot.embedded.metrics_files import SharedCounters
 from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
+from supportbot.embedded.setting_checks import require_host
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
@@ -35,7 +35,7 @@ SPREAD_SECONDS: Final = 2.0  # the maximum time for closing all sockets; running
 
 def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) -> None:
     """Serve pages and sockets in this process until a stop signal. Raises StartRefused."""
-    check_host(plan)
+    require_host(plan)
     listener = _listener(plan, is_shared=is_shared)
     # Its own headers are useless, and it must not trust the client address from a proxy, because NUM_PROXIES decides
     # that.
@@ -66,7 +66,7 @@ def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) 
 
 def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
     """Serve with `plan.web_processes` children that share the port, and restart those that die."""
-    check_host(plan)
+    require_host(plan)
     if is_taken(plan.port, host=plan.host):
         raise _port_in_use(plan)
     command = web_command(plan, application, lifespan=lifespan)

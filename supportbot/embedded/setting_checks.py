@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 from kombu.transport import TRANSPORT_ALIASES
 
+from supportbot.embedded.free_ports import is_taken
 from supportbot.embedded.servers.external_servers import DatabaseAway, refuse_transaction_pooling, without_secrets
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
@@ -63,6 +64,16 @@ def _require_sender(sender: str) -> None:
             gettext("DEFAULT_FROM_EMAIL={sender} is not an address such as {example}.").format(
                 sender=sender, example="support@example.com"
             )
+        )
+
+
+def require_host(plan: Plan) -> None:
+    """Raise StartRefused if HOST is not an address of this machine."""
+    if is_taken(0, host=plan.host):
+        raise StartRefused(
+            gettext(
+                "HOST={host} is not an address of this machine. Use 127.0.0.1, or 0.0.0.0 for all interfaces."
+            ).format(host=plan.host)
         )
 
 
