@@ -25,7 +25,6 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import MAX_MESSAGE_CHARACTERS
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
 from supportbot.handoff.desk.assistant_activity import ActionRecord, action_records, turn_records
-from supportbot.handoff.desk.available_actions import AVAILABLE_ACTIONS, Submission, error_text
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.desk.drafting import draft_reply
 from supportbot.handoff.desk.labels import avatar_hue, initials, reason_label, requester_label
@@ -33,6 +32,7 @@ from supportbot.handoff.desk.offered_drafts import remember
 from supportbot.handoff.desk.queue_rows import SHOWN, group_of, groups_for, search_rows
 from supportbot.handoff.desk.summary import build_summary
 from supportbot.handoff.desk.thread import MAX_LINES, lines_of, reader_of
+from supportbot.handoff.desk.ticket_actions import TICKET_ACTIONS, Submission, error_text
 from supportbot.handoff.models import HELD, State, Ticket
 from supportbot.handoff.proposals.services import available_offers, owns, undo_offers
 from supportbot.handoff.tickets import services
@@ -120,7 +120,7 @@ def activity(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpRespons
 @agent_required
 def perform_action(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
     """Perform one action on a ticket and show the ticket; after a refusal the typed text stays in its field."""
-    found, action = ticket_for(staff, ticket_id), AVAILABLE_ACTIONS.get(name)
+    found, action = ticket_for(staff, ticket_id), TICKET_ACTIONS.get(name)
     if action is None:
         raise NotFound()
     form = Submission(request.POST.get("text", "").replace("\r\n", "\n"), request.POST.get("client_id", ""))

@@ -14,8 +14,8 @@ from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.errors import InvalidInput
 from supportbot.handoff.desk import queue_rows
-from supportbot.handoff.desk.available_actions import snooze_until
 from supportbot.handoff.desk.queue_rows import groups_for, queue_counts, rows_for, search_rows
+from supportbot.handoff.desk.ticket_actions import snooze_until
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.templatetags import desk
 from supportbot.handoff.templatetags.desk import capped, language

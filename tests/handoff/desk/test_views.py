@@ -25,7 +25,7 @@ from tests.handoff.browsing import browser
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
-AVAILABLE_ACTIONS = ["claim", "reply", "note", "return", "resolve", "release", "assign", "snooze", "reopen"]
+TICKET_ACTIONS = ["claim", "reply", "note", "return", "resolve", "release", "assign", "snooze", "reopen"]
 
 
 def page(client: Client, address: str, status: int = 200) -> LexborHTMLParser:
@@ -204,7 +204,7 @@ def test_an_unknown_colleague_is_refused_on_the_page(claimed: Ticket, bob: User,
 def test_a_stranger_can_neither_see_nor_change_tickets(claimed: Ticket, mallory: User) -> None:
     client, before = browser(mallory), books()
     assert rows(page(client, "/desk/"), "waiting") == []
-    foreign = [client.get(address(claimed)), *(take(client, claimed, step, "x") for step in AVAILABLE_ACTIONS)]
+    foreign = [client.get(address(claimed)), *(take(client, claimed, step, "x") for step in TICKET_ACTIONS)]
     missing = client.get(f"/desk/tickets/{uuid4()}/")
     assert {answer.status_code for answer in (*foreign, missing)} == {404}
     assert "Alice" not in "".join(answer.content.decode() for answer in foreign)
@@ -219,7 +219,7 @@ def test_an_editor_sees_why_access_is_denied(workspace: Workspace, claimed: Tick
     nobody = User.objects.create_user("nobody")
     assert "You are not a member of any workspace." in words(page(browser(nobody), "/desk/", 403))
     assert "Alice" not in words(page(browser(hanna), address(claimed), 403))
-    for step in AVAILABLE_ACTIONS:
+    for step in TICKET_ACTIONS:
         assert take(browser(hanna), claimed, step, "x").status_code == 403
         assert take(Client(), claimed, step, "x").headers["Location"] == "/desk/log-in/?next=%2Fdesk%2F&lost=1"
     assert Client().get("/desk/").headers["Location"] == "/desk/log-in/?next=/desk/"
@@ -268,7 +268,7 @@ def test_an_expired_session_leads_back_to_the_form(claimed: Ticket, bob: User) -
 
 def test_a_cross_site_form_changes_nothing(ticket: Ticket, bob: User) -> None:
     client, before = browser(bob, enforce_csrf_checks=True), books()
-    for step in AVAILABLE_ACTIONS:
+    for step in TICKET_ACTIONS:
         assert "could not be verified" in words(read(take(client, ticket, step, "x"), 403))
         assert client.get(address(ticket, step)).status_code == 405
     assert take(browser(bob), ticket, "explode").status_code == 404

@@ -1,4 +1,4 @@
-"""The actions an agent can take on a ticket from its page.
+"""What an agent can do with a ticket on its page: claim it, reply, assign it, and so on.
 
 Each is a form that calls one service; submitting the same form twice has one effect.
 """
@@ -38,7 +38,7 @@ class TicketAction:
     perform: Callable[[Ticket, User, Submission], object]
 
 
-AVAILABLE_ACTIONS: Final = {
+TICKET_ACTIONS: Final = {
     "claim": TicketAction("tickets:write", lambda ticket, agent, form: services.claim(ticket.pk, agent=agent)),
     "reply": TicketAction(
         "conversations:write",
