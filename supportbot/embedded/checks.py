@@ -379,7 +379,9 @@ def check_model_name(plan: Plan) -> str:
     A configured model whose server is down does not prevent a start: the built-in answerer takes over until it is back.
     """
     from supportbot.llm.errors import ModelMisconfigured
-    from supportbot.llm.probe import resolve_model  # imported here because the SDK takes half a second to import
+    from supportbot.llm.operator_model import (
+        resolve_model,  # imported here because the SDK takes half a second to import
+    )
 
     try:
         return asyncio.run(asyncio.wait_for(resolve_model(), MODEL_NAME_SECONDS))
@@ -391,7 +393,7 @@ def check_model_name(plan: Plan) -> str:
 
 def check_model_answers(plan: Plan) -> str:
     """Ask the model one short question and return its features as text. Raises StartRefused."""
-    from supportbot.llm.probe import check_model
+    from supportbot.llm.operator_model import check_model
 
     try:
         is_well, message = asyncio.run(asyncio.wait_for(check_model(), MODEL_ANSWER_SECONDS))

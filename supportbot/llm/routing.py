@@ -230,7 +230,7 @@ class Routes:
 
     async def _only_model(self) -> str:
         """Return the name of the server's only model. Raises ModelMisconfigured while the server does not name it."""
-        from supportbot.llm.probe import resolve_model
+        from supportbot.llm.operator_model import resolve_model
 
         now = asyncio.get_running_loop().time()
         if now < self._asks_again_at:

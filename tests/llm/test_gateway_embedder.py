@@ -16,7 +16,7 @@ from supportbot.llm import gateway, loop_thread
 from supportbot.llm.embeddings.gateway_embedder import TEXTS_PER_CALL, GatewayEmbedder
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelMisconfigured, ModelUnavailable
 from supportbot.llm.models import Budget
-from supportbot.llm.probe import check_model, resolve_model
+from supportbot.llm.operator_model import check_model, resolve_model
 from supportbot.llm.types import ModelRequest
 from tests.llm.conftest import read
 from tests.modelserver import Behaviour, Call, ModelServer

@@ -1,4 +1,7 @@
-"""Finds out the features of the operator's model server (models, streaming, tool calls), for start-up and `doctor`."""
+"""The model of the operator's settings: which one it is, and what it can do (text, streaming, tool calls).
+
+Starts, routing and `doctor` use it; `connection_check.py` tests a connection that an admin has entered.
+"""
 
 import asyncio
 from dataclasses import dataclass
