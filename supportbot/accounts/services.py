@@ -152,6 +152,19 @@ def remove_member(membership: Membership, *, actor: str = "") -> None:
     membership.delete()
 
 
+def keep_an_admin(membership: Membership, *, becomes: str) -> None:
+    """Raise InvalidInput if the workspace would be left without an admin.
+
+    Call it in the transaction of the change: the admins' rows stay locked until its end, because two of them may demote
+    each other at once.
+    """
+    here = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
+    admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
+    is_last = list(admins.values_list("pk", flat=True)) == [membership.pk]
+    if is_last and becomes != Membership.Role.ADMIN:
+        raise InvalidInput(gettext("This is the workspace's only admin. Make someone else an admin first."))
+
+
 @transaction.atomic
 def create_channel(
     workspace: Workspace,

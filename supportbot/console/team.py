@@ -19,7 +19,7 @@ from actions.policy_store import forbid_every_approval, policies_approved_by
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
-from supportbot.accounts.services import add_member, remove_member
+from supportbot.accounts.services import add_member, keep_an_admin, remove_member
 from supportbot.console.actions.rule_checks import approvers_warning
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
@@ -150,7 +150,7 @@ class MembershipAdmin(ScopedAdmin):
         workspace, values = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id), form.cleaned_data
         actor = actor_of(person_of(request))
         if change:
-            _keep_an_admin(obj, becomes=values["role"])
+            keep_an_admin(obj, becomes=values["role"])
             add_member(workspace, obj.user, values["role"], actor=actor)
             if works_only_here(obj.user):  # otherwise, the form lacks these fields
                 change_person(obj.user, name=values["name"], email=values["email"], actor=actor)
@@ -187,7 +187,7 @@ class MembershipAdmin(ScopedAdmin):
         )
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        _keep_an_admin(obj, becomes="")
+        keep_an_admin(obj, becomes="")
         actor = actor_of(person_of(request))
         decided = policies_approved_by(obj.user)
         forbid_every_approval(obj.user, actor=actor)
@@ -244,15 +244,3 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
         messages.info(
             request, gettext("An e-mail with a link to set a password was sent to {email}.").format(email=user.email)
         )
-
-
-def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
-    """Raise InvalidInput if the workspace would be left without an admin.
-
-    The admins' rows stay locked until the change is stored, because two of them may demote each other at once.
-    """
-    here = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
-    admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
-    is_last = list(admins.values_list("pk", flat=True)) == [membership.pk]
-    if is_last and becomes != Membership.Role.ADMIN:
-        raise InvalidInput(gettext("This is the workspace's only admin. Make someone else an admin first."))
