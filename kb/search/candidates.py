@@ -125,6 +125,14 @@ def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
     return ScopeStats(chunks, dict(zip((term.word for term in terms), counts, strict=True)))
 
 
+def covers(scope: Scope, article_id: str | None) -> bool:
+    """Return whether passages of an article are in scope."""
+    condition, parameters = scope.filter()
+    statement = f"SELECT EXISTS(SELECT FROM kb_chunk c WHERE c.article_id = %s AND {condition})"
+    [(is_covered,)] = sql.fetch(statement, [article_id, *parameters])
+    return bool(is_covered)
+
+
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
     """`queries` are tried in turn until one finds enough; `weights` rank the matches."""

@@ -30,6 +30,7 @@ from kb.search.candidates import (
     Scope,
     ScopeStats,
     approximate_neighbours,
+    covers,
     exact_neighbours,
     idf,
     known_share,
@@ -157,7 +158,8 @@ def _search_in_all_languages(
 
     Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
     in another language is nearer still, and none in the question's language contains most of its words, none of these
-    contains the answer.
+    contains the answer. But the viewer's language may not be the question's: whoever searches German help pages in
+    English finds English pages first, and those with a German version are answered by it.
     """
     found, near = _search(query, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
     (scope, locales), language = opened, base_language(opened[0].viewer.locale or "")
@@ -166,6 +168,8 @@ def _search_in_all_languages(
         return found
     if found.share >= _SHARE_OF_WORDS:
         return found
+    if not covers(replace(scope, without=language), near[0].article_id):
+        return found  # the nearest page has a version in the viewer's language, which may contain the answer
     own = next((one for one in near if not is_foreign(language, [one.locale])), None)
     others = [locale for locale in locales if is_foreign(language, [locale])]
     untranslated = replace(scope, without=language, translated_into=READ_ABROAD)

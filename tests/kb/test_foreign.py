@@ -117,6 +117,29 @@ def test_a_page_with_a_version_in_the_language_is_not_searched_in_another(worksp
     assert not found.is_abroad
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("judged_elsewhere")
+def test_no_other_page_answers_if_the_nearest_has_a_version_in_the_language(workspace: Workspace) -> None:
+    """As if somebody searches German help pages in English: every English page is nearer than the German ones."""
+    pages = {"en-arrival": "check in time arrival", "de-arrival": "anreise", "en-check": "check in time arrival groups"}
+    written = {name: write(name, body, locale=name[:2]) for name, body in pages.items()}
+    translate(written["de-arrival"], written["en-arrival"])
+    sync_articles([page.pk for page in written.values()])
+    found = search(ASKED_IN_GERMAN, viewer=Viewer(locale="de"))
+    assert set(names(found)) == set(pages)
+    assert not found.is_abroad
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("judged_elsewhere")
+def test_the_english_version_answers_if_the_nearest_page_is_in_a_third_language(workspace: Workspace) -> None:
+    pages = {"fr-arrival": "check in time arrival", "en-check": "check in time arrival groups", "de-sauna": "sauna"}
+    written = {name: write(name, body, locale=name[:2]) for name, body in pages.items()}
+    translate(written["fr-arrival"], written["en-check"])
+    sync_articles([page.pk for page in written.values()])
+    assert names(search(ASKED_IN_GERMAN, viewer=Viewer(locale="de"))) == ["en-check"]
+
+
 def test_among_few_passages_the_far_neighbour_is_in_the_middle() -> None:
     near = [Candidate(str(place), 1 - place / 100) for place in range(12)]
     assert lead(near, far_neighbour(12)) == pytest.approx(0.05)
