@@ -22,8 +22,7 @@ from supportbot.console.actions import requests, rules  # noqa: F401
 from supportbot.console.articles import categories, collections, listing, synonyms  # noqa: F401
 from supportbot.console.articles.ask_as_customer import ask_page
 from supportbot.console.articles.importing import import_page, import_state
-from supportbot.console.conversations import customers
-from supportbot.console.conversations import listing as conversations  # noqa: F401
+from supportbot.console.conversations import conversation_pages, customers  # noqa: F401
 from supportbot.console.conversations.results import results, results_as_csv
 from supportbot.console.conversations.turn_trace import trace
 from supportbot.console.definitions import listing as definitions  # noqa: F401

@@ -14,7 +14,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.console.conversations.listing import ConversationAdmin
+from supportbot.console.conversations.conversation_pages import ConversationAdmin
 from supportbot.console.model_calls import LLMCallAdmin
 from supportbot.ids import uuid7
 from supportbot.llm.models import LLMCall

@@ -1,4 +1,6 @@
-"""Conversations, read-only: messages, events, and the assistant's sources, tools and costs."""
+"""The list of conversations, and the page of one, read-only: messages, events, and the assistant's sources, tools and
+costs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
