@@ -1,6 +1,7 @@
 """The body of an answer: data that arrives while reading is paused is read all at once afterwards."""
 
 import asyncio
+import errno
 import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -113,6 +114,25 @@ async def test_data_that_arrives_during_a_pause_does_not_wake_the_event_loop() -
             assert not select.select([connected], [], [], 0)[0], "no event loop would be woken"
             await resting
             assert select.select([connected], [], [], 0)[0] == [connected]
+
+
+async def test_an_answer_goes_on_if_no_more_files_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause needs a copy of the connection's socket; without one, tokens wake the event loop."""
+
+    def refuse(_: socket.socket) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with (
+        Server().running() as server,
+        httpx2.AsyncClient(transport=Transport()) as client,
+        answering(server, client) as (body, write),
+    ):
+        chunks = aiter(body)
+        await anext(chunks)
+        monkeypatch.setattr(socket.socket, "dup", refuse)
+        await body.rest(SOON)
+        await write(chunk(b"two") + END)
+        assert [more async for more in chunks] == [b"two"]
 
 
 async def test_much_data_that_arrives_during_a_pause_is_read() -> None:

@@ -38,8 +38,12 @@ class Body(httpx2.AsyncByteStream):
         if transport is None or transport.is_closing():  # everything has arrived, or nothing more will
             return
         if self._socket is None:
-            self._socket = transport.get_extra_info("socket").dup()  # uvloop would copy it for each option
+            with suppress(OSError):  # too many open files: tokens wake the event loop, but the answer goes on
+                self._socket = transport.get_extra_info("socket").dup()  # uvloop would copy it for each option
         connected = self._socket
+        if connected is None:
+            await asyncio.sleep(seconds)
+            return
         _count_as_readable(connected, from_bytes=PAUSED_BYTES)
         try:
             await asyncio.sleep(seconds)
