@@ -176,8 +176,8 @@ def _search_in_all_languages(
     other, near = _search(query, (untranslated, others), limit=limit, mode=mode, context="", asked_before="")
     if not near or (own is not None and (near[0].similarity or 0.0) < (own.similarity or 0.0)):
         return found
-    confidence = min(found.confidence, other.confidence)
-    return other if other.is_answerable else replace(found, confidence=confidence, is_answerable=False)
+    # `found` keeps its confidence, which also says whether the question is about the pages' topics.
+    return other if other.is_answerable else replace(found, is_answerable=False)
 
 
 def _search(
