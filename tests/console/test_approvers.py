@@ -108,6 +108,7 @@ def test_saving_rules_without_enough_approvers_shows_the_warning(
     assert policy.current is not None and policy.current.second_approval_above == Decimal(100)
 
 
+@pytest.mark.long
 def test_an_action_requires_two_approvers_with_a_role(
     put_in_force: Callable[[dict[str, Any]], None],
     warnings_shown: Callable[[ActionPolicy], str],

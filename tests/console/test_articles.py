@@ -124,8 +124,9 @@ def test_invalid_text_is_reported_next_to_its_field(
     assert Revision.objects.count() == 1
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
-    ("name", "value"), [("locale", "klingonish"), ("category", "c" * 200), ("url", "javascript:alert(1)")]
+    ("name", "value"), [("url", "javascript:alert(1)"), ("locale", "klingonish"), ("category", "c" * 200)]
 )
 def test_an_error_is_linked_to_its_field(editor: Client, wool: Article, name: str, value: str) -> None:
     tree = LexborHTMLParser(editor.post(page(wool), words(based_on="1", **{name: value})).content.decode())

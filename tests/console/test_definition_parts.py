@@ -144,6 +144,7 @@ def test_a_label_without_a_value_is_refused(browser: Client, draft: ActionDefini
     assert "Enter the value of the option with the label I no longer need it." in problems_of(refused)
 
 
+@pytest.mark.long
 def test_the_options_of_a_list_are_edited_in_rows(browser: Client, draft: ActionDefinition) -> None:
     made = document()
     extras = {"type": "choice", "options": [{"value": "bf", "label": {"en": "Breakfast"}}]}
@@ -178,6 +179,7 @@ def test_the_pages_of_a_version_stored_with_a_type_mistake_still_open(
     assert "write days(28)" in visible_text(page, " ") and "Publish version" not in page.text()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("language", "first"), [("en", "en"), ("de", "de"), ("fr", "de")])
 def test_the_language_of_the_page_comes_first(
     browser: Client, draft: ActionDefinition, language: str, first: str

@@ -47,6 +47,7 @@ def test_a_renamed_argument_is_renamed_in_recorded_cases_and_undo_actions(
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_only_the_definition_is_saved_if_nothing_else_uses_the_argument(
     browser: Client, draft: ActionDefinition
 ) -> None:

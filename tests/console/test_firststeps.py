@@ -72,6 +72,7 @@ def test_each_step_is_ticked_once_it_is_done(workspace: Workspace, enter: Enter,
     assert steps(admin) == {}
 
 
+@pytest.mark.long
 def test_an_origin_that_is_not_allowed_is_shown(workspace: Workspace, enter: Enter, client: Client) -> None:
     admin = enter("admin")
     key = create_channel(workspace, "Shop", allowed_origins=[SITE]).channel.key

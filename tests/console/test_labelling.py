@@ -160,7 +160,7 @@ def label_of(client: Client, result: Result, verdict: str) -> str:
     return client.post(address, {"verdict": verdict, "run": str(result.run_id)}, follow=True).content.decode()
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize("state", ["waiting", "running", "paused"])
 def test_verdicts_stay_hidden_until_the_run_is_done(enter: Enter, returns_article: Article, state: str) -> None:
     run = judged_run(2, 1)

@@ -141,6 +141,7 @@ def test_a_customer_who_asks_again_in_a_new_chat_came_back(shown: Any) -> None:
     assert figures(shown())["Not solved"] == ("33%", "1 conversation")
 
 
+@pytest.mark.long
 def test_later_events_of_a_chat_do_not_hide_a_customer_who_came_back(shown: Any) -> None:
     customer = Customer.objects.create()
     first = talk(*ANSWERED, customer=customer)
@@ -151,6 +152,7 @@ def test_later_events_of_a_chat_do_not_hide_a_customer_who_came_back(shown: Any)
     assert ended(shown()) == {"Silent": 1, "Came back": 1}
 
 
+@pytest.mark.long
 def test_a_customer_who_requested_a_person_who_never_wrote_was_not_helped(shown: Any, bob: User) -> None:
     left, helped = talk(*ANSWERED), talk(*ANSWERED)
     for conversation in (left, helped):

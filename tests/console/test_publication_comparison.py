@@ -88,6 +88,7 @@ def test_the_editor_publishes_at_once_and_then_shows_the_effect(enter: Enter, re
     assert Revision.objects.count() == revisions
 
 
+@pytest.mark.long
 def test_a_new_article_is_compared_with_its_absence(enter: Enter) -> None:
     editor = enter("editor")
     saved(editor, None)

@@ -91,7 +91,7 @@ def test_a_misspelt_variable_is_named() -> None:
     assert "Did you mean DATABASE_URL?" in refusal("serve", DATABASE_URL="", DATABSE_URL="postgres://db/name")
 
 
-@pytest.mark.one_in(8)  # one that the settings refuse, one that `serve` refuses
+@pytest.mark.one_in(16)  # one that the settings refuse; `serve` refuses a budget in each run
 @pytest.mark.parametrize(
     ("name", "value", "wrong"),
     [
@@ -123,6 +123,7 @@ def test_a_sender_and_a_broker_inside_a_network_are_accepted() -> None:
     assert "--processes must be at least 1" in refusal("serve", "--processes", "0", **local)
 
 
+@LONG
 def test_a_worker_for_a_queue_that_does_not_exist_is_refused() -> None:
     assert "There is no queue action. Choose from actions, default, " in refusal("work", "--queues", "mail,action")
 
