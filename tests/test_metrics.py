@@ -201,7 +201,7 @@ def test_a_request_is_counted_by_its_route_and_has_an_id(client: Client) -> None
     assert first.headers[HEADER] == "proxy-id-0001"
     assert client.get("/nothing", headers={HEADER: "two words\n"}).headers[HEADER] not in ("", "two words\n")
     assert seen("unmatched", "404") == before + 2
-    assert client.get("/api/v1/schema/").status_code == 200 and seen("api/v1/schema/", "200") >= 1
+    assert client.get("/api/v1/docs/").status_code == 200 and seen("api/v1/docs/", "200") >= 1
 
 
 async def test_a_socket_is_counted_by_its_close_code() -> None:

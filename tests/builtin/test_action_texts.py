@@ -133,7 +133,7 @@ def damage() -> Chat:
     return hotel("report_damage", {"story": text}, "I need to report damage to the car")
 
 
-@pytest.mark.parametrize("answer", [STORY * 15, "I need to report damage to the car. " + STORY, f"{STORY}\n\n{STORY}"])
+@pytest.mark.parametrize("answer", [STORY * 10, "I need to report damage to the car. " + STORY, f"{STORY}\n\n{STORY}"])
 def test_a_long_text_is_taken_whole_as_it_was_written(answer: str) -> None:
     chat = damage()
     block = block_of(chat, "I need to report damage to the car")

@@ -202,7 +202,7 @@ def test_an_action_without_examples_is_never_detected() -> None:
 
 
 @pytest.mark.one_in(3)
-@pytest.mark.parametrize("text", ["", " ", "?!", "\x00", "x" * 50_000, "mit einem " * 50_000, "🙂" * 400])
+@pytest.mark.parametrize("text", ["", " ", "?!", "\x00", "x" * 50_000, "🙂" * 400, "mit einem " * 50_000])
 def test_any_text_is_classified_quickly(text: str) -> None:
     intents.classify("warm")
     with bounded(10):

@@ -181,6 +181,7 @@ def test_seeding_keeps_peoples_changes() -> None:
     assert ines.check_password("her own, longer one")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("facts")
 def test_a_changed_page_is_imported(small_knowledge_base: Path) -> None:
     (small_knowledge_base / "orders" / "page-2.md").write_text("---\nid: page-2\ntitle: Page 2\n---\nOther words.\n")

@@ -126,6 +126,7 @@ def test_an_import_names_the_page_of_its_comparison(folder: Path) -> None:
     assert "comparison" not in json.loads(again.getvalue())  # nothing was changed
 
 
+@pytest.mark.long
 def test_a_publication_without_a_comparison_does_not_report_an_earlier_one(
     folder: Path, workspace: Workspace, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

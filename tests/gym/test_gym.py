@@ -93,6 +93,7 @@ def test_a_membership_is_paused_and_the_pause_undone(gym: Gym, mara: Principal, 
     assert gym.people["cus_1001"]["membership"]["status"] == "active" and len(gym.commands) == 2
 
 
+@pytest.mark.long
 def test_a_class_with_free_places_is_booked_and_cancelled(gym: Gym, mara: Principal, jonas: Principal) -> None:
     assert words(asked(mara, "book_class", class_id="C-2")) == "Yoga is full."
     booked = done(asked(mara, "book_class", class_id="C-1"), mara)

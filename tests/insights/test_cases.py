@@ -72,18 +72,25 @@ def passes(document: dict[str, Any], text: str, *, is_abstention: bool = False, 
     return all(grade.passed for grade in grades_of(case, Played((reply,))))
 
 
-def test_a_case_can_be_made_from_every_kind_of_finding(supervisor: Client, bob: User) -> None:
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("kind", [Kind.RATED_BAD, Kind.UNANSWERED, Kind.WITHHELD])
+def test_a_case_can_be_made_from_every_kind_of_finding(supervisor: Client, kind: Kind) -> None:
     washing = article("Washing", "Wash it at 30 degrees by hand.")
     held = Answer("None.", (), by="model", is_abstention=True, withheld=(Withheld("figure", "It is 5 €.", 0.1),))
     bad = ask("How warm?", cited(washing, "Wash it at 30 degrees by hand."))
     rate(bad.pk, score=1, comment="", message_id=answer_of(bad).pk)
     ask("Do you ski?", UNKNOWN)
     ask("What does it cost?", held)
-    for kind in (Kind.RATED_BAD, Kind.UNANSWERED, Kind.WITHHELD):
-        subject, address = findings(kind)[0].subject, of_finding(kind)
-        assert cases_linked(supervisor, f"/admin/improve/?kind={kind}") == {address}
-        assert cases_linked(supervisor, reverse("admin:improve-group", args=[kind, subject])) == {address}
-        assert proposed(supervisor, address)["expect"] == {"abstains": False}
+    subject, address = findings(kind)[0].subject, of_finding(kind)
+    assert cases_linked(supervisor, f"/admin/improve/?kind={kind}") == {address}
+    assert cases_linked(supervisor, reverse("admin:improve-group", args=[kind, subject])) == {address}
+    assert proposed(supervisor, address)["expect"] == {"abstains": False}
+
+
+def test_a_case_can_be_made_from_an_answer_in_its_trace_and_chat(supervisor: Client) -> None:
+    washing = article("Washing", "Wash it at 30 degrees by hand.")
+    bad = ask("How warm?", cited(washing, "Wash it at 30 degrees by hand."))
+    rate(bad.pk, score=1, comment="", message_id=answer_of(bad).pk)
     trace, chat = (
         reverse("admin:trace", args=[answer_of(bad).pk]),
         reverse("admin:chat_conversation_change", args=[bad.pk]),

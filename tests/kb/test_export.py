@@ -50,6 +50,7 @@ def facts() -> list[tuple[object, ...]]:
     return list(Article.objects.order_by("external_id").values_list(*names, *words))
 
 
+@pytest.mark.long
 def test_everything_is_the_same_in_another_installation(
     workspace: Workspace, other_workspace: Workspace, tmp_path: Path
 ) -> None:

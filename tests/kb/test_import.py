@@ -131,6 +131,7 @@ def test_drafts_do_not_change_what_customers_read(folder: Path) -> None:
     assert Chunk.objects.filter(text__contains="three days").exists()
 
 
+@pytest.mark.long
 def test_importing_a_draft_does_not_change_settings_that_apply_to_a_live_article(folder: Path) -> None:
     def written(*questions: str, more: str = "") -> None:
         listed = "".join(f"- {question}\n" for question in questions)

@@ -129,6 +129,7 @@ def test_a_file_with_ids_can_be_replaced_by_one_with_another_name(workspace: Wor
     assert counts(again("Files")) == (0, 0, 2, 0, 0, 0)
 
 
+@pytest.mark.long
 def test_a_renamed_zip_loses_nothing_and_asks_nobody(
     tmp_path: Path, workspace: Workspace, embedder: HashEmbedder
 ) -> None:
