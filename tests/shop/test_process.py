@@ -38,7 +38,7 @@ def stopped_shop(tmp_path: Path) -> ShopProcess:
     return ShopProcess(tmp_path / "data", free_port())
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_clean_stop_keeps_the_data(own_shop: ShopProcess, how: signal.Signals) -> None:
     own_shop.signed_post("/merchant/v1/refunds", REFUND)
@@ -140,6 +140,7 @@ def test_an_invalid_setting_is_named(stopped_shop: ShopProcess, variable: str, v
     assert not stopped_shop.data_dir.exists()
 
 
+@pytest.mark.long
 def test_a_folder_with_other_files_is_refused(stopped_shop: ShopProcess) -> None:
     stopped_shop.data_dir.mkdir()
     (stopped_shop.data_dir / "shop.sqlite3").write_text("this is no database " * 100)

@@ -100,6 +100,7 @@ async def test_a_date_field_a_list_and_yes_or_no_buttons_lead_to_the_card(
     assert retail.performed == []
 
 
+@pytest.mark.long
 async def test_questions_and_fields_keep_the_order_of_the_definition(with_guest: Conversation) -> None:
     guest = await final(with_guest, WISH)
     assert [one["name"] for one in guest["blocks"][0]["fields"]] == ["surname", "first", "born"]

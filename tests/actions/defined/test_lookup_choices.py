@@ -63,7 +63,7 @@ async def test_one_of_several_records_is_chosen_with_a_button(conversation: Conv
     assert told["text"].startswith(f"Your parcel {SECOND}:") and "blocks" not in told
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("said", [FIRST, f"order {FIRST} please"])
 async def test_one_of_several_records_is_named(conversation: Conversation, said: str) -> None:
     await final(conversation, QUESTION)

@@ -387,6 +387,7 @@ def test_the_newest_look_up_is_shown_and_decides_who_may_settle(
     assert "still working on it, so it may still go through" in words(read(refused, 409))
 
 
+@pytest.mark.long
 def test_the_history_says_in_words_why_each_step_was_taken(unknown: ActionRequest, approver: User) -> None:
     assert history(unknown, approver)[-1].endswith("It will not be sent again.")
     settle_by_hand(unknown.pk, outcome="did_not", person=approver, note="Not in their ledger")

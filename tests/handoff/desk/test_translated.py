@@ -45,6 +45,7 @@ def waiting(shop: FakeShop, alice: Customer, conversation: Conversation) -> Acti
     return confirm(request.pk, principal=principal, digest=request.digest)
 
 
+@pytest.mark.long
 def test_a_ticket_contains_no_untranslated_words(waiting: ActionRequest, ticket: Ticket, bob: User, noor: User) -> None:
     add_customer_message(ticket.conversation_id, text="My tent pole broke", client_id="1")
     page = f"/desk/tickets/{ticket.pk}/"

@@ -172,6 +172,7 @@ def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation,
     assert Ticket.objects.get(pk=again.pk).contact_email == ""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("text", "away", "noted"),
     [

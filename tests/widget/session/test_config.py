@@ -82,6 +82,7 @@ def test_an_invalid_locale_is_rejected(channel: NewChannel, locale: Any) -> None
     assert not Conversation.objects.exists() and not Customer.objects.exists()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("name", "greeting"),
     [
