@@ -59,7 +59,8 @@ def test_too_few_approvers_cause_a_warning_until_there_are_enough(
     change_rules(policy, actor="test", approval_above=None, second_approval_above=None)
     assert warnings_shown(policy) == ""
     change_rules(policy, actor="test", approval_above=Decimal(10))
-    assert ONE in warnings_shown(policy) and "expire after 24 hours" in warnings_shown(policy)
+    shown = warnings_shown(policy)
+    assert ONE in shown and "expire after 24 hours" in shown
     change_rules(policy, actor="test", second_approval_above=Decimal(100))
     assert TWO in warnings_shown(policy)
     agent = person(workspace, "agent", "ann")

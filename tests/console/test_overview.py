@@ -137,8 +137,9 @@ def test_a_customer_who_asks_again_in_a_new_chat_came_back(shown: Any) -> None:
     talk(*ANSWERED, began=noon(8), customer=customer, scores=(5,))  # more than a week before the next chat
     talk(*ANSWERED, began=noon() - timedelta(hours=1), customer=customer, scores=(5,))
     talk(*ANSWERED, began=noon(), customer=customer)
-    assert ended(shown()) == {"Silent": 1, "Came back": 1}
-    assert figures(shown())["Not solved"] == ("33%", "1 conversation")
+    page = shown()
+    assert ended(page) == {"Silent": 1, "Came back": 1}
+    assert figures(page)["Not solved"] == ("33%", "1 conversation")
 
 
 @pytest.mark.long

@@ -127,9 +127,11 @@ def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
         shown: LexborHTMLParser = LexborHTMLParser(admin.get(f"{page}change/").content.decode())
         return shown
 
-    assert not restoring().css("#override") and "has not passed" not in visible_text(restoring())
+    shown = restoring()
+    assert not shown.css("#override") and "has not passed" not in visible_text(shown)
     admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
-    assert restoring().css("#override") and "has not passed the current gates" in visible_text(restoring())
+    shown = restoring()
+    assert shown.css("#override") and "has not passed the current gates" in visible_text(shown)
     told = {"instead_of": second.number, "reason": "too warm"}
     refused = admin.post(f"{page}restore/", told)
     assert refused.status_code == 409 and "Nothing was changed." in refused.content.decode()
