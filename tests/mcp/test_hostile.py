@@ -15,7 +15,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import NewChannel, create_channel, issue_api_key, revoke_api_key
 from supportbot.mcp.models import ConfirmationLink
 from supportbot.mcp.request_checks import MAX_BODY_BYTES
-from tests.mcp.agent import ConfirmationPage, ForeignAgent, post, token_of
+from tests.mcp.agent import NO_AUTHORITIES, ConfirmationPage, ForeignAgent, post, token_of
 from tests.patience import PATIENCE_SECONDS
 
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
@@ -72,7 +72,7 @@ def test_an_agents_key_gives_access_to_nothing_else(server: str, agent: ForeignA
     import httpx2
 
     for address in ("articles", "customers", "conversations", "action-requests", "tickets", "channels"):
-        answer = httpx2.get(f"{server}/api/v1/{address}", headers=bearer(agent))
+        answer = httpx2.get(f"{server}/api/v1/{address}", headers=bearer(agent), verify=NO_AUTHORITIES)
         assert answer.status_code in (401, 403), address
 
 
@@ -119,7 +119,9 @@ def test_two_identity_headers_identify_nobody(agent: ForeignAgent, shop: FakeSho
     headers = [*bearer(agent).items(), ("Accept", "application/json, text/event-stream")]
     headers += [("Customer-Identity", token_of(channel, subject=sub)) for sub in ("cus_alice", "cus_stranger")]
     asked = called("order_status", {"order_id": "A-1001"})
-    answer = httpx2.post(f"{agent.base}/mcp/", json=asked, headers=headers, timeout=PATIENCE_SECONDS).json()
+    answer = httpx2.post(
+        f"{agent.base}/mcp/", json=asked, headers=headers, timeout=PATIENCE_SECONDS, verify=NO_AUTHORITIES
+    ).json()
     assert answer["result"]["structuredContent"]["code"] == "invalid_token"
 
 
@@ -219,7 +221,8 @@ def test_dns_rebinding_is_refused(agent: ForeignAgent, host: str) -> None:
 def test_there_are_no_streams_and_no_sessions(agent: ForeignAgent, method: str) -> None:
     import httpx2
 
-    answer = httpx2.request(method, f"{agent.base}/mcp/", headers={"Accept": "text/event-stream", **bearer(agent)})
+    headers = {"Accept": "text/event-stream", **bearer(agent)}
+    answer = httpx2.request(method, f"{agent.base}/mcp/", headers=headers, verify=NO_AUTHORITIES)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -309,7 +312,8 @@ class TestLinks:
         import httpx2
 
         token = page.open().shown["token"]
-        answer = httpx2.get(f"{server}/api/v1/action-requests", headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx2.get(f"{server}/api/v1/action-requests", headers=headers, verify=NO_AUTHORITIES)
         assert answer.status_code == 401
 
     def test_a_pass_expires(self, page: ConfirmationPage) -> None:
