@@ -141,6 +141,16 @@ class Customer:
                 self._seen = max(self._seen, frame.get("seq") or 0)
 
 
+def errors_in(log: str) -> list[str]:
+    """Return the last lines of the tracebacks in a log.
+
+    A deadlock is no error of the older version: if its transaction and a migration wait for each other, PostgreSQL ends
+    one of them, and the answer is written again.
+    """
+    found = log.split("Traceback (most recent call last):\n")[1:]
+    return [next((line for line in text.splitlines() if not line.startswith(" ")), "") for text in found]
+
+
 async def test_an_earlier_version_works_while_this_one_migrates_and_afterwards(site: Site, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         [(key,)] = connection.execute("SELECT key FROM accounts_channel").fetchall()
@@ -168,4 +178,5 @@ async def test_an_earlier_version_works_while_this_one_migrates_and_afterwards(s
     said = [event["payload"] for event in log if event["event"] == "message"]
     assert [one["client_id"] for one in said if one["source"] == "customer"] == customer.questions
     assert len(finals(log)) == len(customer.questions)
-    assert old.log is not None and "Traceback" not in old.log.read_text()
+    assert old.log is not None
+    assert [error for error in errors_in(old.log.read_text()) if "deadlock detected" not in error] == []
