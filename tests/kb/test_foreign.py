@@ -1,13 +1,13 @@
 """Questions in a language without pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from kb.access import Viewer
 from kb.embedders.packaged import RECIPE
 from kb.indexing.sync import sync_articles
-from kb.models import Audience
+from kb.models import Article, Audience
 from kb.search import query_preparation, retrieval, search
 from kb.search.confidence import Calibration, Evidence, abroad_calibration, elsewhere_calibration
 from kb.search.fusion import Candidate, far_neighbour, lead
@@ -64,6 +64,11 @@ def test_a_translation_is_found_if_the_english_page_may_not_be_read(workspace: W
     assert names(search("tent", viewer=Viewer(Audience.SIGNED_IN, locale="fr"))) == ["en-tent"]
 
 
+def write_each(pages: Mapping[str, str]) -> dict[str, Article]:
+    """Store an article for each name, whose first letters are its language, and its text."""
+    return {name: write(name, body, locale=name[:2]) for name, body in pages.items()}
+
+
 @pytest.fixture
 def judged_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages in another language answer from a cosine of 0.6."""
@@ -75,7 +80,7 @@ def judged_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("judged_elsewhere")
 def test_a_page_without_a_version_in_the_language_is_found_if_it_is_nearest(workspace: Workspace) -> None:
     pages = {"en-arrival": "check in time arrival", "de-sauna": "sauna im keller", "de-cots": "betten check"}
-    sync_articles([write(name, body, locale=name[:2]).pk for name, body in pages.items()])
+    sync_articles([page.pk for page in write_each(pages).values()])
     found = search(ASKED_IN_GERMAN, viewer=Viewer(locale="de"))
     assert names(found) == ["en-arrival"]
     assert found.is_answerable
@@ -90,7 +95,7 @@ def test_a_page_in_the_language_with_all_words_is_found_although_another_is_near
         "en-arrival": "check in time",
         "de-arrival": "check in time und vieles mehr rund um haus hof garten keller",
     }
-    sync_articles([write(name, body, locale=name[:2]).pk for name, body in pages.items()])
+    sync_articles([page.pk for page in write_each(pages).values()])
     found = search("check time", viewer=Viewer(locale="de"))
     assert set(names(found)) == set(pages)
     assert not found.is_abroad
@@ -100,7 +105,7 @@ def test_a_page_in_the_language_with_all_words_is_found_although_another_is_near
 @pytest.mark.usefixtures("judged_elsewhere")
 def test_nothing_answers_if_the_nearest_page_is_in_another_language_but_not_near(workspace: Workspace) -> None:
     pages = {"en-arrival": "check in time for early arrival of groups", "de-sauna": "sauna im keller"}
-    sync_articles([write(name, body, locale=name[:2]).pk for name, body in pages.items()])
+    sync_articles([page.pk for page in write_each(pages).values()])
     found = search("check keller arrival late", viewer=Viewer(locale="de"))
     assert "de-sauna" in names(found)
     assert not found.is_answerable
@@ -122,7 +127,7 @@ def test_a_page_with_a_version_in_the_language_is_not_searched_in_another(worksp
 def test_no_other_page_answers_if_the_nearest_has_a_version_in_the_language(workspace: Workspace) -> None:
     """As if somebody searches German help pages in English: every English page is nearer than the German ones."""
     pages = {"en-arrival": "check in time arrival", "de-arrival": "anreise", "en-check": "check in time arrival groups"}
-    written = {name: write(name, body, locale=name[:2]) for name, body in pages.items()}
+    written = write_each(pages)
     translate(written["de-arrival"], written["en-arrival"])
     sync_articles([page.pk for page in written.values()])
     found = search(ASKED_IN_GERMAN, viewer=Viewer(locale="de"))
@@ -134,7 +139,7 @@ def test_no_other_page_answers_if_the_nearest_has_a_version_in_the_language(work
 @pytest.mark.usefixtures("judged_elsewhere")
 def test_the_english_version_answers_if_the_nearest_page_is_in_a_third_language(workspace: Workspace) -> None:
     pages = {"fr-arrival": "check in time arrival", "en-check": "check in time arrival groups", "de-sauna": "sauna"}
-    written = {name: write(name, body, locale=name[:2]) for name, body in pages.items()}
+    written = write_each(pages)
     translate(written["fr-arrival"], written["en-check"])
     sync_articles([page.pk for page in written.values()])
     assert names(search(ASKED_IN_GERMAN, viewer=Viewer(locale="de"))) == ["en-check"]

@@ -70,6 +70,19 @@ async def answering(server: Server, client: httpx2.AsyncClient) -> AsyncIterator
     await response.aclose()
 
 
+@asynccontextmanager
+async def reading() -> AsyncIterator[tuple[Server, Body, AsyncIterator[bytes], Write]]:
+    """Yield a server, the body of its answer, the chunks after the first one, and how to write more."""
+    async with (
+        Server().running() as server,
+        httpx2.AsyncClient(transport=Transport()) as client,
+        answering(server, client) as (body, write),
+    ):
+        chunks = aiter(body)
+        assert await anext(chunks) == b"one"
+        yield server, body, chunks, write
+
+
 def connected_socket(body: Body) -> socket.socket:
     """Return a copy of the socket from which a body is read."""
     connection = body._response.connection
@@ -79,13 +92,7 @@ def connected_socket(body: Body) -> socket.socket:
 
 
 async def test_data_that_arrives_during_a_pause_is_one_chunk() -> None:
-    async with (
-        Server().running() as server,
-        httpx2.AsyncClient(transport=Transport()) as client,
-        answering(server, client) as (body, write),
-    ):
-        chunks = aiter(body)
-        assert await anext(chunks) == b"one"
+    async with reading() as (_, body, chunks, write):
         resting = asyncio.create_task(body.rest(SOON * 5))
         await asyncio.sleep(0)
         for word in (b"two", b"three", b"four"):
@@ -99,13 +106,7 @@ async def test_data_that_arrives_during_a_pause_is_one_chunk() -> None:
 
 
 async def test_data_that_arrives_during_a_pause_does_not_wake_the_event_loop() -> None:
-    async with (
-        Server().running() as server,
-        httpx2.AsyncClient(transport=Transport()) as client,
-        answering(server, client) as (body, write),
-    ):
-        chunks = aiter(body)
-        await anext(chunks)
+    async with reading() as (_, body, _, write):
         with connected_socket(body) as connected:
             resting = asyncio.create_task(body.rest(SOON * 3))
             await asyncio.sleep(0)
@@ -122,13 +123,7 @@ async def test_an_answer_goes_on_if_no_more_files_can_be_opened(monkeypatch: pyt
     def refuse(_: socket.socket) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    async with (
-        Server().running() as server,
-        httpx2.AsyncClient(transport=Transport()) as client,
-        answering(server, client) as (body, write),
-    ):
-        chunks = aiter(body)
-        await anext(chunks)
+    async with reading() as (_, body, chunks, write):
         monkeypatch.setattr(socket.socket, "dup", refuse)
         await body.rest(SOON)
         await write(chunk(b"two") + END)
@@ -136,13 +131,7 @@ async def test_an_answer_goes_on_if_no_more_files_can_be_opened(monkeypatch: pyt
 
 
 async def test_much_data_that_arrives_during_a_pause_is_read() -> None:
-    async with (
-        Server().running() as server,
-        httpx2.AsyncClient(transport=Transport()) as client,
-        answering(server, client) as (body, write),
-    ):
-        chunks = aiter(body)
-        await anext(chunks)
+    async with reading() as (_, body, chunks, write):
         resting = asyncio.create_task(body.rest(SOON * 5))
         await asyncio.sleep(0)
         much = b"x" * PAUSED_BYTES * 40  # more than the sockets hold
@@ -175,13 +164,7 @@ async def test_a_connection_whose_answer_has_ended_is_used_again() -> None:
 
 
 async def test_an_answer_cut_off_during_a_pause_ends_with_an_error() -> None:
-    async with (
-        Server().running() as server,
-        httpx2.AsyncClient(transport=Transport()) as client,
-        answering(server, client) as (body, _write),
-    ):
-        chunks = aiter(body)
-        await anext(chunks)
+    async with reading() as (server, body, chunks, _write):
         resting = asyncio.create_task(body.rest(SOON * 2))
         await asyncio.sleep(0)
         server.cut()
