@@ -1,13 +1,15 @@
 """`manage.py migrate` while a long transaction uses a table that it changes."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import connection, migrations, models
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -80,6 +82,77 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
 
 
+WAITING = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted)"
+
+
+def until_waiting(looking: "psycopg.Connection[Any]", pid: int) -> None:
+    """Return when a connection waits for a lock."""
+    until = time.monotonic() + 20
+    while looking.execute(WAITING, [pid]).fetchone() != (True,):
+        assert time.monotonic() < until, "nothing waits for a lock"
+
+
+@pytest.fixture
+def locking(undone: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Let the undone migration lock the ratings, call a function, and lock the tickets."""
+
+    def lock(between: Callable[[], object]) -> None:
+        migration = MigrationExecutor(connection).loader.get_migration("widget", "0003_rating_reason")
+        steps = [
+            migrations.RunSQL("LOCK TABLE widget_rating"),
+            migrations.RunPython(lambda apps, editor: between()),
+            migrations.RunSQL("LOCK TABLE handoff_ticket"),
+        ]
+        monkeypatch.setattr(type(migration), "operations", [*steps, *migration.operations])
+
+    return lock
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chat_waits_first", [True, False], ids=["the chat waits first", "the migration waits first"])
+def test_a_migration_and_a_chat_that_wait_for_each_other_both_succeed(
+    locking: Callable[[Callable[[], object]], None],
+    other: Callable[[], "psycopg.Connection[Any]"],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    chat_waits_first: bool,
+) -> None:
+    """Only the one that waits first looks for a deadlock here; the chat after two seconds, to give the migration time
+    on a busy machine.
+    """
+    chat, looking = other(), other()
+    looking.autocommit = True
+    chat.execute(f"SET deadlock_timeout = '{'2s' if chat_waits_first else '1min'}'")
+    connection.connection.execute(f"SET deadlock_timeout = '{'1min' if chat_waits_first else '1s'}'")
+    chat.execute("UPDATE handoff_ticket SET id = id")
+    migrating = connection.connection.info.backend_pid
+
+    def write() -> None:
+        if not chat_waits_first:
+            until_waiting(looking, migrating)
+        chat.execute("UPDATE widget_rating SET id = id")
+        chat.commit()
+
+    def begin() -> None:
+        if not chats:
+            chats.append(pool.submit(write))
+            if chat_waits_first:
+                until_waiting(looking, chat.info.backend_pid)
+
+    chats: list[Future[None]] = []
+    pauses: list[float] = []
+    locking(begin)
+    monkeypatch.setattr(f"{migrate.__name__}.time.sleep", pauses.append)
+    if not chat_waits_first:
+        monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", migrate.LOCK_TIMEOUTS[-1:])  # a later attempt
+    with ThreadPoolExecutor(1) as pool:
+        call_command("migrate", "widget", verbosity=0)
+        chats[0].result(timeout=20)
+    connection.connection.execute("RESET deadlock_timeout")
+    assert pauses == [migrate.LOCK_PAUSE_SECONDS]
+    assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
+
+
 @pytest.mark.long
 def test_a_wait_is_reported_once_for_each_transaction(
     undone: None,
@@ -91,7 +164,7 @@ def test_a_wait_is_reported_once_for_each_transaction(
     first.execute("SELECT 1 FROM widget_rating")
     steps = iter([lambda: None, lambda: second.execute("SELECT 1 FROM widget_rating"), first.commit, second.commit])
     monkeypatch.setattr(f"{migrate.__name__}.time.sleep", lambda seconds: next(steps)())
-    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", "1s")
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", ("1s",))
     call_command("migrate", "widget", verbosity=0)
     told = [re.findall(r"process (\d+)", line) for line in capsys.readouterr().err.splitlines()]
     one, another = str(first.info.backend_pid), str(second.info.backend_pid)

@@ -5,6 +5,7 @@ A change of a table waits for the transactions that use it, such as a backup, an
 queues behind it. So the migration waits for two seconds at most, and tries again after a pause.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -38,10 +39,13 @@ from supportbot.postgresql.blocking_transactions import Transaction, blocking_tr
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
-LOCK_TIMEOUT = "2s"
+# In turn. The first is so short that the migration gives way before PostgreSQL finds that it and a chat wait for each
+# other: after `deadlock_timeout`, one second, it would end the chat's transaction. The second is longer than that,
+# because autovacuum makes way no sooner.
+LOCK_TIMEOUTS = ("500ms", "2s")
 LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
 LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may take
-LOOK_SECONDS: Final = 0.4  # several times within LOCK_TIMEOUT
+LOOK_SECONDS: Final = 0.2  # several times within a wait
 CONNECT_SECONDS: Final = 5  # for the watch's own connection
 JOIN_SECONDS: Final = 2.0
 
@@ -180,7 +184,6 @@ class Command(migrate.Command):
             connection.connection.execute("SET statement_timeout = 0")
             # a migration may compute between statements
             connection.connection.execute("SET idle_in_transaction_session_timeout = 0")
-            connection.connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             self._migrate(*args, **options)
             if settings.DATABASE_OWNER_URL:
                 divide(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
@@ -194,13 +197,15 @@ class Command(migrate.Command):
         back.
         """
         until, self._asked_verbosity = time.monotonic() + LOCK_PATIENCE_SECONDS, options["verbosity"]
-        watch = LockWatch(connections[options["database"]])
+        connection = connections[options["database"]]
+        watch = LockWatch(connection)
         with watch.running():
-            while True:
+            for lock_timeout in itertools.cycle(LOCK_TIMEOUTS):
+                connection.connection.execute(f"SET lock_timeout = '{lock_timeout}'")
                 try:
                     super().handle(*args, **options)
                 except OperationalError as error:
-                    if not isinstance(error.__cause__, errors.LockNotAvailable):
+                    if not isinstance(error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected):
                         raise
                     blocking = watch.taken()
                     if time.monotonic() > until:
