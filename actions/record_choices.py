@@ -10,6 +10,8 @@ from uuid import UUID
 from django.db import transaction
 
 from actions import audit
+from actions.argument_json import as_text, read_arguments
+from actions.argument_types import parse_arguments
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.lookup_refusals import read_refused, requests_of
 from actions.policy_store import policy_of, rules_of
@@ -17,9 +19,7 @@ from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import action_named
 from actions.requests.intent_parsing import identity_for
-from actions.schema import parse_arguments
 from actions.spec import Action, Choice, Requests
-from actions.strict_arguments import as_text, read_arguments
 from supportbot.outbound.errors import NoAnswer, NotSent
 
 

@@ -12,12 +12,12 @@ from enum import StrEnum
 from inspect import signature
 from typing import Any, Final
 
+from actions.argument_types import Shape
 from actions.errors import OutdatedAction
 from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
 from actions.money import Money, format_money
 from actions.outcomes import BackEnd, OutcomeKind
 from actions.reasons import Reason
-from actions.schema import Shape
 from supportbot.translation import text_in
 
 # Requests that one visitor may cause: enough to ask about products, too few to copy a catalogue.

@@ -19,6 +19,7 @@ MOVED: Final = {
     "actions.connectors.port": "actions.merchant_api.port",  # likewise
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
+    "actions.schema": "actions.argument_types",  # imported by actions of your own
     "supportbot.accounts.auth": "supportbot.accounts.rest.auth",  # REST_FRAMEWORK, likewise the next two
     "supportbot.accounts.permissions": "supportbot.accounts.rest.permissions",
     "supportbot.accounts.throttles": "supportbot.accounts.rest.throttles",

@@ -20,6 +20,7 @@ NAMED = [
     ("actions.forgetting.on_conversation_erased", "actions.erasure.on_conversation_erased"),
     ("actions.forgetting.on_customer_forgotten", "actions.erasure.on_customer_forgotten"),
     ("actions.policies.versions_in_force", "actions.policy_store.versions_in_force"),
+    ("actions.schema.OrderId", "actions.argument_types.OrderId"),
     (
         "supportbot.assistant.receivers.on_action_changed",
         "supportbot.assistant.outbox_consumers.on_action_changed",

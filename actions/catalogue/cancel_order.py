@@ -5,11 +5,11 @@ from typing import Any
 
 from django.utils.translation import gettext_noop
 
+from actions.argument_types import OrderId, Shape, Text
 from actions.facts import Arguments, Facts, Order
 from actions.money import format_amount
 from actions.order_actions import OrderAction
 from actions.reasons import Reason
-from actions.schema import OrderId, Shape, Text
 from actions.spec import Call, Card, Limits, Risk, Row, Terms, formatted_amount, money_of, short
 from supportbot.translation import msgid, ptext_in, text_in
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.utils.translation import gettext_noop
 
+from actions.argument_types import OrderId, Shape, Text
 from actions.facts import Address, Arguments, Facts, Order
 from actions.order_actions import OrderAction
 from actions.reasons import Reason
-from actions.schema import OrderId, Shape, Text
 from actions.spec import Call, Card, Limits, Risk, Row, Terms, short
 from supportbot.translation import msgid, text_in
 

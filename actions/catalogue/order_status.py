@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from actions.argument_types import OrderId, Shape
 from actions.facts import ORDER, Order, Unsettled
 from actions.money import Money, format_money
 from actions.order_actions import OrderRead
 from actions.registry import applicable_actions
-from actions.schema import OrderId, Shape
 from actions.spec import CARDS
 from supportbot.formats import format_day_of_year
 from supportbot.translation import msgid, ntext_in, ptext_in, text_in

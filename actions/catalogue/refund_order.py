@@ -6,12 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext_noop
 
+from actions.argument_types import Amount, Count, Listing, OrderId, Shape, Text
 from actions.errors import InvalidArguments
 from actions.facts import Arguments, Facts, Order
 from actions.money import Money, currency_decimals, format_amount, is_amount_in
 from actions.order_actions import OrderAction
 from actions.reasons import Reason
-from actions.schema import Amount, Count, Listing, OrderId, Shape, Text
 from actions.spec import Call, Card, Limits, Risk, Row, Terms, formatted_amount, money_of, short
 from supportbot.translation import msgid, ptext_in, text_in
 

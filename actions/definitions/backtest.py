@@ -16,6 +16,8 @@ from typing import Final
 from django.utils.timezone import now
 
 from actions import ledger
+from actions.argument_json import read_arguments
+from actions.argument_types import parse_arguments
 from actions.backtest import BY_RULES, Change, Compared
 from actions.definitions.backend import GATHER_SECONDS, Sender, asking, client_of
 from actions.definitions.defined import DefinedWrite
@@ -27,9 +29,7 @@ from actions.models import ActionRequest
 from actions.reasons import Reason
 from actions.requests.proposing import gathered
 from actions.requests.rule_decision import Decision, Verdict
-from actions.schema import parse_arguments
 from actions.states import State
-from actions.strict_arguments import read_arguments
 from supportbot.accounts.models import Customer
 
 DAYS: Final = 30

@@ -15,6 +15,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import audit, ledger
+from actions.argument_json import read_arguments
+from actions.argument_types import parse_arguments
 from actions.definitions.backend import Sender
 from actions.definitions.defined import DefinedRead, DefinedWrite
 from actions.definitions.evaluation_context import Answer, Ask, Asked
@@ -24,9 +26,7 @@ from actions.definitions.selectors import case_with_id
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity
 from actions.reasons import Reason, one_line
-from actions.schema import parse_arguments
 from actions.spec import Action, Requests
-from actions.strict_arguments import read_arguments
 from supportbot.errors import InvalidInput
 
 ALLOWED: Final = "allowed"

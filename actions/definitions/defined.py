@@ -31,7 +31,7 @@ from actions.definitions.evaluation_context import Answer, Ask, Asked, Names, Ob
 from actions.definitions.evaluation_context import Identity as SignedIdentity
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_json
-from actions.definitions.ownership_proof import needed_for, reads_argument
+from actions.definitions.ownership_analysis import needed_for, reads_argument
 from actions.definitions.parts import Choosing, Definition, Lookup
 from actions.definitions.record_lists import choices_of
 from actions.errors import CannotUndo, InvalidArguments

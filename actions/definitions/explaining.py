@@ -14,12 +14,13 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import ledger
+from actions.argument_types import Choice, Field, Flag, Listing, Shape
 from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
 from actions.definitions.errors import ExpressionError, ExpressionFailed, InvalidDefinition
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.values import NoValue, as_text
-from actions.definitions.ownership_proof import unshown
+from actions.definitions.ownership_analysis import unshown
 from actions.definitions.parsing.document import drafted, parse_document, reasons
 from actions.definitions.parts import Argument, Origin
 from actions.errors import MerchantUnavailable
@@ -28,7 +29,6 @@ from actions.models import ActionRequest
 from actions.money import Money
 from actions.policy_store import policy_of, rules_of
 from actions.requests.rule_decision import Rules, Used, approvals_needed, bounded, exceeded_limit
-from actions.schema import Choice, Field, Flag, Listing, Shape
 from actions.spec import Requests, Terms
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import current_workspace_id

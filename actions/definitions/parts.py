@@ -6,10 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from actions.argument_types import Field, Shape, Text
 from actions.definitions.bodies import Body
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import Fields, PathTemplate, Template
-from actions.schema import Field, Shape, Text
 from actions.spec import Risk
 
 Texts = Mapping[str, str]  # by locale

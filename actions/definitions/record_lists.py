@@ -12,7 +12,7 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Ask, Chosen, Names, Obstacle, failed
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_text
-from actions.definitions.ownership_proof import needed_for
+from actions.definitions.ownership_analysis import needed_for
 from actions.definitions.parsing.arguments import parsed
 from actions.definitions.parts import Argument, Choosing, Definition
 from actions.definitions.record_lookups import with_records

@@ -13,6 +13,8 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import audit, ledger
+from actions.argument_json import read_arguments
+from actions.argument_types import parse_arguments
 from actions.connections.client import Call, NoAnswer, NotSent, Response
 from actions.connections.models import Environment
 from actions.definitions.backend import Sender, asking, client_of
@@ -30,9 +32,7 @@ from actions.errors import MerchantUnavailable
 from actions.facts import Facts, Identity, Records
 from actions.outcomes import DidNot, Happened, Outcome, Unclear
 from actions.reasons import Reason, sentence
-from actions.schema import parse_arguments
 from actions.spec import Card, Requests, Row
-from actions.strict_arguments import read_arguments
 from supportbot.accounts.models import Customer
 from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7

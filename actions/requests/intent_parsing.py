@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from actions.argument_json import read_arguments
+from actions.argument_types import Text, parse_arguments
 from actions.audit import record_refusal
 from actions.canonical_json import asked_digest_of
 from actions.errors import ActionError
 from actions.facts import Identity
 from actions.principals import Principal
 from actions.registry import action_named
-from actions.schema import Text, parse_arguments
 from actions.spec import Action
-from actions.strict_arguments import read_arguments
 
 
 @dataclass(frozen=True, slots=True)

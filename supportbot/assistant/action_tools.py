@@ -13,6 +13,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from actions.argument_json import as_text, read_arguments
+from actions.argument_types import Choice, Listing, Shape
 from actions.cards import reason_of
 from actions.errors import (
     ActionError,
@@ -28,11 +30,9 @@ from actions.principals import Principal, principal_in_conversation
 from actions.reasons import sentence
 from actions.record_choices import Offer, offer_of
 from actions.registry import action_named, all_actions, read_action
-from actions.schema import Choice, Listing, Shape
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
-from actions.strict_arguments import as_text, read_arguments
 from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import (

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.argument_json import read_arguments
+from actions.argument_types import parse_arguments
 from actions.canonical_json import canonical, digest_of, is_same_digest
 from actions.errors import InvalidArguments, UnknownAction
 from actions.money import Money, format_amount, format_money, is_amount_in, parse_amount
 from actions.reasons import CODES, Reason, sentence
 from actions.registry import action_named, all_actions
-from actions.schema import parse_arguments
 from actions.spec import ReadAction
-from actions.strict_arguments import read_arguments
 from supportbot.translation import LANGUAGES, text_in
 
 REFUND = action_named("refund_order").arguments

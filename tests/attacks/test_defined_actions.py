@@ -20,8 +20,8 @@ from django.db import connection, transaction
 from actions.audit import verify
 from actions.connections import services as connections
 from actions.definitions import services
+from actions.definitions.import_and_export import import_text
 from actions.definitions.models import ActionDefinition, DefinitionCase
-from actions.definitions.transfer import import_text
 from actions.errors import ActionError, NeedsAnotherPerson, NotApprover, OwnRequest
 from actions.models import ActionRequest, AuditEntry, actor_of
 from actions.policy_store import allow_approval, change_rules, policy_of

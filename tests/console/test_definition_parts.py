@@ -7,10 +7,10 @@ from django.test import Client
 
 from actions.definitions import services
 from actions.definitions.expressions.expression import compile_expression
+from actions.definitions.import_and_export import import_text
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import save_draft
-from actions.definitions.transfer import import_text
 from supportbot.console.definitions.form_layout import PARTS
 from tests.actions.defined.conftest import bilingual, document, record_a_case
 from tests.actions.defined.loopback_shop import LoopbackShop

@@ -15,11 +15,11 @@ from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from actions.argument_json import INVISIBLE_CATEGORIES
 from actions.definitions.errors import ExpressionError, ExpressionFailed
 from actions.definitions.expressions.expression import MAX_STEPS, Expression, Path, compile_expression
 from actions.definitions.expressions.values import NoValue, Spend, as_json, as_text, value_of
 from actions.money import Money, format_money
-from actions.strict_arguments import INVISIBLE_CATEGORIES
 from supportbot.formats import format_day, format_moment
 from supportbot.language.normalise import visible
 from supportbot.translation import in_locale, text_in

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from actions.argument_types import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Text
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions import parser as tree
 from actions.definitions.expressions.functions import a_list, a_number, a_text, call
@@ -26,7 +27,6 @@ from actions.definitions.expressions.values import (
     require_same_kind,
 )
 from actions.money import Money
-from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Text
 
 UNKNOWN: Final = object()
 _STEPS: Final = 10_000

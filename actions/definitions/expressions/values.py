@@ -13,8 +13,8 @@ from decimal import Context, Decimal, InvalidOperation, Overflow
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from actions.argument_json import Number
 from actions.money import CURRENCY, Money, format_amount
-from actions.strict_arguments import Number
 
 MAX_TEXT: Final = 20_000
 MAX_ENTRIES: Final = 10_000

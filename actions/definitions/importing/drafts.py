@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from actions.argument_json import INVISIBLE_CATEGORIES
 from actions.definitions.parsing.document import missing
-from actions.strict_arguments import INVISIBLE_CATEGORIES
 
 MAX_NOTES: Final = 30
 MAX_CHECKS: Final = 60

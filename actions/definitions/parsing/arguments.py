@@ -8,14 +8,26 @@ from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 
+from actions.argument_json import Number
+from actions.argument_types import (
+    Amount,
+    Choice,
+    Count,
+    Date,
+    DecimalNumber,
+    Field,
+    Flag,
+    Listing,
+    Problems,
+    Shape,
+    Text,
+)
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import as_json
 from actions.definitions.parsing import patterns
 from actions.definitions.parsing.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope, circular
 from actions.definitions.parts import Argument, Choosing, Origin, Texts
-from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Problems, Shape, Text
-from actions.strict_arguments import Number
 
 MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"

@@ -16,7 +16,7 @@ from actions.definitions import parts
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.expression import Expression, Path
 from actions.definitions.expressions.types import samples_of
-from actions.definitions.ownership_proof import (
+from actions.definitions.ownership_analysis import (
     PER_CUSTOMER_DAY,
     compares_owner,
     require_bound,

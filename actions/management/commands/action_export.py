@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from actions.definitions.transfer import export_document
+from actions.definitions.import_and_export import export_document
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 

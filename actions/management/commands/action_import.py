@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from actions.connections.models import Environment
-from actions.definitions.transfer import ImportResult, as_json, import_text, import_tools
+from actions.definitions.import_and_export import ImportResult, as_json, import_text, import_tools
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 from supportbot.commands import text_of

@@ -24,12 +24,12 @@ from actions.connections.auth import Auth
 from actions.connections.auth_kinds import KINDS
 from actions.connections.selectors import listed_connections
 from actions.definitions.errors import InvalidDefinition, NoSuchDefinition, Outdated, ServerUnreadable
+from actions.definitions.import_and_export import ImportResult, import_operations, import_text, import_tools
 from actions.definitions.importing.bounded_parsing import MAX_CHARACTERS, InvalidFile, read_structure
 from actions.definitions.importing.drafts import Draft, Imported
 from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import definition_named, newest_version, save_draft
-from actions.definitions.transfer import ImportResult, import_operations, import_text, import_tools
 from actions.errors import NotConnected
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.connections import RIGHT as CONNECTIONS_RIGHT

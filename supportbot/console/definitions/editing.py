@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 
 import actions.definitions
 from actions.definitions.errors import InvalidDefinition, Outdated
+from actions.definitions.import_and_export import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.selectors import found_by_import, open_hints
 from actions.definitions.services import missing_in, obstacles, save_renamed
-from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from kb.rendering import RenderedArticle, render_article
 from supportbot.console.definitions.checklist import Checklist, checklist, missing_parts, warnings_about

@@ -11,10 +11,10 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from actions.definitions.errors import InvalidDefinition, Outdated
+from actions.definitions.import_and_export import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import reasons_for_saving, versions_of
 from actions.definitions.services import restore_version, version_of
-from actions.definitions.transfer import written
 from supportbot.console.definitions.page_frame import actor_of_request, frame, opened
 from supportbot.console.text_diff import Row, compare
 from supportbot.handoff.desk.assistant_activity import actor_names

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from actions import schema
+from actions import argument_types
 from actions.canonical_json import canonical
 from actions.cards import card_of, receipt_title
 from actions.lookup_refusals import requests_of
@@ -54,7 +54,7 @@ def look_ups(ticket: Ticket, person: User) -> list[ReadAction]:
 
 
 def _fits_a_form(action: ReadAction) -> bool:
-    return not any(isinstance(field, schema.Listing) for field in action.arguments.required.values())
+    return not any(isinstance(field, argument_types.Listing) for field in action.arguments.required.values())
 
 
 def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.http import QueryDict
 from django.utils.translation import gettext
 
-from actions import schema
+from actions import argument_types
 from actions.cards import card_of
 from actions.errors import CannotUndo
 from actions.models import MAX_ORDER_ID, ActionRequest
@@ -105,7 +105,7 @@ def owns(ticket: Ticket, person: User) -> bool:
 
 def _fits_a_form(action: Action) -> bool:
     return isinstance(action, WriteAction) and not any(
-        isinstance(field, schema.Listing) for field in action.arguments.required.values()
+        isinstance(field, argument_types.Listing) for field in action.arguments.required.values()
     )
 
 
@@ -139,11 +139,11 @@ def form_fields(
             label=_label(action, name, field),
             value=typed.get(name, ""),
             is_required=is_required,
-            is_amount=isinstance(field, schema.Amount),
+            is_amount=isinstance(field, argument_types.Amount),
             max_length=getattr(field, "max_length", MAX_ORDER_ID),
             problems=tuple(problems.get(name, ())),
             options=_options(action, name, field),
-            input_type="date" if isinstance(field, schema.Date) else "text",
+            input_type="date" if isinstance(field, argument_types.Date) else "text",
             records=found[name].offered if name in found else (),
             hint=_hint(found[name]) if name in found else "",
             waits=name in found and found[name].needs_others,
@@ -153,7 +153,7 @@ def form_fields(
 
 
 def _label(action: Action, name: str, field: Any) -> str:
-    usual = gettext("Order") if isinstance(field, schema.OrderId) else _described(name, field)
+    usual = gettext("Order") if isinstance(field, argument_types.OrderId) else _described(name, field)
     return action.argument_label(name, active_language()) or usual
 
 
@@ -173,28 +173,28 @@ def _described(name: str, field: Any) -> str:
 
 
 def _options(action: Action, name: str, field: Any) -> tuple[tuple[str, str], ...]:
-    if isinstance(field, schema.Choice):
+    if isinstance(field, argument_types.Choice):
         return tuple((option, action.option_label(name, option, active_language())) for option in field.options)
-    return ((_TRUE, gettext("Yes")), (_FALSE, gettext("No"))) if isinstance(field, schema.Flag) else ()
+    return ((_TRUE, gettext("Yes")), (_FALSE, gettext("No"))) if isinstance(field, argument_types.Flag) else ()
 
 
 def _value(field: Any, text: str) -> Any:
     """Return typed text as a JSON value for the field; an invalid value stays text, so the error can name it."""
-    if isinstance(field, schema.Count) and text.removeprefix("-").isdecimal():
+    if isinstance(field, argument_types.Count) and text.removeprefix("-").isdecimal():
         return int(text)
-    return text == _TRUE if isinstance(field, schema.Flag) and text in (_TRUE, _FALSE) else text
+    return text == _TRUE if isinstance(field, argument_types.Flag) and text in (_TRUE, _FALSE) else text
 
 
 def _leaf_fields(
-    shape: schema.Shape, at: str = "", *, is_parent_required: bool = True
+    shape: argument_types.Shape, at: str = "", *, is_parent_required: bool = True
 ) -> Iterator[tuple[str, Any, bool]]:
     """Yield every scalar field with its path; list arguments can only be entered in the chat."""
     for fields, is_required in ((shape.required, is_parent_required), (shape.optional, False)):
         for name, field in fields.items():
             path = f"{at}{name}"
-            if isinstance(field, schema.Shape):
+            if isinstance(field, argument_types.Shape):
                 yield from _leaf_fields(field, f"{path}.", is_parent_required=is_required)
-            elif not isinstance(field, schema.Listing):
+            elif not isinstance(field, argument_types.Listing):
                 yield path, field, is_required
 
 
@@ -229,7 +229,7 @@ def records_for(
     conversation = ticket.conversation_id
     arguments = arguments_json(action, typed)
     found = form_choices(principal, action.name, arguments, conversation_id=conversation, requests=requests)
-    if isinstance(action.arguments.required.get(ORDER), schema.OrderId):
+    if isinstance(action.arguments.required.get(ORDER), argument_types.OrderId):
         orders = run_read(principal, "order_status", {}, conversation_id=conversation)["orders"]
         own = [Choice(one["id"], f"{one['status_text']}, {one['total']}") for one in orders]
         found[ORDER] = FormChoices(own)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from actions.argument_json import MAX_CHARACTERS
 from actions.errors import InvalidArguments
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.services import propose
-from actions.strict_arguments import MAX_CHARACTERS
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.action_tools import own_arguments, result_of
 from supportbot.assistant.runner import carry_out

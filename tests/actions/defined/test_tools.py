@@ -11,8 +11,8 @@ from actions.connections import services as connections
 from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions import services, tool_changes
 from actions.definitions.errors import InvalidDefinition, ServerUnreadable
+from actions.definitions.import_and_export import import_tools
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.transfer import import_tools
 from actions.models import ActionRequest, AuditEntry
 from actions.principals import Principal
 from actions.registry import all_actions

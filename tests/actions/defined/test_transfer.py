@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 
 from actions.connections import services as connections
 from actions.definitions import services, trial
+from actions.definitions.import_and_export import import_text
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.transfer import import_text
 from actions.errors import InvalidArguments
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.principals import Principal

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from actions.argument_json import read_arguments
+from actions.argument_types import parse_arguments
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.template import labelled
 from actions.definitions.parsing.arguments import seen, written
 from actions.definitions.parsing.document import check_draft, missing, parse_document
 from actions.definitions.parts import Kind, Origin, OutcomeKind
 from actions.definitions.published import action_from
-from actions.schema import parse_arguments
 from actions.spec import Risk
-from actions.strict_arguments import read_arguments
 from supportbot.assistant.action_tools import spec_of
 from supportbot.translation import in_locale
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed

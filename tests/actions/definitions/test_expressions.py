@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.argument_json import Number
 from actions.definitions.errors import ExpressionError, ExpressionFailed, MissingPath
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.parser import FUNCTIONS
 from actions.money import Money
-from actions.strict_arguments import Number
 from tests.examples import for_any
 from tests.pace import bounded
 

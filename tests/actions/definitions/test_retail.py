@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from actions.argument_json import read_arguments
+from actions.argument_types import parse_arguments
 from actions.definitions import evaluation, rendering
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened
@@ -23,8 +25,6 @@ from actions.definitions.evaluation_context import FAILED, Identity, Obstacle, f
 from actions.definitions.parsing.document import missing, parse_document
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
-from actions.schema import parse_arguments
-from actions.strict_arguments import read_arguments
 from supportbot.evals.grading.record_equality import is_same
 from supportbot.evals.retail.shop import DEFINITIONS as RETAIL
 from supportbot.evals.retail.shop import RetailShop

@@ -15,9 +15,9 @@ from typing import Any, Final, Protocol
 
 from django.utils.translation import gettext
 
+from actions.argument_json import INVISIBLE_CATEGORIES, Number, printable_name
 from actions.errors import InvalidArguments
 from actions.money import AMOUNT, USUAL_DECIMALS, parse_amount
-from actions.strict_arguments import INVISIBLE_CATEGORIES, Number, printable_name
 from supportbot.language.normalise import visible
 from supportbot.team_formats import listed
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 
+from actions.argument_types import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 from actions.definitions.expressions.expression import Expression, Path
 from actions.definitions.parsing.field_reader import ARGUMENTS, Reading
 from actions.definitions.parts import (
@@ -34,7 +35,6 @@ from actions.definitions.parts import (
     Origin,
     Subject,
 )
-from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 
 # Types whose values cannot name someone else's record: the definition lists them, or they are not record numbers.
 _NO_IDS: Final = (Amount, Choice, Date, Flag)
