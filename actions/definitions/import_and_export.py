@@ -2,10 +2,9 @@
 drafts.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,28 +14,19 @@ from actions.connections.client import Client, NotSent
 from actions.connections.mcp_tools import list_tools
 from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
+from actions.definitions.document_warnings import beyond_the_chat
 from actions.definitions.errors import ServerUnreadable
-from actions.definitions.explaining import beyond_the_chat
 from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
 from actions.definitions.importing.drafts import Draft
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.importing.openapi import read_openapi
+from actions.definitions.key_order import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parsing.document import missing
 from actions.definitions.services import definition_named, newest_version, save_draft, version_of
 from actions.registry import code_actions
 
 Origin = ActionDefinition.Origin
-_FIELDS: Final = (
-    "format", "name", "kind", "risk", "type", "from", "title", "description", "required", "examples", "connection",
-    "arguments", "lookups", "values", "guards", "labels", "subject", "id", "money", "amount", "currency", "method",
-    "path", "query", "headers", "call", "body", "key", "answer", "outcome", "happened", "did_not", "never_seen",
-    "in_progress", "reason", "for_each", "as", "at_most", "list", "owner", "public", "absent", "otherwise", "require",
-    "code", "words", "card", "label", "value", "summary", "button", "rows", "done", "receipt", "result", "fields",
-    "hand_over", "limits", "approval", "undo", "choose_from", "done_words",
-)  # fmt: skip
-_PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
-_NAMED: Final = frozenset({"arguments", "values"})  # objects whose keys are names chosen by the document's author
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,24 +153,3 @@ def export_document(name: str, number: int | None = None) -> dict[str, Any]:
 def export_text(name: str, number: int | None = None) -> str:
     """Return a document as readable text, which `import_text` accepts."""
     return written(export_document(name, number))
-
-
-def written(document: Mapping[str, Any]) -> str:
-    """Return a document as text, with its fields in the order of the reference, since the database does not keep their
-    order.
-    """
-    return json.dumps(_in_order(document), indent=2, ensure_ascii=False)
-
-
-def _in_order(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_in_order(one) for one in value]
-    if not isinstance(value, Mapping):
-        return value
-    ordered = {name: value[name] for name in sorted(value, key=lambda name: _PLACES.get(name, len(_PLACES)))}
-    return {name: _names_in_order(one) if name in _NAMED else _in_order(one) for name, one in ordered.items()}
-
-
-def _names_in_order(value: Any) -> Any:
-    """Return an object whose keys are names chosen by the document's author, in their order."""
-    return {name: _in_order(one) for name, one in value.items()} if isinstance(value, Mapping) else _in_order(value)

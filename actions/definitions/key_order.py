@@ -1,10 +1,21 @@
-"""The order in which arguments and their fields were entered, since the database does not keep the order of JSON keys.
-Pure.
+"""The order of a document's keys, which the database does not keep: arguments and their fields as they were entered,
+and all other keys, when a document is written as text, as in the reference. Pure.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+_FIELDS: Final = (
+    "format", "name", "kind", "risk", "type", "from", "title", "description", "required", "examples", "connection",
+    "arguments", "lookups", "values", "guards", "labels", "subject", "id", "money", "amount", "currency", "method",
+    "path", "query", "headers", "call", "body", "key", "answer", "outcome", "happened", "did_not", "never_seen",
+    "in_progress", "reason", "for_each", "as", "at_most", "list", "owner", "public", "absent", "otherwise", "require",
+    "code", "words", "card", "label", "value", "summary", "button", "rows", "done", "receipt", "result", "fields",
+    "hand_over", "limits", "approval", "undo", "choose_from", "done_words",
+)  # fmt: skip
+_PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
+_NAMED: Final = frozenset({"arguments", "values"})  # objects whose keys are names chosen by the document's author
 _BETWEEN: Final = ","
 _INSIDE: Final = "."
 
@@ -47,3 +58,24 @@ def _fields_of(spec: Any) -> Any:
     while isinstance(spec, Mapping) and "fields" not in spec and "of" in spec:
         spec = spec["of"]
     return spec.get("fields") if isinstance(spec, Mapping) else None
+
+
+def written(document: Mapping[str, Any]) -> str:
+    """Return a document as text, with its fields in the order of the reference, since the database does not keep their
+    order.
+    """
+    return json.dumps(_in_order(document), indent=2, ensure_ascii=False)
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_order(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    ordered = {name: value[name] for name in sorted(value, key=lambda name: _PLACES.get(name, len(_PLACES)))}
+    return {name: _names_in_order(one) if name in _NAMED else _in_order(one) for name, one in ordered.items()}
+
+
+def _names_in_order(value: Any) -> Any:
+    """Return an object whose keys are names chosen by the document's author, in their order."""
+    return {name: _in_order(one) for name, one in value.items()} if isinstance(value, Mapping) else _in_order(value)

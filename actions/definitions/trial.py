@@ -22,12 +22,12 @@ from actions.definitions.cases import ALLOWED, Recorded, request_line
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Answer, Ask, Asked, Names
-from actions.definitions.explaining import Approval, approval_of, limit_exceeded, other_owner
 from actions.definitions.expressions.values import NoValue, as_json, json_text
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.parsing.document import parse_document
 from actions.definitions.parts import Definition
 from actions.definitions.published import action_from
+from actions.definitions.trial_explanations import Approval, approval_of, limit_exceeded, other_owner
 from actions.errors import MerchantUnavailable
 from actions.facts import Facts, Identity, Records
 from actions.outcomes import DidNot, Happened, Outcome, Unclear

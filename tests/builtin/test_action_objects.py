@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.argument_types import Amount, Choice, Count, Date, Field, Flag, Listing, Shape, Text
-from actions.definitions.explaining import is_askable
+from actions.definitions.document_warnings import is_askable
 from supportbot.builtin.actions.asking import ask_for
 from supportbot.builtin.actions.slots import read_form
 from supportbot.builtin.phrases import is_offer_of_a_person, is_ours, phrase_in, say

@@ -1,10 +1,10 @@
-"""The result of an import: drafts that are switched off, notes for a person to review, and untrusted texts kept
-separately.
+"""The result of an import: drafts that are switched off, with rows of cards that are labelled after their arguments,
+notes for a person to review, and untrusted texts kept separately.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from actions.definitions.parsing.document import missing
 MAX_NOTES: Final = 30
 MAX_CHECKS: Final = 60
 MAX_SUGGESTION: Final = 500
+MAX_ROWS: Final = 20
+_NESTED: Final = ("object", "list", None)
 
 
 @dataclass(slots=True)
@@ -97,3 +99,26 @@ class Names:
             candidate = f"{name}_{number}"
         self._taken.add(candidate)
         return candidate
+
+
+def card_rows(name: str, spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield rows that show an argument: an object by its fields, a list of objects by the fields of each entry."""
+    match spec.get("type"):
+        case "object":
+            for field, own in spec.get("fields", {}).items():
+                if own.get("type") not in _NESTED:
+                    yield _row(field, f"arguments.{name}.{field}")
+        case "list" if spec.get("of", {}).get("type") == "object":
+            for field, own in spec["of"].get("fields", {}).items():
+                if own.get("type") not in _NESTED and own.get("required", True):
+                    yield _row(field, f"map(arguments.{name}, entry, entry.{field})")
+        case "list" if spec.get("of", {}).get("type") in _NESTED:
+            return
+        case None:
+            return
+        case _:
+            yield _row(name, f"arguments.{name}")
+
+
+def _row(name: str, value: str) -> dict[str, Any]:
+    return {"label": {"en": humanised(snake(name) or name)}, "value": value}

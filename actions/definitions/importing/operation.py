@@ -15,14 +15,12 @@ from actions.definitions.importing.customer_fields import (
     suggest_identity,
     value_in_body,
 )
-from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
+from actions.definitions.importing.drafts import MAX_ROWS, Draft, Names, card_rows, humanised, printable, snake
 from actions.definitions.importing.json_schema import Note, declared, listed_types, properties_of
 from actions.definitions.importing.records import (
-    MAX_ROWS,
     Field,
     Record,
     Records,
-    card_rows,
     fields_in,
     id_in,
     inner_id_in,

@@ -1,18 +1,16 @@
-"""Finds information about records in a file: the operation that reads the record that a call names, the record's fields
-for owner and id, and the rows with which a card shows arguments. Pure.
+"""Finds information about records in a file: the operation that reads the record that a call names, and the record's
+fields for owner and id. Pure.
 """
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from actions.definitions.importing.customer_fields import names_customer, noun_of_id
-from actions.definitions.importing.drafts import humanised, snake
+from actions.definitions.importing.drafts import snake
 
-MAX_ROWS: Final = 20
-_NESTED: Final = ("object", "list", None)
 _LAST_PARAMETER: Final = re.compile(r"(?:.*/)?([^{}/]+)/\{([^{}/]+)\}", re.ASCII)
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _HOLDER: Final = re.compile(r"\{([^{}]*)\}/")
@@ -167,26 +165,3 @@ def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
     plain = [path for path, _ in fields if path not in around]
     wanted = {*names, "id"}
     return next((".".join(path) for path in plain if len(path) == _depth(fields) and snake(path[-1]) in wanted), "")
-
-
-def card_rows(name: str, spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield rows that show an argument: an object by its fields, a list of objects by the fields of each entry."""
-    match spec.get("type"):
-        case "object":
-            for field, own in spec.get("fields", {}).items():
-                if own.get("type") not in _NESTED:
-                    yield _row(field, f"arguments.{name}.{field}")
-        case "list" if spec.get("of", {}).get("type") == "object":
-            for field, own in spec["of"].get("fields", {}).items():
-                if own.get("type") not in _NESTED and own.get("required", True):
-                    yield _row(field, f"map(arguments.{name}, entry, entry.{field})")
-        case "list" if spec.get("of", {}).get("type") in _NESTED:
-            return
-        case None:
-            return
-        case _:
-            yield _row(name, f"arguments.{name}")
-
-
-def _row(name: str, value: str) -> dict[str, Any]:
-    return {"label": {"en": humanised(snake(name) or name)}, "value": value}

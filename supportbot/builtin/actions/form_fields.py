@@ -1,7 +1,7 @@
 """The form fields for an object, including those of nested objects. Pure.
 
-`actions.definitions.explaining` follows the same rules for a definition's arguments, to tell its author what the chat
-cannot ask for.
+`actions.definitions.document_warnings` follows the same rules for a definition's arguments, to tell its author what the
+chat cannot ask for.
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from actions.definitions.explaining import advice
+from actions.definitions.document_warnings import advice
 from actions.definitions.parsing.document import missing, reasons
 from supportbot.console.definitions.form_elements import Part
 from supportbot.console.definitions.form_layout import parts_of

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 import actions.definitions
 from actions.definitions.errors import InvalidDefinition, Outdated
-from actions.definitions.import_and_export import written
+from actions.definitions.key_order import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.selectors import found_by_import, open_hints
 from actions.definitions.services import missing_in, obstacles, save_renamed

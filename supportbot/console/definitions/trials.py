@@ -17,11 +17,11 @@ from actions.connections.models import Environment
 from actions.connections.selectors import listed_connections
 from actions.definitions.cases import ALLOWED
 from actions.definitions.errors import InvalidDefinition
-from actions.definitions.explaining import Approval, Why
 from actions.definitions.expressions.values import as_json, json_text
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.services import missing_in
 from actions.definitions.trial import SAMPLE, TrialCall, trial_call
+from actions.definitions.trial_explanations import Approval, Why
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.money import format_money
 from supportbot.connection_test_limit import TooManyTests

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from actions.definitions.errors import InvalidDefinition, Outdated
-from actions.definitions.import_and_export import written
+from actions.definitions.key_order import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import reasons_for_saving, versions_of
 from actions.definitions.services import restore_version, version_of

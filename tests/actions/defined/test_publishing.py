@@ -12,8 +12,8 @@ from django.test import Client
 from actions.connections import services as connections
 from actions.connections.models import Connection
 from actions.definitions import services
+from actions.definitions.document_warnings import advice
 from actions.definitions.errors import NeedsCases
-from actions.definitions.explaining import advice
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.trial import TrialCall, trial_call
 from actions.models import ActionPolicy, actor_of

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from actions.definitions.document_warnings import advice
 from actions.definitions.errors import InvalidDefinition
-from actions.definitions.explaining import advice
 from actions.definitions.parsing.document import check_draft, missing, parse_document
 from tests.actions.definitions.documents import EXCHANGE, changed
 from tests.actions.definitions.test_documents import mistakes
