@@ -125,12 +125,15 @@ def check_fields(row: Model) -> None:
 
 @transaction.atomic
 def add_member(workspace: Workspace, user: User, role: str, *, actor: str = "") -> Membership:
-    """Give a person a role, replacing any previous one."""
+    """Give a person a role, replacing any previous one. Raises InvalidInput if no admin would be left."""
     if role not in Membership.Role.values:
         raise InvalidInput(
             fields={"role": [gettext("Choose one of {choices}.").format(choices=", ".join(Membership.Role.values))]}
         )
-    before = Membership.objects.filter(workspace=workspace, user=user).values_list("role", flat=True).first()
+    previous = Membership.objects.filter(workspace=workspace, user=user).first()
+    before = previous.role if previous else None
+    if previous:
+        _keep_an_admin(previous, becomes=role)
     membership, _ = Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": role})
     if before != role:
         changed = {"before": before} if before else {}
@@ -143,8 +146,9 @@ def add_member(workspace: Workspace, user: User, role: str, *, actor: str = "") 
 @transaction.atomic
 def remove_member(membership: Membership, *, actor: str = "") -> None:
     """End a person's role in a workspace, and revoke the keys that act as them, which would otherwise be valid again if
-    they came back. Their account stays.
+    they came back. Their account stays. Raises InvalidInput if no admin would be left.
     """
+    _keep_an_admin(membership, becomes="")
     with workspace_scope(membership.workspace_id):
         for prefix in ApiKey.objects.filter(user=membership.user, revoked_at=None).values_list("prefix", flat=True):
             revoke_api_key(prefix, actor=actor)
@@ -152,11 +156,10 @@ def remove_member(membership: Membership, *, actor: str = "") -> None:
     membership.delete()
 
 
-def keep_an_admin(membership: Membership, *, becomes: str) -> None:
+def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
     """Raise InvalidInput if the workspace would be left without an admin.
 
-    Call it in the transaction of the change: the admins' rows stay locked until its end, because two of them may demote
-    each other at once.
+    The admins' rows stay locked until the transaction ends, because two of them may demote each other at once.
     """
     here = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
     admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")

@@ -19,7 +19,7 @@ from actions.policy_store import forbid_every_approval, policies_approved_by
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
-from supportbot.accounts.services import add_member, keep_an_admin, remove_member
+from supportbot.accounts.services import add_member, remove_member
 from supportbot.console.actions.rule_checks import approvers_warning
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
@@ -150,7 +150,6 @@ class MembershipAdmin(ScopedAdmin):
         workspace, values = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id), form.cleaned_data
         actor = actor_of(person_of(request))
         if change:
-            keep_an_admin(obj, becomes=values["role"])
             add_member(workspace, obj.user, values["role"], actor=actor)
             if works_only_here(obj.user):  # otherwise, the form lacks these fields
                 change_person(obj.user, name=values["name"], email=values["email"], actor=actor)
@@ -187,7 +186,6 @@ class MembershipAdmin(ScopedAdmin):
         )
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        keep_an_admin(obj, becomes="")
         actor = actor_of(person_of(request))
         decided = policies_approved_by(obj.user)
         forbid_every_approval(obj.user, actor=actor)

@@ -98,6 +98,17 @@ def test_an_existing_account_gets_a_role_in_another_workspace(
     assert roles == {"wrenfell": "agent", "another": "admin"}
 
 
+def test_the_last_admin_keeps_the_role(workspace: Workspace, bob: User) -> None:
+    run("member_add", "bob", "--role", "admin")
+    with pytest.raises(CommandError, match=r"only admin\. Make someone else an admin first"):
+        run("member_add", "bob", "--role", "agent")
+    run("member_add", "bob", "--role", "admin")
+    assert Membership.objects.get(user=bob).role == "admin"
+    run("user_create", "noor", "--role", "admin")
+    run("member_add", "bob", "--role", "agent")
+    assert Membership.objects.get(user=bob).role == "agent"
+
+
 def test_commands_print_readable_output_for_people(workspace: Workspace) -> None:
     out = StringIO()
     call_command("channel_create", "Shop", stdout=out)
