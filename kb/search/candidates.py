@@ -67,14 +67,16 @@ class Scope:
         """
         readable, parameters = condition_on_articles(self.workspace_id, self.viewer)
         page, own = "coalesce(a.translation_of_id, a.id)", parameters
-        in_language = f"(SELECT {page} FROM kb_article a WHERE {readable} AND a.locale LIKE %s)"
+        # The language of a locale such as fi-FI; "fil" is another language.
+        language = "split_part(a.locale, '-', 1)"
+        in_language = f"(SELECT {page} FROM kb_article a WHERE {readable} AND {language} = %s)"
         articles = f"SELECT a.id FROM kb_article a WHERE {readable}"
         if self.translated_into:
-            articles += f" AND (a.locale LIKE %s OR {page} NOT IN {in_language})"
-            parameters = [*parameters, f"{self.translated_into}%", *own, f"{self.translated_into}%"]
+            articles += f" AND ({language} = %s OR {page} NOT IN {in_language})"
+            parameters = [*parameters, self.translated_into, *own, self.translated_into]
         if self.without:
             articles += f" AND a.locale <> '' AND {page} NOT IN {in_language}"
-            parameters = [*parameters, *own, f"{self.without}%"]
+            parameters = [*parameters, *own, self.without]
         condition = f"c.workspace_id = %s AND c.recipe_id = %s AND (c.article_id IN ({articles})) IS TRUE"
         return condition, [self.workspace_id, self.recipe.pk, *parameters]
 

@@ -1,6 +1,7 @@
 """Questions in a language without pages."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from kb.embedders.packaged import RECIPE
 from kb.indexing.sync import sync_articles
 from kb.models import Article, Audience
 from kb.search import query_preparation, retrieval, search
+from kb.search.candidates import covers, open_scope
 from kb.search.confidence import Calibration, Evidence, abroad_calibration, elsewhere_calibration
 from kb.search.fusion import Candidate, far_neighbour, lead
 from kb.testing import HashEmbedder, hashed_vector
@@ -52,6 +54,23 @@ def test_a_foreign_question_finds_only_one_of_a_page_and_its_translations(worksp
     sync_articles([page.pk for page in pages])
     assert sorted(names(search("tent", viewer=Viewer(locale="fr")))) == ["de-only", "en-tent", "it-only"]
     assert sorted(names(search("tent", viewer=Viewer(locale="de")))) == sorted(page.external_id for page in pages)
+
+
+@pytest.mark.django_db
+def test_pages_in_a_language_whose_code_begins_alike_are_not_taken_for_translations(workspace: Workspace) -> None:
+    """Filipino is `fil`, Finnish is `fi`."""
+    viewer = Viewer(locale="fi")
+    swedish, filipino = write("sv-tent", "zelt tent", locale="sv"), write("fil-tent", "zelt tent", locale="fil")
+    translate(filipino, swedish)
+    sync_articles([swedish.pk, filipino.pk])
+    scope = replace(open_scope(viewer)[0], translated_into="", without="fi")
+    assert covers(scope, str(swedish.pk))
+    finnish = write("fi-tent", "zelt tent", locale="fi-fi")
+    translate(finnish, swedish)
+    sync_articles([finnish.pk])
+    assert not covers(scope, str(swedish.pk))
+    only = replace(scope, without="", translated_into="fi")
+    assert [covers(only, str(page.pk)) for page in (swedish, filipino, finnish)] == [False, False, True]
 
 
 @pytest.mark.django_db
