@@ -186,7 +186,8 @@ def try_change(article: Article, change: Change, phrasings: Sequence[str] | None
             fill_phrasings([saved], vectors)
 
     named = tuple(dict.fromkeys([*phrasings_of(article), *(phrasings or ())]))
-    touched = {article.external_id: Touched(check_article_text(live.title, live.body), article.locale, named)}
+    locale = change.locale or article.locale
+    touched = {article.external_id: Touched(check_article_text(live.title, live.body), locale, named)}
     return verdict_on(carry_out, touched, seconds=GATE_SECONDS)
 
 

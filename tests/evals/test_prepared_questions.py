@@ -10,11 +10,12 @@ from pytest_django.fixtures import Settings
 from kb import ports
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.vector_cache import forget, question_vectors
+from kb.revisions import publish_articles
 from kb.services import Change, create_article
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.articles.article_gates import chosen_for, publishing, quotation_cases
+from supportbot.evals.articles.article_gates import changing, chosen_for, publishing, quotation_cases
 from supportbot.evals.articles.prepared_questions import prepare_questions
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_formats.files import read_suite
@@ -74,6 +75,14 @@ def test_a_new_text_that_names_no_language_is_compared_in_its_own(workspace: Wor
     assert publishing(None, german).locale == create_article(german).locale == "de"
     assert publishing(None, Change(title="4711", body="4711")).locale == workspace.locale
     assert publishing(None, replace(german, locale="de-AT")).locale == "de-AT"
+
+
+def test_the_corrected_language_of_a_live_text_chooses_its_cases(workspace: Workspace) -> None:
+    article = create_article(Change(title="Hunde", body="Hunde sind willkommen.", locale="en"))
+    publish_articles([article])
+    article.refresh_from_db()
+    assert changing(article, Change(locale="de")).locale == "de"
+    assert changing(article, Change(audience="signed_in")).locale == "en"
 
 
 def test_a_publication_chooses_its_cases_without_computing_vectors(workspace: Workspace, made: list[str]) -> None:

@@ -112,7 +112,7 @@ def changing(article: Article, change: Change, *, phrasings: Phrasings = None) -
     return Trial(
         article.external_id,
         ArticleText(live.title, live.body),
-        article.locale,
+        change.locale or article.locale,
         lambda: State(partial(_change_facts, article.pk, facts, phrasings, phrasing_vectors(phrasings or ()))),
         _both(article, phrasings),
     )
