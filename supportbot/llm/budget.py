@@ -17,10 +17,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from django.conf import settings
-from django.db import Error as AnyDatabaseError
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Greatest
@@ -162,14 +161,18 @@ class Reservations:
         await asyncio.shield(taking)
 
     async def taken(self) -> list[Reservation]:
-        """Return the reservations to settle, after waiting for pending ones."""
-        taken: list[Reservation] = []
-        for taking in self._taking:
-            try:
-                taken += await taking
-            except (BudgetExceeded, AnyDatabaseError):
-                continue  # nothing was reserved
-        return taken
+        """Return the reservations to settle, after waiting for pending ones.
+
+        One that failed has reserved nothing. Its error is raised by `take`, and must not keep the others from being
+        settled.
+        """
+        if self._taking:
+            await asyncio.wait(self._taking)
+        return [one for taking in self._taking if not _has_failed(taking) for one in taking.result()]
+
+
+def _has_failed(task: asyncio.Task[Any]) -> bool:
+    return task.cancelled() or task.exception() is not None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
-from supportbot.llm import call_record, gateway
+from supportbot.llm import budget, call_record, gateway
 from supportbot.llm.call_record import CallRecord, purge_expired_bodies, redact, save_calls, store_together
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, ProviderUnclear, Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
@@ -253,6 +253,25 @@ class TestBudget:
             events = await read(ask(max_output_tokens=10))
         assert (len(model.requests), events[-1].provider) == (1, "builtin")  # type: ignore[union-attr]  # Finished
         assert (await self.budget()).reserved == 0
+
+    async def test_an_attempt_that_cannot_be_reserved_leaves_the_first_one_booked(
+        self, ask: Ask, stored: Stored, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plain, errors = budget.reserve, iter([None, RuntimeError("unforeseen")])
+
+        def reserve(*args: Any) -> Any:
+            if error := next(errors):
+                raise error
+            return plain(*args)
+
+        monkeypatch.setattr(budget, "reserve", reserve)
+        broken = Says(fails=ProviderUnclear(Reason.CUT))
+        with answering(ScriptedModel(broken)), pytest.raises(RuntimeError, match="unforeseen"):
+            await read(ask(max_output_tokens=10))
+        row = await self.budget()
+        assert row.reserved == 0
+        assert row.spent > 0
+        assert len(await stored()) == 1
 
     async def test_two_attempts_that_fit_are_both_booked(self, ask: Ask, stored: Stored) -> None:
         broken = Says(fails=ProviderUnclear(Reason.CUT))
