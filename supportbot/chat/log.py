@@ -5,6 +5,7 @@ after the commit that created it.
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -26,7 +27,11 @@ from supportbot.errors import NotFound
 _LOCKED: Final = "SELECT * FROM chat_conversation WHERE id = %s AND workspace_id = %s FOR NO KEY UPDATE"
 NEXT_SEQ: Final = "locked.last_seq + 1"
 IF_CHANGED: Final = "locked, changed"
-NEXT_TIME: Final = "greatest(%s, locked.last_event_at)"  # a row may be built long before the lock is granted
+# A row may be built long before the lock is granted. But an event further ahead has the time of a clock that was
+# wrong, which must not become the time of all later events.
+MAX_AHEAD: Final = timedelta(minutes=5)
+NEXT_TIME: Final = f"""greatest(%s, CASE WHEN locked.last_event_at <=
+    clock_timestamp() + interval '{MAX_AHEAD.total_seconds():.0f} seconds' THEN locked.last_event_at END)"""
 _FIELDS_OF_NEXT: Final = {"seq": NEXT_SEQ, "prev_seq": "locked.last_public_seq", "created_at": NEXT_TIME}
 _GROWN: Final = f"""
 UPDATE chat_conversation c SET last_seq = {NEXT_SEQ}, last_public_seq = {NEXT_SEQ},
@@ -57,7 +62,7 @@ def append_event(
 
     One statement stores the event and the related changes: its message, the number of the customer's last answered
     message, and `also`, the turn's new state. The event and its message have one time, which never precedes that of
-    the event before: the clock of another machine may be ahead.
+    the event before, unless that one is more than `MAX_AHEAD`: the clock of another machine may be ahead.
     """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(
@@ -67,7 +72,7 @@ def append_event(
         event=event,
         payload=payload,
         audience=audience,
-        created_at=max(now(), conversation.last_event_at),
+        created_at=_next_time(conversation.last_event_at),
     )
     conversation.last_seq = row.seq
     conversation.last_public_seq = row.seq if is_public else conversation.last_public_seq
@@ -79,6 +84,12 @@ def append_event(
     sql.save(conversation, *changed, inserting=[row, *([message] if message else [])], also=also)
     _announce(conversation, row)
     return row
+
+
+def _next_time(last_event_at: datetime) -> datetime:
+    """Return the time of the next event, as `NEXT_TIME` does."""
+    moment = now()
+    return last_event_at if moment < last_event_at <= moment + MAX_AHEAD else moment
 
 
 def append_if(

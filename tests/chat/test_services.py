@@ -245,6 +245,22 @@ def test_a_message_is_never_older_than_the_event_before_it(conversation: Convers
     assert events_after(conversation.pk, 0)[-1].created_at == later
 
 
+@pytest.mark.parametrize("source", ["customer", "system"])
+def test_the_time_of_a_clock_far_ahead_does_not_become_the_time_of_all_that_follows(
+    conversation: Conversation, source: str
+) -> None:
+    Conversation.objects.filter(pk=conversation.pk).update(last_event_at=now() + timedelta(hours=1))
+    if source == "customer":
+        receipt = add_customer_message(conversation.pk, text="Is anyone there?", client_id="c1")
+    else:
+        with transaction.atomic():
+            receipt = add_system_message(lock_conversation(conversation.pk), "The chat is assigned.")
+    event = ConversationEvent.objects.get(conversation=conversation, seq=receipt.seq)
+    assert Message.objects.get(pk=receipt.message_id).created_at <= now()
+    assert event.created_at <= now()
+    assert Conversation.objects.get(pk=conversation.pk).last_event_at == event.created_at
+
+
 @pytest.mark.parametrize("source", ["agent", "system", "note"])
 def test_a_message_of_the_team_is_never_older_than_the_event_before_it(
     conversation: Conversation, bob: User, source: str
