@@ -59,6 +59,16 @@ class AskForLink(PasswordResetView):
             return self.render_to_response(context, status=429)
         return super().post(request, *args, **kwargs)
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(has_mail_server=has_mail_server(), **kwargs)
+
+
+class LinkRequested(PasswordResetDoneView):
+    template_name = "registration/password_reset_done.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(has_mail_server=has_mail_server(), **kwargs)
+
 
 def has_mail_server() -> bool:
     """Return whether e-mails leave this machine. Otherwise, they become files, which only operators can read."""
@@ -84,11 +94,7 @@ def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
 
 urls = [
     path("password_reset/", AskForLink.as_view(), name="admin_password_reset"),
-    path(
-        "password_reset/done/",
-        PasswordResetDoneView.as_view(template_name="registration/password_reset_done.html"),
-        name="password_reset_done",
-    ),
+    path("password_reset/done/", LinkRequested.as_view(), name="password_reset_done"),
     path(
         "reset/<uidb64>/<token>/",
         PasswordResetConfirmView.as_view(template_name="registration/password_reset_confirm.html"),

@@ -250,6 +250,23 @@ def test_the_reset_link_ignores_the_host_header(client: Client, bob: User, setti
     assert settings.BASE_URL in letter.body
 
 
+def test_without_a_mail_server_the_reset_page_says_what_to_do(client: Client, bob: User) -> None:
+    page, done = (client.get(f"/admin/password_reset/{step}").content.decode() for step in ("", "done/"))
+    assert "No mail server is set up" in page
+    assert "manage.py changepassword" in page
+    assert "id_email" not in page
+    assert "No mail server is set up" in done
+    assert "on its way" not in done
+
+
+@pytest.mark.usefixtures("mail_server")
+def test_with_a_mail_server_the_reset_page_sends_a_link(client: Client, bob: User) -> None:
+    page, done = (client.get(f"/admin/password_reset/{step}").content.decode() for step in ("", "done/"))
+    assert "id_email" in page
+    assert "on its way" in done
+    assert "No mail server" not in page + done
+
+
 def test_reset_mails_are_rate_limited(client: Client, bob: User) -> None:
     answers = [client.post("/admin/password_reset/", {"email": "bob@example.com"}).status_code for _ in range(6)]
     assert answers == [302] * 5 + [429]
