@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from supportbot.celery import app
 from supportbot.embedded.free_ports import address_of, is_taken
 from supportbot.embedded.metrics_files import SharedCounters
+from supportbot.embedded.open_files import raise_limit
 from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
 from supportbot.embedded.setting_checks import require_host
 from supportbot.embedded.supervisor import Supervisor, stop_signals
@@ -36,6 +37,7 @@ SPREAD_SECONDS: Final = 2.0  # the maximum time for closing all sockets; running
 def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) -> None:
     """Serve pages and sockets in this process until a stop signal. Raises StartRefused."""
     require_host(plan)
+    raise_limit()
     listener = _listener(plan, is_shared=is_shared)
     # Its own headers are useless, and it must not trust the client address from a proxy, because NUM_PROXIES decides
     # that.

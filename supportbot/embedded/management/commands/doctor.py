@@ -13,6 +13,7 @@ from supportbot.commands import TranslatedCommand
 from supportbot.embedded.checks import check_index, check_model_answers, check_ports_free, machine_checks, run_checks
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.demo import check_demo
+from supportbot.embedded.open_files import check_open_files
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.start_plan import Plan, plan_from_environment
 
@@ -31,6 +32,7 @@ NAMES: Final = (
     gettext_noop("broker"),
     gettext_noop("model"),
     gettext_noop("index"),
+    gettext_noop("open files"),
 )
 
 
@@ -56,6 +58,7 @@ class Command(TranslatedCommand):
         if "model" in checks:
             checks["model"] = check_model_answers
         checks["index"] = check_index
+        checks["open files"] = check_open_files
         findings = run_checks(plan, checks)
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings]))
