@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.models import Article
 from supportbot.accounts.models import User, Workspace
-from supportbot.console.evals import pages as evaluation_pages
+from supportbot.console.evals import run_pages
 from supportbot.evals import services
 from supportbot.evals.grading.human_labels import agreement_in
 from supportbot.evals.grading.run_reports import report_of
@@ -383,14 +383,14 @@ def test_the_agreement_with_people_leaves_out_labels_in_hidden_runs(enter: Enter
 def test_a_case_that_is_judged_while_its_page_is_made_is_hidden(
     enter: Enter, returns_article: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, hidden_cases = judged_run(1, 0), evaluation_pages.hidden_cases
+    run, hidden_cases = judged_run(1, 0), run_pages.hidden_cases
 
     def meanwhile(request: Any, shown: Run) -> Any:
         hidden = hidden_cases(request, shown)
         judge(run, 0)
         return hidden
 
-    monkeypatch.setattr(evaluation_pages, "hidden_cases", meanwhile)
+    monkeypatch.setattr(run_pages, "hidden_cases", meanwhile)
     page = enter("supervisor").get(reverse("admin:evals_run_change", args=[run.pk])).content.decode()
     assert "rude" not in page and "Hidden" in page
 

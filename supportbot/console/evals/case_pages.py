@@ -14,7 +14,8 @@ from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.console.display import error_text
 from supportbot.console.evals.case_form import FORM, CaseForm, articles_offered, document_in, entered, kept_of
-from supportbot.console.evals.pages import WRITE, render_page, suite_with_id
+from supportbot.console.evals.page_frame import WRITE, render_page
+from supportbot.console.evals.suite_pages import suite_with_id
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound, SupportBotError

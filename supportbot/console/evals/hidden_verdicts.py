@@ -8,10 +8,13 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from supportbot.console.evals.page_frame import WRITE
 from supportbot.console.permissions import may
-from supportbot.console.request_context import person_of, staff
+from supportbot.console.request_context import needs, person_of, staff
+from supportbot.evals import services
 from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.human_labels import Agreement, are_hidden, to_label
 from supportbot.evals.grading.run_reports import Report, report_from, report_of
@@ -63,3 +66,10 @@ def report_without(run: Run, hidden: Collection[str], hidden_before: Collection[
     baseline = tries_of(run.baseline) if run.baseline else []
     shown = [one for one in tries_of(run) if one.key not in hidden]
     return report_of(shown, [one for one in baseline if one.key not in hidden_before]) if shown else None
+
+
+def show(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Show the judge's verdicts of a run to a person, who then cannot label its results."""
+    needs(request, WRITE)
+    services.show_verdicts(run_id, person_of(request).pk)
+    return redirect("admin:evals_run_change", run_id)

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from supportbot.console.base import RowPagesAdmin
 from supportbot.console.display import moment_in_words
-from supportbot.console.evals import case_pages, pages
-from supportbot.console.evals.hidden_verdicts import hidden_runs
+from supportbot.console.evals import case_pages, hidden_verdicts, labelling, run_pages, suite_pages
+from supportbot.console.evals.page_frame import READ, WRITE
 from supportbot.console.evals.result_rows import result_of, state_tag
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.selectors import runs
@@ -28,7 +28,7 @@ class SuiteAdmin(RowPagesAdmin):
         "A suite contains questions and defines what a good answer is. Create one, or use one that comes with "
         "SupportBot."
     )
-    view_right, change_right = pages.READ, pages.WRITE
+    view_right, change_right = READ, WRITE
     change_list_template = "console/evals/suites.html"
     list_display = ["named", "cases_of", "last_run", "last_result", "changed"]
     ordering = ["name"]
@@ -42,7 +42,7 @@ class SuiteAdmin(RowPagesAdmin):
         """Return the list with the last run of each suite, loaded in a single query."""
         shown = super().get_changelist_instance(request)
         last = runs().in_bulk([suite.newest for suite in shown.result_list if suite.newest])
-        hidden = hidden_runs(request, last.values())
+        hidden = hidden_verdicts.hidden_runs(request, last.values())
         for suite in shown.result_list:
             suite.last, suite.is_hidden = last.get(suite.newest), suite.newest in hidden
         return shown
@@ -75,21 +75,21 @@ class SuiteAdmin(RowPagesAdmin):
         return moment_in_words(suite.updated_at)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        more = {"may_write": self._may(request, pages.WRITE)}
+        more = {"may_write": self._may(request, WRITE)}
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
-        return pages.suite_page(request, row_id)
+        return suite_pages.suite_page(request, row_id)
 
     def get_urls(self) -> list[URLPattern]:
         wrap, one = self.admin_site.admin_view, "<uuid:suite_id>/"
         return [
-            path("new/", wrap(pages.edit), name="evals_suite_new"),
-            path("shipped/", wrap(require_POST(pages.take_shipped)), name="evals_suite_shipped"),
-            path(f"{one}edit/", wrap(pages.edit), name="evals_suite_edit"),
-            path(f"{one}export/", wrap(pages.export), name="evals_suite_export"),
-            path(f"{one}remove/", wrap(require_POST(pages.delete)), name="evals_suite_remove"),
-            path(f"{one}run/", wrap(require_POST(pages.start)), name="evals_suite_run"),
+            path("new/", wrap(suite_pages.edit), name="evals_suite_new"),
+            path("shipped/", wrap(require_POST(suite_pages.take_shipped)), name="evals_suite_shipped"),
+            path(f"{one}edit/", wrap(suite_pages.edit), name="evals_suite_edit"),
+            path(f"{one}export/", wrap(suite_pages.export), name="evals_suite_export"),
+            path(f"{one}remove/", wrap(require_POST(suite_pages.delete)), name="evals_suite_remove"),
+            path(f"{one}run/", wrap(require_POST(run_pages.start)), name="evals_suite_run"),
             path(f"{one}case/", wrap(case_pages.edit_case), name="evals_suite_newcase"),
             path(f"{one}case/<str:key>/", wrap(case_pages.edit_case), name="evals_suite_case"),
             path(
@@ -105,7 +105,7 @@ class SuiteAdmin(RowPagesAdmin):
 class RunAdmin(RowPagesAdmin):
     many = _("Runs")
     none_yet = _("No suite has been run yet. Open one under Evaluations and start its first run.")
-    view_right, change_right = pages.READ, pages.WRITE
+    view_right, change_right = READ, WRITE
     list_display = ["suite_of", "state_of", "result", "release", "at"]
     ordering = ["-created_at"]
 
@@ -116,7 +116,7 @@ class RunAdmin(RowPagesAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list, with a mark on each run whose outcome this person must not see before labelling."""
         shown = super().get_changelist_instance(request)
-        hidden = hidden_runs(request, list(shown.result_list))
+        hidden = hidden_verdicts.hidden_runs(request, list(shown.result_list))
         for run in shown.result_list:
             run.is_hidden = run.pk in hidden
         return shown
@@ -142,15 +142,15 @@ class RunAdmin(RowPagesAdmin):
         return moment_in_words(run.created_at)
 
     def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
-        return pages.run_page(request, row_id)
+        return run_pages.run_page(request, row_id)
 
     def get_urls(self) -> list[URLPattern]:
         wrap, one = self.admin_site.admin_view, "<uuid:run_id>/"
         return [
-            path("label/", wrap(pages.label_queue), name="evals_run_labels"),
-            path("label/<uuid:result_id>/", wrap(require_POST(pages.save_label)), name="evals_result_label"),
-            path(f"{one}cancel/", wrap(require_POST(pages.cancel)), name="evals_run_cancel"),
-            path(f"{one}show/", wrap(require_POST(pages.show)), name="evals_run_show"),
-            path(f"{one}resume/", wrap(require_POST(pages.resume)), name="evals_run_resume"),
+            path("label/", wrap(labelling.label_queue), name="evals_run_labels"),
+            path("label/<uuid:result_id>/", wrap(require_POST(labelling.save_label)), name="evals_result_label"),
+            path(f"{one}cancel/", wrap(require_POST(run_pages.cancel)), name="evals_run_cancel"),
+            path(f"{one}show/", wrap(require_POST(hidden_verdicts.show)), name="evals_run_show"),
+            path(f"{one}resume/", wrap(require_POST(run_pages.resume)), name="evals_run_resume"),
             *super().get_urls(),
         ]
