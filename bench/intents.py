@@ -71,7 +71,7 @@ def main() -> None:
 
 def detected_by_language(rows: list[dict[str, Any]], *, show: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the results of single messages, by language and in total."""
-    from supportbot.evals.runs.case_runner import intent_in, tools_in
+    from supportbot.evals.simulation.builtin_answerer_chat import intent_in, tools_in
 
     came: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:

@@ -16,9 +16,8 @@ from supportbot.assistant import help_centre_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords, workspaces
 from supportbot.evals import api as evals_api
-from supportbot.evals.articles import api as article_checks_api
-from supportbot.evals.articles import comparison_api
-from supportbot.evals.replays import replay_api
+from supportbot.evals.articles import api as publications_api
+from supportbot.evals.replays import api as replay_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
 from supportbot.insights import api as insights_api
@@ -48,8 +47,7 @@ apis = [
     replay_api,
     insights_api,
     findings_api,
-    article_checks_api,
-    comparison_api,
+    publications_api,
 ]
 
 urlpatterns = [

@@ -20,7 +20,7 @@ from supportbot.console.improve.listing import BROKEN, KINDS, MOST_NAMED
 from supportbot.console.request_context import needs
 from supportbot.console.text_diff import Row, compare
 from supportbot.errors import NotFound
-from supportbot.evals.articles.answer_comparison import questions_quoting
+from supportbot.evals.articles.affected_questions import questions_quoting
 from supportbot.evals.articles.article_gates import Failure
 from supportbot.evals.articles.broken_cases import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck, Case

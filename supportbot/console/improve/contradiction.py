@@ -19,7 +19,7 @@ from supportbot.console.improve.edit import Choices, Replayed, Work, article_id_
 from supportbot.console.improve.listing import KINDS, ContradictingSide, sides_of
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound
-from supportbot.evals.articles.answer_comparison import questions_about, questions_quoting
+from supportbot.evals.articles.affected_questions import questions_about, questions_quoting
 from supportbot.evals.articles.article_gates import Failure
 from supportbot.insights.improve.contradictions import KIND, Contradiction, contradiction_with
 from supportbot.insights.improve.proposed_edits import agreeing

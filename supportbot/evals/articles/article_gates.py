@@ -21,7 +21,7 @@ from kb.validation import ArticleText, check_article_text, language_of
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.answers import Answer
-from supportbot.evals.articles.answer_comparison import MAX_NEAREST, MAX_READ, nearest
+from supportbot.evals.articles.affected_questions import MAX_NEAREST, MAX_READ, nearest
 from supportbot.evals.articles.answer_preview import (
     AS_IT_IS,
     Asked,

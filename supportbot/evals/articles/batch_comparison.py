@@ -28,14 +28,13 @@ from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import NotFound
-from supportbot.evals.articles.answer_comparison import (
+from supportbot.evals.articles.affected_questions import (
     MAX_NEAREST,
-    Outcome,
-    compared_row,
     questions_quoting_any,
     recent_questions,
     vectors_of_questions,
 )
+from supportbot.evals.articles.answer_comparison import Outcome, compared_row
 from supportbot.evals.articles.answer_preview import Asked, quoted_if, vectors_of
 from supportbot.evals.articles.earlier_articles import Facts, nearest_articles, state_with, texts_at
 from supportbot.evals.models import DraftCheck

@@ -37,7 +37,8 @@ from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.evals.articles.answer_comparison import Outcome, compared_row, questions_about, shown
+from supportbot.evals.articles.affected_questions import questions_about
+from supportbot.evals.articles.answer_comparison import Outcome, compared_row, shown
 from supportbot.evals.articles.answer_preview import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.answer_preview import State as ArticlesState
 from supportbot.evals.articles.article_gates import asked_by, chosen_for, failed_grades, publishing, quotation_cases

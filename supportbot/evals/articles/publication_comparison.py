@@ -18,7 +18,7 @@ from kb.models import Article
 from kb.models import State as ArticleState
 from kb.revisions import TOPIC
 from supportbot.chat.models import Citation
-from supportbot.evals.articles.answer_comparison import DAYS
+from supportbot.evals.articles.affected_questions import DAYS
 from supportbot.evals.articles.batch_comparison import AFTER, BEFORE, UNREAD
 from supportbot.evals.articles.draft_checks import (
     COMPARISONS,

@@ -13,22 +13,19 @@ from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 
-from actions.registry import all_actions
 from actions.simulated_backend import use_simulated_backend
 from kb.evaluation.calibration import is_answered
 from kb.evaluation.runs import Question, as_asked, ranking
 from kb.models import Audience
 from kb.ports import Said
 from supportbot.accounts.models import Workspace
-from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
-from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
 from supportbot.errors import SupportBotError
 from supportbot.evals.errors import MerchantMissing
 from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.runs.given_answers import Given, checked
-from supportbot.evals.simulation.builtin_answerer_chat import replies_to
+from supportbot.evals.simulation.builtin_answerer_chat import heard_in, replies_to
 from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
 from supportbot.evals.simulation.simulated_customers import (
     Customer,
@@ -40,12 +37,11 @@ from supportbot.evals.simulation.simulated_customers import (
 )
 from supportbot.evals.simulation.simulated_merchants import Merchant, merchant_of
 from supportbot.evals.suite_formats.own_format import Case
-from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, LlmError, ModelMisconfigured, ModelUnavailable
 from supportbot.llm.json_extraction import json_in
 from supportbot.llm.models import LLMCall
-from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
+from supportbot.llm.types import ChatMessage, ModelRequest
 from supportbot.releases.selectors import current
 
 MOST_TOKENS: Final = 200_000  # tokens per simulated conversation, even if prices are unknown
@@ -264,20 +260,3 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
         case {"good": bool(is_good), **rest}:
             return Judgement(is_good, str(rest.get("why", ""))[:_MOST_WHY_CHARACTERS], said.model)
     return Judgement(None, "no_json", said.model)
-
-
-def heard_in(said: str, locale: str) -> tuple[str, ...]:
-    """Return the action that is heard in a message, or those that the answerer would ask about."""
-    found = intent_in(said, tools_in(detect(said, base_language(locale))))
-    return (found.action,) if found.action else found.candidates
-
-
-def tools_in(language: str) -> list[ToolSpec]:
-    """Return the tools of all actions in a language."""
-    return [spec_of(action, language) for action in all_actions().values()]
-
-
-def intent_in(said: str, tools: Sequence[ToolSpec], *, is_after_deed: bool = False) -> DetectedIntent:
-    """Return what a message requests; `is_after_deed` says that something was done in the conversation before."""
-    found = detect_intent(said, tools)
-    return DetectedIntent(UNDO) if wants_undo(said, tools, is_after_deed=is_after_deed) else found

@@ -1,4 +1,4 @@
-"""A chat with the built-in answerer alone, of a customer with five sample orders."""
+"""A chat with the built-in answerer alone, of a customer with five sample orders, and what it hears in one message."""
 
 import asyncio
 import json
@@ -11,14 +11,16 @@ from typing import Any, Final
 
 from actions.facts import Address, Line, Order
 from actions.reasons import Reason, sentence
-from actions.registry import code_actions, read_action
+from actions.registry import all_actions, code_actions, read_action
 from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import CONFIRM
 from supportbot.assistant.tools import REQUEST_HUMAN
+from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.evals.runs.case_outcomes import CallEnd, MadeCall, Reply
-from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall
+from supportbot.language.detection import base_language, detect
+from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 from supportbot.translation import text_in
 
 NOW: Final = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -113,3 +115,20 @@ def _found(call: ToolCall, locale: str) -> str:
     orders = [order for order in ORDERS if wanted in (None, order.id)]
     answer = read_action(call.name).answer(orders, (), locale)
     return as_data({"refused": sentence(answer, locale)} if isinstance(answer, Reason) else answer)
+
+
+def heard_in(said: str, locale: str) -> tuple[str, ...]:
+    """Return the action that is heard in a message, or those that the answerer would ask about."""
+    found = intent_in(said, tools_in(detect(said, base_language(locale))))
+    return (found.action,) if found.action else found.candidates
+
+
+def tools_in(language: str) -> list[ToolSpec]:
+    """Return the tools of all actions in a language."""
+    return [spec_of(action, language) for action in all_actions().values()]
+
+
+def intent_in(said: str, tools: Sequence[ToolSpec], *, is_after_deed: bool = False) -> DetectedIntent:
+    """Return what a message requests; `is_after_deed` says that something was done in the conversation before."""
+    found = detect_intent(said, tools)
+    return DetectedIntent(UNDO) if wants_undo(said, tools, is_after_deed=is_after_deed) else found
