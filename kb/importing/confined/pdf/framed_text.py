@@ -6,9 +6,9 @@ from statistics import median
 from typing import Final
 
 from kb.importing.confined.pdf.canvas import PageText
-from kb.importing.confined.pdf.columns import Bar
 from kb.importing.confined.pdf.geometry import Box
 from kb.importing.confined.pdf.lines import Line
+from kb.importing.confined.pdf.prose_columns import Bar
 
 TOUCH_POINTS: Final = 3.0  # largest distance between lines that belong together
 MAX_DRAWN_LINES: Final = 200  # lines on a page; a drawing has more

@@ -13,15 +13,15 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from kb.importing.confined.pdf.breaks import SENTENCE_END, Block, joined, over_breaks, words_in
 from kb.importing.confined.pdf.canvas import PageText
-from kb.importing.confined.pdf.columns import Bar, in_columns, usual_gutters
+from kb.importing.confined.pdf.continuations import SENTENCE_END, Block, joined, over_breaks, words_in
 from kb.importing.confined.pdf.framed_text import boxed
 from kb.importing.confined.pdf.geometry import Box
 from kb.importing.confined.pdf.lines import Line, rows_of, without_repeated
 from kb.importing.confined.pdf.margin_notes import margin_notes
 from kb.importing.confined.pdf.pictures import Placed
-from kb.importing.confined.pdf.tables import Cells, Grid, flows_and_grids
+from kb.importing.confined.pdf.prose_columns import Bar, in_columns, usual_gutters
+from kb.importing.confined.pdf.tables_or_columns import Cells, Grid, flows_and_grids
 
 WIDEST_LEADING: Final = 1.75  # a larger step starts a paragraph
 HEADING_SIZE: Final = 1.12

@@ -7,11 +7,11 @@ from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final
 
-from kb.importing.confined.pdf.breaks import SENTENCE_END
-from kb.importing.confined.pdf.columns import is_prose
+from kb.importing.confined.pdf.continuations import SENTENCE_END
 from kb.importing.confined.pdf.framed_text import Boxed, Rows
 from kb.importing.confined.pdf.geometry import Box
 from kb.importing.confined.pdf.lines import Line
+from kb.importing.confined.pdf.prose_columns import is_prose
 
 EDGE_POINTS: Final = 2.0  # difference between the left ends of the text's lines
 APART_POINTS: Final = 6.0  # smallest distance between the text and a note

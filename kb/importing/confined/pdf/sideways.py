@@ -10,7 +10,7 @@ from kb.importing.confined.pdf.canvas import Run, Sideways
 from kb.importing.confined.pdf.framed_text import Boxed, Rows
 from kb.importing.confined.pdf.geometry import Box, Matrix, placed
 from kb.importing.confined.pdf.lines import Line, rows_of
-from kb.importing.confined.pdf.tables import Grid, flows_and_grids
+from kb.importing.confined.pdf.tables_or_columns import Grid, flows_and_grids
 
 MOST_LINES: Final = 500
 ABOVE: Final = 6.0  # letters between the names of columns and the first row, at most

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kb.importing.confined.pdf.tables import Cells
+from kb.importing.confined.pdf.tables_or_columns import Cells
 
 SENTENCE_END: Final = re.compile(r"[.!?…:。！？؟][\"'”’»)\]]*$")
 _SENTENCE_BREAK: Final = re.compile(r"(?<=[.!?…。！？؟])[\"'”’»)\]]*\s+")
