@@ -24,7 +24,7 @@ from kb.indexing.switching import carry_on, delete_retired_rows
 from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures
-from kb.sources import runs, storing, sync
+from kb.sources import item_import, runs, sync
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.outbox.models import Announcement
@@ -156,7 +156,7 @@ def serve_due_sources() -> None:
     """Start scheduled runs of sources, and a turn for each waiting run."""
     runs.begin_scheduled()
     with across_workspaces("items whose vectors came later"):
-        storing.settle_embedded()
+        item_import.settle_embedded()
     for workspace_id, run_id in sync.runs_to_serve():
         current_app.send_task(
             SERVE_SOURCE,

@@ -13,9 +13,9 @@ from kb.errors import GatesRefuse
 from kb.models import Article, State
 from kb.ports import Touched, Verdict, verdict_on
 from kb.sources.errors import SourceUnreadable
+from kb.sources.item_import import GATE_SECONDS, settle
 from kb.sources.models import SourceItem
 from kb.sources.runs import ItemState, Outcome, archive_lost, archive_where
-from kb.sources.storing import GATE_SECONDS, settle
 from kb.validation import ArticleText
 from supportbot.releases.errors import GateMissing
 

@@ -21,9 +21,9 @@ from kb.importing.confinement import unpacked
 from kb.models import Article, Audience, Collection, State
 from kb.ports import audit
 from kb.sources.errors import InvalidSource
-from kb.sources.items import MAX_ITEMS
 from kb.sources.kinds import FOLDER, KINDS, SITE, UPLOADS
 from kb.sources.models import COMPARED, Source, SourceFile, SourceItem, SourceRun
+from kb.sources.run_items import MAX_ITEMS
 from kb.sources.runs import archive_where, cancel, next_due
 from kb.sources.web.site import MAX_DEPTH
 from kb.sources.web.urls import one_spelling

@@ -11,7 +11,7 @@ from kb.importing.confinement import facts_and_contents
 from kb.importing.loaders import any_format
 from kb.models import Article, SourceRun
 from kb.services import Change, publish, save_draft
-from kb.sources import storing
+from kb.sources import item_import
 from kb.sources.services import MAX_FILE_BYTES, Wish, add_files, add_source, remove_file
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
@@ -104,7 +104,7 @@ def test_files_of_a_zip_are_renamed_moved_broken_and_removed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(storing, "_link", killed)
+        patch.setattr(item_import, "_link", killed)
         with pytest.raises(KeyboardInterrupt):
             again()
     assert set(Article.objects.filter(state="live").values_list("external_id", flat=True)) == first

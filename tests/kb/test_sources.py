@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from kb.models import Article, Revision, Source, SourceItem, SourceRun
 from kb.services import Change, archive, save_draft
-from kb.sources import runs, storing, sync
+from kb.sources import item_import, runs, sync
 from kb.sources.errors import Unreadable
 from kb.sources.files import Folder
 from kb.sources.ports import Place, Read
@@ -209,7 +209,7 @@ def test_files_read_by_an_older_reader_are_read_again(papers: Path, monkeypatch:
     item.update(content_hash="1:older", text_hash="other", etag="kept")
     assert sync._known(item.get()).etag == ""
     assert counts(again()) == (0, 0, 5, 0, 0, 0)
-    assert item.get().content_hash.startswith(f"{storing.READERS}:")
+    assert item.get().content_hash.startswith(f"{item_import.READERS}:")
 
 
 @pytest.mark.long
@@ -358,7 +358,7 @@ def test_nothing_is_lost_if_the_embedding_model_fails(papers: Path, embedder: Ha
     assert set(SourceItem.objects.values_list("state", flat=True)) == {"embedding"}
     embedder.recover()
     sweep()
-    assert storing.settle_embedded() == 5
+    assert item_import.settle_embedded() == 5
 
 
 def test_invalid_settings_are_refused_with_a_message(workspace: Workspace) -> None:

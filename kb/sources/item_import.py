@@ -1,13 +1,9 @@
-"""Stores what was read: an item's articles and its state in one transaction, and the categories of an export. Content
-that a dry run has fetched is held for an hour, so that publishing need not fetch it again.
-"""
+"""Imports what was read of an item: stores its articles and its state in one transaction."""
 
 import hashlib
 import re
-import zlib
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,23 +14,19 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
-from kb.importing.categories import CategoryFile, import_categories, preview_categories
 from kb.importing.documents import Document, Failure, Kept
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
 from kb.sources.models import COMPARED, Source, SourceItem
 from kb.sources.ownership import ours, twin_of
-from kb.sources.ports import Fetched, HasCategories, Kind, Read
+from kb.sources.ports import Read
 from kb.sources.runs import LeaseLost, archive_where
 
 # Increase it when reading improves: everything is then read again once, and embedded only if its text has changed.
 READERS: Final = "11"
 MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
-CATEGORIES: Final = "categories"  # a key in a source's memory
 GATE_SECONDS: Final = 30.0  # for one item, with a second search for the cases that fail; shorter than the run's lease
-HELD: Final = timedelta(hours=1)
-MAX_HELD_BYTES: Final = 4_000_000  # size of an item's content; larger ones are fetched again
 _ROW: Final = re.compile(r":\d+\Z")  # the row number in the origin of a CSV or JSON Lines entry
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 
@@ -277,86 +269,3 @@ def settle_embedded(source: Source | None = None) -> int:
         indexed_revision=F("live_revision__number")
     )
     return int(rows.exclude(pk__in=behind.values("source_item")).update(state=ItemState.READY, updated_at=now()))
-
-
-def hold(item: SourceItem, fetched: Fetched) -> None:
-    if fetched.file.stat().st_size > MAX_HELD_BYTES:
-        return
-    facts = {
-        "name": fetched.name,
-        "etag": fetched.etag,
-        "last_modified": fetched.last_modified,
-        "facts": fetched.facts,
-        "at": now().isoformat(),
-    }
-    packed = zlib.compress(fetched.file.read_bytes(), 6)
-    SourceItem.objects.filter(pk=item.pk).update(held=packed, held_facts=facts)
-
-
-def held_content(item: SourceItem, folder: Path) -> Fetched | None:
-    """Return the held content of an item, if it is fresh."""
-    facts = item.held_facts
-    # The facts are checked first, so that the content is loaded only if it is fresh.
-    if not facts or item.held is None or now() - datetime.fromisoformat(facts["at"]) > HELD:
-        return None
-    file = folder / Path(facts["name"]).name
-    file.write_bytes(zlib.decompress(bytes(item.held)))
-    return Fetched(file, facts["name"], facts["etag"], facts["last_modified"], facts["facts"])
-
-
-def drop_held(source: Source) -> None:
-    SourceItem.objects.filter(source=source, held__isnull=False).update(held=None, held_facts={})
-
-
-def store_categories(source: Source, kind: Kind) -> str:
-    """Store the categories of an export that is read as a source; return what is wrong with them. Nothing is stored for
-    a source that imports drafts, since drafts do not change help pages.
-
-    Categories are stored only when their file is new or has changed, so that later changes in the console stay.
-    """
-    try:
-        changed = _changed_categories(source, kind)
-    except OSError as error:  # a full disk, say
-        return gettext("Categories cannot be read ({strerror}).").format(strerror=error.strerror)
-    if changed is not None:
-        found = import_categories(changed.files)
-        lines = [f"{problem.origin}: {problem.message}" for problem in found.problems]
-        ignored = gettext("{file}: ignored, because kb_export did not write it.")
-        lines += [ignored.format(file=one) for one in found.foreign]
-        source.memory[CATEGORIES] = {**changed.record, "problems": "\n".join(lines[:MOST_TOLD])}
-    return str((source.memory.get(CATEGORIES) or {}).get("problems", ""))
-
-
-def new_categories(source: Source, kind: Kind) -> list[str]:
-    """Return the categories of an export that the next run would add; store nothing."""
-    try:
-        changed = _changed_categories(source, kind)
-    except OSError:  # the run that publishes reports why
-        return []
-    return [] if changed is None else preview_categories(changed.files).new
-
-
-@dataclass(frozen=True, slots=True)
-class _Categories:
-    """The files with categories, and what to remember about them."""
-
-    files: list[CategoryFile]
-    record: dict[str, str]
-
-
-def _changed_categories(source: Source, kind: Kind) -> _Categories | None:
-    """Return the changes since the last run that stored categories. Raises OSError."""
-    if not isinstance(kind, HasCategories) or not source.publishes:
-        return None
-    before = source.memory.get(CATEGORIES) or {}
-    stamp = kind.categories_stamp()
-    if stamp and stamp == before.get("stamp"):
-        return None
-    files = list(kind.categories())
-    digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest() if files else ""
-    record = {"digest": digest, "stamp": stamp}
-    if digest != before.get("digest", ""):
-        return _Categories(files, record)
-    # The previous version reads "problems" whenever it finds a record.
-    source.memory[CATEGORIES] = {"problems": ""} | before | record
-    return None
