@@ -11,20 +11,15 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from supportbot.console.evals.labelling import labeller
 from supportbot.console.evals.page_frame import WRITE
-from supportbot.console.permissions import may
-from supportbot.console.request_context import needs, person_of, staff
+from supportbot.console.request_context import needs, person_of
 from supportbot.evals import services
 from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.human_labels import Agreement, are_hidden, to_label
 from supportbot.evals.grading.run_reports import Report, report_from, report_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.selectors import tries_of
-
-
-def labeller(request: HttpRequest) -> UUID | None:
-    """Return the viewer's id; None if they cannot label results, so that nothing is hidden from them."""
-    return person_of(request).pk if may(staff(request), "evals:write") else None
 
 
 def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:

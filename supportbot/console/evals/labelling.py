@@ -13,7 +13,8 @@ from django.utils.translation import gettext
 
 from supportbot.console.display import error_text
 from supportbot.console.evals.page_frame import WRITE, render_page, uuid_of
-from supportbot.console.request_context import needs, person_of
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, person_of, staff
 from supportbot.evals.errors import EvaluationError
 from supportbot.evals.grading.human_labels import are_hidden, to_label
 from supportbot.evals.models import Label, Run
@@ -64,3 +65,8 @@ def _tell_saved(request: HttpRequest, run: Run) -> None:
     told = gettext("Saved. You have labelled every result of this run.")
     link = format_html('<a href="{}?show=all">{}</a>', page, gettext("The judge’s verdicts"))
     messages.success(request, format_html("{} {}", told, link))
+
+
+def labeller(request: HttpRequest) -> UUID | None:
+    """Return the viewer's id; None if they cannot label results, so that nothing is hidden from them."""
+    return person_of(request).pk if may(staff(request), "evals:write") else None

@@ -11,14 +11,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from supportbot.console.evals.hidden_verdicts import (
-    hidden_cases,
-    hidden_runs,
-    labeller,
-    report_without,
-    shown_agreement,
-)
+from supportbot.console.evals.hidden_verdicts import hidden_cases, hidden_runs, report_without, shown_agreement
 from supportbot.console.evals.interval_chart import intervals_of
+from supportbot.console.evals.labelling import labeller
 from supportbot.console.evals.page_frame import PER_PAGE, READ, WRITE, render_page, uuid_of
 from supportbot.console.evals.result_rows import SHOWN, compared_runs, rows_of, state_tag
 from supportbot.console.evals.run_choices import chosen

@@ -10,11 +10,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 
 from supportbot.console.display import error_text
-from supportbot.console.evals.hidden_verdicts import (
-    hidden_runs,
-    labeller,
-    shown_agreement,
-)
+from supportbot.console.evals.hidden_verdicts import hidden_runs, shown_agreement
+from supportbot.console.evals.labelling import labeller
 from supportbot.console.evals.page_frame import PER_PAGE, READ, WRITE, render_page, uuid_of
 from supportbot.console.evals.pass_rate_chart import shares_of
 from supportbot.console.evals.result_rows import case_rows, rows_of
