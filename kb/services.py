@@ -14,7 +14,7 @@ from kb.access import is_wider
 from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
-from kb.help_centre.slugs import as_id, is_taken
+from kb.help_centre.slugs import leads_elsewhere
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
@@ -239,7 +239,7 @@ def _locked(article_id: UUID) -> Article:
 
 def _insert(external_id: str, facts: Facts) -> Article:
     try:
-        if _leads_elsewhere(external_id):
+        if leads_elsewhere(external_id):
             raise _exists(external_id)
         with transaction.atomic():
             article: Article = Article.objects.create(external_id=external_id, **facts)
@@ -255,12 +255,6 @@ def _insert_with_free_id(title: str, facts: Facts) -> Article:
         return _insert(slug, facts)
     except ArticleExists:
         return _insert(f"{slug}-{uuid7().hex[-8:]}", facts)
-
-
-def _leads_elsewhere(external_id: str) -> bool:
-    """Return whether the help page of another article is at this id."""
-    article_id = as_id(external_id)
-    return is_taken(external_id, None) or (article_id is not None and Article.objects.filter(pk=article_id).exists())
 
 
 def _exists(external_id: str) -> ArticleExists:

@@ -84,3 +84,9 @@ def _taken() -> str:
 
 def _refuse(problem: str) -> NoReturn:
     raise InvalidDocument(problem, fields={"slug": [problem]})
+
+
+def leads_elsewhere(external_id: str) -> bool:
+    """Return whether the help page of another article is at this id."""
+    article_id = as_id(external_id)
+    return is_taken(external_id, None) or (article_id is not None and Article.objects.filter(pk=article_id).exists())

@@ -27,7 +27,7 @@ from kb.access import Surface, Viewer
 from kb.article_urls import article_address, help_path, passage_address
 from kb.categories import Shelves
 from kb.errors import ArticleMissing
-from kb.help_centre.lists import NEWEST, most_read, newest, section_name, sections_of, summary
+from kb.help_centre.article_lists import lists_on_start_page, section_name, sections_of, summary
 from kb.help_centre.reader_statistics import count_read, count_vote
 from kb.models import Article, Revision
 from kb.relative_links import resolver
@@ -178,17 +178,11 @@ def help_home(request: HttpRequest, place: Place) -> HttpResponse:
         return redirect(f"{request.path}?{urlencode({'lang': place.language, 'section': renamed})}")
     if wanted is not None:
         return _shown(request, place, "kb/section.html", {"section": wanted})
-    only = sections[0] if len(sections) == 1 else None
-    context: dict[str, object] = {
-        "sections": sections,
-        "only": only,
+    context = {
+        **lists_on_start_page(articles, sections),
         "has_categories": any(article.category for article in articles),
         "often_asked": place.channel.suggestions_in(place.language) if place.channel else (),
     }
-    if len(articles) > NEWEST:
-        context["read_most"] = most_read(articles)
-    if len(articles) > (len(only.shown_alone) if only else NEWEST):
-        context["newest"] = newest(articles)
     return _shown(request, place, "kb/home.html", context)
 
 

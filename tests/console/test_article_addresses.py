@@ -87,7 +87,7 @@ def test_an_id_that_redirects_elsewhere_is_refused_and_a_generated_one_is_the_ne
             create_article(Change(title="Mine", body="Text."), external_id=taken)
     made = [create_article(Change(title="Give back", body="Text.")).external_id for _ in range(2)]
     assert all(one.startswith("give-back-") for one in made) and len(set(made)) == 2
-    monkeypatch.setattr("kb.services._leads_elsewhere", lambda external_id: False)
+    monkeypatch.setattr("kb.services.leads_elsewhere", lambda external_id: False)
     assert create_article(Change(title="Returns", body="Text.")).external_id.startswith("returns-"), "taken meanwhile"
 
 

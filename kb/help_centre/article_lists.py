@@ -58,6 +58,17 @@ def sections_of(articles: Iterable[Article], shelves: Shelves) -> list[Section]:
     ]
 
 
+def lists_on_start_page(articles: Sequence[Article], sections: Sequence[Section]) -> dict[str, object]:
+    """Return the lists of the start page: the newest and the most read articles only if there are others, too."""
+    only = sections[0] if len(sections) == 1 else None
+    lists: dict[str, object] = {"sections": sections, "only": only}
+    if len(articles) > NEWEST:
+        lists["read_most"] = most_read(articles)
+    if len(articles) > (len(only.shown_alone) if only else NEWEST):
+        lists["newest"] = newest(articles)
+    return lists
+
+
 def newest(articles: Sequence[Article]) -> Entries:
     """Return the most recently changed articles."""
     changed = sorted(articles, key=lambda article: article.live_revision_id or article.pk, reverse=True)
