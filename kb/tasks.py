@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 
 from kb.errors import KnowledgeError
 from kb.help_centre.reader_statistics import forget_old_reads
-from kb.indexing.switching import carry_on, delete_retired_rows
+from kb.indexing.model_switch import carry_on, delete_retired_rows
 from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures

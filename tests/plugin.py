@@ -25,8 +25,8 @@ from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.embedded.servers.valkey import ValkeyServer
+from supportbot.installation.addresses_and_secrets import clear_libpq_environment
 from supportbot.installation.process_identity import identify
-from supportbot.installation.runtime import clear_libpq_environment
 
 PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "OTEL_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")

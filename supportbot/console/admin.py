@@ -21,7 +21,7 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
 from supportbot.console.actions import requests, rules  # noqa: F401
 from supportbot.console.articles import categories, collections, listing, synonyms  # noqa: F401
 from supportbot.console.articles.ask_as_customer import ask_page
-from supportbot.console.articles.importing import import_page, import_state
+from supportbot.console.articles.import_page import import_page, import_state
 from supportbot.console.conversations import conversation_pages, customers  # noqa: F401
 from supportbot.console.conversations.results import results, results_as_csv
 from supportbot.console.conversations.turn_trace import trace

@@ -18,7 +18,7 @@ from supportbot.console import search_models
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.llm_test_failures import problem_of
-from supportbot.console.releases.display import PURPOSES
+from supportbot.console.releases.document_differences import PURPOSES
 from supportbot.console.request_context import needs, person_of
 from supportbot.llm import connections
 from supportbot.llm.conf import is_remote_configured

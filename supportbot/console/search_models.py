@@ -19,9 +19,9 @@ from django.views.decorators.http import require_POST
 
 from actions.models import actor_of
 from kb.errors import EmbeddingUnavailable, IndexNotBuilt, RecipeMismatch
+from kb.indexing.model_switch import UNEXPECTED, progress_of
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import switch_under_way
-from kb.indexing.switching import UNEXPECTED, progress_of
 from kb.ports import embedder, packaged_embedder
 from kb.search.confidence import shipped_calibration
 from supportbot.accounts.models import User
@@ -31,7 +31,7 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 from supportbot.llm.embeddings import connections as embedding_connections
 from supportbot.llm.embeddings import routes as embedding_routes
-from supportbot.llm.embeddings.check import MOST_DIMENSIONS, Measured, measure
+from supportbot.llm.embeddings.connection_check import MOST_DIMENSIONS, Measured, measure
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
 from supportbot.llm.models import EmbeddingConnection
 from supportbot.team_formats import percentage

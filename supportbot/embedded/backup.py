@@ -28,8 +28,8 @@ from supportbot.embedded.data_dir import DataDir, remove
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
 from supportbot.embedded.servers.postgres import PostgresServer
+from supportbot.installation.addresses_and_secrets import ensure_secrets, read_json
 from supportbot.installation.errors import InstallationError
-from supportbot.installation.runtime import ensure_secrets, read_json
 from supportbot.installation.start_plan import Plan
 from supportbot.version import VERSION
 

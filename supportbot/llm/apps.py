@@ -7,7 +7,7 @@ class LlmConfig(AppConfig):
     verbose_name = "Language models"
 
     def ready(self) -> None:
-        from supportbot.llm import checks  # noqa: F401  # importing it registers the checks
+        from supportbot.llm import setting_checks  # noqa: F401  # importing it registers the checks
         from supportbot.llm.budget import begin_series
 
         begin_series()

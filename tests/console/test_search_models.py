@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.indexing.model_switch import carry_on
 from kb.indexing.models import IndexSwitch, Recipe
 from kb.indexing.recipes import active_recipe, forget_embedder_in_use
-from kb.indexing.switching import carry_on
 from kb.indexing.sync import sync_article
 from supportbot.accounts.models import User
 from supportbot.async_db import db

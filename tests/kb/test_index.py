@@ -15,10 +15,10 @@ from kb import ports
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing import chunking, embedding
 from kb.indexing.embedding import embed_missing, lock_free_articles
+from kb.indexing.model_switch import KEPT_AFTER_FLIP, delete_retired_rows
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import LOCK, _create_vector_index, reindex
-from kb.indexing.switching import KEPT_AFTER_FLIP, delete_retired_rows
 from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
 from kb.models import Article
 from kb.ports import RecipeSpec

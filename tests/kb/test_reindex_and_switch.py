@@ -6,10 +6,10 @@ from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
 from kb.errors import IndexBeingBuilt, IndexReplaced
+from kb.indexing.model_switch import carry_on, delete_retired_rows, start_switch
 from kb.indexing.models import IndexSwitch, Recipe
 from kb.indexing.recipes import active_recipe, embedder_of, has_embedder
 from kb.indexing.reindex import reindex
-from kb.indexing.switching import carry_on, delete_retired_rows, start_switch
 from kb.models import Article
 from kb.ports import RecipeSpec
 from kb.testing import HashEmbedder

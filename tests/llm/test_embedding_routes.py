@@ -14,9 +14,9 @@ from actions.models import AuditEntry
 from kb import ports
 from kb.access import Viewer
 from kb.errors import EmbeddingUnavailable
+from kb.indexing.model_switch import carry_on
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
 from kb.indexing.recipes import active_recipe, embedder_of, forget_embedder_in_use
-from kb.indexing.switching import carry_on
 from kb.indexing.sync import sync_article
 from kb.search.retrieval import search
 from supportbot.accounts.models import Workspace
@@ -27,7 +27,7 @@ from supportbot.llm import gateway, loop_thread
 from supportbot.llm.embeddings import connections as embedding_connections
 from supportbot.llm.embeddings import gateway_embedder
 from supportbot.llm.embeddings import routes as embedding_routes
-from supportbot.llm.embeddings.check import MOST_DIMENSIONS, Measured, measure
+from supportbot.llm.embeddings.connection_check import MOST_DIMENSIONS, Measured, measure
 from supportbot.llm.embeddings.routes import choose, choose_shipped
 from supportbot.llm.errors import BudgetExceeded, ConnectionInUse, Reason
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute, LLMCall

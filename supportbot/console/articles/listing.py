@@ -28,7 +28,7 @@ from kb.services import archive, lock_unchanged, publish
 from kb.translations import older
 from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
-from supportbot.console.articles import comparisons, draft_checks, revisions
+from supportbot.console.articles import comparisons, draft_check_page, revisions
 from supportbot.console.articles.editor import autosave, help_page_fields, plan_fields, review_fields, script_views
 from supportbot.console.articles.editor import views as editor
 from supportbot.console.articles.gate_check import ArticleRefused, pass_gates
@@ -180,8 +180,8 @@ class ArticleAdmin(ScopedAdmin):
             ("<uuid:article_id>/compared/", script_views.comparison, "article-compared"),
             ("comparisons/<uuid:comparison_id>/", comparisons.comparison_page, "article-comparison"),
             ("comparisons/<uuid:comparison_id>/seen/", comparisons.seen, "article-comparison-seen"),
-            ("<uuid:article_id>/check/", draft_checks.check_page, "article-check"),
-            ("<uuid:article_id>/publish/", require_POST(draft_checks.publish_checked), "article-publish"),
+            ("<uuid:article_id>/check/", draft_check_page.check_page, "article-check"),
+            ("<uuid:article_id>/publish/", require_POST(draft_check_page.publish_checked), "article-publish"),
             ("<uuid:article_id>/revisions/", revisions.history, "article-revisions"),
             ("<uuid:article_id>/revisions/restore/", revisions.restore, "article-restore"),
         ]

@@ -13,7 +13,7 @@ from kb.access import check_may_write
 from kb.models import Article, Revision
 from kb.selectors import article_with_id
 from kb.services import Change, save_draft
-from supportbot.console.articles.editor.page import may_write_here
+from supportbot.console.articles.editor.page_context import may_write_here
 from supportbot.console.request_context import needs, person_of
 from supportbot.console.text_diff import compare
 from supportbot.errors import NotFound

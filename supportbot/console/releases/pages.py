@@ -18,7 +18,7 @@ from supportbot.console.display import error_text
 from supportbot.console.evals.hidden_verdicts import hidden_cases, hidden_runs
 from supportbot.console.evals.result_rows import rows_of as rows_of_runs
 from supportbot.console.permissions import may
-from supportbot.console.releases.display import REFERENCES, differences
+from supportbot.console.releases.document_differences import REFERENCES, differences
 from supportbot.console.releases.failed_cases import FailedCase, failed_cases, failed_names
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
 from supportbot.console.request_context import needs, staff

@@ -1,7 +1,8 @@
 """Routes for embeddings: the primary server and the fallbacks that make the vectors of an index, all with one model.
 
-Choosing another model starts building a second index next to the one in use (`kb.indexing.switching`). Other fallbacks,
-or the same model on another server, are used at once. Every process reads the servers again after two seconds.
+Choosing another model starts building a second index next to the one in use (`kb.indexing.model_switch`). Other
+fallbacks, or the same model on another server, are used at once. Every process reads the servers again after two
+seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,9 @@ from django.utils.translation import gettext
 
 from actions import audit
 from kb.errors import EmbeddingUnavailable
+from kb.indexing.model_switch import cancel_switch, start_switch
 from kb.indexing.models import IndexSwitch, Recipe
 from kb.indexing.recipes import ROUTED
-from kb.indexing.switching import cancel_switch, start_switch
 from kb.ports import RecipeSpec, embedder, packaged_embedder
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.ids import uuid7

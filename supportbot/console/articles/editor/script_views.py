@@ -20,7 +20,7 @@ from kb.selectors import article_with_id
 from kb.translations import sources_for
 from kb.validation import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS
 from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, too_large
-from supportbot.console.articles.editor.page import compared, index_state, rendered
+from supportbot.console.articles.editor.page_context import compared, index_state, rendered
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
 

@@ -26,7 +26,7 @@ from kb.validation import SWITCHES
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, based_on
 from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
-from supportbot.console.articles.editor.page import Typed, page, refused, stored
+from supportbot.console.articles.editor.page_context import Typed, page, refused, stored
 from supportbot.console.articles.gate_check import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.publication_messages import tell_published
 from supportbot.console.request_context import needs, person_of

@@ -17,9 +17,9 @@ from kb.importing.documents import Document
 from kb.importing.importer import import_documents
 from kb.indexing import reindex as reindexing
 from kb.indexing.build_lock import LOCK
+from kb.indexing.model_switch import KEPT_AFTER_FLIP, cancel_switch, carry_on, progress_of, start_switch
 from kb.indexing.models import Chunk, IndexSwitch, Recipe
 from kb.indexing.recipes import active_recipe, embedder_in_use, embedder_of, forget_embedder_in_use
-from kb.indexing.switching import KEPT_AFTER_FLIP, cancel_switch, carry_on, progress_of, start_switch
 from kb.indexing.sync import outdated_articles, sync_article
 from kb.indexing.vector_file import VectorFile
 from kb.models import Article
