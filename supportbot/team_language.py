@@ -1,5 +1,5 @@
-"""The languages of the team's pages, and the choice for each person. Customers' languages are separate: their texts
-follow the conversation, never the person at the desk.
+"""The languages of the team's pages, and the one in which a person sees them. Customers' languages are separate: their
+texts follow the conversation, never the person at the desk.
 """
 
 from pathlib import Path

@@ -11,7 +11,6 @@ from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.ports import person_in_records, record_change
 from supportbot.accounts.services import add_member
 from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.team_language import TEAM_LANGUAGES
 
 
 @transaction.atomic
@@ -81,12 +80,6 @@ def change_person(person: User, *, name: str, email: str, actor: str = "") -> No
     after = {"name": person.get_full_name(), "email": person.email}
     if fields := " ".join(field for field in after if after[field] != before[field]):
         record_change("member.changed", actor=actor, person=person_in_records(person), fields=fields)
-
-
-def choose_language(person: User, language: str) -> None:
-    """Store the language of a person's pages and mails; an unknown language, or "", means their browser's."""
-    person.language = language if language in TEAM_LANGUAGES else ""
-    person.save(update_fields=["language"])
 
 
 def check_person(username: str, email: str, name: str) -> None:
