@@ -11,6 +11,8 @@ from uuid import UUID
 
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Left
+from django.http import HttpRequest
+from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions.models import ActionRequest
@@ -22,7 +24,7 @@ from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.desk.labels import REASON_ICONS, avatar_hue, duration_label, first_name, initials, reason_label
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
-from supportbot.handoff.tickets.queue_rules import is_late, is_nearly_late
+from supportbot.handoff.tickets.queue_rules import LATE_AFTER, NEARLY_LATE_AFTER, is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
 from supportbot.word_search import MAX_CHARACTERS, words_of
@@ -240,3 +242,23 @@ def _level(ticket: Ticket, since: datetime, now: datetime, *, is_new: bool) -> s
     if not is_customer_waiting:
         return ""
     return "late" if is_late(since, now) else "soon" if is_nearly_late(since, now) else ""
+
+
+def queue_context(request: HttpRequest, person: User) -> dict[str, object]:
+    """Return the context of the queue column: the tickets of a list, or of a search."""
+    query, shown = request.GET.get("q", "").strip(), request.GET.get("show", "")
+    shown = shown if shown in SHOWN else "open"
+    page = request.GET.get("page", "")
+    number = int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 5 and int(page) else 1
+    if query:
+        groups = [search_rows(query, person, now(), page=number)]
+    else:
+        groups = groups_for(person, now(), shown=shown, page=number)
+    return {
+        "groups": groups,
+        "shown": "found" if query else shown,
+        "words": query,
+        "page": number,
+        "soon_seconds": int(NEARLY_LATE_AFTER.total_seconds()),
+        "late_seconds": int(LATE_AFTER.total_seconds()),
+    }
