@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils.timezone import now
@@ -148,6 +148,26 @@ def test_a_worker_waits_for_a_database_that_is_down(
         connection.settings_dict["PORT"] = address["PORT"]
     assert len(pauses) == 2
     assert "it is not responding" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/healthz"])
+def test_a_database_that_is_away_is_tried_once(client: Client, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Each attempt takes as long as the pool waits for a connection."""
+    attempts = []
+
+    def away(*args: Any, **options: Any) -> None:
+        attempts.append(args)
+        raise OperationalError("Connection refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", away)
+        answer = client.get(path)
+    found = answer.json()["checks"]
+    assert answer.status_code == 503
+    assert {found.pop(name) for name in ("database", "migrations")} == {"OperationalError"}
+    assert {found.pop(name, "OperationalError") for name in ("vector", "recipe")} == {"OperationalError"}
+    assert set(found.values()) == {"ok"}
+    assert len(attempts) == 1
 
 
 def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:
