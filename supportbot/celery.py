@@ -50,6 +50,13 @@ class TickingScheduler(PersistentScheduler):
         seconds: float = super().tick(*arguments, **options)
         return seconds
 
+    def apply_async(self, *arguments: Any, **options: Any) -> Any:
+        from supportbot.observing.broker_outages import broker_outage
+
+        published = super().apply_async(*arguments, **options)
+        broker_outage.has_responded()
+        return published
+
     is_writing = False
 
     def sync(self) -> None:

@@ -396,8 +396,17 @@ LOGGING = {
         "plain": {"()": "supportbot.observing.logs.PlainFormatter"},
         "json": {"()": "supportbot.observing.logs.JsonFormatter"},
     },
-    "filters": {"outages": {"()": "supportbot.observing.database_errors.OutagesInOneLine"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["outages"]}},
+    "filters": {
+        "outages": {"()": "supportbot.observing.database_errors.OutagesInOneLine"},
+        "broker_outages": {"()": "supportbot.observing.broker_outages.BrokerOutagesInOneLine"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["outages", "broker_outages"],
+        },
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "httpx2": {"level": "WARNING"},
