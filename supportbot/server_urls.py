@@ -100,6 +100,8 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
             "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
         )
     options = dict(found.get("OPTIONS", {}))
+    if not found.get("NAME") and "service" not in options:
+        raise ImproperlyConfigured("DATABASE_URL names no database. Write it like postgres://user:secret@host/name.")
     options["prepare_threshold"] = _prepared_after(options.get("prepare_threshold", PREPARED_AFTER))
     if "PGCONNECT_TIMEOUT" not in os.environ:
         options.setdefault("connect_timeout", CONNECT_SECONDS)

@@ -116,3 +116,14 @@ def test_a_connection_over_tcp_notices_that_the_network_is_gone() -> None:
 def test_the_pool_waits_until_two_addresses_of_a_host_have_timed_out() -> None:
     options = postgres_at("postgres://user:secret@host/name", most_connections=4)["OPTIONS"]
     assert options["pool"]["timeout"] > 2 * options["connect_timeout"]
+
+
+@pytest.mark.parametrize("address", ["postgres://", "postgres://host", "postgres://user:hidden@host/"])
+def test_an_address_without_a_database_is_refused(address: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL names no database") as refusal:
+        postgres_at(address, most_connections=4)
+    assert "hidden" not in str(refusal.value)
+
+
+def test_a_service_may_name_the_database() -> None:
+    assert postgres_at("postgres://?service=support", most_connections=0)["OPTIONS"]["service"] == "support"
