@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from smtplib import SMTPException, SMTPResponseException
 
 from django.conf import settings
+from django.core.mail import get_connection
 from django.utils.translation import gettext
 
 from kb.errors import EmbeddingUnavailable
@@ -262,13 +264,19 @@ def check_given_database(plan: Plan) -> str:
 
 
 def check_schema(plan: Plan) -> str:
-    """Check the database in DATABASE_URL, or the embedded one while it runs."""
+    """Check the database in DATABASE_URL, or the embedded one while it runs. Raises StartRefused for a newer schema, or
+    if migrations are pending that will lack an extension.
+    """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
         return gettext("checked once the database is running")
     refuse_newer_schema(url)
     pending = pending_migrations(url)
+    if pending and plan.database_url:
+        owner = settings.DATABASE_OWNER_URL
+        variable = "DATABASE_OWNER_URL" if owner else "DATABASE_URL"
+        external_servers.require_extensions(owner or url, variable=variable)
     if pending:
         return gettext(
             "older than this version (missing migrations: {number}, the first: {name}). Run `manage.py migrate`; "
@@ -318,6 +326,30 @@ def check_given_redis(plan: Plan) -> str:
 def check_given_broker(plan: Plan) -> str:
     assert plan.broker_url is not None
     return external_servers.probe_broker(plan.broker_url)
+
+
+def check_mail(plan: Plan) -> str:
+    """Log in to the mail server, without sending anything. Raises StartRefused."""
+    connection = get_connection()
+    try:
+        connection.open()
+        connection.close()
+    except (SMTPException, OSError) as error:
+        raise StartRefused(
+            gettext(
+                "EMAIL_URL {url} cannot be used: {error}. Correct it: until then, no invitation and no reply is mailed."
+            ).format(url=external_servers.without_secrets(settings.EMAIL_URL), error=_in_words(error))
+        ) from error
+    return gettext("responds")
+
+
+def _in_words(error: Exception) -> str:
+    """Return an error of the mail server in one line, with the server's own answer if it gave one."""
+    if isinstance(error, SMTPResponseException):
+        answer = error.smtp_error
+        words = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+        return f"{error.smtp_code} {' '.join(words.split())}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def check_index(plan: Plan) -> str:

@@ -3,11 +3,15 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
@@ -19,12 +23,14 @@ from psycopg.conninfo import make_conninfo
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
 from supportbot.embedded import checks, free_ports
-from supportbot.embedded.checks import check_index
+from supportbot.embedded.checks import check_index, check_mail, check_schema
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers import external_servers
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
+from tests.embedded.instance import MANAGE
+from tests.patience import PATIENCE_SECONDS
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -278,6 +284,64 @@ def test_a_role_without_permission_gets_the_sql_for_an_administrator(plain_role:
         external_servers.create_extensions(plain_role)
 
 
+def test_doctor_foresees_an_extension_that_migrate_may_not_create(plan: Plan, plain_role: str, settings: Any) -> None:
+    settings.DATABASE_OWNER_URL = plain_role
+    administrator = database_url(name="plain")
+    with pytest.raises(
+        StartRefused, match=r"The role in DATABASE_OWNER_URL .* in the database plain: CREATE EXTENSION"
+    ):
+        check_schema(replace(plan, database_url=plain_role))
+    settings.DATABASE_OWNER_URL = administrator
+    assert "Run `manage.py migrate`" in check_schema(replace(plan, database_url=plain_role))
+    with psycopg.connect(administrator) as session:
+        assert not session.execute("SELECT FROM pg_extension WHERE extname = 'vector'").fetchall()
+
+
+def test_a_role_that_may_not_create_tables_is_told_so(plain_role: str) -> None:
+    with psycopg.connect(database_url(name="plain"), autocommit=True) as administrator:
+        administrator.execute("CREATE EXTENSION vector")
+        administrator.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+    try:
+        migrated = subprocess.run(
+            [sys.executable, MANAGE, "migrate", "--noinput"], check=False,
+            env={**os.environ, "DATABASE_URL": database_url(user="guest", password="guest", name="plain")},
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+        )  # fmt: skip
+    finally:
+        with psycopg.connect(database_url(), autocommit=True) as administrator:
+            administrator.execute("DROP ROLE guest")
+    assert migrated.returncode == 1
+    assert "The role in DATABASE_URL is not allowed to create or change tables (permission denied" in migrated.stderr
+    assert "Traceback" not in migrated.stderr
+
+
+@pytest.mark.parametrize(
+    ("greeting", "sentence"),
+    [
+        (b"421 4.3.2 Too busy\r\n", r"EMAIL_URL smtp://me:…@127\.0\.0\.1:\d+ cannot be used: 421 4\.3\.2 Too busy\."),
+        (b"", "cannot be used: .*Connection"),
+    ],
+    ids=["busy", "closed"],
+)
+def test_a_mail_server_that_refuses_is_reported(plan: Plan, settings: Any, greeting: bytes, sentence: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as other:
+        port = server.getsockname()[1]
+        settings.EMAIL_URL = f"smtp://me:hidden@127.0.0.1:{port}"
+        settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1"
+        settings.EMAIL_PORT, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = port, "me", "hidden"
+
+        def refuse() -> None:
+            line, _ = server.accept()
+            line.sendall(greeting)
+            line.close()
+
+        refusing = other.submit(refuse)
+        with pytest.raises(StartRefused, match=sentence) as refusal:
+            check_mail(plan)
+        refusing.result()
+    assert "hidden" not in str(refusal.value)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_old_pgvector_in_the_database_is_reported_with_the_statement(plain_role: str) -> None:
     inside = database_url(name="plain")
@@ -293,7 +357,8 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, '9999_fr
 
 @pytest.fixture
 def migrated(plain_role: str) -> str:
-    """A database with only Django's table of applied migrations."""
+    """A database with only the extension and Django's table of applied migrations."""
+    external_servers.create_extensions(database_url(name="plain"))
     with psycopg.connect(plain_role, autocommit=True) as owner:
         owner.execute("CREATE TABLE django_migrations (app text, name text, applied timestamptz)")
     return plain_role

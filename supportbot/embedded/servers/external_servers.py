@@ -104,8 +104,16 @@ def create_extensions(url: str) -> None:
         create_extensions_in(connection)
 
 
-def create_extensions_in(connection: "psycopg.Connection[Any]") -> None:
-    """Create missing extensions over a connection in autocommit mode. Raises StartRefused."""
+def require_extensions(url: str, *, variable: str) -> None:
+    """Raise StartRefused, like `create_extensions`, if extensions are missing that the role may not create. Nothing is
+    changed.
+    """
+    with connect(url, variable=variable) as connection, connection.transaction(force_rollback=True):
+        create_extensions_in(connection, variable=variable)
+
+
+def create_extensions_in(connection: "psycopg.Connection[Any]", *, variable: str = "DATABASE_URL") -> None:
+    """Create missing extensions over a connection in autocommit mode. Raises StartRefused; `variable` has its URL."""
     rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
     missing = [name for name in EXTENSIONS if (name,) not in rows]
     try:
@@ -115,9 +123,9 @@ def create_extensions_in(connection: "psycopg.Connection[Any]") -> None:
         line = " ".join(f"CREATE EXTENSION IF NOT EXISTS {name};" for name in missing)
         raise StartRefused(
             gettext(
-                "The role in DATABASE_URL is not allowed to create extensions. Ask an administrator to run this in the "
+                "The role in {variable} is not allowed to create extensions. Ask an administrator to run this in the "
                 "database {dbname}: {line}"
-            ).format(dbname=connection.info.dbname, line=line)
+            ).format(variable=variable, dbname=connection.info.dbname, line=line)
         ) from error
 
 

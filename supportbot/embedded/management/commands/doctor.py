@@ -6,11 +6,19 @@ from http.client import HTTPException
 from typing import Any, Final
 from urllib.request import ProxyHandler, build_opener
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
-from supportbot.embedded.checks import check_index, check_model_answers, check_ports_free, machine_checks, run_checks
+from supportbot.embedded.checks import (
+    check_index,
+    check_mail,
+    check_model_answers,
+    check_ports_free,
+    machine_checks,
+    run_checks,
+)
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.demo import check_demo
 from supportbot.embedded.open_files import check_open_files
@@ -31,6 +39,7 @@ NAMES: Final = (
     gettext_noop("roles"),
     gettext_noop("broker"),
     gettext_noop("model"),
+    gettext_noop("mail"),
     gettext_noop("index"),
     gettext_noop("open files"),
 )
@@ -57,6 +66,8 @@ class Command(TranslatedCommand):
                 checks["demo"] = check_demo
         if "model" in checks:
             checks["model"] = check_model_answers
+        if settings.EMAIL_URL:
+            checks["mail"] = check_mail
         checks["index"] = check_index
         checks["open files"] = check_open_files
         findings = run_checks(plan, checks)

@@ -16,8 +16,9 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
-from django.db import OperationalError, connections
+from django.db import OperationalError, ProgrammingError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils.translation import gettext
@@ -35,6 +36,7 @@ from supportbot.embedded.servers.external_servers import (
 )
 from supportbot.embedded.setting_checks import require_settings
 from supportbot.installation.errors import StartRefused
+from supportbot.observing.database_errors import is_of_rights, own_words
 from supportbot.postgresql.blocking_transactions import Transaction, blocking_transactions
 
 LOCK = 0x6D696772  # the letters "migr"
@@ -48,6 +50,15 @@ LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may t
 LOOK_SECONDS: Final = 0.2  # several times within a wait
 CONNECT_SECONDS: Final = 5  # for the watch's own connection
 JOIN_SECONDS: Final = 2.0
+
+
+def _lacks_rights(variable: str, error: BaseException) -> StartRefused:
+    return StartRefused(
+        gettext(
+            "The role in {variable} is not allowed to create or change tables ({error}). Let it own the database and "
+            "its tables, or set DATABASE_OWNER_URL to the role that owns them."
+        ).format(variable=variable, error=own_words(error))
+    )
 
 
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
@@ -169,6 +180,7 @@ class Command(migrate.Command):
         connection.ensure_connection()
         refuse_read_only(connection.connection)
         refuse_transaction_pooling(settings.DATABASE_OWNER_URL or settings.DATABASE_URL)
+        variable = "DATABASE_OWNER_URL" if settings.DATABASE_OWNER_URL else "DATABASE_URL"
         if options["check_unapplied"] or options["plan"]:  # these options only print information
             super().handle(*args, **options)
             return
@@ -180,11 +192,17 @@ class Command(migrate.Command):
                 _refuse_missing(_first_pending(connection), newer)
                 self._leave_as_it_is(newer, is_allowed=options["allow_newer"] or settings.MIGRATE_ALLOW_NEWER)
                 return
-            create_extensions_in(connection.connection)
+            create_extensions_in(connection.connection, variable=variable)
             connection.connection.execute("SET statement_timeout = 0")
             # a migration may compute between statements
             connection.connection.execute("SET idle_in_transaction_session_timeout = 0")
-            self._migrate(*args, **options)
+            try:
+                self._migrate(*args, **options)
+            except (MigrationSchemaMissing, ProgrammingError) as error:
+                refused = error.__context__ if isinstance(error, MigrationSchemaMissing) else error
+                if refused is None or not is_of_rights(refused):
+                    raise
+                raise _lacks_rights(variable, refused) from error
             if settings.DATABASE_OWNER_URL:
                 divide(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
                 refuse_transaction_pooling(settings.DATABASE_URL)
