@@ -18,7 +18,7 @@ from supportbot.evals import api as evals_api
 from supportbot.evals.articles import api as publications_api
 from supportbot.evals.replays import api as replay_api
 from supportbot.handoff import api as handoff_api
-from supportbot.handoff import urls as desk
+from supportbot.handoff.desk import views as desk
 from supportbot.insights import api as insights_api
 from supportbot.insights.improve import api as findings_api
 from supportbot.mcp import confirmation_page as confirmation

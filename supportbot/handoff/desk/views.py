@@ -1,4 +1,5 @@
-"""The desk's pages. They are rendered on the server and work without scripts, which only add live updates.
+"""The pages of the desk and their addresses. They are rendered on the server and work without scripts, which only add
+live updates.
 
 Every action is a POST that calls one service and redirects to the ticket's page.
 """
@@ -6,18 +7,24 @@ Every action is a POST that calls one service and redirects to the ticket's page
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.urls import path
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from actions.principals import proposed_by
 from actions.services import run_read
+from supportbot.accounts.lockout import DeskLogIn
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.setup import has_administrator
 from supportbot.chat.access import conversation_for
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
+from supportbot.handoff.approvals import views as approval_views
+from supportbot.handoff.desk import canned_reply_views
 from supportbot.handoff.desk.assistant_activity import action_records, turn_records
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.desk.drafting import draft_reply
@@ -26,6 +33,8 @@ from supportbot.handoff.desk.queue_rows import queue_context
 from supportbot.handoff.desk.ticket_actions import TICKET_ACTIONS, Submission, error_text
 from supportbot.handoff.desk.ticket_page import RefusedForm, render_ticket
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.proposals import record_card_views
+from supportbot.handoff.proposals import views as proposal_views
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.handoff.tickets.presence import record_presence, set_away
@@ -169,3 +178,37 @@ def draft(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 
 def _refused(error: SupportBotError) -> HttpResponse:
     return JsonResponse(error_body(error.code, error.message, error.fields), status=error.status)
+
+
+urls = [
+    path("", queue, name="desk"),
+    path(
+        "log-in/",
+        LoginView.as_view(
+            template_name="desk/login.html",
+            next_page="desk",
+            authentication_form=DeskLogIn,
+            extra_context={"has_administrator": has_administrator},
+        ),
+        name="desk-login",
+    ),
+    path("log-out/", LogoutView.as_view(next_page="desk-login"), name="desk-logout"),
+    path("next/", claim_next, name="desk-next"),
+    path("presence/", set_presence, name="desk-presence"),
+    path("approvals/", approval_views.approvals, name="desk-approvals"),
+    path("approvals/<uuid:request_id>/", approval_views.approval, name="desk-approval"),
+    path("approvals/<uuid:request_id>/<slug:verdict>/", approval_views.decide, name="desk-decide"),
+    path("replies/", canned_reply_views.replies, name="desk-replies"),
+    path("replies/<uuid:reply_id>/", canned_reply_views.reply, name="desk-reply"),
+    path("replies/<uuid:reply_id>/delete/", canned_reply_views.delete, name="desk-reply-delete"),
+    path("tickets/<uuid:ticket_id>/", ticket, name="desk-ticket"),
+    path("tickets/<uuid:ticket_id>/activity/", activity, name="desk-activity"),
+    path("tickets/<uuid:ticket_id>/trail/", activity),  # the former address, until 0.3
+    path("tickets/<uuid:ticket_id>/ask/<slug:name>/", proposal_views.proposal, name="desk-proposal"),
+    path("tickets/<uuid:ticket_id>/records/", record_card_views.records, name="desk-records"),
+    path("tickets/<uuid:ticket_id>/undo/<uuid:request_id>/", proposal_views.undo, name="desk-undo"),
+    path("tickets/<uuid:ticket_id>/orders.json", orders, name="desk-orders"),
+    path("tickets/<uuid:ticket_id>/canned.json", canned_reply_views.suggestions, name="desk-canned"),
+    path("tickets/<uuid:ticket_id>/draft.json", draft, name="desk-draft"),
+    path("tickets/<uuid:ticket_id>/<slug:name>/", perform_action, name="desk-step"),
+]
