@@ -15,7 +15,7 @@ from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.help_centre.slugs import leads_elsewhere
-from kb.indexing.lexical import fill_search_vectors
+from kb.indexing.full_text import fill_search_vectors
 from kb.models import Article, Collection, State
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
 from kb.ports import Touched, Verdict, verdict_on

@@ -20,7 +20,7 @@ from kb.collections import DEFAULT_NAME, collection_named
 from kb.importing.documents import Document, Failure
 from kb.importing.extra_fields import METADATA, as_draft, differs, link_translations, set_extras
 from kb.importing.pictures import store_pictures
-from kb.indexing.lexical import fill_search_vectors
+from kb.indexing.full_text import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
 from kb.revisions import announce_changes, lock_articles, publish_articles, save_articles, set_metadata, write_revisions
 from kb.services import default_locale

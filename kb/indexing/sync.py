@@ -20,7 +20,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from kb.file_page_markers import Pages
 from kb.indexing.chunking import chunk, content_hash, embedding_text
 from kb.indexing.embedding import KnownVectors, Progress, SyncReport, embed_missing, mark_indexed, no_progress
-from kb.indexing.lexical import fill_search_vectors
+from kb.indexing.full_text import fill_search_vectors
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe, lock_active_recipe
 from kb.models import Article, Revision, State

@@ -22,11 +22,11 @@ from django.db import connection, transaction
 from pgvector import HalfVector
 
 from kb.access import Viewer, condition_on_articles
-from kb.indexing.lexical import Term
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
 from kb.search.fusion import Candidate, PartCandidates
 from kb.search.query_preparation import READ_ABROAD, is_foreign
+from kb.search.query_terms import Term
 from supportbot import sql
 from supportbot.accounts.scope import current_workspace_id
 

@@ -19,8 +19,7 @@ from django.conf import settings
 
 from kb.access import Viewer
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.indexing.lexical import Term, configuration, terms
-from kb.indexing.lexical import words as words_of
+from kb.indexing.full_text import configuration
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import embedder_of
 from kb.search import query_preparation
@@ -66,6 +65,8 @@ from kb.search.fusion import (
 )
 from kb.search.passages import Retrieval, load_passages
 from kb.search.query_preparation import READ_ABROAD, is_foreign, without_common_part
+from kb.search.query_terms import Term, terms
+from kb.search.query_terms import words as words_of
 from kb.synonyms import with_synonyms
 from supportbot.language.detection import base_language
 from supportbot.language.follow_ups import is_short

@@ -2,8 +2,9 @@
 
 import pytest
 
-from kb.indexing.lexical import MAX_WORDS, configuration, loosen, terms, words
+from kb.indexing.full_text import configuration, loosen
 from kb.indexing.models import Chunk
+from kb.search.query_terms import MAX_WORDS, terms, words
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 
