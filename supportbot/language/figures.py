@@ -282,7 +282,10 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
     if behind is not None:
         period = _PERIOD.match(text, end)
         if period is not None and (shift := figure_words().periods.get(period[1].replace(".", "").lower())) is not None:
-            return _oclock(values, shift, start, period.end())
+            if _DOTTED_CLOCK.fullmatch(text[start:end]):  # "9.30 am"
+                return _clock(text, text[start:end], start, end)
+            if any(map(str.isdigit, values)):  # unlike the German "2,5 am Tag"
+                return _oclock(values, shift, start, period.end())
         for name in ("first", "second"):
             units = units_of(behind[name].lower()) if behind[name] else frozenset()
             if units:
@@ -315,8 +318,8 @@ def _clock(text: str, written: str, start: int, end: int) -> Figure:
     hour, minute = map(int, re.findall(r"\d+", written)[:2])
     period = _PERIOD.match(text, end)
     shift = figure_words().periods.get(period[1].replace(".", "").lower()) if period else None
-    hours = {hour} if shift is None else {hour % 12 + shift}
-    whole = {str(hour), f"{hour % 12 + shift}" if shift is not None else str(hour)} if minute == 0 else set()
+    hours = {hour} if shift is None or hour > 12 else {hour % 12 + shift}  # in German, "14.30 am Montag" is no morning
+    whole = {str(one) for one in {hour} | hours} if minute == 0 else set()
     readings = frozenset(("time", str(60 * one + minute)) for one in hours)
     return Figure("time", readings, start, end, frozenset(whole))
 

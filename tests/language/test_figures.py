@@ -51,6 +51,10 @@ def holds(source: str, sentence: str) -> bool:
         ("Om 8.30 uur.", "at 8:30"),
         ("13.50'de.", "at 13:50"),
         ("At 13:50.", "Termin um 13.50 Uhr"),
+        ("Saturday: 9.30 am – 7.30 pm", "| Saturday | 9.30 am – 7.30 pm |"),
+        ("Until 7:30 p.m.", "from 9.30 am to 7.30 pm"),
+        ("Treffpunkt: 14.30 am Montag.", "Montag, 14:30 Uhr"),
+        ("Kostet 2,5 am Tag.", "2,5 am Tag"),
         ("A partir de 1º de agosto.", "from 1 August"),
         ("Am Mittwoch.", "moved to Wednesdays"),
     ],
@@ -76,6 +80,7 @@ def test_a_figure_is_equal_in_another_spelling(sentence: str, source: str) -> No
         ("For three weeks.", "14 days"),
         ("Version 6.16.1.", "Version 6.16.0"),
         ("Om 8.30 uur.", "at 8:20"),
+        ("Until 7.30 pm.", "from 7.30 am to 7 pm"),
         ("Am Mittwoch.", "moved to Tuesdays"),
     ],
 )
