@@ -91,6 +91,11 @@ class ApprovalCase:
     waiting_for: str
 
     @property
+    def is_being_carried_out(self) -> bool:
+        """Return whether the page can expect another state soon, without anyone's decision."""
+        return self.request.state in (State.QUEUED, State.EXECUTING)
+
+    @property
     def amount_beside_rows(self) -> str:
         """Return the amount; "" if a row of the card already shows it."""
         return "" if self.amount in {row.value for row in self.rows} else self.amount

@@ -319,6 +319,7 @@ def _actor_label(actor: str) -> str:
         "customer": gettext("the customer"),
         "policy": gettext("the rules"),
         "system": gettext("the system"),
+        "worker": gettext("the system"),
         "operator": gettext("operator {name}").format(name=who),
         "key": gettext("API key {name}").format(name=who),
         "user": gettext("a former member"),

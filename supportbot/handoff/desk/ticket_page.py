@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
+from actions.policy_store import policy_of
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.chat.customer_language import customer_language
@@ -77,6 +78,7 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
         "offers": available_offers(found, person),
         "may_send_cards": owns(found, person) and not customer.is_anonymous,
         "past": _past_conversations(conversation),
+        "has_orders": (look_up := policy_of("order_status")) is not None and look_up.is_enabled,
     }
 
 

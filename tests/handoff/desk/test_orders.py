@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from actions.models import AuditEntry
+from actions.policy_store import policy_of, switch
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.services import start_conversation
@@ -30,6 +31,17 @@ def test_orders_are_the_customers_own_and_the_lookup_is_audited(shop: FakeShop, 
     assert [order["id"] for order in found["orders"]] == ["A-1"]
     entry = AuditEntry.objects.get(event="read.answered")
     assert (entry.payload["conversation"], entry.actor) == (str(ticket.conversation_id), f"user:{bob.pk}")
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_orders_are_shown_only_if_they_can_be_looked_up(
+    shop: FakeShop, ticket: Ticket, bob: User, is_enabled: bool
+) -> None:
+    policy = policy_of("order_status")
+    assert policy is not None
+    switch(policy, is_enabled=is_enabled, actor="test")
+    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/").content.decode()
+    assert ('id="orders"' in page) is is_enabled
 
 
 def test_a_visitors_orders_are_refused_with_a_reason(shop: FakeShop, bob: User) -> None:

@@ -3,6 +3,7 @@
 import { Alerts } from "./alerts.js";
 import { Badges } from "./badges.js";
 import { Canned } from "./canned.js";
+import { followRequest } from "./carried_out.js";
 import { Composer } from "./composer.js";
 import { showOrders } from "./context.js";
 import { byId, el } from "./dom.js";
@@ -29,6 +30,7 @@ function start(alerts) {
   const conversation = desk?.dataset.conversation ? startConversation(socket, outbox, desk) : {};
   new Keys({ links, badges, ...conversation });
   showConnection(socket);
+  followRequest();
   socket.open();
 }
 

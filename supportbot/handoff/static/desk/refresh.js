@@ -39,7 +39,7 @@ export class Refresh {
 }
 
 /** Return the current HTML of this page, or nothing if it cannot be loaded: the next `live` tries again. */
-async function fetchPage() {
+export async function fetchPage() {
   const answer = await fetch(location.pathname).catch(() => null);
   return answer?.ok && !answer.redirected ? answer.text().catch(() => "") : "";
 }
