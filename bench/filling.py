@@ -164,13 +164,13 @@ def _write_articles(count: int) -> None:
     """Write live articles without passages, since publishing them one by one takes an hour."""
     from django.db.models import F
 
-    from kb.collections import DEFAULT_NAME, collection_named
+    from kb.collections import collection_named, default_name
     from kb.indexing.models import Chunk
     from kb.models import Article
     from kb.revisions import write_revisions
     from kb.validation import check_article_text
 
-    collection = collection_named(DEFAULT_NAME)
+    collection = collection_named(default_name())
     made = Article.objects.bulk_create(
         [Article(collection=collection, external_id=f"bench-{n}", locale="en") for n in range(count)], batch_size=2_000
     )

@@ -4,18 +4,30 @@ import hashlib
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models.functions import Lower
 from django.utils.text import slugify
 
 from kb.models import WRITE, Collection, CollectionUserPermission
 from kb.validation import check_name
-from supportbot.accounts.models import User
+from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.translation import in_all_languages, msgid, text_in
 
-DEFAULT_NAME = "General"
+_DEFAULT_NAME = msgid("General")
 
 
 def default_collection() -> Collection | None:
-    """Return the default collection, for articles without one, if it already exists."""
-    return Collection.objects.filter(name__iexact=DEFAULT_NAME).order_by("id").first()
+    """Return the default collection, for articles without one, if it already exists. It keeps its name if the
+    workspace's language changes.
+    """
+    names = {name.lower() for name in in_all_languages(_DEFAULT_NAME)}
+    return Collection.objects.annotate(lower=Lower("name")).filter(lower__in=names).order_by("id").first()
+
+
+def default_name() -> str:
+    """Return the name of the default collection; until it exists, in the workspace's language, as customers see it."""
+    found = default_collection()
+    return found.name if found else text_in(Workspace.objects.get(pk=current_workspace_id()).locale, _DEFAULT_NAME)
 
 
 def collection_named(name: str) -> Collection:

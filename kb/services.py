@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.access import is_wider
 from kb.categories import current_names, note_categories
-from kb.collections import DEFAULT_NAME, collection_named
+from kb.collections import collection_named, default_name
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.help_centre.slugs import leads_elsewhere
 from kb.indexing.full_text import fill_search_vectors
@@ -87,7 +87,7 @@ def create_article(change: Change, *, external_id: str = "", author: User | None
     if "locale" not in facts:
         facts["locale"] = language_of(wording, default_locale())
     if "collection" not in facts:
-        facts["collection"] = collection_named(DEFAULT_NAME)
+        facts["collection"] = collection_named(default_name())
     if external_id:
         article = _insert(check_external_id(external_id), facts)
     else:

@@ -12,7 +12,6 @@ from django.db import connection
 from django.utils.translation import trans_real
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.collections import DEFAULT_NAME
 from supportbot import translation
 from supportbot.accounts.principals import SCOPES
 from supportbot.evals.suite_formats.files import shipped_suites
@@ -36,7 +35,7 @@ NOT_READ: Final = (
 )
 # Names, units and technical words that are the same in all of the team's languages.
 SAME: Final = set(TEAM_LANGUAGES.values()) | {name for _, name in settings.LANGUAGES} | SCOPES | {
-    *shipped_suites(), DEFAULT_NAME, "AI", "API", "ASCII", "Bearer", "Ctrl", "EUR", "HTML", "JSON", "MB", "Markdown",
+    *shipped_suites(), "General", "AI", "API", "ASCII", "Bearer", "Ctrl", "EUR", "HTML", "JSON", "MB", "Markdown",
     "SupportBot", "UTC", "YAML", "com", "eu", "ms", "sha256",
 }  # fmt: skip
 _MONTHS: Final = Locale.parse("en_GB").months["format"]["abbreviated"].values()

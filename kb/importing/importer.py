@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from kb.categories import current_names, note_categories
-from kb.collections import DEFAULT_NAME, collection_named
+from kb.collections import collection_named, default_name
 from kb.importing.documents import Document, Failure
 from kb.importing.extra_fields import METADATA, as_draft, differs, link_translations, set_extras
 from kb.importing.pictures import store_pictures
@@ -229,7 +229,7 @@ def _insert_missing(group: Sequence[Document], places: Places) -> set[UUID]:
     there = set(Article.objects.filter(external_id__in=wanted).values_list("external_id", flat=True))
     locale = default_locale()
     missing = [document for key, document in wanted.items() if key not in there]
-    default = collection_named(DEFAULT_NAME) if any(places[d.external_id] is None for d in missing) else None
+    default = collection_named(default_name()) if any(places[d.external_id] is None for d in missing) else None
     rows = [_article_of(document, places[document.external_id] or default, locale) for document in missing]
     Article.objects.bulk_create(rows, ignore_conflicts=True)
     return set(Article.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))

@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.access import check_may_write
-from kb.collections import DEFAULT_NAME, collection_named
+from kb.collections import collection_named, default_name
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
 from kb.models import Article, Audience, Collection, State
@@ -212,7 +212,7 @@ def _apply_place(source: Source, wish: Wish, person: User | None, problems: dict
     if wish.publishes is not None:
         source.publishes = wish.publishes
     if wish.collection is not None or source._state.adding:
-        source.collection = _collection(wish.collection or DEFAULT_NAME, problems) or source.collection
+        source.collection = _collection(wish.collection or default_name(), problems) or source.collection
 
 
 def _collection(name: str, problems: dict[str, list[str]]) -> Collection | None:

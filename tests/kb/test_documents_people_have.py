@@ -336,6 +336,9 @@ def test_a_row_with_more_cells_than_columns_loses_nothing_silently(
         ("Terms of Stoves.ai", "Terms of Stoves.ai"),
         ("Microsoft Word - Stove", "Trail stove"),
         ("", "Trail stove"),
+        ("Trail stove | Wrenfell Outdoor", "Trail stove"),
+        ("Trail stove - manual", "Trail stove"),
+        ("Trail stoves | Wrenfell", "Trail stoves | Wrenfell"),
     ],
 )
 def test_a_file_name_in_the_metadata_is_not_the_title(

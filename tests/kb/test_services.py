@@ -146,6 +146,16 @@ def test_another_workspaces_collection_is_refused(workspace: Workspace, other_wo
         check_constraints_now()
 
 
+@pytest.mark.parametrize(("locale", "name"), [("fr", "Général"), ("de-at", "Allgemein"), ("xx", "General")])
+def test_the_default_collection_is_named_in_the_workspaces_language_once(
+    workspace: Workspace, locale: str, name: str
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(locale=locale)
+    assert article().collection.name == name
+    Workspace.objects.filter(pk=workspace.pk).update(locale="tr")
+    assert create_article(Change(title="Two", body="Words.")).collection.name == name
+
+
 def test_names_with_the_same_slug_are_two_collections(workspace: Workspace) -> None:
     assert collection_named("C") == collection_named(" c ")
     assert collection_named("C++") != collection_named("C")

@@ -2,6 +2,7 @@
 for any file.
 """
 
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from kb.validation import MAX_TITLE_CHARACTERS
 
 # A body can have two million characters, so at most eight million bytes.
 MAX_FILE_BYTES: Final = 8_000_000
+_SITE_NAME: Final = re.compile(r"\s+[|·–—-]\s+\S")  # after the heading in a printed web page's title
 MOST_SNIFFED: Final = 1_024  # bytes of a file to look at; a PDF's header may come this late
 
 
@@ -109,9 +111,8 @@ def read(
 
 
 def read_pdf(file: Path, name: str) -> Document:
-    """Return the document of a PDF, with a mark where each page begins; its title comes from the metadata.
-
-    Raises InvalidDocument.
+    """Return the document of a PDF, with a mark where each page begins. Its title comes from the metadata, without what
+    a printed web page's title adds to its heading: "Returns | Shop". Raises InvalidDocument.
     """
     try:
         facts, contents = facts_and_contents("pdf", file)
@@ -119,7 +120,9 @@ def read_pdf(file: Path, name: str) -> Document:
         facts, contents = facts_and_contents("pdf_text", file)
     taken = _taken(contents, least_undescribed=1)  # few have descriptions, and decorations are already left out
     heading, body = markdown_of_html(facts["html"], taken)
-    return taken.given_to(_document(facts, facts["title"] or heading, body, name))
+    title = facts["title"]
+    is_heading_and_site = bool(heading) and title.startswith(heading) and _SITE_NAME.match(title, len(heading))
+    return taken.given_to(_document(facts, heading if is_heading_and_site else title or heading, body, name))
 
 
 def read_word(file: Path, name: str) -> Document:

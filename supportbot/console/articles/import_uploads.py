@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext
 
 from kb.access import restricted_collections
-from kb.collections import DEFAULT_NAME
+from kb.collections import default_name
 from kb.importing.categories import category_files, is_category_file
 from kb.importing.documents import Document, Failure
 from kb.importing.loaders import load
@@ -43,13 +43,13 @@ def documents_in(uploads: Sequence[Upload]) -> Iterator[Document | Failure]:
 def writable(items: Iterable[Document | Failure], person: User, collection: str) -> Iterator[Document | Failure]:
     """Yield the items, with a Failure for each in a collection where the person may not write."""
     closed = dict(Collection.objects.filter(pk__in=restricted_collections(person)).values_list("pk", "name"))
-    names = {name.casefold() for name in closed.values()}
+    names, default = {name.casefold() for name in closed.values()}, default_name()
     for item in items:
         if isinstance(item, Failure) or not closed:
             yield item
             continue
         at_home = Article.objects.filter(external_id=item.external_id).values_list("collection_id", flat=True).first()
-        target = collection or item.collection or ("" if at_home else DEFAULT_NAME)
+        target = collection or item.collection or ("" if at_home else default)
         if at_home in closed or target.casefold() in names:
             yield Failure(
                 item.origin,

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from kb.collections import DEFAULT_NAME
+from kb.collections import default_name
 from kb.models import Audience, Collection
 from kb.sources.models import Source
 from kb.sources.services import MAX_FILE_BYTES, Wish
@@ -26,7 +26,7 @@ class PlaceForm(forms.Form):
         label=_("Collection"),
         required=False,
         max_length=120,
-        widget=forms.TextInput(attrs={"list": "collections", "placeholder": DEFAULT_NAME}),
+        widget=forms.TextInput(attrs={"list": "collections"}),
     )
     audience = forms.ChoiceField(label=_("Readers"), required=False)
     how = forms.ChoiceField(
@@ -38,6 +38,7 @@ class PlaceForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["collection"].widget.attrs["placeholder"] = default_name()
         unset = ("", gettext("As the files say, otherwise everyone"))
         self.fields["audience"].choices = [unset, *Audience.choices]  # type: ignore[attr-defined]
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from kb.access import restricted_collections
 from kb.article_urls import article_address
-from kb.collections import DEFAULT_NAME
+from kb.collections import default_collection, default_name
 from kb.errors import ArticleChanged
 from kb.help_centre.reader_statistics import votes_of
 from kb.indexing.models import Chunk
@@ -146,7 +146,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "unsaved": kept_for(request, article, typed.values) if typed.status == 200 else None,
         "votes": votes_of(article) if article else None,
         "collections": _collections(article),
-        "default_name": DEFAULT_NAME,
+        "default_name": default_name(),
         "categories": Category.objects.all(),
         "audiences": Audience.choices,
         "preview": rendered(typed.values["title"], typed.values["body"]),
@@ -157,8 +157,8 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
 
 def _collections(article: Article | None) -> QuerySet[Collection]:
     """Return the collections to choose from; for a new article, without the default one, which may not exist yet."""
-    found = Collection.objects.all()
-    return found if article else found.exclude(name__iexact=DEFAULT_NAME)
+    found, default = Collection.objects.all(), default_collection()
+    return found.exclude(pk=default.pk) if default and not article else found
 
 
 def _web_address(origin: str) -> str:
