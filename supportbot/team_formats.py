@@ -13,7 +13,7 @@ from babel.dates import format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent, get_currency_precision
 from django.utils.timezone import localtime
-from django.utils.translation import get_language, get_language_info
+from django.utils.translation import get_language, get_language_info, gettext
 
 from supportbot.formats import format_currency
 
@@ -94,6 +94,11 @@ def language_name(locale: str) -> str:
     except KeyError:
         return locale
     return name if locale == code else f"{name} ({locale})"
+
+
+def labelled(label: str, value: str) -> str:
+    """Return "label: value"; French sets a space before the colon."""
+    return gettext("{label}: {value}").format(label=label, value=value)
 
 
 def listed(names: list[str] | tuple[str, ...]) -> str:

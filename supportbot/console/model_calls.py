@@ -39,10 +39,13 @@ PURPOSES: Final = {
     "answer": gettext_noop("Answers"),
     "summarise": gettext_noop("Summaries"),
     "rewrite": gettext_noop("Rewriting"),
+    "translate": gettext_noop("Translation"),
+    "draft": gettext_noop("Drafts for agents"),
     "verify": gettext_noop("Second looks"),
     "judge": gettext_noop("Judging"),
     "embed": gettext_noop("Embedding"),
     "evaluation": gettext_noop("Evaluations"),
+    "test": gettext_noop("Test"),
 }
 
 

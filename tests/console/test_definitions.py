@@ -51,6 +51,19 @@ def test_the_list_shows_existing_and_missing_parts(browser: Client, draft: Actio
     assert "cancel_pending" not in visible_text(page_of(browser.get(f"{ACTIONS}?state=published")), " ")
 
 
+def test_a_new_definition_is_in_the_workspaces_language_and_its_name_is_checked_in_words(
+    browser: Client, retail: LoopbackShop, workspace: Workspace
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(locale="fr")
+    User.objects.update(language="fr")
+    form = page_of(browser.get(f"{ACTIONS}add/"))
+    assert form.css_first("[name=empty-language]").attributes["value"] == "fr"
+    sent = {"do": "empty", "empty-name": "Rembourser !", "empty-kind": "write", "empty-language": "fr"}
+    answer = browser.post(f"{ACTIONS}add/", {**sent, "empty-title": "Rembourser"})
+    assert answer.status_code == 400
+    assert "Utilisez des minuscules, des chiffres et _" in visible_text(page_of(answer), " ")
+
+
 def test_an_empty_definition_is_created_and_lists_what_is_missing(browser: Client, retail: LoopbackShop) -> None:
     sent = {
         "do": "empty", "empty-name": "wrap_order", "empty-kind": "write", "empty-language": "en",

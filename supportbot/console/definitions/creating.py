@@ -14,6 +14,7 @@ from uuid import uuid4
 from django import forms
 from django.contrib import messages
 from django.core.cache import cache
+from django.core.validators import RegexValidator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -31,6 +32,7 @@ from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import definition_named, newest_version, save_draft
 from actions.errors import NotConnected
+from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.connections import RIGHT as CONNECTIONS_RIGHT
 from supportbot.console.connections import SETTING
@@ -46,11 +48,17 @@ _ANSWER: Final = {
     "happened": "status in [200, 201, 202, 204]",
     "did_not": "status >= 400 and status < 500 and status not in [408, 409, 425, 429]",
 }
+_NAME: Final = RegexValidator(  # as the document's parser requires, whose messages are in English
+    r"\A[a-z][a-z0-9_]*\Z", _("Use lowercase letters, digits and _, beginning with a letter: exchange_item.")
+)
 
 
 class EmptyForm(forms.Form):
     name = forms.CharField(
-        max_length=60, label=_("Name"), help_text=_("For example, wrap_order. It cannot be changed later.")
+        max_length=60,
+        label=_("Name"),
+        help_text=_("For example, wrap_order. It cannot be changed later."),
+        validators=[_NAME],
     )
     kind = forms.ChoiceField(
         label=_("What it does"),
@@ -60,7 +68,6 @@ class EmptyForm(forms.Form):
     )
     language = LanguageCode(
         label=_("Language"),
-        initial="en",
         help_text=_("Type its name, or a code such as de. You can add more later."),
     )
     title = forms.CharField(max_length=80, label=_("Title"), help_text=_("For example: Gift-wrap an order."))
@@ -68,6 +75,7 @@ class EmptyForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["language"].initial = Workspace.objects.get(pk=current_workspace_id()).locale
         _offer_connections(self)
 
     def document(self) -> dict[str, Any]:
@@ -83,7 +91,7 @@ class EmptyForm(forms.Form):
 
 class CopyForm(forms.Form):
     source = forms.ChoiceField(label=_("Copy of"))
-    name = forms.CharField(max_length=60, label=_("Name of the copy"))
+    name = forms.CharField(max_length=60, label=_("Name of the copy"), validators=[_NAME])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

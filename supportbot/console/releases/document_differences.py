@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.console.text_diff import Row, compare
 from supportbot.releases.document import Document, Guideline
+from supportbot.team_formats import labelled
 
 ASKERS: Final = {
     "everyone": gettext_noop("Everyone"),
@@ -96,7 +97,7 @@ def _strictness(value: Any, names: Mapping[str, str]) -> str:
 
 def _routes(value: Mapping[str, tuple[str, ...]], names: Mapping[str, str]) -> str:
     rows = ((purpose, [names.get(one, one) for one in value[purpose]]) for purpose in PURPOSES if purpose in value)
-    return "\n".join(f"{gettext(PURPOSES[purpose])}: {', '.join(route)}" for purpose, route in rows)
+    return "\n".join(labelled(gettext(PURPOSES[purpose]), ", ".join(route)) for purpose, route in rows)
 
 
 def _parameters(value: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -106,7 +107,7 @@ def _parameters(value: Mapping[str, Any], names: Mapping[str, str]) -> str:
         parts = [] if one.temperature is None else [gettext("temperature {figure}").format(figure=one.temperature)]
         if one.max_output_tokens is not None:
             parts.append(gettext("at most {count} tokens").format(count=one.max_output_tokens))
-        lines += [f"{gettext(PURPOSES[purpose])}: {', '.join(parts)}"] if parts else []
+        lines += [labelled(gettext(PURPOSES[purpose]), ", ".join(parts))] if parts else []
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ from supportbot.builtin.intents import courtesy, wants_person
 from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
 from supportbot.handoff.desk.labels import reason_label
 from supportbot.handoff.models import Ticket
-from supportbot.team_formats import active_language, listed
+from supportbot.team_formats import active_language, labelled, listed
 
 MAX_CHARACTERS: Final = 280  # the limit for the first and for the last message
 MAX_MESSAGES_READ: Final = 30
@@ -66,7 +66,7 @@ def build_summary(ticket: Ticket) -> Summary:
 
 def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]) -> list[str]:
     return [
-        f"{card_of(request, active_language()).title}: {gettext(labels[ActionState(request.state)])}."
+        labelled(card_of(request, active_language()).title, gettext(labels[ActionState(request.state)])) + "."
         for request in requests
         if request.state in labels
     ]

@@ -22,7 +22,7 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
 from supportbot.handoff.desk.labels import REASONS, avatar_hue, initials
 from supportbot.handoff.models import Reason
-from supportbot.team_formats import active_language
+from supportbot.team_formats import active_language, labelled
 
 MAX_LINES: Final = 200
 _NO_HTML: Final = SafeString()
@@ -262,7 +262,7 @@ def _safe_url(url: str) -> str:
 def _action(event: EventView, request: ActionRequest | None) -> Line:
     payload, language = event.payload, active_language()
     title = card_of(request, language).title if request else payload.get("title", payload["action"])
-    text, reason = f"{title}: {gettext(_ACTIONS[event.event])}", payload.get("reason")
+    text, reason = labelled(title, gettext(_ACTIONS[event.event])), payload.get("reason")
     if reason and event.event != "action.queued":
         known = sentence(ActionReason(reason["code"], request.reason_facts), language) if request else reason["text"]
         text = f"{text}. {known}"
