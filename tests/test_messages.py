@@ -78,7 +78,7 @@ SAME_AS_ENGLISH = {
         "Assistant", "Conversation", "Menu", "Message", "Source {n}", "{n} source", "%(number)s article", "Note",
         "total {amount}", "Chat", "{title}, page {page}", "Total", "Date",
     },
-    "es": {"No", "total {amount}", "Chat", "Total"},
+    "es": {"No", "total {amount}", "Chat", "Total", "General"},
     "it": {"Menu", "No", "Chat"},
     "nl": {"AI", "Menu", "Help", "%(name)s Help", "Chat", "Status"},
     "pl": {"AI", "Menu", "Status"},
