@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(documents: Path, questions: Path, cache: Path) -> dict[str, Any]:
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     create_workspace("Markdown", slug="markdown")
     create_workspace("Crawled", slug="crawled")

@@ -56,9 +56,10 @@ def _prepare(open_tickets: int) -> Shift:
     from django.conf import settings
     from django.test import Client
 
+    from supportbot.accounts.customers import new_visitor
     from supportbot.accounts.models import Channel, Membership, User, Workspace
+    from supportbot.accounts.people import add_member
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.accounts.services import add_member, new_visitor
     from supportbot.chat.services import start_conversation
     from supportbot.handoff.tickets import services
 

@@ -67,7 +67,7 @@ def measure(
 
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     create_workspace("Documents", slug=WORKSPACE)
     paths = [str(folder / row["file"]) for row in rows] + ([among] if among else [])

@@ -97,7 +97,7 @@ def noisy(dice: Any, vector: Any) -> Any:
 def fill(vectors: Any, workspaces: int, recipe: Any) -> list[tuple[Any, dict[int, Any]]]:
     """Store row n in workspace n modulo `workspaces`; return each workspace's id and its chunk ids by row."""
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     made = []
     for number in range(workspaces):

@@ -65,7 +65,7 @@ def put(corpus: str, cache: Path) -> list[Asked]:
 
     from kb.evaluation.question_files import rows_of
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     name, _, paths = corpus.partition("=")
     documents, *files = paths.split(",")

@@ -71,7 +71,7 @@ def main() -> None:
 def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
     from supportbot.insights.rollups import roll_up_all, roll_up_today_everywhere
 
     workspace = Workspace.objects.filter(slug="grown").first()
@@ -137,7 +137,7 @@ def _client(workspace: Any) -> Any:
     from django.test import Client
 
     from supportbot.accounts.models import Membership, User
-    from supportbot.accounts.services import add_member
+    from supportbot.accounts.people import add_member
 
     person, is_new = User.objects.get_or_create(username="bench", defaults={"is_staff": True})
     if is_new:

@@ -22,7 +22,7 @@ from kb.models import Article
 from kb.ports import embedder
 from kb.services import Change as Edit
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.services import create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.errors import SupportBotError
 from supportbot.evals.action_rule_gates import judged
 from supportbot.evals.articles.article_gates import Trial, archiving, changing, publishing, tried

@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def fill(knowledge: Path, vectors: Path | None) -> None:
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     create_workspace(WORKSPACE, slug=WORKSPACE)
     fill_from(knowledge, WORKSPACE, vectors)

@@ -37,7 +37,7 @@ def main() -> None:
 
 def measure(pages: int, *, has_etags: bool) -> dict[str, Any]:
     from kb import ports
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     create_workspace("Resync", slug="resync")
     with help_site(_pages(pages), has_etags=has_etags) as url:

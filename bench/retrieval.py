@@ -34,7 +34,7 @@ def main() -> None:
 def measure(name: str, documents: str, questions: str, vectors: Path) -> None:
     from django.core.management import call_command
 
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     create_workspace(name, slug=name)
     call_command("kb_import", documents, "--workspace", name, "--vectors", str(vectors))

@@ -52,7 +52,7 @@ def main() -> None:
 def asked_in(half: int, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Answered]]:
     """Ask in a new workspace with one language of each article; yield the group and the answer."""
     from supportbot.accounts.models import Workspace
-    from supportbot.accounts.services import create_workspace
+    from supportbot.accounts.workspaces import create_workspace
 
     Workspace.objects.filter(slug=WORKSPACE).update(slug=f"{WORKSPACE}-before")
     create_workspace(WORKSPACE, slug=WORKSPACE)

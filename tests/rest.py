@@ -6,9 +6,10 @@ import jwt
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import ROLE_SCOPES
-from supportbot.accounts.services import NewChannel, issue_api_key
 
 LIFE_SECONDS = 600
 

@@ -25,8 +25,9 @@ from kb import ports
 from kb.services import Change, create_article, publish
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member, create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.celery import STOP_SIGNALS, TickingScheduler, app
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation

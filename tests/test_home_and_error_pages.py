@@ -12,7 +12,7 @@ from django.urls import path
 
 from supportbot import home_and_error_pages, urls
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.services import add_member
+from supportbot.accounts.people import add_member
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/api/v1/docs/", "/desk/log-in/"]

@@ -23,8 +23,8 @@ from referencing.jsonschema import DRAFT202012
 
 from kb.models import Article
 from supportbot import home_and_error_pages, openapi
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import create_channel
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Reason, Requester
 from supportbot.handoff.tickets.services import request

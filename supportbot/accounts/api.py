@@ -10,7 +10,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.channels import change_channel, channel_with_id
+from supportbot.accounts.channels import change_channel, channel_with_id, create_channel
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.rest.permissions import AnyCaller, needs
@@ -26,7 +26,7 @@ from supportbot.accounts.serializers import (
     WorkspaceChangeInput,
     WorkspaceSerializer,
 )
-from supportbot.accounts.services import change_workspace, create_channel
+from supportbot.accounts.workspaces import change_workspace
 from supportbot.errors import NotFound
 from supportbot.web import NewestFirstPagination
 

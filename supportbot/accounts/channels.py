@@ -1,19 +1,23 @@
-"""Existing channels: reads and changes them, and records the pages that show their chat."""
+"""Channels: creates, reads and changes them, and records the pages that show their chat."""
 
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from supportbot.accounts.colour import LIGHT, fit
-from supportbot.accounts.models import Channel
-from supportbot.accounts.origins import is_allowed, own_origins
+from supportbot.accounts.models import Channel, IdentityKey, Workspace
+from supportbot.accounts.origins import clean_origins, is_allowed, own_origins
 from supportbot.accounts.ports import record_change
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.services import check_fields, check_locale, clean_origins
-from supportbot.errors import NotFound
+from supportbot.accounts.workspaces import check_fields, check_locale
+from supportbot.errors import InvalidInput, NotFound
 
 
 def channel_with_id(channel_id: UUID) -> Channel:
@@ -93,3 +97,50 @@ def _colours(accent: str) -> str:
 def hosted_url(channel_key: str) -> str:
     """Return the address of the channel's hosted chat page."""
     return f"{settings.BASE_URL}/chat/{channel_key}/"
+
+
+@dataclass(frozen=True, slots=True)
+class NewChannel:
+    """A channel and the secret that signs its customers' identities; the secret is shown only once."""
+
+    channel: Channel
+    identity_secret: str
+
+
+@transaction.atomic
+def create_channel(
+    workspace: Workspace,
+    name: str,
+    *,
+    allowed_origins: Iterable[str] = (),
+    locale: str = "",
+    greeting: str = "",
+    identity_secret: str = "",
+    actor: str = "",
+    **branding: Any,
+) -> NewChannel:
+    """Create a channel with one HS256 identity key; the secret is generated unless given (at least 32 characters).
+
+    `branding` are further fields of the channel: greetings, suggestions, assistant_name, accent, privacy_url and so on.
+    """
+    secret = identity_secret or secrets.token_urlsafe(48)
+    if len(secret) < 32:
+        raise InvalidInput(fields={"identity_secret": [gettext("A signing secret must have at least 32 characters.")]})
+    locale = locale or workspace.locale
+    check_locale(locale)
+    with workspace_scope(workspace.pk):
+        channel = Channel(
+            key=f"pk_{secrets.token_hex(12)}",
+            name=name.strip(),
+            allowed_origins=clean_origins(allowed_origins),
+            locale=locale,
+            greeting=greeting,
+            **branding,
+        )
+        check_fields(channel)
+        channel.save(force_insert=True)
+        IdentityKey.objects.create(
+            channel=channel, kid="1", algorithm=IdentityKey.Algorithm.HS256, secret=secret, public_key=""
+        )
+        record_change("channel.created", actor=actor, channel=channel.key, name=channel.name)
+    return NewChannel(channel, secret)

@@ -1,15 +1,32 @@
-"""Decides which web pages belong to a channel. Origins are compared as a whole (scheme, host, port), never in part."""
+"""Decides which web pages belong to a channel, and reads the origins that people enter. Origins are compared as a whole
+(scheme, host, port), never in part.
+"""
 
+import re
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import Channel
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.services import clean_origin
 from supportbot.errors import InvalidInput
+
+MAX_HOST_CHARACTERS: Final = 253
+MAX_PORT: Final = 65_535
+# An origin in the form that browsers send: an ASCII host name (others as xn--…) or an IP address; no user, wildcard or
+# path.
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?/?",
+    re.ASCII | re.IGNORECASE,
+)
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII | re.IGNORECASE)
 
 
 def read_origin(header: str | None) -> str | None:
@@ -49,3 +66,34 @@ def is_known_in(workspace_id: UUID, origin: str) -> bool:
 
 def _channels_of(origin: str) -> QuerySet[Channel]:
     return Channel.objects.filter(allowed_origins__contains=[origin], is_live=True)
+
+
+def clean_origins(origins: Iterable[str]) -> list[str]:
+    """Return each origin once, in its canonical form."""
+    return list(dict.fromkeys(clean_origin(origin) for origin in origins))
+
+
+def clean_origin(origin: str) -> str:
+    """Return scheme://host[:port] in lower case; raises InvalidInput for anything that is not exactly an origin."""
+    parts = _ORIGIN.fullmatch(origin.strip())
+    if parts is None or not _is_host(parts["host"]) or int(parts["port"] or 0) > MAX_PORT:
+        raise InvalidInput(
+            fields={
+                "allowed_origins": [
+                    gettext("“{origin}” is not an origin such as https://shop.example.").format(origin=origin)
+                ]
+            }
+        )
+    scheme, port = parts["scheme"].lower(), int(parts["port"] or 0)
+    default = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{parts['host'].lower()}" + (f":{port}" if port and port != default else "")
+
+
+def _is_host(host: str) -> bool:
+    if host.startswith("["):
+        try:
+            IPv6Address(host[1:-1])
+        except ValueError:
+            return False
+        return "%" not in host  # a zone id is only meaningful on this machine
+    return len(host) <= MAX_HOST_CHARACTERS and _HOST.fullmatch(host) is not None

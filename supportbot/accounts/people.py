@@ -1,4 +1,4 @@
-"""Team members: creating, adding and changing them."""
+"""Team members: creating, adding, changing and removing them, and their roles."""
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
@@ -6,10 +6,11 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
+from supportbot.accounts.api_keys import revoke_api_key
 from supportbot.accounts.errors import NameTaken
-from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.accounts.ports import person_in_records, record_change
-from supportbot.accounts.services import add_member
+from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput, NotAllowed
 
 
@@ -99,3 +100,48 @@ def check_person(username: str, email: str, name: str) -> None:
             problems[field] = [gettext("At most {limit} characters.").format(limit=limit)]
     if problems:
         raise InvalidInput(fields=problems)
+
+
+@transaction.atomic
+def add_member(workspace: Workspace, user: User, role: str, *, actor: str = "") -> Membership:
+    """Give a person a role, replacing any previous one. Raises InvalidInput if no admin would be left."""
+    if role not in Membership.Role.values:
+        raise InvalidInput(
+            fields={"role": [gettext("Choose one of {choices}.").format(choices=", ".join(Membership.Role.values))]}
+        )
+    previous = Membership.objects.filter(workspace=workspace, user=user).first()
+    before = previous.role if previous else None
+    if previous:
+        _keep_an_admin(previous, becomes=role)
+    membership, _ = Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": role})
+    if before != role:
+        changed = {"before": before} if before else {}
+        event = "member.role_changed" if before else "member.added"
+        with workspace_scope(workspace.pk):
+            record_change(event, actor=actor, person=person_in_records(user), role=role, **changed)
+    return membership
+
+
+@transaction.atomic
+def remove_member(membership: Membership, *, actor: str = "") -> None:
+    """End a person's role in a workspace, and revoke the keys that act as them, which would otherwise be valid again if
+    they came back. Their account stays. Raises InvalidInput if no admin would be left.
+    """
+    _keep_an_admin(membership, becomes="")
+    with workspace_scope(membership.workspace_id):
+        for prefix in ApiKey.objects.filter(user=membership.user, revoked_at=None).values_list("prefix", flat=True):
+            revoke_api_key(prefix, actor=actor)
+        record_change("member.removed", actor=actor, person=person_in_records(membership.user), role=membership.role)
+    membership.delete()
+
+
+def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
+    """Raise InvalidInput if the workspace would be left without an admin.
+
+    The admins' rows stay locked until the transaction ends, because two of them may demote each other at once.
+    """
+    here = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
+    admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
+    is_last = list(admins.values_list("pk", flat=True)) == [membership.pk]
+    if is_last and becomes != Membership.Role.ADMIN:
+        raise InvalidInput(gettext("This is the workspace's only admin. Make someone else an admin first."))

@@ -9,13 +9,13 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
+from supportbot.accounts.customers import customer_for_identity
 from supportbot.accounts.errors import InvalidKey, InvalidToken, InvalidVisitor
 from supportbot.accounts.hosted_page_credentials import PREFIX, caller_of_page_pass
 from supportbot.accounts.identity import verify_identity
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, hash_secret
 from supportbot.accounts.principals import ROLE_SCOPES, CustomerCaller, Staff
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
-from supportbot.accounts.services import customer_for_identity
 from supportbot.errors import NotFound
 
 LAST_USED_RESOLUTION: Final = timedelta(minutes=1)

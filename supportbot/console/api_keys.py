@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from actions.models import actor_of
+from supportbot.accounts.api_keys import issue_api_key, revoke_api_key
 from supportbot.accounts.models import ApiKey, Workspace
 from supportbot.accounts.principals import SCOPES
-from supportbot.accounts.services import issue_api_key, revoke_api_key
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.new_secret import remember, remembered, show_once

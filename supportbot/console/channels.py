@@ -27,11 +27,10 @@ from supportbot.accounts.branding import (
     validate_suggestions,
 )
 from supportbot.accounts.business_hours import DAYS, hours_of, validate_hours
-from supportbot.accounts.channels import change_channel, channel_with_id, snippet
+from supportbot.accounts.channels import change_channel, channel_with_id, create_channel, snippet
 from supportbot.accounts.identity_keys import add_identity_key, revoke_identity_key
 from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
-from supportbot.accounts.services import create_channel
 from supportbot.chat.notices import ai_notice
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag

@@ -13,7 +13,7 @@ from django.utils.translation import get_language_info, gettext
 
 from kb.importing.reencoding import redrawn_logo
 from supportbot.accounts.branding import LOCALE
-from supportbot.accounts.services import clean_origin
+from supportbot.accounts.origins import clean_origin
 from supportbot.accounts.stored_pictures import MAX_BYTES, too_large
 from supportbot.errors import InvalidInput
 from supportbot.translation import LANGUAGES

@@ -18,8 +18,7 @@ from actions.models import ActionPolicy, actor_of
 from actions.policy_store import forbid_every_approval, policies_approved_by
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
-from supportbot.accounts.people import change_person, create_person, works_only_here
-from supportbot.accounts.services import add_member, remove_member
+from supportbot.accounts.people import add_member, change_person, create_person, remove_member, works_only_here
 from supportbot.console.actions.rule_checks import approvers_warning
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words

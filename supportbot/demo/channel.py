@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from supportbot.accounts.channels import change_channel
+from supportbot.accounts.channels import change_channel, create_channel
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
-from supportbot.accounts.services import clean_origin, create_channel
+from supportbot.accounts.origins import clean_origin
 from supportbot.installation.addresses_and_secrets import Secrets
 from supportbot.installation.start_plan import Plan, is_loopback
 

@@ -30,6 +30,7 @@ from kb.indexing.vector_cache import share
 from kb.indexing.vector_file import VectorFile
 from kb.models import Category
 from kb.ports import embedder
+from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.errors import InvalidKey, NameTaken
 from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import User, Workspace
@@ -37,8 +38,8 @@ from supportbot.accounts.people import create_person
 from supportbot.accounts.principals import ROLE_SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
-from supportbot.accounts.services import create_workspace, issue_api_key
 from supportbot.accounts.stored_pictures import Drawn
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.demo.channel import ACCENT, storefront_channel
 from supportbot.demo.history import write_history
 from supportbot.evals.models import Suite

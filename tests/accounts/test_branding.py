@@ -16,9 +16,10 @@ from supportbot.accounts.branding import (
     validate_greetings,
     validate_suggestions,
 )
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.colour import DARK, LIGHT, TEXT, Paper, blend, contrast, fit, parse, to_hex
 from supportbot.accounts.models import Channel, User, Workspace
-from supportbot.accounts.services import add_member, create_channel
+from supportbot.accounts.people import add_member
 from tests.rest import person
 
 CHANNELS = "/api/v1/channels"

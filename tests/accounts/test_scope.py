@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.models import Channel, Customer, IdentityKey, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.services import create_workspace
+from supportbot.accounts.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from actions.principals import Principal
 from actions.testing import connected
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from tests.actions.conftest import alices_shop, signed_in_as
 from tests.module_rows import rows_of_module
 from tests.policies import store_policies

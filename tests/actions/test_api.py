@@ -10,8 +10,10 @@ from actions.models import ActionRequest
 from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.states import State
 from actions.testing import FakeShop, run_queued
+from supportbot.accounts.channels import NewChannel, create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.services import NewChannel, add_member, create_channel, new_visitor
+from supportbot.accounts.people import add_member
 from tests.rest import caller, person, service, signed_in
 
 pytestmark = pytest.mark.django_db

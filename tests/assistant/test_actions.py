@@ -14,9 +14,10 @@ from actions.principals import principal_in_conversation
 from actions.selectors import states_in
 from actions.services import confirm, decline
 from actions.testing import FakeShop, Refund, run_queued
+from supportbot.accounts.channels import create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import Tools, tools_for

@@ -8,9 +8,10 @@ import pytest
 
 from actions.models import ActionRequest
 from actions.testing import FakeShop
+from supportbot.accounts.channels import create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
 from supportbot.chat.blocks import BlockRef, choose, submit

@@ -17,9 +17,10 @@ from actions.selectors import states_in
 from actions.services import confirm
 from actions.spec import Undo
 from actions.testing import HOME, FakeShop, run_queued
+from supportbot.accounts.channels import create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.texts import CANNOT_UNDO, CONFIRM, NOTHING_TO_UNDO, WITHDRAWN, WITHDRAWN_REQUEST
 from supportbot.assistant.tool_results import Place

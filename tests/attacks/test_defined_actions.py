@@ -31,8 +31,8 @@ from actions.services import approve, cancel, confirm, decline, propose, reject,
 from actions.states import State
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member
 from supportbot.assistant.action_tools import use_action
 from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import action_specs

@@ -22,8 +22,8 @@ from actions.policy_store import allow_approval, policy_of
 from actions.principals import principal_in_conversation
 from actions.services import approve, confirm, propose
 from actions.testing import FakeShop
+from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import Customer, IdentityKey
-from supportbot.accounts.services import issue_api_key
 from supportbot.chat.models import Conversation
 from supportbot.widget import throttles
 from tests.attacks.corpus import Row, rows

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_channel, create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.async_db import db
 from supportbot.chat.errors import UnreadableText
 from supportbot.chat.models import Message

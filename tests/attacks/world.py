@@ -13,9 +13,12 @@ from actions.testing import FakeShop
 from kb.indexing.sync import sync_articles
 from kb.models import Audience
 from kb.services import Change, create_article, publish
+from supportbot.accounts.channels import NewChannel, create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import NewChannel, add_member, create_channel, create_workspace, new_visitor
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from tests.stored_rows import StoredRows

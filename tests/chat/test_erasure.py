@@ -23,10 +23,11 @@ from actions.policy_store import ensure_policies
 from actions.principals import principal_in_conversation
 from actions.services import propose
 from actions.testing import FakeShop, connected
+from supportbot.accounts.channels import NewChannel, create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.errors import LeaseLost

@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
+from supportbot.accounts.channels import NewChannel, create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent

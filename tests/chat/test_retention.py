@@ -13,9 +13,9 @@ from django.utils.timezone import now
 
 from actions.models import ActionPolicy, ActionRequest
 from actions.policy_store import ensure_policies
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_channel
 from supportbot.chat import retention
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retention import Report, erase_expired

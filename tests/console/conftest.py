@@ -17,8 +17,9 @@ from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from kb.models import Article, Category, Collection, Source, SourceItem, SourceRun, Synonyms
 from kb.services import Change, create_article, publish
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace
-from supportbot.accounts.services import create_channel, issue_api_key
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals.models import Replay, ReplayedQuestion, Run, Suite

@@ -10,7 +10,7 @@ from actions.models import ActionPolicy
 from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import add_member
+from supportbot.accounts.people import add_member
 from supportbot.console.actions.rules_form import AMOUNTS
 from tests.actions.defined.conftest import admin, document, put_in_force, retail
 from tests.assistant.conftest import shop

@@ -14,8 +14,8 @@ from kb.models import Article, Plan, State, Unsaved
 from kb.phrasings import set_phrasings
 from kb.scheduling import note_problem
 from kb.services import Change, publish, save_draft
+from supportbot.accounts.api_keys import issue_api_key, revoke_api_key
 from supportbot.accounts.models import ApiKey, Membership, Workspace
-from supportbot.accounts.services import issue_api_key, revoke_api_key
 from supportbot.console.articles import due_plans
 from supportbot.console.tasks import carry_out_plans
 from supportbot.evals.services import save_suite

@@ -12,8 +12,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.models import Collection
 from kb.services import Change, create_article, publish
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Channel, Logo, Workspace
-from supportbot.accounts.services import create_channel
 from supportbot.llm.models import LLMCall
 from supportbot.widget import assets
 from tests.console.conftest import Enter, person

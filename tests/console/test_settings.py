@@ -11,11 +11,12 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import AuditEntry, actor_of
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
-from supportbot.accounts.services import add_member, create_channel
 from supportbot.chat.models import Conversation, RetentionRun
 from supportbot.chat.services import start_conversation
 from tests.console.conftest import Enter, logged_in, person

@@ -17,9 +17,11 @@ from actions.facts import Identity
 from actions.merchant_api.port import merchant
 from actions.models import ActionRequest
 from actions.simulated_backend import use_simulated_backend
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member, create_channel, create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run

@@ -3,8 +3,8 @@
 import pytest
 from rest_framework.test import APIClient
 
+from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.services import NewChannel, create_channel
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Ticket

@@ -8,8 +8,11 @@ import pytest
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.services import NewChannel, add_member, issue_api_key, new_visitor
+from supportbot.accounts.people import add_member
 from supportbot.chat.models import Conversation, ConversationEvent, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Presence, Ticket

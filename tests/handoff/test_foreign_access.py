@@ -10,9 +10,11 @@ from django.urls import URLPattern
 from rest_framework.test import APIClient
 
 from supportbot.accounts import api as accounts_api
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel, create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, User, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.services import NewChannel, create_channel, issue_api_key, new_visitor
 from supportbot.chat import api as chat_api
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.handoff import api as handoff_api

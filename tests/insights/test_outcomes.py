@@ -15,8 +15,8 @@ from django.test import Client
 from django.utils.timezone import localtime
 from selectolax.lexbor import LexborHTMLParser
 
+from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import issue_api_key
 from supportbot.chat.models import Message
 from supportbot.console.display import duration_in_words
 from supportbot.handoff.models import Ticket

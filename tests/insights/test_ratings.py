@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
+from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.services import issue_api_key
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.turns import explain
 from supportbot.handoff.desk.thread import lines_of, reader_of

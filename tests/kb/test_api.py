@@ -11,9 +11,10 @@ from openapi_spec_validator import validate
 from kb import categories
 from kb.models import Article, Plan, Revision, State
 from kb.tasks import sweep
+from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member, issue_api_key
 from supportbot.console.tasks import carry_out_plans
 
 pytestmark = pytest.mark.django_db

@@ -18,8 +18,8 @@ from kb.models import Article, ArticleReads, Category
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import forget_reads
 from kb.validation import ArticleText
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Channel, Workspace
-from supportbot.accounts.services import create_channel
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,9 @@ from kb.importing.reencoding import redrawn_logo
 from kb.models import Article, Collection, Helpfulness
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import sweep
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.services import create_channel
 from tests.console.test_firststeps import png
 from tests.pages import visible_text
 

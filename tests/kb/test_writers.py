@@ -10,9 +10,10 @@ from kb.access import check_may_write, restricted_collections
 from kb.collections import set_writers, writers_of
 from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
+from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member, issue_api_key
 from supportbot.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ElicitRequestURLParams, ElicitResult, Tool
 
-from supportbot.accounts.services import NewChannel
+from supportbot.accounts.channels import NewChannel
 from tests.patience import PATIENCE_SECONDS
 from tests.rest import identity_token
 

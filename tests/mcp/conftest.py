@@ -6,8 +6,9 @@ import pytest
 from django.core.cache import cache
 
 from actions.testing import FakeShop, connected
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
 from tests.mcp.agent import ForeignAgent
 from tests.policies import store_policies
 from tests.widget.conftest import running as running

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actions.models import ActionRequest
-from supportbot.accounts.services import NewChannel
+from supportbot.accounts.channels import NewChannel
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import put_in_force as put_in_force
 from tests.actions.defined.conftest import retail as retail

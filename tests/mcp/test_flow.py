@@ -9,8 +9,9 @@ from actions.models import ActionRequest, AuditEntry
 from actions.policy_store import allow_approval, policy_of
 from actions.services import approve
 from actions.testing import FakeShop, Refund, run_queued
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.services import NewChannel, add_member
+from supportbot.accounts.people import add_member
 from tests.mcp.agent import ConfirmationPage, ForeignAgent, post, token_of
 
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}

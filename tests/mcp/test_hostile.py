@@ -10,9 +10,10 @@ from pytest_django.fixtures import Settings
 
 from actions.models import ActionRequest, AuditEntry
 from actions.testing import FakeShop
+from supportbot.accounts.api_keys import issue_api_key, revoke_api_key
+from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.models import ApiKey, Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import NewChannel, create_channel, issue_api_key, revoke_api_key
 from supportbot.mcp.models import ConfirmationLink
 from supportbot.mcp.request_checks import MAX_BODY_BYTES
 from tests.mcp.agent import NO_AUTHORITIES, ConfirmationPage, ForeignAgent, post, token_of

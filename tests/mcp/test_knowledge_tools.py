@@ -14,8 +14,9 @@ from kb import ports
 from kb.indexing.sync import sync_articles
 from kb.models import Audience
 from kb.services import Change, create_article, publish
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.accounts.services import NewChannel, issue_api_key
 from supportbot.assistant.awaited_turn import AskResult
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db

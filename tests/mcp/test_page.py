@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from actions.testing import FakeShop
-from supportbot.accounts.services import NewChannel
+from supportbot.accounts.channels import NewChannel
 from supportbot.translation import LANGUAGES
 from tests.mcp.agent import ConfirmationPage, ForeignAgent, token_of
 

@@ -6,9 +6,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from actions.models import AuditEntry
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_channel
 from supportbot.chat.services import start_conversation
 from supportbot.ids import uuid7
 from supportbot.webhooks import services

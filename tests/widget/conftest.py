@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
+from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.services import NewChannel, create_channel
 from tests.widget.page import PAGE_ORIGIN
 from tests.widget.serving import Served, served
 

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 import supportbot.widget.socket
-from supportbot.accounts.services import NewChannel
+from supportbot.accounts.channels import NewChannel
 from tests.events import check_event
 from tests.patience import PATIENCE_SECONDS
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from django.http import HttpResponse
 from django.test import Client
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.origins import own_origins
-from supportbot.accounts.services import NewChannel
 from tests.widget.page import PAGE_ORIGIN
 
 CODES, REDEEM = "/api/v1/widget/codes", "/api/v1/widget/codes/redeem"

@@ -7,8 +7,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Channel, Workspace
-from supportbot.accounts.services import NewChannel
 from tests.widget.page import PAGE_ORIGIN
 
 pytestmark = pytest.mark.django_db

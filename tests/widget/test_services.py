@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from rest_framework.test import APIClient
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost

@@ -17,7 +17,7 @@ from actions.models import AuditEntry
 from actions.tasks import forget_old_secrets
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.errors import InvalidInput, NotFound
 from tests.actions.connections.conftest import WEBHOOK_SECRET
 from tests.actions.connections.fake_api import FakeApi

@@ -10,8 +10,8 @@ from django.test import Client
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.parsing.document import parse_document
 from actions.principals import Principal
+from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.services import create_channel
 from supportbot.assistant.action_tools import use_action
 from supportbot.assistant.answer_assembly import finalize
 from supportbot.assistant.tool_results import Place, ToolResult

@@ -23,8 +23,8 @@ from actions.requests.undo import offer_of, offers_of, preview_undo, propose_und
 from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import run_queued
+from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import NewChannel, create_channel
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.defined.test_undo import HOME, MOVE, OFFICE, moved, moving
 from tests.patience import PATIENCE_SECONDS

@@ -29,7 +29,7 @@ from actions.spec import Row
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.approvals import selectors
 from supportbot.handoff.approvals.selectors import rules_checked

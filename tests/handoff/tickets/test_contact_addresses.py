@@ -5,9 +5,8 @@ from uuid import uuid4
 import pytest
 from django.utils.timezone import now
 
-from supportbot.accounts.channels import change_channel
+from supportbot.accounts.channels import NewChannel, change_channel
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import NewChannel
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import add_member, create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import ConversationEvent

@@ -8,9 +8,9 @@ from django.test import Client
 
 from kb.importing.reencoding import redrawn_logo
 from supportbot.accounts.branding import personalised_greeting
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import Channel, Customer
-from supportbot.accounts.services import NewChannel
 from supportbot.chat.models import Conversation, Message
 from tests.console.test_firststeps import png
 from tests.widget.page import ask_for_ticket, ticket

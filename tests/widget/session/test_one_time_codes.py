@@ -9,8 +9,9 @@ from django.core.management import call_command
 from django.http import HttpResponse
 from django.utils.timezone import now
 
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.models import Channel, Customer, Workspace
-from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
 from supportbot.chat.models import Conversation
 from supportbot.widget.models import PageCode, SocketTicket
 from supportbot.widget.session import one_time_codes

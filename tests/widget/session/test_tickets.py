@@ -10,9 +10,10 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client
 
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Workspace
 from supportbot.accounts.scope import across_workspaces
-from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 from supportbot.widget import throttles
 from supportbot.widget.models import SocketTicket

@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Message, Source

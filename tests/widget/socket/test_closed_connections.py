@@ -9,8 +9,8 @@ import pytest
 from django.db import InterfaceError
 from django.test import Client
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.rest import cors
-from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import NewEvent

@@ -11,8 +11,8 @@ from actions.models import ActionRequest
 from actions.principals import principal_in_conversation
 from actions.services import propose
 from actions.testing import FakeShop, connected, run_queued
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Channel, Customer, Workspace
-from supportbot.accounts.services import NewChannel
 from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation

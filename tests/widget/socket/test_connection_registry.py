@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from supportbot.accounts.channels import NewChannel, create_channel
+from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Channel, User, Workspace
-from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_agent_message

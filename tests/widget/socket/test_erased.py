@@ -7,8 +7,8 @@ import pytest
 from django.db.models import QuerySet
 from rest_framework.test import APIClient
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Customer
-from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import head_of

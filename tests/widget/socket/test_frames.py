@@ -7,8 +7,9 @@ import threading
 import pytest
 from django.conf import settings
 
+from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.services import NewChannel, issue_api_key
 from supportbot.async_db import db
 from supportbot.chat import rate_limit as chat_rate_limit
 from supportbot.chat.models import ConversationEvent, Message

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from pytest_django.fixtures import Settings
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Customer
 from supportbot.accounts.principals import CustomerCaller
-from supportbot.accounts.services import NewChannel
 from supportbot.assistant import runner as runner_module
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.runner import Runner

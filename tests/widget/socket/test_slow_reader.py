@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from supportbot.accounts.services import NewChannel
+from supportbot.accounts.channels import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import Delta

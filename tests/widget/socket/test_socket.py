@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from actions.models import AuditEntry
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Channel, Customer, User, Workspace
-from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.log import append_event, lock_conversation

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from django.utils.timezone import now
 
+from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Customer, User
-from supportbot.accounts.services import NewChannel
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation

@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.principals import SCOPES
-from supportbot.accounts.services import issue_api_key
 
 
 class Command(WorkspaceCommand):

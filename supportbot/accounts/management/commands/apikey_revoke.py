@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from supportbot.accounts.api_keys import revoke_api_key
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.services import revoke_api_key
 
 
 class Command(WorkspaceCommand):

@@ -5,10 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.channels import snippet
+from supportbot.accounts.channels import create_channel, snippet
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.services import create_channel
 
 
 class Command(WorkspaceCommand):

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
-from supportbot.accounts.services import create_workspace
+from supportbot.accounts.workspaces import create_workspace
 
 
 class Command(ProductCommand):

@@ -14,9 +14,10 @@ from django.utils.translation import gettext, gettext_noop
 from kb.models import Article
 from supportbot.accounts.commands import ProductCommand, workspace_named
 from supportbot.accounts.models import Channel, Membership, User, Workspace
+from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_of
-from supportbot.accounts.services import add_member, create_workspace
+from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.models import Run
 from supportbot.evals.retail.shop import CURRENCY, follow_policy, is_prepared, merchants_from, offer_operations

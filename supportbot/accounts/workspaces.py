@@ -1,0 +1,69 @@
+"""Workspaces: creating and changing them, and the checks of fields that their channels and keys share."""
+
+import re
+from typing import Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Model
+from django.utils.text import slugify
+from django.utils.translation import gettext
+
+from supportbot.accounts.branding import LOCALE
+from supportbot.accounts.errors import NameTaken
+from supportbot.accounts.models import Workspace
+from supportbot.errors import InvalidInput
+
+CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+
+
+def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR", **more: str) -> Workspace:
+    """Create a workspace; raises NameTaken if its slug exists, InvalidInput for an invalid language or currency.
+
+    `more` are further fields of the workspace: timezone, site_url, accent.
+    """
+    slug = slug or slugify(name)
+    if not slug:
+        raise InvalidInput(fields={"slug": [gettext("Use a slug of letters, digits and hyphens.")]})
+    check_locale(locale)
+    if not CURRENCY.fullmatch(currency):
+        raise InvalidInput(fields={"currency": [gettext("Use a currency code of three capital letters, such as EUR.")]})
+    workspace = Workspace(name=name.strip(), slug=slug, locale=locale, currency=currency, **more)
+    check_fields(workspace)
+    try:
+        with transaction.atomic():
+            workspace.save(force_insert=True)
+    except IntegrityError as error:
+        raise NameTaken(
+            gettext("The workspace {slug} already exists.").format(slug=slug),
+            fields={"slug": [gettext("Already taken.")]},
+        ) from error
+    return workspace
+
+
+@transaction.atomic
+def change_workspace(workspace_id: UUID, **changes: str) -> Workspace:
+    """Change a workspace's name, language, colour or links; raises InvalidInput naming the field."""
+    workspace = Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
+    if "locale" in changes:
+        check_locale(changes["locale"])
+    for field, value in changes.items():
+        setattr(workspace, field, value)
+    check_fields(workspace)
+    workspace.save(update_fields=list(changes))
+    return workspace
+
+
+def check_locale(locale: str) -> None:
+    """Raise InvalidInput unless `locale` is a language code."""
+    if not LOCALE.fullmatch(locale):
+        raise InvalidInput(fields={"locale": [gettext("Use a language code such as en, de or pt-br.")]})
+
+
+def check_fields(row: Model) -> None:
+    """Raise InvalidInput for a value that does not fit its column, before the database refuses it."""
+    try:
+        row.clean_fields()
+    except ValidationError as error:
+        raise InvalidInput(fields=error.message_dict) from error
