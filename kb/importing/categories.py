@@ -19,7 +19,7 @@ from kb.categories import MAX_CATEGORIES, check_look, current_names, order_categ
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
 from kb.importing.documents import Failure
-from kb.importing.loaders.any_format import Format, format_of
+from kb.importing.loaders.format_detection import Format, format_of
 from kb.models import Category
 from kb.validation import check_category
 

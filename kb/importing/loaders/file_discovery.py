@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
 from kb.importing.documents import Document, Failure, Kept
-from kb.importing.loaders.any_format import KNOWN_ENDINGS, Format, format_of, read
+from kb.importing.loaders.format_detection import KNOWN_ENDINGS, Format, format_of, read
 from kb.importing.pictures import Beside, beside_file, beside_path, content_of
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
-from kb.importing.loaders.any_format import KNOWN_ENDINGS
+from kb.importing.loaders.format_detection import KNOWN_ENDINGS
 from kb.sources.errors import InvalidSource
 from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source
