@@ -175,6 +175,18 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+def stay_on_loopback() -> None:
+    """Let tests reach only this machine: a connection elsewhere fails at once and names its target."""
+    connect = socket.socket.connect
+
+    def connect_at_home(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address[0]}:{address[1]}; the network is off in tests")
+        connect(self, address)
+
+    socket.socket.connect = connect_at_home  # type: ignore[method-assign]  # for the whole run
+
+
 class LongTests:
     """Names the tests that took too much processor time and are not marked `long`. It includes the processes that a
     test has ended when it returns, but neither PostgreSQL nor fixtures that other tests share. Nothing fails: the same
@@ -199,14 +211,17 @@ class LongTests:
         return made
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        vars(report)["processor_seconds"] = _processor_seconds() - self._began - self._shared  # workers send it
+        if call.when == "call":
+            vars(report)["processor_seconds"] = _processor_seconds() - self._began - self._shared  # workers send it
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         seconds = getattr(report, "processor_seconds", 0.0)
-        if report.when == "call" and seconds > LONG_SECONDS and "long" not in report.keywords:
+        if seconds > LONG_SECONDS and "long" not in report.keywords:
             self._found[report.nodeid] = seconds
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -222,6 +237,7 @@ def _processor_seconds() -> float:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    stay_on_loopback()
     config.pluginmanager.register(LongTests())
 
 
@@ -263,19 +279,6 @@ def deployment_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture(autouse=True)
-def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tests reach only this machine: a connection elsewhere fails at once and names its target."""
-    connect = socket.socket.connect
-
-    def connect_at_home(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
-            raise AssertionError(f"a test tried to reach {address[0]}:{address[1]}; the network is off in tests")
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect_at_home)
 
 
 @pytest.fixture
