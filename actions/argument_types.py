@@ -59,7 +59,11 @@ class Text:
                 _add_problem(problems, at, gettext("This is required."))
         elif len(text) > self.max_length:
             _add_problem(problems, at, gettext("At most {max_length} characters.").format(max_length=self.max_length))
-        elif self.pattern and not re.fullmatch(self.pattern, text, re.ASCII):
+        elif self.pattern:
+            spellings = (text, text.upper(), text.lower())  # "cs-1001" can only mean "CS-1001"
+            fitting = next((one for one in spellings if re.fullmatch(self.pattern, one, re.ASCII)), None)
+            if fitting is not None:
+                return fitting
             _add_problem(
                 problems, at, gettext("Use a format such as {example}.").format(example=self.example or self.pattern)
             )

@@ -171,9 +171,16 @@ def _checked(name: str, field: Mapping[str, Any], value: Value) -> str:
         raise InvalidValue(name, f"Enter at most {field['maxLength']} characters.")
     elif field.get("format") == "date" and not _is_day(line):
         raise InvalidValue(name, "Enter a date such as 2026-05-31.")
-    elif "pattern" in field and not re.search(field["pattern"], line, re.ASCII):
-        raise InvalidValue(name, "This does not have the expected format.")
+    elif "pattern" in field:
+        fitting = next((one for one in (line, line.upper(), line.lower()) if _fits(field["pattern"], one)), "")
+        if not fitting:
+            raise InvalidValue(name, "This does not have the expected format.")
+        return fitting
     return line
+
+
+def _fits(pattern: str, line: str) -> bool:
+    return re.search(pattern, line, re.ASCII) is not None
 
 
 def _chosen(name: str, field: Mapping[str, Any], value: Value) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.argument_json import read_arguments
-from actions.argument_types import parse_arguments
+from actions.argument_types import Shape, Text, parse_arguments
 from actions.canonical_json import canonical, digest_of, is_same_digest
 from actions.errors import InvalidArguments, UnknownAction
 from actions.money import Money, format_amount, format_money, is_amount_in, parse_amount
@@ -269,3 +269,18 @@ def test_reasons_are_written_in_every_language() -> None:
     assert "höchstens noch 1.250,50\u00a0€ erstattet" in sentence(most, "de")
     assert "12.50 EUR" in sentence(Reason("amount_above_remaining", {"left": "12.50 EUR"}), "en")  # an older row
     assert "{order} <b>" in sentence(Reason("merchant_refused", {"message": "{order} <b>"}), "en")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "written", "parsed"),
+    [("CS-[0-9]{4}", "cs-1001", "CS-1001"), ("[a-z]+", "Tent", "tent"), ("[A-Za-z]+", "Tent", "Tent")],
+)
+def test_text_in_another_case_gets_the_case_of_its_pattern(pattern: str, written: str, parsed: str) -> None:
+    shape = Shape(required={"order": Text("The order.", pattern=pattern)}, optional={})
+    assert parse_arguments(shape, {"order": written}) == {"order": parsed}
+
+
+def test_text_that_fits_its_pattern_in_no_case_is_refused() -> None:
+    shape = Shape(required={"order": Text("The order.", pattern="Ab-[0-9]")}, optional={})
+    with pytest.raises(InvalidArguments):
+        parse_arguments(shape, {"order": "aB-1"})

@@ -93,6 +93,19 @@ async def test_a_form_is_stored_line_by_line_in_its_own_order(
     assert await db(customer_messages, workspace) == ["Money back", "Street: Talstraße 8\nCode: 79102\nFloor: 3"]
 
 
+async def test_a_number_in_another_case_is_stored_in_the_case_of_its_format(
+    server: str, channel: NewChannel, workspace: Workspace
+) -> None:
+    field = {"name": "order", "title": "Order", "type": "string", "required": True, "maxLength": 20}
+    form = {"type": "form", "prompt": "Which order?", "fields": [{**field, "pattern": "^CS-[0-9]{4}$"}]}
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        message = await db(asked, granted["conversation"], form)
+        await socket.say("submit", client_id="s-1", block=f"{message}:0", values={"order": "cs-1001"})
+        await socket.until("ack")
+    assert await db(customer_messages, workspace) == ["Money back", "Order: CS-1001"]
+
+
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("changes", "field"),
