@@ -3,6 +3,7 @@ the product's own catalogues with it.
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,18 @@ def complaints(capsys: pytest.CaptureFixture[str]) -> list[str]:
     lines = capsys.readouterr().err.splitlines()
     assert code == (1 if lines else 0)
     return lines
+
+
+def test_the_teams_french_has_no_typewriter_apostrophes_and_no_space_that_breaks_before_a_sign() -> None:
+    path = next(path for path in messages.catalogues(messages.SETS[1]) if path.parents[1].name == "fr")
+    found = [told for message in messages.read(path) if message.id for told in _forms(message.string)]
+    assert len(found) > 1_000
+    breaking = re.compile(r"[^\W\d]'[^\W\d]| [:;?!»](?=\s|$)|« ")
+    assert [told for told in found if breaking.search(told)] == []
+
+
+def _forms(string: str | tuple[str, ...]) -> tuple[str, ...]:
+    return string if isinstance(string, tuple) else (string,)
 
 
 # Words that are the same in English and in the other language.
