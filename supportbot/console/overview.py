@@ -22,7 +22,9 @@ from actions.models import ActionRequest
 from actions.money import Money, format_money
 from actions.states import State as RequestState
 from kb.models import Article, State
+from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.articles.comparisons import notices
 from supportbot.console.conversations.figures import Figure, asked_span, quality
 from supportbot.console.improve.listing import row_of
@@ -32,6 +34,7 @@ from supportbot.console.setup_checklist import checklist
 from supportbot.handoff.desk.queue_rows import count_pending_approvals, count_waiting_tickets
 from supportbot.insights.improve.clusters import alike_in_letters
 from supportbot.insights.improve.findings import Kind, findings
+from supportbot.llm.connections import BUILTIN
 from supportbot.llm.selectors import DailyCost, daily_costs
 from supportbot.team_formats import active_language, cost, number
 
@@ -102,7 +105,7 @@ def _articles() -> Figure:
     waiting, unfinished = behind.count(), drafts.count()
     open_drafts = ngettext("{number} draft", "{number} drafts", unfinished).format(number=number(unfinished))
     search = gettext("{number} being indexed").format(number=number(waiting)) if waiting else gettext("all searchable")
-    note = f"{open_drafts}; {search}"
+    note = gettext("{drafts}; {search}").format(drafts=open_drafts, search=search)
     return Figure(gettext("Articles live"), number(live.count()), note, reverse("admin:kb_article_changelist"))
 
 
@@ -118,9 +121,10 @@ def _cost() -> Figure:
     today = datetime.now(UTC).date()
     rows = daily_costs(days=2, today=today)
     of_today = [row for row in rows if row.day == today]
-    calls = sum(row.calls for row in of_today)
+    calls = sum(row.calls for row in of_today if row.provider != BUILTIN)  # the built-in answerer is no model
     counted = ngettext("{number} model call", "{number} model calls", calls).format(number=number(calls))
     currency = next((row.currency for row in rows if row.currency), "")  # calls without a price have none
+    currency = currency or Workspace.objects.get(pk=current_workspace_id()).currency
     yesterday = _spent([row for row in rows if row.day != today], currency)
     note = gettext("{calls} since midnight UTC; yesterday {amount}").format(calls=counted, amount=yesterday)
     return Figure(gettext("Spent today"), _spent(of_today, currency), note, reverse("admin:llm_llmcall_changelist"))

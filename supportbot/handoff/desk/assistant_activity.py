@@ -320,6 +320,7 @@ def _actor_label(actor: str) -> str:
         "policy": gettext("the rules"),
         "system": gettext("the system"),
         "worker": gettext("the system"),
+        "merchant": gettext("the connected system"),
         "operator": gettext("operator {name}").format(name=who),
         "key": gettext("API key {name}").format(name=who),
         "user": gettext("a former member"),

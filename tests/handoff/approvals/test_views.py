@@ -220,11 +220,12 @@ def test_the_page_follows_a_request_only_while_it_is_being_carried_out(waiting: 
     assert seen == [None, "queued", "executing", None]
 
 
-def test_the_worker_is_called_the_system_in_the_history(waiting: ActionRequest, approver: User) -> None:
+def test_programs_have_names_for_people_in_the_history(waiting: ActionRequest, approver: User) -> None:
     with transaction.atomic():
         audit.record("request.executing", actor="worker", request_id=waiting.pk)
+        audit.record("request.succeeded", actor="merchant", request_id=waiting.pk)
     actors = [step.css("small")[0].text() for step in page(browser(approver), waiting).css(".tl li")]
-    assert actors[-1] == "the system"
+    assert actors[-2:] == ["the system", "the connected system"]
 
 
 def test_rejecting_informs_the_customer_and_runs_nothing(
