@@ -21,6 +21,7 @@ const told = document.getElementById("told");
 const bar = document.getElementById("bar");
 const go = document.getElementById("go");
 const cancel = document.getElementById("cancel");
+const ask = document.getElementById("ask");
 const compared = document.getElementById("compared");
 const heading = document.getElementById("h-report");
 
@@ -53,7 +54,7 @@ async function check(files) {
   entries = files.map(({ file, path }) => ({ file, path, row: newRow(path), isGood: false, items: [] }));
   rows.replaceChildren(...entries.map((entry) => entry.row));
   report.hidden = false;
-  go.hidden = cancel.hidden = true;
+  go.hidden = cancel.hidden = ask.hidden = true;
   heading.textContent = gettext("Checking");
   told.textContent = "";
   await each(entries, (entry) => send(entry, "check"));
@@ -73,7 +74,7 @@ async function store() {
   const good = entries.filter(isNews);
   const articles = [];
   const times = { began: Infinity, ended: 0 }; // the times of the import, in seconds by the server's clock
-  go.hidden = cancel.hidden = true;
+  go.hidden = cancel.hidden = ask.hidden = true;
   heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
   told.textContent = gettext("You can leave this page. What is already stored is kept; files not sent yet are not imported.");
   await each(good, async (entry) => {
@@ -99,6 +100,7 @@ async function store() {
   cancel.textContent = gettext("Import more");
   cancel.hidden = false;
   if (how === "publish") {
+    ask.hidden = !articles.length;
     await follow(good, articles);
     await compare(articles, times);
   }
@@ -194,9 +196,9 @@ function take(entry, how, request) {
   entry.isGood = facts.items.length > bad.length;
   if (!entry.isGood) return refuse(entry, bad[0]?.message ?? gettext("There is nothing to import in this file."));
   const first = facts.items.find((item) => item.outcome !== "failed");
-  entry.row.children[1].textContent = facts.items.length === 1
-    ? first.title
-    : ngettext("{number} article", "{number} articles", facts.items.length - bad.length);
+  entry.row.children[1].replaceChildren(facts.items.length === 1
+    ? titled(first.title, facts.articles[0])
+    : ngettext("{number} article", "{number} articles", facts.items.length - bad.length));
   const words = how === "check" ? first.words : how === "draft" ? gettext("Saved as a draft") : gettext("Stored, getting ready for search");
   stateOf(entry, how === "draft" ? "ok" : "", bad.length
     ? ngettext("{words}; {number} line not read: {why}", "{words}; {number} lines not read: {why}", bad.length, {
@@ -208,6 +210,15 @@ function take(entry, how, request) {
   const changes = facts.items.flatMap((item) => item.changes).slice(0, MOST_CHANGES);
   if (how === "check" && changes.length) entry.row.lastElementChild.append(changed(changes));
   return facts;
+}
+
+// An article's title, which leads to it once it is stored.
+function titled(title, article) {
+  if (!article) return title;
+  const link = document.createElement("a");
+  link.href = `${form.dataset.articles}${article}/change/`;
+  link.textContent = title;
+  return link;
 }
 
 // The lines that would be removed from existing articles, and added to them.
