@@ -110,9 +110,9 @@ function boxes(options, id, value) {
 const ticked = (node) => [...node.querySelectorAll("input:checked")].map(({ value }) => value);
 const valueOf = (node) => (node.matches(".boxes") ? ticked(node).join(", ") : node.value.trim().replace(/\s+/g, " "));
 
-/** Whether the server will accept a value, in any case. Browsers check the rest; they read `pattern` differently from the server. */
+/** Whether the server may accept a value; it corrects the case of one with a pattern. Browsers check the rest; they read `pattern` differently from the server. */
 function isValid({ required, requiredWith, pattern }, value, filled) {
-  return value ? !pattern || [value, value.toUpperCase(), value.toLowerCase()].some((one) => new RegExp(pattern).test(one)) : !required && !requiredWith?.some((name) => filled.includes(name));
+  return value ? !pattern || new RegExp(pattern, "i").test(value) : !required && !requiredWith?.some((name) => filled.includes(name));
 }
 
 /** Ask once for a rating. */
