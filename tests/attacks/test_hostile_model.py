@@ -44,7 +44,8 @@ async def test_the_server_alone_is_safe(
     told = "\n".join([caplog.text, *(str(letter.message()) for letter in mail.outbox)])
     await db(_check, row, scenario, before, told)
     assert dialled == []  # M5
-    await _survives(scenario)
+    if "M8" in row.must:
+        await _survives(scenario)
 
 
 def _everything(request: ModelRequest) -> tuple[str, ...]:
@@ -80,7 +81,7 @@ def _desk_page(scenario: Scenario) -> str:
     return agent.get(f"/desk/tickets/{ticket.pk}/").content.decode()
 
 
-async def _survives(scenario: Scenario) -> None:  # M8
+async def _survives(scenario: Scenario) -> None:
     if await db(lambda: scenario.fresh().mode) != "assistant":
         return  # an agent has the conversation
     events = await scenario.ask("Hello again", Emission(("Hello! How can I help you today?",)))

@@ -219,8 +219,8 @@ def test_an_existing_users_account_is_left_alone() -> None:
     assert existing.check_password("correct horse battery")
 
 
-def test_a_public_address_is_allowed_too(settings: Any) -> None:
-    settings.DATA_DIR.mkdir(parents=True)
+@pytest.mark.usefixtures("facts")
+def test_a_public_address_is_allowed_too() -> None:
     plan = replace(plan_from_environment(), public_url="https://help.wrenfell.example")
     demo_workspace.seed(plan, ensure_secrets(plan.data_dir))
     with workspace_scope(Workspace.objects.get().pk):

@@ -142,16 +142,17 @@ def test_a_search_ends_at_its_last_page_whatever_page_is_asked_for(bob: User, mo
         assert tree.css_first(".more a") is None
 
 
-@pytest.mark.parametrize("asked", ["%", "_", "\0", "   ", "x" * 5_000, "'; DROP TABLE"])
-def test_search_takes_special_characters_literally(queue: dict[str, Ticket], bob: User, asked: str) -> None:
-    answer = browser(bob).get("/desk/", {"q": asked})
-    assert answer.status_code == 200
-    assert search_rows(asked, bob, now()).rows == ()
+def test_search_takes_special_characters_literally(queue: dict[str, Ticket], bob: User) -> None:
+    agent = browser(bob)
+    for asked in ("%", "_", "\0", "   ", "x" * 5_000, "'; DROP TABLE"):
+        assert agent.get("/desk/", {"q": asked}).status_code == 200, asked
+        assert search_rows(asked, bob, now()).rows == (), asked
 
 
-@pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999", "²", "2"])
-def test_an_invalid_page_number_shows_the_first_page_or_none(queue: dict[str, Ticket], bob: User, page: str) -> None:
-    assert browser(bob).get("/desk/", {"show": "waiting", "page": page}).status_code == 200
+def test_an_invalid_page_number_shows_the_first_page_or_none(queue: dict[str, Ticket], bob: User) -> None:
+    agent = browser(bob)
+    for page in ("0", "-1", "x", "99999999999", "²", "2"):
+        assert agent.get("/desk/", {"show": "waiting", "page": page}).status_code == 200, page
 
 
 def test_a_stranger_finds_nothing(queue: dict[str, Ticket], mallory: User) -> None:
