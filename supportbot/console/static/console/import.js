@@ -21,7 +21,7 @@ const told = document.getElementById("told");
 const bar = document.getElementById("bar");
 const go = document.getElementById("go");
 const cancel = document.getElementById("cancel");
-const ask = document.getElementById("ask");
+const nextStep = document.getElementById("ask");
 const compared = document.getElementById("compared");
 const heading = document.getElementById("h-report");
 
@@ -54,7 +54,7 @@ async function check(files) {
   entries = files.map(({ file, path }) => ({ file, path, row: newRow(path), isGood: false, items: [] }));
   rows.replaceChildren(...entries.map((entry) => entry.row));
   report.hidden = false;
-  go.hidden = cancel.hidden = ask.hidden = true;
+  go.hidden = cancel.hidden = nextStep.hidden = true;
   heading.textContent = gettext("Checking");
   told.textContent = "";
   await each(entries, (entry) => send(entry, "check"));
@@ -74,7 +74,7 @@ async function store() {
   const good = entries.filter(isNews);
   const articles = [];
   const times = { began: Infinity, ended: 0 }; // the times of the import, in seconds by the server's clock
-  go.hidden = cancel.hidden = ask.hidden = true;
+  go.hidden = cancel.hidden = nextStep.hidden = true;
   heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
   told.textContent = gettext("You can leave this page. What is already stored is kept; files not sent yet are not imported.");
   await each(good, async (entry) => {
@@ -100,7 +100,7 @@ async function store() {
   cancel.textContent = gettext("Import more");
   cancel.hidden = false;
   if (how === "publish") {
-    ask.hidden = !articles.length;
+    nextStep.hidden = !articles.length;
     await follow(good, articles);
     await compare(articles, times);
   }
