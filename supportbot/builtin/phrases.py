@@ -102,6 +102,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "only_asks": msgid("I only want to know how it works"),
     "no_reason": msgid("No reason given"),
 }
+_A_PERSON_CAN_TAKE_OVER: Final[tuple[Phrase, ...]] = ("no_person", "who", "can_do")
 # The labels of the parts of an address, in forms and questions.
 _TITLES: Final[dict[str, str]] = {
     "line1": msgid("Street and house number"),
@@ -177,8 +178,8 @@ def say_in_all_languages(phrase: Phrase) -> frozenset[str]:
 
 
 def names_the_way_to_a_person(text: str) -> bool:
-    """Return whether `text` says how to reach a person, and nothing else."""
-    return text in _in_all("no_person")
+    """Return whether `text` is one of our own texts that say that a person can take over."""
+    return any(text in _in_all(phrase) for phrase in _A_PERSON_CAN_TAKE_OVER)
 
 
 def is_offer_of_a_person(text: str) -> bool:

@@ -9,7 +9,7 @@ from supportbot.assistant.check_vectors import settle
 from supportbot.assistant.checks.cross_encoders import WINDOW_CHARACTERS
 from supportbot.assistant.checks.evidence import MAX_WINDOWS, Author
 from supportbot.assistant.streamed_answer import StreamedAnswer
-from supportbot.builtin.phrases import say
+from supportbot.builtin.phrases import Phrase, say
 from supportbot.chat.answers import Answer
 
 BODY = (
@@ -157,6 +157,13 @@ def test_a_page_with_the_same_words_is_not_a_source_of_a_look_up() -> None:
 def test_an_answer_about_reaching_a_person_offers_the_button(language: str) -> None:
     answer = finished(StreamedAnswer((), language, by="builtin"), say("no_person", language))
     assert (answer.text, answer.is_abstention, answer.offers_human) == (say("no_person", language), True, True)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("phrase", ["who", "can_do"])
+def test_an_answer_about_the_assistant_offers_the_button(phrase: Phrase, language: str) -> None:
+    answer = finished(StreamedAnswer((), language, by="builtin"), say(phrase, language))
+    assert (answer.text, answer.is_abstention, answer.offers_human) == (say(phrase, language), False, True)
 
 
 def test_an_empty_answer_is_an_abstention() -> None:

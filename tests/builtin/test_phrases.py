@@ -34,7 +34,7 @@ def test_own_phrases_are_recognised(language: str) -> None:
     assert not is_offer_of_a_person(bare)
     assert f"{bare} {say('offer', language)}" == say("not_found", language)
     assert not is_offer_of_a_person(say("greeting", language))
-    assert names_the_way_to_a_person(say("no_person", language))
+    assert all(names_the_way_to_a_person(say(phrase, language)) for phrase in ("no_person", "who", "can_do"))
     assert not names_the_way_to_a_person(f"{say('no_person', language)} Yes.")
     assert only_asks(say("only_asks", language))
     assert asks_back(say("order_number", language))
