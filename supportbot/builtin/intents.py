@@ -3,7 +3,8 @@
 `scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`. It predicts the kind of
 message and, for the actions in the rows, whether the message is a request ("wish"), a question, a refusal, a thought or
 a report. An action needs only its own examples: the head's classes for them show which trained requests it resembles;
-if it resembles none, the distance to the examples decides.
+if it resembles none, the distance to the examples decides. A second model (`persons.py`) tells requests for a person
+from questions about who is answering.
 """
 
 import re
@@ -17,6 +18,7 @@ import numpy as np
 
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
+from supportbot.builtin import persons
 from supportbot.builtin.phrases import Courtesy
 from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in, unit
 from supportbot.language.normalise import fold_homoglyphs
@@ -134,7 +136,7 @@ def courtesy(text: str) -> Courtesy | None:
     """Return the courtesy that makes up the whole message; None if it says more. Courtesies are never searched for."""
     if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):
         return "how_are_you"  # "??"
-    return _sure_courtesy(classify(text)) if text.strip() else None
+    return (_may_ask_for_a_person(classify(text)) or _sure_courtesy(classify(text))) if text.strip() else None
 
 
 def says_nothing(text: str) -> bool:
@@ -161,6 +163,14 @@ def _sure_courtesy(message: Classification) -> Courtesy | None:
     pleasant = {name: chance for name, chance in chances.items() if name not in ASK_FOR_HELP}
     likeliest = max(pleasant, key=lambda name: pleasant[name])
     return likeliest if sum(pleasant.values()) >= SURE_FROM else None
+
+
+def _may_ask_for_a_person(message: Classification) -> Courtesy | None:
+    """Return "who" for a message that surely either asks for a person or asks whether one is there, without being
+    surely a request for one: the answer to that question offers a person, too.
+    """
+    asks, either = message.kinds["person"], message.kinds["person"] + message.kinds["who"]
+    return "who" if asks < SURE_FROM <= either else None
 
 
 def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool = False) -> bool:
@@ -193,12 +203,23 @@ def normalised(text: str) -> str:
 def classification_of(text: str, vector: Sequence[float] | None) -> Classification:
     """Return the classification of the text; `vector` is the packaged embedder's `query`, or None if it cannot run."""
     weights = weights_shipped()
-    by_words = weights.linear.chances(hashed_features(fold_homoglyphs(text), most=FEATURE_WORDS_MOST))
+    features = hashed_features(fold_homoglyphs(text), most=FEATURE_WORDS_MOST)
+    by_words = weights.linear.chances(features)
     if vector is None:
-        return Classification(weights.net.centre, by_words)
-    side = unit(vector)
-    both = weights.net.chances(side, shape_of(text)) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
-    return Classification(side, both / both.sum())
+        share = persons.person_share(features, None, shape_of(text), persons.weights_shipped())
+        return Classification(weights.net.centre, _with_person_share(by_words, share))
+    side, shape = unit(vector), shape_of(text)
+    both = weights.net.chances(side, shape) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
+    share = persons.person_share(features, side, shape, persons.weights_shipped())
+    return Classification(side, _with_person_share(both / both.sum(), share))
+
+
+def _with_person_share(chances: Array, share: float) -> Array:
+    """Return the probabilities with this share of those of "person" and "who" together at "person"."""
+    person, who = (weights_shipped().classes.index(kind) for kind in ("person", "who"))
+    divided = chances.copy()
+    divided[[person, who]] = (chances[person] + chances[who]) * np.array([share, 1 - share], dtype=chances.dtype)
+    return divided
 
 
 def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:

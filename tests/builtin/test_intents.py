@@ -10,7 +10,8 @@ from supportbot.llm.types import ToolSpec
 from tests.builtin.action_chat import catalogue
 from tests.pace import bounded
 
-SMALL_TALK = Path(__file__).parents[2] / "examples/evaluation/small_talk.jsonl"
+EVALUATION = Path(__file__).parents[2] / "examples/evaluation"
+SMALL_TALK, PERSONS = EVALUATION / "small_talk.jsonl", EVALUATION / "persons.jsonl"
 PERSON = """I want to talk to a person
 can I speak to someone please
 human please
@@ -129,6 +130,41 @@ def share_of(lines: str, kind: str) -> float:
 
 def test_a_request_for_a_person_is_detected_in_six_languages() -> None:
     assert share_of(PERSON, "person") >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("asks_for", "asks_whether"),
+    [
+        ("Can I talk to a person?", "Am I talking to a person?"),
+        ("Kann ich mit einem Menschen sprechen?", "Spreche ich mit einem Menschen?"),
+        ("¿Puedo hablar con una persona?", "¿Hablo con una persona?"),
+        ("Je peux parler à une personne ?", "Je parle à une personne ?"),
+        ("Posso parlare con una persona?", "Parlo con una persona?"),
+        ("Kan ik met een persoon praten?", "Praat ik met een persoon?"),
+    ],
+)
+def test_a_request_for_a_person_is_distinguished_from_the_question_whether_one_is_there(
+    asks_for: str, asks_whether: str
+) -> None:
+    assert intents.wants_person(asks_for) and not intents.courtesy(asks_for)
+    assert intents.courtesy(asks_whether) == "who" and not intents.wants_person(asks_whether)
+
+
+@pytest.mark.parametrize("text", ["chcę rozmawiać z człowiekiem", "Czy mogę porozmawiać z człowiekiem?"])
+def test_a_message_that_may_ask_for_a_person_or_whether_one_is_there_gets_the_answer_with_the_button(text: str) -> None:
+    kinds = intents.classify(text).kinds
+    assert max(kinds["person"], kinds["who"]) < intents.SURE_FROM
+    assert intents.courtesy(text) == "who"
+
+
+@pytest.mark.long
+def test_most_requests_for_a_person_are_detected_and_hardly_anything_else() -> None:
+    rows = [json.loads(line) for line in PERSONS.open()]
+    asked = {kind: [row["question"] for row in rows if row["kind"] == kind] for kind in ("person", "who", "question")}
+    passed_on = {kind: [text for text in texts if intents.wants_person(text)] for kind, texts in asked.items()}
+    assert len(passed_on["person"]) / len(asked["person"]) >= 0.9
+    assert len(passed_on["who"]) / len(asked["who"]) <= 0.07, passed_on["who"]
+    assert len(passed_on["question"]) / len(asked["question"]) <= 0.1, passed_on["question"]
 
 
 def test_mentioning_a_person_is_not_a_request_for_one() -> None:
