@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from supportbot.builtin.phrases import is_offer_of_a_person, say
+from supportbot.llm.types import ChatMessage
 from tests.builtin.action_chat import Chat, hotel, move_stay, wake_up
 from tests.builtin.test_action_details import assert_is_on_the_wire, block_of
 
@@ -242,3 +243,13 @@ def test_an_order_that_cannot_be_read_ends_with_the_offer_of_a_person_too() -> N
     words, _ = chat.send("the nice one there")
     assert is_offer_of_a_person(words) and say("which_of_these", "en") in words
     assert [call[1]["order_id"] for call in chat.send("WF-20404")[1]] == ["WF-20404"]
+
+
+def test_an_order_number_entered_in_a_form_replaces_the_one_in_a_message() -> None:
+    number = {"type": "string", "pattern": "^CS-[0-9]{4}$", "title": "Order number", "maxLength": 100}
+    chat = hotel("refund", {"order_id": number}, "I want my money back")
+    chat.send("I want my money back")
+    assert [name for name, _ in chat.send("cs 2001")[1]] == ["refund"]
+    # The call was refused, so the chat asked with a form.
+    chat.messages[-1] = ChatMessage("assistant", "Please enter: Order number. For example: CS-1001.")
+    assert chat.send("Order number: CS-2001")[1] == [("refund", {"order_id": "CS-2001"})]

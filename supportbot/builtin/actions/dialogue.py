@@ -8,7 +8,7 @@ asked a question) or settled (a card or a refusal).
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.bounds import takes_day
@@ -256,7 +256,7 @@ class DialogueState:
         if new and not is_answer and not form:
             return False
         sought = asked or self._asked_before(intent)
-        given = Intent(tool.name, values=form) if form else self._given(tool, text, sought)
+        given = _of_form(tool, form) if form else self._given(tool, text, sought)
         if given.is_empty and not (asked and (given.days or is_try(text))):
             return False
         if (
@@ -368,6 +368,12 @@ class DialogueState:
         intent = self.settled[-1]
         tool = self.tool(intent.action)
         return corrected(tool, intent, text, locale=self.locale, written_on=self._written_on)
+
+
+def _of_form(tool: ToolSpec, form: dict[str, Any]) -> Intent:
+    """Return the values of a submitted form. An order's number replaces the one that a message named before."""
+    number = form.get(field_of_kind(tool, "order"))
+    return Intent(tool.name, OrderRef(str(number)) if number else None, form)
 
 
 def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> DialogueState:
