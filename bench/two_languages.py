@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure the built-in answerer on a knowledge base in two languages without translations.
 
-    python -m bench.two_languages [FILE.jsonl ...]
+    python -m bench.two_languages [FILE.jsonl ...] [--share-of-words P ...] [--english-share P ...]
 
 Of each of the demo's articles that has a German translation, only one language is kept: in the first of two
 workspaces, the other one than in the second. Every question goes through a whole turn in both. It prints how often the
@@ -11,6 +11,10 @@ answer cites the right article, only wrong ones, or nothing:
     foreign       the article is in another language, but some articles are in the question's
     abroad        no article is in the question's language
     unanswerable  no article answers; "abroad, unanswerable" as above
+
+`--share-of-words` sets the share of a question's words with which a passage in its language counts as the one that is
+meant, and `--english-share` the share of the best passage's weight with which English wins in a language without
+articles. With several values, every question is asked with each.
 """
 
 import argparse
@@ -21,9 +25,11 @@ import re
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from unittest.mock import patch
 
 from bench.quotes import EXAMPLES, WORKSPACE, Answered, answered, fill_from
 from bench.scratch import installation
@@ -34,23 +40,40 @@ FILES: Final = [EVALUATION / f"{name}.jsonl" for name in ("answers", "near_misse
 GERMAN: Final = "-de"  # the suffix of a translation's id
 
 
+class Shares(NamedTuple):
+    """Two settings of search and answers; one that is in use is None."""
+
+    share_of_words: float | None = None
+    english_share: float | None = None
+
+    def set(self) -> dict[str, float]:
+        return {name: share for name, share in self._asdict().items() if share is not None}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, default=FILES)
-    rows = [json.loads(line) for path in parser.parse_args().files for line in path.open() if line.strip()]
+    parser.add_argument("--share-of-words", nargs="+", type=float, default=[], metavar="P")
+    parser.add_argument("--english-share", nargs="+", type=float, default=[], metavar="P")
+    options = parser.parse_args()
+    rows = [json.loads(line) for path in options.files for line in path.open() if line.strip()]
+    tried = [Shares(share_of_words=share) for share in options.share_of_words]
+    tried += [Shares(english_share=share) for share in options.english_share]
     for name in [name for name in os.environ if name.startswith("OPENAI_")]:
         del os.environ[name]  # the caller's own model would answer instead of the built-in answerer
-    groups: dict[str, list[Answered]] = defaultdict(list)
+    groups: dict[tuple[str, Shares], list[Answered]] = defaultdict(list)
     with installation():
         for half in (0, 1):
-            for name, answer in asked_in(half, rows):
-                groups[name].append(answer)
-    for name, members in sorted(groups.items()):
-        sys.stdout.write(json.dumps({"of": name, **figures(members)}) + "\n")
+            for name, shares, answer in asked_in(half, rows, tried or [Shares()]):
+                groups[name, shares].append(answer)
+    for (name, shares), members in sorted(groups.items(), key=lambda item: item[0][0]):
+        sys.stdout.write(json.dumps({"of": name, **shares.set(), **figures(members)}) + "\n")
 
 
-def asked_in(half: int, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Answered]]:
-    """Ask in a new workspace with one language of each article; yield the group and the answer."""
+def asked_in(
+    half: int, rows: Iterable[dict[str, Any]], tried: Sequence[Shares]
+) -> Iterator[tuple[str, Shares, Answered]]:
+    """Ask in a new workspace with one language of each article; yield the group, the shares and the answer."""
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.workspaces import create_workspace
 
@@ -60,8 +83,23 @@ def asked_in(half: int, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, A
         kept = kept_in(half, Path(folder))
         fill_from(Path(folder), WORKSPACE, KNOWLEDGE / "vectors.e5")
     known = [row | {"gold": versions(row, kept)} for row in rows]
-    for row, answer in zip(known, answered(known), strict=True):
-        yield group_of(row, kept), answer
+    pairs = [(row, shares) for row in known for shares in tried]
+    for (row, shares), answer in zip(pairs, answered(with_each(pairs)), strict=True):
+        yield group_of(row, kept), shares, answer
+
+
+def with_each(pairs: Iterable[tuple[dict[str, Any], Shares]]) -> Iterator[dict[str, Any]]:
+    """Yield each row, with its shares in force until the next one."""
+    from kb.search import retrieval
+    from supportbot.builtin import ranking
+
+    for row, shares in pairs:
+        with ExitStack() as changed:
+            if shares.share_of_words is not None:
+                changed.enter_context(patch.object(retrieval, "_SHARE_OF_WORDS", shares.share_of_words))
+            if shares.english_share is not None:
+                changed.enter_context(patch.object(ranking, "ENGLISH_SHARE", shares.english_share))
+            yield row
 
 
 def kept_in(half: int, folder: Path) -> dict[str, str]:
