@@ -24,11 +24,49 @@ from tests.embedded.instance import Instance, open_to_postgres
 from tests.patience import PATIENCE_MS
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-CONTRAST = ("color-contrast",)  # these take four fifths of the time of a check
+CONTRAST = ("color-contrast",)
 # The rows of a long table are alike; the long run checks those of the main pages (`test_pages.py`).
 ALIKE = ("tbody tr:nth-child(n+11)",)
 # A theme only changes colours; everything else is checked in the light theme.
-OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+OF_COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}, "rules": {}}
+# Contrast takes four fifths of the time of a check. Texts of the same colours and size have the same contrast, so a few
+# texts of each combination are checked, on the first page that shows it. What is behind a text that is placed over
+# others is not known, so such a text is checked each time.
+RUN_ON_NEW_COLOURS = """
+async ([context, known, options]) => {
+  const seen = new Set(known), texts = [], found = new Map();
+  const above = (node) => node.assignedSlot ?? node.parentElement ?? node.getRootNode().host;
+  const isOpaque = (colour) => !/rgba|\\//.test(colour);
+  const coloursOf = (node) => {
+    const own = getComputedStyle(node);
+    const facts = [own.color, own.fontSize, own.fontWeight, own.textShadow, node.matches(":disabled")];
+    if (node.localName === "a") facts.push(own.textDecorationLine, getComputedStyle(node.parentElement ?? node).color);
+    for (let behind = node; behind; behind = above(behind)) {
+      const style = getComputedStyle(behind);
+      if (style.opacity !== "1" || style.backgroundImage !== "none") facts.push(style.opacity, style.backgroundImage);
+      facts.push(style.backgroundColor);
+      if (isOpaque(style.backgroundColor)) return facts.join();
+      if (!["static", "relative"].includes(style.position)) return null;
+    }
+    return facts.join();
+  };
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) visit(node.shadowRoot);
+      const hasText = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+      if (!(hasText || node.matches("input, textarea, select")) || !node.checkVisibility()) continue;
+      const colours = coloursOf(node);
+      const before = found.get(colours) ?? 0;
+      if (colours === null || (!seen.has(colours) && before < 3)) texts.push(node);
+      if (colours !== null) found.set(colours, before + 1);
+    }
+  };
+  visit(document);
+  if (!texts.length) return { violations: [], seen: [] };
+  const { violations } = await axe.run({ ...context, include: texts }, options);
+  return { violations, seen: [...found.keys()] };
+}
+"""
 Theme = Literal["light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
@@ -40,6 +78,7 @@ BEYOND = """
 """
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=:)\d+")  # including ports
 _SEEN: set[str] = set()
+_COLOURS: set[str] = set()
 # The language with the longest words and a right-to-left one are checked in every run, the others in the long one.
 IN_EVERY_RUN = ("ar", "de")
 EVERY_LANGUAGE = [
@@ -181,12 +220,19 @@ def run_axe(page: Page, theme: Theme, *, without: Sequence[str] = (), leaving_ou
     if measure(page, "typeof axe === 'undefined'"):
         page.evaluate(Axe().axe_script)
     options = {
-        "runOnly": RULES if theme == "light" else OF_COLOURS,
-        "rules": {rule: {"enabled": False} for rule in without},
+        "runOnly": RULES,
+        "rules": {rule: {"enabled": False} for rule in (*without, *CONTRAST)},
         "reporter": "no-passes",  # the default result also lists everything that passed
     }
     context = {"exclude": [[selector] for selector in leaving_out]}
-    return AxeResults(page.evaluate("([context, options]) => axe.run(context, options)", [context, options]))
+    found: dict[str, Any] = {"violations": []}
+    if theme == "light":
+        found = page.evaluate("([context, options]) => axe.run(context, options)", [context, options])
+    if theme == "dark" or not without:
+        colours = page.evaluate(RUN_ON_NEW_COLOURS, [context, sorted(_COLOURS), {**options, **OF_COLOURS}])
+        found["violations"] += colours["violations"]
+        _COLOURS.update(colours["seen"])
+    return AxeResults(found)
 
 
 @pytest.fixture
