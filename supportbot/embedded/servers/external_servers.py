@@ -5,6 +5,7 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 import psycopg
 import redis
+from django.conf import settings
 from django.utils.translation import gettext
 from kombu import Connection
 from kombu.exceptions import KombuError
@@ -100,8 +101,9 @@ def _backend(connection: "psycopg.Connection[Any]") -> object:
 
 def create_extensions(url: str) -> None:
     """Create missing extensions. Raises StartRefused with the SQL for an administrator if the role may not."""
-    with connect(url) as connection:
-        create_extensions_in(connection)
+    variable = "DATABASE_OWNER_URL" if url == settings.DATABASE_OWNER_URL else "DATABASE_URL"
+    with connect(url, variable=variable) as connection:
+        create_extensions_in(connection, variable=variable)
 
 
 def require_extensions(url: str, *, variable: str) -> None:
