@@ -21,6 +21,7 @@ from supportbot.console.conversations.figures import amounts
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.llm.budget import ALL, EVALUATION, daily_allowance
+from supportbot.llm.errors import Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
 from supportbot.team_formats import number
@@ -34,6 +35,24 @@ OUTCOMES: Final = {
     "unclear": gettext_noop("Unclear"),
     "stopped": gettext_noop("Stopped"),
     "skipped": gettext_noop("Skipped"),
+}
+# Short, since they stand in a column of the list.
+REASONS: Final = {
+    Reason.UNREACHABLE: gettext_noop("server not reached"),
+    Reason.CUT: gettext_noop("connection lost"),
+    Reason.STALLED: gettext_noop("server went silent"),
+    Reason.DEADLINE: gettext_noop("took too long"),
+    Reason.GARBAGE: gettext_noop("unreadable answer"),
+    Reason.TOO_LARGE: gettext_noop("answer too large"),
+    Reason.TOO_LONG: gettext_noop("request too long"),
+    Reason.RATE_LIMITED: gettext_noop("too many requests"),
+    Reason.QUOTA: gettext_noop("no credit left"),
+    Reason.SERVER_ERROR: gettext_noop("error of the server"),
+    Reason.REJECTED: gettext_noop("request not accepted"),
+    Reason.NOT_AUTHORISED: gettext_noop("key not accepted"),
+    Reason.NOT_FOUND: gettext_noop("model or address unknown"),
+    Reason.CIRCUIT_OPEN: gettext_noop("paused after failures"),
+    Reason.BUDGET: gettext_noop("budget used up"),
 }
 PURPOSES: Final = {
     "answer": gettext_noop("Answers"),
@@ -84,7 +103,7 @@ class LLMCallAdmin(ScopedAdmin):
     change_form_template = "console/call.html"
     change_list_template = "console/calls.html"
     # The outcome comes early because narrow pages cut off the last columns.
-    list_display = ["began", "purpose_words", "who", "end", "tokens", "money", "first", "whole", "prompt_version"]
+    list_display = ["began", "purpose_words", "who", "end", "tokens", "money", "first", "whole"]
     list_filter = [OutcomeFilter, PurposeFilter, ProviderFilter]
     search_fields = ["model"]  # and the id of a conversation
     ordering = ["-id"]
@@ -132,7 +151,7 @@ class LLMCallAdmin(ScopedAdmin):
 
     @admin.display(description=_("Outcome"), ordering="outcome")
     def end(self, call: LLMCall) -> Any:
-        words = gettext(OUTCOMES[call.outcome]) + (f": {call.reason}" if call.reason else "")
+        words = gettext(OUTCOMES[call.outcome]) + (f": {reason_label(call.reason)}" if call.reason else "")
         return tag(KINDS.get(call.outcome, ""), words)
 
     def page_context(self, request: HttpRequest, row: LLMCall) -> dict[str, Any]:
@@ -182,6 +201,11 @@ def _tokens_out(call: LLMCall) -> str:
 def purpose_label(purpose: str) -> str:
     """Return the console's name for a call's purpose."""
     return gettext(PURPOSES[purpose]) if purpose in PURPOSES else purpose
+
+
+def reason_label(reason: str) -> str:
+    """Return the console's words for the reason why a call failed; the reason itself if there are none."""
+    return gettext(REASONS[Reason(reason)]) if reason in REASONS else reason
 
 
 def costs(span: int) -> dict[str, Any]:

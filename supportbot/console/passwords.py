@@ -19,6 +19,7 @@ from django.urls import path, reverse, reverse_lazy
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import get_language, gettext, override
+from django.utils.translation import gettext_lazy as _
 from rest_framework.throttling import BaseThrottle
 
 from supportbot.accounts.models import User, Workspace
@@ -65,6 +66,7 @@ class AskForLink(PasswordResetView):
 
 class LinkRequested(PasswordResetDoneView):
     template_name = "registration/password_reset_done.html"
+    title = _("Forgot your password?")  # Django's own says that a password was sent
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(has_mail_server=has_mail_server(), **kwargs)

@@ -2,6 +2,7 @@
 mail server, from the person who invites them.
 """
 
+import logging
 import secrets
 from smtplib import SMTPException
 from typing import Any
@@ -29,6 +30,7 @@ from supportbot.errors import InvalidInput
 from supportbot.handoff.models import HELD, Ticket
 from supportbot.team_formats import active_language, number
 
+logger = logging.getLogger(__name__)
 RIGHT = "team:write"
 # Django's own German texts use the informal "du", but these pages use "Sie".
 INVALID_EMAIL = _("Enter a valid e-mail address, such as name@example.com.")
@@ -232,7 +234,9 @@ def _warn_of_missing_approvers(request: HttpRequest, policies: list[ActionPolicy
 def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
     try:
         send_invitation(user, workspace, inviter=person_of(request))
-    except (SMTPException, OSError):
+    except (SMTPException, OSError) as error:
+        # The error's text may contain addresses.
+        logger.warning("console: an invitation was not mailed (%s); see `manage.py doctor`", type(error).__name__)
         messages.warning(
             request, gettext("The e-mail could not be sent. Ask them to request a link on the login page.")
         )

@@ -141,7 +141,7 @@ def test_with_a_mail_server_no_link_is_shown(admin: Client, mail_server: None) -
 
 @pytest.mark.django_db(transaction=True)
 def test_a_member_is_added_even_if_the_invitation_cannot_be_mailed(
-    admin: Client, mail_server: None, monkeypatch: pytest.MonkeyPatch
+    admin: Client, mail_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*args: object, **more: object) -> None:
         raise ConnectionRefusedError
@@ -150,6 +150,7 @@ def test_a_member_is_added_even_if_the_invitation_cannot_be_mailed(
     data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
     shown = admin.post(f"{TEAM}add/", data, follow=True).content.decode()
     assert "Saved: Noor Aziz." in shown and "The e-mail could not be sent" in shown
+    assert "console: an invitation was not mailed (ConnectionRefusedError); see `manage.py doctor`" in caplog.messages
     assert Membership.objects.get(user__username="noor").role == "agent"
 
 
@@ -258,6 +259,7 @@ def test_without_a_mail_server_the_reset_page_says_what_to_do(client: Client, bo
     assert "id_email" not in page
     assert "No mail server is set up" in done
     assert "on its way" not in done
+    assert "reset sent" not in done
 
 
 @pytest.mark.usefixtures("mail_server")

@@ -22,8 +22,10 @@ from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.console.charts import stacked
+from supportbot.console.model_calls import REASONS
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
+from supportbot.llm.errors import Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from tests.console.conftest import Enter, Sample
 from tests.pages import visible_text
@@ -153,6 +155,30 @@ def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample
     assert f"/admin/chat/conversation/{sample.conversation.pk}/change/" in tree.css_first(".tools a").attributes["href"]
     LLMCall.objects.filter(pk=call.pk).update(conversation_id=call.pk)  # the chat was erased, its cost was not
     assert read(supervisor.get(address)).css(".tools a") == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "shown"),
+    [
+        ("refused", "not_authorised", "Refused: key not accepted"),
+        ("unclear", "server_error", "Unclear: error of the server"),
+        ("done", "", "Done"),
+        ("refused", "of_an_older_version", "Refused: of_an_older_version"),
+    ],
+)
+def test_the_reason_why_a_call_failed_is_in_words(
+    enter: Enter, workspace: Workspace, outcome: str, reason: str, shown: str
+) -> None:
+    call = LLMCall.objects.create(
+        purpose="answer", provider="p", model="m", cost=0, currency="EUR", duration_ms=0, outcome=outcome, reason=reason
+    )
+    admin = enter("admin")
+    assert visible_text(read(admin.get("/admin/llm/llmcall/")).css_first("#result_list .field-end")) == shown
+    assert shown in visible_text(read(admin.get(f"/admin/llm/llmcall/{call.pk}/change/")).css_first("main"), " ")
+
+
+def test_every_reason_has_words() -> None:
+    assert set(REASONS) == set(Reason)
 
 
 def test_cells_carry_their_columns_name_for_small_screens(enter: Enter, sample: Sample) -> None:
@@ -285,7 +311,7 @@ def test_a_trace_says_why_a_model_was_not_asked(enter: Enter, workspace: Workspa
             duration_ms=0, is_estimated=False, cost=0, conversation_id=talk.pk, turn_id=turn.pk,
         )  # fmt: skip
     page = visible_text(read(enter("supervisor").get(reverse("admin:trace", args=[turn.message_id]))).body, " ")
-    assert "not called: too little of the budget was left (budget)" in page
+    assert "not called: too little of the budget was left (budget used up)" in page
     assert page.count("Not sent: too little of today's budget is left") == page.count("Sent to the model") == 1
 
 

@@ -16,7 +16,7 @@ from supportbot.chat.models import Citation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.console.conversations.figures import amounts
 from supportbot.console.evals.case_pages import may_make_cases
-from supportbot.console.model_calls import purpose_label
+from supportbot.console.model_calls import purpose_label, reason_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
@@ -119,6 +119,7 @@ def _call(call: LLMCall, *, sees_cost: bool) -> dict[str, Any]:
     spent = {call.currency: call.cost} if call.cost is not None else {}
     return {
         "row": call,
+        "reason": reason_label(call.reason),
         "purpose": purpose_label(call.purpose),
         "model": model_in_words(call.provider, call.model),
         "cost": amounts(spent) if sees_cost else "",
