@@ -1,8 +1,10 @@
 """Text that is encrypted at rest, with keys that are never stored in the database."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
@@ -30,3 +32,20 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django'
             raise ImproperlyConfigured(
                 "None of the FIELD_KEYS decrypts a stored secret. Add the key that encrypted it."
             ) from error
+
+
+def encrypted_columns() -> Iterator[tuple[str, str]]:
+    """Yield the table and the name of each column with encrypted text."""
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, EncryptedTextField):
+                yield model._meta.db_table, str(field.column)
+
+
+def is_decryptable(stored: str) -> bool:
+    """Return whether any of `FIELD_KEYS` decrypts this ciphertext."""
+    try:
+        _cipher().decrypt(stored.encode())
+    except InvalidToken:
+        return False
+    return True

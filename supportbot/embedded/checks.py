@@ -15,9 +15,11 @@ from smtplib import SMTPException, SMTPResponseException
 from django.conf import settings
 from django.core.mail import get_connection
 from django.utils.translation import gettext
+from psycopg import sql
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
+from supportbot.accounts.encrypted_fields import encrypted_columns, is_decryptable
 from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import LOOPBACK, is_taken
@@ -326,6 +328,32 @@ def check_given_redis(plan: Plan) -> str:
 def check_given_broker(plan: Plan) -> str:
     assert plan.broker_url is not None
     return external_servers.probe_broker(plan.broker_url)
+
+
+def check_field_keys(plan: Plan) -> str:
+    """Return how many stored secrets there are. Raises StartRefused if FIELD_KEYS cannot decrypt all of them, as after
+    a restore with other keys: the first customer who signs in would find out.
+    """
+    runtime = load_runtime(plan.data_dir)
+    url = plan.database_url or (runtime.database_url if runtime else None)
+    if url is None or not settings.FIELD_KEYS or pending_migrations(url):  # the other checks say what is missing
+        return gettext("checked once the database is running and migrated")
+    stored: list[str] = []
+    with connect(url) as connection:
+        for table, column in encrypted_columns():
+            query = sql.SQL("SELECT {column} FROM {table} WHERE {column} <> ''").format(
+                table=sql.Identifier(table), column=sql.Identifier(column)
+            )
+            stored += [str(text) for (text,) in connection.execute(query)]
+    unreadable = sum(not is_decryptable(text) for text in stored)
+    if unreadable:
+        raise StartRefused(
+            gettext(
+                "FIELD_KEYS does not decrypt {unreadable} of {number} stored secrets. Add the key that encrypted them "
+                "after the others, separated by a comma."
+            ).format(unreadable=unreadable, number=len(stored))
+        )
+    return gettext("decrypt all stored secrets ({number})").format(number=len(stored))
 
 
 def check_mail(plan: Plan) -> str:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import urlsafe_b64encode
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,8 +23,11 @@ from psycopg.conninfo import make_conninfo
 
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
+from supportbot.accounts.channels import create_channel
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.embedded import checks, free_ports
-from supportbot.embedded.checks import check_index, check_mail, check_schema
+from supportbot.embedded.checks import check_field_keys, check_index, check_mail, check_schema
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers import external_servers
@@ -313,6 +317,24 @@ def test_a_role_that_may_not_create_tables_is_told_so(plain_role: str) -> None:
     assert migrated.returncode == 1
     assert "The role in DATABASE_URL is not allowed to create or change tables (permission denied" in migrated.stderr
     assert "Traceback" not in migrated.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_finds_secrets_that_no_key_decrypts(plan: Plan, settings: Any) -> None:
+    assert check_field_keys(plan) == "checked once the database is running and migrated"
+    plan = replace(plan, database_url=database_url(name=connection.settings_dict["NAME"]))
+    first, second = (urlsafe_b64encode(bytes([number] * 32)).decode() for number in (1, 2))
+    settings.FIELD_KEYS = [first]
+    assert check_field_keys(plan) == "decrypt all stored secrets (0)"
+    workspace = Workspace.objects.create(name="Acme", slug="acme")
+    with workspace_scope(workspace.pk):
+        create_channel(workspace, "Web shop")
+        settings.FIELD_KEYS = [second]
+        create_channel(workspace, "Second shop")
+    with pytest.raises(StartRefused, match=r"FIELD_KEYS does not decrypt 1 of 2 stored secrets\. Add the key"):
+        check_field_keys(plan)
+    settings.FIELD_KEYS = [second, first]
+    assert check_field_keys(plan) == "decrypt all stored secrets (2)"
 
 
 @pytest.mark.parametrize(

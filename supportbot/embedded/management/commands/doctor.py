@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
 from supportbot.embedded.checks import (
+    check_field_keys,
     check_index,
     check_mail,
     check_model_answers,
@@ -40,6 +41,7 @@ NAMES: Final = (
     gettext_noop("broker"),
     gettext_noop("model"),
     gettext_noop("mail"),
+    gettext_noop("field keys"),
     gettext_noop("index"),
     gettext_noop("open files"),
 )
@@ -66,6 +68,7 @@ class Command(TranslatedCommand):
                 checks["demo"] = check_demo
         if "model" in checks:
             checks["model"] = check_model_answers
+        checks["field keys"] = check_field_keys
         if settings.EMAIL_URL:
             checks["mail"] = check_mail
         checks["index"] = check_index
