@@ -6,20 +6,25 @@ import logging
 import secrets
 from smtplib import SMTPException
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from actions.models import ActionPolicy, actor_of
 from actions.policy_store import forbid_every_approval, policies_approved_by
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.accounts.people import add_member, change_person, create_person, remove_member, works_only_here
+from supportbot.accounts.ports import person_in_records, record_change
 from supportbot.console.actions.rule_checks import approvers_warning
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
@@ -110,6 +115,7 @@ class MembershipAdmin(ScopedAdmin):
     list_select_related = ["user"]
     search_fields = ["user__username", "user__first_name", "user__last_name", "user__email"]
     ordering = ["user__username"]
+    change_form_template = "console/member.html"
     delete_confirmation_template = "console/member_delete.html"
 
     def name_of(self, row: Membership) -> str:
@@ -132,7 +138,14 @@ class MembershipAdmin(ScopedAdmin):
         return moment_in_words(membership.user.last_login)
 
     def page_context(self, request: HttpRequest, row: Membership) -> dict[str, Any]:
-        return {"delete_words": gettext("Remove from the team")}  # the account stays
+        return {
+            "delete_words": gettext("Remove from the team"),  # the account stays
+            "may_be_invited": _may_be_invited(row.user),
+        }
+
+    def get_urls(self) -> list[URLPattern]:
+        invite = self.admin_site.admin_view(require_POST(self.invite))
+        return [path("<uuid:member_id>/invite/", invite, name="membership-invite"), *super().get_urls()]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = MemberForm if obj else NewMemberForm
@@ -172,18 +185,42 @@ class MembershipAdmin(ScopedAdmin):
     def response_add(self, request: HttpRequest, obj: Membership, post_url_continue: str | None = None) -> HttpResponse:
         if has_mail_server():
             return super().response_add(request, obj, post_url_continue)
-        # Nobody has used the new account yet, so the person who created it may see its link.
+        purpose = gettext(
+            "No mail server is set up, so no e-mail was sent. Pass this link on to {name} to set a password. It works "
+            "once, within three days."
+        )
+        return self._link_page(request, obj, purpose)
+
+    def invite(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
+        """Make another link, since the first one may be lost or too old."""
+        workspace = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id)
+        member = get_object_or_404(self.get_queryset(request), pk=member_id)
+        if not _may_be_invited(member.user):
+            messages.error(request, gettext("This account is in use, so it gets no new link here."))
+            return redirect("admin:accounts_membership_change", member.pk)
+        with transaction.atomic():
+            record_change("member.invited", actor=actor_of(person_of(request)), person=person_in_records(member.user))
+        if has_mail_server() and member.user.email:
+            _invite(request, member.user, workspace)
+        else:
+            return self._link_page(
+                request,
+                member,
+                gettext("Pass this link on to {name} to set a password. It works once, within three days."),
+            )
+        return redirect("admin:accounts_membership_change", member.pk)
+
+    def _link_page(self, request: HttpRequest, member: Membership, purpose: str) -> HttpResponse:
+        """Show the link of an account that nobody has used yet; so whoever may create it may see it."""
+        name = member.user.display_name
         return show_once(
             self.admin_site,
             request,
-            title=gettext("Invitation for {name}").format(name=obj.user.display_name),
+            title=gettext("Invitation for {name}").format(name=name),
             label=gettext("Link"),
-            secret=password_link(obj.user),
-            purpose=gettext(
-                "No mail server is set up, so no e-mail was sent. Pass this link on to {name} to set a password. It "
-                "works once, within three days."
-            ).format(name=obj.user.display_name),
-            back=("admin:accounts_membership_change", obj.pk),
+            secret=password_link(member.user),
+            purpose=purpose.format(name=name),
+            back=("admin:accounts_membership_change", member.pk),
         )
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
@@ -211,6 +248,12 @@ class MembershipAdmin(ScopedAdmin):
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         messages.success(request, gettext("Removed from the team."))
         return self._redirect_to("changelist")
+
+
+def _may_be_invited(person: User) -> bool:
+    """Return whether an admin here may give someone a link to this account: nobody uses it, and no other workspace."""
+    acts_by_key = ApiKey.objects.filter(user=person).exists()
+    return person.last_login is None and not acts_by_key and works_only_here(person)
 
 
 def _consequences(person: User) -> list[str]:

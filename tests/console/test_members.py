@@ -11,6 +11,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.db import connections
 from django.test import Client
+from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, AuditEntry
@@ -91,6 +92,41 @@ def test_an_invited_person_sets_a_password(
     browser.post(form.redirect_chain[-1][0], chosen)
     assert browser.login(username="noor", password="a tarn in winter")
     assert "already been used" in Client().get(link.group(1), follow=True).content.decode()
+
+
+def test_an_account_that_nobody_has_used_gets_another_link(
+    admin: Client, bob: User, settings: Any, enter: Enter
+) -> None:
+    member = Membership.objects.get(user=bob)
+    page, invite = f"{TEAM}{member.pk}/change/", f"{TEAM}{member.pk}/invite/"
+    assert "New link" in admin.get(page).content.decode()
+    assert admin.get(invite).status_code == 405
+    link = re.search(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+?)[\"<]", admin.post(invite).content.decode())
+    assert link is not None
+    assert Client().get(link.group(1), follow=True).status_code == 200
+    settings.EMAIL_URL = "smtp://mail.example.com:25"
+    User.objects.filter(pk=bob.pk).update(email="bob@example.com")
+    admin.post(invite)
+    assert [letter.to for letter in mail.outbox] == [["bob@example.com"]]
+    assert enter("agent").post(invite).status_code in (403, 404)
+    assert len(mail.outbox) == 1
+    told = AuditEntry.objects.filter(event="member.invited")
+    assert [entry.payload for entry in told] == [{"person": f"user:{bob.pk}"}] * 2
+
+
+def test_an_account_in_use_gets_no_link_from_an_admin(
+    admin: Client, bob: User, mallory: User, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    """An admin could act as a colleague, and approve their own requests."""
+    User.objects.filter(pk=bob.pk).update(last_login=now())
+    in_use = Membership.objects.get(user=bob)
+    elsewhere = add_member(workspace, mallory, "agent")
+    foreign = Membership.objects.get(user=mallory, workspace=other_workspace)
+    for member in (in_use, elsewhere):
+        assert "New link" not in admin.get(f"{TEAM}{member.pk}/change/").content.decode()
+        said = admin.post(f"{TEAM}{member.pk}/invite/", follow=True).content.decode()
+        assert "/admin/reset/" not in said
+    assert admin.post(f"{TEAM}{foreign.pk}/invite/").status_code == 404
 
 
 def test_a_taken_user_name_is_refused(admin: Client, mallory: User) -> None:
