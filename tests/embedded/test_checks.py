@@ -301,6 +301,25 @@ def test_doctor_foresees_an_extension_that_migrate_may_not_create(plan: Plan, pl
         assert not session.execute("SELECT FROM pg_extension WHERE extname = 'vector'").fetchall()
 
 
+def test_doctor_reports_a_server_without_pgvector_once(
+    plan: Plan, plain_role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external_servers, "EXTENSIONS", ("no_such_extension",))
+    plan = replace(plan, database_url=plain_role)
+    findings = checks.run_checks(plan, {name: checks.machine_checks(plan)[name] for name in ("database", "schema")})
+    assert [(finding.name, finding.is_well) for finding in findings] == [("database", False)]
+    assert "does not have the extension no_such_extension" in findings[0].message
+
+
+def test_doctor_reports_a_read_only_server_without_the_extension_once(plan: Plan, plain_role: str) -> None:
+    with psycopg.connect(plain_role, autocommit=True) as owner:
+        owner.execute("ALTER DATABASE plain SET default_transaction_read_only = on")
+    plan = replace(plan, database_url=plain_role)
+    findings = checks.run_checks(plan, {name: checks.machine_checks(plan)[name] for name in ("database", "schema")})
+    assert [(finding.name, finding.is_well) for finding in findings] == [("database", False)]
+    assert "is read-only" in findings[0].message
+
+
 def test_a_role_that_may_not_create_tables_is_told_so(plain_role: str) -> None:
     with psycopg.connect(database_url(name="plain"), autocommit=True) as administrator:
         administrator.execute("CREATE EXTENSION vector")

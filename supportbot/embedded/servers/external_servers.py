@@ -107,11 +107,14 @@ def create_extensions(url: str) -> None:
 
 
 def require_extensions(url: str, *, variable: str) -> None:
-    """Raise StartRefused, like `create_extensions`, if extensions are missing that the role may not create. Nothing is
-    changed.
+    """Raise StartRefused, like `create_extensions`, if extensions are missing that the server does not have or the role
+    may not create. Nothing is changed.
     """
-    with connect(url, variable=variable) as connection, connection.transaction(force_rollback=True):
-        create_extensions_in(connection, variable=variable)
+    with connect(url, variable=variable) as connection:
+        refuse_read_only(connection)
+        _require_extensions(connection)
+        with connection.transaction(force_rollback=True):
+            create_extensions_in(connection, variable=variable)
 
 
 def create_extensions_in(connection: "psycopg.Connection[Any]", *, variable: str = "DATABASE_URL") -> None:
