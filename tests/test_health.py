@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.cache import cache
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils.timezone import now
@@ -168,6 +168,14 @@ def test_a_database_that_is_away_is_tried_once(client: Client, monkeypatch: pyte
     assert {found.pop(name, "OperationalError") for name in ("vector", "recipe")} == {"OperationalError"}
     assert set(found.values()) == {"ok"}
     assert len(attempts) == 1
+
+
+def test_a_check_that_lacks_a_right_does_not_answer_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> str:
+        raise ProgrammingError("permission denied for table django_migrations")
+
+    monkeypatch.setitem(checks.CHECKS, "migrations", refused)
+    assert checks.outcomes(["migrations", "recipe"]) == {"migrations": "ProgrammingError", "recipe": "ok"}
 
 
 def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:

@@ -11,10 +11,10 @@ from celery import current_app
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.core.cache import cache
 from django.db import Error as AnyDatabaseError
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from kombu.exceptions import OperationalError
+from kombu.exceptions import OperationalError as BrokerError
 
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.models import Recipe
@@ -28,7 +28,7 @@ from supportbot.outbox.tasks import HEARTBEAT_KEY
 HEARTBEAT_MAX_AGE_SECONDS = 45
 SCHEMA_PAUSE_SECONDS: Final = 2.0
 
-AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_ERRORS)  # the cache raises these, too
+AWAY: Final = (AnyDatabaseError, BrokerError, EmbeddingUnavailable, *LAYER_ERRORS)  # the cache raises these, too
 
 
 def outcomes(names: Iterable[str]) -> dict[str, str]:
@@ -45,7 +45,7 @@ def outcomes(names: Iterable[str]) -> dict[str, str]:
             found[name] = CHECKS[name]()
         except AWAY as error:
             found[name] = type(error).__name__
-            away = found[name] if isinstance(error, AnyDatabaseError) else away
+            away = found[name] if isinstance(error, (InterfaceError, OperationalError)) else away
     return found
 
 
