@@ -34,7 +34,8 @@ def check_open_files(plan: Plan) -> str:
         raise StartRefused(
             gettext(
                 "A process may open only {number} files and sockets, which is enough for a few hundred chats. Allow at "
-                "least {fewest}: `ulimit -Hn` in a shell, LimitNOFILE under systemd, ulimits in a container."
+                "least {fewest}: nofile in /etc/security/limits.conf, LimitNOFILE under systemd, ulimits in a "
+                "container."
             ).format(number=most, fewest=FEWEST)
         )
     return str(most)

@@ -42,5 +42,6 @@ def test_doctor_reports_how_many_files_are_allowed(allow: Callable[[int], None],
 
 def test_doctor_says_where_to_raise_a_low_limit(allow: Callable[[int], None]) -> None:
     allow(1024)
-    with pytest.raises(StartRefused, match=r"only 1024 files and sockets.* at least 4096: `ulimit -Hn`.*LimitNOFILE"):
+    words = r"only 1024 files and sockets.* at least 4096: nofile in .*limits\.conf, LimitNOFILE"
+    with pytest.raises(StartRefused, match=words):
         check_open_files(plan_from_environment())
