@@ -11,6 +11,7 @@ begins.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,7 @@ from supportbot.llm.pricing import Money, price_at
 from supportbot.llm.types import Purpose, Usage
 from supportbot.observing.metrics import MODEL_CALLS
 
+logger = logging.getLogger(__name__)
 ALL: Final = ""
 EVALUATION: Final = "evaluation"
 _evaluating: ContextVar[bool] = ContextVar("is_evaluating", default=False)
@@ -158,7 +160,11 @@ class Reservations:
             return
         taking = asyncio.create_task(db(reserve, price.of(most), purpose))
         self._taking.append(taking)
-        await asyncio.shield(taking)
+        try:
+            await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(_log_failure)  # nobody else will see its error
+            raise
 
     async def taken(self) -> list[Reservation]:
         """Return the reservations to settle, after waiting for pending ones.
@@ -173,6 +179,12 @@ class Reservations:
 
 def _has_failed(task: asyncio.Task[Any]) -> bool:
     return task.cancelled() or task.exception() is not None
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, BudgetExceeded):
+        logger.error("the budget of a cancelled call could not be reserved", exc_info=error)
 
 
 @contextmanager

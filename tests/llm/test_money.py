@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from threading import Event
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from supportbot.llm.pricing import Price, parse_prices
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, RouteStarted, TextDelta, ToolCall, Usage
 from tests.llm.conftest import read
+from tests.patience import PATIENCE_SECONDS
 
 Ask = Callable[..., ModelRequest]
 Stored = Callable[[], Any]
@@ -219,6 +221,28 @@ class TestBudget:
                 await task
         await gateway.close()
         assert not await db(lambda: Budget.objects.exclude(reserved=0).exists())
+
+    async def test_an_unforeseen_error_of_a_cancelled_call_is_logged(
+        self, ask: Ask, stored: Stored, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        begun, may_fail = Event(), Event()
+
+        def reserve(*args: Any) -> Any:
+            begun.set()
+            may_fail.wait(PATIENCE_SECONDS)
+            raise RuntimeError("unforeseen")
+
+        monkeypatch.setattr(budget, "reserve", reserve)
+        with answering(ScriptedModel()):
+            task = asyncio.create_task(read(ask(max_output_tokens=10)))
+            await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+            task.cancel()
+            may_fail.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await gateway.close()
+        [record] = [one for one in caplog.records if "could not be reserved" in one.message]
+        assert record.exc_info and str(record.exc_info[1]) == "unforeseen"
 
     async def test_a_changed_setting_applies_at_once(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_DAILY_BUDGET = "0.01"
