@@ -51,10 +51,10 @@ class TickingScheduler(PersistentScheduler):
         return seconds
 
     def apply_async(self, *arguments: Any, **options: Any) -> Any:
-        from supportbot.observing.broker_outages import broker_outage
+        from supportbot.observing.broker_outages import broker_trouble
 
         published = super().apply_async(*arguments, **options)
-        broker_outage.has_responded()
+        broker_trouble.has_responded()
         return published
 
     is_writing = False

@@ -17,7 +17,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from supportbot import async_db
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.observing.database_errors import DatabaseTrouble, trouble
+from supportbot.observing.broker_outages import broker_trouble, layer_trouble
+from supportbot.observing.database_errors import trouble
 from supportbot.server_urls import cache_at
 from tests.connections import leave_connection, pass_connections_on
 from tests.emptying import check_constraints_once, empty_quickly
@@ -78,7 +79,8 @@ def nothing_left_over(_django_db_marker: None) -> Iterator[None]:
     threads is done. A record that is still being written would lock tables that the end of a transactional test
     empties.
     """
-    vars(trouble).update(vars(DatabaseTrouble()))  # a process logs only one line about each outage
+    for one in (trouble, layer_trouble, broker_trouble):  # a process logs only one line about each outage
+        one.forget()
     yield
     translation.deactivate()  # the language that a page has activated
     for executor in EXECUTORS:

@@ -1,29 +1,44 @@
-"""An outage of Redis or Valkey is one line of the log, whoever keeps trying."""
+"""An outage of Redis, Valkey or the broker is one line of the log, whoever keeps trying."""
 
+import errno
+import io
 import logging
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
-from celery.beat import SchedulingError
+from asgiref.sync import async_to_sync
+from celery import current_app
+from celery.beat import PersistentScheduler, SchedulingError
+from kombu.exceptions import OperationalError
 
-from supportbot.observing import broker_outages
-from supportbot.observing.broker_outages import BrokerOutage, BrokerOutagesInOneLine
+from supportbot.celery import TickingScheduler
+from supportbot.chat import channel_layer
+from supportbot.observing import server_trouble
+from supportbot.observing.broker_outages import BrokerOutagesInOneLine, broker_trouble, layer_trouble
+from supportbot.observing.server_trouble import NOT_RESPONDING
 
 REFUSED = redis.ConnectionError("Error 111 connecting to 10.0.0.5:6379. Connection refused.")
-
-
-@pytest.fixture
-def outage(monkeypatch: pytest.MonkeyPatch) -> BrokerOutage:
-    made = BrokerOutage()
-    monkeypatch.setattr(broker_outages, "broker_outage", made)
-    return made
+OF_LAYER = "Redis or Valkey: it is not responding (Error 111 connecting to 10.0.0.5:6379. Connection refused); retrying"
+OF_BROKER = OF_LAYER.replace("Redis or Valkey", "the broker")
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     at = [1000.0]
-    monkeypatch.setattr(broker_outages.time, "monotonic", lambda: at[0])
+    monkeypatch.setattr(server_trouble.time, "monotonic", lambda: at[0])
     return at
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the handler of the settings prints."""
+    printed = io.StringIO()
+    [handler] = [one for one in logging.getLogger().handlers if one.name == "console"]
+    monkeypatch.setattr(handler, "stream", printed)
+    return printed
 
 
 def passes(logger: str, error: BaseException) -> bool:
@@ -31,44 +46,96 @@ def passes(logger: str, error: BaseException) -> bool:
     return BrokerOutagesInOneLine().filter(record)
 
 
-def of_beat() -> SchedulingError:
-    """What beat logs at each tick: Celery raises it while it handles the broker's error."""
-    try:
-        try:
-            raise REFUSED
-        except redis.ConnectionError:
-            raise SchedulingError("Couldn't apply scheduled task send-mail")  # noqa: B904  # as Celery does
-    except SchedulingError as error:
-        return error
+def chained(*errors: BaseException) -> BaseException:
+    """Return the last of these errors, each raised while the one before it was handled, as Celery and redis-py do."""
+    for first, then in pairwise(errors):
+        then.__context__ = first
+    return errors[-1]
+
+
+def of_beat(cause: BaseException = REFUSED) -> BaseException:
+    """What beat logs at each tick."""
+    return chained(cause, SchedulingError("Couldn't apply scheduled task send-mail"))
 
 
 def test_an_outage_is_logged_once_and_again_after_ten_minutes(
-    outage: BrokerOutage, clock: list[float], caplog: pytest.LogCaptureFixture
+    clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert [passes("channels_redis.pubsub", REFUSED), passes("celery.beat", of_beat())] == [False, False]
-    said = "Redis or Valkey: it is not responding (Error 111 connecting to 10.0.0.5:6379. Connection refused); retrying"
-    assert caplog.messages == [said]
+    assert [passes("channels_redis.pubsub", REFUSED) for _ in range(2)] == [False, False]
+    assert caplog.messages == [OF_LAYER]
     clock[0] += 601
+    assert not passes("channels_redis.pubsub", REFUSED)
+    assert caplog.messages == [OF_LAYER, OF_LAYER]
+
+
+def test_the_broker_may_be_another_server(caplog: pytest.LogCaptureFixture) -> None:
+    assert not passes("channels_redis.pubsub", REFUSED)
     assert not passes("celery.beat", of_beat())
-    assert caplog.messages == [said, said]
+    refused = chained(ConnectionRefusedError(111, "Connection refused"), OperationalError("[Errno 111] refused"))
+    assert not passes("celery.beat", of_beat(refused))
+    assert caplog.messages == [OF_LAYER, OF_BROKER]
 
 
 def test_the_end_of_an_outage_is_logged_once_it_has_settled(
-    outage: BrokerOutage, clock: list[float], caplog: pytest.LogCaptureFixture
+    clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    outage.has_responded()
+    layer_trouble.has_responded()
     assert not passes("channels_redis.pubsub", REFUSED)
-    outage.has_responded()  # another attempt may have failed a moment ago
+    layer_trouble.has_responded()  # another attempt may have failed a moment ago
     clock[0] += 6
-    outage.has_responded()
-    outage.has_responded()
+    layer_trouble.has_responded()
+    layer_trouble.has_responded()
     assert caplog.messages[1:] == ["Redis or Valkey responds again"]
     assert not passes("channels_redis.pubsub", REFUSED)
     assert len(caplog.messages) == 3
 
 
-def test_other_errors_keep_their_traceback(outage: BrokerOutage, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_errors_keep_their_traceback(caplog: pytest.LogCaptureFixture) -> None:
     assert passes("channels_redis.pubsub", KeyError("channel"))
     assert passes("celery.beat", redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'"))
     assert passes("supportbot.outbox", REFUSED)  # only those that repeat themselves
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        chained(OSError(errno.EMFILE, "Too many open files"), redis.ConnectionError("Error 24. Too many open files.")),
+        of_beat(chained(OSError(errno.ENFILE, "Too many open files"), OperationalError("[Errno 23] Too many"))),
+    ],
+    ids=["plain", "of redis-py", "of kombu"],
+)
+def test_a_lack_of_file_descriptors_is_not_the_fault_of_the_server(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert passes("channels_redis.pubsub", error)
+    assert passes("celery.beat", error)
+    assert caplog.messages == []
+
+
+def test_the_handler_of_the_settings_prints_the_one_line(console: io.StringIO) -> None:
+    for _ in range(2):
+        logging.getLogger("channels_redis.pubsub").error("Unexpected exception", exc_info=REFUSED)
+        logging.getLogger("celery.beat").error("Message Error: %s", "failed", exc_info=of_beat())
+    lines = console.getvalue().splitlines()
+    assert [line.partition("broker_outages ")[2] for line in lines] == [OF_LAYER, OF_BROKER]
+
+
+@pytest.mark.parametrize("call", [channel_layer.send, channel_layer.join])
+def test_the_channel_layer_ends_its_outage(call: Any, clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    layer_trouble.found(NOT_RESPONDING)
+    clock[0] += 6
+    async_to_sync(call)("a-group", {"type": "any"} if call is channel_layer.send else "a-channel")
+    assert caplog.messages[1:] == ["Redis or Valkey responds again"]
+
+
+def test_a_published_task_ends_the_outage_of_the_broker(
+    clock: list[float], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(PersistentScheduler, "apply_async", lambda self, entry, **_: f"sent {entry}")
+    scheduler = TickingScheduler(app=current_app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
+    broker_trouble.found(NOT_RESPONDING)
+    clock[0] += 6
+    assert scheduler.apply_async("mail") == "sent mail"
+    assert caplog.messages[1:] == ["the broker responds again"]

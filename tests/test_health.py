@@ -113,8 +113,8 @@ def test_a_worker_without_rights_names_them_each_minute(
                 cursor.execute("RESET SESSION AUTHORIZATION")
 
     monkeypatch.setattr("supportbot.health.checks.time.sleep", grant_meanwhile)
-    monkeypatch.setattr("supportbot.observing.database_errors.REPEATED_AFTER_SECONDS", 0)
-    monkeypatch.setattr("supportbot.observing.database_errors.SETTLED_AFTER_SECONDS", 0)
+    monkeypatch.setattr("supportbot.observing.server_trouble.REPEATED_AFTER_SECONDS", 0)
+    monkeypatch.setattr("supportbot.observing.server_trouble.SETTLED_AFTER_SECONDS", 0)
     monkeypatch.setattr(connection, "close", lambda: None)
     try:
         checks.wait_for_migrations()

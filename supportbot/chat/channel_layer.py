@@ -15,7 +15,7 @@ import redis
 from channels.layers import BaseChannelLayer, get_channel_layer
 from prometheus_client import Counter
 
-from supportbot.observing.broker_outages import broker_outage
+from supportbot.observing.broker_outages import layer_trouble
 
 logger = logging.getLogger(__name__)
 LOST = Counter("supportbot_layer_lost_total", "Messages the channel layer did not take", ["operation"])
@@ -38,7 +38,7 @@ async def send(group: str, message: dict[str, Any]) -> None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await _layer().group_send(group, message)
-        broker_outage.has_responded()
+        layer_trouble.has_responded()
     except LAYER_ERRORS:
         LOST.labels("send").inc()
 
@@ -51,7 +51,7 @@ async def join(group: str, channel: str) -> bool:
     except LAYER_ERRORS:
         LOST.labels("join").inc()
         return False
-    broker_outage.has_responded()
+    layer_trouble.has_responded()
     return True
 
 

@@ -1,9 +1,6 @@
 """Explains database errors to operators, in one sentence instead of a traceback."""
 
 import logging
-import threading
-import time
-from collections.abc import Collection
 from typing import Final
 
 from django.db import Error as AnyDatabaseError
@@ -11,11 +8,9 @@ from django.db import OperationalError
 from psycopg_pool import PoolTimeout
 
 from supportbot.observing.connection_failures import last_failure
+from supportbot.observing.server_trouble import NOT_RESPONDING, ServerTrouble
 
 logger = logging.getLogger(__name__)
-REPEATED_AFTER_SECONDS: Final = 600.0
-# Tasks and requests that began during the outage may still fail after the first statement succeeds again.
-SETTLED_AFTER_SECONDS: Final = 5.0
 LACKS_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py migrate`"
 # By SQLSTATE. These may also be caused by our own mistakes, so their tracebacks are logged.
 _OF_SCHEMA: Final = {"42P01": LACKS_MIGRATIONS, "42703": LACKS_MIGRATIONS}
@@ -53,9 +48,7 @@ def outage(error: BaseException | None) -> str:
     state = _state(error)
     # Our own code may be the reason why all connections of a pool are in use.
     is_away = isinstance(error, OperationalError) and not isinstance(_cause(error), PoolTimeout)
-    return _OF_OPERATION.get(
-        state, "it is not responding" if is_away and (not state or state.startswith(_AWAY)) else ""
-    )
+    return _OF_OPERATION.get(state, NOT_RESPONDING if is_away and (not state or state.startswith(_AWAY)) else "")
 
 
 def _state(error: BaseException) -> str:
@@ -68,16 +61,8 @@ def _cause(error: BaseException) -> BaseException | None:
     return last_failure() or cause if isinstance(cause, PoolTimeout) else cause
 
 
-class DatabaseTrouble:
-    """Logs this process's problems with the database: each cause once, then every ten minutes, and its end.
-
-    There is one instance per process, because an outage affects all of its loops, tasks and requests.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._told_at: dict[str, float] = {}  # keyed by cause, like the next attribute
-        self._failed_at: dict[str, float] = {}
+class DatabaseTrouble(ServerTrouble):
+    """This process's problems with the database."""
 
     def happened(self, error: BaseException) -> None:
         """Log the reason why this statement failed."""
@@ -94,15 +79,6 @@ class DatabaseTrouble:
         self.happened(error)
         return True
 
-    def found(self, cause: str, details: str = "") -> None:
-        """Log this cause, unless it has been logged in the last ten minutes of this outage."""
-        with self._lock:
-            self._failed_at[cause] = now = time.monotonic()
-            if now - self._told_at.get(cause, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
-                return
-            self._told_at[cause] = now
-        logger.error("the database: %s%s; retrying", cause, details and f" ({details})")
-
     @property
     def is_read_only(self) -> bool:
         """Whether writes have failed and none has succeeded since."""
@@ -112,24 +88,14 @@ class DatabaseTrouble:
         """Log that the database responds again, if there was an outage and nothing has failed for a few seconds. A read
         proves nothing about writes, because a read-only database answers it, too.
         """
-        self._end(without=_OF_OPERATION.values())
+        self.has_responded(without=_OF_OPERATION.values())
 
     def has_written(self) -> None:
         """Log that the database responds again, or accepts writes again."""
-        self._end()
-
-    def _end(self, *, without: Collection[str] = ()) -> None:
-        with self._lock:
-            ended = self._told_at.keys() - set(without)
-            latest = max((self._failed_at[cause] for cause in ended), default=0.0)
-            if not ended or time.monotonic() - latest < SETTLED_AFTER_SECONDS:
-                return
-            for cause in ended:
-                del self._told_at[cause]
-        logger.warning("the database responds again")
+        self.has_responded()
 
 
-trouble: Final = DatabaseTrouble()
+trouble: Final = DatabaseTrouble("the database", logger)
 
 
 class OutagesInOneLine(logging.Filter):

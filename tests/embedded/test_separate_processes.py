@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -24,13 +25,14 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from supportbot.accounts.models import Workspace
+from supportbot.embedded import open_files
 from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.free_ports import free_port
-from supportbot.embedded.separate_processes import serve_with_several
+from supportbot.embedded.separate_processes import serve_with_several, work
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.start_plan import plan_from_environment
-from supportbot.observing.database_errors import DatabaseTrouble, OutagesInOneLine, trouble
+from supportbot.observing.database_errors import OutagesInOneLine, trouble
 from supportbot.outbox.relay_thread import relay
 from tests.embedded.instance import MANAGE
 from tests.embedded.test_checks import database_url
@@ -129,6 +131,13 @@ def test_a_worker_for_a_queue_that_does_not_exist_is_refused() -> None:
 
 
 @LONG
+def test_workers_do_not_gossip(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("supportbot.celery.app.worker_main", given.extend)
+    work("")
+    assert "--without-gossip" in given
+
+
 def test_no_web_process_is_refused() -> None:
     assert "--processes must be at least 1" in refusal("serve", "--processes", "0")
 
@@ -260,10 +269,9 @@ def test_migrate_never_hides_that_a_newer_database_lacks_a_migration_of_this_ver
     ],
 )
 def test_only_an_outage_is_logged_without_its_traceback(
-    cause: Exception, error: type[Exception], found: str, monkeypatch: pytest.MonkeyPatch,
+    cause: Exception, error: type[Exception], found: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("supportbot.observing.database_errors.trouble", DatabaseTrouble())
     failure = error(str(cause))
     failure.__cause__ = cause
     record = logging.LogRecord("any", logging.ERROR, "", 0, "failed", (), (error, failure, None))
@@ -275,7 +283,7 @@ def test_only_an_outage_is_logged_without_its_traceback(
 def test_reads_do_not_end_an_outage_of_writes(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("supportbot.observing.database_errors.SETTLED_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("supportbot.observing.server_trouble.SETTLED_AFTER_SECONDS", 0.0)
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     try:
@@ -373,7 +381,11 @@ def test_a_worker_that_waits_for_its_database_ends_at_sigterm() -> None:
 def serving(port: int) -> Iterator["subprocess.Popen[bytes]"]:
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", "PORT": str(port), "WEB_PROCESSES": "2"}
     command = [sys.executable, MANAGE, "serve", f"{__name__}:application", "--lifespan", "off"]
-    process = subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR)
+    now, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    process = subprocess.Popen(
+        command, env=environment, cwd=settings.BASE_DIR,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (min(now, 1024), allowed)),
+    )  # fmt: skip
     try:
         yield process
     finally:
@@ -403,6 +415,10 @@ def test_two_web_processes_share_a_port_and_replace_each_other() -> None:
 
     with serving(port) as parent:
         assert wait_until(meets_two, seconds=PATIENCE_SECONDS)
+        if sys.platform == "linux":
+            for pid in seen:
+                may_open, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+                assert may_open == min(most, open_files.MOST)
         os.kill(next(iter(seen)), signal.SIGKILL)
         assert wait_until(lambda: asked(port) is not None, seconds=PATIENCE_SECONDS), "the other process continues"
         assert wait_until(lambda: meets_two() and len(seen) == 3, seconds=PATIENCE_SECONDS)

@@ -196,7 +196,7 @@ def test_a_relay_logs_once_why_it_cannot_reach_the_database(
 
     monkeypatch.setattr("supportbot.outbox.relay_thread.deliver_due", counted)
     monkeypatch.setattr("supportbot.outbox.relay_thread.POLL_SECONDS", 0.01)
-    monkeypatch.setattr("supportbot.observing.database_errors.SETTLED_AFTER_SECONDS", 0)
+    monkeypatch.setattr("supportbot.observing.server_trouble.SETTLED_AFTER_SECONDS", 0)
     relay, thing = Relay(), uuid7()
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE outbox_announcement RENAME TO not_migrated_yet")
