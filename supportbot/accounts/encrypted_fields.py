@@ -1,6 +1,6 @@
 """Text that is encrypted at rest, with keys that are never stored in the database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -42,10 +42,12 @@ def encrypted_columns() -> Iterator[tuple[str, str]]:
                 yield model._meta.db_table, str(field.column)
 
 
-def is_decryptable(stored: str) -> bool:
-    """Return whether any of `FIELD_KEYS` decrypts this ciphertext."""
-    try:
-        _cipher().decrypt(stored.encode())
-    except InvalidToken:
-        return False
-    return True
+def number_of_undecryptable(stored: Iterable[str]) -> int:
+    """Return how many of these ciphertexts none of `FIELD_KEYS` decrypts."""
+    cipher, number = _cipher(), 0
+    for text in stored:
+        try:
+            cipher.decrypt(text.encode())
+        except InvalidToken:
+            number += 1
+    return number

@@ -92,7 +92,7 @@ def restore(file: Path, plan: Plan) -> Manifest:
         refuse_newer({(app, name) for app, name in manifest.migrations}, gettext("The backup"))
         data.check()
         if plan.database_url:
-            _load_into_given(plan.database_owner_url or plan.database_url, data, folder, manifest)
+            _load_into_given(plan, data, folder, manifest)
         else:
             _load_into_new(data, folder, manifest)
     return manifest
@@ -198,9 +198,9 @@ def _check_digests(file: Path, folder: Path, digests: dict[str, str]) -> None:
             )
 
 
-def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: Manifest) -> None:
-    external_servers.probe_database(database_url)
-    if applied_migrations(database_url):
+def _load_into_given(plan: Plan, data: DataDir, folder: Path, manifest: Manifest) -> None:
+    external_servers.probe_database(plan.owner_url)
+    if applied_migrations(plan.owner_url):
         raise InstallationError(
             gettext(
                 "The database in DATABASE_URL already contains an installation. Use an empty database, or empty this "
@@ -211,7 +211,7 @@ def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: M
     if data.is_ours or (data.path / SECRETS).exists():
         if not has_keys:
             _check_same_key(data, folder)
-        _load_dump(database_url, folder)
+        _load_dump(plan.owner_url, folder, variable=plan.owner_variable)
         return
     if not (manifest.has_secrets or has_keys):
         raise InstallationError(
@@ -222,7 +222,7 @@ def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: M
         )
     with _staged(data) as staged:
         _copy_files(staged, folder, data.path / SECRETS)
-        _load_dump(database_url, folder)
+        _load_dump(plan.owner_url, folder, variable=plan.owner_variable)
 
 
 def _check_same_key(data: DataDir, folder: Path) -> None:
@@ -237,8 +237,8 @@ def _check_same_key(data: DataDir, folder: Path) -> None:
         )
 
 
-def _load_dump(database_url: str, folder: Path) -> None:
-    external_servers.create_extensions(database_url)
+def _load_dump(database_url: str, folder: Path, *, variable: str = "DATABASE_URL") -> None:
+    external_servers.create_extensions(database_url, variable=variable)
     load_database(database_url, folder / DUMP)
 
 

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.accounts.encrypted_fields import encrypted_columns, is_decryptable
+from supportbot.accounts.encrypted_fields import encrypted_columns, number_of_undecryptable
 from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import LOOPBACK, is_taken
@@ -276,9 +276,7 @@ def check_schema(plan: Plan) -> str:
     refuse_newer_schema(url)
     pending = pending_migrations(url)
     if pending and plan.database_url:
-        owner = settings.DATABASE_OWNER_URL
-        variable = "DATABASE_OWNER_URL" if owner else "DATABASE_URL"
-        external_servers.require_extensions(owner or url, variable=variable)
+        external_servers.require_extensions(plan.owner_url, variable=plan.owner_variable)
     if pending:
         return gettext(
             "older than this version (missing migrations: {number}, the first: {name}). Run `manage.py migrate`; "
@@ -336,6 +334,8 @@ def check_field_keys(plan: Plan) -> str:
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
+    if url is not None:
+        refuse_newer_schema(url)  # it may lack this version's columns
     if url is None or not settings.FIELD_KEYS or pending_migrations(url):  # the other checks say what is missing
         return gettext("checked once the database is running and migrated")
     stored: list[str] = []
@@ -345,8 +345,7 @@ def check_field_keys(plan: Plan) -> str:
                 table=sql.Identifier(table), column=sql.Identifier(column)
             )
             stored += [str(text) for (text,) in connection.execute(query)]
-    unreadable = sum(not is_decryptable(text) for text in stored)
-    if unreadable:
+    if unreadable := number_of_undecryptable(stored):
         raise StartRefused(
             gettext(
                 "FIELD_KEYS does not decrypt {unreadable} of {number} stored secrets. Add the key that encrypted them "

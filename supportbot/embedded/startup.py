@@ -114,7 +114,7 @@ class Servers:
     @property
     def owner_url(self) -> str:
         """Return the URL with the role that owns the tables."""
-        return self.postgres.url() if self.postgres else self.plan.database_owner_url or self.plan.database_url or ""
+        return self.postgres.url() if self.postgres else self.plan.owner_url
 
     @property
     def redis_url(self) -> str:
@@ -208,7 +208,7 @@ class Composition:
     def _prepare_database(self, servers: Servers, runner: CommandRunner) -> bool:
         """Migrate the schema; return whether there was anything to migrate."""
         refuse_newer_schema(servers.owner_url)
-        external_servers.create_extensions(servers.owner_url)
+        external_servers.create_extensions(servers.owner_url, variable=servers.plan.owner_variable)
         is_behind = bool(pending_migrations(servers.owner_url))
         if is_behind:
             self._report(gettext("Preparing the database ..."))

@@ -29,6 +29,16 @@ class Plan:
     database_owner_url: str | None = None  # None means that the role of database_url owns the tables
 
     @property
+    def owner_url(self) -> str:
+        """Return the URL of the given database with the role that owns the tables; "" for the embedded database."""
+        return self.database_owner_url or self.database_url or ""
+
+    @property
+    def owner_variable(self) -> str:
+        """Return the name of the variable with `owner_url`."""
+        return "DATABASE_OWNER_URL" if self.database_owner_url else "DATABASE_URL"
+
+    @property
     def is_local(self) -> bool:
         return is_loopback(self.host)
 

@@ -27,6 +27,7 @@ from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.embedded import checks, free_ports
+from supportbot.embedded.applied_migrations import pending_migrations
 from supportbot.embedded.checks import check_field_keys, check_index, check_mail, check_schema
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import free_port
@@ -34,6 +35,7 @@ from supportbot.embedded.servers import external_servers
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
+from tests.embedded.test_backup import archive_of, refusal_of
 from tests.patience import PATIENCE_SECONDS
 
 Usage = namedtuple("Usage", "total used free")
@@ -288,15 +290,26 @@ def test_a_role_without_permission_gets_the_sql_for_an_administrator(plain_role:
         external_servers.create_extensions(plain_role)
 
 
-def test_doctor_foresees_an_extension_that_migrate_may_not_create(plan: Plan, plain_role: str, settings: Any) -> None:
-    settings.DATABASE_OWNER_URL = plain_role
+def test_a_restore_names_the_variable_of_the_role_that_may_not_create_it(
+    plan: Plan, plain_role: str, tmp_path: Path
+) -> None:
+    about = {"format": 1, "version": "0.1.0", "made_at": "", "has_secrets": True, "migrations": []}
+    archive_of(tmp_path / "backup.tar", about=about)
+    for owner, variable in ((plain_role, "DATABASE_OWNER_URL"), (None, "DATABASE_URL")):
+        refusal = refusal_of(tmp_path / "backup.tar", replace(plan, database_url=plain_role, database_owner_url=owner))
+        assert f"The role in {variable} is not allowed to create extensions." in refusal
+
+
+def test_doctor_foresees_an_extension_that_migrate_may_not_create(plan: Plan, plain_role: str) -> None:
     administrator = database_url(name="plain")
     with pytest.raises(
         StartRefused, match=r"The role in DATABASE_OWNER_URL .* in the database plain: CREATE EXTENSION"
     ):
+        check_schema(replace(plan, database_url=plain_role, database_owner_url=plain_role))
+    with pytest.raises(StartRefused, match="The role in DATABASE_URL"):
         check_schema(replace(plan, database_url=plain_role))
-    settings.DATABASE_OWNER_URL = administrator
-    assert "Run `manage.py migrate`" in check_schema(replace(plan, database_url=plain_role))
+    found = check_schema(replace(plan, database_url=plain_role, database_owner_url=administrator))
+    assert "Run `manage.py migrate`" in found
     with psycopg.connect(administrator) as session:
         assert not session.execute("SELECT FROM pg_extension WHERE extname = 'vector'").fetchall()
 
@@ -412,6 +425,17 @@ def test_a_database_of_a_newer_version_is_refused(plan: Plan, migrated: str) -> 
     plan = replace(plan, database_url=migrated)
     with pytest.raises(StartRefused, match=r"by a newer version of SupportBot \(chat\.9999_from_the_future"):
         checks.require_all(plan, {"schema": checks.machine_checks(plan)["schema"]})
+
+
+def test_the_secrets_of_a_newer_version_are_not_read(plan: Plan, migrated: str, settings: Any) -> None:
+    settings.FIELD_KEYS = [urlsafe_b64encode(bytes(32)).decode()]
+    with psycopg.connect(migrated, autocommit=True) as owner:
+        for app, _, name in (one.partition(".") for one in pending_migrations(migrated)):
+            owner.execute("INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())", [app, name])
+        owner.execute(NEWER, ["chat"])
+    plan = replace(plan, database_url=migrated)
+    findings = checks.run_checks(plan, {"schema": check_schema, "field keys": check_field_keys})
+    assert [(finding.name, finding.is_well) for finding in findings] == [("schema", False)]
 
 
 def test_migrations_of_other_products_do_not_matter(plan: Plan, migrated: str) -> None:

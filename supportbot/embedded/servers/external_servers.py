@@ -5,7 +5,6 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 import psycopg
 import redis
-from django.conf import settings
 from django.utils.translation import gettext
 from kombu import Connection
 from kombu.exceptions import KombuError
@@ -99,9 +98,10 @@ def _backend(connection: "psycopg.Connection[Any]") -> object:
     return connection.execute("SELECT pg_backend_pid()").fetchone()
 
 
-def create_extensions(url: str) -> None:
-    """Create missing extensions. Raises StartRefused with the SQL for an administrator if the role may not."""
-    variable = "DATABASE_OWNER_URL" if url == settings.DATABASE_OWNER_URL else "DATABASE_URL"
+def create_extensions(url: str, *, variable: str = "DATABASE_URL") -> None:
+    """Create missing extensions. Raises StartRefused with the SQL for an administrator if the role may not. `variable`
+    has the URL.
+    """
     with connect(url, variable=variable) as connection:
         create_extensions_in(connection, variable=variable)
 
