@@ -1,7 +1,8 @@
-"""Typed, closed arguments: unexpected values are refused, nothing is converted.
+"""Typed, closed arguments: unexpected values are refused, and no value becomes another type.
 
-A field parses one value and describes itself in JSON Schema for a model's tool list. Errors are collected under the
-path of their field, such as `address.city`.
+A field parses one value and describes itself in JSON Schema for a model's tool list. Spaces around text, the case of
+text with a pattern and the spelling of an amount are put right. Errors are collected under the path of their field,
+such as `address.city`.
 """
 
 import re
@@ -18,6 +19,7 @@ from django.utils.translation import gettext
 from actions.argument_json import INVISIBLE_CATEGORIES, Number, printable_name
 from actions.errors import InvalidArguments
 from actions.money import AMOUNT, USUAL_DECIMALS, parse_amount
+from supportbot.language.letter_case import in_fitting_case
 from supportbot.language.normalise import visible
 from supportbot.team_formats import listed
 
@@ -60,8 +62,7 @@ class Text:
         elif len(text) > self.max_length:
             _add_problem(problems, at, gettext("At most {max_length} characters.").format(max_length=self.max_length))
         elif self.pattern:
-            spellings = (text, text.upper(), text.lower())  # "cs-1001" can only mean "CS-1001"
-            fitting = next((one for one in spellings if re.fullmatch(self.pattern, one, re.ASCII)), None)
+            fitting = in_fitting_case(text, lambda one: re.fullmatch(self.pattern, one, re.ASCII) is not None)
             if fitting is not None:
                 return fitting
             _add_problem(

@@ -24,6 +24,7 @@ from supportbot.chat.models import Audience, Conversation, ConversationEvent, Me
 from supportbot.chat.services import Receipt, add_customer_message
 from supportbot.formats import format_day
 from supportbot.language.dates import days_in
+from supportbot.language.letter_case import in_fitting_case
 from supportbot.language.normalise import visible
 
 _FINAL: Final = "assistant.final"
@@ -172,15 +173,11 @@ def _checked(name: str, field: Mapping[str, Any], value: Value) -> str:
     elif field.get("format") == "date" and not _is_day(line):
         raise InvalidValue(name, "Enter a date such as 2026-05-31.")
     elif "pattern" in field:
-        fitting = next((one for one in (line, line.upper(), line.lower()) if _fits(field["pattern"], one)), "")
-        if not fitting:
+        fitting = in_fitting_case(line, lambda one: re.search(field["pattern"], one, re.ASCII) is not None)
+        if fitting is None:
             raise InvalidValue(name, "This does not have the expected format.")
         return fitting
     return line
-
-
-def _fits(pattern: str, line: str) -> bool:
-    return re.search(pattern, line, re.ASCII) is not None
 
 
 def _chosen(name: str, field: Mapping[str, Any], value: Value) -> str:

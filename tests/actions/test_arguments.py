@@ -280,7 +280,8 @@ def test_text_in_another_case_gets_the_case_of_its_pattern(pattern: str, written
     assert parse_arguments(shape, {"order": written}) == {"order": parsed}
 
 
-def test_text_that_fits_its_pattern_in_no_case_is_refused() -> None:
-    shape = Shape(required={"order": Text("The order.", pattern="Ab-[0-9]")}, optional={})
+@pytest.mark.parametrize(("pattern", "written"), [("Ab-[0-9]", "aB-1"), ("([A-Z]+|[a-z]+)", "Ab")])
+def test_text_that_fits_its_pattern_in_no_case_or_in_two_is_refused(pattern: str, written: str) -> None:
+    shape = Shape(required={"order": Text("The order.", pattern=pattern)}, optional={})
     with pytest.raises(InvalidArguments):
-        parse_arguments(shape, {"order": "aB-1"})
+        parse_arguments(shape, {"order": written})

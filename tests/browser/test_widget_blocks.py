@@ -124,6 +124,32 @@ def check_answered(page: Page) -> None:
     expect(form.get_by_role("button")).to_have_count(0)
 
 
+def test_a_form_takes_a_number_in_the_only_case_that_fits(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "Where is it?")
+    message = platform.starts(9)
+    text = {"type": "string", "required": True, "maxLength": 20}
+    fields = [
+        {**text, "name": "order", "title": "Order", "pattern": "^CS-[0-9]{4}$"},
+        {**text, "name": "code", "title": "Code", "pattern": "^Ab-[0-9]$"},
+    ]
+    platform.ends(
+        message, "Which order?", by="builtin", blocks=[{"type": "form", "prompt": "Which order?", "fields": fields}]
+    )
+    form = page.get_by_role("form", name="Which order?")
+    form.get_by_label("Order").fill("cs-1001")
+    code = form.get_by_label("Code")
+    code.fill("aB-1")
+    code.press("Enter")
+    expect(code).to_be_focused()
+    expect(code).to_have_js_property("validity.valid", False)
+    assert platform.frames_of("submit") == []
+    code.fill("Ab-1")
+    code.press("Enter")
+    [frame] = platform.wait_for_frames("submit")
+    assert frame["values"] == {"order": "cs-1001", "code": "Ab-1"}
+
+
 STAY = "Which days, and what else?"
 DAYS_AND_EXTRAS = {
     "type": "form",

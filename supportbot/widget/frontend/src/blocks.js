@@ -110,9 +110,15 @@ function boxes(options, id, value) {
 const ticked = (node) => [...node.querySelectorAll("input:checked")].map(({ value }) => value);
 const valueOf = (node) => (node.matches(".boxes") ? ticked(node).join(", ") : node.value.trim().replace(/\s+/g, " "));
 
-/** Whether the server may accept a value; it corrects the case of one with a pattern. Browsers check the rest; they read `pattern` differently from the server. */
+/** Whether the server will accept a value. Browsers check the rest; they read `pattern` differently from the server. */
 function isValid({ required, requiredWith, pattern }, value, filled) {
-  return value ? !pattern || new RegExp(pattern, "i").test(value) : !required && !requiredWith?.some((name) => filled.includes(name));
+  if (!value) return !required && !requiredWith?.some((name) => filled.includes(name));
+  return !pattern || fits(new RegExp(pattern), value);
+}
+
+/** Whether a value fits as it is, or only in capitals, or only in small letters; the server then corrects its case. */
+function fits(form, value) {
+  return form.test(value) || form.test(value.toUpperCase()) !== form.test(value.toLowerCase());
 }
 
 /** Ask once for a rating. */

@@ -1,0 +1,13 @@
+"""Finds the case in which a format takes text, such as the capitals of an order number. Pure."""
+
+from collections.abc import Callable
+
+
+def in_fitting_case(text: str, fits: Callable[[str], bool]) -> str | None:
+    """Return the text if it fits, or else the only one of its capitals and its small letters that does: "cs-1001" is
+    "CS-1001". None if neither fits, or both.
+    """
+    if fits(text):
+        return text
+    fitting = [one for one in (text.upper(), text.lower()) if fits(one)]
+    return fitting[0] if len(fitting) == 1 else None
