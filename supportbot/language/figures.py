@@ -67,6 +67,8 @@ _BEHIND: Final = re.compile(
 )
 _DOTTED_CLOCK: Final = re.compile(r"([01]?\d|2[0-3])\.([0-5]\d)")
 _PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_])")
+# "am" in the middle of a sentence, where it may also be the German word for "on the".
+_WORD_BEHIND: Final = re.compile(r"[\u00a0\u202f ][^\W\d_]{2}[\u00a0\u202f ][^\W\d_]")
 # Matches from the start of a run without spaces and never backtracks: otherwise, long words would take quadratic time.
 _ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
 _CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # such as RF-3A9F, even with few digits
@@ -283,7 +285,11 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
         period = _PERIOD.match(text, end)
         if period is not None and (shift := figure_words().periods.get(period[1].replace(".", "").lower())) is not None:
             if _DOTTED_CLOCK.fullmatch(text[start:end]):  # "9.30 am"
-                return _clock(text, text[start:end], start, end)
+                clock = _clock(text, text[start:end], start, end)
+                if _WORD_BEHIND.match(text, end) is None:
+                    return clock
+                counts = frozenset(("", value) for value in values)  # in German, "2.50 am Tag" is an amount per day
+                return replace(clock, readings=clock.readings | counts, numbers=clock.numbers | values)
             if any(map(str.isdigit, values)):  # unlike the German "2,5 am Tag"
                 return _oclock(values, shift, start, period.end())
         for name in ("first", "second"):
@@ -319,6 +325,8 @@ def _clock(text: str, written: str, start: int, end: int) -> Figure:
     period = _PERIOD.match(text, end)
     shift = figure_words().periods.get(period[1].replace(".", "").lower()) if period else None
     hours = {hour} if shift is None or hour > 12 else {hour % 12 + shift}  # in German, "14.30 am Montag" is no morning
+    if shift == 0 and _WORD_BEHIND.match(text, end):
+        hours |= {hour}  # nor is "12.30 am Montag" half an hour after midnight
     whole = {str(one) for one in {hour} | hours} if minute == 0 else set()
     readings = frozenset(("time", str(60 * one + minute)) for one in hours)
     return Figure("time", readings, start, end, frozenset(whole))
