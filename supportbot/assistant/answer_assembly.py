@@ -27,7 +27,7 @@ from supportbot.builtin.phrases import (
     asks_back,
     is_offer_of_a_person,
     is_small_talk,
-    names_the_way_to_a_person,
+    says_a_person_can_take_over,
 )
 from supportbot.chat.answers import Answer, CitedSpan, Withheld
 from supportbot.language.plain_text import without_pictures
@@ -157,7 +157,7 @@ def compose(
     if not _says_anything(text) or (withheld and not has_ground and not has_claims):
         return _abstention(withheld, by=by, language=language)
     if by == "builtin":
-        offers = is_offer_of_a_person(text) or names_the_way_to_a_person(text)
+        offers = is_offer_of_a_person(text) or says_a_person_can_take_over(text)
         is_unknown = not (has_ground or asks_back(text) or is_small_talk(text))
         return Answer(text, tuple(spans), by, is_abstention=is_unknown, offers_human=offers, withheld=withheld)
     confirmed = is_confirmed(kept)

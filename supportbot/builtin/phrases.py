@@ -177,7 +177,7 @@ def say_in_all_languages(phrase: Phrase) -> frozenset[str]:
     return _in_all(phrase)
 
 
-def names_the_way_to_a_person(text: str) -> bool:
+def says_a_person_can_take_over(text: str) -> bool:
     """Return whether `text` is one of our own texts that say that a person can take over."""
     return any(text in _in_all(phrase) for phrase in _A_PERSON_CAN_TAKE_OVER)
 

@@ -14,10 +14,10 @@ from supportbot.builtin.phrases import (
     is_ours,
     is_small_talk,
     language_name,
-    names_the_way_to_a_person,
     only_asks,
     phrase_in,
     say,
+    says_a_person_can_take_over,
     titles_of,
     without_offer_of_a_person,
 )
@@ -34,8 +34,8 @@ def test_own_phrases_are_recognised(language: str) -> None:
     assert not is_offer_of_a_person(bare)
     assert f"{bare} {say('offer', language)}" == say("not_found", language)
     assert not is_offer_of_a_person(say("greeting", language))
-    assert all(names_the_way_to_a_person(say(phrase, language)) for phrase in ("no_person", "who", "can_do"))
-    assert not names_the_way_to_a_person(f"{say('no_person', language)} Yes.")
+    assert all(says_a_person_can_take_over(say(phrase, language)) for phrase in ("no_person", "who", "can_do"))
+    assert not says_a_person_can_take_over(f"{say('no_person', language)} Yes.")
     assert only_asks(say("only_asks", language))
     assert asks_back(say("order_number", language))
     assert asks_back(say("other", language, part=field_title("city", {}, language)))
