@@ -96,7 +96,7 @@ def with_each(pairs: Iterable[tuple[dict[str, Any], Shares]]) -> Iterator[dict[s
     for row, shares in pairs:
         with ExitStack() as changed:
             if shares.share_of_words is not None:
-                changed.enter_context(patch.object(retrieval, "_SHARE_OF_WORDS", shares.share_of_words))
+                changed.enter_context(patch.object(retrieval, "SHARE_OF_WORDS", shares.share_of_words))
             if shares.english_share is not None:
                 changed.enter_context(patch.object(ranking, "ENGLISH_SHARE", shares.english_share))
             yield row

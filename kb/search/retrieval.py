@@ -82,7 +82,7 @@ _FEEDBACK_PASSAGES = 5
 # At or above this confidence, a question is considered answerable without the conversation before it.
 _STANDS_ALONE = 0.9
 # At or above this share of the question's words in one passage, nearer ones in another language are not searched.
-_SHARE_OF_WORDS = 0.8
+SHARE_OF_WORDS = 0.8
 _COMPARED = 10
 
 
@@ -167,7 +167,7 @@ def _search_in_all_languages(
     is_elsewhere = bool(near) and is_foreign(language, [near[0].locale]) and not found.is_abroad
     if mode != "hybrid" or not is_elsewhere or elsewhere_calibration(scope.recipe.name) is None:
         return found
-    if found.share >= _SHARE_OF_WORDS:
+    if found.share >= SHARE_OF_WORDS:
         return found
     if not covers(replace(scope, without=language), near[0].article_id):
         return found  # the nearest page has a version in the viewer's language, which may contain the answer
