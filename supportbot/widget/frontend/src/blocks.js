@@ -75,7 +75,7 @@ function group(fields, id, text, { t }) {
   return {
     rows,
     text: () => filled().map(({ title, value }) => `${title}: ${value}`).join("\n"),
-    values: () => Object.fromEntries(filled().map(({ name, type, value, chosen }) => [name, type === "array" ? chosen : type === "integer" ? Number(value) : value])),
+    values: () => Object.fromEntries(filled().map(({ name, type, value, chosen }) => [name, type === "array" ? chosen : type === "integer" ? +value : value])),
     isRight() {
       const names = filled().map(({ name }) => name);
       const wrong = fields.findIndex((field, index) => !isValid(field, valueOf(inputs[index]), names));
@@ -110,15 +110,13 @@ function boxes(options, id, value) {
 const ticked = (node) => [...node.querySelectorAll("input:checked")].map(({ value }) => value);
 const valueOf = (node) => (node.matches(".boxes") ? ticked(node).join(", ") : node.value.trim().replace(/\s+/g, " "));
 
-/** Whether the server will accept a value. Browsers check the rest; they read `pattern` differently from the server. */
+/**
+ * Whether the server will accept a value: as it is, or only in capitals, or only in small letters, which it corrects.
+ * Browsers check the rest; they read `pattern` differently from the server.
+ */
 function isValid({ required, requiredWith, pattern }, value, filled) {
-  if (!value) return !required && !requiredWith?.some((name) => filled.includes(name));
-  return !pattern || fits(new RegExp(pattern), value);
-}
-
-/** Whether a value fits as it is, or only in capitals, or only in small letters; the server then corrects its case. */
-function fits(form, value) {
-  return form.test(value) || form.test(value.toUpperCase()) !== form.test(value.toLowerCase());
+  if (!value) return !(required || requiredWith?.some((name) => filled.includes(name)));
+  return value.match(pattern) || !value.toUpperCase().match(pattern) !== !value.toLowerCase().match(pattern);
 }
 
 /** Ask once for a rating. */
@@ -131,7 +129,7 @@ export async function drawRating(node, item, chat) {
   const send = h("button.btn.primary", { disabled: true }, t("send"));
   const choice = (key, value) => radio(item.key, value, texts[key], () => (send.disabled = false));
   const comment = remark(texts);
-  send.onclick = () => chat.rate(Number(chosen(node)), comment.value.trim()).then(() => log.put(item.key, { given: true }));
+  send.onclick = () => chat.rate(+chosen(node), comment.value.trim()).then(() => log.put(item.key, { given: true }));
   const all = h("fieldset", h("legend", texts.solved), h("div.five", choice("no", 1), choice("partly", 3), choice("yes", 5)), comment, h("div.act-b", send, btn(".quiet", () => log.put(item.key, { skipped: true }), texts.skip)));
   insert(chat, node, () => node.append(all));
 }
@@ -156,7 +154,7 @@ export async function drawReasons(node, score, message, chat) {
 }
 
 const radio = (name, value, text, onchange) => h("label", h("input", { type: "radio", name, value, onchange }), h("span", text));
-const remark = ({ comment }) => h("textarea.field", { rows: "2", dir: "auto", maxlength: "1000", "aria-label": comment, placeholder: comment });
+const remark = ({ comment }) => h("textarea.field", { rows: "2", dir: "auto", maxlength: 1000, "aria-label": comment, placeholder: comment });
 const chosen = (node) => node.querySelector(":checked").value;
 
 /** Fetch the texts that only this bundle needs. */
