@@ -130,7 +130,6 @@ def test_a_worker_for_a_queue_that_does_not_exist_is_refused() -> None:
     assert "There is no queue action. Choose from actions, default, " in refusal("work", "--queues", "mail,action")
 
 
-@LONG
 def test_workers_do_not_gossip(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
     monkeypatch.setattr("supportbot.celery.app.worker_main", given.extend)
@@ -138,6 +137,7 @@ def test_workers_do_not_gossip(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--without-gossip" in given
 
 
+@LONG
 def test_no_web_process_is_refused() -> None:
     assert "--processes must be at least 1" in refusal("serve", "--processes", "0")
 
