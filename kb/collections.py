@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Case, Value, When
 from django.db.models.functions import Lower
 from django.utils.text import slugify
 
@@ -19,15 +20,27 @@ _DEFAULT_NAME = msgid("General")
 def default_collection() -> Collection | None:
     """Return the default collection, for articles without one, if it already exists. It keeps its name if the
     workspace's language changes.
+
+    Of several with such a name, it is the one with the English name, which older versions always made, or else with
+    the name in the workspace's language: another one may be a person's own, for other articles and writers.
     """
     names = {name.lower() for name in in_all_languages(_DEFAULT_NAME)}
-    return Collection.objects.annotate(lower=Lower("name")).filter(lower__in=names).order_by("id").first()
+    rank = Case(
+        When(lower=_DEFAULT_NAME.lower(), then=Value(0)),
+        When(lower=_default_name_here().lower(), then=Value(1)),
+        default=Value(2),
+    )
+    return Collection.objects.annotate(lower=Lower("name")).filter(lower__in=names).order_by(rank, "id").first()
 
 
 def default_name() -> str:
     """Return the name of the default collection; until it exists, in the workspace's language, as customers see it."""
     found = default_collection()
-    return found.name if found else text_in(Workspace.objects.get(pk=current_workspace_id()).locale, _DEFAULT_NAME)
+    return found.name if found else _default_name_here()
+
+
+def _default_name_here() -> str:
+    return text_in(Workspace.objects.get(pk=current_workspace_id()).locale, _DEFAULT_NAME)
 
 
 def collection_named(name: str) -> Collection:

@@ -337,7 +337,8 @@ def test_a_row_with_more_cells_than_columns_loses_nothing_silently(
         ("Microsoft Word - Stove", "Trail stove"),
         ("", "Trail stove"),
         ("Trail stove | Wrenfell Outdoor", "Trail stove"),
-        ("Trail stove - manual", "Trail stove"),
+        ("Trail stove - manual", "Trail stove - manual"),
+        ("Trail stove – warranty", "Trail stove – warranty"),
         ("Trail stoves | Wrenfell", "Trail stoves | Wrenfell"),
     ],
 )

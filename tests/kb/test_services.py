@@ -156,6 +156,23 @@ def test_the_default_collection_is_named_in_the_workspaces_language_once(
     assert create_article(Change(title="Two", body="Words.")).collection.name == name
 
 
+@pytest.mark.parametrize(
+    ("names", "default"),
+    [
+        (("Allgemein", "General"), "General"),  # the own one is older than the one made automatically
+        (("Général", "Allgemein"), "Allgemein"),
+        (("Général", "Generale"), "Général"),
+    ],
+)
+def test_an_own_collection_with_such_a_name_does_not_replace_the_default(
+    workspace: Workspace, names: tuple[str, str], default: str
+) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(locale="de")
+    for name in names:
+        collection_named(name)
+    assert article().collection.name == default
+
+
 def test_names_with_the_same_slug_are_two_collections(workspace: Workspace) -> None:
     assert collection_named("C") == collection_named(" c ")
     assert collection_named("C++") != collection_named("C")

@@ -25,7 +25,8 @@ from kb.validation import MAX_TITLE_CHARACTERS
 
 # A body can have two million characters, so at most eight million bytes.
 MAX_FILE_BYTES: Final = 8_000_000
-_SITE_NAME: Final = re.compile(r"\s+[|·–—-]\s+\S")  # after the heading in a printed web page's title
+# After the heading in a printed web page's title. A dash would also match a subtitle: "Returns – business customers".
+_SITE_NAME: Final = re.compile(r"\s+\|\s+\S")
 MOST_SNIFFED: Final = 1_024  # bytes of a file to look at; a PDF's header may come this late
 
 
