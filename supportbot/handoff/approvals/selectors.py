@@ -93,7 +93,8 @@ class ApprovalCase:
     @property
     def is_being_carried_out(self) -> bool:
         """Return whether the page can expect another state soon, without anyone's decision."""
-        return self.request.state in (State.QUEUED, State.EXECUTING)
+        held_until = self.request.held_until
+        return self.request.state in (State.QUEUED, State.EXECUTING) and (held_until is None or held_until <= now())
 
     @property
     def amount_beside_rows(self) -> str:

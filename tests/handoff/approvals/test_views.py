@@ -220,6 +220,15 @@ def test_the_page_follows_a_request_only_while_it_is_being_carried_out(waiting: 
     assert seen == [None, "queued", "executing", None]
 
 
+def test_the_page_does_not_follow_a_held_request_before_its_time(waiting: ActionRequest, approver: User) -> None:
+    client, seen = browser(approver), []
+    for minutes in (10, -1):
+        due_at = now() + timedelta(minutes=minutes)
+        ActionRequest.objects.filter(pk=waiting.pk).update(state="queued", due_at=due_at)
+        seen.append(page(client, waiting).css_first("#case").attributes.get("data-carried-out"))
+    assert seen == [None, "queued"]
+
+
 def test_programs_have_names_for_people_in_the_history(waiting: ActionRequest, approver: User) -> None:
     with transaction.atomic():
         audit.record("request.executing", actor="worker", request_id=waiting.pk)
@@ -265,6 +274,8 @@ def test_a_colleagues_decision_is_shown_with_the_current_state(
     tree = read(decide(browser(approver), waiting, "approve", waiting.digest), 409)
     assert "This is the current state" in visible_text(tree.css_first("[role=alert]"))
     assert (tree.css(".decide"), state_of(waiting)) == ([], "queued")
+    followed = tree.css_first("[data-carried-out]").attributes["data-address"]  # this page's address is the form's
+    assert read(browser(approver).get(followed), 200).css_first("#case").attributes["data-carried-out"] == "queued"
 
 
 def test_changed_rules_end_a_request_instead_of_running_it(waiting: ActionRequest, approver: User) -> None:

@@ -1,4 +1,4 @@
-// Reloads the page of a request that is being carried out once it has moved on.
+// Opens the page of a request that is being carried out again once it has moved on.
 
 import { fetchPage } from "./refresh.js";
 
@@ -6,15 +6,18 @@ const FIRST = 1000;
 const LONGEST = 15000;
 
 export function followRequest() {
-  const shown = document.querySelector("[data-carried-out]")?.dataset.carriedOut;
-  if (shown) setTimeout(check, FIRST, shown, FIRST);
+  const section = document.querySelector("[data-carried-out]");
+  if (section) setTimeout(check, FIRST, section.dataset, FIRST);
 }
 
-/** Nothing can be typed on such a page, so reloading it loses nothing. */
-async function check(shown, delay) {
-  const text = await fetchPage();
+/**
+ * Nothing can be typed on such a page, so loading it again loses nothing. A decision that came too late is answered at
+ * the form's address, which cannot be read.
+ */
+async function check({ carriedOut, address }, delay) {
+  const text = await fetchPage(address);
   const section = new DOMParser().parseFromString(text, "text/html").getElementById("case");
-  if (section && section.dataset.carriedOut !== shown) return location.replace(location.pathname);
+  if (section && section.dataset.carriedOut !== carriedOut) return location.replace(address);
   const next = Math.min(delay * 1.5, LONGEST);
-  setTimeout(check, next, shown, next);
+  setTimeout(check, next, { carriedOut, address }, next);
 }

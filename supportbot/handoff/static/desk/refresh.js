@@ -38,9 +38,9 @@ export class Refresh {
   }
 }
 
-/** Return the current HTML of this page, or nothing if it cannot be loaded: the next `live` tries again. */
-export async function fetchPage() {
-  const answer = await fetch(location.pathname).catch(() => null);
+/** Return a page's current HTML, or nothing if it cannot be loaded: the caller tries again later. */
+export async function fetchPage(address = location.pathname) {
+  const answer = await fetch(address).catch(() => null);
   return answer?.ok && !answer.redirected ? answer.text().catch(() => "") : "";
 }
 
