@@ -24,7 +24,7 @@ from supportbot.llm.budget import ALL, EVALUATION, daily_allowance
 from supportbot.llm.errors import Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
-from supportbot.team_formats import number
+from supportbot.team_formats import labelled, number
 
 SPANS: Final = (7, 14, 30)
 NEWEST_CALLS: Final = 5_000
@@ -47,12 +47,12 @@ REASONS: Final = {
     Reason.TOO_LONG: gettext_noop("request too long"),
     Reason.RATE_LIMITED: gettext_noop("too many requests"),
     Reason.QUOTA: gettext_noop("no credit left"),
-    Reason.SERVER_ERROR: gettext_noop("error of the server"),
-    Reason.REJECTED: gettext_noop("request not accepted"),
+    Reason.SERVER_ERROR: gettext_noop("server error"),
+    Reason.REJECTED: gettext_noop("request rejected"),
     Reason.NOT_AUTHORISED: gettext_noop("key not accepted"),
-    Reason.NOT_FOUND: gettext_noop("model or address unknown"),
+    Reason.NOT_FOUND: gettext_noop("unknown model or address"),
     Reason.CIRCUIT_OPEN: gettext_noop("paused after failures"),
-    Reason.BUDGET: gettext_noop("budget used up"),
+    Reason.BUDGET: gettext_noop("too little budget left"),
 }
 PURPOSES: Final = {
     "answer": gettext_noop("Answers"),
@@ -151,7 +151,8 @@ class LLMCallAdmin(ScopedAdmin):
 
     @admin.display(description=_("Outcome"), ordering="outcome")
     def end(self, call: LLMCall) -> Any:
-        words = gettext(OUTCOMES[call.outcome]) + (f": {reason_label(call.reason)}" if call.reason else "")
+        outcome = gettext(OUTCOMES[call.outcome])
+        words = labelled(outcome, reason_label(call.reason)) if call.reason else outcome
         return tag(KINDS.get(call.outcome, ""), words)
 
     def page_context(self, request: HttpRequest, row: LLMCall) -> dict[str, Any]:

@@ -222,7 +222,7 @@ def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[
     expect(page.locator("#h-report")).to_have_text("Imported files: 4 of 5, all searchable")
     expect(page.locator("#items .tag.ok")).to_have_text(["Searchable"] * 4)
     expect(page.locator("#items td a")).to_have_count(4)
-    expect(page.get_by_role("link", name="Ask as customer").last).to_be_visible()
+    expect(page.get_by_role("link", name="Try a question")).to_be_visible()
     broken = page.locator("#items tr.wrong")
     expect(broken).to_have_count(1)
     expect(page.locator("#items tbody tr").first).to_have_class("wrong")  # shown before the valid ones

@@ -161,7 +161,7 @@ def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample
     ("outcome", "reason", "shown"),
     [
         ("refused", "not_authorised", "Refused: key not accepted"),
-        ("unclear", "server_error", "Unclear: error of the server"),
+        ("unclear", "server_error", "Unclear: server error"),
         ("done", "", "Done"),
         ("refused", "of_an_older_version", "Refused: of_an_older_version"),
     ],
@@ -175,6 +175,16 @@ def test_the_reason_why_a_call_failed_is_in_words(
     admin = enter("admin")
     assert visible_text(read(admin.get("/admin/llm/llmcall/")).css_first("#result_list .field-end")) == shown
     assert shown in visible_text(read(admin.get(f"/admin/llm/llmcall/{call.pk}/change/")).css_first("main"), " ")
+
+
+def test_the_reason_follows_a_colon_set_as_in_the_language(enter: Enter, workspace: Workspace) -> None:
+    LLMCall.objects.create(
+        purpose="answer", provider="p", model="m", outcome="skipped", reason="budget", cost=0, currency="EUR",
+        duration_ms=0,
+    )  # fmt: skip
+    page = enter("admin").get("/admin/llm/llmcall/", headers={"Accept-Language": "fr"})
+    shown = visible_text(read(page).css_first("#result_list .field-end"))
+    assert shown.replace("\N{NO-BREAK SPACE}", " ") == "Ignoré : budget restant insuffisant"
 
 
 def test_every_reason_has_words() -> None:
@@ -311,7 +321,7 @@ def test_a_trace_says_why_a_model_was_not_asked(enter: Enter, workspace: Workspa
             duration_ms=0, is_estimated=False, cost=0, conversation_id=talk.pk, turn_id=turn.pk,
         )  # fmt: skip
     page = visible_text(read(enter("supervisor").get(reverse("admin:trace", args=[turn.message_id]))).body, " ")
-    assert "not called: too little of the budget was left (budget used up)" in page
+    assert page.count("not called: too little of the budget was left") == 1 and "too little budget left" not in page
     assert page.count("Not sent: too little of today's budget is left") == page.count("Sent to the model") == 1
 
 

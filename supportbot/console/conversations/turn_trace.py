@@ -119,7 +119,8 @@ def _call(call: LLMCall, *, sees_cost: bool) -> dict[str, Any]:
     spent = {call.currency: call.cost} if call.cost is not None else {}
     return {
         "row": call,
-        "reason": reason_label(call.reason),
+        # The outcome of a call that was skipped already says why.
+        "reason": "" if call.outcome == LLMCall.Outcome.SKIPPED else reason_label(call.reason),
         "purpose": purpose_label(call.purpose),
         "model": model_in_words(call.provider, call.model),
         "cost": amounts(spent) if sees_cost else "",

@@ -100,8 +100,8 @@ async function store() {
   cancel.textContent = gettext("Import more");
   cancel.hidden = false;
   if (how === "publish") {
-    nextStep.hidden = !articles.length;
     await follow(good, articles);
+    nextStep.hidden = !articles.length;
     await compare(articles, times);
   }
 }
