@@ -198,17 +198,15 @@ class MembershipAdmin(ScopedAdmin):
         if not _may_be_invited(member.user):
             messages.error(request, gettext("This account is in use, so it gets no new link here."))
             return redirect("admin:accounts_membership_change", member.pk)
-        with transaction.atomic():
-            record_change("member.invited", actor=actor_of(person_of(request)), person=person_in_records(member.user))
-        if has_mail_server() and member.user.email:
-            _invite(request, member.user, workspace)
-        else:
-            return self._link_page(
-                request,
-                member,
-                gettext("Pass this link on to {name} to set a password. It works once, within three days."),
-            )
-        return redirect("admin:accounts_membership_change", member.pk)
+        is_mailed = has_mail_server() and bool(member.user.email)
+        if not is_mailed or _invite(request, member.user, workspace):
+            with transaction.atomic():
+                actor, person = actor_of(person_of(request)), person_in_records(member.user)
+                record_change("member.invited", actor=actor, person=person)
+        if is_mailed:
+            return redirect("admin:accounts_membership_change", member.pk)
+        purpose = gettext("Pass this link on to {name} to set a password. It works once, within three days.")
+        return self._link_page(request, member, purpose)
 
     def _link_page(self, request: HttpRequest, member: Membership, purpose: str) -> HttpResponse:
         """Show the link of an account that nobody has used yet; so whoever may create it may see it."""
@@ -274,7 +272,8 @@ def _warn_of_missing_approvers(request: HttpRequest, policies: list[ActionPolicy
             messages.warning(request, f"{title}: {problem}")
 
 
-def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
+def _invite(request: HttpRequest, user: User, workspace: Workspace) -> bool:
+    """Mail the link, tell the person who invites how it went, and return whether the mail server has taken it."""
     try:
         send_invitation(user, workspace, inviter=person_of(request))
     except (SMTPException, OSError) as error:
@@ -283,8 +282,9 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
         messages.warning(
             request, gettext("The e-mail could not be sent. Ask them to request a link on the login page.")
         )
-        return
+        return False
     if has_mail_server():
         messages.info(
             request, gettext("An e-mail with a link to set a password was sent to {email}.").format(email=user.email)
         )
+    return True

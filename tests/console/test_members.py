@@ -94,8 +94,12 @@ def test_an_invited_person_sets_a_password(
     assert "already been used" in Client().get(link.group(1), follow=True).content.decode()
 
 
+def refuse(*args: object, **more: object) -> None:
+    raise ConnectionRefusedError
+
+
 def test_an_account_that_nobody_has_used_gets_another_link(
-    admin: Client, bob: User, settings: Any, enter: Enter
+    admin: Client, bob: User, settings: Any, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = Membership.objects.get(user=bob)
     page, invite = f"{TEAM}{member.pk}/change/", f"{TEAM}{member.pk}/invite/"
@@ -110,7 +114,9 @@ def test_an_account_that_nobody_has_used_gets_another_link(
     assert [letter.to for letter in mail.outbox] == [["bob@example.com"]]
     assert enter("agent").post(invite).status_code in (403, 404)
     assert len(mail.outbox) == 1
-    told = AuditEntry.objects.filter(event="member.invited")
+    monkeypatch.setattr("supportbot.console.passwords.send_mail", refuse)
+    assert "The e-mail could not be sent" in admin.post(invite, follow=True).content.decode()
+    told = AuditEntry.objects.filter(event="member.invited")  # the link on the page and the mail that was sent
     assert [entry.payload for entry in told] == [{"person": f"user:{bob.pk}"}] * 2
 
 
@@ -179,9 +185,6 @@ def test_with_a_mail_server_no_link_is_shown(admin: Client, mail_server: None) -
 def test_a_member_is_added_even_if_the_invitation_cannot_be_mailed(
     admin: Client, mail_server: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(*args: object, **more: object) -> None:
-        raise ConnectionRefusedError
-
     monkeypatch.setattr("supportbot.console.passwords.send_mail", refuse)
     data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
     shown = admin.post(f"{TEAM}add/", data, follow=True).content.decode()
