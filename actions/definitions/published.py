@@ -13,7 +13,7 @@ from uuid import UUID
 from actions.definitions.defined import DefinedRead, DefinedWrite
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.parsing.document import FORMAT, parse_document
+from actions.definitions.parsing.document import DEFINITION_NAME, FORMAT, parse_document
 from actions.definitions.parts import Definition, Kind
 from actions.spec import Action
 from supportbot import sql
@@ -26,7 +26,7 @@ _KEPT: Final = 1_000  # versions cached by a process
 _PUBLISHED: Final = """
 SELECT name, current_id FROM actions_actiondefinition
 WHERE workspace_id = %s AND state = 'published' AND current_id IS NOT NULL"""
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}", re.ASCII)
+_NAME: Final = re.compile(DEFINITION_NAME, re.ASCII)
 
 
 def is_name(name: str) -> bool:

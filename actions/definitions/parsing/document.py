@@ -40,6 +40,7 @@ MAX_GUARDS: Final = 50
 MAX_VALUES: Final = 30
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 READING: Final = ("GET", "POST")  # some shops search by POST
+DEFINITION_NAME: Final = r"[a-z][a-z0-9_]{0,59}"
 _CODE: Final = r"[a-z][a-z0-9_]{0,59}"
 _CONNECTION: Final = r"[a-z0-9][a-z0-9_-]{0,39}"
 RESERVED: Final = frozenset({"arguments", "identity", "now", "today", "status", "body", "headers", "money", "key"})
@@ -134,7 +135,7 @@ class _Document:
             top.add("format", "Write 1, the only format that this version reads.")
             return None
         kind = Kind(top.one_of("kind", [one.value for one in Kind], needed=True, default="write"))
-        name = top.text("name", pattern=r"[a-z][a-z0-9_]{0,59}", needed=True, example="exchange_item")
+        name = top.text("name", pattern=DEFINITION_NAME, needed=True, example="exchange_item")
         title = top.texts("title", most=80)
         self._locales = tuple(title)
         self._cards = CardReader(top, self._document, self._locales)
@@ -425,7 +426,7 @@ class _Document:
         spec = self._top.object("undo")
         if spec is None:
             return None
-        action = spec.text("action", pattern=_CODE, needed=True, example="cancel_exchange")
+        action = spec.text("action", pattern=DEFINITION_NAME, needed=True, example="cancel_exchange")
         within = spec.whole("within_hours", 1, MAX_UNDO_HOURS, DEFAULT_UNDO_HOURS)
         given = spec.object("arguments")
         if given is None:

@@ -30,6 +30,7 @@ from actions.definitions.importing.bounded_parsing import MAX_CHARACTERS, Invali
 from actions.definitions.importing.drafts import Draft, Imported
 from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.models import ActionDefinition
+from actions.definitions.parsing.document import DEFINITION_NAME
 from actions.definitions.services import definition_named, newest_version, save_draft
 from actions.errors import NotConnected
 from supportbot.accounts.models import Workspace
@@ -48,8 +49,8 @@ _ANSWER: Final = {
     "happened": "status in [200, 201, 202, 204]",
     "did_not": "status >= 400 and status < 500 and status not in [408, 409, 425, 429]",
 }
-_NAME: Final = RegexValidator(  # as the document's parser requires, whose messages are in English
-    r"\A[a-z][a-z0-9_]*\Z", _("Use lowercase letters, digits and _, beginning with a letter: exchange_item.")
+_NAME: Final = RegexValidator(  # the document's parser requires it, too, but its messages are in English
+    rf"\A{DEFINITION_NAME}\Z", _("Use lowercase letters, digits and _, beginning with a letter: exchange_item.")
 )
 
 
