@@ -37,6 +37,8 @@ def reply_to(request: ModelRequest) -> Reply:
     if request.purpose == "summarise":
         return Reply(question_rewriting.summary(request.messages, base_language(request.locale)))
     language = detect(request.question, base_language(request.locale))
+    if request.purpose == "draft":
+        return _with_regret(Reply(_draft(request, language)), request.question, language)
     return _with_regret(_reply(request, language), request.question, language)
 
 
@@ -63,6 +65,15 @@ def _reply(request: ModelRequest, language: str) -> Reply:
     if is_mere_no(request.question):
         return Reply(say("acknowledgement", language))
     return Reply(_answer(request, language) or say(_otherwise(request.question), language))
+
+
+def _draft(request: ModelRequest, language: str) -> str:
+    """Return the quotation for an agent's reply, without phrases by which the assistant speaks of itself; "" for a
+    greeting and the like, and for a customer who asks for a person, since the agent is one.
+    """
+    if _asks_for_a_person(request) or courtesy(request.question):
+        return ""
+    return _answer(request, language)
 
 
 def _otherwise(question: str) -> Phrase:

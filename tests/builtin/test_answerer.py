@@ -364,3 +364,9 @@ def test_a_long_answer_does_not_block_the_event_loop(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtin, "reply_to", slowly)
     asyncio.run(chats())
     assert heard == [True]
+
+
+def test_a_draft_for_an_agent_quotes_and_says_nothing_of_the_assistant() -> None:
+    assert "within 60 days" in ask("How long can I return unused items?", purpose="draft").text
+    for question in ("I would like to talk to a person", "Hello", "Who are you?"):
+        assert ask(question, purpose="draft") == Reply("")

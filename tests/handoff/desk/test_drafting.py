@@ -118,5 +118,16 @@ def test_without_an_article_no_model_is_called(knowledge: None, ticket: Ticket, 
     assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_answer")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_customer_who_asks_for_a_person_gets_no_draft_that_offers_one(
+    knowledge: None, ticket: Ticket, bob: User
+) -> None:
+    words = "I would like to talk to a person"
+    publish(create_article(Change(title=words, body="Press *Talk to a person* in the chat."), external_id="p").pk)
+    add_customer_message(ticket.conversation_id, text=words, client_id="1")
+    answer = ask_for_draft(bob, ticket)
+    assert (answer.status_code, answer.json()["message"]) == (409, "The assistant could not draft a reply.")
+
+
 def test_without_a_question_there_is_no_draft(ticket: Ticket, bob: User) -> None:
     assert ask_for_draft(bob, ticket).json()["message"] == "The customer has not asked anything yet."
