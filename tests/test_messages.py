@@ -104,6 +104,7 @@ def test_no_text_of_customers_is_left_in_english(path: Path) -> None:
     ours = [message for message in messages.read(path) if message.id and message.context is None]
     english = {message.id[0] if isinstance(message.id, tuple) else message.id: message.string for message in ours}
     same = {text for text, told in english.items() if text == (told[0] if isinstance(told, tuple) else told)}
+    same = {text for text in same if re.search(r"[^\W\d_]", re.sub(r"\{\w+\}", "", text))}  # it has words
     assert same == SAME_AS_ENGLISH.get(path.parents[1].name, set())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from supportbot.builtin.phrases import language_name, say
-from supportbot.builtin.quotable_pieces import Piece
+from supportbot.builtin.quotable_pieces import Piece, labelled_in
 from supportbot.builtin.ranking import MAX_QUOTED, MAX_QUOTED_ACROSS, Ranked, is_in, language_of, named_lines
 from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
@@ -98,4 +98,6 @@ def _laid_out(piece: Piece, lines: Sequence[Line]) -> Iterator[str]:
 def _heading_of(piece: Piece) -> str:
     """Return the heading of a list or table, without a source if the passage does not include it."""
     mark = f" [{piece.source.number}]" if piece.heading in piece.source.text else ""
-    return f"{piece.heading}{'' if piece.heading.endswith((':', '?')) else ':'}{mark}"
+    if piece.heading.endswith((":", "?")):
+        return f"{piece.heading}{mark}"
+    return f"{labelled_in(piece.source.locale).format(label=piece.heading, value='').rstrip()}{mark}"

@@ -14,6 +14,7 @@ from supportbot.language.sentences import sentences_of
 
 _LINK_ALONE: Final = re.compile(r"\[[^\[\]]{1,300}\]\([^()]{0,500}\)")
 _INDENT: Final = "  "
+LABELLED: Final = "{label}: {value}"  # in French, there is a space before the colon
 _TRACKED: Final = 3  # with at least this many columns, a quoted row needs the column names
 
 
@@ -38,8 +39,10 @@ class Line:
         return self.is_pointer or self.text.endswith("?")
 
 
-def lines_of(block: Block) -> Iterator[Line]:
-    """Yield the lines of a block; headings and quotations have no lines."""
+def lines_of(block: Block, labelled: str = LABELLED) -> Iterator[Line]:
+    """Yield the lines of a block; headings and quotations have no lines. `labelled` is how its language writes a label
+    and a value.
+    """
     match block.kind:
         case Kind.PARAGRAPH:
             text = " ".join(plain(block.text).split())
@@ -47,7 +50,7 @@ def lines_of(block: Block) -> Iterator[Line]:
         case Kind.LIST:
             yield from _items(block.items, "")
         case Kind.TABLE:
-            yield from _rows(block)
+            yield from _rows(block, labelled)
         case Kind.CODE if block.text.strip():
             yield Line(f"```\n{block.text.rstrip()}\n```")
 
@@ -64,11 +67,11 @@ def _items(items: Sequence[Item], indent: str) -> Iterator[Line]:
             yield from _items(block.items, indent + _INDENT)
 
 
-def _rows(table: Block) -> Iterator[Line]:
+def _rows(table: Block, labelled: str) -> Iterator[Line]:
     names = _cells(table.header) if table.header else []
     for row in table.rows:
         if any(cells := _cells(row)):
-            text = _with_names(names, cells) if names_its_columns(table) else row_as_text(row)
+            text = _with_names(names, cells, labelled) if names_its_columns(table) else row_as_text(row, labelled)
             yield Line(text, "-", says=f"{' '.join(names)} {' '.join(cells)}")
 
 
@@ -77,18 +80,19 @@ def names_its_columns(table: Block) -> bool:
     return table.header is not None and len(names := _cells(table.header)) >= _TRACKED and all(names[1:])
 
 
-def _with_names(names: Sequence[str], cells: Sequence[str]) -> str:
+def _with_names(names: Sequence[str], cells: Sequence[str], labelled: str) -> str:
     """Return a row as text with its column names: "Switzerland · Days: 4 to 6 · Costs: €14.90"."""
     first, *others = zip_longest(names, cells, fillvalue="")
-    named = (f"{name.rstrip(':')}: {cell}" if name else cell for name, cell in others if cell)
+    pairs = ((name.rstrip(":").rstrip(), cell) for name, cell in others if cell)
+    named = (labelled.format(label=name, value=cell) if name else cell for name, cell in pairs)
     return " · ".join(filter(None, (first[1], *named)))
 
 
-def row_as_text(row: Row) -> str:
+def row_as_text(row: Row, labelled: str = LABELLED) -> str:
     """Return a row as one line of text: "Switzerland: 4 to 6 · €14.90"."""
     first, *others = [cell for cell in _cells(row) if cell] or [""]
-    joint = " " if first.endswith((":", "?")) else ": "
-    return f"{first}{joint}{' · '.join(others)}" if others else first
+    form = "{label} {value}" if first.endswith((":", "?")) else labelled
+    return form.format(label=first, value=" · ".join(others)) if others else first
 
 
 def _cells(row: Row) -> list[str]:

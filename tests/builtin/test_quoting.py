@@ -240,6 +240,28 @@ def test_a_table_row_is_quoted_as_text(row: str, said: str) -> None:
     assert f"- {said} [1]" in answer(asked, Source(1, "Table", page, "en"))
 
 
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (
+            "| Pays | Délai | Frais |\n|---|---|---|\n| Suisse | 3 à 5 jours | 9 € |\n",
+            "Suisse · Délai\u00a0: 3 à 5 jours · Frais\u00a0: 9 €",
+        ),
+        ("| Pays | Délai |\n|---|---|\n| Suisse | 3 à 5 jours |\n", "Suisse\u00a0: 3 à 5 jours"),
+    ],
+)
+def test_a_table_row_is_quoted_with_the_colon_of_its_pages_language(page: str, said: str) -> None:
+    asked = "quel délai pour la Suisse"
+    assert f"- {said} [1]" in answer(asked, Source(1, "Livraison", page, "fr-CH"))
+    assert f"- {said.replace(chr(160), '')} [1]" in answer(asked, Source(1, "Livraison", page, "en"))
+
+
+def test_the_heading_of_a_list_gets_the_colon_of_its_pages_language() -> None:
+    page = "## Délais de livraison\n\n- La Suisse prend 3 à 5 jours.\n- La France prend 2 jours.\n"
+    said = answer("délais de livraison Suisse", Source(1, "Livraison", page, "fr"))
+    assert said.startswith("Délais de livraison\u00a0: [1]")
+
+
 def test_a_follow_ups_own_words_weigh_more() -> None:
     sources = (
         Source(1, "Delivery", "Delivery to Austria takes three days.", "en"),
