@@ -1,5 +1,7 @@
 """Look-ups by a number: which one is meant, and when nothing has to be asked."""
 
+from dataclasses import replace
+
 import pytest
 
 from supportbot.builtin.actions.asking import ask_for
@@ -54,6 +56,21 @@ def test_a_look_up_that_a_message_only_resembles_is_made_at_once_if_its_number_i
     words, _ = chat.send("and what of the parcel")
     assert chat.asked == [] and words != ""
     assert looked_up("and what of the parcel L-4412", tool=tool) == ['{"parcel":"L-4412"}']
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("cs 1001", "CS-1001"),
+        ("cs1001", "CS-1001"),
+        ("CS-1001", "CS-1001"),
+        ("cs 10012", "10012"),  # in no spelling in the format
+    ],
+)
+def test_an_order_number_that_was_asked_for_is_read_in_its_own_format(said: str, number: str) -> None:
+    order = {"type": "string", "title": "Order number", "pattern": "^CS-[0-9]{4}$"}
+    schema = {"type": "object", "properties": {"order_id": order}, "required": ["order_id"]}
+    assert looked_up("Track a parcel", said, tool=replace(track(), parameters=schema)) == [f'{{"order_id":"{number}"}}']
 
 
 def test_the_example_of_a_date_is_within_its_bounds() -> None:

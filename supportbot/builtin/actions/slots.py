@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Final, Literal
 
 from supportbot.builtin.actions.form_fields import Part, Shape, parts_in
-from supportbot.builtin.actions.patterns import placed_stretches, stretches_in, value_in
+from supportbot.builtin.actions.patterns import form_of, nearly_in, placed_stretches, stretches_in, value_in
 from supportbot.builtin.actions.replaced_numbers import Placed, meant_in
 from supportbot.builtin.actions.values import (
     choices_in,
@@ -292,6 +292,7 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
         if kind == "order":
             meant = meant_order(tool, text, locale, is_asked=is_asked)
             order = OrderRef(place=UNCLEAR) if meant is None else order_reference(meant, is_asked=is_asked)
+            order = _in_own_format(shape, meant or "", order) if is_asked else order
             # bare digits answer the question
             if order and asked and not is_asked and not (order.is_whole or (meant is None and _names_whole(text))):
                 order = None
@@ -313,6 +314,17 @@ def meant_order(tool: ToolSpec, text: str, locale: str, *, is_asked: bool = Fals
     """Return the text without the order numbers that it rules out; None if it is unclear which one is meant."""
     numbers = placed_order_numbers(text, is_asked=is_asked)
     return meant_in(text, locale, numbers, request_words(tool))
+
+
+def _in_own_format(shape: Shape, text: str, order: OrderRef | None) -> OrderRef | None:
+    """Return the order by the only number in the argument's own format that the text means, such as CS-1001 for "cs
+    1001", if the number found in it has another format.
+    """
+    pattern = str(shape.get("pattern", ""))
+    if not pattern or order is None or not order.number or form_of(pattern).fullmatch(order.number):
+        return order
+    number = nearly_in(pattern, text)
+    return OrderRef(number) if number else order
 
 
 def _amount(tool: ToolSpec, text: str, locale: str, *, is_asked: bool) -> tuple[str, bool]:
