@@ -286,10 +286,11 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
         if period is not None and (shift := figure_words().periods.get(period[1].replace(".", "").lower())) is not None:
             if _DOTTED_CLOCK.fullmatch(text[start:end]):  # "9.30 am"
                 clock = _clock(text, text[start:end], start, end)
-                if _WORD_BEHIND.match(text, end) is None:
+                if shift or _WORD_BEHIND.match(text, end) is None:
                     return clock
-                counts = frozenset(("", value) for value in values)  # in German, "2.50 am Tag" is an amount per day
-                return replace(clock, readings=clock.readings | counts, numbers=clock.numbers | values)
+                # In German, "2.50 am Tag" is an amount per day, and "12.30 am Montag" half past twelve.
+                plain = {("", value) for value in values} | _dotted_clock(text[start:end])
+                return replace(clock, readings=clock.readings | plain)
             if any(map(str.isdigit, values)):  # unlike the German "2,5 am Tag"
                 return _oclock(values, shift, start, period.end())
         for name in ("first", "second"):
@@ -325,8 +326,6 @@ def _clock(text: str, written: str, start: int, end: int) -> Figure:
     period = _PERIOD.match(text, end)
     shift = figure_words().periods.get(period[1].replace(".", "").lower()) if period else None
     hours = {hour} if shift is None or hour > 12 else {hour % 12 + shift}  # in German, "14.30 am Montag" is no morning
-    if shift == 0 and _WORD_BEHIND.match(text, end):
-        hours |= {hour}  # nor is "12.30 am Montag" half an hour after midnight
     whole = {str(one) for one in {hour} | hours} if minute == 0 else set()
     readings = frozenset(("time", str(60 * one + minute)) for one in hours)
     return Figure("time", readings, start, end, frozenset(whole))

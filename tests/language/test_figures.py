@@ -83,6 +83,8 @@ def test_a_figure_is_equal_in_another_spelling(sentence: str, source: str) -> No
         ("Version 6.16.1.", "Version 6.16.0"),
         ("Om 8.30 uur.", "at 8:20"),
         ("Until 7.30 pm.", "from 7.30 am to 7 pm"),
+        ("Until 7.30 pm on Saturdays.", "from 7.30 am to 7 pm"),
+        ("From 7.30 am on Saturdays.", "from 7 am, for 7.30 €"),
         ("Am Mittwoch.", "moved to Tuesdays"),
     ],
 )
