@@ -1,7 +1,11 @@
-"""The items of a run of a source: those listed or found on the way, and those that are gone."""
+"""The items of a run of a source: those listed or found on the way, and those that are gone. The content that a dry run
+has fetched is held for an hour, so that publishing need not fetch it again.
+"""
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -12,11 +16,13 @@ from kb.models import Article, State
 from kb.sources import runs
 from kb.sources.kinds import KINDS
 from kb.sources.models import Source, SourceItem, SourceRun
-from kb.sources.ports import Kind, Origin, Place
+from kb.sources.ports import Fetched, Kind, Origin, Place
 
 Mode, ItemState, Outcome = runs.Mode, runs.ItemState, runs.Outcome
 MAX_ITEMS: Final = 10_000
 FORGOTTEN_AFTER: Final = timedelta(days=30)  # an address that is gone is checked again for this long
+HELD: Final = timedelta(hours=1)
+MAX_HELD_BYTES: Final = 4_000_000  # size of an item's content; larger ones are fetched again
 LOST_SHARE: Final = 3  # a loss of one item in three needs a person's confirmation
 
 
@@ -99,3 +105,32 @@ def is_suspicious(run: SourceRun, kind: Kind, lost: int) -> bool:
         return False
     known = SourceItem.objects.filter(source=run.source, imported_at__isnull=False, archived_at=None).count()
     return lost * LOST_SHARE >= known
+
+
+def hold(item: SourceItem, fetched: Fetched) -> None:
+    if fetched.file.stat().st_size > MAX_HELD_BYTES:
+        return
+    facts = {
+        "name": fetched.name,
+        "etag": fetched.etag,
+        "last_modified": fetched.last_modified,
+        "facts": fetched.facts,
+        "at": now().isoformat(),
+    }
+    packed = zlib.compress(fetched.file.read_bytes(), 6)
+    SourceItem.objects.filter(pk=item.pk).update(held=packed, held_facts=facts)
+
+
+def held_content(item: SourceItem, folder: Path) -> Fetched | None:
+    """Return the held content of an item, if it is fresh."""
+    facts = item.held_facts
+    # The facts are checked first, so that the content is loaded only if it is fresh.
+    if not facts or item.held is None or now() - datetime.fromisoformat(facts["at"]) > HELD:
+        return None
+    file = folder / Path(facts["name"]).name
+    file.write_bytes(zlib.decompress(bytes(item.held)))
+    return Fetched(file, facts["name"], facts["etag"], facts["last_modified"], facts["facts"])
+
+
+def drop_held(source: Source) -> None:
+    SourceItem.objects.filter(source=source, held__isnull=False).update(held=None, held_facts={})

@@ -36,12 +36,21 @@ from kb.sources import runs
 from kb.sources.archiving import archive_by_gates
 from kb.sources.categories import new_categories, store_categories
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
-from kb.sources.held_content import drop_held, held_content, hold
 from kb.sources.item_import import digest_of, is_of_this_release, known_entries, settle, settle_embedded, store
 from kb.sources.models import ACTIVE, COMPARED, COMPARED_BY_ORIGIN, Source, SourceItem, SourceRun
 from kb.sources.ownership import requeue_refused
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Place, Unchanged
-from kb.sources.run_items import add_items, is_suspicious, kind_of, note_gone, queue_known, with_articles
+from kb.sources.run_items import (
+    add_items,
+    drop_held,
+    held_content,
+    hold,
+    is_suspicious,
+    kind_of,
+    note_gone,
+    queue_known,
+    with_articles,
+)
 from kb.sources.runs import Lease, LeaseLost
 from kb.sources.selectors import counts_of
 from supportbot.accounts.models import Workspace
