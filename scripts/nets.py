@@ -3,14 +3,17 @@
 Vectors are cached in the system's temporary directory, since computing a thousand takes half a minute.
 """
 
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
+from supportbot.builtin import intents
 from supportbot.language.classifiers import BUCKETS, hashed_features, softmax
 from supportbot.language.normalise import fold_homoglyphs
 
@@ -112,3 +115,44 @@ def linear(
         weights -= FEATURES_RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
         bias -= FEATURES_RATE * 10 * error.sum(axis=0)
     return weights, bias
+
+
+def rows_of_intents() -> Iterator[dict[str, Any]]:
+    """Yield the labelled rows of the intents, in all languages."""
+    for file in sorted(intents.DATA.glob("intents.*.jsonl")):
+        yield from map(json.loads, file.open())
+
+
+def message_vectors(texts: Sequence[str]) -> np.ndarray:
+    """Return the vectors of customers' messages as the classifiers read them, each of length 1."""
+    vectors = vectors_of([intents.normalised(text) for text in texts])
+    unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+def two_sided(
+    texts: Sequence[str],
+    vectors: np.ndarray,
+    wanted: np.ndarray,
+    shares: np.ndarray,
+    *,
+    training: Training,
+    rounds: int,
+) -> dict[str, np.ndarray]:
+    """Return the arrays of a net and of a linear model, trained for `rounds`, for two classes of messages.
+
+    Both classes get the same total weight; `shares` are the weights of the rows within their class.
+    """
+    texts = [intents.normalised(text) for text in texts]
+    sides = np.array([shares[wanted == side].sum() for side in (0, 1)])
+    shares = shares * (shares.sum() / 2 / sides)[wanted]
+    centre, scale = vectors.mean(axis=0), vectors.std(axis=0)
+    inputs = np.hstack([(vectors - centre) / scale, np.array([intents.shape_of(text) for text in texts])])
+    net_arrays = averaged(inputs, wanted, shares, classes=2, training=training)
+    pieces, bias = linear(texts, wanted, shares, classes=2, words=intents.FEATURE_WORDS_MOST, rounds=rounds)
+    return {"centre": centre, "scale": scale, **net_arrays, "pieces": pieces, "pieces_bias": bias}
+
+
+def save(arrays: dict[str, np.ndarray], file: Path) -> None:
+    """Write the arrays in half precision."""
+    np.savez_compressed(file, **{name: np.asarray(value, dtype=np.float16) for name, value in arrays.items()})

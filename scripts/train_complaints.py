@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.nets import Training, averaged, linear, vectors_of
+from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided
 from supportbot.builtin import complaints, intents
 
 TRAINING: Final = Training(nets=3, hidden=24, rounds=30, dropout=0.5)
@@ -38,13 +38,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--measure", action="store_true")
     rows = [*labelled(), *borrowed()]
-    vectors = vectors_of([intents.normalised(row["text"]) for row in rows])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = message_vectors([row["text"] for row in rows])
     if options.parse_args().measure:
         report(rows, vectors)
         return
-    stored = {name: np.asarray(value, dtype=np.float16) for name, value in fitted(rows, vectors).items()}
-    np.savez_compressed(intents.DATA / "complaints.npz", **stored)
+    save(fitted(rows, vectors), intents.DATA / "complaints.npz")
 
 
 def labelled() -> list[Row]:
@@ -54,7 +52,7 @@ def labelled() -> list[Row]:
 def borrowed() -> list[Row]:
     """Return the complaints, courtesies, questions and requests among the rows of the intents."""
     found = []
-    for row in (json.loads(line) for file in sorted(intents.DATA.glob("intents.*.jsonl")) for line in file.open()):
+    for row in rows_of_intents():
         kind = row.get("stance", row["intent"])
         if kind == "complaint" or kind in PLAIN:
             found.append(row | {"complaint": kind == "complaint", "share": BORROWED})
@@ -64,17 +62,10 @@ def borrowed() -> list[Row]:
 
 
 def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the arrays of the net and of the linear model; both classes have the same total weight."""
-    texts = [intents.normalised(row["text"]) for row in rows]
-    wanted = np.array([int(row["complaint"]) for row in rows])
-    shares = np.array([row["share"] for row in rows])
-    sides = np.array([shares[wanted == side].sum() for side in (0, 1)])
-    shares = shares * (shares.sum() / 2 / sides)[wanted]
-    centre, scale = vectors.mean(axis=0), vectors.std(axis=0)
-    inputs = np.hstack([(vectors - centre) / scale, np.array([intents.shape_of(text) for text in texts])])
-    net = averaged(inputs, wanted, shares, classes=2, training=TRAINING)
-    pieces, bias = linear(texts, wanted, shares, classes=2, words=intents.FEATURE_WORDS_MOST, rounds=FEATURES_ROUNDS)
-    return {"centre": centre, "scale": scale, **net, "pieces": pieces, "pieces_bias": bias}
+    texts, wanted = [row["text"] for row in rows], np.array([int(row["complaint"]) for row in rows])
+    return two_sided(
+        texts, vectors, wanted, np.array([row["share"] for row in rows]), training=TRAINING, rounds=FEATURES_ROUNDS
+    )
 
 
 def report(rows: Sequence[Row], vectors: np.ndarray) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.nets import Training, averaged, linear, vectors_of
+from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided
 from supportbot.builtin import intents, persons
 from supportbot.language.classifiers import hashed_features
 from supportbot.language.normalise import fold_homoglyphs
@@ -34,13 +34,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--measure", action="store_true")
     rows = [*labelled(), *borrowed()]
-    vectors = vectors_of([intents.normalised(row["text"]) for row in rows])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = message_vectors([row["text"] for row in rows])
     if options.parse_args().measure:
         report(rows, vectors)
         return
-    stored = {name: np.asarray(value, dtype=np.float16) for name, value in fitted(rows, vectors).items()}
-    np.savez_compressed(persons.FILE, **stored)
+    save(fitted(rows, vectors), persons.FILE)
 
 
 def labelled() -> list[Row]:
@@ -49,20 +47,14 @@ def labelled() -> list[Row]:
 
 def borrowed() -> list[Row]:
     """Return the rows of the intents that are of one of the two kinds."""
-    found = (json.loads(line) for file in sorted(intents.DATA.glob("intents.*.jsonl")) for line in file.open())
-    return [row | {"person": row["intent"] == "person"} for row in found if row["intent"] in ("person", "who")]
+    return [
+        row | {"person": row["intent"] == "person"} for row in rows_of_intents() if row["intent"] in ("person", "who")
+    ]
 
 
 def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the arrays of the net and of the linear model; both classes have the same total weight."""
-    texts = [intents.normalised(row["text"]) for row in rows]
-    wanted = np.array([int(row["person"]) for row in rows])
-    shares = (len(rows) / 2 / np.bincount(wanted, minlength=2))[wanted]
-    centre, scale = vectors.mean(axis=0), vectors.std(axis=0)
-    inputs = np.hstack([(vectors - centre) / scale, np.array([intents.shape_of(text) for text in texts])])
-    net = averaged(inputs, wanted, shares, classes=2, training=TRAINING)
-    pieces, bias = linear(texts, wanted, shares, classes=2, words=intents.FEATURE_WORDS_MOST, rounds=FEATURES_ROUNDS)
-    return {"centre": centre, "scale": scale, **net, "pieces": pieces, "pieces_bias": bias}
+    texts, wanted = [row["text"] for row in rows], np.array([int(row["person"]) for row in rows])
+    return two_sided(texts, vectors, wanted, np.ones(len(rows)), training=TRAINING, rounds=FEATURES_ROUNDS)
 
 
 def report(rows: Sequence[Row], vectors: np.ndarray) -> None:
