@@ -1,9 +1,11 @@
-"""Folders that the user that runs PostgreSQL can access, even if root runs the tests."""
+"""Folders that the user that runs PostgreSQL can access, even if root runs the tests, and the plan of a start."""
 
 from pathlib import Path
 
 import pytest
 
+from supportbot.embedded.free_ports import free_port
+from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import open_to_postgres
 
 
@@ -13,3 +15,19 @@ def home(tmp_path: Path) -> Path:
     folder = tmp_path / "two words"
     folder.mkdir()
     return open_to_postgres(folder)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return Plan(
+        data_dir=tmp_path / "data",
+        host="127.0.0.1",
+        port=free_port(),
+        shop_port=free_port(),
+        public_url="",
+        database_url=None,
+        redis_url=None,
+        broker_url=None,
+        embedder="packaged",
+        with_demo=True,
+    )
