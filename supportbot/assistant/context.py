@@ -19,14 +19,15 @@ from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, mo
 from supportbot.assistant.tools import TurnTools, tools_for
 from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_in, with_passages, with_similarity
-from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words
+from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, says_nothing
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.roles import ROLES
-from supportbot.chat.selectors import conversation_with_people, history
+from supportbot.chat.selectors import conversation_with_people, history, history_before_episode
 from supportbot.chat.turns import Claim
 from supportbot.language.detection import base_language, detect
+from supportbot.language.follow_ups import is_incomplete
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import marked_sources
 from supportbot.llm import types as llm
@@ -80,12 +81,14 @@ def context_of(
     rehearsal, the passages in `also` come before those found.
     """
     question = _question(messages, waiting)
-    language = _language(question, messages, base_language(conversation.locale))
+    earlier = _before_episode(conversation, messages)
+    language = _language(question, (*earlier, *messages), base_language(conversation.locale))
     release, is_signed_in = current(), not conversation.customer.is_anonymous
     document = release.document
     requests = states_in(conversation.pk) if is_signed_in else frozenset[State]()
     viewer = viewer_in(conversation, language)
-    sought = _sought(question, viewer, messages, also, limit=document.passages)
+    topics = (*earlier, *messages) if is_incomplete(question) else messages
+    sought = _sought(question, viewer, topics, also, limit=document.passages)
     guidelines = document.guidelines_for(is_signed_in=is_signed_in, language=language)
     moment = moment_in_words(now().astimezone(conversation.workspace.zone))
     tools = tools_for(conversation, language, requests)
@@ -107,6 +110,18 @@ def context_of(
         sought.retrieval.confidence,
         viewer,
     )
+
+
+def _before_episode(conversation: Conversation, messages: Sequence[Message]) -> list[Message]:
+    """Return the messages before the episode if the customer has named no topic in it yet. After an agent has returned
+    the chat, "and how long does it take?" still belongs to what was said before. They only help to search, and to find
+    the language: no model sees them, since an agent has settled these topics.
+    """
+    said = (message.text for message in messages if message.source == Source.CUSTOMER)
+    if not conversation.episode_start_seq or any(not (says_nothing(text) or is_incomplete(text)) for text in said):
+        return []
+    before = history_before_episode(conversation, limit=HISTORY_MESSAGES)
+    return [message for message in before if _is_dialogue(message)]
 
 
 def _sought(
@@ -210,12 +225,14 @@ def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], 
     Later ones wait for their own turn, and a stopped answer is not part of its retry. Messages without text, such as an
     answer stopped before its first word, are left out because many servers refuse them.
     """
-    messages = [
-        message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in ROLES and message.text
-    ]
+    messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if _is_dialogue(message)]
     known = [message for message in messages if message.seq <= claim.through_seq]
     asked = [message for message in known if message.source == Source.CUSTOMER and message.seq > claim.from_seq]
     return [message for message in known if message not in asked], asked
+
+
+def _is_dialogue(message: Message) -> bool:
+    return message.source in ROLES and bool(message.text)
 
 
 def _traced(passage: Passage) -> TracedPassage:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
-from supportbot.builtin.intents import courtesy, says_nothing
+from supportbot.builtin.intents import courtesy, says_nothing, wants_person
 from supportbot.builtin.phrases import say
 from supportbot.language.detection import detect
 from supportbot.language.follow_ups import (
@@ -33,7 +33,8 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
     if not earlier:
         return question
-    return reduce(join_follow_up, [*(text[:MAX_QUOTE] for text in _topic(earlier)), question])
+    topics = [text for text in earlier if not wants_person(text)] or earlier
+    return reduce(join_follow_up, [*(text[:MAX_QUOTE] for text in _topic(topics)), question])
 
 
 @dataclass(frozen=True, slots=True)

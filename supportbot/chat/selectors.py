@@ -111,6 +111,14 @@ def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
     return [sql.loaded(Message, row) for row in sql.fetch(_HISTORY, parameters)][::-1]
 
 
+def history_before_episode(conversation: Conversation, *, limit: int = 20) -> list[Message]:
+    """Return the newest messages before the current episode that customers see, oldest first."""
+    before = Message.objects.filter(
+        conversation=conversation, audience=Audience.EVERYONE, seq__lte=conversation.episode_start_seq
+    )
+    return list(before.order_by("-seq")[:limit])[::-1]
+
+
 def message_by_client_id(conversation: Conversation, source: str, client_id: str) -> Message | None:
     found = sql.fetch(_BY_CLIENT_ID, [conversation.pk, conversation.workspace_id, source, client_id])
     return sql.loaded(Message, found[0]) if found else None

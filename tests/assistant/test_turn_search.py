@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from pytest_django.fixtures import Settings
 
 from kb.access import Viewer
@@ -12,13 +13,17 @@ from kb.ports import Said
 from kb.search import Retrieval
 from kb.search.query_preparation import MAX_PARTS
 from kb.testing import HashEmbedder, hashed_vector
+from supportbot.accounts.models import User
+from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import turn_search
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.sentence_verdicts import MAX_VECTORS
 from supportbot.assistant.turn_search import seek
 from supportbot.async_db import db
+from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import traces_of
+from supportbot.chat.services import add_agent_message, add_customer_message, give_back, hand_over
 from supportbot.chat.signals import EventView
 from supportbot.language.detection import detect
 from supportbot.llm.testing import Says, ScriptedModel, answering
@@ -36,6 +41,27 @@ async def test_a_follow_up_is_searched_for_with_its_context(conversation: Conver
     roles = [message.role for message in model.requests[1].messages]
     assert roles == ["system", "user", "assistant", "user"]
     assert model.requests[1].sources
+
+
+async def test_a_follow_up_after_an_agent_is_searched_for_with_the_question_before(
+    conversation: Conversation, bob: User
+) -> None:
+    def talk_to_an_agent() -> None:
+        with workspace_scope(conversation.workspace_id), transaction.atomic():
+            hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
+            add_customer_message(conversation.pk, text="I would like to talk to a person", client_id="person")
+            add_agent_message(conversation.pk, text="Yes, they are refunded.", author=bob, client_id="agent")
+            give_back(lock_conversation(conversation.pk), note="")
+
+    await carry_out(await db(say, conversation, "Can unused items be returned?"))
+    await db(talk_to_an_agent)
+    with answering(ScriptedModel(Says("Within 60 days. [1]"), Says("The label is free. [1]"))) as model:
+        for said in ("and how long does it take?", "and for boots?"):
+            await carry_out(await db(say, conversation, said))
+    before = "Can unused items be returned?"
+    assert model.requests[0].looked_up == f"{before} and how long does it take?"
+    assert model.requests[1].looked_up == f"{before} and how long does it take? and for boots?"
+    assert [message.role for message in model.requests[0].messages] == ["system", "user"]  # an agent settled the rest
 
 
 @pytest.mark.long
