@@ -19,14 +19,14 @@ from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, mo
 from supportbot.assistant.tools import TurnTools, tools_for
 from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_in, with_passages, with_similarity
-from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, says_nothing
+from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, language_of, says_nothing
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import conversation_with_people, history, history_before_episode
 from supportbot.chat.turns import Claim
-from supportbot.language.detection import base_language, detect
+from supportbot.language.detection import base_language
 from supportbot.language.follow_ups import is_incomplete
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import marked_sources
@@ -214,9 +214,11 @@ class _Instructions:
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
-    """Return the language of a question; for a mere order number or address, the conversation's language so far."""
+    """Return the language of a question; for a mere order number, an address or random keystrokes, the conversation's
+    language so far.
+    """
     said = (message.text for message in messages if message.source == Source.CUSTOMER)
-    return detect(question, detect(normalised("\n".join(said)), fallback))
+    return language_of(question, language_of(normalised("\n".join(said)), fallback))
 
 
 def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:

@@ -13,12 +13,12 @@ from supportbot.builtin import question_rewriting
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
 from supportbot.builtin.complaints import is_complaint
-from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, wants_person, wants_undo
+from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_offer_of_a_person, say
 from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.builtin.ranking import ranked
-from supportbot.language.detection import base_language, detect
+from supportbot.language.detection import base_language
 from supportbot.language.follow_ups import is_question
 from supportbot.llm.types import ModelRequest, ToolCall
 
@@ -36,7 +36,7 @@ def reply_to(request: ModelRequest) -> Reply:
         return Reply(question_rewriting.standalone(request.question, request.messages))
     if request.purpose == "summarise":
         return Reply(question_rewriting.summary(request.messages, base_language(request.locale)))
-    language = detect(request.question, base_language(request.locale))
+    language = language_of(request.question, base_language(request.locale))
     if request.purpose == "draft":
         return _with_regret(Reply(_draft(request, language)), request.question, language)
     return _with_regret(_reply(request, language), request.question, language)
@@ -95,7 +95,7 @@ def _for_a_visitor(answer: str, language: str) -> str:
 
 def quotation_for(request: ModelRequest) -> str:
     """Return the quotation from the sources that answers the question; "" if there is nothing to quote."""
-    return _answer(request, detect(request.question, base_language(request.locale)))
+    return _answer(request, language_of(request.question, base_language(request.locale)))
 
 
 def _asks_for_a_person(request: ModelRequest) -> bool:

@@ -21,6 +21,7 @@ from kb.errors import EmbeddingUnavailable
 from supportbot.builtin import persons
 from supportbot.builtin.phrases import Courtesy
 from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in, unit
+from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ToolSpec
@@ -130,6 +131,14 @@ def classify(text: str) -> Classification:
         return classification_of(plain, PackagedEmbedder().query(plain) if known is None else known)
     except EmbeddingUnavailable:  # this processor cannot run the embedder, so only the hashed features are used
         return classification_of(plain, None)
+
+
+def language_of(text: str, expected: str) -> str:
+    """Return the language of a message; the expected one if its words are inconclusive or only random keystrokes, whose
+    letters may resemble any language.
+    """
+    found = detect(text, expected)
+    return expected if found != expected and is_surely("nonsense", text) else found
 
 
 def courtesy(text: str) -> Courtesy | None:

@@ -13,6 +13,7 @@ from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
+from supportbot.builtin import phrases
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_agent_message
 from supportbot.chat.signals import EventView
@@ -113,6 +114,14 @@ async def test_a_missing_answer_is_reported_in_the_customers_language(
     await carry_out(await db(say, conversation, speech.unknown))
     [final] = payloads(await db(log), "assistant.final")
     assert (final["text"], final["abstained"]) == (speech.abstention, True)
+
+
+async def test_random_keystrokes_are_answered_in_the_language_of_the_conversation(
+    conversation: Conversation, log: Log
+) -> None:
+    for text in ("Peut-on payer avec des cryptomonnaies ?", "asdf qwer lol"):
+        await carry_out(await db(say, conversation, text))
+    assert payloads(await db(log), "assistant.final")[-1]["text"] == phrases.say("not_understood", "fr")
 
 
 @pytest.mark.one_in(4)

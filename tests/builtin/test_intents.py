@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from supportbot.builtin import intents
+from supportbot.language.detection import detect
 from supportbot.llm.types import ToolSpec
 from tests.builtin.action_chat import catalogue
 from tests.pace import bounded
@@ -174,6 +175,12 @@ def test_mentioning_a_person_is_not_a_request_for_one() -> None:
 def test_random_letters_are_distinguished_from_names() -> None:
     assert share_of(NONSENSE, "nonsense") >= 0.8
     assert share_of(NAMES, "nonsense") <= 0.1
+
+
+@pytest.mark.parametrize(("text", "language"), [("asdf qwer lol", "fr"), ("where is my order", "en")])
+def test_random_keystrokes_keep_the_language_of_a_conversation(text: str, language: str) -> None:
+    assert detect(text, "fr") == "en"
+    assert intents.language_of(text, "fr") == language
 
 
 def test_courtesies_complaints_and_a_yes_are_distinguished() -> None:
