@@ -14,6 +14,7 @@ from actions.connections.client import Client, NotSent
 from actions.connections.mcp_tools import list_tools
 from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
+from actions.deferred_text import translated
 from actions.definitions.document_warnings import beyond_the_chat
 from actions.definitions.errors import ServerUnreadable
 from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
@@ -54,7 +55,7 @@ def import_text(text: str, *, actor: str, connection: str = "") -> ImportResult:
     value = read_structure(text)
     if isinstance(value, Mapping) and ("openapi" in value or "swagger" in value):
         found = read_openapi(text, connection)
-        return ImportResult(_save_drafts(found.drafts, actor=actor), list(found.notes))
+        return ImportResult(_save_drafts(found.drafts, actor=actor), [translated(note) for note in found.notes])
     documents = value if isinstance(value, list) else [value]
     if not documents or not all(isinstance(one, Mapping) and "format" in one for one in documents):
         raise InvalidFile(gettext("The file is neither an action definition nor an OpenAPI description."))
@@ -75,7 +76,9 @@ def import_tools(connection: str, *, actor: str, environment: str = Environment.
         raise ServerUnreadable(error.why) from error
     found = read_tools(tools, connection)
     with transaction.atomic():
-        return ImportResult(_save_drafts(found.drafts, actor=actor, origin=Origin.MCP), list(found.notes))
+        return ImportResult(
+            _save_drafts(found.drafts, actor=actor, origin=Origin.MCP), [translated(note) for note in found.notes]
+        )
 
 
 @transaction.atomic
@@ -84,8 +87,8 @@ def import_operations(text: str, names: Collection[str], *, actor: str, connecti
     found = read_openapi(text, connection)
     chosen = [draft for draft in found.drafts if draft.document["name"] in names]
     if not chosen:
-        raise InvalidFile("Choose at least one operation.")
-    return ImportResult(_save_drafts(chosen, actor=actor), list(found.notes))
+        raise InvalidFile(gettext("Choose at least one operation."))
+    return ImportResult(_save_drafts(chosen, actor=actor), [translated(note) for note in found.notes])
 
 
 def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OPENAPI) -> list[Saved]:
@@ -94,7 +97,11 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
     for draft in drafts:
         document = {**draft.document, "name": _free_name(draft, origin, taken)}
         besides: dict[str, Any] = {"source": draft.source, "suggestions": draft.suggestions}
-        besides |= {"notes": draft.notes, "checks": draft.checks, "hints": draft.hints}
+        besides |= {
+            "notes": [one.as_json() for one in draft.notes],
+            "checks": [one.as_json() for one in draft.checks],
+            "hints": [(path, one.as_json()) for path, one in draft.hints],
+        }
         version = save_draft(document, actor=actor, origin=origin, imported=besides)
         result.append(_saved(version, draft.checks))
     return result
@@ -127,9 +134,14 @@ def _is_kept(name: str, draft: Draft) -> bool:
     return is_edited_or_other or bool(newest.document.get("connection") != draft.document.get("connection"))
 
 
-def _saved(version: ActionDefinitionVersion, checks: list[str]) -> Saved:
+def _saved(version: ActionDefinitionVersion, checks: Iterable[str]) -> Saved:
     document = version.document
-    return Saved(version.definition.name, version.number, missing(document), [*checks, *beyond_the_chat(document)])
+    return Saved(
+        version.definition.name,
+        version.number,
+        missing(document),
+        [*map(translated, checks), *beyond_the_chat(document)],
+    )
 
 
 def as_json(result: ImportResult) -> dict[str, Any]:

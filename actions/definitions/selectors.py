@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from actions.deferred_text import from_json, translated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.models import AuditEntry
 from supportbot.errors import NotFound
@@ -47,17 +48,24 @@ def _why_saved(payload: Mapping[str, Any]) -> str:
 
 
 def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
-    """Return the source, suggestions and notes of a definition's newest import; empty for one created by hand."""
+    """Return the source, suggestions, notes and checks of a definition's newest import; empty for one created by hand.
+    Notes and checks are in the active language.
+    """
     imported = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
-    return imported.values_list("imported", flat=True).first() or {}
+    found: Mapping[str, Any] = imported.values_list("imported", flat=True).first() or {}
+    told = {name: [translated(from_json(one)) for one in found.get(name, ())] for name in ("notes", "checks")}
+    return {**found, **told} if found else {}
 
 
 def open_hints(definition: ActionDefinition, document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the hints of the newest import as (path, text), except those whose part has changed since."""
+    """Return the hints of the newest import as (path, text) in the active language, except those whose part has changed
+    since.
+    """
     rows = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
     read = rows.first()
     hints = read.imported.get("hints", []) if read else []
-    return [(path, text) for path, text in hints if read and _at(document, path) == _at(read.document, path)]
+    open_ones = [(path, told) for path, told in hints if read and _at(document, path) == _at(read.document, path)]
+    return [(path, translated(from_json(told))) for path, told in open_ones]
 
 
 def _at(value: Any, path: str) -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions.importing.drafts import Draft, printable, snake
 from actions.definitions.importing.json_schema import listed_types
 from actions.money import CURRENCY, USUAL_DECIMALS, currency_decimals
@@ -51,8 +53,9 @@ def check_amounts(draft: Draft, fields: Iterable[Mapping[str, Any]]) -> None:
         shown = one["words"]["en"] if "words" in one else one["value"]
         if "words" in one or shown.startswith("money("):
             draft.check(
-                f"{one['name']}: shown as one amount, {printable(shown.partition(' if ')[0], 160)}. Check that the "
-                "system uses this unit."
+                gettext_noop("{field}: shown as one amount, {amount}. Check that the system uses this unit."),
+                field=one["name"],
+                amount=printable(shown.partition(" if ")[0], 160),
             )
 
 

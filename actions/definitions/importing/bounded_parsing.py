@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
+from django.utils.translation import gettext, gettext_noop
 
 from actions.errors import ActionError
+from supportbot.team_formats import number
 
 MAX_CHARACTERS: Final = 10_000_000
 MAX_VALUES: Final = 1_500_000
@@ -28,14 +30,16 @@ class InvalidFile(ActionError):
 
     code = "invalid_file"
     status = 400
-    default_message = "This file cannot be imported."
+    default_message = gettext_noop("This file cannot be imported.")
 
 
 def read_structure(text: str) -> Any:
     """Return the JSON or YAML value of the text; keys are strings. Raises InvalidFile."""
     if len(text) > MAX_CHARACTERS:
         raise InvalidFile(
-            f"The file has more than {MAX_CHARACTERS // 1_000_000} million characters. Import a smaller one."
+            gettext("The file has more than {most} million characters. Import a smaller one.").format(
+                most=MAX_CHARACTERS // 1_000_000
+            )
         )
     value = _json(text) if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")) else _NOT_JSON
     return _yaml(text) if value is _NOT_JSON else value
@@ -48,7 +52,7 @@ def _json(text: str) -> Any:
     try:
         value = json.loads(text.lstrip("\ufeff"))
     except RecursionError as error:
-        raise InvalidFile("The file is nested too deeply.") from error
+        raise InvalidFile(gettext("The file is nested too deeply.")) from error
     except ValueError:
         return _NOT_JSON  # YAML may begin with a brace as well
     check_depth(value)
@@ -61,12 +65,16 @@ def check_depth(value: Any) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise InvalidFile(f"The file is nested more than {MAX_DEPTH} levels deep.")
+            raise _too_deep()
         level = [
             item
             for node in level if isinstance(node, dict | list)
             for item in (node.values() if isinstance(node, dict) else node)
         ]  # fmt: skip
+
+
+def _too_deep() -> InvalidFile:
+    return InvalidFile(gettext("The file is nested more than {most} levels deep.").format(most=MAX_DEPTH))
 
 
 @dataclass(slots=True)
@@ -93,11 +101,11 @@ class _Builder:
             case yaml.DocumentStartEvent():
                 self.documents += 1
                 if self.documents > 1:
-                    raise InvalidFile("The file contains several documents. Import one of them.")
+                    raise InvalidFile(gettext("The file contains several documents. Import one of them."))
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self.open.append(_Open({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor))
                 if len(self.open) > MAX_DEPTH:
-                    raise InvalidFile(f"The file is nested more than {MAX_DEPTH} levels deep.")
+                    raise _too_deep()
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 done = self.open.pop()
                 self._count(1)
@@ -107,7 +115,9 @@ class _Builder:
                 self._keep(_scalar(event), 1, event.anchor)
             case yaml.AliasEvent():
                 if event.anchor not in self.anchors:
-                    raise InvalidFile("The file refers to an anchor that is not complete before the reference.")
+                    raise InvalidFile(
+                        gettext("The file refers to an anchor that is not complete before the reference.")
+                    )
                 value, size = self.anchors[event.anchor]
                 self._count(size)
                 self._keep(value, size, None)
@@ -115,7 +125,11 @@ class _Builder:
     def _count(self, values: int) -> None:
         self.count += values
         if self.count > MAX_VALUES:
-            raise InvalidFile(f"The file expands to more than {MAX_VALUES:,} values. Import a smaller one.")
+            raise InvalidFile(
+                gettext("The file expands to more than {most} values. Import a smaller one.").format(
+                    most=number(MAX_VALUES)
+                )
+            )
 
     def _keep(self, value: Any, size: int, anchor: str | None) -> None:
         if anchor is not None:
@@ -139,7 +153,7 @@ class _Builder:
 
 def _key(value: Any) -> str:
     if isinstance(value, dict | list):
-        raise InvalidFile("A name in the file is a list or an object.")
+        raise InvalidFile(gettext("A name in the file is a list or an object."))
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)
@@ -167,6 +181,8 @@ def _yaml(text: str) -> Any:
             builder.take(event)
     except (yaml.YAMLError, UnicodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" Look at line {mark.line + 1}." if mark else ""
-        raise InvalidFile(f"The file is neither valid JSON nor valid YAML.{where}") from error
+        if mark is None:
+            raise InvalidFile(gettext("The file is neither valid JSON nor valid YAML.")) from error
+        told = gettext("The file is neither valid JSON nor valid YAML. Check line {line}.")
+        raise InvalidFile(told.format(line=mark.line + 1)) from error
     return builder.result

@@ -12,6 +12,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions.importing.drafts import Draft, snake
 
 _NOUNS: Final = ("customer", "user", "account", "member")
@@ -42,8 +44,11 @@ def suggest_identity(draft: Draft, arguments: Mapping[str, Any], owners: Collect
     may_be = [name for name, noun in asked.items() if noun in owners]
     for name in may_be:
         draft.check(
-            f"{name}: if this is the customer's own id, choose the signed identity under Arguments: a chat does not "
-            "prove who someone is."
+            gettext_noop(
+                "{argument}: if this is the customer's own id, choose the signed identity under Arguments, because a "
+                "chat does not prove who someone is."
+            ),
+            argument=name,
         )
     if len(may_be) == 1:
         draft.suggest(f"arguments.{may_be[0]}.from", "identity")
@@ -55,16 +60,22 @@ def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any])
         own = path.rpartition(".")[2] if path != argument else name
         if any(re.sub("s$", "", word) in _NOUNS or _bare(word) in _NAMES for word in snake(own).split("_")):
             draft.check(
-                f"{path}: this may name a customer. If it does, take it from the identity or compare the record's "
-                "owner with it: a chat does not prove who someone is."
+                gettext_noop(
+                    "{field}: this may name a customer. If it does, take it from the identity or compare the record's "
+                    "owner with it, because a chat does not prove who someone is."
+                ),
+                field=path,
             )
 
 
 def check_identity(draft: Draft, argument: str) -> None:
     """Ask a person to check a field that is sent from the identity."""
     draft.check(
-        f"{argument}: always the id of the signed-in customer; nobody can choose it in a chat. Check that the system "
-        "knows its customers by this id."
+        gettext_noop(
+            "{argument}: always the id of the signed-in customer; nobody can choose it in a chat. Check that the "
+            "system knows its customers by this id."
+        ),
+        argument=argument,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from actions.argument_json import INVISIBLE_CATEGORIES
+from actions.deferred_text import DeferredText, Value
 from actions.definitions.parsing.document import missing
 
 MAX_NOTES: Final = 30
@@ -29,24 +30,28 @@ class Draft:
     document: dict[str, Any]
     source: str  # such as "POST /orders/{id}/returns"
     suggestions: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    checks: list[str] = field(default_factory=list)
-    hints: list[tuple[str, str]] = field(default_factory=list)  # (path, text): advice until the part there is changed
+    notes: list[DeferredText] = field(default_factory=list)
+    checks: list[DeferredText] = field(default_factory=list)
+    # (path, text): advice until the part there is changed
+    hints: list[tuple[str, DeferredText]] = field(default_factory=list)
 
     @property
     def missing(self) -> list[str]:
         """Return the parts missing before it can be published."""
         return missing(self.document)
 
-    def note(self, text: str) -> None:
+    def note(self, message: str, /, **values: Value) -> None:
+        text = DeferredText(message, **values)
         if len(self.notes) < MAX_NOTES and text not in self.notes:
             self.notes.append(text)
 
-    def check(self, text: str) -> None:
+    def check(self, message: str, /, **values: Value) -> None:
+        text = DeferredText(message, **values)
         if len(self.checks) < MAX_CHECKS and text not in self.checks:
             self.checks.append(text)
 
-    def hint(self, path: str, text: str) -> None:
+    def hint(self, path: str, message: str) -> None:
+        text = DeferredText(message)
         if (path, text) not in self.hints:
             self.hints.append((path, text))
 
@@ -62,7 +67,7 @@ class Imported:
 
     title: str
     drafts: list[Draft]
-    notes: list[str] = field(default_factory=list)
+    notes: list[DeferredText] = field(default_factory=list)
     connection: Mapping[str, str] = field(default_factory=dict)  # base_url, auth, and the settings that the kind needs
 
 

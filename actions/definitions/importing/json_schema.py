@@ -5,13 +5,14 @@ cannot express is noted and left open: `type` is then missing, and a person choo
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from django.utils.translation import gettext_noop
+
+from actions.deferred_text import Value
 from actions.definitions.importing.drafts import humanised, printable
 from actions.definitions.parsing import patterns
 
-Note = Callable[[str], None]
-Resolve = Callable[[Any, Note], Any]
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 _WORD: Final = re.compile(r"[a-z][a-z0-9]+(_[a-z0-9]+)*", re.ASCII)
 _MAX_DEPTH: Final = 4
@@ -20,16 +21,32 @@ _LARGEST: Final = 1_000_000_000
 _ENTRIES: Final = 100
 _UUID: Final = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _MAX_COMBINED: Final = 8
+TOO_MANY: Final = gettext_noop("There are more than {most} arguments; {name} is left out.")
+
+
+class Note(Protocol):
+    """Takes a note for a person: a message that `gettext_noop` marks, and the values in it."""
+
+    def __call__(self, message: str, /, **values: Value) -> None: ...
+
+
+Resolve = Callable[[Any, Note], Any]
 
 
 def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0) -> dict[str, Any]:
     """Return the declaration of a value, without its description; {} if it cannot be declared."""
     schema = resolve(schema, note)
     if not isinstance(schema, Mapping):
-        note(f"{at}: its schema is not an object, so its type is open.")
+        note(gettext_noop("{at}: its schema is not an object, so its type is open."), at=at)
         return {}
     if depth >= _MAX_DEPTH:
-        note(f"{at}: it is nested more than {_MAX_DEPTH} levels deep, or contains itself, so this part is left out.")
+        note(
+            gettext_noop(
+                "{at}: it is nested more than {most} levels deep, or contains itself, so this part is left out."
+            ),
+            at=at,
+            most=_MAX_DEPTH,
+        )
         return {}
     schema = _merged(schema, at, resolve, note)
     options = _options(schema)
@@ -49,7 +66,7 @@ def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0)
             return _list(schema, at, resolve, note, depth)
         case "object":
             return _object(schema, at, resolve, note, depth)
-    note(f"{at}: its type is not known, or there are several. Choose one.")
+    note(gettext_noop("{at}: its type is not known, or there are several. Choose one."), at=at)
     return {}
 
 
@@ -82,7 +99,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 def _merged(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, depth: int = 0) -> Mapping[str, Any]:
     """Return a schema without allOf, oneOf and anyOf, if these are simple."""
     if depth > _MAX_COMBINED:
-        note(f"{at}: its schema refers to itself or combines too many others, and is cut there.")
+        note(gettext_noop("{at}: its schema refers to itself or combines too many others, and is cut there."), at=at)
         return {}
     if isinstance(schema.get("allOf"), list):
         parts = [_part(one, at, resolve, note, depth) for one in schema["allOf"][:_ENTRIES]]
@@ -121,12 +138,16 @@ def _of_several(variants: list[Mapping[str, Any]], rest: Mapping[str, Any], at: 
     if variants and all(_is_plain_object(one) for one in variants):
         named = [{str(name) for name in one.get("required", ())} for one in variants]
         always = set.intersection(*named)
-        note(f"{at}: it has one of {len(variants)} shapes. All their fields are included; say which are required.")
+        note(
+            gettext_noop("{at}: it has one of {number} shapes. All their fields are included; say which are required."),
+            at=at,
+            number=len(variants),
+        )
         return {**_united([*variants, rest]), "required": sorted(always)}
     kinds = {_plain_type(one) for one in variants}
     if len(kinds) == 1 and kinds < {"string", "integer", "number", "boolean"}:
         return {**rest, "type": kinds.pop()}
-    note(f"{at}: it has one of {len(variants)} shapes, which cannot be combined.")
+    note(gettext_noop("{at}: it has one of {number} shapes, which cannot be combined."), at=at, number=len(variants))
     return {key: value for key, value in rest.items() if key != "type"}
 
 
@@ -156,7 +177,11 @@ def _choice(options: list[Any], at: str, note: Note) -> dict[str, Any]:
     texts = [value for value in options if isinstance(value, str) and value == printable(value, 100) and value]
     unique = list(dict.fromkeys(texts))
     if len(unique) < len(options) or len(unique) > 50 or not unique:
-        note(f"{at}: not all of its {len(options)} options are short texts. Enter the options by hand.")
+        note(
+            gettext_noop("{at}: not all of its {number} options are short texts. Enter the options by hand."),
+            at=at,
+            number=len(options),
+        )
         return {"type": "choice"}
     return {"type": "choice", "options": [_labelled(value) for value in unique]}
 
@@ -170,7 +195,7 @@ def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
     if schema.get("format") == "date":
         return {"type": "date"}
     if schema.get("format") in ("binary", "byte"):
-        note(f"{at}: files cannot be sent yet, so its type is open.")
+        note(gettext_noop("{at}: files cannot be sent yet, so its type is open."), at=at)
         return {}
     longest = schema.get("maxLength")
     most = longest if type(longest) is int and 1 <= longest <= 4_000 else 0
@@ -183,7 +208,7 @@ def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
     bare = pattern.removeprefix("^").removesuffix("$")
     if patterns.problem_of(bare) or bare == pattern:
         # A pattern in a file is not anchored, so it means "somewhere in the text".
-        note(f"{at}: its pattern is left out. Enter one of your own if the system needs it.")
+        note(gettext_noop("{at}: its pattern is left out. Enter one of your own if the system needs it."), at=at)
         return length
     return length | {"pattern": bare} | ({"max_length": min(most, patterns.MAX_TEXT)} if most else {})
 
@@ -219,15 +244,23 @@ def _object(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, de
     fields: dict[str, Any] = {}
     for name, one in properties.items():
         if not _FIELD.fullmatch(name) or len(fields) == _MAX_FIELDS:
-            note(f"{at}: the field {printable(name, 40)} is left out; its name cannot be used, or there are too many.")
+            note(
+                gettext_noop("{at}: the field {name} is left out; its name cannot be used, or there are too many."),
+                at=at,
+                name=printable(name, 40),
+            )
             continue
         inner = declared(one, f"{at}.{name}", resolve, note, depth + 1)
         if inner and (name in required or _is_complete(inner)):
             fields[name] = inner if name in required else {**inner, "required": False}
         elif inner:
-            note(f"{at}: the field {name} is left out; it could not be declared completely.")
+            note(
+                gettext_noop("{at}: the field {name} is left out; it could not be declared completely."),
+                at=at,
+                name=name,
+            )
     if not fields:
-        note(f"{at}: an object without fields that can be declared. Enter its fields by hand.")
+        note(gettext_noop("{at}: an object without fields that can be declared. Enter its fields by hand."), at=at)
         return {"type": "object"}
     return {"type": "object", "fields": fields}
 

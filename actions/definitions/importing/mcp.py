@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext, gettext_noop
+
 from actions.connections.tool_fingerprints import fingerprint
+from actions.deferred_text import DeferredText
 from actions.definitions.importing.bounded_parsing import InvalidFile
 from actions.definitions.importing.customer_fields import (
     OF_IDENTITY,
@@ -22,7 +25,7 @@ from actions.definitions.importing.customer_fields import (
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
-from actions.definitions.importing.json_schema import Note, declared, properties_of
+from actions.definitions.importing.json_schema import TOO_MANY, Note, declared, properties_of
 
 MAX_TOOLS: Final = 500
 MAX_SCHEMA: Final = 200_000  # characters in one tool's schema
@@ -40,10 +43,11 @@ def read_tools(result: Any, connection: str = "") -> Imported:
     """
     tools = result.get("tools") if isinstance(result, Mapping) else None
     if not isinstance(tools, list):
-        raise InvalidFile('The server\'s answer has no list of "tools".')
-    notes: list[str] = []
+        raise InvalidFile(gettext('The server\'s answer has no list of "tools".'))
+    notes: list[DeferredText] = []
     if len(tools) > MAX_TOOLS:
-        notes.append(f"The server offers {len(tools):,} tools; the first {MAX_TOOLS:,} are offered here.")
+        offered = gettext_noop("The server offers {number} tools; the first {most} are offered here.")
+        notes.append(DeferredText(offered, number=len(tools), most=MAX_TOOLS))
     names = Names()
     readers = _readers(tools[:MAX_TOOLS])
     drafts: list[Draft] = []
@@ -53,7 +57,8 @@ def read_tools(result: Any, connection: str = "") -> Imported:
             _suggest_records(draft, readers)
             drafts.append(draft)
         else:
-            notes.append(f"Tool {place + 1} is left out: {draft}")
+            left_out = gettext_noop("Tool {number} is left out: {why}")
+            notes.append(DeferredText(left_out, number=place + 1, why=draft))
     return Imported("", drafts, notes[:30], {})
 
 
@@ -120,18 +125,20 @@ def _safe_fingerprint(tool: Mapping[str, Any]) -> str:
         return ""
 
 
-def _draft(tool: Any, connection: str, names: Names) -> Draft | str:
+def _draft(tool: Any, connection: str, names: Names) -> Draft | DeferredText:
     """Return a tool's draft, or the reason why there is none."""
     if not isinstance(tool, Mapping) or not isinstance(tool.get("name"), str) or not _NAME.fullmatch(tool["name"]):
-        return "it has no usable name."
+        return DeferredText(gettext_noop("it has no usable name."))
     own = tool["name"]
     schema = tool.get("inputSchema")
     try:
         if not isinstance(schema, Mapping) or len(json.dumps(schema)) > MAX_SCHEMA:
-            return f"{own} has no schema of its arguments, or one that is too large."
+            return DeferredText(
+                gettext_noop("{tool} has no schema of its arguments, or one that is too large."), tool=own
+            )
         known = fingerprint(tool)
     except (RecursionError, ValueError, TypeError):
-        return f"{own} has a schema that cannot be read."
+        return DeferredText(gettext_noop("{tool} has a schema that cannot be read."), tool=own)
     name = names.free(snake(own, 56) or "tool")
     draft = Draft({"format": 1, "name": name, "kind": "write", "title": {"en": humanised(name)[:80]}}, f"tool {own}")
     if connection:
@@ -174,8 +181,11 @@ def _note_claims(tool: Mapping[str, Any], draft: Draft) -> None:
     if claimed:
         shown = ", ".join(printable(name, 40) for name in claimed[:5])
         draft.note(
-            f"The server says of this tool: {shown}. It is treated as a write, called at most once, all the same. If "
-            "it only reads, say so under Basics, What it does."
+            gettext_noop(
+                "The server says of this tool: {hints}. It is still treated as a write and called at most once. If it "
+                "only reads, say so under Basics, What it does."
+            ),
+            hints=shown,
         )
     if "readOnlyHint" in claimed and "destructiveHint" not in claimed:
         draft.suggest("kind", "read")
@@ -190,7 +200,7 @@ def _arguments(schema: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any],
     sent: dict[str, str] = {}
     for own, one in properties.items():
         if len(arguments) == _MAX_ARGUMENTS:
-            draft.note(f"There are more than {_MAX_ARGUMENTS} arguments; {printable(own, 40)} is left out.")
+            draft.note(TOO_MANY, most=_MAX_ARGUMENTS, name=printable(own, 40))
             continue
         name = names.free(snake(own, 36) or "argument")
         if names_customer(own, one):
@@ -222,7 +232,10 @@ class _Local:
             node = self._target(reference)
             if node is None:
                 break
-        note(f"The reference {printable(reference, 80)} is circular or leads nowhere in this schema, and is cut.")
+        note(
+            gettext_noop("The reference {reference} is circular or leads nowhere in this schema, and is cut."),
+            reference=printable(reference, 80),
+        )
         return None
 
     def _target(self, reference: str) -> Any:

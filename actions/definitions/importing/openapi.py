@@ -9,6 +9,9 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import unquote
 
+from django.utils.translation import gettext, gettext_noop
+
+from actions.deferred_text import DeferredText, Value
 from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
 from actions.definitions.importing.customer_fields import noun_of_id
 from actions.definitions.importing.drafts import Draft, Imported, Names, printable, snake
@@ -35,15 +38,17 @@ def read_openapi(text: str, connection: str = "") -> Imported:
 
 def _check_version(top: Any) -> None:
     if not isinstance(top, Mapping):
-        raise InvalidFile("The file is not an OpenAPI description, which is one JSON object.")
+        raise InvalidFile(gettext("The file is not an OpenAPI description, which is one JSON object."))
     if "swagger" in top:
-        raise InvalidFile("This is Swagger 2.0. Convert the file to OpenAPI 3 and import it again.")
+        raise InvalidFile(gettext("This is Swagger 2.0. Convert the file to OpenAPI 3 and import it again."))
     if not re.match(r"3\.[01](\.|$)", str(top.get("openapi", ""))):
         raise InvalidFile(
-            'The file is not an OpenAPI description of version 3.0 or 3.1. Its "openapi" must name one of these.'
+            gettext(
+                'The file is not an OpenAPI description of version 3.0 or 3.1. Its "openapi" must name one of these.'
+            )
         )
     if not isinstance(top.get("paths"), Mapping) or not top["paths"]:
-        raise InvalidFile('The file has no operations: its "paths" are empty.')
+        raise InvalidFile(gettext('The file has no operations: its "paths" are empty.'))
 
 
 def _refuse_remote_references(top: Any) -> None:
@@ -56,11 +61,11 @@ def _refuse_remote_references(top: Any) -> None:
         seen.add(id(node))
         reference = node.get("$ref") if isinstance(node, dict) else None
         if isinstance(reference, str) and not reference.startswith("#/"):
-            shown, place = printable(reference, 80), printable(at, 120) or "the top"
-            raise InvalidFile(
-                f"The file refers to something outside itself ({shown}, at {place}). Nothing is fetched. Put "
+            told = gettext(
+                "The file refers to something outside itself ({reference}, at {place}). Nothing is fetched. Put "
                 "everything into one file and import it again."
             )
+            raise InvalidFile(told.format(reference=printable(reference, 80), place=printable(at, 120) or "/"))
         named = node.items() if isinstance(node, dict) else enumerate(node)
         waiting += [(item, f"{at}/{name}") for name, item in named]
 
@@ -74,15 +79,19 @@ class _File:
         self._names = Names()
         self._left = _MAX_STEPS  # remaining steps for the file
         self._steps = _MAX_STEPS  # remaining steps for the current part
-        self._notes: list[str] = []
+        self._notes: list[DeferredText] = []
         self._records = Records()
 
     def read(self) -> Imported:
         operations = list(self._operations())
         if len(operations) > MAX_OPERATIONS:
-            self._notes.append(
-                f"The file has {len(operations):,} operations; the first {MAX_OPERATIONS:,} are offered. "
-                "Split the file, or remove what you do not need."
+            self._note(
+                gettext_noop(
+                    "The file has {number} operations; the first {most} are offered. Split the file, or remove what "
+                    "you do not need."
+                ),
+                number=len(operations),
+                most=MAX_OPERATIONS,
             )
         self._records = records_of(operations[:MAX_OPERATIONS])
         self._records = replace(self._records, owners=frozenset(self._owners()))
@@ -92,23 +101,32 @@ class _File:
         connection = {**self._server(), **self._auth()}
         return Imported(title, drafts, self._notes[:30], connection)
 
+    def _note(self, message: str, /, **values: Value) -> None:
+        self._notes.append(DeferredText(message, **values))
+
     def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
         for path, given in self._top["paths"].items():
-            item = self._resolved(given, self._notes.append)
+            item = self._resolved(given, self._note)
             if not isinstance(item, Mapping):
-                self._notes.append(f"{printable(path, 80)}: this path is not an object and is left out.")
+                self._note(
+                    gettext_noop("{path}: this path is not an object and is left out."), path=printable(path, 80)
+                )
                 continue
             for method in item:
                 if method in _METHODS and isinstance(item[method], Mapping):
                     yield path, method, item, item[method]
                 elif method in _METHODS or method in _OTHER_METHODS:
-                    self._notes.append(f"{method.upper()} {printable(path, 80)} cannot be used and is left out.")
+                    self._note(
+                        gettext_noop("{method} {path} cannot be used and is left out."),
+                        method=method.upper(),
+                        path=printable(path, 80),
+                    )
 
     def _owners(self) -> Iterator[str]:
         """Yield the nouns by whose ids the file's records may name their owners."""
         for record in list(self._records.by_path.values())[:_MAX_RECORDS]:
             self._steps = _STEPS_OF_ONE
-            answer = Answer(record.operation, self.resolve, lambda _: None)
+            answer = Answer(record.operation, self.resolve, _without_note)
             own = [*record.parameters, f"{record.name}_id"]
             for path in owner_ids_in(fields_in(answer.schema(), answer.properties), self._records, own):
                 yield noun_of_id(path.rpartition(".")[2])
@@ -119,12 +137,12 @@ class _File:
         name = self._names.free(name or snake(f"{method} {path}", 56) or method)
         draft = Draft({"format": 1, "name": name}, f"{method.upper()} {printable(path, 120)}")
         if operation.get("deprecated") is True:
-            draft.note("The file says that this operation is deprecated.")
+            draft.note(gettext_noop("The file says that this operation is deprecated."))
         self._steps = allowed = min(_STEPS_OF_ONE, self._left)
         Operation(self.resolve, self._records, draft, path, method, item, operation).fill(self._connection)
         self._left -= allowed - max(0, self._steps)
         if self._steps <= 0:
-            draft.note("The file is too complex: this operation was not read completely.")
+            draft.note(gettext_noop("The file is too complex: this operation was not read completely."))
         return draft
 
     def resolve(self, node: Any, note: Note) -> Any:
@@ -138,8 +156,9 @@ class _File:
         reference = node.get("$ref") if isinstance(node, Mapping) else None
         if not isinstance(reference, str):
             return node
+        shown = printable(reference, 80)
         if reference in seen or len(seen) > 20:
-            note(f"The reference {printable(reference, 80)} is circular and is cut there.")
+            note(gettext_noop("The reference {reference} is circular and is cut there."), reference=shown)
             return None
         target: Any = self._top
         for part in reference[2:].split("/"):
@@ -149,7 +168,7 @@ class _File:
             elif isinstance(target, Mapping) and key in target:
                 target = target[key]
             else:
-                note(f"The reference {printable(reference, 80)} points to nothing in the file.")
+                note(gettext_noop("The reference {reference} points to nothing in the file."), reference=shown)
                 return None
         return self._resolved(target, note, (*seen, reference))
 
@@ -158,12 +177,18 @@ class _File:
         given = [one.get("url") for one in servers if isinstance(one, Mapping)] if isinstance(servers, list) else []
         urls = [printable(url, 300) for url in given if isinstance(url, str)]
         if not urls:
-            self._notes.append("The file names no server. Enter the address of the connection by hand.")
+            self._note(gettext_noop("The file names no server. Enter the address of the connection by hand."))
             return {}
         if len(urls) > 1:
-            self._notes.append(f"The file names {len(urls)} servers. The first is suggested: {urls[0]}")
+            self._note(
+                gettext_noop("The file names {number} servers. The first is suggested: {address}"),
+                number=len(urls),
+                address=urls[0],
+            )
         if not urls[0].startswith(("https://", "http://")) or "{" in urls[0]:
-            self._notes.append(f"The server's address is not complete: {urls[0]}. Enter it by hand.")
+            self._note(
+                gettext_noop("The server's address is not complete: {address}. Enter it by hand."), address=urls[0]
+            )
             return {}
         return {"base_url": urls[0]}
 
@@ -171,16 +196,22 @@ class _File:
         components = self._top.get("components")
         schemes = components.get("securitySchemes") if isinstance(components, Mapping) else None
         for given in schemes.values() if isinstance(schemes, Mapping) else ():
-            scheme = self._resolved(given, self._notes.append)
+            scheme = self._resolved(given, self._note)
             found = _auth_of(scheme) if isinstance(scheme, Mapping) else {}
             if found:
                 return found
         if schemes:
-            self._notes.append(
-                "The file signs in with a method that no connection supports. Ask the system's operator for a key "
-                "or a token."
+            self._note(
+                gettext_noop(
+                    "The file signs in with a method that no connection supports. Ask the system's operator for a key "
+                    "or a token."
+                )
             )
         return {}
+
+
+def _without_note(message: str, /, **values: Value) -> None:
+    """Take no note: the operations' own drafts note the same."""
 
 
 def _auth_of(scheme: Mapping[str, Any]) -> dict[str, str]:

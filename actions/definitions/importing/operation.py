@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.template import compile_path
 from actions.definitions.importing.amounts import check_amounts
@@ -16,7 +18,7 @@ from actions.definitions.importing.customer_fields import (
     value_in_body,
 )
 from actions.definitions.importing.drafts import MAX_ROWS, Draft, Names, card_rows, humanised, printable, snake
-from actions.definitions.importing.json_schema import Note, declared, listed_types, properties_of
+from actions.definitions.importing.json_schema import TOO_MANY, Note, declared, listed_types, properties_of
 from actions.definitions.importing.records import (
     Field,
     Record,
@@ -50,9 +52,9 @@ _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's dra
 # As for all text, the publisher must then prove whose record it names, or state that it names none.
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
-_TAKES_KEY: Final = (
-    "The call takes a key. If the system answers a repeated key with its first answer, choose to send an unclear call "
-    "again (replay_safe)."
+_TAKES_KEY: Final = gettext_noop(
+    "The call takes a key. If the system answers a repeated key with its first answer, choose “Send it again; the "
+    "system carries it out only once” (replay_safe)."
 )
 # The only value of a field: a code, without signs that a template or an expression reads.
 _CODE_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
@@ -149,9 +151,13 @@ class Operation:
             ):
                 query[name] = fixed
             elif place == "header" and (name.lower() in _OWN_HEADERS or not HEADER.fullmatch(name)):
-                self._draft.note(f"The header {printable(name, 40)} is left out.")
+                self._draft.note(gettext_noop("The header {name} is left out."), name=printable(name, 40))
             elif place == "cookie" or place not in ("path", "query", "header"):
-                self._draft.note(f"{printable(name, 40)}: a parameter in {printable(str(place), 20)} cannot be sent.")
+                self._draft.note(
+                    gettext_noop("{name}: a parameter in {place} cannot be sent."),
+                    name=printable(name, 40),
+                    place=printable(str(place), 20),
+                )
             else:
                 is_required = place == "path" or parameter.get("required") is True
                 after = self._segment_before(name) if place == "path" else ""
@@ -177,7 +183,7 @@ class Operation:
                 if isinstance(parameter, Mapping) and isinstance(parameter.get("name"), str):
                     found[parameter["name"], str(parameter.get("in"))] = parameter
                 elif parameter is not None:
-                    self._draft.note("A parameter without a name is left out.")
+                    self._draft.note(gettext_noop("A parameter without a name is left out."))
         return list(found.values())
 
     def _schema_of(self, parameter: Mapping[str, Any]) -> Any:
@@ -191,7 +197,11 @@ class Operation:
         """Return the only value of a required field if it is sent without asking, and ask a person to check it."""
         fixed = fixed_currency(name, self._resolve(schema, self._draft.note))
         if fixed:
-            self._draft.check(f"{printable(name, 40)}: always sent as {fixed}, the only value in the file.")
+            self._draft.check(
+                gettext_noop("{name}: always sent as {value}, the only value in the file."),
+                name=printable(name, 40),
+                value=fixed,
+            )
         return fixed
 
     def _suggest_only_value(self, argument: str, schema: Any) -> None:
@@ -200,8 +210,12 @@ class Operation:
         """
         if only := only_value(self._resolve(schema, self._draft.note)):
             self._draft.check(
-                f"{argument}: the file allows only {only}. The customer is asked for it. If it is neither a consent "
-                "nor a choice of theirs, use the suggested computed value under Arguments instead."
+                gettext_noop(
+                    "{argument}: the file allows only {value}. The customer is asked for it. If it is neither a "
+                    "consent nor a choice of theirs, use the suggested computed value under Arguments instead."
+                ),
+                argument=argument,
+                value=only,
             )
             self._draft.suggest(f"arguments.{argument}.from", "server")
             self._draft.suggest(f"arguments.{argument}.value", f"'{only}'")
@@ -218,7 +232,7 @@ class Operation:
     def _argument(self, name: str, schema: Any, is_required: bool, description: Any, *, after: str = "") -> str:
         """Declare an argument and return its name; "" if there are too many."""
         if len(self._arguments) == _MAX_ARGUMENTS:
-            self._draft.note(f"There are more than {_MAX_ARGUMENTS} arguments; {printable(name, 40)} is left out.")
+            self._draft.note(TOO_MANY, most=_MAX_ARGUMENTS, name=printable(name, 40))
             return ""
         argument = self._names.free(snake(name, 36) or "argument")
         if names_customer(name, schema, after=after):
@@ -261,7 +275,8 @@ class Operation:
             name = match[1]
             if name not in self._places:
                 self._draft.note(
-                    f"The path names {printable(name, 40)}, which the file does not declare: taken as text."
+                    gettext_noop("The path names {name}, which the file does not declare. It is taken as text."),
+                    name=printable(name, 40),
                 )
                 argument = self._argument(name, {"type": "string"}, True, "", after=self._segment_before(name))
                 self._places[name] = argument or name
@@ -271,7 +286,9 @@ class Operation:
         try:
             compile_path(text)
         except ExpressionError as error:
-            self._draft.note(f"The path {printable(self._path, 120)} cannot be called: {error.why}")
+            self._draft.note(
+                gettext_noop("The path {path} cannot be called: {why}"), path=printable(self._path, 120), why=error.why
+            )
             return {}
         return {"path": text}
 
@@ -280,11 +297,14 @@ class Operation:
         if not isinstance(body, Mapping):
             return {}
         if self._method in ("get", "delete"):
-            self._draft.note(f"A {self._method.upper()} call has no body here; the body in the file is left out.")
+            self._draft.note(
+                gettext_noop("A {method} call has no body here; the body in the file is left out."),
+                method=self._method.upper(),
+            )
             return {}
         schema = json_schema(body)
         if schema is None:
-            self._draft.note("Its body is not JSON and cannot be sent.")
+            self._draft.note(gettext_noop("Its body is not JSON and cannot be sent."))
             return {}
         properties, required = properties_of(schema, "body", self._resolve, self._draft.note)
         if not properties:
@@ -314,7 +334,7 @@ class Operation:
         is_text = isinstance(schema, Mapping) and "string" in (schema.get("type"), *listed_types(schema.get("type")))
         is_key = self._method != "get" and is_text and _IDEMPOTENCY in snake(name).split("_")
         if is_key:
-            self._draft.note(f"{printable(name, 40)} carries the request's key.")
+            self._draft.note(gettext_noop("{name} carries the request's key."), name=printable(name, 40))
             self._draft.hint("outcome.kind", _TAKES_KEY)
         return is_key
 
@@ -323,8 +343,10 @@ class Operation:
         if _ACCEPTED not in statuses:
             return statuses
         self._draft.check(
-            "The answer 202 says that the call was accepted, not that it was done: its outcome counts as unknown. If "
-            "the system has done it by then, add it to what happened."
+            gettext_noop(
+                "The answer 202 says that the call was accepted, not that it was done, so its outcome counts as "
+                "unknown. If the system has done it by then, add 202 to “It happened if”."
+            )
         )
         return [status for status in statuses if status != _ACCEPTED]
 
@@ -365,7 +387,10 @@ class Operation:
         own_id = own_id_in(fields, record)
         if own_id and names_customer(own_id.rpartition(".")[2], after=own_id.rpartition(".")[0].rpartition(".")[2]):
             self._draft.check(
-                f"{name}.{own_id}: the record's own id. Choose it as the owner only if it is the customer's own id."
+                gettext_noop(
+                    "{field}: the record's own id. Choose it as the owner only if it is the customer's own id."
+                ),
+                field=f"{name}.{own_id}",
             )
         return inner_id_in(fields) or self._only_owner(fields, own, name)
 
@@ -376,7 +401,11 @@ class Operation:
         found = owner_ids_in(fields, self._records, own)
         if len(found) > 1:
             named = ", ".join(f"{record}.{path}" for path in found[:5])
-            self._draft.check(f"{record}: the owner may be named by {named}. Choose the one that is the customer's id.")
+            self._draft.check(
+                gettext_noop("{record}: the owner may be named by {names}. Choose the one that is the customer's id."),
+                record=record,
+                names=named,
+            )
         return found[0] if len(found) == 1 else ""
 
     def _look_up(self, arguments: Mapping[str, Any]) -> None:
@@ -421,6 +450,10 @@ class Operation:
             record = nouns.get(argument)
             if record is not None and spec.get("type") in ("string", "integer"):
                 self._draft.check(
-                    f"{argument}: this may name a record, since GET {printable(record.path, 80)} reads one of this "
-                    "name. If it does, look the record up by it, with its owner."
+                    gettext_noop(
+                        "{argument}: this may name a record, since GET {path} reads one of this name. If it does, look "
+                        "the record up by it, with its owner."
+                    ),
+                    argument=argument,
+                    path=printable(record.path, 80),
                 )

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from actions.connections.auth import Auth
 from actions.connections.auth_kinds import KINDS
 from actions.connections.selectors import listed_connections
+from actions.deferred_text import translated
 from actions.definitions.errors import InvalidDefinition, NoSuchDefinition, Outdated, ServerUnreadable
 from actions.definitions.import_and_export import ImportResult, import_operations, import_text, import_tools
 from actions.definitions.importing.bounded_parsing import MAX_CHARACTERS, InvalidFile, read_structure
@@ -322,6 +323,7 @@ def _operations_shown(
         "connections": _connection_names(),
         "new_connection": _address_of_new(found.connection) if may(staff(request), CONNECTIONS_RIGHT) else "",
         "found": found,
+        "notes": [translated(note) for note in found.notes],
         "suggested": _suggested(found.connection),
         "operations": [_operation(draft, chosen) for draft in listed],
         "matching": len(matching),
