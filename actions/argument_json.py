@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 from django.utils.translation import gettext
 
 from actions.errors import InvalidArguments
+from supportbot.team_formats import number
 
 MAX_CHARACTERS: Final = 16_000
 # Control, format (bidi, zero width), lone surrogates, private use, unassigned, line and paragraph separators.
@@ -33,17 +34,17 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
     """
     text = raw if isinstance(raw, str) else _written(raw)
     if len(text) > MAX_CHARACTERS:
-        raise _unreadable(f"They have more than {MAX_CHARACTERS:,} characters.")
+        raise _unreadable(gettext("They have more than {most} characters.").format(most=number(MAX_CHARACTERS)))
     try:
         value = _decoder.decode(text)
     except InvalidArguments:
         raise
     except RecursionError as error:
-        raise _unreadable("They are nested too deeply.") from error
+        raise _unreadable(gettext("They are nested too deeply.")) from error
     except ValueError as error:
-        raise _unreadable("They are not a JSON object.") from error
+        raise _unreadable(gettext("They are not a JSON object.")) from error
     if not isinstance(value, dict):
-        raise _unreadable("They are not a JSON object.")
+        raise _unreadable(gettext("They are not a JSON object."))
     return value
 
 
@@ -54,7 +55,7 @@ def as_text(value: Any) -> str:
     try:
         return _rendered(value)
     except RecursionError as error:  # this recursion reaches Python's limit before the parser reaches its own
-        raise _unreadable("They are nested too deeply.") from error
+        raise _unreadable(gettext("They are nested too deeply.")) from error
 
 
 def _rendered(value: Any) -> str:
@@ -81,7 +82,7 @@ def _written(raw: Mapping[str, Any]) -> str:
     try:
         return json.dumps(dict(raw), ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _unreadable("They contain a value that JSON does not support.") from error
+        raise _unreadable(gettext("They contain a value that JSON does not support.")) from error
 
 
 def _unreadable(cause: str) -> InvalidArguments:
@@ -100,7 +101,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _unreadable(f"{name} is not valid JSON.")
+    raise _unreadable(gettext("{value} is not valid JSON.").format(value=name))
 
 
 _decoder: Final = json.JSONDecoder(

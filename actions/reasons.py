@@ -1,5 +1,6 @@
 """Why an action does not proceed: a code for machines, and one sentence for the customer in their language."""
 
+import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
+from actions.deferred_text import DeferredText, from_json, translated
 from actions.money import Money, format_money, parse_amount
 from supportbot.errors import InvalidInput
 from supportbot.formats import country_name
@@ -84,6 +86,8 @@ _OUTSIDE_WINDOW: Final = nmsgid(
 )
 CODES: Final = frozenset({*_SENTENCES, "outside_window"})
 FAILED: Final = "definition_failed"
+PLACE_TEXT: Final = "place_text"  # a fact of FAILED: the place as a deferred text in JSON
+MAX_PLACE: Final = 200  # characters
 WORDS: Final = "words."  # facts of a defined action's refusal: its sentence by locale
 SETTLED: Final = ("settled_happened", "settled_did_not")
 MAX_CHARACTERS: Final = 500  # characters of a colleague's reason
@@ -121,6 +125,21 @@ def _end_sentence(line: str) -> str:
     """Return text as a complete sentence, since another one follows."""
     bare = line.rstrip(" ,;:")
     return f"{bare}." if bare and bare.rstrip("\"'”“’)")[-1:] not in (".", "!", "?", "…") else bare
+
+
+def failed_at(where: str) -> Reason:
+    """Return the reason of a definition that failed there. The facts are in English, since they are stored and logged;
+    those of a deferred text can be shown in other languages by `failure_text`.
+    """
+    told = {PLACE_TEXT: json.dumps(where.as_json())} if isinstance(where, DeferredText) else {}
+    return Reason(FAILED, {"place": where[:MAX_PLACE], **told})
+
+
+def failure_text(facts: Mapping[str, str]) -> str:
+    """Return where a definition failed, in the active language, from the facts of such a reason; "" if unknown."""
+    if PLACE_TEXT not in facts:
+        return facts.get("place", "")
+    return translated(from_json(json.loads(facts[PLACE_TEXT])))
 
 
 def place_of(reason: Reason | None) -> dict[str, str]:

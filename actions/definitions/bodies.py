@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
+from actions.deferred_text import DeferredText
 from actions.definitions.errors import ExpressionError, ExpressionFailed
 from actions.definitions.expressions.expression import MAX_STEPS, Expression, Path, compile_expression
 from actions.definitions.expressions.template import OPTIONAL, Template, compile_template
 from actions.definitions.expressions.values import NoValue, Spend, as_json, json_text
 
 MAX_BODY: Final = 256 * 1024
+_AT: Final = gettext_noop("At {at}: {why}")
+_MAX_DEPTH: Final = 20
 MAX_LEAVES: Final = 500
 EACH: Final = frozenset({"for_each", "as", "of"})
 
@@ -46,7 +51,9 @@ class Body:
         """Return the JSON text to send."""
         text = json_text(self.render(names))
         if len(text) > MAX_BODY:
-            raise ExpressionFailed(f"a body can have at most {MAX_BODY // 1024} KiB", place="body")
+            raise ExpressionFailed(
+                gettext_noop("a body can have at most {most} KiB"), place="body", most=MAX_BODY // 1024
+            )
         return text
 
 
@@ -57,10 +64,9 @@ def compile_body(value: Any) -> Body:
 
 def _compiled(value: Any, at: str, leaves: list[int], depth: int) -> Any:
     leaves[0] -= 1
-    if depth > 20 or leaves[0] < 0:
-        raise ExpressionError(
-            f"At {at}: A body can have at most {MAX_LEAVES} values, nested at most 20 levels deep.", 0
-        )
+    if depth > _MAX_DEPTH or leaves[0] < 0:
+        why = gettext_noop("A body can have at most {most} values, nested at most {deep} levels deep.")
+        raise ExpressionError(_AT, 0, at=at, why=DeferredText(why, most=MAX_LEAVES, deep=_MAX_DEPTH))
     match value:
         case dict() if value.keys() == EACH:
             return _compiled_each(value, at, leaves, depth)
@@ -72,17 +78,22 @@ def _compiled(value: Any, at: str, leaves: list[int], depth: int) -> Any:
             try:
                 return compile_template(value)
             except ExpressionError as error:
-                raise ExpressionError(f"At {at}: {error.why}", error.position) from error
+                raise ExpressionError(_AT, error.position, at=at, why=error.why) from error
     try:
         return as_json(value)
     except NoValue as error:
-        raise ExpressionError(f"At {at}: {error}", 0) from error
+        raise ExpressionError(_AT, 0, at=at, why=error.why) from error
 
 
 def _compiled_each(value: Mapping[str, Any], at: str, leaves: list[int], depth: int) -> _ForEach:
     over, name = value["for_each"], value["as"]
     if not isinstance(over, str) or not isinstance(name, str) or not name.isidentifier():
-        raise ExpressionError(f'At {at}: Write {{"for_each": "path of a list", "as": "name", "of": ...}}.', 0)
+        raise ExpressionError(
+            _AT,
+            0,
+            at=at,
+            why=DeferredText(gettext_noop('Write {"for_each": "path of a list", "as": "name", "of": ...}.')),
+        )
     return _ForEach(compile_expression(over), name, Body(_compiled(value["of"], f"{at}.of", leaves, depth + 1)))
 
 
@@ -98,7 +109,7 @@ def _filled(shape: Any, names: Mapping[str, Any], spend: Spend) -> Any:
         case _ForEach():
             elements = shape.over.evaluate(names, spend)
             if not isinstance(elements, list | tuple):
-                raise ExpressionFailed("for_each needs a list", place=shape.over.text)
+                raise ExpressionFailed(gettext_noop("for_each needs a list"), place=shape.over.text)
             return [_filled(shape.of.shape, {**names, shape.name: element}, spend) for element in elements]
     return shape
 
@@ -107,7 +118,7 @@ def _spend_step(spend: Spend) -> None:
     try:
         spend(1)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place="body") from error
+        raise ExpressionFailed(error.why, place="body") from error
 
 
 def _filled_fields(shape: Mapping[str, Any], names: Mapping[str, Any], spend: Spend) -> Iterator[tuple[str, Any]]:
@@ -128,7 +139,7 @@ def _leaf(template: Template, names: Mapping[str, Any], spend: Spend) -> Any:
     try:
         return as_json(value)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=only.text) from error
+        raise ExpressionFailed(error.why, place=only.text) from error
 
 
 def _paths(shape: Any, name: str, bound: frozenset[str]) -> Iterator[tuple[str, frozenset[Path]]]:

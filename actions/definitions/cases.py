@@ -52,12 +52,12 @@ class Recorded:
         return self._answer
 
     def sender(self, definition: Definition) -> Sender:
-        raise NotConnected("A recorded case sends nothing.")
+        raise NotConnected(gettext("A recorded case sends nothing."))
 
     def _answer(self, asked: Asked) -> Answer:
         key = request_line(asked)
         if key not in self.records:
-            raise MerchantUnavailable(f"The case has no answer for {key}.")
+            raise MerchantUnavailable(gettext("The case has no answer for {call}.").format(call=key))
         record = self.records[key]
         if isinstance(record, Mapping) and record.keys() == {"status", "body"}:
             return Answer(record["status"], record["body"])

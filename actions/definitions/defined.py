@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 from django.utils.timezone import now
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from actions import ledger
 from actions.canonical_json import canonical
@@ -39,7 +39,7 @@ from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettle
 from actions.models import MAX_SUBJECT_ID
 from actions.money import Money, format_amount
 from actions.outcomes import OutcomeKind
-from actions.reasons import FAILED, WORDS, Reason
+from actions.reasons import FAILED, MAX_PLACE, WORDS, Reason, failed_at
 from actions.spec import (
     CARDS,
     HAND_OVER,
@@ -177,8 +177,9 @@ class _Defined(Action):
         }
         obstacle = found[arguments[0]]
         if isinstance(obstacle, Obstacle):
-            told = {"place": obstacle.where[:200]} if obstacle.code == FAILED else {f"{WORDS}{own}": obstacle.words}
-            return Reason(obstacle.code, told)
+            if obstacle.code == FAILED:
+                return failed_at(obstacle.where)
+            return Reason(obstacle.code, {f"{WORDS}{own}": obstacle.words})
         return {
             name: Choices([Choice(value, label) for value, label in one.offered], is_every=one.is_every)
             for name, one in found.items()
@@ -227,7 +228,7 @@ class _Defined(Action):
         if not isinstance(found, Obstacle):
             return found
         if found.code == FAILED:
-            return Reason(FAILED, {"place": found.where[:200]})
+            return failed_at(found.where)
         spoken = {locale: look(locale) for locale in locales}
         words = {f"{WORDS}{locale}": one.words for locale, one in spoken.items() if isinstance(one, Obstacle)}
         return Reason(found.code, {name: text for name, text in words.items() if text})
@@ -465,7 +466,7 @@ def _day(bound: Expression | None, names: Mapping[str, Any]) -> date | None:
         return None
     value = bound.evaluate(names)
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise ExpressionFailed("This is not a day.", place="")
+        raise ExpressionFailed(gettext_noop("this is not a day"), place="")
     return value
 
 
@@ -482,7 +483,7 @@ def _with_money(names: Names, money: Money | None) -> Names:
 
 
 def _failed(path: str, error: ExpressionFailed) -> Reason:
-    return Reason(FAILED, {"place": f"{path}: {error.place}"[:200], "why": error.why[:300]})
+    return Reason(FAILED, {"place": f"{path}: {error.place}"[:MAX_PLACE], "why": error.why[:300]})
 
 
 def _broken(path: str) -> Reason:

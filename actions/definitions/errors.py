@@ -1,7 +1,10 @@
 """Errors in a definition when it is written, and in its expressions when they are evaluated with real records."""
 
-from django.utils.translation import gettext_noop
+from typing import Final
 
+from django.utils.translation import gettext, gettext_noop
+
+from actions.deferred_text import DeferredText, Value, deferred, translated
 from actions.errors import ActionError, NotApprover
 
 
@@ -26,8 +29,11 @@ class Outdated(ActionError):
     status = 409
 
     def __init__(self, name: str, number: int) -> None:
-        told = f"{name} now has version {number}." if number else f"There is no definition named {name}."
-        super().__init__(f"{told} Look at it, then save again.")
+        if number:
+            told = gettext("{name} now has version {number}. Look at it, then save again.")
+        else:
+            told = gettext("There is no definition named {name}. Look at the list, then save again.")
+        super().__init__(told.format(name=name, number=number))
         self.number = number
 
 
@@ -70,23 +76,39 @@ class NeedsReason(ActionError):
     )
 
 
-class ExpressionError(ValueError):
-    """A string is not a valid expression or template. `position` counts characters from 0."""
+_AT_CHARACTER: Final = gettext_noop("{why} (at character {number})")
+_IN_PLACE: Final = gettext_noop("{why} (in: {place})")
 
-    def __init__(self, why: str, position: int) -> None:
-        super().__init__(f"{why} (at character {position + 1})")
-        self.why = why
+
+def _begun(text: str) -> str:
+    """Return text as the beginning of a sentence."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+class ExpressionError(ValueError):
+    """A string is not a valid expression or template: a message and its values. `position` counts characters from 0.
+    Its text is English; `told` is in the active language.
+    """
+
+    def __init__(self, message: str, position: int, /, **values: Value) -> None:
+        self.why = deferred(message, **values)
         self.position = position
+        self._text = DeferredText(_AT_CHARACTER, why=self.why, number=position + 1)
+        super().__init__(_begun(self._text))
+
+    def told(self) -> str:
+        return _begun(translated(self._text))
 
 
 class ExpressionFailed(Exception):
     """An expression cannot be evaluated for these records. `place` is the part of its text that failed. The request is
-    then refused: a rule that cannot be evaluated allows nothing.
+    then refused: a rule that cannot be evaluated allows nothing. Its text is English; `text` can be translated.
     """
 
-    def __init__(self, why: str, *, place: str, position: int = 0) -> None:
-        super().__init__(f"{why} (in: {place})" if place else why)
-        self.why = why
+    def __init__(self, message: str, *, place: str, position: int = 0, **values: Value) -> None:
+        self.why = deferred(message, **values)
+        self.text = DeferredText(_IN_PLACE, why=self.why, place=place) if place else self.why
+        super().__init__(self.text)
         self.place = place
         self.position = position
 
@@ -94,8 +116,8 @@ class ExpressionFailed(Exception):
 class MissingPath(ExpressionFailed):
     """A record does not contain what the expression names. `node` is the part of the tree that found nothing."""
 
-    def __init__(self, why: str, *, place: str, position: int = 0, node: object = None) -> None:
-        super().__init__(why, place=place, position=position)
+    def __init__(self, message: str, *, place: str, position: int = 0, node: object = None) -> None:
+        super().__init__(message, place=place, position=position)
         self.node = node
 
 

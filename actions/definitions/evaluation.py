@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Answer, Ask, Identity, Names, Obstacle, failed
 from actions.definitions.expressions.expression import Expression
@@ -83,7 +85,7 @@ def _canonical_of_server(argument: Argument, names: Names) -> Any:
     try:
         return declared.parsed(argument, declared.written(value), rule)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=rule.text) from error
+        raise ExpressionFailed(error.why, place=rule.text) from error
 
 
 def first_obstacle(definition: Definition, names: Names, locale: str, *, is_undo: bool = False) -> Obstacle | None:
@@ -122,13 +124,20 @@ def money_of(definition: Definition, names: Names) -> Money | None:
     amount, currency = definition.money.amount.evaluate(names), definition.money.currency.evaluate(names)
     place = definition.money.amount.text
     if isinstance(amount, Money) and amount.currency != currency:
-        raise ExpressionFailed(f"{amount.currency} is not {currency}", place=place)
+        raise ExpressionFailed(
+            gettext_noop("the amount is in {one}, not in {other}"),
+            place=place,
+            one=amount.currency,
+            other=str(currency),
+        )
     try:
         result = money(amount.amount if isinstance(amount, Money) else amount, currency)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=place) from error
+        raise ExpressionFailed(error.why, place=place) from error
     if result.amount < 0 or not is_amount_in(f"{result.amount.normalize():f}", result.currency):
-        raise ExpressionFailed("an amount must not be negative or have more decimals than its currency", place=place)
+        raise ExpressionFailed(
+            gettext_noop("an amount must not be negative or have more decimals than its currency"), place=place
+        )
     return Money(Decimal(format_amount(result.amount, result.currency)), result.currency)
 
 
@@ -139,7 +148,7 @@ def subject_of(definition: Definition, names: Names) -> tuple[str, str]:
     try:
         return definition.subject.kind, as_text(value)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=definition.subject.id.text) from error
+        raise ExpressionFailed(error.why, place=definition.subject.id.text) from error
 
 
 def needs_approval(definition: Definition, names: Names) -> bool:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
+from actions.deferred_text import DeferredText
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.parts import CallTemplate
 
@@ -62,7 +65,7 @@ def filled_in(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
 class Obstacle:
     """The reason why a request is forbidden. `words` are for the customer; "" if the definition has none, because it
     failed or none of its guards refused; the caller has its own message for these codes. `where` tells the editor which
-    guard, look-up or part of the document refused the request, and what went wrong.
+    guard, look-up or part of the document refused the request, and what went wrong; it may be a deferred text.
     """
 
     code: str
@@ -116,4 +119,9 @@ class Chosen:
 
 def failed(where: str, error: ExpressionFailed) -> Obstacle:
     """Return the obstacle of a definition whose expression at this place cannot be evaluated."""
-    return Obstacle(FAILED, "", f"{where}: {error}")
+    return Obstacle(FAILED, "", where_and_why(where, error))
+
+
+def where_and_why(where: str, error: ExpressionFailed) -> DeferredText:
+    """Return where a definition failed, and why."""
+    return DeferredText(gettext_noop("{where}: {why}"), where=where, why=error.text)

@@ -41,7 +41,7 @@ _NO_IDS: Final = (Amount, Choice, Date, Flag)
 _LONGEST_ID: Final = 200  # the default limit of a text
 _IDENTITY: Final = "identity"
 PER_CUSTOMER_DAY: Final = "max_requests_per_customer_day"
-_SUBJECT_OF_OTHERS: Final = (
+_SUBJECT_OF_OTHERS: Final = gettext_noop(
     "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
     "subject, and neither an argument nor a public record says whose it is."
 )
@@ -251,7 +251,7 @@ def require_owner(
     if "identity" not in roots and not any(lookup.owner for lookup in lookups):
         top.lacks("lookups[0].owner" if lookups else "lookups")
     elif subject is not None and (not roots or roots - theirs - {"identity"}):
-        top.add("subject.id", _SUBJECT_OF_OTHERS)
+        top.add("subject.id", gettext(_SUBJECT_OF_OTHERS))
 
 
 def require_own_choices(top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Ask, Chosen, Names, Obstacle, failed
 from actions.definitions.expressions.expression import Expression
@@ -143,13 +145,13 @@ def _listed(argument: Argument, names: Names) -> _Listed:
 
 
 def _at(rule: Expression, error: NoValue) -> ExpressionFailed:
-    return ExpressionFailed(str(error), place=rule.text)
+    return ExpressionFailed(error.why, place=rule.text)
 
 
 def _list(choosing: Choosing, names: Names) -> Sequence[Any]:
     found = choosing.list.evaluate(names)
     if not isinstance(found, Sequence) or isinstance(found, str):
-        raise ExpressionFailed("this is not a list", place=choosing.list.text)
+        raise ExpressionFailed(gettext_noop("this is not a list"), place=choosing.list.text)
     return found
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation_context import OK, Ask, Names, Obstacle, failed, filled_in
+from actions.definitions.evaluation_context import OK, Ask, Names, Obstacle, failed, filled_in, where_and_why
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_text
 from actions.definitions.parts import Lookup, Refusal
@@ -30,7 +32,9 @@ def _records(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
         return _record(lookup, names, ask, locale)
     elements = lookup.for_each.evaluate(names)
     if not isinstance(elements, Sequence) or isinstance(elements, str) or len(elements) > lookup.at_most:
-        raise ExpressionFailed(f"this must be a list of at most {lookup.at_most} items", place=lookup.for_each.text)
+        raise ExpressionFailed(
+            gettext_noop("this must be a list of at most {most} items"), place=lookup.for_each.text, most=lookup.at_most
+        )
     records: list[Any] = []
     for element in elements:
         record = _record(lookup, names.with_names({lookup.element: element}), ask, locale)
@@ -58,7 +62,7 @@ def _is_same(owner: Any, sub: str, rule: Expression) -> bool:
     try:
         return owner is not None and as_text(owner) == sub
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=rule.text) from error
+        raise ExpressionFailed(error.why, place=rule.text) from error
 
 
 def refused(refusal: Refusal | None, code: str, names: Names, where: str, locale: str) -> Obstacle:
@@ -70,4 +74,4 @@ def refused(refusal: Refusal | None, code: str, names: Names, where: str, locale
     try:
         return Obstacle(refusal.code, in_locale(refusal.words, locale).words(names, locale), where)
     except ExpressionFailed as error:
-        return Obstacle(refusal.code, "", f"{where}.words: {error}")
+        return Obstacle(refusal.code, "", where_and_why(f"{where}.words", error))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions import parts
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Answer, Names
@@ -115,7 +117,7 @@ def _value_of(one: Shown, rule: Expression, names: Mapping[str, Any], locale: st
     try:
         return readable(labelled(value, one.labels, locale), locale, most)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=rule.text) from error
+        raise ExpressionFailed(error.why, place=rule.text) from error
 
 
 def _words_of(one: Shown, names: Mapping[str, Any], locale: str, most: int) -> str:
@@ -154,7 +156,7 @@ def result_of(definition: Definition, names: Names, locale: str) -> Told:
     else:
         elements = result.each.evaluate(names)
         if not isinstance(elements, Sequence) or isinstance(elements, str):
-            raise ExpressionFailed("this is not a list", place=result.each.text)
+            raise ExpressionFailed(gettext_noop("this is not a list"), place=result.each.text)
         each = [names.with_names({result.element: one}) for one in elements[: result.at_most]]
     rows = [shown(result.fields, one, locale) for one in each]
     told = result.hand_over.words(names, locale) if result.hand_over else ""

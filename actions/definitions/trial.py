@@ -17,6 +17,7 @@ from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.connections.client import Call, NoAnswer, NotSent, Response
 from actions.connections.models import Environment
+from actions.deferred_text import translated
 from actions.definitions.backend import Sender, asking, client_of
 from actions.definitions.cases import ALLOWED, Recorded, request_line
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
@@ -31,7 +32,7 @@ from actions.definitions.trial_explanations import Approval, approval_of, limit_
 from actions.errors import MerchantUnavailable
 from actions.facts import Facts, Identity, Records
 from actions.outcomes import DidNot, Happened, Outcome, Unclear
-from actions.reasons import Reason, sentence
+from actions.reasons import Reason, failure_text, sentence
 from actions.spec import Card, Requests, Row
 from supportbot.accounts.models import Customer
 from supportbot.connection_test_limit import count_test
@@ -85,7 +86,8 @@ class TrialCall:
 
     verdict: str = ""
     words: str = ""  # the message for the customer
-    place: str = ""  # where the definition failed, for the editor
+    place: str = ""  # where the definition failed, for the audit trail
+    failure: str = ""  # the same for the editor, in the active language
     other_owner: str = ""  # the owner of a record that is not the customer's, for the editor
     exchanges: list[Exchange] = field(default_factory=list)
     guards: list[GuardVerdict] = field(default_factory=list)
@@ -299,7 +301,7 @@ class _Trial:
                 holds = guard.require.holds(names)
                 words = "" if holds else in_locale(guard.refusal.words, self._locale).words(names, self._locale)
             except ExpressionFailed as error:
-                self._result.guards.append(GuardVerdict(guard.name, None, str(error)))
+                self._result.guards.append(GuardVerdict(guard.name, None, translated(error.text)))
             else:
                 self._result.guards.append(GuardVerdict(guard.name, holds, words))
 
@@ -307,14 +309,17 @@ class _Trial:
         result = self._result
         result.verdict, result.words = reason.code, sentence(reason, self._locale)
         result.place = str(reason.facts.get("place", ""))
+        result.failure = failure_text(reason.facts)
         return result
 
 
 def _computed(name: str, names: Names) -> Computed:
     try:
         return Computed(name, json_text(as_json(names[name])), is_known=True)
-    except (ExpressionFailed, NoValue) as error:
-        return Computed(name, str(error), is_known=False)
+    except ExpressionFailed as error:
+        return Computed(name, translated(error.text), is_known=False)
+    except NoValue as error:
+        return Computed(name, translated(error.why), is_known=False)
 
 
 def _named(outcome: Outcome) -> str:

@@ -1,6 +1,7 @@
 """What the console says about imported files and broken definitions, in the language of the reader."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,10 +15,18 @@ from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.models import ActionDefinition
 from actions.definitions.selectors import found_by_import, open_hints
 from actions.definitions.services import newest_version, save_draft
+from actions.models import ActionRequest, AuditEntry
 from supportbot.accounts.models import User
+from supportbot.handoff.desk.assistant_activity import action_record
+from tests.actions.defined.conftest import admin as admin
+from tests.actions.defined.conftest import agreed as agreed
+from tests.actions.defined.conftest import ann as ann
+from tests.actions.defined.conftest import ask_for as ask_for
+from tests.actions.defined.conftest import document
+from tests.actions.defined.conftest import put_in_force as put_in_force
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.console.definition_pages import ACTIONS, at, page_of, problems_of
+from tests.console.definition_pages import ACTIONS, ASKED, ORDER_LINE, at, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
 from tests.pages import visible_text
@@ -125,4 +134,51 @@ def test_every_note_and_check_of_an_import_is_marked_for_translation() -> None:
     for text in found:
         stored = json.loads(json.dumps(text.as_json()))
         assert from_json(stored) == text
-        assert translated(from_json(stored)).startswith("["), text
+        with override("de"):
+            assert translated(from_json(stored)).startswith("["), text
+
+
+@pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        ({"kind": "dance"}, "kind: Schreiben Sie eines von: read, write."),
+        ({"titel": {"en": "x"}}, "titel: Dieses Feld gibt es nicht. Meinen Sie title?"),
+        ({"values": {"a": "b", "b": "a"}}, "values.a: Es liest sich selbst, unmittelbar oder über andere"),
+        (
+            {"values": {"a": "today + 14"}},
+            "Ein Datum und eine Zahl lassen sich nicht addieren; schreiben Sie days(28) für eine Anzahl von Tagen",
+        ),
+        ({"values": {"a": "1 +"}}, "values.a: Hier fehlt ein Wert. (bei Zeichen 4)"),
+        ({"values": {"a": "nth(1)"}}, "Es gibt keine Funktion nth. Es gibt: abs, all"),
+    ],
+)
+@pytest.mark.usefixtures("in_german")
+def test_mistakes_in_a_definition_are_explained_in_the_readers_language(
+    browser: Client, retail: LoopbackShop, part: dict[str, Any], problem: str
+) -> None:
+    answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps({**document(), **part})})
+    assert answer.status_code == 400 and problem in problems_of(answer)
+
+
+def test_a_test_call_says_in_the_readers_language_why_it_failed_and_the_audit_trail_in_english(
+    browser: Client, retail: LoopbackShop
+) -> None:
+    User.objects.update(language="de")
+    guards = [{**document()["guards"][0], "require": "1 / (len(order.items) - len(order.items)) > 0"}]
+    made = save_draft(document(guards=guards), actor="operator:test").definition
+    records = json.dumps({ORDER_LINE: retail.records.records["orders"]["#W0000001"]}, default=str)
+    answer = browser.post(at(made, "test/"), {**ASKED, "records": records})
+    words = visible_text(page_of(answer), " ")
+    where = "guards.is_pending: {} (in: 1 / (len(order.items) - len(order.items)))"
+    assert f"Wo es scheiterte: {where.format('Division durch null')}" in words
+    assert AuditEntry.objects.get(event="definition.tested").payload["place"] == where.format("division by zero")
+
+
+def test_the_desk_says_in_the_agents_language_why_an_action_failed(
+    put_in_force: Callable[[dict[str, Any]], None], ask_for: Callable[..., ActionRequest]
+) -> None:
+    put_in_force(document(guards=[{**document()["guards"][0], "require": "order.typo == 'x'"}]))
+    refused = ask_for()
+    with override("de"):
+        told = action_record(refused).steps[-1].reason
+    assert "(guards.is_pending: es gibt kein Feld 'typo' (in: order.typo))" in told

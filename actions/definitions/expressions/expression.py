@@ -10,11 +10,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
+from django.utils.translation import gettext_noop
+
+from actions.deferred_text import DeferredText
 from actions.definitions.errors import ExpressionError, ExpressionFailed, MissingPath
 from actions.definitions.expressions import parser as tree
 from actions.definitions.expressions.functions import a_list, a_number, a_text, call, total
 from actions.definitions.expressions.types import Samples, check_types
 from actions.definitions.expressions.values import (
+    NO_CONDITION,
     NoValue,
     Span,
     Spend,
@@ -51,7 +55,9 @@ class Expression:
         try:
             return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).value(self._tree)
         except RecursionError as error:  # names may be computed by other expressions
-            raise ExpressionFailed("it depends on too many other values", place=self.text[:_PLACE]) from error
+            raise ExpressionFailed(
+                gettext_noop("it depends on too many other values"), place=self.text[:_PLACE]
+            ) from error
 
     def evaluate_if_present(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
         """Return the value, or None if its path does not exist."""
@@ -61,7 +67,7 @@ class Expression:
         """Return the value of a condition; raises ExpressionFailed if it is not true or false."""
         value = self.evaluate(names, spend)
         if not isinstance(value, bool):
-            raise ExpressionFailed(f"a condition must be true or false, but this is {kind_of(value)}", place=self.text)
+            raise ExpressionFailed(NO_CONDITION, kind=kind_of(value), place=self.text)
         return value
 
     def paths(self) -> frozenset[Path]:
@@ -117,7 +123,7 @@ class Expression:
 def compile_expression(text: str) -> Expression:
     """Return the compiled expression; raises ExpressionError with the position of the first mistake."""
     if not text.strip():
-        raise ExpressionError("Write an expression, such as order.status == 'paid'.", 0)
+        raise ExpressionError(gettext_noop("Write an expression, such as order.status == 'paid'."), 0)
     return Expression(text, tree.parse(text))
 
 
@@ -134,7 +140,7 @@ class _Evaluation:
             self._spend(1)
             return value_of(self._value(node))
         except NoValue as error:
-            raise ExpressionFailed(str(error), place=self._place(node), position=node.start) from error
+            raise ExpressionFailed(error.why, place=self._place(node), position=node.start) from error
 
     def _value(self, node: tree.Node) -> Any:
         match node:
@@ -168,11 +174,11 @@ class _Evaluation:
             case tree.CallOf():
                 arguments = [self.value(argument) for argument in node.arguments]
                 return call(node.function, arguments, now=self._now, spend=self._spend)
-        raise NoValue("this cannot be evaluated")
+        raise NoValue(gettext_noop("this cannot be evaluated"))
 
     def _named(self, node: tree.Name) -> Any:
         if node.name not in self._names:
-            self._missing(node, f"there is no {node.name}")
+            self._missing(node, DeferredText(gettext_noop("there is no {name}"), name=node.name))
         return self._names[node.name]
 
     def _path(self, node: tree.Path) -> Any:
@@ -186,18 +192,21 @@ class _Evaluation:
         match of, key:
             case Mapping(), str():
                 if key not in of:
-                    self._missing(path, f"there is no field {key[:60]!r}", end)
+                    self._missing(
+                        path, DeferredText(gettext_noop("there is no field {name}"), name=repr(key[:60])), end
+                    )
                 return of[key]
             case list() | tuple(), Decimal():
                 place = int(key) if key == key.to_integral_value() else -1
                 if not 0 <= place < len(of):
-                    self._missing(path, f"a list of {len(of)} has no element {key}", end)
+                    why = gettext_noop("a list of {number} has no element {index}")
+                    self._missing(path, DeferredText(why, number=len(of), index=str(key)), end)
                 return of[place]
             case Money(), ("amount" | "currency"):
                 return getattr(of, key)
             case None, _:
-                self._missing(path, "null has no parts", end)
-        raise NoValue(f"{kind_of(of)} has no part named by {kind_of(key)}")
+                self._missing(path, DeferredText(gettext_noop("null has no parts")), end)
+        raise NoValue(gettext_noop("{kind} has no part named by {key}"), kind=kind_of(of), key=kind_of(key))
 
     def _chain(self, node: tree.Chain) -> Any:
         result = self.value(node.first)
@@ -215,15 +224,20 @@ class _Evaluation:
                     result = divide(result, value)
         return result
 
-    def _text_part(self, operator: str, left: tuple[tree.Node, Any], right: tuple[tree.Node, Any]) -> str:
-        """Return an error with a hint if a calculation uses text, otherwise ""."""
+    def _text_part(
+        self, operator: str, left: tuple[tree.Node, Any], right: tuple[tree.Node, Any]
+    ) -> DeferredText | None:
+        """Return an error with a hint if a calculation uses text, otherwise None."""
         for (node, value), (_, other) in ((left, right), (right, left)):
             if not isinstance(value, str) or (operator == "+" and isinstance(other, str)):
                 continue
             place = self._place(node)
-            meant = f"date({place}) or time({place})" if isinstance(other, date | Span) else f"number({place})"
-            return f"{operator} takes no text: {place} is text; write {meant}"
-        return ""
+            meant: str = f"number({place})"
+            if isinstance(other, date | Span):
+                meant = DeferredText(gettext_noop("{one} or {other}"), one=f"date({place})", other=f"time({place})")
+            why = gettext_noop("{operator} takes no text: {place} is text; write {meant}")
+            return DeferredText(why, operator=operator, place=place, meant=meant)
+        return None
 
     def _compared(self, node: tree.Compare) -> bool:
         left, right = self.value(node.left), self.value(node.right)
@@ -254,8 +268,7 @@ class _Evaluation:
     def _condition(self, node: tree.Node) -> bool:
         value = self.value(node)
         if not isinstance(value, bool):
-            why = f"a condition must be true or false, but this is {kind_of(value)}"
-            raise ExpressionFailed(why, place=self._place(node), position=node.start)
+            raise ExpressionFailed(NO_CONDITION, kind=kind_of(value), place=self._place(node), position=node.start)
         return value
 
     def _each(self, node: tree.EachOf) -> Any:
@@ -273,7 +286,7 @@ class _Evaluation:
                 for element, condition in self._conditions(node, elements):
                     if condition:
                         return element
-                self._missing(node, "no element of the list matches")
+                self._missing(node, DeferredText(gettext_noop("no element of the list matches")))
             case "map":
                 return [value for _, value in self._values(node, elements)]
         return total([value for _, value in self._values(node, elements)], self._spend)
@@ -281,7 +294,11 @@ class _Evaluation:
     def _conditions(self, node: tree.EachOf, elements: Any) -> Iterator[tuple[Any, bool]]:
         for element, value in self._values(node, elements):
             if not isinstance(value, bool):
-                raise NoValue(f"{node.function} needs a condition, but this is {kind_of(value)}")
+                raise NoValue(
+                    gettext_noop("{function} needs a condition, but this is {kind}"),
+                    function=node.function,
+                    kind=kind_of(value),
+                )
             yield element, value
 
     def _values(self, node: tree.EachOf, elements: Any) -> Iterator[tuple[Any, Any]]:
@@ -304,22 +321,25 @@ class _Evaluation:
     def _calculated(self, text: Any) -> Decimal:
         """Return the value of a calculation in a text, such as "(2 + 3) * 4.50"."""
         if not isinstance(text, str) or not _ARITHMETIC.fullmatch(text):
-            raise NoValue("calculate accepts only digits, spaces and + - * / ( ) . and at most 200 characters")
+            raise NoValue(
+                gettext_noop("calculate accepts only digits, spaces and + - * / ( ) . and at most 200 characters")
+            )
+        unreadable = gettext_noop("this calculation cannot be read")
         try:
             inner = compile_expression(text)
         except ExpressionError as error:
-            raise NoValue("this calculation cannot be read") from error
+            raise NoValue(unreadable) from error
         if not all(isinstance(node, _ARITHMETIC_NODES) for node in _nodes(inner._tree)):
-            raise NoValue("this calculation cannot be read")
+            raise NoValue(unreadable)
         return a_number(inner.evaluate({}, self._spend))
 
     def _now(self) -> datetime:
         now = self._names.get("now")
         if not isinstance(now, datetime) or now.tzinfo is None:
-            raise NoValue("the time is not known here")
+            raise NoValue(gettext_noop("the time is not known here"))
         return now
 
-    def _missing(self, node: tree.Node, why: str, end: int = 0) -> NoReturn:
+    def _missing(self, node: tree.Node, why: DeferredText, end: int = 0) -> NoReturn:
         raise MissingPath(why, place=self._place(node, end), position=node.start, node=node)
 
     def _place(self, node: tree.Node, end: int = 0) -> str:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 from actions.definitions.expressions.values import (
     CONTEXT,
     NoValue,
@@ -67,7 +69,7 @@ def call(function: str, arguments: Sequence[Any], *, now: Callable[[], datetime]
             return list(_an_object(first))
         case "values":
             return list(_an_object(first).values())
-    raise NoValue(f"there is no function {function}")
+    raise NoValue(gettext_noop("there is no function {function}"), function=function)
 
 
 def _time(value: Any, zone: Sequence[Any], now: Callable[[], datetime]) -> datetime:
@@ -80,20 +82,20 @@ def _time(value: Any, zone: Sequence[Any], now: Callable[[], datetime]) -> datet
 
 def a_list(value: Any) -> Sequence[Any]:
     if not isinstance(value, list | tuple):
-        raise NoValue(f"a list is needed here, not {kind_of(value)}")
+        raise NoValue(gettext_noop("a list is needed here, not {kind}"), kind=kind_of(value))
     return value
 
 
 def a_text(value: Any, spend: Spend) -> str:
     if not isinstance(value, str):
-        raise NoValue(f"text is needed here, not {kind_of(value)}")
+        raise NoValue(gettext_noop("text is needed here, not {kind}"), kind=kind_of(value))
     spend(len(value) // 100)  # long texts cost more steps
     return value
 
 
 def a_number(value: Any) -> Decimal:
     if not isinstance(value, Decimal):
-        raise NoValue(f"a number is needed here, not {kind_of(value)}")
+        raise NoValue(gettext_noop("a number is needed here, not {kind}"), kind=kind_of(value))
     return value
 
 
@@ -103,28 +105,28 @@ def total(values: Sequence[Any], spend: Spend) -> Any:
     result: Any = Decimal(0)
     for place, value in enumerate(values):
         if not isinstance(value, Decimal | Money):
-            raise NoValue(f"only numbers and money can be added, not {kind_of(value)}")
+            raise NoValue(gettext_noop("only numbers and money can be added, not {kind}"), kind=kind_of(value))
         result = value if place == 0 else add(result, value, 1)
     return result
 
 
 def _an_object(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise NoValue(f"an object is needed here, not {kind_of(value)}")
+        raise NoValue(gettext_noop("an object is needed here, not {kind}"), kind=kind_of(value))
     return value
 
 
 def _whole(value: Any, largest: int) -> int:
     number = a_number(value)
     if number != number.to_integral_value() or abs(number) > largest:
-        raise NoValue(f"a whole number up to {largest:,} is needed here")
+        raise NoValue(gettext_noop("a whole number up to {most} is needed here"), most=largest)
     return int(number)
 
 
 def _extreme(values: Sequence[Any], largest: bool, spend: Spend) -> Any:
     spend(len(values))
     if not values:
-        raise NoValue("an empty list has no smallest and no largest value")
+        raise NoValue(gettext_noop("an empty list has no smallest and no largest value"))
     best = value_of(values[0])
     for item in values[1:]:
         value = value_of(item)
@@ -144,7 +146,7 @@ def _distinct(values: Sequence[Any], spend: Spend) -> list[Any]:
 
 def _length(value: Any) -> Decimal:
     if not isinstance(value, str | list | tuple | Mapping):
-        raise NoValue(f"{kind_of(value)} has no length")
+        raise NoValue(gettext_noop("{kind} has no length"), kind=kind_of(value))
     return Decimal(len(value))
 
 
@@ -156,7 +158,7 @@ def _rounded(value: Any, places: Any) -> Any:
     try:
         return a_number(value).quantize(unit, rounding=ROUND_HALF_UP, context=CONTEXT)
     except InvalidOperation as error:
-        raise NoValue("this number cannot be rounded") from error
+        raise NoValue(gettext_noop("this number cannot be rounded")) from error
 
 
 def _absolute(value: Any) -> Any:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, NoReturn
 
+from django.utils.translation import gettext_noop
+
+from actions.deferred_text import DeferredText
 from actions.definitions.errors import ExpressionError
 
 MAX_CHARACTERS: Final = 4_000
@@ -132,16 +135,22 @@ _TOKENS: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _NOT_OURS: Final = {
-    "=": "Write == to compare.", "&": "Write and.", "|": "Write or.", "!": "Write not, or != to compare.",
-    '"': "This text has no closing quotation mark.", "'": "This text has no closing quotation mark.",
-    "%": "There is no %; divide by 100 instead.",
-}  # fmt: skip
+    "=": gettext_noop("Write == to compare."),
+    "&": gettext_noop("Write and."),
+    "|": gettext_noop("Write or."),
+    "!": gettext_noop("Write not, or != to compare."),
+    '"': gettext_noop("This text has no closing quotation mark."),
+    "'": gettext_noop("This text has no closing quotation mark."),
+    "%": gettext_noop("There is no %; divide by 100 instead."),
+}
 
 
 def parse(text: str) -> Node:
     """Return the tree of an expression; raises ExpressionError with the position of the first mistake."""
     if len(text) > MAX_CHARACTERS:
-        raise ExpressionError(f"An expression can have at most {MAX_CHARACTERS:,} characters.", MAX_CHARACTERS)
+        raise ExpressionError(
+            gettext_noop("An expression can have at most {most} characters."), MAX_CHARACTERS, most=MAX_CHARACTERS
+        )
     parser = _Parser(_tokens(text))
     tree = parser.expression()
     parser.expect_end()
@@ -154,7 +163,9 @@ def _tokens(text: str) -> list[_Token]:
     while at < len(text):
         match = _TOKENS.match(text, at)
         if match is None:
-            raise ExpressionError(_NOT_OURS.get(text[at], f"{text[at]!r} means nothing here."), at)
+            if why := _NOT_OURS.get(text[at]):
+                raise ExpressionError(why, at)
+            raise ExpressionError(gettext_noop("{character} means nothing here."), at, character=repr(text[at]))
         if match.lastgroup != "space":
             tokens.append(_Token(match.lastgroup or "", match[0], at, match.end()))
         at = match.end()
@@ -175,7 +186,7 @@ class _Parser:
         if self._takes("if"):
             condition = self._disjunction()
             if not self._takes("else"):
-                self._fail("Add the other value: a if condition else b.")
+                self._fail(gettext_noop("Add the other value: a if condition else b."))
             otherwise = self.expression()
             value = Conditional(value.start, otherwise.end, condition, value, otherwise)
         self._depth -= 1
@@ -183,7 +194,7 @@ class _Parser:
 
     def expect_end(self) -> None:
         if self._token.kind != "end":
-            self._fail("The expression should end here. Is an operator or a bracket missing?")
+            self._fail(gettext_noop("The expression should end here. Is an operator or a bracket missing?"))
 
     def _disjunction(self) -> Node:
         return self._logical("or", self._conjunction)
@@ -216,7 +227,7 @@ class _Parser:
         right = self._sum()
         if self._comparator():
             self._at -= 1
-            self._fail("Compare two values at a time: a < b and b < c.")
+            self._fail(gettext_noop("Compare two values at a time: a < b and b < c."))
         return Compare(left.start, right.end, operator, left, right)
 
     def _comparator(self) -> str:
@@ -258,7 +269,7 @@ class _Parser:
         ends: list[int] = []
         while self._is(".") or self._is("["):
             if len(keys) == MAX_DEPTH:
-                self._fail(f"A path can have at most {MAX_DEPTH} parts.")
+                self._fail(DeferredText(gettext_noop("A path can have at most {most} parts."), most=MAX_DEPTH))
             keys.append(self._key())
             ends.append(self._tokens[self._at - 1].end)
         return Path(of.start, ends[-1], of, tuple(keys), tuple(ends)) if keys else of
@@ -270,7 +281,7 @@ class _Parser:
             return key
         token = self._next()
         if token.kind != "name":
-            self._fail('Write a field\'s name after the point, or body["odd name"].', token)
+            self._fail(gettext_noop('Write a field\'s name after the point, or body["odd name"].'), token)
         return Literal(token.start, token.end, token.text)
 
     def _primary(self) -> Node:
@@ -278,7 +289,8 @@ class _Parser:
         match token.kind:
             case "number":
                 if len(token.text) > MAX_DIGITS:
-                    self._fail(f"A number can have at most {MAX_DIGITS} digits.", token)
+                    why = DeferredText(gettext_noop("A number can have at most {most} digits."), most=MAX_DIGITS)
+                    self._fail(why, token)
                 return Literal(token.start, token.end, Decimal(token.text))
             case "text":
                 return Literal(token.start, token.end, self._text(token))
@@ -291,25 +303,28 @@ class _Parser:
                 items = self._arguments("]")
                 return ListOf(token.start, self._tokens[self._at - 1].end, items)
             case _:
-                return self._fail("A value is missing here.", token)
+                return self._fail(gettext_noop("A value is missing here."), token)
 
     def _named(self, token: _Token) -> Node:
         if token.text in ("true", "false", "null"):
             return Literal(token.start, token.end, {"true": True, "false": False}.get(token.text))
         if token.text in KEYWORDS:
-            self._fail("A value is missing here.", token)
+            self._fail(gettext_noop("A value is missing here."), token)
         if self._is("("):
             return self._call(token)
         return Name(token.start, token.end, token.text)
 
     def _call(self, function: _Token) -> Node:
         if function.text not in FUNCTIONS:
-            self._fail(f"There is no function {function.text}. There are: {', '.join(sorted(FUNCTIONS))}.", function)
+            why = gettext_noop("There is no function {function}. There are: {names}.")
+            self._fail(DeferredText(why, function=function.text, names=", ".join(sorted(FUNCTIONS))), function)
         self._next()
         arguments = self._arguments(")")
         end = self._tokens[self._at - 1].end
         if function.text == "has" and not all(_names_something(argument) for argument in arguments):
-            self._fail("has takes the path of a field, such as has(order.delivered_at).", function)
+            self._fail(
+                gettext_noop("Write has(…) with the path of a field, such as has(order.delivered_at)."), function
+            )
         if function.text in EACH and len(arguments) in (3, 4):
             return self._each(function, arguments, end)
         fewest, most = ARITY.get(function.text, (3, 3))
@@ -340,16 +355,17 @@ class _Parser:
         try:
             return str(json.loads(f'"{body}"', strict=False))
         except ValueError:
-            self._fail("An escape in this text is unknown. Write \\\\ for a backslash.", token)
+            self._fail(gettext_noop("An escape in this text is unknown. Write \\\\ for a backslash."), token)
 
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            self._fail(f"Brackets, functions and conditions are nested at most {MAX_DEPTH} deep.")
+            why = gettext_noop("Brackets, functions and conditions can be nested at most {most} levels deep.")
+            self._fail(DeferredText(why, most=MAX_DEPTH))
 
     def _close(self, closing: str) -> _Token:
         if not self._is(closing):
-            self._fail(f"A {closing} is missing here.")
+            self._fail(DeferredText(gettext_noop("A {sign} is missing here."), sign=closing))
         return self._next()
 
     def _is(self, text: str) -> bool:
@@ -383,10 +399,22 @@ def _as_json_escape(written: str) -> str:
     return {"\\'": "'", '"': '\\"'}.get(written, written)
 
 
-def _usage(function: str) -> str:
+def _usage(function: str) -> DeferredText:
+    if function in EACH and function in ARITY:
+        return DeferredText(
+            gettext_noop("Write {function}(list) or {function}(list, name, expression), with a name for each element."),
+            function=function,
+        )
     if function in EACH:
-        short = f"{function}(list) or " if function in ARITY else ""
-        return f"Write {short}{function}(list, name, expression), with a name for each element."
+        return DeferredText(
+            gettext_noop("Write {function}(list, name, expression), with a name for each element."), function=function
+        )
     fewest, most = ARITY[function]
-    number = str(fewest) if fewest == most else f"{fewest} to {most}"
-    return f"{function} takes {number} value{'s' if most > 1 else ''} in brackets."
+    if fewest < most:
+        why = gettext_noop("Give {function} from {least} to {most} values in brackets.")
+        return DeferredText(why, function=function, least=fewest, most=most)
+    if most > 1:
+        return DeferredText(
+            gettext_noop("Give {function} {number} values in brackets."), function=function, number=most
+        )
+    return DeferredText(gettext_noop("Give {function} one value in brackets."), function=function)

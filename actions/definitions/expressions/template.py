@@ -15,6 +15,8 @@ from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from django.utils.translation import gettext_noop
+
 from actions.argument_json import INVISIBLE_CATEGORIES
 from actions.definitions.errors import ExpressionError, ExpressionFailed
 from actions.definitions.expressions.expression import MAX_STEPS, Expression, Path, compile_expression
@@ -83,7 +85,9 @@ class Template:
         value = "".join(self._rendered(names, as_text))
         if not _HEADER.fullmatch(value) or len(value) > MAX_HEADER or value != value.strip():
             raise ExpressionFailed(
-                "a header must be one line of printable ASCII, at most 1,000 characters", place=self.text
+                gettext_noop("a header must be one line of printable ASCII, at most {most} characters"),
+                place=self.text,
+                most=MAX_HEADER,
             )
         return value
 
@@ -102,14 +106,16 @@ class Template:
 def compile_template(text: str) -> Template:
     """Return a compiled template; raises ExpressionError. `{{` and `}}` are literal braces."""
     if len(text) > MAX_CHARACTERS:
-        raise ExpressionError(f"A template can have at most {MAX_CHARACTERS:,} characters.", MAX_CHARACTERS)
+        raise ExpressionError(
+            gettext_noop("A template can have at most {most} characters."), MAX_CHARACTERS, most=MAX_CHARACTERS
+        )
     parts: list[str | Expression] = []
     literal, at = "", 0
     while at < len(text):
         if text[at : at + 2] in ("{{", "}}"):
             literal, at = literal + text[at], at + 2
         elif text[at] == "}":
-            raise ExpressionError("A } has no { before it. Write }} for a brace.", at)
+            raise ExpressionError(gettext_noop("A } has no { before it. Write }} for a brace."), at)
         elif text[at] == "{":
             end = _end_of(text, at + 1)
             parts += [literal] if literal else []
@@ -149,9 +155,9 @@ def _end_of(text: str, at: int) -> int:
         elif sign == "}":
             return at
         elif sign == "{":
-            raise ExpressionError("There is a { inside an expression. Write {{ for a literal brace.", at)
+            raise ExpressionError(gettext_noop("There is a { inside an expression. Write {{ for a literal brace."), at)
         at += 1
-    raise ExpressionError("This { has no } after it. Write {{ for a brace.", at)
+    raise ExpressionError(gettext_noop("This { has no } after it. Write {{ for a brace."), at)
 
 
 def _placed(text: str, start: int) -> Expression:
@@ -166,13 +172,13 @@ def _written(expression: Expression, names: Mapping[str, Any], written: Callable
     try:
         return written(value)
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=expression.text) from error
+        raise ExpressionFailed(error.why, place=expression.text) from error
 
 
 def _unbroken(value: Any) -> str:
     text = as_text(value)
     if any(unicodedata.category(sign) == "Cs" for sign in text):
-        raise NoValue("the text contains half of a surrogate pair")
+        raise NoValue(gettext_noop("the text contains half of a surrogate pair"))
     return text
 
 
@@ -241,14 +247,14 @@ class PathTemplate:
     def _segment(self, parts: tuple[str | Expression, ...], names: Mapping[str, Any], spend: Spend) -> str:
         written = "".join(part if isinstance(part, str) else _written(part, names, _in_path, spend) for part in parts)
         if not written.strip(".") and any(isinstance(part, Expression) for part in parts):
-            raise ExpressionFailed("a part of an address cannot be empty or only dots", place=self.text)
+            raise ExpressionFailed(gettext_noop("a part of an address cannot be empty or only dots"), place=self.text)
         return written
 
 
 def _in_path(value: Any) -> str:
     text = _unbroken(value)
     if len(text) > MAX_PATH_VALUE:
-        raise NoValue(f"a value in an address can have at most {MAX_PATH_VALUE} characters")
+        raise NoValue(gettext_noop("a value in an address can have at most {most} characters"), most=MAX_PATH_VALUE)
     # A server may treat other forms of a character as the character itself.
     folded = unicodedata.normalize("NFKC", text)
     if (
@@ -256,7 +262,9 @@ def _in_path(value: Any) -> str:
         or folded.count("..") > text.count("..")
         or any(unicodedata.category(sign) in INVISIBLE_CATEGORIES for sign in text)
     ):
-        raise NoValue("a value in an address must not contain a slash, backslash, percent sign or control character")
+        raise NoValue(
+            gettext_noop("a value in an address must not contain a slash, backslash, percent sign or control character")
+        )
     return quote(text, safe="")
 
 
@@ -269,16 +277,18 @@ def compile_path(text: str) -> PathTemplate:
             segments[-1].append(part)
             continue
         if not _LITERAL_PATH.fullmatch(part):
-            raise ExpressionError("A path can contain only letters, digits and -._~; put the query into `query`.", 0)
+            raise ExpressionError(
+                gettext_noop("A path can contain only letters, digits and -._~; put the query into `query`."), 0
+            )
         first, *others = part.split("/")
         segments[-1] += [first] if first else []
         segments += [[other] if other else [] for other in others]
     if segments[0] or len(segments) < 2:
-        raise ExpressionError("A path must begin with a slash.", 0)
+        raise ExpressionError(gettext_noop("A path must begin with a slash."), 0)
     if any(not segment for segment in segments[1:-1]) or any(
         len(segment) == 1 and segment[0] in (".", "..") for segment in segments
     ):
-        raise ExpressionError("A path must not contain an empty part, `.` or `..`.", 0)
+        raise ExpressionError(gettext_noop("A path must not contain an empty part, `.` or `..`."), 0)
     return PathTemplate(text, tuple(tuple(segment) for segment in segments[1:]))
 
 
@@ -318,4 +328,4 @@ def _each(template: Template, names: Mapping[str, Any]) -> list[str]:
     try:
         return [_unbroken(value_of(item)) for item in value]
     except NoValue as error:
-        raise ExpressionFailed(str(error), place=template.expression.text) from error
+        raise ExpressionFailed(error.why, place=template.expression.text) from error

@@ -16,6 +16,7 @@ from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions import parser as tree
 from actions.definitions.expressions.functions import a_list, a_number, a_text, call
 from actions.definitions.expressions.values import (
+    NO_CONDITION,
     NoValue,
     Span,
     Spend,
@@ -93,12 +94,12 @@ class _Types:
         try:
             return self._of(node)
         except NoValue as error:
-            raise ExpressionError(f"{str(error)[:1].upper()}{str(error)[1:]}", node.start) from error
+            raise ExpressionError(error.why, node.start) from error
 
     def condition(self, node: tree.Node) -> None:
         value = self.of(node)
         if value is not UNKNOWN and not isinstance(value, bool):
-            raise ExpressionError(f"A condition must be true or false, but this is {kind_of(value)}", node.start)
+            raise ExpressionError(NO_CONDITION, node.start, kind=kind_of(value))
 
     def _of(self, node: tree.Node) -> Any:
         match node:

@@ -13,7 +13,10 @@ from decimal import Context, Decimal, InvalidOperation, Overflow
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.translation import gettext_noop
+
 from actions.argument_json import Number
+from actions.deferred_text import DeferredText, Value, deferred
 from actions.money import CURRENCY, Money, format_amount
 
 MAX_TEXT: Final = 20_000
@@ -24,12 +27,18 @@ _SMALLEST: Final = -18  # digits after the decimal point, as a negative number
 CONTEXT: Final = Context(prec=36, traps=[InvalidOperation, Overflow])
 _WRITTEN_DIGITS: Final = 40
 _LONGEST: Final = timedelta(days=100_000)
+NO_CONDITION: Final = gettext_noop("a condition must be true or false, but this is {kind}")
+_TOO_DEEP: Final = gettext_noop("a structure is nested more than {most} levels deep")
 _OFFSET: Final = re.compile(r"[+-](0[0-9]|1[0-4]):[0-5][0-9]", re.ASCII)
 _ZONE: Final = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2}|UTC", re.ASCII)
 
 
 class NoValue(ValueError):
-    """An operation has no value; the message says why, and the evaluator adds the place."""
+    """An operation has no value; `why` says why, and the evaluator adds the place."""
+
+    def __init__(self, message: str, /, **values: Value) -> None:
+        self.why = deferred(message, **values)
+        super().__init__(self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ def value_of(given: Any) -> Any:
             return given
         case str():
             if len(given) > MAX_TEXT:
-                raise NoValue(f"text has more than {MAX_TEXT:,} characters")
+                raise NoValue(gettext_noop("text has more than {most} characters"), most=MAX_TEXT)
             return given
         case int():
             # The size is checked first: formatting an integer of a million digits takes seconds.
@@ -62,23 +71,23 @@ def value_of(given: Any) -> Any:
             return number_from(given.text)
         case Mapping() | list() | tuple():
             if len(given) > MAX_ENTRIES:
-                raise NoValue(f"a list or an object has more than {MAX_ENTRIES:,} entries")
+                raise NoValue(gettext_noop("a list or an object has more than {most} entries"), most=MAX_ENTRIES)
             return given
-    raise NoValue("this kind of value cannot be used")
+    raise NoValue(gettext_noop("this kind of value cannot be used"))
 
 
 def number_from(text: str) -> Decimal:
     if len(text) > _WRITTEN_DIGITS:
-        raise NoValue("a number has too many digits")
+        raise NoValue(gettext_noop("a number has too many digits"))
     try:
         return within_bounds(Decimal(text))
     except InvalidOperation as error:
-        raise NoValue("a number is not valid") from error
+        raise NoValue(gettext_noop("a number is not valid")) from error
 
 
 def within_bounds(number: Decimal) -> Decimal:
     if not number.is_finite():
-        raise NoValue("a number is not finite")
+        raise NoValue(gettext_noop("a number is not finite"))
     if not number:
         return Decimal(0)
     if number.adjusted() >= _LARGEST:
@@ -87,31 +96,44 @@ def within_bounds(number: Decimal) -> Decimal:
 
 
 def _too_large() -> Decimal:
-    raise NoValue(f"a number has more than {_LARGEST} digits before the decimal point")
+    raise NoValue(gettext_noop("a number has more than {most} digits before the decimal point"), most=_LARGEST)
 
 
-def kind_of(value: Any) -> str:
+# Translators: the kinds of values, for sentences such as “a list is needed here, not text”
+_NULL: Final = DeferredText(gettext_noop("null"))
+_FLAG: Final = DeferredText(gettext_noop("true or false"))
+_TEXT: Final = DeferredText(gettext_noop("text"))
+_NUMBER: Final = DeferredText(gettext_noop("a number"))
+_TIME: Final = DeferredText(gettext_noop("a time"))
+_DATE: Final = DeferredText(gettext_noop("a date"))
+_SPAN: Final = DeferredText(gettext_noop("a span of time"))
+_MONEY: Final = DeferredText(gettext_noop("money"))
+_OBJECT: Final = DeferredText(gettext_noop("an object"))
+_LIST: Final = DeferredText(gettext_noop("a list"))
+
+
+def kind_of(value: Any) -> DeferredText:
     """Return the name of a value's type for messages."""
     match value:
         case None:
-            return "null"
+            return _NULL
         case bool():
-            return "true or false"
+            return _FLAG
         case str():
-            return "text"
+            return _TEXT
         case Decimal():
-            return "a number"
+            return _NUMBER
         case datetime():
-            return "a time"
+            return _TIME
         case date():
-            return "a date"
+            return _DATE
         case Span():
-            return "a span of time"
+            return _SPAN
         case Money():
-            return "money"
+            return _MONEY
         case Mapping():
-            return "an object"
-    return "a list"
+            return _OBJECT
+    return _LIST
 
 
 def equal(left: Any, right: Any, spend: "Spend", depth: int = 0) -> bool:
@@ -122,7 +144,7 @@ def equal(left: Any, right: Any, spend: "Spend", depth: int = 0) -> bool:
         return left is None and right is None
     require_same_kind(left, right)
     if depth >= MAX_DEPTH:
-        raise NoValue(f"a structure is nested more than {MAX_DEPTH} levels deep")
+        raise NoValue(_TOO_DEEP, most=MAX_DEPTH)
     if isinstance(left, Mapping):
         return left.keys() == right.keys() and all(equal(left[key], right[key], spend, depth + 1) for key in left)
     if isinstance(left, list | tuple):
@@ -142,26 +164,34 @@ def less(left: Any, right: Any) -> bool:
             return bool(left.amount < right.amount)
         case Span():
             return bool(left.length < right.length)
-    raise NoValue(f"{kind_of(left)} has no order; compare numbers, money, dates or times")
+    raise NoValue(gettext_noop("{kind} has no order; compare numbers, money, dates or times"), kind=kind_of(left))
 
 
 # How to convert one of two kinds of values so that they can be compared.
 _HINTS: Final[Mapping[frozenset[str], str]] = {
-    frozenset({"text", "a date"}): "; write date(…) around the text",
-    frozenset({"text", "a time"}): "; write time(…) around the text",
-    frozenset({"text", "a number"}): "; write number(…) around the text",
-    frozenset({"a date", "a time"}): "; write date(…) around the time",
-    frozenset({"a span of time", "a number"}): "; write days(…) around the number",
-    frozenset({"money", "a number"}): "; write .amount after the money",
+    frozenset({_TEXT, _DATE}): gettext_noop("write date(…) around the text"),
+    frozenset({_TEXT, _TIME}): gettext_noop("write time(…) around the text"),
+    frozenset({_TEXT, _NUMBER}): gettext_noop("write number(…) around the text"),
+    frozenset({_DATE, _TIME}): gettext_noop("write date(…) around the time"),
+    frozenset({_SPAN, _NUMBER}): gettext_noop("write days(…) around the number"),
+    frozenset({_MONEY, _NUMBER}): gettext_noop("write .amount after the money"),
 }
+_INCOMPARABLE: Final = gettext_noop("{one} cannot be compared with {other}")
+_NOT_ADDED: Final = gettext_noop("{one} and {other} cannot be added")
+_NOT_SUBTRACTED: Final = gettext_noop("{one} and {other} cannot be subtracted")
+
+
+def _with_hint(why: DeferredText, hint: str) -> DeferredText:
+    return DeferredText(gettext_noop("{why}; {hint}"), why=why, hint=DeferredText(hint)) if hint else why
 
 
 def require_same_kind(left: Any, right: Any) -> None:
     if kind_of(left) != kind_of(right):
-        kinds = frozenset({kind_of(left), kind_of(right)})
-        raise NoValue(f"{kind_of(left)} cannot be compared with {kind_of(right)}{_HINTS.get(kinds, '')}")
+        one, other = kind_of(left), kind_of(right)
+        hint = _HINTS.get(frozenset({one, other}), "")
+        raise NoValue(_with_hint(DeferredText(_INCOMPARABLE, one=one, other=other), hint))
     if isinstance(left, Money) and left.currency != right.currency:
-        raise NoValue(f"{left.currency} cannot be compared with {right.currency}")
+        raise NoValue(_INCOMPARABLE, one=left.currency, other=right.currency)
 
 
 def add(left: Any, right: Any, sign: int) -> Any:
@@ -171,7 +201,7 @@ def add(left: Any, right: Any, sign: int) -> Any:
             return within_bounds(CONTEXT.add(left, right if sign > 0 else -right))
         case Money(), Money():
             if left.currency != right.currency:
-                raise NoValue(f"{left.currency} and {right.currency} cannot be added together")
+                raise NoValue(_NOT_ADDED, one=left.currency, other=right.currency)
             return Money(add(left.amount, right.amount, sign), left.currency)
         case Span(), Span():
             return span(left.length + sign * right.length)
@@ -180,24 +210,26 @@ def add(left: Any, right: Any, sign: int) -> Any:
         case date(), Span():  # a datetime is a date too
             return _moved(left, sign * right.length)
     if isinstance(left, str) and isinstance(right, str):
-        raise NoValue("text is joined in a template such as {a} {b}, not with +")
-    hint = "; write days(28) for a number of days" if isinstance(left, date) and isinstance(right, Decimal) else ""
-    raise NoValue(f"{kind_of(left)} and {kind_of(right)} cannot be {'added' if sign > 0 else 'subtracted'}{hint}")
+        raise NoValue(gettext_noop("text is joined in a template such as {a} {b}, not with +"))
+    is_day_and_number = isinstance(left, date) and isinstance(right, Decimal)
+    hint = gettext_noop("write days(28) for a number of days") if is_day_and_number else ""
+    why = DeferredText(_NOT_ADDED if sign > 0 else _NOT_SUBTRACTED, one=kind_of(left), other=kind_of(right))
+    raise NoValue(_with_hint(why, hint))
 
 
 def span(length: timedelta) -> Span:
     if abs(length) > _LONGEST:
-        raise NoValue(f"a span of time can have at most {_LONGEST.days:,} days")
+        raise NoValue(gettext_noop("a span of time can have at most {most} days"), most=_LONGEST.days)
     return Span(length)
 
 
 def _moved(day: date, length: timedelta) -> date:
     if not isinstance(day, datetime) and length % timedelta(days=1):
-        raise NoValue("only whole days can be added to a date; write time(...) for hours")
+        raise NoValue(gettext_noop("only whole days can be added to a date; write time(...) for hours"))
     try:
         return day + length
     except OverflowError as error:
-        raise NoValue("this date is out of range") from error
+        raise NoValue(gettext_noop("this date is out of range")) from error
 
 
 def multiply(left: Any, right: Any) -> Any:
@@ -208,25 +240,25 @@ def multiply(left: Any, right: Any) -> Any:
             return Money(multiply(left.amount, right), left.currency)
         case (Decimal(), Money()):
             return multiply(right, left)
-    raise NoValue(f"{kind_of(left)} and {kind_of(right)} cannot be multiplied")
+    raise NoValue(gettext_noop("{one} and {other} cannot be multiplied"), one=kind_of(left), other=kind_of(right))
 
 
 def divide(left: Any, right: Any) -> Any:
     match left, right:
         case (Decimal() | Money(), Decimal()) if not right:
-            raise NoValue("division by zero")
+            raise NoValue(gettext_noop("division by zero"))
         case Decimal(), Decimal():
             return within_bounds(CONTEXT.divide(left, right))
         case Money(), Decimal():
             return Money(divide(left.amount, right), left.currency)
-    raise NoValue(f"{kind_of(left)} cannot be divided by {kind_of(right)}")
+    raise NoValue(gettext_noop("{one} cannot be divided by {other}"), one=kind_of(left), other=kind_of(right))
 
 
 def money(amount: Any, currency: Any) -> Money:
     """Return money; an amount may be the text of a number, as many shops write it."""
     figure = number_from(amount) if isinstance(amount, str) else amount
     if not isinstance(figure, Decimal) or not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
-        raise NoValue('money takes a number and three capital letters: money(12.50, "EUR")')
+        raise NoValue(gettext_noop('money takes a number and three capital letters: money(12.50, "EUR")'))
     return Money(figure, currency)
 
 
@@ -242,7 +274,7 @@ def date_of(value: Any, now: datetime) -> date:
         return value.astimezone(now.tzinfo).date()
     if isinstance(value, date):
         return value
-    raise NoValue(f"{kind_of(value)} is not a date")
+    raise NoValue(gettext_noop("{kind} is not a date"), kind=kind_of(value))
 
 
 def full_years(start: date, end: date) -> int:
@@ -265,7 +297,7 @@ def _iso_date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise NoValue("a date is written like 2026-05-31") from error
+        raise NoValue(gettext_noop("a date is written like 2026-05-31")) from error
 
 
 def time_of(value: Any, zone: Any = None) -> datetime:
@@ -275,15 +307,17 @@ def time_of(value: Any, zone: Any = None) -> datetime:
     if isinstance(value, datetime):
         return value if zone is None else value.astimezone(_zone(zone))
     if not isinstance(value, str):
-        raise NoValue(f"{kind_of(value)} is not a time")
+        raise NoValue(gettext_noop("{kind} is not a time"), kind=kind_of(value))
     try:
         moment = datetime.fromisoformat(value.strip())
     except ValueError as error:
-        raise NoValue("a time is written like 2026-05-31T10:00:00+02:00") from error
+        raise NoValue(gettext_noop("a time is written like 2026-05-31T10:00:00+02:00")) from error
     if moment.tzinfo is not None:
         return moment if zone is None or moment.utcoffset() else moment.astimezone(_zone(zone))
     if zone is None:
-        raise NoValue('a time needs its offset, such as +02:00 or Z; else write time(..., "Europe/Berlin")')
+        raise NoValue(
+            gettext_noop('a time needs its offset, such as +02:00 or Z; else write time(..., "Europe/Berlin")')
+        )
     return moment.replace(tzinfo=_zone(zone))
 
 
@@ -294,8 +328,8 @@ def _zone(name: Any) -> tzinfo:
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, OSError, ValueError) as error:
-            raise NoValue(f"there is no time zone {name}") from error
-    raise NoValue('a time zone is written like "-05:00" or "Europe/Berlin"')
+            raise NoValue(gettext_noop("there is no time zone {name}"), name=name) from error
+    raise NoValue(gettext_noop('a time zone is written like "-05:00" or "Europe/Berlin"'))
 
 
 def plain_number(number: Decimal) -> str:
@@ -319,14 +353,14 @@ def as_text(value: Any) -> str:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
-    raise NoValue(f"{kind_of(value)} is not a single piece of text")
+    raise NoValue(gettext_noop("{kind} is not a single piece of text"), kind=kind_of(value))
 
 
 def as_json(value: Any, depth: int = 0) -> Any:
     """Return a value as JSON types whose numbers are int or Decimal; money becomes the text of its amount."""
     value = value_of(value)
     if depth > MAX_DEPTH:
-        raise NoValue(f"a structure is nested more than {MAX_DEPTH} levels deep")
+        raise NoValue(_TOO_DEEP, most=MAX_DEPTH)
     match value:
         case None | bool() | str():
             return value
@@ -360,4 +394,4 @@ class Spend:
     def __call__(self, steps: int) -> None:
         self._left -= steps
         if self._left < 0:
-            raise NoValue("this takes too many steps")
+            raise NoValue(gettext_noop("this takes too many steps"))

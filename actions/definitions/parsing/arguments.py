@@ -58,7 +58,7 @@ def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> d
     known = scope.arguments | (frozenset(map(str, declared)) if isinstance(declared, Mapping) else frozenset())
     for name, spec in document.named("arguments", MAX_ARGUMENTS, NAME, _EXAMPLE):
         if name == "money":  # a request stores its amount under this name
-            spec.findings.add(spec.at, "Choose another name: money is the amount of the definition.")
+            spec.findings.add(spec.at, gettext("Choose another name: money is the amount of the definition."))
         origin = Origin(spec.one_of("from", [one.value for one in Origin], default=Origin.CUSTOMER.value))
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
         told = _Labels()
@@ -66,7 +66,7 @@ def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> d
         earliest, latest = _bounds(spec) if isinstance(accepts, Date) else (None, None)
         choosing = _choosing(spec, Scope(scope.names, scope.arguments), locales)
         if choosing and not (origin is Origin.CUSTOMER and isinstance(accepts, Text)):
-            spec.add("choose_from", "Only a text that the customer provides can be chosen from their records.")
+            spec.add("choose_from", gettext("Only a text that the customer provides can be chosen from their records."))
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         names_no_record = spec.flag("names_no_record")
@@ -77,7 +77,7 @@ def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> d
         elif origin is Origin.IDENTITY:
             value = spec.expression("value", Scope(frozenset({"identity"}), frozenset()))
         elif spec.has("value"):
-            spec.add("value", 'Only an argument with "from": "server" or "identity" has a value.')
+            spec.add("value", gettext('Only an argument with "from": "server" or "identity" has a value.'))
         spec.raw("value")
         spec.close()
         arguments[name] = Argument(
@@ -85,7 +85,7 @@ def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> d
             told.fields, told.options, earliest, latest, choosing,
         )  # fmt: skip
     for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
-        document.findings.add(f"arguments.{name}.value", CIRCULAR)
+        document.findings.add(f"arguments.{name}.value", gettext(CIRCULAR))
     return arguments
 
 
@@ -108,7 +108,7 @@ def _bounds(spec: Reading) -> tuple[Expression | None, Expression | None]:
     bounds = (spec.expression("minimum", scope), spec.expression("maximum", scope))
     for name, bound in zip(("minimum", "maximum"), bounds, strict=True):
         if bound is not None and not _is_day(bound):
-            spec.add(name, "Write a day, such as today, today + days(30) or date('2026-12-31').")
+            spec.add(name, gettext("Write a day, such as today, today + days(30) or date('2026-12-31')."))
     return bounds
 
 
@@ -184,7 +184,7 @@ def _options(spec: Reading, labels: _Labels, path: str) -> tuple[str, ...]:
     for option in spec.objects("options", 50):
         value = option.text("value", most=100, needed=True)
         if value in values:
-            option.add("value", "This option is given twice.")
+            option.add("value", gettext("This option is given twice."))
         if value:
             values.append(value)
             if label := option.texts("label", most=100, needed=False):
@@ -193,7 +193,9 @@ def _options(spec: Reading, labels: _Labels, path: str) -> tuple[str, ...]:
     if not values and not spec.has("options"):
         spec.lacks("options")
     elif not values:
-        spec.add("options", 'Write at least one option: [{"value": "damaged", "label": {"en": "It is damaged"}}].')
+        spec.add(
+            "options", gettext('Write at least one option: [{"value": "damaged", "label": {"en": "It is damaged"}}].')
+        )
     return tuple(values)
 
 
@@ -220,7 +222,8 @@ def _object(spec: Reading, description: str, labels: _Labels, path: str, depth: 
 
 def _inner(inner: Reading, outer: Reading, name: str, labels: _Labels, path: str, depth: int) -> Field:
     if depth + 1 >= _MAX_DEPTH:
-        outer.add(name, f"Lists and objects are nested at most {_MAX_DEPTH} deep.")
+        told = gettext("Lists and objects can be nested at most {most} levels deep.")
+        outer.add(name, told.format(most=_MAX_DEPTH))
         return Text("")
     made = _field(inner, labels, describe=False, path=path, depth=depth + 1)
     inner.close()
@@ -268,5 +271,10 @@ def parsed(argument: Argument, value: Any, rule: Expression) -> Any:
     canonical = argument.accepts.parse(value, argument.name, problems)
     if problems:
         why = " ".join(message for messages in problems.values() for message in messages)
-        raise ExpressionFailed(f"the value does not match the type of {argument.name}: {why}", place=rule.text)
+        raise ExpressionFailed(
+            gettext_noop("the value does not match the type of {argument}: {why}"),
+            place=rule.text,
+            argument=argument.name,
+            why=why,
+        )
     return canonical

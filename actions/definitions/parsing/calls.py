@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from django.utils.translation import gettext
+
 from actions.definitions.bodies import Body, compile_body
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.template import Fields, PathTemplate, Template, compile_path
@@ -33,7 +35,8 @@ def read_call(spec: Reading | None, scope: Scope, methods: Sequence[str]) -> Cal
     key_header = _key_header(spec, scope)
     # Header names are case-insensitive: the shop would get two keys, and might use the one that never changes.
     if key_header and key_header.lower() in {name.lower().removesuffix("?") for name in headers.templates}:
-        spec.add("headers", f"The key already uses the header {key_header}. Leave it out here.")
+        told = gettext("The key already uses the header {header}. Leave it out here.")
+        spec.add("headers", told.format(header=key_header))
     spec.close()
     return CallTemplate(method, path, query, headers, body, key_header)
 
@@ -41,7 +44,9 @@ def read_call(spec: Reading | None, scope: Scope, methods: Sequence[str]) -> Cal
 def _tool_call(spec: Reading, scope: Scope) -> CallTemplate:
     """Read the call of an MCP server's tool."""
     tool = spec.text("tool", most=128, pattern=r"[A-Za-z0-9_./-]+", example="create_return")
-    reviewed = spec.text("schema_hash", most=64, pattern=r"[0-9a-f]{64}", needed=True, example="the import does")
+    reviewed = spec.text(
+        "schema_hash", most=64, pattern=r"[0-9a-f]{64}", needed=True, example=gettext("the one that the import writes")
+    )
     body = _body(spec, scope, "POST")
     spec.close()
     return CallTemplate("POST", _NO_PATH, Fields({}), Fields({}), body, tool=tool, schema_hash=reviewed)
@@ -55,7 +60,7 @@ def _path(spec: Reading, scope: Scope) -> PathTemplate:
     try:
         path = compile_path(text if isinstance(text, str) else "")
     except ExpressionError as error:
-        spec.add("path", str(error))
+        spec.add("path", error.told())
         return _NO_PATH
     spec.check(path.paths(), spec.path("path"), scope)
     return path
@@ -64,17 +69,17 @@ def _path(spec: Reading, scope: Scope) -> PathTemplate:
 def _fields(spec: Reading, name: str, scope: Scope, *, is_header: bool) -> Fields:
     value = spec.raw(name)
     if value is not None and (not isinstance(value, Mapping) or len(value) > 30):
-        spec.add(name, "Write an object of at most 30 names and texts.")
+        spec.add(name, gettext("Write an object of at most 30 names and texts."))
         return Fields({})
     found: dict[str, Template] = {}
     for key, text in (value or {}).items():
         at = f"{spec.path(name)}.{str(key)[:60]}"
         if is_header and not _HEADER_NAME.fullmatch(str(key)):
-            spec.findings.add(at, "A header's name has letters, digits, - and _ only.")
+            spec.findings.add(at, gettext("A header's name has letters, digits, - and _ only."))
         elif is_header and str(key).lower().removesuffix("?") in _OWN_HEADERS:
-            spec.findings.add(at, "The connection sets this header. Leave it out.")
+            spec.findings.add(at, gettext("The connection sets this header. Leave it out."))
         elif not isinstance(text, str):
-            spec.findings.add(at, 'Write text in quotation marks, such as "{order.id}".')
+            spec.findings.add(at, gettext('Write text in quotation marks, such as "{order.id}".'))
         else:
             template = spec.template(text, at, scope)
             if template is not None:
@@ -87,12 +92,12 @@ def _body(spec: Reading, scope: Scope, method: str) -> Body | None:
     if value is None:
         return None
     if spec.has("method") and method in ("GET", "DELETE"):
-        spec.add("body", f"A {method} call has no body. Use query instead.")
+        spec.add("body", gettext("A {method} call has no body. Use query instead.").format(method=method))
         return None
     try:
         body = compile_body(value)
     except ExpressionError as error:
-        spec.add("body", str(error))
+        spec.add("body", error.told())
         return None
     spec.check(body.paths(), spec.path("body"), scope)
     return body
@@ -103,10 +108,10 @@ def _key_header(spec: Reading, scope: Scope) -> str:
     if key is None:
         return ""
     if "key" not in scope.names:
-        spec.add("key", "Only the call of an action has a key. A look-up may be repeated.")
+        spec.add("key", gettext("Only the call of an action has a key. A look-up may be repeated."))
     name = key.text("header", pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", needed=True, example="Idempotency-Key")
     if name.lower() in _OWN_HEADERS:
-        key.add("header", "The connection sets this header. Choose another one.")
+        key.add("header", gettext("The connection sets this header. Choose another one."))
     key.close()
     return name
 

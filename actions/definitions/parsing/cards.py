@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from actions.definitions import parts
 from actions.definitions.parsing.arguments import NAME
 from actions.definitions.parsing.field_reader import Reading, Scope
@@ -41,7 +43,7 @@ class CardReader:
             words = spec.words("words", scope, most=300, locales=self._locales, needed=spec.has("words"))
             value = spec.expression("value", scope, needed=not spec.has("words"))
             if value and spec.has("words"):
-                spec.add("words", "Write either a value or words, not both.")
+                spec.add("words", gettext("Write either a value or words, not both."))
             spec.close()
             if value or words:
                 yield parts.Shown(key, label, value, words, scope.labels_of(value) if value else {})
@@ -80,13 +82,14 @@ class CardReader:
             labels |= {f"arguments.{one.name}.{path}": inner for path, inner in one.inner_labels.items()}
         given = self._top.raw("labels")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_LABELLED):
-            self._top.add("labels", f"Write an object of at most {MAX_LABELLED} paths, such as order.status.")
+            told = gettext("Write an object of at most {most} paths, such as order.status.")
+            self._top.add("labels", told.format(most=MAX_LABELLED))
             return labels
         spec = Reading(given or {}, "labels", self._top.findings)
         known = {"arguments", "body", *lookups, *self._elements(), *(self._document.get("values") or ())}
         for path in given or {}:
             if not re.fullmatch(_LABELLED, str(path), re.ASCII) or str(path).partition(".")[0] not in known:
-                spec.add(str(path)[:60], "Name a field of a record, such as order.status.")
+                spec.add(str(path)[:60], gettext("Name a field of a record, such as order.status."))
                 continue
             labels[path] = dict(self._options(spec, path))
         return labels

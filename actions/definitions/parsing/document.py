@@ -12,6 +12,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from actions.definitions import parts
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.expression import Expression, Path
@@ -69,7 +71,7 @@ def parse_document(document: Any, *, is_published: bool = False, as_made: bool =
     excused = set(findings.why) if as_made else findings.only_new if is_published else set()
     for path in findings.missing:
         if path not in excused:
-            wrong.setdefault(path, []).append(findings.why.get(path, "This is required."))
+            wrong.setdefault(path, []).append(findings.why.get(path, gettext("This is required.")))
     if wrong or definition is None:
         raise InvalidDefinition(fields=wrong)
     return definition
@@ -106,15 +108,15 @@ def expanded(document: Mapping[str, Any]) -> dict[str, Any]:
 def _read(document: Any) -> tuple[Definition | None, Findings]:
     findings = Findings()
     if not isinstance(document, Mapping):
-        findings.add("", "A definition is one JSON object.")
+        findings.add("", gettext("A definition is one JSON object."))
         return None, findings
     try:
         size = len(json.dumps(document))
     except (TypeError, ValueError, RecursionError):
-        findings.add("", "The document has a value that is not valid JSON.")
+        findings.add("", gettext("The document has a value that is not valid JSON."))
         return None, findings
     if size > MAX_CHARACTERS:
-        findings.add("", f"A definition has at most {MAX_CHARACTERS // 1024} KiB.")
+        findings.add("", gettext("A definition can have at most {most} KiB.").format(most=MAX_CHARACTERS // 1024))
         return None, findings
     document = expanded(document)
     return _Document(Reading(document, "", findings), document).read(), findings
@@ -132,7 +134,7 @@ class _Document:
     def read(self) -> Definition | None:
         top = self._top
         if top.raw("format") != FORMAT or isinstance(top.raw("format"), bool):
-            top.add("format", "Write 1, the only format that this version reads.")
+            top.add("format", gettext("Write 1, the only format that this version reads."))
             return None
         kind = Kind(top.one_of("kind", [one.value for one in Kind], needed=True, default="write"))
         name = top.text("name", pattern=DEFINITION_NAME, needed=True, example="exchange_item")
@@ -186,9 +188,11 @@ class _Document:
             if call.names_no_customer:
                 require_unnamed(top, found, limits, moves_money=risk is Risk.MONEY or money is not None)
         if top.raw("result") is not None:
-            top.add("result", 'Only a definition with "kind": "read" has a result.')
+            top.add("result", gettext('Only a definition with "kind": "read" has a result.'))
         if top.raw("visitors") is not None:
-            top.add("visitors", 'Only a definition with "kind": "read" has this. Visitors cannot change anything.')
+            top.add(
+                "visitors", gettext('Only a definition with "kind": "read" has this. Visitors cannot change anything.')
+            )
         return Definition(
             **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
             card=self._cards.card(decided), receipt=receipt, done=done, done_words=done_words, limits=limits,
@@ -206,7 +210,7 @@ class _Document:
         top.one_of("risk", [Risk.READ.value])
         for name in ONLY_OF_WRITES:
             if top.raw(name) is not None:
-                top.add(name, 'Only a definition with "kind": "write" has this.')
+                top.add(name, gettext('Only a definition with "kind": "write" has this.'))
         found = Definition(**common, risk=Risk.READ, limits={}, result=self._cards.result(every))
         if not top.flag("visitors"):
             return found
@@ -222,18 +226,22 @@ class _Document:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            self._top.add("examples", 'Write sentences by language: {"en": ["I want to send it back"]}.')
+            self._top.add("examples", gettext('Write sentences by language: {"en": ["I want to send it back"]}.'))
             return {}
         found: dict[str, tuple[str, ...]] = {}
         for locale, sentences in value.items():
             if not LOCALE.fullmatch(str(locale)):
-                self._top.add(f"examples.{str(locale)[:20]}", "Name a language by its code, such as en, de or pt-BR.")
+                self._top.add(
+                    f"examples.{str(locale)[:20]}", gettext("Name a language by its code, such as en, de or pt-BR.")
+                )
             elif not isinstance(sentences, list) or not all(
                 isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in sentences
             ):
-                self._top.add(f"examples.{str(locale)[:20]}", "Write a list of sentences, at most 200 characters each.")
+                self._top.add(
+                    f"examples.{str(locale)[:20]}", gettext("Write a list of sentences, at most 200 characters each.")
+                )
             elif len(sentences) > 50:
-                self._top.add(f"examples.{str(locale)[:20]}", "At most 50 sentences in one language.")
+                self._top.add(f"examples.{str(locale)[:20]}", gettext("At most 50 sentences in one language."))
             else:
                 found[str(locale)] = tuple(sentences)
         return found
@@ -250,13 +258,13 @@ class _Document:
         for spec in self._top.objects("lookups", MAX_LOOKUPS):
             lookup = self._lookup(spec, scope)
             if lookup.name in scope.names:
-                spec.add("name", "Two look-ups have this name.")
+                spec.add("name", gettext("Two look-ups have this name."))
             if lookup.owner is not None and not compares_owner(lookup, lookup.owner, own):
-                spec.add(
-                    "owner",
-                    f"This is true of any record. Read its owner, such as {lookup.name}.customer, or let the call name "
-                    "the customer by {identity.sub}.",
+                told = gettext(
+                    "This is true of any record. Read its owner, such as {field}, or let the call name the customer by "
+                    "{identity}."
                 )
+                spec.add("owner", told.format(field=f"{lookup.name}.customer", identity="{identity.sub}"))
             scope = scope.with_names(lookup.name)
             own |= set() if lookup.is_public else {(lookup.name,)}
             yield lookup
@@ -264,19 +272,19 @@ class _Document:
     def _lookup(self, spec: Reading, before: Scope) -> parts.Lookup:
         name = spec.text("name", pattern=NAME, needed=True, example="order")
         if name in RESERVED:
-            spec.add("name", f"Choose another name: {name} already has a meaning.")
+            spec.add("name", gettext("Choose another name: {name} already has a meaning.").format(name=name))
         for_each = spec.expression("for_each", before)
         element = spec.text("as", pattern=NAME, needed=for_each is not None, example="item")
         if not spec.has("for_each"):
             for only in ("as", "at_most"):
                 if spec.has(only):
-                    spec.add(only, "Only a look-up with for_each has this.")
+                    spec.add(only, gettext("Only a look-up with for_each has this."))
         inside = before.with_names(element) if for_each and element else before
         found = inside.with_names(name)
         owner = spec.expression("owner", found)
         is_public = spec.flag("public")
         if owner and is_public:
-            spec.add("public", "A record that belongs to a customer is not public. Leave one of the two out.")
+            spec.add("public", gettext("A record that belongs to a customer is not public. Leave one of the two out."))
         if not owner and not is_public and not spec.has("owner"):
             spec.lacks("owner")
         absent = self._statuses(spec)
@@ -294,7 +302,7 @@ class _Document:
         if value is None:
             return frozenset({404})
         if not isinstance(value, list) or not all(type(status) is int and 400 <= status <= 499 for status in value):
-            spec.add("absent", "Write a list of statuses from 400 to 499, such as [404, 410].")
+            spec.add("absent", gettext("Write a list of statuses from 400 to 499, such as [404, 410]."))
             return frozenset({404})
         return frozenset(value)
 
@@ -321,20 +329,21 @@ class _Document:
         """
         given = self._top.raw("values")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_VALUES):
-            self._top.add("values", f"Write an object of at most {MAX_VALUES} names and expressions.")
+            told = gettext("Write an object of at most {most} names and expressions.")
+            self._top.add("values", told.format(most=MAX_VALUES))
             return {}
         spec = Reading(given or {}, "values", self._top.findings)
         values: dict[str, Expression] = {}
         names = [str(name) for name in given or {}]
         for name in given or {}:
             if not re.fullmatch(NAME, str(name), re.ASCII) or name in RESERVED or name in scope.names:
-                spec.add(str(name)[:60], "Choose a name in lowercase letters that nothing else has.")
+                spec.add(str(name)[:60], gettext("Choose a name in lowercase letters that nothing else has."))
                 continue
             value = spec.expression(name, scope.with_names(*names), needed=True)
             if value:
                 values[name] = value
         for name in circular({name: {path[0] for path in value.paths()} for name, value in values.items()}):
-            spec.add(name, CIRCULAR)
+            spec.add(name, gettext(CIRCULAR))
         return values
 
     def _guards(self, scope: Scope) -> Iterator[parts.Guard]:
@@ -342,7 +351,7 @@ class _Document:
         for spec in self._top.objects("guards", MAX_GUARDS):
             name = spec.text("name", pattern=NAME, needed=True, example="is_pending")
             if name in seen:
-                spec.add("name", "Two guards have this name.")
+                spec.add("name", gettext("Two guards have this name."))
             seen.add(name)
             require = spec.condition("require", scope, needed=True)
             code = spec.text("code", pattern=_CODE, needed=True, example="not_pending")
@@ -378,8 +387,11 @@ class _Document:
             spec.one_of("kind", [one.value for one in OutcomeKind], needed=True, default=OutcomeKind.AT_MOST_ONCE.value)
         )
         if kind is not OutcomeKind.AT_MOST_ONCE and call and not carries_key(call):
-            how = 'Write "key": {"header": "Idempotency-Key"}, or {key} in path, query, headers or body.'
-            self._top.findings.add("call.key", f"The system must recognise a repeated call by its key. {how}")
+            told = gettext(
+                'The system must recognise a repeated call by its key. Write "key": {"header": "Idempotency-Key"}, or '
+                "{key} in path, query, headers or body."
+            )
+            self._top.findings.add("call.key", told)
         outcome = parts.Outcome(kind)
         # Without a kind, it is unknown whether these belong here.
         for name in ("call", "happened", "did_not", "never_seen", "in_progress") if not spec.has("kind") else ():
@@ -404,7 +416,7 @@ class _Document:
         limits: dict[str, Decimal | int] = {name: amount for name, amount in amounts.items() if amount is not None}
         for name, amount in limits.items():
             if amount < 0:
-                spec.add(name, "A limit is at least 0.")
+                spec.add(name, gettext("A limit is at least 0."))
         for name, (least, most) in _COUNTS.items():
             if spec.has(name):
                 limits[name] = spec.whole(name, least, most, least)
@@ -437,6 +449,7 @@ class _Document:
         for name, value in told.items():
             unknown = {path[1] for path in value.paths() if path[0] == "receipt" and path[1:]} if value else set()
             if unknown - set(receipt):
-                given.add(name, f"The receipt has no {', '.join(sorted(unknown - set(receipt)))}.")
+                lacks = ", ".join(sorted(unknown - set(receipt)))
+                given.add(name, gettext("The receipt has no {names}.").format(names=lacks))
         spec.close()
         return parts.Undo(action, {name: value for name, value in told.items() if value}, within) if action else None

@@ -5,19 +5,22 @@ Mistakes and missing parts are collected separately: a draft may lack parts, but
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
+
+from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.expression import Expression, Path, compile_expression
 from actions.definitions.expressions.template import Template, compile_template
 from actions.definitions.expressions.types import Samples
+from supportbot.team_formats import number
 
 ARGUMENTS: Final = "arguments"
 LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
-CIRCULAR: Final = "It reads itself, directly or through others, so it has no value."
+CIRCULAR: Final = gettext_noop("It reads itself, directly or through others, so it has no value.")
 T = TypeVar("T")
 
 
@@ -51,9 +54,9 @@ class Scope:
         """Return why a path cannot be read here, or ""."""
         name = path[0]
         if name not in self.names:
-            return f"There is no {name} here. {_offered(name, self.names)}"
+            return _unknown(gettext("There is no {name} here."), name, self.names)
         if name == ARGUMENTS and len(path) > 1 and path[1] not in self.arguments:
-            return f"There is no argument {path[1]} here. {_offered(path[1], self.arguments)}"
+            return _unknown(gettext("There is no argument {name} here."), path[1], self.arguments)
         return ""
 
 
@@ -66,11 +69,17 @@ def circular(reads: Mapping[str, Set[str]]) -> list[str]:
     return list(waiting)
 
 
-def _offered(name: str, names: frozenset[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
+def _unknown(told: str, name: str, names: Iterable[str]) -> str:
+    """Return what `told` says of a name that is not among these, with a hint at those that there are."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1)
     if close:
-        return f"Do you mean {close[0]}?"
-    return f"There are: {', '.join(sorted(names))}." if names else "There are none."
+        hint = gettext("Do you mean {name}?").format(name=close[0])
+    elif known:
+        hint = gettext("There are: {names}.").format(names=", ".join(known))
+    else:
+        hint = gettext("There are none.")
+    return f"{told.format(name=name)} {hint}"
 
 
 @dataclass(slots=True)
@@ -121,9 +130,7 @@ class Reading:
     def close(self) -> None:
         for name in self._value:
             if name not in self._known:
-                close = difflib.get_close_matches(str(name), self._known, n=1)
-                hint = f"Do you mean {close[0]}?" if close else f"There are: {', '.join(sorted(self._known))}."
-                self.add(str(name)[:60], f"There is no such field. {hint}")
+                self.add(str(name)[:60], _unknown(gettext("There is no such field."), str(name), self._known))
 
     def text(self, name: str, *, most: int = 200, pattern: str = "", needed: bool = False, example: str = "") -> str:
         value = self.raw(name)
@@ -132,13 +139,13 @@ class Reading:
                 self.lacks(name)
             return ""
         if not isinstance(value, str):
-            self.add(name, "Write text in quotation marks.")
+            self.add(name, gettext("Write text in quotation marks."))
         elif len(value) > most:
-            self.add(name, f"At most {most:,} characters.")
+            self.add(name, gettext("At most {most} characters.").format(most=number(most)))
         elif not value.isprintable():
-            self.add(name, "Remove line breaks, control characters and invisible characters.")
+            self.add(name, gettext("Remove line breaks, control characters and invisible characters."))
         elif pattern and not re.fullmatch(pattern, value, re.ASCII):
-            self.add(name, f"Write it like {example}.")
+            self.add(name, gettext("Write it like {example}.").format(example=example))
         else:
             return value
         return ""
@@ -149,11 +156,11 @@ class Reading:
         if value is None:
             return []
         if not isinstance(value, list) or len(value) > most:
-            self.add(name, f"Write a list of at most {most} texts.")
+            self.add(name, gettext("Write a list of at most {most} texts.").format(most=most))
             return []
         fits = [one for one in value if isinstance(one, str) and len(one) <= 253 and re.fullmatch(pattern, one)]
         if len(fits) < len(value):
-            self.add(name, f"Write each like {example}.")
+            self.add(name, gettext("Write each like {example}.").format(example=example))
         return fits
 
     def one_of(self, name: str, options: Sequence[str], *, needed: bool = False, default: str = "") -> str:
@@ -163,14 +170,14 @@ class Reading:
                 self.lacks(name)
             return default
         if value not in options:
-            self.add(name, f"Write one of: {', '.join(options)}.")
+            self.add(name, gettext("Write one of: {options}.").format(options=", ".join(options)))
             return default
         return str(value)
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         value = self.raw(name)
         if value is not None and not isinstance(value, bool):
-            self.add(name, "Write true or false, without quotation marks.")
+            self.add(name, gettext("Write true or false, without quotation marks."))
         return value if isinstance(value, bool) else default
 
     def whole(self, name: str, least: int, most: int, default: int) -> int:
@@ -178,7 +185,8 @@ class Reading:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            self.add(name, f"Write a whole number from {least:,} to {most:,}.")
+            told = gettext("Write a whole number from {least} to {most}.")
+            self.add(name, told.format(least=number(least), most=number(most)))
             return default
         return value
 
@@ -188,7 +196,7 @@ class Reading:
             return default
         text = str(value)
         if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", text, re.ASCII):
-            self.add(name, 'Write a number such as "12.50".')
+            self.add(name, gettext('Write a number such as "12.50".'))
             return default
         return Decimal(text)
 
@@ -204,7 +212,7 @@ class Reading:
         """Yield each object of a list."""
         value = self.raw(name)
         if value is not None and (not isinstance(value, list) or len(value) > most):
-            self.add(name, f"Write a list of at most {most} objects.")
+            self.add(name, gettext("Write a list of at most {most} objects.").format(most=most))
             return
         for place, item in enumerate(value or ()):
             reading = self._reading(item, f"{self.path(name)}[{place}]")
@@ -215,12 +223,12 @@ class Reading:
         """Yield each (name, object) of an object of objects."""
         value = self.raw(name)
         if value is not None and (not isinstance(value, Mapping) or len(value) > most):
-            self.add(name, f"Write an object of at most {most} fields.")
+            self.add(name, gettext("Write an object of at most {most} fields.").format(most=most))
             return
         for key, item in (value or {}).items():
             at = f"{self.path(name)}.{str(key)[:60]}"
             if not re.fullmatch(pattern, str(key), re.ASCII):
-                self.findings.add(at, f"Name it like {example}.")
+                self.findings.add(at, gettext("Name it like {example}.").format(example=example))
                 continue
             reading = self._reading(item, at)
             if reading:
@@ -242,17 +250,17 @@ class Reading:
     ) -> dict[str, T]:
         value = self.raw(name)
         if value is not None and not isinstance(value, Mapping):
-            self.add(name, 'Write the text of each language: {"en": "..."}.')
+            self.add(name, gettext('Write the text of each language: {"en": "..."}.'))
             return {}
         result: dict[str, T] = {}
         for locale, text in (value or {}).items():
             at = f"{self.path(name)}.{str(locale)[:60]}"
             if not LOCALE.fullmatch(str(locale)):
-                self.findings.add(at, "Name a language by its code, such as en, de or pt-BR.")
+                self.findings.add(at, gettext("Name a language by its code, such as en, de or pt-BR."))
             elif not isinstance(text, str):
-                self.findings.add(at, "Write text in quotation marks.")
+                self.findings.add(at, gettext("Write text in quotation marks."))
             elif len(text) > most or not text.isprintable():
-                self.findings.add(at, f"At most {most} characters on one line.")
+                self.findings.add(at, gettext("At most {most} characters on one line.").format(most=number(most)))
             elif text.strip():
                 result[str(locale)] = made(text.strip(), at)
         if needed:
@@ -286,7 +294,7 @@ class Reading:
         try:
             compiled.check_types(scope.samples, is_condition=is_condition)
         except ExpressionError as error:
-            self.findings.mistyped.setdefault(at, []).append(str(error))
+            self.findings.mistyped.setdefault(at, []).append(error.told())
 
     def _compiled(self, name: str, scope: Scope, *, needed: bool = False, awaits: str = "") -> Expression | None:
         value = self.raw(name)
@@ -295,12 +303,12 @@ class Reading:
                 self.lacks(name)
             return None
         if not isinstance(value, str):
-            self.add(name, "Write an expression in quotation marks.")
+            self.add(name, gettext("Write an expression in quotation marks."))
             return None
         try:
             compiled = compile_expression(value)
         except ExpressionError as error:
-            self.add(name, str(error))
+            self.add(name, error.told())
             return None
         unknown = sorted({path[0] for path in compiled.paths() if scope.may_come(path[0])}) if awaits else []
         if unknown:
@@ -312,7 +320,7 @@ class Reading:
         try:
             compiled = compile_template(text)
         except ExpressionError as error:
-            self.findings.add(at, str(error))
+            self.findings.add(at, error.told())
             return None
         self.check(compiled.paths(), at, scope)
         for one in compiled.expressions():
@@ -326,5 +334,5 @@ class Reading:
     def _reading(self, value: Any, at: str) -> "Reading | None":
         if isinstance(value, Mapping):
             return Reading(value, at, self.findings)
-        self.findings.add(at, "Enter a JSON object: {...}.")
+        self.findings.add(at, gettext("Enter a JSON object: {...}."))
         return None

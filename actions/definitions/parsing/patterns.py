@@ -6,6 +6,8 @@ allowed, and the number of ways in which the pattern could match is limited.
 import re
 from typing import Final
 
+from django.utils.translation import gettext
+
 MAX_CHARACTERS: Final = 200
 MAX_TEXT: Final = 100  # characters of text with a pattern
 _MOST_WAYS: Final = 1_200_000  # enough for three unbounded repetitions in 100 characters
@@ -22,28 +24,33 @@ _PIECE: Final = re.compile(
 def problem_of(pattern: str) -> str:
     """Return why a pattern may not be used, or ""."""
     if len(pattern) > MAX_CHARACTERS:
-        return f"A pattern has at most {MAX_CHARACTERS} characters."
+        return gettext("A pattern can have at most {most} characters.").format(most=MAX_CHARACTERS)
     ways, at, depth = 1, 0, 0
     while at < len(pattern):
         match = _PIECE.match(pattern, at)
         if match is None or match["repeated"]:
-            return (
-                "A pattern has letters, digits, [classes], \\d \\w \\s, groups (a|b) and * + ? {n,m} after a single "
-                f"sign or class. Character {at + 1} is something else."
+            told = gettext(
+                "A pattern has letters, digits, [classes], \\d \\w \\s, groups (a|b) and * + ? {repetition} after a "
+                "single sign or class. Character {number} is something else."
             )
+            return told.format(repetition="{n,m}", number=at + 1)
         depth += bool(match["open"]) - bool(match["close"])
         if depth < 0 or (match["bar"] and not depth):
-            return "Put alternatives in brackets: (a|b)." if match["bar"] else "A ) has no ( before it."
+            return (
+                gettext("Put alternatives in brackets: (a|b).") if match["bar"] else gettext("A ) has no ( before it.")
+            )
         ways *= 2 if match["bar"] else _ways(match["times"] or "")
         at = match.end()
     if depth:
-        return "A ( has no ) after it."
+        return gettext("A ( has no ) after it.")
     if ways > _MOST_WAYS:
-        return "A pattern has at most three open repetitions (*, + or {n,}). Give the others a fixed number: {4}."
+        return gettext(
+            "A pattern can have at most three open repetitions (*, + or {n,}). Give the others a fixed number: {4}."
+        )
     try:
         re.compile(pattern, re.ASCII)
     except re.error as error:
-        return f"The pattern is not valid: {error}."
+        return gettext("The pattern is not valid: {error}.").format(error=error)
     return ""
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
-from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, needs_facts, sentence
+from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, failure_text, needs_facts, sentence
 from actions.selectors import Step as AuditStep
 from actions.selectors import steps_of
 from actions.states import State as ActionState
@@ -286,7 +286,7 @@ def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
         return code
     told = sentence(Reason(code, facts), active_language())
     if code == FAILED and "place" in facts:
-        return f"{told} ({facts['place']})"
+        return f"{told} ({failure_text(facts)})"
     is_noted = code in SETTLED and "note" in facts
     return f"{told} ({gettext('for the team only')}: {facts['note']})" if is_noted else told
 
