@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext
 
 from actions import audit
 from actions.connections.auth_kinds import is_webhook_secret
@@ -44,11 +45,12 @@ def connect_merchant(base_url: str, secret: str, *, actor: str) -> MerchantConne
 def _check(base_url: str, secret: str) -> None:
     problems: dict[str, list[str]] = {}
     if wrong := _address_problem(base_url):
-        problems["base_url"] = [
-            f"{wrong} Enter the root of the merchant API, such as https://shop.example/merchant/v1."
-        ]
+        root = gettext("Enter the root of the merchant API, such as https://shop.example/merchant/v1.")
+        problems["base_url"] = [f"{wrong} {root}"]
     if not is_webhook_secret(secret):
-        problems["secret"] = ['Enter a Standard Webhooks secret: "whsec_" followed by at least 16 bytes in base64.']
+        problems["secret"] = [
+            gettext('Enter a Standard Webhooks secret: "whsec_" followed by at least 16 bytes in base64.')
+        ]
     if problems:
         raise InvalidInput(fields=problems)
 
@@ -59,10 +61,12 @@ def _address_problem(base_url: str) -> str:
         MerchantConnection(base_url=base_url).clean_fields(exclude=["workspace", "secret"])
         is_demo = parse_endpoint(base_url).host in LOOPBACK_HOSTS
     except ValidationError:
-        return "This is not a web address, or it has more than 300 characters."
+        return gettext("This is not a web address, or it has more than 300 characters.")
     except NotSent as error:
         return f"{error.why.capitalize()}."
     problem = "" if is_demo else address_problem(base_url)
     if problem:
         return f"{problem[:1].upper()}{problem[1:]}."
-    return "The address must end with its path, without ? or #." if "?" in base_url or "#" in base_url else ""
+    if "?" in base_url or "#" in base_url:
+        return gettext("The address must end with its path, without ? or #.")
+    return ""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from actions.definitions.models import ActionDefinition
 from actions.errors import NotSignedIn
 from actions.facts import Identity
@@ -119,7 +121,11 @@ def find_customer(merchant_id: str) -> Customer:
     if known is not None:
         return known
     if not is_plain or not (_has_other_systems() or merchant().orders_of(merchant_id)):
-        raise NotFound(f"Neither this workspace nor its shop knows a customer {merchant_id!r}.")
+        raise NotFound(
+            gettext("Neither this workspace nor its shop knows a customer {customer}.").format(
+                customer=repr(merchant_id)
+            )
+        )
     return Customer(external_id=merchant_id)
 
 

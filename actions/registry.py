@@ -5,6 +5,8 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from django.utils.translation import gettext
+
 from actions import catalogue
 from actions.definitions.published import action_of_version, published_action, published_actions, role_in_document
 from actions.errors import UnknownAction
@@ -31,7 +33,9 @@ def action_named(name: str) -> Action:
     """Return the action with exactly this name; raises UnknownAction."""
     action = action_in_force(name)
     if action is None:
-        raise UnknownAction(fields={"action": [f"Choose one of {', '.join(all_actions())}."]})
+        raise UnknownAction(
+            fields={"action": [gettext("Choose one of: {join}.").format(join=", ".join(all_actions()))]}
+        )
     return action
 
 
@@ -72,5 +76,5 @@ def applicable_actions(order: Order) -> list[str]:
 def read_action(name: str) -> ReadAction:
     action = action_named(name)
     if not isinstance(action, ReadAction):
-        raise UnknownAction(f"{name} changes something, so it needs a confirmed request.")
+        raise UnknownAction(gettext("{action} changes something, so it needs a confirmed request.").format(action=name))
     return action

@@ -279,7 +279,7 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
     with transaction.atomic():
         request = lock_request(request_id)
         if request.state != State.UNKNOWN:
-            raise NotWaiting("This request is not waiting for someone to find out what happened.")
+            raise NotWaiting(gettext("This request is not waiting for someone to find out what happened."))
         if outcome == "did_not" and (why := why_not_settled_as_not_done(request)):
             raise NotWaiting(why)
         forget_command(request)

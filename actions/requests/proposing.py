@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from actions import audit, ledger
 from actions.audit import record_refusal
@@ -130,7 +131,8 @@ def _intent(principal: Principal, action: str, arguments: str | Mapping[str, Any
 
 def _spec(intent: Intent) -> WriteAction:
     if not isinstance(intent.action, WriteAction):
-        error = UnknownAction(f"{intent.action.name} is a look-up: it is answered at once and needs no request.")
+        told = gettext("{action} is a look-up: it is answered at once and needs no request.")
+        error = UnknownAction(told.format(action=intent.action.name))
         record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
         raise error
     return intent.action
@@ -139,7 +141,7 @@ def _spec(intent: Intent) -> WriteAction:
 def _policy(intent: Intent) -> ActionPolicy:
     policy = policy_of(intent.action.name)
     if policy is None:
-        error = UnknownAction("This workspace does not offer this action.")
+        error = UnknownAction(gettext("This workspace does not offer this action."))
         record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
         raise error
     return policy
@@ -351,7 +353,7 @@ def _find_equal_open(draft: ActionRequest) -> ActionRequest | None:
 def _concurrent_request(draft: ActionRequest) -> ActionRequest:
     request = _find_equal_open(draft)
     if request is None:  # it was decided in the meantime: the caller may try again
-        raise KeyReused("An identical request was decided at the same moment. Please ask again.")
+        raise KeyReused(gettext("An identical request was decided at the same moment. Please ask again."))
     return _same_deed(request, draft)
 
 

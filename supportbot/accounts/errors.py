@@ -40,7 +40,7 @@ class NoSuchKey(AccountsError):
 class NameTaken(AccountsError):
     code = "name_taken"
     status = 409
-    default_message = "This name is already taken."
+    default_message = gettext_noop("This name is already taken.")
 
 
 class ConfirmOnHostedPage(AccountsError):

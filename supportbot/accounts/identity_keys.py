@@ -29,7 +29,7 @@ def channel_named(key: str) -> Channel:
     """Return the channel of the current workspace with this public key, live or not; raises NoSuchKey."""
     channel: Channel | None = Channel.objects.filter(key=key).first()
     if channel is None:
-        raise NoSuchKey(f"There is no channel {key} in this workspace.")
+        raise NoSuchKey(gettext("There is no channel {key} in this workspace.").format(key=key))
     return channel
 
 
@@ -63,7 +63,7 @@ def _add(channel: Channel, actor: str, *, kid: str, **key: str) -> None:
 
 
 def _checked(pem: str) -> str:
-    problem = "This is not an ES256 public key. Use a P-256 key in PEM format (BEGIN PUBLIC KEY)."
+    problem = gettext("This is not an ES256 public key. Use a P-256 key in PEM format (BEGIN PUBLIC KEY).")
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from supportbot.accounts.customers import customer_for_identity
 from supportbot.accounts.errors import InvalidKey, InvalidToken, InvalidVisitor
@@ -97,7 +98,7 @@ def customer_named(name: str) -> Customer:
         wanted = Q(external_id=without_nul(name))
     customer: Customer | None = Customer.objects.filter(wanted).order_by("pk").first()
     if customer is None:
-        raise NotFound(f"There is no customer {name} in this workspace.")
+        raise NotFound(gettext("There is no customer {name} in this workspace.").format(name=name))
     return customer
 
 

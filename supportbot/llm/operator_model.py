@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import openai
 from django.conf import settings
+from django.utils.translation import gettext, ngettext
 
 from supportbot.llm.errors import ModelMisconfigured, ProviderError
 from supportbot.llm.providers.openai import OpenAIProvider, make_client
@@ -51,11 +52,13 @@ async def check_model() -> tuple[bool, str]:
     except ProviderError as error:
         return (
             False,
-            f"The model server does not answer ({error}). Check OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL.",
+            gettext(
+                "The model server does not answer ({error}). Check OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL."
+            ).format(error=error),
         )
     if not found.text and not found.calls_tools:
-        return False, f"{model} gives empty answers. Try another OPENAI_MODEL."
-    return True, f"{model} answers; {_limits_of(found)}."
+        return False, gettext("{model} gives empty answers. Try another OPENAI_MODEL.").format(model=model)
+    return True, _limits_of(found).format(model=model)
 
 
 async def _models() -> list[str]:
@@ -64,20 +67,25 @@ async def _models() -> list[str]:
             with provider_errors():
                 page = await sdk.with_options(timeout=openai.Timeout(10.0, connect=5.0)).models.list()
         except ProviderError as error:
-            raise ModelMisconfigured(
-                f"OPENAI_MODEL is not set and the server does not list its models ({error}). "
-                "Set OPENAI_MODEL, or check OPENAI_BASE_URL and OPENAI_API_KEY."
-            ) from error
+            told = gettext(
+                "OPENAI_MODEL is not set and the server does not list its models ({error}). Set OPENAI_MODEL, or check "
+                "OPENAI_BASE_URL and OPENAI_API_KEY."
+            )
+            raise ModelMisconfigured(told.format(error=error)) from error
     return sorted(model.id for model in page.data)
 
 
 def _choose_one(names: list[str]) -> str:
     if not names:
-        return "OPENAI_MODEL is not set and the server offers no model. Load one there, or set OPENAI_MODEL."
-    shown = ", ".join(names[:MODELS_SHOWN]) + (
-        f" and {len(names) - MODELS_SHOWN} more" if len(names) > MODELS_SHOWN else ""
-    )
-    return f"OPENAI_MODEL is not set. Set it to one of the server's models: {shown}."
+        return gettext("OPENAI_MODEL is not set and the server offers no model. Load one there, or set OPENAI_MODEL.")
+    shown, more = ", ".join(names[:MODELS_SHOWN]), len(names) - MODELS_SHOWN
+    if more <= 0:
+        return gettext("OPENAI_MODEL is not set. Set it to one of the server's models: {names}.").format(names=shown)
+    return ngettext(
+        "OPENAI_MODEL is not set. Set it to one of the server's models: {names} and {number} more.",
+        "OPENAI_MODEL is not set. Set it to one of the server's models: {names} and {number} more.",
+        more,
+    ).format(names=shown, number=more)
 
 
 async def _ask(model: str) -> Capabilities:
@@ -102,7 +110,16 @@ async def _ask(model: str) -> Capabilities:
 
 
 def _limits_of(found: Capabilities) -> str:
-    streaming = "it streams" if found.streams else "it does not stream, so answers appear in one piece"
+    if found.streams and found.calls_tools:
+        return gettext("{model} answers; it streams and calls tools.")
     if found.calls_tools:
-        return f"{streaming} and calls tools"
-    return f"{streaming}, but it called no tool: actions and handing over by the assistant will not work with it"
+        return gettext("{model} answers and calls tools; it does not stream, so answers appear in one piece.")
+    if found.streams:
+        return gettext(
+            "{model} answers and streams, but it called no tool: actions and handing over by the assistant will not "
+            "work with it."
+        )
+    return gettext(
+        "{model} answers, but it does not stream, so answers appear in one piece, and it called no tool: actions and "
+        "handing over by the assistant will not work with it."
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from supportbot.accounts.scope import scoped_workspace_id
 from supportbot.async_db import db
@@ -99,14 +100,18 @@ class Routes:
                     raise
                 logger.warning("the built-in answerer answers instead: %s", error.message)
         if not routes:
-            raise ModelUnavailable(f"No model serves {purpose!r}: set OPENAI_MODEL.")
+            raise ModelUnavailable(
+                gettext("No model serves {purpose}: set OPENAI_MODEL.").format(purpose=repr(str(purpose)))
+            )
         return routes
 
     def embeddings(self) -> EmbeddingProvider:
         """Return the embedding provider. Raises ModelUnavailable without OPENAI_EMBEDDING_MODEL."""
         model = getattr(settings, "OPENAI_EMBEDDING_MODEL", "")
         if not model:
-            raise ModelUnavailable("No model serves embeddings: set OPENAI_EMBEDDING_MODEL, or KB_EMBEDDER=packaged.")
+            raise ModelUnavailable(
+                gettext("No model serves embeddings: set OPENAI_EMBEDDING_MODEL, or KB_EMBEDDER=packaged.")
+            )
         if self._embeddings is None:
             from supportbot.llm.providers.openai import OpenAIEmbeddings
 
@@ -150,7 +155,7 @@ class Routes:
         if purpose in BUILTIN_PURPOSES and self._builtin not in found:
             found.append(self._builtin)
         if not found:
-            raise ModelUnavailable(f"No connection serves {purpose!r}.")
+            raise ModelUnavailable(gettext("No connection serves {purpose}.").format(purpose=repr(str(purpose))))
         return found
 
     async def _provider_named(self, name: str) -> Provider | None:
@@ -208,7 +213,7 @@ class Routes:
     async def _verifying(self) -> Sequence[Provider]:
         """Return the model for the second look, which has no fallback."""
         if not has_route("verify"):
-            raise ModelUnavailable("No model is configured for second looks: set OPENAI_VERIFY_MODEL.")
+            raise ModelUnavailable(gettext("No model is configured for second looks: set OPENAI_VERIFY_MODEL."))
         if override_verify is not None:
             return override_verify
         if self._verifier is None:

@@ -120,7 +120,7 @@ def _parsed(block: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f" (line {mark.line + 2})" if mark else ""  # the opening hyphens are line one
-        problem = error.problem or "it is not YAML"
+        problem = error.problem or gettext("it is not YAML")
         raise InvalidDocument(
             gettext(
                 "The front matter cannot be read{line}: {problem}. Put the value in quotes, or fix the line."
