@@ -43,6 +43,7 @@ def test_stop_words_are_dropped_and_forms_are_stemmed() -> None:
         ("Hur kan jag få tillbaka pengarna för min jacka?", ["få", "tillbaka", "pengarna", "jacka"]),
         ("Czy mogę zwrócić kurtkę i kiedy dostanę pieniądze?", ["mogę", "zwrócić", "kurtkę", "dostanę", "pieniądze"]),
         ("we're waiting for the jackets", ["waiting", "jackets"]),
+        ("كم يومًا لدي لإرجاع هذه الخيمة وما هي الشروط؟", ["يوم", "لدي", "لإرجاع", "الخيمة", "وما", "الشروط"]),
     ],
 )
 def test_a_question_loses_the_stop_words_of_its_own_language(question: str, telling: list[str]) -> None:
