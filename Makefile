@@ -14,7 +14,8 @@ BASE ?=
 # `make test` gives its database tests a lower priority.
 NICE =
 
-.PHONY: help run stop doctor test check lint touched-tests database-tests browser-tests long-tests lock messages widget
+.PHONY: help run stop doctor test check lint touched-tests database-tests browser-tests long-tests \
+  long-database-tests long-browser-tests lock messages widget
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -78,10 +79,15 @@ LONG_PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
 # By hand, and for hours: pytest -m "long and chaos".
 long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages
 	@sh scripts/environment.sh requirements-dev.lock
+	@$(MAKE) --no-print-directory -j2 long-browser-tests-in-one-piece long-database-tests
+
+long-database-tests:
 	timeout 2400 .venv/bin/python -m pytest tests --ignore tests/browser $(LONG_PARALLEL) -m "long and not chaos" -rs \
 	  --durations 10
+
+long-browser-tests:
 	@if sh scripts/chromium.sh; then \
-	  timeout 900 $(BROWSER_TESTS) -m long; \
+	  timeout 2400 $(BROWSER_TESTS) -m long; \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
 # A separate run: the browser's fixtures leave an event loop behind that breaks async tests.

@@ -23,6 +23,7 @@ def _as_before() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
+@pytest.mark.long
 def test_objects_loaded_at_the_start_are_excluded_from_garbage_collection() -> None:
     loaded = len(gc.get_objects())
 

@@ -10,8 +10,8 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 MAKEFILE = (ROOT / "Makefile").read_text()
-# A part of another target, not meant to be called directly.
-INNER = {"touched-tests"}
+# Parts of other targets, not meant to be called directly.
+INNER = {"touched-tests", "long-database-tests", "long-browser-tests"}
 
 
 def made(*arguments: str) -> str:

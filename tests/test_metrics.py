@@ -250,6 +250,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.long
 def test_web_processes_that_share_a_port_report_their_sum(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,7 @@ def test_a_missing_attribute_of_a_former_path_is_an_import_error() -> None:
         import_string("actions.policies.nothing_here")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "printed"),
     [

@@ -64,6 +64,7 @@ def test_the_committed_schema_is_current(schema: dict[str, Any], tmp_path: Path)
     assert yaml.load(committed, Loader=yaml.CSafeLoader) == schema, "the served schema is another one"
 
 
+@pytest.mark.long
 def test_the_schema_is_valid(schema: dict[str, Any]) -> None:
     version = "_".join(schema["openapi"].split(".")[:2])
     rules = json.loads(Path(validation.__file__).with_name(f"openapi_{version}_schema.json").read_text())

@@ -60,6 +60,7 @@ def waited() -> tuple[float, float]:
     return found[0], found[1]
 
 
+@pytest.mark.long
 def test_the_wait_for_a_connection_from_the_pool_is_counted() -> None:
     one = connect(1)
     one.settings_dict["OPTIONS"]["pool"]["timeout"] = 0.3

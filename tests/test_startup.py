@@ -24,6 +24,7 @@ assert len(admin.site._registry) > 5, "the checks looked at no list of the conso
 """
 
 
+@pytest.mark.long
 def test_commands_load_no_pages_and_checks_load_all() -> None:
     command = [sys.executable, "-c", WITHOUT_PAGES]
     answer = subprocess.run(
@@ -43,6 +44,7 @@ def test_a_web_process_without_a_secret_does_not_start(tmp_path: Path) -> None:
     assert "SECRET_KEY is not set" in answer.stderr.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_a_command_reports_an_unavailable_database_in_one_sentence(unused_port: int) -> None:
     address = f"postgres://someone:hidden@127.0.0.1:{unused_port}/name"
     command = [sys.executable, "manage.py", "channel_create", "Shop"]

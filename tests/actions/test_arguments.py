@@ -189,6 +189,7 @@ def test_every_part_changes_the_digest(changes: dict[str, Any]) -> None:
 
 
 @given(JSON)
+@pytest.mark.long
 def test_the_order_of_keys_and_the_form_of_letters_do_not_matter(value: Any) -> None:
     def twisted(part: Any) -> Any:
         if isinstance(part, dict):

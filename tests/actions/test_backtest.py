@@ -178,6 +178,7 @@ def test_the_page_tries_typed_rules_and_saves_nothing(
     assert policy.current is not None and policy.current.approval_above == Decimal(12)
 
 
+@pytest.mark.long
 def test_looser_rules_show_the_requests_they_would_allow_before_they_are_saved(
     refunded: Callable[..., ActionRequest], workspace: Workspace
 ) -> None:

@@ -42,6 +42,7 @@ sys.exit(manage.main())
 """
 
 
+@pytest.mark.long
 def test_an_action_with_an_old_method_name_stops_the_start_with_a_message(tmp_path: Path) -> None:
     (tmp_path / "send_gift.py").write_text(OUTDATED)
     command = [sys.executable, "-c", CHECK, str(tmp_path)]

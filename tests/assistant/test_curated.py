@@ -88,6 +88,7 @@ async def test_a_curated_answer_for_another_audience_is_given_to_nobody_else(
     assert final["text"] != f"{TEXT} [1]"
 
 
+@pytest.mark.long
 def test_an_editor_names_the_questions_and_a_synonym_finds_the_article(workspace: Workspace) -> None:
     editor, page = logged_in(person(workspace, "editor")), "/admin/kb/article/add/"
     typed = {

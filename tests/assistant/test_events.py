@@ -32,6 +32,7 @@ RESERVED = {"read"}
 TEAM_ONLY = {"rated"}
 
 
+@pytest.mark.long
 def test_every_event_matches_its_schema(
     shop: FakeShop,
     alice: Customer,

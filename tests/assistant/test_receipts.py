@@ -35,6 +35,7 @@ def page_of(url: str, client: Client) -> Any:
     return client.get(url[url.index("/receipts/") :])
 
 
+@pytest.mark.long
 def test_the_chat_links_to_a_page_that_shows_the_result(
     card: ActionRequest, principal: Principal, client: Client
 ) -> None:

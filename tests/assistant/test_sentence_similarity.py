@@ -87,7 +87,7 @@ def test_a_turn_passes_on_similarities_and_the_strength_of_its_sources(conversat
     assert all(0 < source.weight <= 1 for source in request.sources)
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.long
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ["Hello", "thanks!", "you are useless", "👍"])
 def test_a_courtesy_is_not_searched_for(conversation: Conversation, text: str) -> None:
@@ -97,6 +97,7 @@ def test_a_courtesy_is_not_searched_for(conversation: Conversation, text: str) -
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 async def test_a_short_follow_up_passes_on_the_text_that_was_searched_for(conversation: Conversation) -> None:
     asked = "How long can I return unused items?"
     with answering(ScriptedModel(Says("Let me look."), Says("Let me look again."))) as model:

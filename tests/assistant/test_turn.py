@@ -168,6 +168,7 @@ async def test_an_answer_rejected_twice_is_replaced_by_a_quotation_and_counted(
     assert ["17" in one.text or "18" in one.text for one in withheld] == [True, True]
 
 
+@pytest.mark.long
 async def test_an_answer_that_the_articles_do_not_confirm_is_counted(
     conversation: Conversation, log: Log, counted: Callable[[str], float]
 ) -> None:

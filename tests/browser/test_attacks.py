@@ -95,6 +95,7 @@ def speak(platform: Platform, number: int, text: str) -> None:
     platform.step("refused", request, title=text, reason={"code": "x", "text": text}, receipt={"reference": text})
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("number", range(len(batches())))
 def test_nothing_runs_in_the_widget(browser: Browser, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shoppage, "POLICY", LAX)

@@ -166,6 +166,7 @@ def test_unsaved_text_survives_a_closed_page(enter: Callable[[str], Page]) -> No
     expect(page.get_by_label("Title", exact=True)).to_have_value("Half a thought")
 
 
+@pytest.mark.long
 def test_saved_text_is_not_offered_again(enter: Callable[[str], Page]) -> None:
     page = enter("tariq")
     page.goto("/admin/kb/article/add/")
@@ -181,6 +182,7 @@ def test_saved_text_is_not_offered_again(enter: Callable[[str], Page]) -> None:
     expect(page.locator("#kept")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_restored_text_replaces_a_colleagues_only_after_a_warning(enter: Callable[[str], Page]) -> None:
     hanna, tariq = enter("hanna"), enter("tariq")
     hanna.goto("/admin/kb/article/add/")
@@ -235,6 +237,7 @@ def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[
     expect(page.get_by_label("Title", exact=True)).to_have_value("Pebble 2")
 
 
+@pytest.mark.long
 def test_a_folder_dropped_on_a_source_keeps_its_paths_and_too_many_files_are_refused(
     enter: Callable[[str], Page],
 ) -> None:
@@ -287,6 +290,7 @@ def test_an_admins_page_is_accessible(enter: Callable[[str], Page], address: str
     check(page)
 
 
+@pytest.mark.long
 def test_an_admin_connects_an_api_and_sees_the_result_of_a_test(
     enter: Callable[[str], Page], demo: dict[str, Any]
 ) -> None:
@@ -314,6 +318,7 @@ def test_an_admin_connects_an_api_and_sees_the_result_of_a_test(
     check(page)
 
 
+@pytest.mark.long
 def test_an_admin_chooses_how_answers_are_checked(enter: Callable[[str], Page]) -> None:
     page = enter("admin")
     follow(page.get_by_role("link", name="Workspace", exact=True))

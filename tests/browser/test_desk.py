@@ -153,6 +153,7 @@ def resolve_the_next(page: Page, tom: Customer) -> None:
     check(page)
 
 
+@pytest.mark.long
 def test_an_agent_on_a_phone_reaches_the_console(
     new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
@@ -167,6 +168,7 @@ def test_an_agent_on_a_phone_reaches_the_console(
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
+@pytest.mark.long
 def test_on_a_phone_the_summary_leaves_room_for_the_messages(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
@@ -228,6 +230,7 @@ def test_two_agents_see_each_other_with_one_customer(
     expect(ines.get_by_role("heading", level=1)).to_have_text("Log in to the desk")
 
 
+@pytest.mark.long
 def test_a_pressed_row_opens_whoever_arrives_meanwhile(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
@@ -280,6 +283,7 @@ def test_typed_text_survives_a_lost_connection_and_is_sent_once(
     follow(page.get_by_role("button", name="Resolve"))
 
 
+@pytest.mark.long
 def test_text_sent_into_a_dead_socket_is_sent_after_a_reload(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
@@ -367,6 +371,7 @@ def test_an_agent_who_looks_away_is_notified(
     follow(page.get_by_role("button", name="Resolve"))
 
 
+@pytest.mark.long
 def test_several_pages_of_the_desk_play_one_sound_and_none_that_nobody_has_touched(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
@@ -394,6 +399,7 @@ def test_several_pages_of_the_desk_play_one_sound_and_none_that_nobody_has_touch
     follow(page.get_by_role("button", name="Resolve"))
 
 
+@pytest.mark.long
 def test_notifications_that_the_browser_has_blocked_since_are_shown_as_off(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:

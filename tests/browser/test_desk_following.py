@@ -21,6 +21,7 @@ QUEUED = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Refund<
 DONE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Refund</title><section id="case">Done</section>'
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("shown_at", [OWN, LATE_DECISION])
 def test_the_page_moves_on_with_its_request(browser: Browser, shown_at: str) -> None:
     answers = iter([QUEUED, DONE])  # what the look-ups find; the last page opened is the newest state, too

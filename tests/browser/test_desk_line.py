@@ -90,6 +90,7 @@ def test_a_refusal_on_another_page_is_shown_there_and_the_text_waits_in_its_fiel
     follow(noor.get_by_role("button", name="Resolve"))
 
 
+@pytest.mark.long
 def test_refused_text_that_is_dismissed_returns_to_its_field_later(begin: Begin) -> None:
     noor, line, daniel, _ = begin("A stove that smokes")
     line.cut()
@@ -108,6 +109,7 @@ def test_refused_text_that_is_dismissed_returns_to_its_field_later(begin: Begin)
     follow(noor.get_by_role("button", name="Resolve"))
 
 
+@pytest.mark.long
 def test_text_that_a_tab_stored_before_an_upgrade_is_restored_without_gaps(begin: Begin) -> None:
     noor, line, daniel, visitor = begin("A lamp that flickers")
     line.cut()
@@ -128,6 +130,7 @@ def test_text_that_a_tab_stored_before_an_upgrade_is_restored_without_gaps(begin
     refused.get_by_role("button", name="Dismiss").click()
 
 
+@pytest.mark.long
 def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_receipt(begin: Begin) -> None:
     noor, line, daniel, visitor = begin("A backpack strap")
     head = noor.locator("#head-now")
@@ -210,6 +213,7 @@ def test_a_connection_that_stays_silent_after_opening_is_abandoned(
     expect(page.locator("#offline")).to_contain_text("Connection lost at")
 
 
+@pytest.mark.long
 def test_text_that_is_too_long_stays_in_its_field_with_the_reason(begin: Begin) -> None:
     noor, *_ = begin("A long story")
     field = noor.get_by_label("Reply to")

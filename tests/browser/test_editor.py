@@ -29,6 +29,7 @@ def drop(on: Locator, name: str, kind: str, size: int = 9) -> None:
     assert on.evaluate(DROP, [name, kind, size]) == {"stays": True}, "the browser would leave the page"
 
 
+@pytest.mark.long
 def test_the_note_about_an_unsuitable_file_stays_until_it_is_dismissed(editor: Page) -> None:
     body, saved = editor.get_by_label("Text, Markdown"), editor.locator("#saved")
     notice = editor.locator("#not-taken")
@@ -57,6 +58,7 @@ def test_the_note_about_an_unsuitable_file_stays_until_it_is_dismissed(editor: P
     expect(notice).to_be_hidden()
 
 
+@pytest.mark.long
 def test_pictures_and_pasted_blocks_get_paragraphs_of_their_own(editor: Page) -> None:
     """Right after the last cell of a table, they would become part of it and vanish."""
     body = editor.get_by_label("Text, Markdown")
@@ -79,6 +81,7 @@ def test_pictures_and_pasted_blocks_get_paragraphs_of_their_own(editor: Page) ->
     expect(body).to_have_value("| a |\n| --- |\n| c |\n\n- Wool\n- Felt")
 
 
+@pytest.mark.long
 def test_the_servers_refusal_is_shown_in_its_own_words(editor: Page) -> None:
     refusal = {"status": 400, "json": {"message": "There are 5000 pictures already, which is the limit."}}
     editor.route("**/article/picture/", lambda route: route.fulfill(**refusal))
@@ -90,6 +93,7 @@ def test_the_servers_refusal_is_shown_in_its_own_words(editor: Page) -> None:
     expect(editor.locator("#not-taken")).to_contain_text("There are 5000 pictures already")
 
 
+@pytest.mark.long
 def test_the_source_of_a_translation_is_chosen_by_its_title(editor: Page) -> None:
     editor.get_by_label("Title", exact=True).fill("Umtausch")
     editor.get_by_label("Text, Markdown").fill("Ein Text.")

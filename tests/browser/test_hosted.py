@@ -98,12 +98,14 @@ def test_a_strangers_page_cannot_frame_it(browser: Browser, demo: dict[str, Any]
     expect(strangers.locator("h1", has_text=title)).to_have_count(0)
 
 
+@pytest.mark.long
 def test_the_page_of_a_missing_chat_is_accessible(page: Page) -> None:
     page.goto("/chat/pk_nothing/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Chat not found")
     check_for_everybody(page)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("high", [844, 390])
 def test_imprint_and_privacy_are_under_the_chat_on_a_narrow_screen(
     new_page: Callable[..., Page], demo: dict[str, Any], high: int

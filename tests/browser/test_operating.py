@@ -38,6 +38,7 @@ def admin(new_page: Callable[..., Page], open_as: Callable[[Page, str, str], Non
     return page
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("language", "went_live"), [("en", "Went live"), ("de", "Live gegangen")])
 def test_results_by_day_fit_the_page(
     new_page: Callable[..., Page], open_as: Callable[[Page, str, str], None], language: str, went_live: str

@@ -40,6 +40,7 @@ def test_a_wrong_password_opens_nothing(page: Page, demo: dict[str, Any]) -> Non
     expect(page.get_by_label("Password")).to_be_visible()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("path", ["/", "/api/v1/docs/", "/nothing/", "/desk/log-in/", "/help/wrenfell/nothing/"])
 def test_a_page_is_accessible(page: Page, path: str) -> None:
     page.goto(path)
@@ -94,6 +95,7 @@ def test_a_quoted_passage_is_marked_in_view(page: Page) -> None:
     check_for_everybody(page)
 
 
+@pytest.mark.long
 def test_the_table_of_contents_is_folded_on_a_phone(new_page: Callable[..., Page]) -> None:
     page = new_page(viewport={"width": 390, "height": 844})
     page.goto("/help/wrenfell/returns-and-refunds/")

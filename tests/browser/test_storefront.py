@@ -131,6 +131,7 @@ def test_signing_out_removes_the_chat(shopper: Shopper) -> None:
     expect(shopper.chat).not_to_contain_text("How long do I have")
 
 
+@pytest.mark.long
 def test_a_button_asks_about_an_order(shopper: Shopper) -> None:
     shopper.be("Élodie Garnier")
     order = shopper.page.get_by_role("article", name="WF-20414")
@@ -138,6 +139,7 @@ def test_a_button_asks_about_an_order(shopper: Shopper) -> None:
     expect(shopper.composer).to_have_value(re.compile("WF-20414"))
 
 
+@pytest.mark.long
 def test_the_ledger_updates_itself(shopper: Shopper) -> None:
     page = shopper.page
     page.goto(f"{shopper.demo['urls']['storefront']}ledger")
@@ -165,6 +167,7 @@ def test_the_customer_is_told_that_the_platform_is_unavailable(shopper: Shopper)
     shopper.check()
 
 
+@pytest.mark.long
 def test_the_shop_works_without_scripts(new_page: Callable[..., Page], demo: dict[str, Any]) -> None:
     shopper = Shopper(new_page(java_script_enabled=False), demo)
     shopper.be("Élodie Garnier")
@@ -179,6 +182,7 @@ def test_the_shop_works_without_scripts(new_page: Callable[..., Page], demo: dic
     expect(page.get_by_text("You are a visitor.")).to_be_visible()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("path", ["", "sign-in", "ledger", "nothing"])
 def test_every_page_is_accessible(shopper: Shopper, path: str) -> None:
     shopper.page.goto(f"{shopper.demo['urls']['storefront']}{path}")

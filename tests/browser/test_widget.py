@@ -130,6 +130,7 @@ def test_an_answer_is_copied_as_shown(chat: Shop) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "You have 60 days."
 
 
+@pytest.mark.long
 def test_a_failed_copy_is_reported(chat: Shop) -> None:
     page, platform = chat
     page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error('no')))")
@@ -296,6 +297,7 @@ def test_on_a_phone_the_chat_fills_the_screen_and_is_modal(browser: Browser) -> 
         assert page.evaluate("document.activeElement.localName") == "a"
 
 
+@pytest.mark.long
 def test_an_answers_markdown_looks_as_on_the_teams_pages(chat: Shop) -> None:
     page, platform = chat
     cases = json.loads(MARKDOWN.read_text(encoding="utf-8"))

@@ -73,6 +73,7 @@ def test_calls_before_the_script_are_queued(browser: Browser) -> None:
         assert "visitor" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
 
 
+@pytest.mark.long
 def test_an_unknown_call_does_not_break_the_chat(browser: Browser) -> None:
     with visit(browser, before="window.SupportBot = [['opne'], ['prefill', 'Where is my order?']];") as (page, _):
         expect(page.get_by_role("textbox", name="Message")).to_have_value("Where is my order?")
@@ -128,6 +129,7 @@ def test_send_prefill_request_human_rate_and_end(shop: Shop) -> None:
     assert "conversation" not in platform.tickets[-1]  # an ended conversation is not continued
 
 
+@pytest.mark.long
 def test_a_silent_message_does_not_open_the_panel(shop: Shop) -> None:
     page, platform = shop
     page.evaluate("SupportBot.send('Where is my tent?', { silent: true })")
@@ -165,6 +167,7 @@ def test_a_file_that_could_not_be_loaded_is_fetched_again(shop: Shop) -> None:
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
 
 
+@pytest.mark.long
 def test_the_chat_stays_as_it_is_if_a_language_cannot_be_loaded(shop: Shop) -> None:
     page, _ = shop
     open_chat(page)
@@ -191,6 +194,7 @@ def test_events_carry_no_text_unless_the_page_asks_for_it(browser: Browser) -> N
             assert {"state": "open"} in widget_events(page, "connection")
 
 
+@pytest.mark.long
 def test_on_returns_a_function_that_removes_the_listener(shop: Shop) -> None:
     page, _ = shop
     page.evaluate("window.count = 0; window.off = SupportBot.on('open', () => count++); SupportBot.open()")
@@ -216,6 +220,7 @@ def test_destroy_removes_everything(shop: Shop) -> None:
     assert len(platform.tickets) == 1
 
 
+@pytest.mark.long
 def test_running_the_script_again_recreates_a_destroyed_chat(shop: Shop) -> None:
     page, _platform = shop
     page.evaluate("SupportBot.destroy()")
@@ -226,6 +231,7 @@ def test_running_the_script_again_recreates_a_destroyed_chat(shop: Shop) -> None
     expect(page.locator("support-bot")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_an_invalid_score_is_rejected_before_it_is_sent(shop: Shop) -> None:
     page, platform = shop
     for score in ("0", "6", "4.5", "'5'", "undefined"):
@@ -277,6 +283,7 @@ def test_the_chat_continues_if_the_token_function_fails_for_a_while(browser: Bro
         expect(page.get_by_role("dialog")).to_contain_text("As a customer")
 
 
+@pytest.mark.long
 def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) -> None:
     failing = "window.getToken = async () => { throw new Error('signed out'); };"
     kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
@@ -310,6 +317,7 @@ def test_a_conversation_that_has_been_deleted_in_the_meantime_is_mentioned_once(
         expect(chat.get_by_role("group", name="Conversation")).not_to_contain_text(DELETED)
 
 
+@pytest.mark.long
 def test_a_conversation_of_an_unknown_visitor_is_not_said_to_be_deleted(browser: Browser) -> None:
     """It may still exist: the server tells a visitor that it does not know nothing about conversations."""
     kept = json.dumps({"conversation": CONVERSATION, "visitor": "vs_1"})
@@ -325,6 +333,7 @@ def test_a_conversation_of_an_unknown_visitor_is_not_said_to_be_deleted(browser:
         assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
 
 
+@pytest.mark.long
 def test_a_conversation_that_is_deleted_while_it_is_open_is_mentioned(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)

@@ -74,6 +74,7 @@ def test_writing_instead_closes_the_choices(chat: Shop) -> None:
     expect(page.get_by_role("group", name=PROMPT).last.get_by_role("button").first).to_be_enabled()
 
 
+@pytest.mark.long
 def test_a_choice_the_server_refuses_can_be_made_again(chat: Shop) -> None:
     page, platform = chat
     platform.acknowledges = False
@@ -124,6 +125,7 @@ def check_answered(page: Page) -> None:
     expect(form.get_by_role("button")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_form_takes_a_number_in_the_only_case_that_fits(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "Where is it?")
@@ -164,6 +166,7 @@ DAYS_AND_EXTRAS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_date_and_checkboxes_are_sent_once_and_stay_filled_in(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "Move my stay.")
@@ -201,6 +204,7 @@ STORY_FORM = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_long_text_is_written_on_several_lines_and_sent_as_one(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "I need to report damage.")
@@ -231,6 +235,7 @@ GUESTS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "Book for us.")
@@ -339,6 +344,7 @@ def test_records_are_drawn_as_cards_and_buttons_stay_usable(chat: Shop) -> None:
     check_in_both_themes(page)
 
 
+@pytest.mark.long
 def test_a_receipt_no_longer_offers_what_has_been_undone(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "Cancel my order, please")

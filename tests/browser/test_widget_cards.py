@@ -92,6 +92,7 @@ def test_a_defined_actions_warning_is_on_its_card_before_confirmation(chat: Shop
     check_for_everybody(page)
 
 
+@pytest.mark.long
 def test_a_receipt_with_labels_of_its_own_is_shown(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()
@@ -100,6 +101,7 @@ def test_a_receipt_with_labels_of_its_own_is_shown(chat: Shop) -> None:
     expect(page.get_by_role("group", name="Refund €69.00").locator("dl")).to_have_text("Amount3 daysCurrencyeuros")
 
 
+@pytest.mark.long
 def test_an_event_that_cannot_be_drawn_does_not_hide_the_next(chat: Shop) -> None:
     page, platform = chat
     page.evaluate("window.reportError = (error) => { window.reported = String(error) }")
@@ -148,6 +150,7 @@ def test_a_card_that_had_no_effect_gives_the_reason_and_a_next_step(chat: Shop) 
     assert platform.wait_for_frames("request_human")[-1]["reason"] == "Refund €1.00"
 
 
+@pytest.mark.long
 def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser) -> None:
     with visit(browser, platform=Platform(config={"confirm_on_hosted_page": True})) as (page, platform):
         open_chat(page)

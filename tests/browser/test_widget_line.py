@@ -96,6 +96,7 @@ def test_a_request_that_hangs_times_out_and_is_retried(browser: Browser) -> None
         assert (len(held), len(platform.tickets)) == (1, 1)
 
 
+@pytest.mark.long
 def test_a_refused_connection_that_recovers_leaves_no_message(chat: Shop) -> None:
     page, platform = chat
     platform.greets = False
@@ -145,6 +146,7 @@ def test_gaps_and_resets_are_filled_from_the_log(chat: Shop) -> None:
     assert any(path.endswith("/events") for _, path, _ in platform.requests)
 
 
+@pytest.mark.long
 def test_unsent_messages_survive_a_reset(chat: Shop) -> None:
     page, platform = chat
     platform.ends(message_id(1), "Earlier.")
@@ -181,6 +183,7 @@ def test_the_next_page_resumes_the_chat(chat: Shop) -> None:
     assert len(platform.frames_of("hello")) == 2
 
 
+@pytest.mark.long
 def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -> None:
     with visit(browser, script_tag(storage="session")) as (page, platform):
         open_chat(page)
@@ -198,6 +201,7 @@ def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -
         until(page, "sessionStorage.length + localStorage.length === 0")  # without the panel; the draft is gone too
 
 
+@pytest.mark.long
 def test_running_the_script_twice_makes_one_chat(browser: Browser) -> None:
     with visit(browser, script_tag() * 2) as (page, platform):
         page.wait_for_load_state("load")
@@ -231,6 +235,7 @@ def test_messages_to_a_closed_chat_are_counted_at_the_launcher(chat: Shop) -> No
     assert [told["count"] for told in widget_events(page, "unread")] == [1, 0]
 
 
+@pytest.mark.long
 def test_an_answer_stopped_before_its_first_word_counts_as_one(chat: Shop) -> None:
     page, platform = chat
     write(page, "Hello?")

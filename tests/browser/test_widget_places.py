@@ -59,6 +59,7 @@ def test_only_a_card_scrolls_into_view_for_a_reader_further_up(chat: Shop) -> No
     expect(page.get_by_role("button", name="Refund €69.00")).to_be_in_viewport()
 
 
+@pytest.mark.long
 def test_a_reader_at_the_end_stays_there_when_the_log_gets_lower(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()
@@ -80,6 +81,7 @@ def test_a_reader_at_the_end_stays_there_when_the_log_gets_lower(chat: Shop) -> 
     assert log.evaluate("log => log.scrollTop") == 100
 
 
+@pytest.mark.long
 def test_the_surrounding_page_never_scrolls(browser: Browser) -> None:
     inline = '<div id="far"></div><support-bot channel="pk_test"></support-bot><div id="below"></div>'
     with visit(browser, body=inline, viewport={"width": 800, "height": 500}) as (page, platform):
@@ -101,6 +103,7 @@ def test_a_proposal_has_no_rating_buttons(chat: Shop) -> None:
     expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_an_older_cards_step_keeps_the_rating_of_a_new_answer(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()
@@ -116,6 +119,7 @@ def test_an_older_cards_step_keeps_the_rating_of_a_new_answer(chat: Shop) -> Non
     expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_a_refusal_is_shown_once(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "already_shipped", "text": "Order WF-20431 has left the warehouse."}
@@ -171,6 +175,7 @@ def test_the_chat_says_who_ended_the_conversation(chat: Shop) -> None:
     check_for_everybody(page)
 
 
+@pytest.mark.long
 def test_a_wait_the_customer_ended_names_no_agent(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
@@ -180,6 +185,7 @@ def test_a_wait_the_customer_ended_names_no_agent(chat: Shop) -> None:
     expect(page.get_by_role("status")).to_have_text("")
 
 
+@pytest.mark.long
 def test_an_agent_who_joins_as_another_leaves_is_announced_by_name(chat: Shop) -> None:
     page, platform = chat
     ticket, moment = message_id(700), datetime.now(UTC)
@@ -190,6 +196,7 @@ def test_an_agent_who_joins_as_another_leaves_is_announced_by_name(chat: Shop) -
     expect(page.locator(".mark-line")).to_have_count(3)
 
 
+@pytest.mark.long
 def test_a_message_that_is_too_long_is_kept_with_a_note(chat: Shop) -> None:
     page, platform = chat
     field = page.get_by_role("textbox", name="Message")

@@ -54,6 +54,7 @@ def test_cards_from_the_click_to_the_outcome(chat: Shop) -> None:
     check(page)
 
 
+@pytest.mark.long
 def test_an_agent_is_typing_and_the_chat_ends(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
@@ -125,6 +126,7 @@ def test_a_customer_can_stop_waiting_even_on_a_broken_connection(chat: Shop) -> 
     check(page)
 
 
+@pytest.mark.long
 def test_a_log_that_arrives_late_is_not_shown_in_another_chat(chat: Shop) -> None:
     page, platform = chat
     platform.ends(message_id(1), "Of the old chat.")

@@ -133,7 +133,7 @@ def damage() -> Chat:
     return hotel("report_damage", {"story": text}, "I need to report damage to the car")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize("answer", [STORY * 10, "I need to report damage to the car. " + STORY, f"{STORY}\n\n{STORY}"])
 def test_a_long_text_is_taken_whole_as_it_was_written(answer: str) -> None:
     chat = damage()

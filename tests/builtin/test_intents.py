@@ -129,6 +129,7 @@ def share_of(lines: str, kind: str) -> float:
     return sum(intents.classify(text).kind == kind for text in texts) / len(texts)
 
 
+@pytest.mark.long
 def test_a_request_for_a_person_is_detected_in_six_languages() -> None:
     assert share_of(PERSON, "person") >= 0.9
 
@@ -168,10 +169,12 @@ def test_most_requests_for_a_person_are_detected_and_hardly_anything_else() -> N
     assert len(passed_on["question"]) / len(asked["question"]) <= 0.1, passed_on["question"]
 
 
+@pytest.mark.long
 def test_mentioning_a_person_is_not_a_request_for_one() -> None:
     assert share_of(NO_PERSON, "person") <= 0.1
 
 
+@pytest.mark.long
 def test_random_letters_are_distinguished_from_names() -> None:
     assert share_of(NONSENSE, "nonsense") >= 0.8
     assert share_of(NAMES, "nonsense") <= 0.1
@@ -183,6 +186,7 @@ def test_random_keystrokes_keep_the_language_of_a_conversation(text: str, langua
     assert intents.language_of(text, "fr") == language
 
 
+@pytest.mark.long
 def test_courtesies_complaints_and_a_yes_are_distinguished() -> None:
     rows = [line.split(": ", 1) for line in COURTESIES.splitlines()]
     right = [intents.classify(text).kind == kind for kind, text in rows]

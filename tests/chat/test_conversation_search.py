@@ -89,6 +89,7 @@ def test_a_conversation_is_found_by_the_number_of_an_order_that_nobody_wrote(ask
         pytest.param("parcel is", 100, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 def test_every_search_plan_finds_the_same_in_the_same_order(
     asked: Conversation, common: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def warnings_shown(workspace: Workspace) -> Callable[[ActionPolicy], str]:
     return look
 
 
+@pytest.mark.long
 def test_too_few_approvers_cause_a_warning_until_there_are_enough(
     policy: ActionPolicy, warnings_shown: Callable[[ActionPolicy], str], workspace: Workspace, sam: User
 ) -> None:

@@ -30,6 +30,7 @@ def form(article: Article, **more: Any) -> dict[str, Any]:
     return typed | {"translation_of": ""} | more
 
 
+@pytest.mark.long
 def test_former_addresses_redirect_and_are_never_reused(enter: Enter, client: Client) -> None:
     returns, other, editor = published("returns"), published("other"), enter("editor")
     page, help_pages = f"/admin/kb/article/{returns.pk}/change/", "/help/wrenfell"

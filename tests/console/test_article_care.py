@@ -14,6 +14,7 @@ __all__ = ["returns"]
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_a_stale_article_is_listed_and_its_reviewer_finds_it(
     enter: Enter, workspace: Workspace, other_workspace: Workspace, returns: Article
 ) -> None:

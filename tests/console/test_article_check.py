@@ -85,6 +85,7 @@ def test_real_questions_are_answered_before_and_after(
     assert not DraftCheck.objects.exists()
 
 
+@pytest.mark.long
 def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     enter: Enter, returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,7 +189,7 @@ def as_stored(article: Article) -> tuple[Any, ...]:
     return fresh.updated_at, fresh.audience, live_number(article), fresh.latest_revision_id, phrasings_of(article)
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.long
 @pytest.mark.parametrize("phrasing", [ASKED, IN_OTHER_WORDS])
 @pytest.mark.parametrize("do", ["save", "check", "publish"])
 def test_questions_that_take_an_answer_from_another_article_are_refused(
@@ -211,6 +211,7 @@ def test_questions_that_take_an_answer_from_another_article_are_refused(
     assert phrasings_of(hours) == [phrasing] and entry.payload["override"] == "It is so"
 
 
+@pytest.mark.long
 def test_a_new_article_and_a_planned_one_are_tested_with_their_questions(enter: Enter, hours: Article) -> None:
     editor, new = enter("editor"), form(HOURS, title="Hours in winter", phrasings=ASKED)
     later = f"{localtime(now() + timedelta(days=1)):%Y-%m-%dT%H:%M}"
@@ -234,6 +235,7 @@ def test_questions_that_a_case_needs_cannot_be_removed(enter: Enter, hours: Arti
     assert refused.status_code == 409 and b"no longer would be:" in refused.content and as_stored(hours) == before
 
 
+@pytest.mark.long
 def test_a_question_of_another_article_is_saved_with_a_warning(enter: Enter, returns: Article) -> None:
     hours = create_article(Change(title="Opening hours", body="We are here from nine to five.", locale="en"))
     publish(hours.pk)
@@ -258,6 +260,7 @@ def test_questions_over_rest_are_tested_on_request(workspace: Workspace, hours: 
     assert program.patch(address, {"phrasings": [ASKED]}, format="json").json()["phrasings"] == [ASKED]
 
 
+@pytest.mark.long
 def test_a_draft_is_published_over_rest_only_if_its_questions_pass(workspace: Workspace, hours: Article) -> None:
     program = service(workspace, "kb:read", "kb:write")
     winter = {"title": "Hours in winter", "body": HOURS, "locale": "en", "phrasings": [IN_OTHER_WORDS]}
@@ -274,6 +277,7 @@ def test_a_draft_is_published_over_rest_only_if_its_questions_pass(workspace: Wo
     assert (told.status_code, told.json()["untried"], told.json()["state"]) == (200, 0, "live")
 
 
+@pytest.mark.long
 def test_an_article_changed_during_its_test_is_not_saved_over_rest(
     workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:

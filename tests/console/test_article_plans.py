@@ -70,6 +70,7 @@ def test_a_plan_waits_for_its_time_and_a_newer_draft_prevents_it(enter: Enter, r
     assert live_number(returns) == 4 and not Plan.objects.filter(step="publish").exists()
 
 
+@pytest.mark.long
 def test_a_gate_prevents_a_plan_unless_it_was_overridden(enter: Enter, returns: Article) -> None:
     editor, page, later = enter("editor"), f"/admin/kb/article/{returns.pk}/change/", at(days=1)
     save_draft(returns.pk, Change(body=NEW))
@@ -269,6 +270,7 @@ def test_one_worker_tests_a_plan_and_its_refusal_does_not_stop_a_newer_plan(
     assert "was not carried out" in caplog.text
 
 
+@pytest.mark.long
 def test_unsaved_text_is_stored_for_its_writer_only_until_it_is_saved(enter: Enter, returns: Article) -> None:
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}"
     typed = form("Half a thought", based_on=1) | {"do": ""}

@@ -221,6 +221,7 @@ def test_a_bulk_action_without_a_selection_asks_for_one(editor: Client, wool: Ar
     assert wool.is_live
 
 
+@pytest.mark.long
 def test_the_list_can_be_filtered_by_state_and_searched(editor: Client, wool: Article) -> None:
     create_article(Change(title="Drying felt", body="Dry it flat.\n"))
 

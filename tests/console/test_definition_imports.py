@@ -28,6 +28,7 @@ from tests.pages import visible_text
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_a_definition_is_imported_from_a_file(browser: Client, retail: LoopbackShop) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(document())})
     assert newest_version(ActionDefinition.objects.get(name=NAME)).document == document()
@@ -49,6 +50,7 @@ OPENAPI = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 def test_operations_of_an_openapi_file_are_searched_selected_and_imported(
     browser: Client, retail: LoopbackShop
 ) -> None:
@@ -68,6 +70,7 @@ def test_operations_of_an_openapi_file_are_searched_selected_and_imported(
     assert made == {"do_thing7", "do_thing8", "do_thing299"} and retail.asked == []
 
 
+@pytest.mark.long
 def test_a_draft_says_that_it_is_for_the_signed_in_customer_and_this_can_be_changed(
     browser: Client, retail: LoopbackShop
 ) -> None:
@@ -228,6 +231,7 @@ def test_the_only_connection_is_selected(browser: Client, retail: LoopbackShop) 
     assert selected() == [""] * 3
 
 
+@pytest.mark.long
 def test_the_texts_of_a_file_are_read_and_accepted_together(browser: Client, retail: LoopbackShop) -> None:
     file = {**OPENAPI, "paths": {"/things7/{id}": OPENAPI["paths"]["/things7/{id}"]}}  # type: ignore[index]
     answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(file)}, follow=True)
@@ -254,6 +258,7 @@ def imported_draft(number: int, text: str, *, actor: str) -> ActionDefinition:
     return save_draft(made, actor=actor, imported=found).definition
 
 
+@pytest.mark.long
 def test_text_that_changed_since_it_was_read_is_not_accepted(browser: Client, retail: LoopbackShop) -> None:
     draft = imported_draft(1, "Cancels an order.", actor="operator:test")
     taken = [str(one.attributes["value"]) for one in page_of(browser.get(at(draft))).css("[name=take]")]

@@ -122,6 +122,7 @@ def options_field(sent: dict[str, Any]) -> str:
     return next(name for name in sent if name.endswith("-options-0") and sent[name])
 
 
+@pytest.mark.long
 def test_options_are_edited_in_rows(browser: Client, draft: ActionDefinition) -> None:
     save_draft(bilingual(document()), actor="operator:test")
     address = at(draft, "part/arguments/")
@@ -136,6 +137,7 @@ def test_options_are_edited_in_rows(browser: Client, draft: ActionDefinition) ->
     assert "Some options of reason lack a label" in visible_text(page_of(saved), " ")
 
 
+@pytest.mark.long
 def test_a_label_without_a_value_is_refused(browser: Client, draft: ActionDefinition) -> None:
     address = at(draft, "part/arguments/")
     sent = fields_of(browser.get(address))
@@ -209,7 +211,7 @@ def with_fields(*, is_list: bool) -> dict[str, Any]:
     return made
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize(("is_list", "at_path"), [(False, "fields"), (True, "of-fields")])
 def test_the_fields_of_an_object_are_edited_in_rows(
     browser: Client, draft: ActionDefinition, is_list: bool, at_path: str
@@ -244,7 +246,7 @@ def test_a_field_whose_type_changes_loses_the_settings_of_the_old_type(
     assert found["size"] == {"type": "flag", "label": {"en": "Size"}}
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("entered", "told"),
     [
@@ -308,6 +310,7 @@ def test_the_hint_to_send_again_disappears_once_it_is_followed(browser: Client, 
     assert "(replay_safe)" not in visible_text(page_of(browser.get(at(book, "part/answer/"))), " ")
 
 
+@pytest.mark.long
 def test_the_kind_is_chosen_in_the_form(browser: Client, draft: ActionDefinition) -> None:
     page = browser.get(at(draft, "part/basics/"))
     assert fields_of(page)["kind"] == "write"

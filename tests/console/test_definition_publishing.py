@@ -157,6 +157,7 @@ def test_the_effect_is_computed_only_for_admins_and_within_a_limit(
     assert "A workspace can make 20 tests a minute." in text and "Publish version 2" in text and retail.asked == []
 
 
+@pytest.mark.long
 def test_a_single_admin_publishes_with_a_reason(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
     browser.post(at(draft, "part/basics/"), {**sent, "description-en": "Another text."})
@@ -178,6 +179,7 @@ def test_failing_cases_and_missing_parts_prevent_a_publication(browser: Client, 
     assert draft.state == "draft"
 
 
+@pytest.mark.long
 def test_only_changed_parts_differ_from_the_published_version(browser: Client, draft: ActionDefinition) -> None:
     record_a_case(draft.versions.get())
     browser.post(at(draft, "publish/"), {"number": "1", "reason": "I am the only one here"})
@@ -211,6 +213,7 @@ def test_the_page_warns_before_publishing_that_nobody_could_approve(
     assert not page_of(browser.get(at(draft, "publish/"))).css(".notice.warn")
 
 
+@pytest.mark.long
 def test_who_may_approve_is_selected_when_the_first_version_is_published(
     browser: Client, retail: LoopbackShop, dora: User, enter: Enter
 ) -> None:

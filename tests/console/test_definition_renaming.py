@@ -29,6 +29,7 @@ def renamed(browser: Client, draft: ActionDefinition) -> Any:
     return browser.post(address, {**sent, row: "purchase"}, follow=True)
 
 
+@pytest.mark.long
 def test_a_renamed_argument_is_renamed_in_recorded_cases_and_undo_actions(
     browser: Client, draft: ActionDefinition
 ) -> None:

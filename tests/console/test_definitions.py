@@ -64,6 +64,7 @@ def test_a_new_definition_is_in_the_workspaces_language_and_its_name_is_checked_
     assert "Utilisez des minuscules, des chiffres et _" in visible_text(page_of(answer), " ")
 
 
+@pytest.mark.long
 def test_an_empty_definition_is_created_and_lists_what_is_missing(browser: Client, retail: LoopbackShop) -> None:
     sent = {
         "do": "empty", "empty-name": "wrap_order", "empty-kind": "write", "empty-language": "en",
@@ -93,6 +94,7 @@ def test_a_copy_has_another_name(browser: Client, draft: ActionDefinition) -> No
     assert newest_version(made).document == {**document(), "name": "cancel_two"}
 
 
+@pytest.mark.long
 def test_parts_are_edited_and_each_save_is_a_version(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/guards/")))
     row = {
@@ -175,6 +177,7 @@ def test_restoring_the_newest_version_or_one_that_is_no_longer_accepted_changes_
     assert "call.method: " in visible_text(told, " ") and draft.versions.count() == 3
 
 
+@pytest.mark.long
 def test_errors_are_shown_next_to_their_fields_and_the_input_is_kept(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/guards/")))
     answer = browser.post(at(draft, "part/guards/"), {**sent, "guards-0-require": "ordr.status == 'x'"})

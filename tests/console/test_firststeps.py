@@ -220,6 +220,7 @@ def test_the_preview_shows_typed_values_and_saving_stores_them(
     assert channel.suggestions == {"en": ["Where is my parcel?"]}
 
 
+@pytest.mark.long
 def test_a_wrong_hour_is_marked_in_its_field_and_without_days_there_are_no_hours(
     workspace: Workspace, enter: Enter
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_preview_reports_and_stores_nothing(send: Any) -> None:
     assert not Article.objects.exists()
 
 
+@pytest.mark.long
 def test_a_preview_shows_which_lines_an_import_would_change(send: Any, enter: Enter) -> None:
     send("publish", GOOD)
     changed = (GOOD[0], GOOD[1].replace(b"by hand", b"at 30 degrees").replace(b"Washing", b"Caring for"))

@@ -32,6 +32,7 @@ __all__ = ["returns_article", "shop"]  # fixtures
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.long
 def test_people_label_a_run_without_seeing_the_judges_verdicts(enter: Enter, returns_article: Article) -> None:
     cases = [{"id": f"c{number}", "ask": "Hello", "expect": {"judge": "Is polite."}} for number in range(4)]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))

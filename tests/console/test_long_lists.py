@@ -23,6 +23,7 @@ from tests.console.conftest import Enter, Sample
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_a_later_page_of_a_list_continues_after_the_previous_one(
     enter: Enter, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,7 @@ def test_a_customer_who_requested_a_person_who_never_wrote_was_not_helped(shown:
     assert ended(shown()) == {"Abandoned": 2}
 
 
+@pytest.mark.long
 def test_days_are_in_the_workspaces_time_zone_and_older_ones_are_left_out(shown: Any) -> None:
     midnight = localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     talk(*ANSWERED, began=midnight - timedelta(days=13))
@@ -280,6 +281,7 @@ def test_a_withdrawn_request_is_not_answered_by_the_agent_of_the_next_one(shown:
     assert "1 request was answered" in visible_text(shown().css_first(".thirds figure"))
 
 
+@pytest.mark.long
 def test_daily_limits_show_what_is_spent_and_reserved(shown: Any, sample: Sample) -> None:
     entry = {"request": sample.request, "action": "refund_order", "customer_id": sample.customer.pk, "currency": "EUR"}
     Entry.objects.create(**entry, amount=Decimal("1900.5"), day=localtime().date())
@@ -363,6 +365,7 @@ def test_the_navigation_counts_only_pending_work(enter: Enter, sample: Sample) -
     assert counts("editor") == []
 
 
+@pytest.mark.long
 def test_a_call_in_progress_does_not_count_as_unknown(enter: Enter, sample: Sample) -> None:
     admin = enter("admin")
     for state in ("awaiting_approval", "queued", "executing"):

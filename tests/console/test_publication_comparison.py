@@ -97,6 +97,7 @@ def test_a_new_article_is_compared_with_its_absence(enter: Enter) -> None:
     assert set(outcomes_on(editor, article).values()) == {"Better"}
 
 
+@pytest.mark.long
 def test_results_of_a_check_are_reused(enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = enter("editor")
     saved(editor, returns, do="check", based_on="1")
@@ -117,6 +118,7 @@ def test_a_running_check_is_cancelled_by_the_publication(enter: Enter, returns: 
     assert outcomes_on(editor, returns)["Do you sell gift cards?"] == "Better"
 
 
+@pytest.mark.long
 def test_a_comparison_passes_no_gate(enter: Enter, returns: Article) -> None:
     saved(enter("editor"), returns, based_on="1")
     run_due()
@@ -124,6 +126,7 @@ def test_a_comparison_passes_no_gate(enter: Enter, returns: Article) -> None:
     assert check.state == "done" and not draft_checks.is_current(check)
 
 
+@pytest.mark.long
 def test_nothing_is_compared_if_nothing_is_published(enter: Enter, returns: Article) -> None:
     editor = enter("editor")
     saved(editor, returns, body=RETURNS, based_on="1")
@@ -180,6 +183,7 @@ def test_a_worker_of_the_previous_version_does_not_run_a_comparison(enter: Enter
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_nobody_who_saves_an_article_waits_while_its_publication_is_compared(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_request_is_shown_with_its_trail_and_read_only(enter: Enter, sample: S
     assert sample.request.state == "proposed"
 
 
+@pytest.mark.long
 def test_a_request_links_to_its_chat_while_it_exists(enter: Enter, sample: Sample) -> None:
     asked = {**ActionRequest.objects.filter(pk=sample.request.pk).values().get(), "id": uuid4(), "proposal_key": "k2"}
     request = ActionRequest.objects.create(**{**asked, "conversation_id": sample.conversation.pk})
@@ -136,6 +137,7 @@ def test_steps_of_a_conversation_are_worded_as_at_the_desk(enter: Enter, sample:
     assert f"/desk/tickets/{Ticket.objects.get().pk}/" in links
 
 
+@pytest.mark.long
 def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample) -> None:
     call = sample.call
     LLMCall.objects.filter(pk=call.pk).update(
@@ -336,6 +338,7 @@ def test_a_conversation_shows_withheld_sentences_with_their_check(enter: Enter, 
     assert "Not confirmed by our articles." in visible_text(tree.css_first(".l-assistant"))
 
 
+@pytest.mark.long
 def test_a_question_whose_answer_was_withheld_is_not_unanswered_but_can_be_filtered(
     enter: Enter, workspace: Workspace
 ) -> None:

@@ -88,6 +88,7 @@ def world() -> tuple[int, ...]:
     return tuple(model._base_manager.count() for model in (Conversation, Message, Ticket, ActionRequest, Announcement))
 
 
+@pytest.mark.long
 def test_differences_are_ranked_and_nothing_else_happens(
     enter: Enter, asked: list[Conversation], draft: Release, shop: FakeShop
 ) -> None:

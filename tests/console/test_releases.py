@@ -115,6 +115,7 @@ def put_live(admin: Client, **told: Any) -> Release:
     return row
 
 
+@pytest.mark.long
 def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
     admin: Client, enter: Enter, workspace: Workspace
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, wo
     assert live_release().restores == second.number
 
 
+@pytest.mark.long
 def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
     admin: Client, workspace: Workspace, settings: Any
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
     assert live_release().number == 1
 
 
+@pytest.mark.long
 def test_an_invalid_form_is_shown_again_with_the_error_next_to_its_field(admin: Client, workspace: Workspace) -> None:
     row = draft(admin)
     for field, value in [("greetings", "Hello"), ("greetings", "english: Hello"), ("passages", "0"), ("edits", "7")]:
@@ -424,6 +427,7 @@ def test_a_refused_draft_hides_the_judges_verdicts_while_results_wait_for_labels
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_failed_cases_are_read_in_as_many_queries_as_one(admin: Client, workspace: Workspace) -> None:
     expect = {"figures": "60 days", "source": "returns"}  # its title is read, too
     cases = [{"id": f"case-{place}", "ask": "Returns?", "expect": expect} for place in range(6)]
@@ -443,6 +447,7 @@ def test_failed_cases_are_read_in_as_many_queries_as_one(admin: Client, workspac
     assert sum('"external_id" IN' in one["sql"] for one in queries) == 1
 
 
+@pytest.mark.long
 def test_a_draft_under_evaluation_says_how_far_it_is(admin: Client, workspace: Workspace) -> None:
     cases = b"""
 suite: shop
@@ -484,6 +489,7 @@ cases:
     assert live_release().number == 1
 
 
+@pytest.mark.long
 def test_gates_are_ticked_among_the_suites(admin: Client, workspace: Workspace) -> None:
     for name in ("shop", "basics"):
         save_suite(

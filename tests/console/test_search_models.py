@@ -73,6 +73,7 @@ def add(operator: Client, server: ModelServer, name: str) -> tuple[EmbeddingConn
     return row, words_of(operator.post(f"{SEARCH}{row.pk}/test/"))
 
 
+@pytest.mark.long
 async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers: tuple[ModelServer, ...]) -> None:
     await db(lambda: sync_article(published().pk))
     row, told = await db(add, operator, servers[0], "ours")

@@ -275,6 +275,7 @@ def test_a_member_of_two_workspaces_can_switch_between_them(workspace: Workspace
     assert "Here" in browser.get(CHANNELS).content.decode()  # back in the workspace where the membership remains
 
 
+@pytest.mark.long
 def test_a_link_to_a_row_in_your_other_workspace_names_it(workspace: Workspace, other_workspace: Workspace) -> None:
     """E-mails link to pages, and colleagues send links, whichever workspace was chosen last."""
     user = person(workspace, "admin", "both")

@@ -104,6 +104,7 @@ def test_a_run_that_already_publishes_is_not_started_again(site: LocalSite, ente
     assert SourceRun.objects.get().state == "queued"
 
 
+@pytest.mark.long
 def test_a_sudden_loss_waits_for_an_editor_to_confirm(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     add_site(client, site.url)
@@ -159,6 +160,7 @@ def test_an_error_is_shown_next_to_its_field(enter: Enter, settings: Any) -> Non
     assert not Source.objects.exists()
 
 
+@pytest.mark.long
 def test_a_mistyped_address_is_corrected_until_the_source_has_articles(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     add_site(client, site.url.removeprefix("http://"))
@@ -230,6 +232,7 @@ def test_nothing_of_the_former_address_is_left_if_it_is_changed_while_it_is_read
     assert not SourceItem.objects.exists() and not Article.objects.exists()
 
 
+@pytest.mark.long
 def test_the_settings_stay_beside_the_pages_after_a_check(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     site.pages = {path: page for path, page in site.pages.items() if path in ("/", "/wool")}
@@ -247,6 +250,7 @@ def test_the_settings_stay_beside_the_pages_after_a_check(site: LocalSite, enter
         assert found[: len(expected)] == expected
 
 
+@pytest.mark.long
 def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     add_site(client, site.url)

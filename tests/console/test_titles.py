@@ -22,6 +22,7 @@ def title_of(client: Client, address: str) -> str | None:
     return title_in(answer.content.decode())
 
 
+@pytest.mark.long
 def test_lists_rows_and_new_rows_are_named_consistently(enter: Enter, sample: Sample) -> None:
     client, seen = enter("admin"), 0
     for model, pages in registered():
@@ -40,6 +41,7 @@ def test_lists_rows_and_new_rows_are_named_consistently(enter: Enter, sample: Sa
     assert title_of(client, reverse("admin:kb_synonyms_history", args=[row.pk])) == f"{row}: History | SupportBot"
 
 
+@pytest.mark.long
 def test_titles_of_an_actions_pages_name_the_action_and_the_content(enter: Enter, sample: Sample) -> None:
     client, row = enter("admin"), sample.definition
     name = f"admin:{row._meta.app_label}_{row._meta.model_name}"

@@ -46,6 +46,7 @@ def test_pages_contain_no_untranslated_words(enter: Enter, sample: Sample, step:
 
 
 @pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.long
 def test_forms_contain_no_untranslated_words(enter: Enter, sample: Sample, step: int) -> None:
     admin = enter("admin")
     for address, fields in FORMS[::step]:

@@ -117,6 +117,7 @@ def test_the_secret_is_replaced(admin: Client, webhook: WebhookEndpoint, inbox: 
     assert admin.get(page).status_code == 405
 
 
+@pytest.mark.long
 def test_deliveries_can_be_filtered_and_sent_again(
     admin: Client, webhook: WebhookEndpoint, inbox: Receiver, workspace: Workspace
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_switched_off_webhook_is_reported(admin: Client, webhook: WebhookEndpo
         assert "This webhook is switched off." in answer.content.decode()
 
 
+@pytest.mark.long
 def test_a_webhook_can_be_deleted(admin: Client, webhook: WebhookEndpoint) -> None:
     admin.post(f"{WEBHOOKS}{webhook.pk}/delete/", {"post": "yes"})
     assert not WebhookEndpoint.objects.exists()

@@ -106,6 +106,7 @@ def test_seeding_creates_everything_that_a_start_needs() -> None:
         assert (article.state, article.collection.name, article.indexed_revision) == ("live", "Orders & delivery", 1)
 
 
+@pytest.mark.long
 def test_vectors_that_gate_cases_need_come_with_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forget()
     cache.clear()
@@ -121,6 +122,7 @@ def test_vectors_that_gate_cases_need_come_with_the_demo(tmp_path: Path, monkeyp
     assert passage_vectors(["A new zip costs 25 euros."]) and used.embedded == []
 
 
+@pytest.mark.long
 def test_the_key_acts_as_the_lead_and_the_shop_can_sign(facts: dict[str, Any]) -> None:
     staff, user = staff_by_api_key(facts["api_key"])
     assert (staff.role, user) == ("supervisor", User.objects.get(username="daniel"))

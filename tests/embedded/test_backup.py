@@ -175,6 +175,7 @@ def test_a_backup_may_be_in_a_read_only_folder(running: Instance, restored: Inst
     assert folder.stat().st_mtime_ns == modified_at
 
 
+@pytest.mark.long
 def test_an_invalid_backup_changes_nothing(restored: Instance, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text_file = home / "letter.txt"
     text_file.write_text("Dear all")

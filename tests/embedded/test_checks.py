@@ -167,6 +167,7 @@ def test_doctor_reports_a_read_only_server_without_the_extension_once(plan: Plan
     assert "is read-only" in findings[0].message
 
 
+@pytest.mark.long
 def test_a_role_that_may_not_create_tables_is_told_so(plain_role: str) -> None:
     with psycopg.connect(database_url(name="plain"), autocommit=True) as administrator:
         administrator.execute("CREATE EXTENSION vector")

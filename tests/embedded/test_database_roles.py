@@ -143,6 +143,7 @@ def test_the_application_has_time_limits_and_no_excess_rights(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_doctor_finds_a_role_that_cannot_write(urls: tuple[str, str]) -> None:
     owner, application = urls
     with psycopg.connect(owner, autocommit=True) as almighty:

@@ -45,6 +45,7 @@ def other() -> Iterator[Callable[[], "psycopg.Connection[Any]"]]:
         one.close()
 
 
+@pytest.mark.long
 def test_chats_do_not_wait_behind_a_waiting_migration(
     undone: None,
     other: Callable[[], "psycopg.Connection[Any]"],

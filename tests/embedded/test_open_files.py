@@ -25,6 +25,7 @@ def allow(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize(("soft", "hard"), [(256, 4096), (300, 300)])
+@pytest.mark.long
 def test_a_process_raises_its_limit_to_what_it_is_allowed(soft: int, hard: int) -> None:
     started = subprocess.run(
         [sys.executable, "-c", RAISED],

@@ -228,6 +228,7 @@ def test_down_succeeds_if_nothing_is_running(instance: Instance) -> None:
     assert (answer.returncode, "Nothing is running on" in answer.stdout) == (0, True)
 
 
+@pytest.mark.long
 def test_down_leaves_an_unknown_folder_alone(instance: Instance) -> None:
     instance.data_dir.mkdir()
     letter = instance.data_dir / "letter.txt"

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 RUNS, REPLAYS = "/api/v1/evaluations/runs", "/api/v1/evaluations/replays"
 
 
+@pytest.mark.long
 def test_a_program_starts_a_run_and_reads_its_results(
     workspace: Workspace, other_workspace: Workspace, returns_article: Article
 ) -> None:

@@ -162,6 +162,7 @@ def test_an_error_of_a_grader_fails_its_case_only(program: Any, live: Release, m
     assert rows["contains"]["reasons"] == ["An expectation could not be graded. See the log."]
 
 
+@pytest.mark.long
 def test_a_model_that_disappears_during_a_run_leaves_a_run_that_continues(program: Any, live: Release) -> None:
     made = gate(*({"id": f"c{n}", "must": True, "ask": ASKED, "expect": {"figures": "60 days"}} for n in range(9)))
     page = draft_of(program, tone="warm")

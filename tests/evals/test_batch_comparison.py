@@ -74,6 +74,7 @@ def test_an_import_that_changes_nothing_compares_nothing(folder: Path) -> None:
     assert not ArticleCheck.objects.exists()
 
 
+@pytest.mark.long
 def test_an_archived_article_makes_answers_worse(folder: Path) -> None:
     article = Article.objects.get()
     conversation = start_conversation(Customer.objects.get().pk)
@@ -107,6 +108,7 @@ def test_publications_over_rest_and_by_a_plan_are_compared(folder: Path, workspa
     assert "14 days" in days["before"] and "30 days" in days["after"]
 
 
+@pytest.mark.long
 def test_publications_that_the_console_compares_itself_are_not_compared_again(folder: Path, enter: Enter) -> None:
     article = Article.objects.get()
     form = {"title": "Returns", "body": RETURNS.format(days=14), "locale": "en", "audience": "public"}
@@ -151,6 +153,7 @@ def test_a_comparison_that_cannot_start_does_not_cost_the_check_an_attempt(
     assert ArticleCheck.objects.get().attempt == 1
 
 
+@pytest.mark.long
 def test_articles_that_answers_have_quoted_are_compared_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publication_comparison, "MOST_TOGETHER", 1)
     (folder / "cards.md").write_text(GIFT_CARDS)
@@ -159,6 +162,7 @@ def test_articles_that_answers_have_quoted_are_compared_first(folder: Path, monk
     assert check.articles is not None and len(check.articles) == 1 and check.left_out == 1
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_costs_one_step(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draft_checks, "AT_ONCE", 1)
     (folder / "cards.md").write_text(GIFT_CARDS)
@@ -183,6 +187,7 @@ def test_a_worker_that_dies_costs_one_step(folder: Path, monkeypatch: pytest.Mon
     assert check.state == "done" and len(check.rows) == 2 and len(asked) == 5
 
 
+@pytest.mark.long
 def test_a_comparison_is_cancelled_and_continued(folder: Path) -> None:
     imported(written(folder, 14))
     check = begun()

@@ -33,6 +33,7 @@ from tests.rest import service
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_only_comparisons_with_results_have_a_notice(folder: Path) -> None:
     imported(written(folder, 14))
     check = compared()
@@ -69,6 +70,7 @@ def test_pages_show_changes_and_show_questions_only_with_the_right_to_read_conve
     assert page not in editor.get("/admin/").content.decode()
 
 
+@pytest.mark.long
 def test_the_page_of_a_comparison_cancels_and_continues_it(
     folder: Path, enter: Enter, other_workspace: Workspace
 ) -> None:
@@ -88,6 +90,7 @@ def test_the_page_of_a_comparison_cancels_and_continues_it(
     assert stranger.get(page).status_code == 404
 
 
+@pytest.mark.long
 def test_rest_links_to_a_comparison_that_is_filled_in(folder: Path, workspace: Workspace) -> None:
     article = Article.objects.get()
     save_draft(article.pk, Change(body=RETURNS.format(days=14)))
@@ -110,6 +113,7 @@ def test_rest_links_to_a_comparison_that_is_filled_in(folder: Path, workspace: W
     assert client.get(f"/api/v1/article-comparisons/{check['comparison']}").json() == told
 
 
+@pytest.mark.long
 def test_an_import_names_the_page_of_its_comparison(folder: Path) -> None:
     began, out = now(), io.StringIO()
     call_command("kb_import", str(written(folder, 14)), "--json", stdout=out, stderr=io.StringIO())
@@ -155,6 +159,7 @@ def test_a_publication_that_changes_nothing_reports_no_earlier_comparison(folder
     assert afterwards([article.pk], began, now())["state"] == "none"
 
 
+@pytest.mark.long
 def test_the_page_of_an_import_shows_its_own_comparison(folder: Path, enter: Enter) -> None:
     editor = enter("editor")
 

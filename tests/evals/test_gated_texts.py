@@ -29,6 +29,7 @@ from tests.rest import service
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: Workspace, folder: Path) -> None:
     article = imported(folder, "--gate")
     with pytest.raises(CommandError, match="promises: window"):
@@ -44,7 +45,7 @@ def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: 
     assert "14 days" in words(article)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("articles", [1, 7], ids=["alone", "with more than are told apart"])
 def test_an_import_whose_questions_replace_the_answer_of_a_case_is_refused(folder: Path, articles: int) -> None:
     imported(folder, "--gate")
@@ -139,6 +140,7 @@ def test_a_source_leaves_out_questions_that_replace_the_answer_of_a_case(folder:
     assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
 
 
+@pytest.mark.long
 def test_a_source_keeps_changes_that_the_gates_refuse(folder: Path, enter: Enter) -> None:
     add(folder)
     article = Article.objects.get(external_id="returns.md")

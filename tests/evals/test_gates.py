@@ -71,7 +71,7 @@ ASKED = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("was_evaluated", [False, True])
 def test_a_draft_that_answers_worse_than_the_live_release_fails(
     workspace: Workspace, returns_article: Article, was_evaluated: bool

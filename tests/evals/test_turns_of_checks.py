@@ -29,6 +29,7 @@ from tests.rest import service
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_checks_of_a_workspace_run_one_after_another(folder: Path) -> None:
     imported(folder)
     checked()
@@ -73,6 +74,7 @@ def test_a_check_takes_the_same_queries_for_many_articles(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_a_check_locks_neither_the_article_nor_its_picture_while_it_searches(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +109,7 @@ def lock_at_once(workspace: Workspace, article_id: UUID) -> None:
         connection.close()
 
 
+@pytest.mark.long
 def test_a_check_is_limited_and_counts_the_cases_it_left_out(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch, enter: Enter
 ) -> None:

@@ -72,7 +72,7 @@ def passes(document: dict[str, Any], text: str, *, is_abstention: bool = False, 
     return all(grade.passed for grade in grades_of(case, Played((reply,))))
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [Kind.RATED_BAD, Kind.UNANSWERED, Kind.WITHHELD])
 def test_a_case_can_be_made_from_every_kind_of_finding(supervisor: Client, kind: Kind) -> None:
     washing = article("Washing", "Wash it at 30 degrees by hand.")
@@ -87,6 +87,7 @@ def test_a_case_can_be_made_from_every_kind_of_finding(supervisor: Client, kind:
     assert proposed(supervisor, address)["expect"] == {"abstains": False}
 
 
+@pytest.mark.long
 def test_a_case_can_be_made_from_an_answer_in_its_trace_and_chat(supervisor: Client) -> None:
     washing = article("Washing", "Wash it at 30 degrees by hand.")
     bad = ask("How warm?", cited(washing, "Wash it at 30 degrees by hand."))
@@ -117,6 +118,7 @@ def test_a_case_of_a_corrected_draft_expects_the_agents_reply(supervisor: Client
     assert passes(case, "Sale items can be returned within 14 days.", source="Returns")
 
 
+@pytest.mark.long
 def test_a_case_of_a_corrected_answer_expects_the_correction_and_not_the_old_source(
     supervisor: Client, bob: User
 ) -> None:

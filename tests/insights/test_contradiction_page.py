@@ -120,6 +120,7 @@ def test_writers_can_dismiss_a_contradiction_with_a_reason(
     assert contradictions() == [] and editor.get(where).status_code == 404
 
 
+@pytest.mark.long
 def test_typed_text_is_kept_after_a_colleague_has_settled_the_contradiction(editor: Client, gifts: Article) -> None:
     where = address()
     edit = {"article": str(gifts.pk), "title": "Gifts", "body": "Typed by me for hours.", "based_on": "1"}

@@ -61,6 +61,7 @@ def group_page(client: Client, kind: Kind, **data: str) -> Any:
     return client.post(address, data, follow=True) if data else client.get(address)
 
 
+@pytest.mark.long
 def test_each_kind_finds_its_conversations_but_no_courtesies(editor: Client, bob: User) -> None:
     washing = article("Washing", "Wash it at 30 degrees by hand.")
     known = cited(washing, "Wash it at 30 degrees by hand.")
@@ -151,6 +152,7 @@ def test_an_agents_reply_becomes_an_article_and_the_questions_are_done(editor: C
     assert set(Handled.objects.values_list("outcome", "article_id")) == {("published", made.pk)}
 
 
+@pytest.mark.long
 def test_an_edit_changes_the_cited_article_but_not_a_colleagues_draft(editor: Client) -> None:
     washing = article("Washing", "Wash it by hand.")
     bad = ask("How warm?", cited(washing, "Wash it by hand."))
@@ -189,6 +191,7 @@ def test_a_dismissal_needs_a_reason_and_a_right(editor: Client, workspace: Works
 
 
 @pytest.mark.django_db(transaction=True)  # the model is called in another thread
+@pytest.mark.long
 def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> None:
     reply(ask("Can I rent a tent?", UNKNOWN), bob, "Hi Alice, yes, for 25 euros a weekend.")
     without = group_page(editor, Kind.UNANSWERED, do="rewrite")
@@ -204,6 +207,7 @@ def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> No
     assert page.css_first("#body").text().strip() == "A tent costs 25 euros a weekend."
 
 
+@pytest.mark.long
 def test_each_tab_shows_its_count(workspace: Workspace, editor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def tabs() -> dict[str, str]:
         page = LexborHTMLParser(editor.get("/admin/improve/").content.decode())

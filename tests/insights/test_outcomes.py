@@ -89,6 +89,7 @@ def test_the_confirmed_conversation_is_resolved_before_the_thanks() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.long
 def test_the_overview_equals_an_independent_computation_from_the_export(
     client: Client, workspace: Workspace, bob: User, tmp_path: Path
 ) -> None:

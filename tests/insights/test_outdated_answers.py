@@ -16,6 +16,7 @@ from tests.pages import visible_text
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_customers_who_got_a_figure_that_has_changed_are_listed(editor: Client, workspace: Workspace) -> None:
     returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
     told = ask("How long?", cited(returns, "You can send items back within 14 days."))
@@ -32,6 +33,7 @@ def test_customers_who_got_a_figure_that_has_changed_are_listed(editor: Client, 
     assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()
 
 
+@pytest.mark.long
 def test_publishing_a_new_figure_reports_how_many_customers_were_told_the_old_one(
     editor: Client, workspace: Workspace
 ) -> None:

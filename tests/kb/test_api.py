@@ -268,6 +268,7 @@ def test_address_source_owner_reviewer_and_next_check_are_set_and_cleared(
     assert (after["latest_revision"], after["body"]) == (1, "12 Euro."), "a refusal saves nothing"
 
 
+@pytest.mark.long
 def test_publishing_and_archiving_are_planned_and_cancelled(workspace: Workspace, editor: Program) -> None:
     made = editor.post("articles", ARTICLE).json()
     path = f"articles/{made['id']}"
@@ -340,6 +341,7 @@ def test_a_category_with_articles_cannot_be_deleted_and_renaming_it_renames_thei
     assert editor.get(f"articles/{article['id']}").json()["category"] == "Shipping"
 
 
+@pytest.mark.long
 def test_a_change_of_a_category_keeps_another_change_made_meanwhile(
     editor: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def question_file(path: Path, texts: list[str]) -> str:
     return str(path)
 
 
+@pytest.mark.long
 def test_kb_calibrate_stores_the_calibration_of_the_next_search(
     workspace: Workspace, other_workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -179,6 +179,7 @@ def test_the_articles_that_most_readers_opened_are_listed(client: Client, worksp
     assert titles == ["Part 2", "Part 1", "Part 0"]
 
 
+@pytest.mark.long
 def test_reads_count_for_a_week_and_are_deleted_after_a_month(client: Client, workspace: Workspace) -> None:
     articles = [published(f"Part {number}", "Parts") for number in range(7)]
     for days, article in zip((0, 3, 8, 40), articles, strict=False):

@@ -97,7 +97,7 @@ def test_a_blank_body_has_no_passages(body: str) -> None:
     assert chunk("Empty", body) == []
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.long
 @pytest.mark.parametrize(
     "body",
     [

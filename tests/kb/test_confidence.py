@@ -43,6 +43,7 @@ def test_answers_are_distinguished_from_near_misses() -> None:
     assert fitted.answers(Grounds(nearest=0.87, across=1.0)) and not fitted.answers(Grounds(nearest=0.80, across=1.0))
 
 
+@pytest.mark.long
 def test_the_calibration_of_answers_has_its_own_goals() -> None:
     dice = random.Random(4)
     rows = [
@@ -56,6 +57,7 @@ def test_the_calibration_of_answers_has_its_own_goals() -> None:
     assert right > 0.8 and wrong < 0.35
 
 
+@pytest.mark.long
 def test_questions_in_another_language_only_determine_their_offset() -> None:
     known = examples("shop")
     foreign = [

@@ -353,6 +353,7 @@ def test_a_file_name_in_the_metadata_is_not_the_title(
 
 
 @pytest.mark.usefixtures("new_reader")
+@pytest.mark.long
 def test_a_zip_file_is_read_like_a_folder(workspace: Workspace, tmp_path: Path) -> None:
     inner = {
         "help/a.md": b"# A\n\nWords.",

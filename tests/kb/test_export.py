@@ -94,6 +94,7 @@ def test_an_export_takes_as_many_queries_for_many_articles(
     assert len(list((tmp_path / "many").rglob("*.png"))) == 1
 
 
+@pytest.mark.long
 def test_address_source_questions_and_pictures_are_kept(
     workspace: Workspace, other_workspace: Workspace, client: Client, tmp_path: Path
 ) -> None:
@@ -173,7 +174,7 @@ def test_categories_are_the_same_in_another_installation(
     assert looks() == before
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("top", ["", "export/"])
 def test_categories_are_part_of_an_exported_zip(workspace: Workspace, tmp_path: Path, top: str) -> None:
     file = tmp_path / "export.zip"

@@ -20,6 +20,7 @@ def tensor(name: str) -> np.ndarray:
     return np.frombuffer(image, np.float32, size // 4, offset)
 
 
+@pytest.mark.long
 def test_other_weights_change_only_the_vectors_of_the_copy() -> None:
     before = PackagedEmbedder().query(SAID)
     same, other = FineTunedModel({BIAS: tensor(BIAS)}), FineTunedModel({BIAS: tensor(BIAS) + np.float32(0.5)})

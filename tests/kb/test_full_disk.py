@@ -45,7 +45,7 @@ def full_database(table: str, word: str) -> Iterator[None]:
         cursor.execute(f"DROP TRIGGER is_full ON {table}; DROP FUNCTION is_full_{table}()")
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize(("table", "word"), [("kb_revision", "three"), ("kb_picture", "")])
 def test_a_database_without_space_fails_one_file_and_keeps_what_it_has(papers: Path, table: str, word: str) -> None:
     add(papers)
@@ -80,6 +80,7 @@ def test_a_database_without_space_even_for_the_reason_ends_the_run_with_it(paper
     assert "Newer words of three" in Article.objects.get(external_id="three.md").live_revision.body
 
 
+@pytest.mark.long
 def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,6 +182,7 @@ def test_a_vote_is_counted_once_a_day_per_address(client: Client, workspace: Wor
     assert "We will look at this article" in visible_text(thanked.css_first("#helped"))
 
 
+@pytest.mark.long
 def test_related_articles_are_similar_public_and_in_the_same_language(client: Client, workspace: Workspace) -> None:
     published("Delivery", "Delivery by parcel takes two working days.", "delivery")
     published("Delivery abroad", "Delivery by parcel abroad takes five working days.", "abroad")

@@ -218,6 +218,7 @@ def test_pictures_are_stored_after_their_articles_are_locked_and_in_one_order(
     assert digests == sorted(digests) and len(digests) == 8
 
 
+@pytest.mark.long
 def test_a_text_keeps_its_references_if_the_workspace_has_no_space_left(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +259,7 @@ def test_an_uploaded_text_with_an_impossible_name_is_imported_without_that_pictu
     assert "long.png. The picture is larger than" in reasons(told)["a.md"]
 
 
+@pytest.mark.long
 def test_pictures_are_imported_from_a_folder_and_from_uploads_that_are_read_again(
     workspace: Workspace, client: Client, tmp_path: Path
 ) -> None:

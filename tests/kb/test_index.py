@@ -107,6 +107,7 @@ def test_a_failing_model_leaves_old_vectors_and_the_next_sync_completes(
     assert (without_vector(), indexed(row.pk), outdated_articles()) == (0, 2, [])
 
 
+@pytest.mark.long
 def test_vectors_from_before_a_failure_are_kept(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_row_of_an_older_revision_is_embedded_with_its_own_title(
     assert sorted(book.vectors) == sorted(stored)
 
 
+@pytest.mark.long
 def test_the_nightly_repair_finds_every_kind_of_damage(workspace: Workspace) -> None:
     unmarked, vectorless, rowless, archived = (published(title=name) for name in ("A", "B", "C", "D"))
     sync_articles([row.pk for row in (unmarked, vectorless, rowless, archived)])

@@ -31,7 +31,7 @@ def deep_site(site: LocalSite) -> None:
     site.pages["/help/old"] = page("Washing wool", text=HELP)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize("left", [None, Reply(b"gone", 410), Reply(status=301, headers={"Location": "/help/new"})])
 def test_a_page_that_moves_nearer_to_the_start_stays_live(help_site: LocalSite, left: Reply | None) -> None:
     deep_site(help_site)
@@ -144,7 +144,7 @@ def test_a_renamed_zip_loses_nothing_and_asks_nobody(
     assert embedder.embedded == []
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize(("before", "after"), [("x.csv", "y.csv"), ("y.csv", "x.csv")])
 def test_a_row_that_moves_to_another_file_stays_live(workspace: Workspace, before: str, after: str) -> None:
     tables = {before: rows("a", "b"), after: rows("c")}
@@ -200,6 +200,7 @@ def test_the_copy_of_an_id_takes_over_once_the_file_with_it_is_removed(workspace
     assert not reasons(told).get("y.csv")
 
 
+@pytest.mark.long
 def test_a_copy_of_an_id_is_reported_for_as_long_as_it_exists(workspace: Workspace) -> None:
     source = files(("x.csv", rows("a", "b")), ("y.csv", rows("b", "c")))
     again("Files")

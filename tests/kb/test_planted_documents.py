@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from bench.document_files import make_files
 from bench.documents import bare
 from kb.importing.confined.pdf.reader import read_pdf_text
 from kb.importing.confined.word.reader import read_word
 
 
+@pytest.mark.long
 def test_planted_sentences_are_read_on_their_pages(tmp_path: Path) -> None:
     for row in make_files(tmp_path):
         reader = read_pdf_text if row["file"].endswith(".pdf") else read_word

@@ -151,6 +151,7 @@ def test_all_links_of_a_contents_page_are_looked_up_together(
     assert broken_links() == []
 
 
+@pytest.mark.long
 def test_links_between_files_stay_within_their_source(client: Client, workspace: Workspace, tmp_path: Path) -> None:
     ours, others = tmp_path / "ours", tmp_path / "others"
     for folder in (ours, others):

@@ -142,6 +142,7 @@ def test_an_invalid_passage_highlights_nothing(passage: tuple[int, int]) -> None
     assert "<mark" not in rendered.html
 
 
+@pytest.mark.long
 def test_a_heading_full_of_spaces_is_rendered_quickly() -> None:
     with bounded(20):  # a pattern that restarts at each space takes minutes here
         render_article("Title", "# a" + "\u00a0" * 10 + " \t" * 100_000 + "b\n\n# " + " x {#" * 50_000)

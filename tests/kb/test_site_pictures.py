@@ -57,6 +57,7 @@ def body_of(title: str) -> str:
     return article.live_revision.body
 
 
+@pytest.mark.long
 def test_pictures_of_a_site_are_shown_in_their_places(pictured: LocalSite, client: Client) -> None:
     told = add(f"{pictured.url}/help/")
     assert counts(told)[:2] == (4, 0)

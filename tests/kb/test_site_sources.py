@@ -19,6 +19,7 @@ from tests.kb.source_commands import add, again, command, counts, live, reasons
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_a_site_is_read_without_the_parts_around_its_articles(help_site: LocalSite, embedder: HashEmbedder) -> None:
     told = add(f"{help_site.url}/help/")
     assert (counts(told), reasons(told)) == ((4, 0, 0, 0, 0, 1), {"": "It only lists other pages."})
@@ -70,6 +71,7 @@ def test_content_read_by_a_dry_run_is_not_requested_again(help_site: LocalSite) 
     assert again()["changed"] == 1
 
 
+@pytest.mark.long
 def test_a_missing_page_is_archived_and_restored_when_it_returns(help_site: LocalSite) -> None:
     add(f"{help_site.url}/help/")
     felt = help_site.pages.pop("/help/felt")
@@ -81,6 +83,7 @@ def test_a_missing_page_is_archived_and_restored_when_it_returns(help_site: Loca
     assert "Felting" in live()
 
 
+@pytest.mark.long
 def test_a_site_that_is_down_or_forbids_everything_changes_nothing(help_site: LocalSite) -> None:
     add(f"{help_site.url}/help/")
     help_site.pages["/robots.txt"] = Reply(b"", 503)
@@ -94,6 +97,7 @@ def test_a_site_that_is_down_or_forbids_everything_changes_nothing(help_site: Lo
     assert len(live()) == 4
 
 
+@pytest.mark.long
 def test_unchanged_pages_are_requested_conditionally(help_site: LocalSite) -> None:
     for path, page in help_site.pages.items():
         body = str(page).encode()
@@ -278,7 +282,7 @@ def test_pages_chosen_by_a_parameter_that_ends_like_a_session_id_are_read(help_s
     assert {"Class CS101", "Class CS102"} <= live()
 
 
-@pytest.mark.one_in(9)
+@pytest.mark.long
 @pytest.mark.parametrize("start", ["/help/", "/sitemap.xml"])
 @pytest.mark.parametrize(
     ("stored", "linked"),
@@ -334,6 +338,7 @@ def test_a_sitemap_of_another_site_is_refused_with_an_example(help_site: LocalSi
         again()
 
 
+@pytest.mark.long
 def test_pages_are_limited_in_number_and_by_patterns(help_site: LocalSite) -> None:
     told = add(f"{help_site.url}/help/", "--most", "3")
     assert (told["new"], told["left_out"], told["limit"]) == (2, 1, 3)

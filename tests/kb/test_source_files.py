@@ -87,6 +87,7 @@ def test_only_changed_files_of_a_zip_are_read_again(
     assert read == []
 
 
+@pytest.mark.long
 def test_files_of_a_zip_are_renamed_moved_broken_and_removed(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_dry_run_reports_and_stores_nothing(papers: Path) -> None:
     assert len(live()) == 4
 
 
+@pytest.mark.long
 def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
     add(papers)
     (papers / "one.md").unlink()
@@ -83,6 +84,7 @@ def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_articles_of_a_removed_file_are_archived_in_a_workers_own_transaction(papers: Path) -> None:
     add(papers)
     (papers / "three.md").unlink()
@@ -91,7 +93,7 @@ def test_articles_of_a_removed_file_are_archived_in_a_workers_own_transaction(pa
     assert "Paper three" not in live()
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["a-first.md", "x-last.md"])
 def test_a_renamed_file_stays_live(papers: Path, name: str) -> None:
     add(papers)
@@ -103,6 +105,7 @@ def test_a_renamed_file_stays_live(papers: Path, name: str) -> None:
     assert Article.objects.filter(state="live", live_revision__body__contains="Words of three").count() == 1
 
 
+@pytest.mark.long
 def test_an_unmounted_folder_changes_nothing(papers: Path, tmp_path_factory: Any) -> None:
     add(papers)
     papers.rename(papers.parent / "elsewhere")
@@ -329,7 +332,7 @@ def test_settings_reach_the_articles(papers: Path) -> None:
     assert set(Article.objects.values_list("collection__name", "audience")) == {("Shelf", "internal")}
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("archives", [True, False])
 def test_deleting_a_source_keeps_or_archives_its_articles(papers: Path, archives: bool) -> None:
     add(papers, "--name", "Papers")

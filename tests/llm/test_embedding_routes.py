@@ -157,6 +157,7 @@ async def test_a_fallback_of_another_model_is_refused(workspace: Workspace, serv
     assert not await db(EmbeddingRoute.objects.exists) and not await db(IndexSwitch.objects.exists)
 
 
+@pytest.mark.long
 async def test_the_same_model_on_another_server_needs_no_new_index(
     workspace: Workspace, servers: tuple[ModelServer, ...]
 ) -> None:
@@ -176,6 +177,7 @@ async def test_the_same_model_on_another_server_needs_no_new_index(
     assert await db(used) == before
 
 
+@pytest.mark.long
 async def test_the_shipped_model_and_the_variables_can_be_chosen_again(
     workspace: Workspace, servers: tuple[ModelServer, ...]
 ) -> None:
@@ -311,6 +313,7 @@ async def test_the_environments_server_can_have_a_fallback_and_be_one(
     await asked.start()
 
 
+@pytest.mark.long
 async def test_other_variables_are_left_out_until_their_server_was_tested(
     workspace: Workspace, servers: tuple[ModelServer, ...], variables: None, settings: Settings
 ) -> None:

@@ -76,6 +76,7 @@ def answering() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+@pytest.mark.long
 def test_search_finds_what_the_reader_may_read(
     agent: ForeignAgent, alice: Customer, channel: NewChannel, mode: str
 ) -> None:
@@ -87,6 +88,7 @@ def test_search_finds_what_the_reader_may_read(
     assert {one["external_id"] for one in signed_in.structured_content["passages"]} == {"returns", "perks"}
 
 
+@pytest.mark.long
 def test_ask_answers_with_sources_in_a_separate_conversation(agent: ForeignAgent) -> None:
     with answering():
         answer = agent.call("ask", {"question": QUESTION}).structured_content
@@ -108,6 +110,7 @@ def test_ask_names_the_pages_that_an_abstention_offers(agent: ForeignAgent, monk
     assert agent.call("ask", {"question": QUESTION}).structured_content["pages"] == [page]
 
 
+@pytest.mark.long
 def test_ask_with_a_token_uses_the_customers_own_conversation(
     agent: ForeignAgent, alice: Customer, channel: NewChannel, shop: FakeShop
 ) -> None:
@@ -129,6 +132,7 @@ def test_a_knowledge_key_has_no_actions_and_no_customers(
     assert (refused.is_error, refused.structured_content["code"]) == (True, "scope_missing")
 
 
+@pytest.mark.long
 def test_bad_arguments_are_named(agent: ForeignAgent) -> None:
     bad: list[tuple[dict[str, object], str]] = [
         ({}, "query"),

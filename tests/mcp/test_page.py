@@ -58,6 +58,7 @@ def test_the_language_is_the_readers(channel: NewChannel, query: str, accepted: 
     assert page(channel.channel.key, query, **{"Accept-Language": accepted})["Content-Language"] == language
 
 
+@pytest.mark.long
 def test_the_card_is_shown_in_the_pages_language(agent: ForeignAgent, shop: FakeShop, channel: NewChannel) -> None:
     proposed = agent.call("refund_order", REFUND, token=token_of(channel)).structured_content
     link = ConfirmationPage(agent.base, proposed["confirm_url"])

@@ -24,7 +24,7 @@ def started(**environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("environment", "read"),
     [
@@ -37,7 +37,7 @@ def test_networks_are_read_from_the_environment(environment: dict[str, str], rea
     assert started(**environment).stdout.strip() == read
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [

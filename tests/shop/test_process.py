@@ -131,7 +131,7 @@ ALSO_REFUSED = [
 ]
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("variable", "value"), [*REFUSED, *(pytest.param(*one, marks=pytest.mark.long) for one in ALSO_REFUSED)]
 )

@@ -149,6 +149,7 @@ async def test_a_look_up_that_may_be_meant_is_made_at_once_if_the_message_names_
     assert retail.asked == [f"GET /orders/{ANN}"]
 
 
+@pytest.mark.long
 async def test_the_button_of_a_look_up_starts_it(conversation: Conversation, retail: LoopbackShop) -> None:
     asked = await final(conversation, "something about a package")
     [block] = asked["blocks"]

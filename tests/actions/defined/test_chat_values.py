@@ -79,6 +79,7 @@ def with_guest(ann: Principal, put_in_force: Put) -> Conversation:
     return start_conversation(ann.customer_id)
 
 
+@pytest.mark.long
 async def test_a_date_field_a_list_and_yes_or_no_buttons_lead_to_the_card(
     conversation: Conversation, retail: LoopbackShop
 ) -> None:

@@ -19,6 +19,7 @@ from tests.assistant.conftest import payloads
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.long
 async def test_the_value_that_finds_the_records_is_asked_for_first(
     ann: Principal, put_in_force: Put, retail: LoopbackShop
 ) -> None:

@@ -53,7 +53,7 @@ def test_a_case_is_required_and_the_page_links_to_it(retail: LoopbackShop, admin
     services.publish("get_order_details", number=1, person=admin)  # a look-up needs no case
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("is_dry_run", [True, False])
 def test_the_first_version_of_a_write_may_begin_as_a_dry_run(
     retail: LoopbackShop, admin: User, browser: Client, is_dry_run: bool

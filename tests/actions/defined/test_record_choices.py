@@ -56,7 +56,7 @@ async def test_a_record_is_chosen_with_a_button(conversation: Conversation, reta
     assert retail.performed == []
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.long
 @pytest.mark.parametrize(("by_button", "other"), [(True, FIRST), (False, FIRST), (True, SECOND), (False, SECOND)])
 async def test_two_arguments_choose_from_one_list(
     ann: Principal, put_in_force: Put, by_button: bool, other: str
@@ -155,6 +155,7 @@ async def test_a_record_that_the_message_names_is_not_asked_for(conversation: Co
     assert asked["text"].startswith("Please choose: Why the customer cancels.")
 
 
+@pytest.mark.long
 async def test_an_answer_that_names_no_record_is_asked_for_again(conversation: Conversation) -> None:
     assert (await final(conversation, WISH))["text"].startswith("Which one do you mean?")
     for text in ("the green one", "#W9999999"):

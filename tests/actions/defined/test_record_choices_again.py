@@ -125,7 +125,7 @@ async def test_one_of_many_records_is_chosen_in_a_form(shelf: Callable[..., Conv
     assert request.arguments["order_id"] == "#W0000017"
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.long
 @pytest.mark.parametrize("value", TITLES)
 async def test_a_button_names_its_record_whatever_characters_it_has(
     shelf: Callable[..., Conversation], value: str

@@ -289,6 +289,7 @@ PATHS = sorted({path for path, _, _ in WRONG} - {"colour", "call.key", "result"}
 
 
 @for_any(st.sampled_from(PATHS), JSON, few=20)
+@pytest.mark.long
 def test_any_value_anywhere_is_read_or_refused(path: str, value: Any) -> None:
     try:
         document = changed(EXCHANGE, path, value)

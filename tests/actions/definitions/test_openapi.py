@@ -204,7 +204,7 @@ def as_yaml(value: Any) -> str:
     return yaml.dump(json.loads(json.dumps(value)), Dumper=yaml.CSafeDumper)  # a copy has no aliases
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.long
 @pytest.mark.parametrize("count", [1_200, 10_000])
 @pytest.mark.parametrize("written", [json.dumps, as_yaml])
 def test_thousands_of_operations_are_bounded(count: int, written: Callable[[Any], str]) -> None:

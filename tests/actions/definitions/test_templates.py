@@ -112,6 +112,7 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES)
+@pytest.mark.long
 def test_a_json_leaf_stays_a_leaf_and_keeps_its_type(value: Any) -> None:
     body = compile_body({"a": {"kept": "{v}"}, "after": [1, "x"]})
     assert json.loads(body.text({"v": value})) == {"a": {"kept": value}, "after": [1, "x"]}

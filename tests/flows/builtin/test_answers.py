@@ -8,6 +8,8 @@ import pytest
 from tests.flows.people import Agent, Visitor, answer_of, ask, assert_whole, call, say, shown
 from tests.flows.stack import Stack
 
+pytestmark = pytest.mark.long
+
 QUESTIONS = [
     ("How long do I have to return something?", "returns-and-refunds", "60 days"),
     ("Was kostet der Versand nach Deutschland?", "delivery-times-and-costs-de", "€"),
@@ -68,7 +70,6 @@ async def test_rest_returns_the_same_log_as_the_socket(visitor: Visitor) -> None
     assert_whole(log)
 
 
-@pytest.mark.long
 async def test_forty_simultaneous_conversations_are_answered(stack: Stack, visitor: Visitor) -> None:
     async def one() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         own = Visitor(stack, visitor.address)

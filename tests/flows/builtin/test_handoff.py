@@ -13,6 +13,8 @@ from tests.flows.people import Visitor, answer_of, ask, assert_whole, call
 from tests.flows.stack import Stack
 from tests.patience import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.long
+
 
 async def test_a_person_joins_answers_and_returns_the_chat(visitor: Visitor) -> None:
     agent = visitor.agent
@@ -67,7 +69,6 @@ def mail_tick(stack: Stack) -> Iterator[Callable[[], None]]:
     worker.stop()
 
 
-@pytest.mark.long
 async def test_nobody_is_available_and_the_answer_comes_by_mail(
     stack: Stack, visitor: Visitor, no_agents_online: None, mail_tick: Callable[[], None]
 ) -> None:

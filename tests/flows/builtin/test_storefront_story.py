@@ -14,7 +14,7 @@ from tests.flows.stack import Stack, Web
 from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import Socket
 
-pytestmark = pytest.mark.usefixtures("shop_and_worker")
+pytestmark = [pytest.mark.usefixtures("shop_and_worker"), pytest.mark.long]
 MARA, JONAS, LEA = "cus_1001", "cus_1002", "cus_1007"
 
 
@@ -73,7 +73,6 @@ async def test_a_strangers_order_and_an_expired_one_are_refused(
     assert await books() == before
 
 
-@pytest.mark.long
 async def test_an_address_change_in_german(stack: Stack, builtin_web: Web) -> None:
     async with customer(stack, builtin_web, JONAS).chat() as socket:
         await ask(
@@ -87,7 +86,6 @@ async def test_an_address_change_in_german(stack: Stack, builtin_web: Web) -> No
     assert (change["order"], change["after"]["line1"], change["key"]) == ("WF-20444", "Lindenweg 14", card["request"])
 
 
-@pytest.mark.long
 async def test_an_amount_approved_by_another_person_while_nobody_is_connected(stack: Stack, builtin_web: Web) -> None:
     lea = customer(stack, builtin_web, LEA)
     async with lea.chat() as socket:

@@ -9,7 +9,7 @@ from tests.modelserver import Behaviour, ModelServer
 from tests.modelserver.behaviour import Call
 from tests.patience import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.usefixtures("shop_and_worker")
+pytestmark = [pytest.mark.usefixtures("shop_and_worker"), pytest.mark.long]
 REFUND = Call("refund_order", '{"order_id": "WF-20404", "reason": "Arrived damaged"}')
 
 

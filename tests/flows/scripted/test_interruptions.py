@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
+
 from tests.flows.people import Visitor, answer_of, ask, assert_whole, finals, shown
 from tests.flows.speech import BEGINNING, QUESTION, ask_until_the_middle, paused, stalled, whole
 from tests.modelserver import ModelServer
 from tests.widget.page import Socket
+
+pytestmark = pytest.mark.long
 
 
 async def test_a_models_answer_is_streamed_and_cited(models_visitor: Visitor, model: ModelServer) -> None:

@@ -9,6 +9,8 @@ from tests.flows.speech import ask_until_the_middle, paused
 from tests.flows.stack import Stack, Web
 from tests.modelserver import ModelServer
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def socket_web(stack: Stack, model_web: Web) -> Iterator[Web]:

@@ -13,6 +13,8 @@ from tests.modelserver import ModelServer
 from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import Socket
 
+pytestmark = pytest.mark.long
+
 
 def kill_and_start(server: Any) -> None:
     """Kill a server and restart it on its old port, from the main thread as the supervisor does, since it ends with
@@ -51,7 +53,6 @@ async def test_without_valkey_an_answer_still_arrives(
     assert_whole(await models_visitor.log())
 
 
-@pytest.mark.long
 async def test_postgresql_restarts_in_the_middle_of_an_answer(
     stack: Stack, models_visitor: Visitor, model: ModelServer
 ) -> None:
@@ -79,7 +80,6 @@ async def answered(socket: Socket, visitor: Visitor) -> None:
             await answer_of(another)
 
 
-@pytest.mark.long
 async def test_a_message_sent_while_postgresql_is_down_is_refused_and_stored_when_resent(
     stack: Stack, models_visitor: Visitor, model: ModelServer
 ) -> None:

@@ -1,6 +1,6 @@
 """An agent takes over at a random moment of a streamed answer: not one more word reaches the customer.
 
-    pytest tests/flows/scripted/test_takeovers.py                     a few dozen, part of every run
+    pytest tests/flows/scripted/test_takeovers.py -m long             a few dozen, part of the long run
     pytest tests/flows/scripted/test_takeovers.py -m chaos -s         a thousand, which takes some minutes
 
 CHAOS_SEED repeats a run; a failure names its own.
@@ -21,6 +21,8 @@ from tests.flows.speech import QUESTION, TEXT
 from tests.flows.stack import Stack, Web
 from tests.modelserver import Behaviour, ModelServer
 from tests.widget.page import Socket
+
+pytestmark = pytest.mark.long
 
 FEW: Final = 20
 MANY: Final = 1_000
@@ -90,7 +92,6 @@ async def test_the_assistant_says_nothing_after_some_takeovers(stack: Stack, mod
 
 
 @pytest.mark.chaos
-@pytest.mark.long
 async def test_the_assistant_says_nothing_after_a_thousand_takeovers(
     stack: Stack, model_web: Web, model_port: int
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_draft_comes_with_sources_and_is_sent_to_nobody(knowledge: None, ticke
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_a_draft_marks_doubtful_sentences(knowledge: None, ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="1")

@@ -86,6 +86,7 @@ def test_a_reply_is_compared_with_the_draft(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_replies_to_later_questions_or_by_others_do_not_count_for_a_draft(
     talk: Conversation, ticket: Ticket, bob: User, noor: User
 ) -> None:
@@ -108,6 +109,7 @@ def test_replies_to_later_questions_or_by_others_do_not_count_for_a_draft(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.long
 def test_shares_are_shown_by_release_and_person_and_corrections_in_improve(
     talk: Conversation, ticket: Ticket, bob: User, workspace: Workspace
 ) -> None:
@@ -184,6 +186,7 @@ def test_texts_of_old_drafts_are_emptied_at_night_and_their_figures_kept(
 
 
 @pytest.mark.django_db
+@pytest.mark.long
 def test_improve_lists_no_draft_whose_text_is_gone(talk: Conversation, bob: User) -> None:
     add_agent_message(talk.pk, text="No, sale items cannot be returned.", author=bob, client_id="a1")
     sent = Message.objects.get(source="agent")

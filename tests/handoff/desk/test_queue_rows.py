@@ -142,6 +142,7 @@ def test_a_search_ends_at_its_last_page_whatever_page_is_asked_for(bob: User, mo
         assert tree.css_first(".more a") is None
 
 
+@pytest.mark.long
 def test_search_takes_special_characters_literally(queue: dict[str, Ticket], bob: User) -> None:
     agent = browser(bob)
     for asked in ("%", "_", "\0", "   ", "x" * 5_000, "'; DROP TABLE"):
@@ -215,6 +216,7 @@ def test_snoozing_ends_in_the_workspaces_time_zone() -> None:
         snooze_until("never", friday)
 
 
+@pytest.mark.long
 def test_a_ticket_is_snoozed_assigned_and_released_from_its_page(
     workspace: Workspace, ticket: Ticket, conversation: Conversation, bob: User, noor: User
 ) -> None:

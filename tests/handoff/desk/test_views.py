@@ -92,6 +92,7 @@ def test_a_claimed_ticket_moves_to_its_owners_group(claimed: Ticket, bob: User, 
     assert "with Bob" in rows(theirs, "colleagues")[0]
 
 
+@pytest.mark.long
 def test_the_queue_needs_no_query_per_row(
     ticket: Ticket, bob: User, django_assert_max_num_queries: Any, alice: Customer
 ) -> None:

@@ -69,6 +69,7 @@ def hint_of(answer: Any, name: str) -> str:
     return " ".join(page(answer).css_first(f"[id={one}]").text(strip=True) for one in told)
 
 
+@pytest.mark.long
 def test_an_action_offers_the_customers_records_and_takes_another_number(
     taken: Ticket, bobs: Client, put_in_force: Put, retail: LoopbackShop
 ) -> None:

@@ -63,6 +63,7 @@ def send(client: Client, ticket: Ticket, action: str = "refund_order", **typed: 
     return client.post(address(ticket, action), {"key": KEY, "step": "send", **typed})
 
 
+@pytest.mark.long
 def test_the_owner_is_offered_the_workspaces_actions(
     shop: FakeShop, taken: Ticket, bob_client: Client, noor: User
 ) -> None:
