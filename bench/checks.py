@@ -66,7 +66,7 @@ def main() -> None:
 
 def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Checked:
     """Stream one answer through the checks and return the result."""
-    from supportbot.evals.runs.given_answers import streamed
+    from supportbot.evals.runs.recorded_answers import streamed
     from supportbot.language.detection import detect
 
     vectors_took, vectors = 0.0, 0
@@ -91,13 +91,13 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
 
 def given_in(row: Mapping[str, Any], markers: str) -> Any:
     """Return the answer in a row as the evaluations know it, with the markers that were asked for."""
-    from supportbot.evals.runs.given_answers import Given, Page, with_all_markers, with_markers
+    from supportbot.evals.runs.recorded_answers import Page, RecordedAnswer, with_all_markers, with_markers
 
     pages = tuple(Page(one.get("title", ""), one["text"], one.get("locale", "")) for one in row["passages"])
     answer = row["answer"]
     if markers != "none":
         answer = (with_markers if markers == "as-written" else with_all_markers)(answer, len(pages))
-    return Given(answer, pages, tuple(row.get("lookups", ())), tuple(row.get("ledger", ())))
+    return RecordedAnswer(answer, pages, tuple(row.get("lookups", ())), tuple(row.get("ledger", ())))
 
 
 def settled(streaming: Any) -> tuple[float, int]:

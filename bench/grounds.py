@@ -36,7 +36,7 @@ _FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchedQuestion:
     """A question with its grounds and kind (empty if answerable), and whether search alone would answer it."""
 
     example: "Example"
@@ -59,7 +59,7 @@ def main() -> None:
         options.out.write_text(json.dumps(numbers, indent=1) + "\n")
 
 
-def put(corpus: str, cache: Path) -> list[Asked]:
+def put(corpus: str, cache: Path) -> list[SearchedQuestion]:
     """Import a corpus into a workspace and ask its questions."""
     from django.core.management import call_command
 
@@ -79,7 +79,7 @@ def put(corpus: str, cache: Path) -> list[Asked]:
         return [one for where, row in rows if (one := ask(name, row, where)) is not None]
 
 
-def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
+def ask(corpus: str, row: dict[str, Any], where: str) -> SearchedQuestion | None:
     """Search as in a turn and compare the sentences; None for a row with another label."""
     from kb.access import Viewer
     from kb.evaluation.confidence_fitting import Example
@@ -93,9 +93,9 @@ def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
     kind = _LABELS.get(row["label"]) if "label" in row else ("" if row.get("gold") else str(row.get("kind", "none")))
     if kind is None:
         return None
-    *said_before, question = conversation_of(row, where)
+    *earlier_messages, question = conversation_of(row, where)
     locale = locale_of(row) or detect(question.text, "en")
-    found = seek(question.text, Viewer(Audience.PUBLIC, locale), said_before=said_before)
+    found = seek(question.text, Viewer(Audience.PUBLIC, locale), earlier_messages=earlier_messages)
     parts = []
     for part in found.parts or (found,):
         request = ModelRequest(
@@ -109,10 +109,10 @@ def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
         parts.append(grounds(similarities_of(request), part))
     name = str(row.get("id", where))
     example = Example(corpus, name, kind, not kind, parts, locale)
-    return Asked(example, found.retrieval.is_answerable, f"{corpus} {name.split('<')[0]}")
+    return SearchedQuestion(example, found.retrieval.is_answerable, f"{corpus} {name.split('<')[0]}")
 
 
-def fitted(asked: Sequence[Asked]) -> dict[str, Any]:
+def fitted(asked: Sequence[SearchedQuestion]) -> dict[str, Any]:
     from kb.ports import embedder
 
     found = calibrated(asked)
@@ -120,7 +120,7 @@ def fitted(asked: Sequence[Asked]) -> dict[str, Any]:
     return {embedder().recipe.name: {"weights": weights, "bias": round(found.bias, 4), "threshold": found.threshold}}
 
 
-def calibrated(asked: Sequence[Asked]) -> "Calibration":
+def calibrated(asked: Sequence[SearchedQuestion]) -> "Calibration":
     """Return the fit, with the threshold at which grounds and search together come closest to both goals: enough
     answerable questions answered, and enough near misses refused.
     """
@@ -153,7 +153,7 @@ def calibrated(asked: Sequence[Asked]) -> "Calibration":
     return with_language_offset(replace(found, threshold=level), examples)
 
 
-def to_fit_on(asked: Iterable[Asked]) -> "list[Example]":
+def to_fit_on(asked: Iterable[SearchedQuestion]) -> "list[Example]":
     """Return the answerable questions and near misses of the corpora that have near misses.
 
     Questions on other subjects are left out: search refuses them by itself, and they would make near misses look easy.
@@ -163,7 +163,7 @@ def to_fit_on(asked: Iterable[Asked]) -> "list[Example]":
     return [example for example in seen if example.corpus in fitted_on]
 
 
-def report(asked: Sequence[Asked]) -> None:
+def report(asked: Sequence[SearchedQuestion]) -> None:
     corpora = sorted({one.example.corpus for one in asked})
     for corpus in corpora:
         own = [one for one in asked if one.example.corpus == corpus]
@@ -182,7 +182,7 @@ def report(asked: Sequence[Asked]) -> None:
         print_row(f"all, {corpus}", [(calibration, one) for one in asked if one.example.corpus == corpus])
 
 
-def print_row(name: str, judged: Sequence[tuple[Any, Asked]]) -> None:
+def print_row(name: str, judged: Sequence[tuple[Any, SearchedQuestion]]) -> None:
     from kb.evaluation.confidence_fitting import confidence, is_across
 
     kinds: dict[str, list[tuple[float, bool, bool]]] = {}
@@ -210,7 +210,7 @@ def _share(values: Iterable[bool]) -> float:
     return round(sum(found) / len(found), 3)
 
 
-def _fold(one: Asked) -> int:
+def _fold(one: SearchedQuestion) -> int:
     return hashlib.sha256(one.conversation.encode()).digest()[0] % _FOLDS
 
 

@@ -94,7 +94,7 @@ def row(name: str, text: str, language: str) -> dict[str, Any]:
 
 def checked(name: str, text: str, language: str) -> dict[str, Any]:
     from supportbot.assistant.checks.evidence import Evidence
-    from supportbot.evals.runs.given_answers import Page, passage_of
+    from supportbot.evals.runs.recorded_answers import Page, passage_of
 
     pages = [
         passage_of(place, Page(file.stem, file.read_text()[:PAGE_CHARACTERS], "en"))

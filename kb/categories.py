@@ -51,7 +51,7 @@ ICONS: Final[dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class LocalizedCategory:
     """A category as readers of one language see it. `name` is its original name, which addresses use."""
 
     name: str
@@ -61,7 +61,7 @@ class Shelf:
     place: tuple[bool, int, str] = (True, 0, "")
 
 
-class Shelves:
+class LocalizedCategories:
     """The workspace's categories in one language, by their names and former names."""
 
     def __init__(self, language: str) -> None:
@@ -70,15 +70,15 @@ class Shelves:
         self._rows: Mapping[str, Category] = {**former, **{row.name: row for row in rows}}
         self._language = language
 
-    def of(self, name: str) -> Shelf:
+    def of(self, name: str) -> LocalizedCategory:
         """Return the category with a name or former name; categories without a row come last, sorted by name."""
         row = self._rows.get(name)
         if row is None:
-            return Shelf(name, name, place=(True, 0, name.casefold()))
+            return LocalizedCategory(name, name, place=(True, 0, name.casefold()))
         translated = row.translations.get(self._language, {})
         title = translated.get("name") or row.name
         place = (row.position is None, row.position or 0, title.casefold())
-        return Shelf(row.name, title, translated.get("description") or row.description, row.icon, place)
+        return LocalizedCategory(row.name, title, translated.get("description") or row.description, row.icon, place)
 
     def renamed(self, name: str) -> str:
         """Return the current name of a category, given a former one; "" for any other name."""

@@ -1,8 +1,8 @@
 """Interfaces to other packages that the knowledge base needs: an embedder, the search for a customer's message, the
 audit log.
 
-The settings `KB_EMBEDDER`, `KB_ROUTED_EMBEDDER`, `KB_ASKING` and `KB_AUDIT` name them, so this package depends on
-neither a model provider nor a chat.
+The settings `KB_EMBEDDER`, `KB_ROUTED_EMBEDDER`, `KB_CONVERSATION_SEARCH` and `KB_AUDIT` name them, so this package
+depends on neither a model provider nor a chat.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -57,23 +57,25 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class EarlierMessage:
     """An earlier message of the conversation: the customer's, or an answer."""
 
     text: str
     is_customer: bool
 
 
-class Asking(Protocol):
+class ConversationSearch(Protocol):
     """Searches for a customer's message as the product does: in parts, with spelling corrected, in its context."""
 
-    def __call__(self, question: str, *, viewer: "Viewer", said_before: Sequence[Said], limit: int) -> "Retrieval":
+    def __call__(
+        self, question: str, *, viewer: "Viewer", earlier_messages: Sequence[EarlierMessage], limit: int
+    ) -> "Retrieval":
         """Return up to `limit` passages, best first."""
 
 
-def asking() -> Asking:
-    """Return the search for customers' messages that `KB_ASKING` names."""
-    found: Asking = import_string(settings.KB_ASKING)
+def conversation_search() -> ConversationSearch:
+    """Return the search for customers' messages that `KB_CONVERSATION_SEARCH` names."""
+    found: ConversationSearch = import_string(settings.KB_CONVERSATION_SEARCH)
     return found
 
 

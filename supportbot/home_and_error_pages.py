@@ -26,7 +26,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class HomeLink:
     """One link on the home page."""
 
     address: str
@@ -101,8 +101,8 @@ class Call:
 
 def home(request: HttpRequest) -> HttpResponse:
     """Show the home page."""
-    doors = {"customer_doors": list(_customer_doors(request)), "team_doors": list(_team_doors())}
-    return render(request, "pages/home.html", {**doors, **_emptiness()})
+    links = {"customer_links": list(_customer_links(request)), "team_links": list(_team_links())}
+    return render(request, "pages/home.html", {**links, **_emptiness()})
 
 
 def _emptiness() -> dict[str, bool]:
@@ -195,14 +195,16 @@ def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         return HttpResponse(render_to_string("pages/refusal.html", {"refusal": shown}), status=refusal.status)
 
 
-def _customer_doors(request: HttpRequest) -> Iterable[Door]:
+def _customer_links(request: HttpRequest) -> Iterable[HomeLink]:
     if settings.HOST in {"127.0.0.1", "localhost"} and Workspace.objects.filter(slug=DEMO).exists():
         address = f"http://127.0.0.1:{settings.SHOP_PORT}/"
-        yield Door(address, gettext("Storefront"), gettext("The demo shop with its orders, ledger and faults"), "bag")
+        yield HomeLink(
+            address, gettext("Storefront"), gettext("The demo shop with its orders, ledger and faults"), "bag"
+        )
     for workspace in _workspaces_to_name(request):
         address = f"/help/{workspace.slug}/"
         if _is_served(address):
-            yield Door(address, workspace.name, gettext("Help pages that the assistant answers from"), "book")
+            yield HomeLink(address, workspace.name, gettext("Help pages that the assistant answers from"), "book")
 
 
 def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
@@ -214,11 +216,11 @@ def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
     return found if len(found) == 1 else workspaces.filter(slug=DEMO)
 
 
-def _team_doors() -> Iterable[Door]:
-    yield Door("/admin/", gettext("Console"), gettext("Manage articles, channels, rules and the team"), "gear")
+def _team_links() -> Iterable[HomeLink]:
+    yield HomeLink("/admin/", gettext("Console"), gettext("Manage articles, channels, rules and the team"), "gear")
     if _is_served("/desk/"):
-        yield Door("/desk/", gettext("Desk"), gettext("Conversations that need a person"), "inbox")
-    yield Door("/api/v1/docs/", gettext("API"), gettext("How other programs use SupportBot"), "key")
+        yield HomeLink("/desk/", gettext("Desk"), gettext("Conversations that need a person"), "inbox")
+    yield HomeLink("/api/v1/docs/", gettext("API"), gettext("How other programs use SupportBot"), "key")
 
 
 def _is_served(address: str) -> bool:

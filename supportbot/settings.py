@@ -276,7 +276,9 @@ KB_ROUTED_EMBEDDER = "supportbot.llm.embeddings.routes.embedder_of_route"
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # threads of the packaged model, for articles
 KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")
-KB_ASKING = "supportbot.assistant.turn_search.asked"  # searches for a customer's message (kb.ports)
+KB_CONVERSATION_SEARCH = (
+    "supportbot.assistant.turn_search.search_conversation"  # searches for a customer's message (kb.ports)
+)
 KB_AUDIT = "actions.audit.record"  # records that someone added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.article_gates.verdict_on"
 KB_AFTERWARDS = "supportbot.evals.articles.publication_report.told_of"  # reports the effects of publishing (kb.ports)

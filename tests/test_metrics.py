@@ -36,7 +36,7 @@ from supportbot.health import gauges
 from supportbot.health.gauges import QUERIES, Gauges
 from supportbot.llm.models import Budget
 from supportbot.observing.http import HEADER, observed_socket
-from supportbot.observing.logs import Event, PlainFormatter, about, concerning, tell
+from supportbot.observing.logs import Event, PlainFormatter, about, concerning, log_event
 from supportbot.server_urls import postgres_at
 from tests.patience import PATIENCE_SECONDS
 
@@ -223,7 +223,7 @@ async def test_a_socket_is_counted_by_its_close_code() -> None:
 def test_a_log_fields_value_is_one_word(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with concerning(turn="t-1"):
-        tell(Event.ANSWER, outcome="two words\nand a line", total_seconds=1.23456)
+        log_event(Event.ANSWER, outcome="two words\nand a line", total_seconds=1.23456)
         [record] = caplog.records
         line = PlainFormatter().format(record)
     assert line.endswith("answer turn=t-1 outcome=two_words_and_a_line total_seconds=1.235")
@@ -232,7 +232,7 @@ def test_a_log_fields_value_is_one_word(caplog: pytest.LogCaptureFixture) -> Non
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian's package prometheus)")
 def test_prometheus_can_read_all_series(client: Client) -> None:
-    tell(Event.ANSWER)
+    log_event(Event.ANSWER)
     text = client.get("/metrics").content
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
     # Exit code 3 means recommendations on names, which are not errors.

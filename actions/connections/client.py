@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from actions.connections.auth import Auth, Message, auth_headers, bearer
 from actions.connections.decimal_json import from_json, to_json
 from actions.connections.models import Connection
-from actions.connections.oauth_tokens import Grant, fetch_token, forget_token, kept_token
+from actions.connections.oauth_tokens import Grant, cached_token, fetch_token, forget_token
 from supportbot.ids import uuid7
 from supportbot.outbound.client_certificate import ClientCertificate
 from supportbot.outbound.errors import NoAnswer, NotSent
@@ -90,13 +90,13 @@ class Client:
         self, call: Call, url: str, body: bytes, ends_at: float, trace: Trace | None, has_enough: _Reader
     ) -> RawResponse:
         grant = Grant(self.connection.pk, self.connection.settings, self.connection.secret)
-        kept = kept_token(grant)
-        token = kept or fetch_token(grant, timeout_seconds=_left(ends_at))
+        cached = cached_token(grant)
+        token = cached or fetch_token(grant, timeout_seconds=_left(ends_at))
         response = self._request(call, url, body, bearer(token), ends_at, trace, has_enough)
         if response.status != 401:
             return response
         forget_token(grant)
-        if not kept:  # the token was issued just now, so the API refuses us for another reason
+        if not cached:  # the token was issued just now, so the API refuses us for another reason
             return response
         return self._request(
             call, url, body, bearer(fetch_token(grant, timeout_seconds=_left(ends_at))), ends_at, trace, has_enough

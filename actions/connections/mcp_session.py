@@ -88,7 +88,7 @@ class Session:
             sent |= {"Mcp-Protocol-Version": VERSION, "Mcp-Method": method, **headers}
         return self._answer(message, sent, parse)
 
-    def tell(self, method: str) -> None:
+    def notify(self, method: str) -> None:
         """Send a notification."""
         self.client.send_raw(self._call({"jsonrpc": "2.0", "method": method}, self.headers))
 
@@ -167,7 +167,7 @@ def _after_handshake(session: Session) -> Session:
     if _SESSION_ID.fullmatch(own):
         session.headers["Mcp-Session-Id"] = own
     with suppress(NoAnswer):
-        session.tell("notifications/initialized")
+        session.notify("notifications/initialized")
     return session
 
 

@@ -42,25 +42,25 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedToken:
     token: str = field(repr=False)
     ends_at: float
 
 
-_kept: dict[str, _Kept] = {}
+_tokens: dict[str, _CachedToken] = {}
 _lock: Final = threading.Lock()
 
 
-def kept_token(grant: Grant) -> str:
+def cached_token(grant: Grant) -> str:
     """Return a token that is still valid, or ""."""
     with _lock:
-        found = _kept.get(grant.key)
+        found = _tokens.get(grant.key)
     return found.token if found is not None and found.ends_at > time.monotonic() else ""
 
 
 def forget_token(grant: Grant) -> None:
     with _lock:
-        _kept.pop(grant.key, None)
+        _tokens.pop(grant.key, None)
 
 
 def fetch_token(grant: Grant, *, timeout_seconds: float) -> str:
@@ -105,11 +105,11 @@ def _keep(grant: Grant, token: str, seconds: float) -> None:
     now = time.monotonic()
     ends_at = now + min(max(seconds - MARGIN_SECONDS, 0), MOST_SECONDS)
     with _lock:
-        for key in [key for key, kept in _kept.items() if kept.ends_at <= now]:
-            del _kept[key]
-        if len(_kept) >= MAX_TOKENS:
-            _kept.clear()
-        _kept[grant.key] = _Kept(token, ends_at)
+        for key in [key for key, kept in _tokens.items() if kept.ends_at <= now]:
+            del _tokens[key]
+        if len(_tokens) >= MAX_TOKENS:
+            _tokens.clear()
+        _tokens[grant.key] = _CachedToken(token, ends_at)
 
 
 def _short(value: Any) -> str:

@@ -14,9 +14,9 @@ from actions.connections.decimal_json import from_json
 from actions.connections.mcp_tools import ToolClient
 from actions.connections.selectors import connection_named
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation import Happened as Reading
+from actions.definitions.evaluation import Happened as ObjectReader
 from actions.definitions.evaluation import happened, reason_of
-from actions.definitions.evaluation_context import OK, Answer, Ask, Asked, Names, filled_in
+from actions.definitions.evaluation_context import OK, Answer, Ask, BackEndCall, Names, filled_in
 from actions.definitions.parsing.arguments import seen
 from actions.definitions.parts import Definition
 from actions.definitions.rendering import receipt_of
@@ -63,7 +63,7 @@ def asking(sender: Sender, *, seconds: float = GATHER_SECONDS) -> Ask:
     """
     ends_at, known = time.monotonic() + seconds, dict[str, Answer]()
 
-    def ask(call: Asked) -> Answer:
+    def ask(call: BackEndCall) -> Answer:
         key = repr(call)
         if key not in known:
             left = ends_at - time.monotonic()
@@ -78,7 +78,7 @@ def asking(sender: Sender, *, seconds: float = GATHER_SECONDS) -> Ask:
     return ask
 
 
-def _call(call: Asked, seconds: float) -> Call:
+def _call(call: BackEndCall, seconds: float) -> Call:
     body = from_json(call.body.encode()) if call.body is not None else None
     query = parse_qs(call.query, keep_blank_values=True)
     return Call(call.method, call.path, query, call.headers, body, seconds, call.tool, call.schema_hash)
@@ -92,7 +92,7 @@ def _answer(response: Response) -> Answer:
 class Command:
     """A call that is ready to be sent. `names` include the records while they are available."""
 
-    asked: Asked
+    asked: BackEndCall
     names: Names | None = None
     seconds: float | None = None  # time limit for the answer, if longer than usual
 
@@ -117,9 +117,9 @@ class DefinedBackEnd:
             return Unclear(error.why, was_answered=is_finished(error.status))
         names = call.names or names_of_request(self.definition, self.arguments, idempotency_key)
         reading = happened(rule, answer, names)
-        if reading is Reading.YES:
+        if reading is ObjectReader.YES:
             return self._happened(answer, names)
-        if reading is Reading.NO:
+        if reading is ObjectReader.NO:
             return self._did_not(answer, names)
         return Unclear(f"returned {answer.status}", was_answered=is_finished(answer.status))
 
@@ -135,14 +135,14 @@ class DefinedBackEnd:
         except (NotSent, NoAnswer) as error:
             return Unclear(error.why)
         match happened(rule, answer, names):
-            case Reading.YES:
+            case ObjectReader.YES:
                 return self._happened(answer, names)
-            case Reading.NO:
+            case ObjectReader.NO:
                 return self._did_not(answer, names)
-            case Reading.NEVER_SEEN:
+            case ObjectReader.NEVER_SEEN:
                 return NeverSeen()
             # Nobody is called in while this is so, so it takes both the author's condition and a success status.
-            case Reading.IN_PROGRESS if answer.status in OK:
+            case ObjectReader.IN_PROGRESS if answer.status in OK:
                 return Unclear("in progress", is_in_progress=True)
         return Unclear(f"returned {answer.status}")
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 
-from actions.definitions.cases import Told, keep_case
+from actions.definitions.cases import RecordedCase, keep_case
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from supportbot.errors import InvalidInput
 
@@ -35,7 +35,7 @@ def keep_cases(definition: ActionDefinition, text: str, *, actor: str) -> int:
     return len(given)
 
 
-def _told(one: Mapping[str, Any], place: int) -> Told:
+def _told(one: Mapping[str, Any], place: int) -> RecordedCase:
     wrong = {f"[{place}].{name}": [gettext("There is no such field.")] for name in map(str, one) if name not in _FIELDS}
     wrong |= {
         f"[{place}].{name}": [gettext("Write text.")] for name in _TEXTS if not isinstance(one.get(name, ""), str)
@@ -51,4 +51,4 @@ def _told(one: Mapping[str, Any], place: int) -> Told:
     if wrong:
         raise InvalidInput(fields=wrong)
     texts = {name: one.get(name, "") for name in _TEXTS}
-    return Told(**texts, arguments=one.get("arguments", {}), records=one.get("records", {}), at=at)
+    return RecordedCase(**texts, arguments=one.get("arguments", {}), records=one.get("records", {}), at=at)

@@ -19,7 +19,7 @@ from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.definitions.backend import Sender
 from actions.definitions.defined import DefinedRead, DefinedWrite
-from actions.definitions.evaluation_context import Answer, Ask, Asked
+from actions.definitions.evaluation_context import Answer, Ask, BackEndCall
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.parts import Definition
 from actions.definitions.selectors import case_with_id
@@ -54,7 +54,7 @@ class Recorded:
     def sender(self, definition: Definition) -> Sender:
         raise NotConnected(gettext("A recorded case sends nothing."))
 
-    def _answer(self, asked: Asked) -> Answer:
+    def _answer(self, asked: BackEndCall) -> Answer:
         key = request_line(asked)
         if key not in self.records:
             raise MerchantUnavailable(gettext("The case has no answer for {call}.").format(call=key))
@@ -64,7 +64,7 @@ class Recorded:
         return Answer(_NOT_FOUND) if record is None else Answer(200, record)
 
 
-def request_line(asked: Asked) -> str:
+def request_line(asked: BackEndCall) -> str:
     """Return the key of a call's answer in a case: "GET /orders/1?full=yes"."""
     return f"{asked.method} {asked.path}{f'?{asked.query}' if asked.query else ''}"
 
@@ -84,7 +84,7 @@ def failures_of(definition: ActionDefinition, action: Action) -> dict[str, list[
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RecordedCase:
     """The content of a recorded case; see DefinitionCase."""
 
     name: str
@@ -97,7 +97,9 @@ class Told:
 
 
 @transaction.atomic
-def keep_case(definition: ActionDefinition, told: Told, *, actor: str, replaced: UUID | None = None) -> DefinitionCase:
+def keep_case(
+    definition: ActionDefinition, told: RecordedCase, *, actor: str, replaced: UUID | None = None
+) -> DefinitionCase:
     """Record a case, or replace an existing one. Raises InvalidInput with the errors."""
     case = case_with_id(definition, replaced) if replaced else DefinitionCase(definition=definition)
     for name in ("name", "sub", "email", "expected"):

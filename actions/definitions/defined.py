@@ -27,7 +27,7 @@ from actions.definitions.backend import (
     names_of_request,
 )
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation_context import Answer, Ask, Asked, Names, Obstacle, filled_in
+from actions.definitions.evaluation_context import Answer, Ask, BackEndCall, Names, Obstacle, filled_in
 from actions.definitions.evaluation_context import Identity as SignedIdentity
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_json
@@ -376,7 +376,7 @@ class DefinedWrite(_Defined, WriteAction):
         except ExpressionFailed as error:
             return _failed("call", error)
 
-    def _asked(self, names: Names, key: str) -> Asked:
+    def _asked(self, names: Names, key: str) -> BackEndCall:
         assert self.definition.call is not None  # guaranteed by the format
         return filled_in(self.definition.call, names.with_names({"key": key}))
 
@@ -384,7 +384,7 @@ class DefinedWrite(_Defined, WriteAction):
         return asdict(command.asked)
 
     def command_from_json(self, sent: dict[str, Any], *, seconds: float) -> Command:
-        return Command(Asked(**sent), seconds=seconds)
+        return Command(BackEndCall(**sent), seconds=seconds)
 
     def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card:
         """Return the card as proposed, so that it shows what was confirmed."""
@@ -453,7 +453,7 @@ class DefinedRead(_Defined, ReadAction):
 def _counted(ask: Ask, requests: Requests) -> Ask:
     """Return a function that counts each different look-up, and makes it only once."""
 
-    def counted(call: Asked) -> Answer:
+    def counted(call: BackEndCall) -> Answer:
         answer: Answer = requests.answer(repr(call), lambda: ask(call))
         return answer
 

@@ -26,7 +26,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BackEndCall:
     """One HTTP call below a connection's address, or a tool call. `body` is JSON text."""
 
     method: str
@@ -49,14 +49,14 @@ class Answer:
         return {"status": self.status, "body": self.body, "headers": lowered}
 
 
-Ask = Callable[[Asked], Answer]
+Ask = Callable[[BackEndCall], Answer]
 
 
-def filled_in(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
+def filled_in(call: CallTemplate, names: Mapping[str, Any]) -> BackEndCall:
     """Return one call with its values filled in; raises ExpressionFailed, and then nothing may be sent."""
     headers = call.headers.headers(names) | ({call.key_header: str(names["key"])} if call.key_header else {})
     body = call.body.text(names) if call.body else None
-    return Asked(
+    return BackEndCall(
         call.method, call.path.render(names), call.query.query(names), headers, body, call.tool, call.schema_hash
     )
 

@@ -23,7 +23,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.argument_types import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 from actions.definitions.expressions.expression import Expression, Path
-from actions.definitions.parsing.field_reader import ARGUMENTS, Reading
+from actions.definitions.parsing.field_reader import ARGUMENTS, ObjectReader
 from actions.definitions.parts import (
     Argument,
     CallTemplate,
@@ -239,7 +239,7 @@ def compares_owner(lookup: Lookup, owner: Expression, own: Set[Path]) -> bool:
 
 
 def require_owner(
-    top: Reading, lookups: Sequence[Lookup], subject: Subject | None, values: Mapping[str, Expression]
+    top: ObjectReader, lookups: Sequence[Lookup], subject: Subject | None, values: Mapping[str, Expression]
 ) -> None:
     """Require that a write concerns something of the customer's: a record with an owner, or the customer.
 
@@ -254,7 +254,7 @@ def require_owner(
         top.add("subject.id", gettext(_SUBJECT_OF_OTHERS))
 
 
-def require_own_choices(top: Reading, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
+def require_own_choices(top: ObjectReader, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
     """Require that customers choose only from records that are their own or public, which must be found without the
     choice itself, and only for required arguments, since customers are asked for no others. A list must not depend on
     its own choice by way of other choices either; only versions published before this rule may.
@@ -319,7 +319,7 @@ def sources_of(value: Expression, values: Mapping[str, Expression], seen: Set[st
     return frozenset(found)
 
 
-def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> None:
+def require_bound(top: ObjectReader, found: Unbound, document: Mapping[str, Any]) -> None:
     """Require proof that the records named by the call are the customer's. For ids outside the path, only new versions
     need it; versions that were published before this rule stay valid.
     """
@@ -333,7 +333,7 @@ def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> 
         top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
 
 
-def require_unnamed(top: Reading, found: Unbound, limits: Mapping[str, Any], *, moves_money: bool) -> None:
+def require_unnamed(top: ObjectReader, found: Unbound, limits: Mapping[str, Any], *, moves_money: bool) -> None:
     """Require that a call marked as naming no customer names none, moves no money and has a limit per customer."""
     if moves_money:
         top.findings.add("call.names_no_customer", gettext(_MOVES_MONEY))

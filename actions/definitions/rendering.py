@@ -138,7 +138,7 @@ class RecordCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LookupResult:
     """The result of a look-up: `rows` has one list of (name, label, text), or one for each element."""
 
     words: str
@@ -147,7 +147,7 @@ class Told:
     cards: Sequence[RecordCard] = ()
 
 
-def result_of(definition: Definition, names: Names, locale: str) -> Told:
+def result_of(definition: Definition, names: Names, locale: str) -> LookupResult:
     """Return the rows and cards that a look-up shows the customer; raises ExpressionFailed."""
     result = definition.result
     assert result is not None  # a look-up has one
@@ -161,7 +161,7 @@ def result_of(definition: Definition, names: Names, locale: str) -> Told:
     rows = [shown(result.fields, one, locale) for one in each]
     told = result.hand_over.words(names, locale) if result.hand_over else ""
     cards = [_card_of_record(result.card, one, locale) for one in each[:MAX_CARDS]] if result.card else []
-    return Told(in_locale(result.words, locale).words(names, locale), rows, told, cards)
+    return LookupResult(in_locale(result.words, locale).words(names, locale), rows, told, cards)
 
 
 def _card_of_record(card: parts.RecordCard, names: Names, locale: str) -> RecordCard:

@@ -22,7 +22,7 @@ from actions.definitions.backend import Sender, asking, client_of
 from actions.definitions.cases import ALLOWED, Recorded, request_line
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.evaluation_context import Answer, Ask, Asked, Names
+from actions.definitions.evaluation_context import Answer, Ask, BackEndCall, Names
 from actions.definitions.expressions.values import NoValue, as_json, json_text
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.parsing.document import parse_document
@@ -93,7 +93,7 @@ class TrialCall:
     guards: list[GuardVerdict] = field(default_factory=list)
     values: list[Computed] = field(default_factory=list)
     records: dict[str, Any] = field(default_factory=dict)
-    request: Asked | None = None
+    request: BackEndCall | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     card: Card | None = None
     approval: Approval | None = None  # a person's approval, if the request would need one
@@ -196,7 +196,7 @@ class _Watched:
     def ask(self, definition: Definition) -> Ask:
         ask = self._world.ask(definition)
 
-        def answer(asked: Asked) -> Answer:
+        def answer(asked: BackEndCall) -> Answer:
             found = ask(asked)
             self._kept[request_line(asked)] = _kept(found)
             return found

@@ -64,10 +64,10 @@ def propose(
     """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
     `undoes` is the request to undo. With `corrects`, the customer corrects the newest card of this action in this
-    conversation: that card ends when the new one is created. Idempotent on `proposal_key`; an equal request that is
-    still open is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key
-    belongs to another intent), CannotUndo (the equal request undoes no request, or a different one), AlreadyConfirmed
-    (the corrected card) or MerchantUnavailable.
+    conversation: that card ends when the new one is created. Idempotent on `proposal_key`; an identical request that
+    is still open is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the
+    key belongs to another intent), CannotUndo (the identical request undoes no request, or a different one),
+    AlreadyConfirmed (the corrected card) or MerchantUnavailable.
     """
     intent = _intent(principal, action, arguments, undoes)
     spec, policy = _spec(intent), _policy(intent)
@@ -77,21 +77,23 @@ def propose(
     draft, resolved = _draft(intent, spec, policy, proposal_key, conversation_id, undoes=undoes)
     decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
-        return _equal_or_concurrent(intent, draft, decision, corrects=corrects)
+        return _identical_or_concurrent(intent, draft, decision, corrects=corrects)
     except AlreadyConfirmed as error:
         actor, name = principal.actor, intent.action.name
         record_refusal("wish.refused", error, actor=actor, request_id=error.request_id, action=name)
         raise
 
 
-def _equal_or_concurrent(intent: Intent, draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
-    """Like `_equal_or_stored`, even if the same key or an equal request is stored at the same moment.
+def _identical_or_concurrent(
+    intent: Intent, draft: ActionRequest, decision: Decision, *, corrects: bool
+) -> ActionRequest:
+    """Like `_identical_or_stored`, even if the same key or an identical request is stored at the same moment.
 
-    The second attempt sees an equal request: it returns it, or ends it if it belongs to another chat.
+    The second attempt sees an identical request: it returns it, or ends it if it belongs to another chat.
     """
     for _ in range(2):
         with suppress(IntegrityError):
-            return _equal_or_stored(draft, decision, corrects=corrects)
+            return _identical_or_stored(draft, decision, corrects=corrects)
         known = _find_by_key(intent, draft.proposal_key)
         if known is not None:
             return known
@@ -99,16 +101,16 @@ def _equal_or_concurrent(intent: Intent, draft: ActionRequest, decision: Decisio
 
 
 @transaction.atomic
-def _equal_or_stored(draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
-    """Return the equal request that is still open, or else the draft, now stored; end the card that it corrects."""
+def _identical_or_stored(draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
+    """Return the identical request that is still open, or else store and return the draft; end the card it corrects."""
     _lock_cards(draft)
     corrected = _corrected_card(draft) if corrects and not decision.is_refusal else None
-    equal = _reuse_equal_request(draft)
-    if equal is None:
+    identical = _reuse_identical_request(draft)
+    if identical is None:
         return _store(draft, decision, corrected)
-    if corrected is not None and corrected.pk != equal.pk:
+    if corrected is not None and corrected.pk != identical.pk:
         _end_replaced(corrected, draft)
-    return equal
+    return identical
 
 
 def preview(
@@ -118,9 +120,9 @@ def preview(
     intent = _intent(principal, action, arguments, undoes)
     spec, policy = _spec(intent), _policy(intent)
     draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None, undoes=undoes)
-    equal = _find_equal_open(draft) if undoes else None
-    if equal is not None and equal.state != State.AWAITING_CONFIRMATION:
-        _same_deed(equal, draft)
+    identical = _find_identical_open(draft) if undoes else None
+    if identical is not None and identical.state != State.AWAITING_CONFIRMATION:
+        _checked_same_undo(identical, draft)
     return Preview(_decide(spec, draft, resolved, rules_of(policy)), draft)
 
 
@@ -295,32 +297,33 @@ def money_in(request: ActionRequest) -> Money | None:
     return Money(request.amount, request.currency) if request.amount is not None else None
 
 
-def _reuse_equal_request(draft: ActionRequest) -> ActionRequest | None:
-    """Return the open request for an equal intent; if it has lapsed or belongs to another chat, end it instead."""
-    found = _find_equal_open(draft)
+def _reuse_identical_request(draft: ActionRequest) -> ActionRequest | None:
+    """Return the open request for an identical intent; if it has lapsed or belongs to another chat, end it instead."""
+    found = _find_identical_open(draft)
     if found is None:
         return None
-    equal = lock_request(found.pk)
-    if equal.state != State.AWAITING_CONFIRMATION:
-        return _same_deed(equal, draft) if equal.state in OPEN else None
-    lapsed = lapse_reason(equal)
+    identical = lock_request(found.pk)
+    if identical.state != State.AWAITING_CONFIRMATION:
+        return _checked_same_undo(identical, draft) if identical.state in OPEN else None
+    lapsed = lapse_reason(identical)
     if lapsed is not None:
-        transition(equal, State.EXPIRED, actor="system", reason=lapsed)
+        transition(identical, State.EXPIRED, actor="system", reason=lapsed)
         return None
-    is_other_undo = draft.undoes is not None and equal.undoes != draft.undoes
-    if equal.conversation_id != draft.conversation_id or is_other_undo:
-        transition(equal, State.CANCELLED, actor="system", reason=Reason("superseded"))
+    is_other_undo = draft.undoes is not None and identical.undoes != draft.undoes
+    if identical.conversation_id != draft.conversation_id or is_other_undo:
+        transition(identical, State.CANCELLED, actor="system", reason=Reason("superseded"))
         return None
-    return equal
+    return identical
 
 
-def _same_deed(equal: ActionRequest, draft: ActionRequest) -> ActionRequest:
-    """Return the equal request. Raises CannotUndo if the draft undoes another one, which would not be recorded as
-    undone.
+def _checked_same_undo(identical: ActionRequest, draft: ActionRequest) -> ActionRequest:
+    """Return the identical open request.
+
+    Raises CannotUndo if the draft undoes another request than that one: it would not be recorded as undone.
     """
-    if draft.undoes is not None and equal.undoes != draft.undoes:
+    if draft.undoes is not None and identical.undoes != draft.undoes:
         raise CannotUndo()
-    return equal
+    return identical
 
 
 def lapse_reason(request: ActionRequest) -> Reason | None:
@@ -340,31 +343,31 @@ def lapse_reason(request: ActionRequest) -> Reason | None:
     return None
 
 
-def _find_equal_open(draft: ActionRequest) -> ActionRequest | None:
-    equal: ActionRequest | None = ActionRequest.objects.filter(
+def _find_identical_open(draft: ActionRequest) -> ActionRequest | None:
+    identical: ActionRequest | None = ActionRequest.objects.filter(
         customer_id=draft.customer_id,
         action=draft.action,
         asked_digest=draft.asked_digest,
         state__in=OPEN,
     ).first()
-    return equal
+    return identical
 
 
 def _concurrent_request(draft: ActionRequest) -> ActionRequest:
-    request = _find_equal_open(draft)
+    request = _find_identical_open(draft)
     if request is None:  # it was decided in the meantime: the caller may try again
         raise KeyReused(gettext("An identical request was decided at the same moment. Please ask again."))
-    return _same_deed(request, draft)
+    return _checked_same_undo(request, draft)
 
 
 def _lock_cards(draft: ActionRequest) -> None:
     """Lock the open cards that a new one may end, before anything else. Confirming or withdrawing a card locks the card
     first and the head of the audit log later; the opposite order would cause a deadlock.
     """
-    equal = Q(asked_digest=draft.asked_digest, state__in=OPEN)
+    identical = Q(asked_digest=draft.asked_digest, state__in=OPEN)
     of_chat = Q(conversation_id=draft.conversation_id, state=State.AWAITING_CONFIRMATION)
     cards = ActionRequest.objects.select_for_update(no_key=True).filter(
-        equal | of_chat if draft.conversation_id else equal, customer_id=draft.customer_id, action=draft.action
+        identical | of_chat if draft.conversation_id else identical, customer_id=draft.customer_id, action=draft.action
     )
     list(cards.order_by("id"))
 

@@ -69,7 +69,7 @@ def propose_undo(principal: Principal, request_id: UUID, *, proposal_key: str = 
     request with its reason. While such a request is open, it is returned again. Without a `proposal_key`, callers get
     the same request until it is settled.
 
-    Raises NotFound, CannotUndo (no longer offered, or an equal request is on its way), NotSignedIn or
+    Raises NotFound, CannotUndo (no longer offered, or an identical request is on its way), NotSignedIn or
     MerchantUnavailable.
     """
     request = _own(principal, request_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import InvalidDocument
-from kb.ports import Said
+from kb.ports import EarlierMessage
 
 _TEXTS = ("question", "text", "scenario")
 _CUSTOMERS = frozenset({"user", "customer"})
@@ -41,27 +41,27 @@ def text_of(row: dict[str, Any], where: str) -> str:
     raise InvalidDocument(f"{where} has no question. Add one under `question`.")
 
 
-def conversation_of(row: dict[str, Any], where: str) -> list[Said]:
+def conversation_of(row: dict[str, Any], where: str) -> list[EarlierMessage]:
     """Return the conversation, ending with the question. Raises InvalidDocument if there is none, or for a bad message.
 
     A row has the question and, under `history`, the messages before it; or it has `messages`, and the last one is the
     question. A message is {"role" or "speaker": ..., "content" or "text": ...}; `user` and `customer` are customers.
     """
     if row.get("messages") is None:
-        return [*_messages(row.get("history") or [], where), Said(text_of(row, where), is_customer=True)]
+        return [*_messages(row.get("history") or [], where), EarlierMessage(text_of(row, where), is_customer=True)]
     messages = _messages(row["messages"], where)
     if not messages or not messages[-1].is_customer or not messages[-1].text.strip():
         raise InvalidDocument(f"{where} does not end with a customer's question. End `messages` with one.")
     return messages
 
 
-def _messages(messages: object, where: str) -> list[Said]:
+def _messages(messages: object, where: str) -> list[EarlierMessage]:
     if not isinstance(messages, list):
         raise InvalidDocument(f"{where}: the conversation is not a list of messages.")
     return [_message(message, where) for message in messages]
 
 
-def _message(message: object, where: str) -> Said:
+def _message(message: object, where: str) -> EarlierMessage:
     found = message if isinstance(message, dict) else {}
     speaker, text = (
         next((found[name] for name in names if isinstance(found.get(name), str)), None)
@@ -69,7 +69,7 @@ def _message(message: object, where: str) -> Said:
     )
     if speaker is None or text is None:
         raise InvalidDocument(f"{where} has a message without a `role` and a `content`.")
-    return Said(text, is_customer=speaker in _CUSTOMERS)
+    return EarlierMessage(text, is_customer=speaker in _CUSTOMERS)
 
 
 def locale_of(row: dict[str, Any]) -> str | None:

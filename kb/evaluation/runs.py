@@ -9,7 +9,7 @@ from kb.access import Viewer, readable
 from kb.errors import InvalidDocument
 from kb.evaluation.metrics import CUTOFF, NAMES, Scores, mean, percentile, score
 from kb.evaluation.question_files import conversation_of, locale_of, rows_of
-from kb.ports import Said, asking
+from kb.ports import EarlierMessage, conversation_search
 from kb.search import Mode, Retrieval, search
 
 # Passages fetched per article, since a long article may have several at the top, and some articles are excluded.
@@ -20,7 +20,7 @@ _PASSAGES_PER_ARTICLE = 12
 class Question:
     """`wanted` and `excluded` are external ids; an excluded article is dropped before ranking.
 
-    `said_before` is the conversation before the question, oldest first.
+    `earlier_messages` is the conversation before the question, oldest first.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Question:
     wanted: frozenset[str]
     excluded: frozenset[str] = frozenset()
     locale: str | None = None
-    said_before: tuple[Said, ...] = ()
+    earlier_messages: tuple[EarlierMessage, ...] = ()
 
 
 SearchFunction = Callable[[Question, int], Retrieval]
@@ -67,10 +67,10 @@ def by_mode(mode: Mode, audience: str) -> SearchFunction:
 
 
 def as_asked(audience: str) -> SearchFunction:
-    """Return the product's search for a customer's message in its conversation (`kb.ports.Asking`)."""
-    ask = asking()
+    """Return the product's search for a customer's message in its conversation (`kb.ports.ConversationSearch`)."""
+    ask = conversation_search()
     return lambda question, limit: ask(
-        question.text, viewer=Viewer(audience, question.locale), said_before=question.said_before, limit=limit
+        question.text, viewer=Viewer(audience, question.locale), earlier_messages=question.earlier_messages, limit=limit
     )
 
 
@@ -99,12 +99,12 @@ def ranking(question: Question, find: SearchFunction, *, limit: int = CUTOFF) ->
 
 
 def _parsed(row: dict[str, Any], where: str) -> Question:
-    *said_before, last = conversation_of(row, where)
+    *earlier_messages, last = conversation_of(row, where)
     wanted = frozenset(_ids(row, where, "gold", "gold_docs", "gold_passages"))
     if not wanted:
         raise InvalidDocument(f"{where} names no article. Add a list of external ids under `gold`.")
     excluded = frozenset(_ids(row, where, "exclude", "exclude_docs"))
-    return Question(str(row.get("id", where)), last.text, wanted, excluded, locale_of(row), tuple(said_before))
+    return Question(str(row.get("id", where)), last.text, wanted, excluded, locale_of(row), tuple(earlier_messages))
 
 
 def _ids(row: dict[str, Any], where: str, *names: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Final
 from django.utils.text import Truncator
 
 from kb.article_urls import article_address
-from kb.categories import Shelf, Shelves
+from kb.categories import LocalizedCategories, LocalizedCategory
 from kb.help_centre.reader_statistics import read_most
 from kb.models import Article
 from supportbot.language.plain_text import plain
@@ -27,12 +27,12 @@ Entries = Sequence[tuple[str, str]]  # (title, address)
 class Section:
     """The articles under one heading; `shown` are those on its card, none if the section has a description."""
 
-    shelf: Shelf
+    category: LocalizedCategory
     articles: Entries
 
     @property
     def shown(self) -> Entries:
-        if self.shelf.description:
+        if self.category.description:
             return ()
         return self.articles if len(self.articles) <= ON_A_CARD + 1 else self.articles[:ON_A_CARD]
 
@@ -42,19 +42,21 @@ class Section:
         return self.articles[:ON_A_PAGE]
 
 
-def sections_of(articles: Iterable[Article], shelves: Shelves) -> list[Section]:
+def sections_of(articles: Iterable[Article], categories: LocalizedCategories) -> list[Section]:
     """Group by category, or by collection without one; sorted here, because the database sorts by bytes."""
 
     def title(article: Article) -> str:
         return article.live_revision.title if article.live_revision else ""
 
-    def shelf(article: Article) -> Shelf:
-        return shelves.of(section_name(article))
+    def category(article: Article) -> LocalizedCategory:
+        return categories.of(section_name(article))
 
-    rows = sorted(articles, key=lambda article: (shelf(article).place, shelf(article).name, title(article).casefold()))
+    rows = sorted(
+        articles, key=lambda article: (category(article).place, category(article).name, title(article).casefold())
+    )
     return [
         Section(one, tuple((title(article), article_address(article)) for article in group))
-        for one, group in groupby(rows, key=shelf)
+        for one, group in groupby(rows, key=category)
     ]
 
 

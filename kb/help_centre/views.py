@@ -25,7 +25,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kb.access import Surface, Viewer
 from kb.article_urls import article_address, help_path, passage_address
-from kb.categories import Shelves
+from kb.categories import LocalizedCategories
 from kb.errors import ArticleMissing
 from kb.help_centre.article_lists import lists_on_start_page, section_name, sections_of, summary
 from kb.help_centre.reader_statistics import count_read, count_vote
@@ -171,10 +171,10 @@ def help_home(request: HttpRequest, place: Place) -> HttpResponse:
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_QUERY_CHARACTERS]
     if query:
         return _search_page(request, place, query)
-    articles, shelves = list(help_articles(PUBLIC, place.language)), Shelves(place.language)
-    sections, asked = sections_of(articles, shelves), request.GET.get("section", "")
-    wanted = next((one for one in sections if one.shelf.name == asked), None)
-    if wanted is None and (renamed := shelves.renamed(asked)):
+    articles, categories = list(help_articles(PUBLIC, place.language)), LocalizedCategories(place.language)
+    sections, asked = sections_of(articles, categories), request.GET.get("section", "")
+    wanted = next((one for one in sections if one.category.name == asked), None)
+    if wanted is None and (renamed := categories.renamed(asked)):
         return redirect(f"{request.path}?{urlencode({'lang': place.language, 'section': renamed})}")
     if wanted is not None:
         return _shown(request, place, "kb/section.html", {"section": wanted})
@@ -226,7 +226,7 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
         "article": article,
         "canonical": article.url or f"{settings.BASE_URL}{help_path(article)}",
         "description": summary(live.body),
-        "shelf": Shelves(base_language(article.locale)).of(section_name(article)),
+        "category": LocalizedCategories(base_language(article.locale)).of(section_name(article)),
         "translations": [_translation(row) for row in translations_of(article, PUBLIC)],
         "related": [(row.title, article_address(row)) for row in related(article, PUBLIC)],
         "thanks": request.GET.get("helped", ""),

@@ -52,7 +52,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class UnchangedDocument:
     """A document that was not read again, because its file has not changed since the last run of its source."""
 
     external_id: str

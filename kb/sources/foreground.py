@@ -17,7 +17,7 @@ from kb.sources.kinds import SITE
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.runs import Mode
 from kb.sources.selectors import changed_articles
-from kb.sources.services import Wish, add_source, change_source, delete_source
+from kb.sources.services import SourceChanges, add_source, change_source, delete_source
 from kb.sources.web.urls import one_spelling
 
 MOST_ITEMS_TOLD = 500
@@ -53,15 +53,15 @@ def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> d
     known = Source.objects.filter(kind=SITE, address=one_spelling(address)).first()
     private = True if options["allow_private"] else None
     if known is None:
-        wish = Wish(
+        changes = SourceChanges(
             address=address,
             collection=options["collection"] or None,
             publishes=not options["draft"],
             allows_private=private,
         )
-        source = add_source(SITE, wish)
+        source = add_source(SITE, changes)
     else:
-        source = change_source(known, Wish(allows_private=private)) if private else known
+        source = change_source(known, SourceChanges(allows_private=private)) if private else known
     mode, since = Mode.CHECK if options["dry_run"] else Mode.SYNC, database_now()
     facts = follow(source, mode, out, asks_gates=options["gate"])
     changed = changed_articles(source) if mode == Mode.SYNC else []
@@ -90,8 +90,8 @@ def _facts(run: SourceRun) -> dict[str, Any]:
 
 def in_words(facts: dict[str, Any]) -> str:
     """Return the result of a run as text."""
-    untold = ("items", "name", "source", "new_categories", "comparison")
-    counts = {name: value for name, value in facts.items() if name not in untold and value != ""}
+    hidden = ("items", "name", "source", "new_categories", "comparison")
+    counts = {name: value for name, value in facts.items() if name not in hidden and value != ""}
     width = max(len(name) for name in counts)
     lines = [f"{name:<{width}}  {value}" for name, value in counts.items() if value is not None]
     lines += [f"{item['key']}: {item['outcome']}, {item['reason']}" for item in facts["items"]]

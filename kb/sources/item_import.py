@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
-from kb.importing.documents import Document, Failure, Kept
+from kb.importing.documents import Document, Failure, UnchangedDocument
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
@@ -67,16 +67,16 @@ def store(
     """
     documents = [document for document in read.items if isinstance(document, Document)]
     failures = [_named(item, failure) for failure in read.items if isinstance(failure, Failure)]
-    kept = [one.external_id for one in read.items if isinstance(one, Kept)]
-    if not documents and not kept:
+    unchanged_ids = [one.external_id for one in read.items if isinstance(one, UnchangedDocument)]
+    if not documents and not unchanged_ids:
         raise InvalidDocument(_told(failures) or gettext("It has no text."))
     facts = {**facts, "entries": _entries(item, read, documents)}
-    text_hash = _hash_with_kept(item, documents, kept) if read.entries else _text_hash(documents)
-    if _has_same_text(item, documents, kept, text_hash):  # only its boilerplate changed; edits are kept
+    text_hash = _hash_with_unchanged(item, documents, unchanged_ids) if read.entries else _text_hash(documents)
+    if _has_same_text(item, documents, unchanged_ids, text_hash):  # only its boilerplate changed; edits are kept
         refused = ours(source, item, documents)[1]
         # Only the states that `requeue_refused` handles, since it also ends their notes.
         lasting = [failure for failure in refused if failure.external_id in (item.refused or ())]
-        others = [*_notes_of(item, kept), *_notes_in(documents)]
+        others = [*_notes_of(item, unchanged_ids), *_notes_in(documents)]
         notes = _told([*failures, *lasting, *others])
         more = {} if is_check else {**facts, "text_hash": text_hash, "notes": notes}
         settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, _told([*failures, *refused, *others]), **more)
@@ -89,7 +89,16 @@ def store(
     facts["text_hash"] = text_hash
     with transaction.atomic():
         _lock(item)
-        return _import(source, item, documents, facts, is_check=is_check, failures=failures, kept=kept, untried=untried)
+        return _import(
+            source,
+            item,
+            documents,
+            facts,
+            is_check=is_check,
+            failures=failures,
+            unchanged_ids=unchanged_ids,
+            untried=untried,
+        )
 
 
 def _import(
@@ -100,17 +109,17 @@ def _import(
     *,
     is_check: bool,
     failures: Sequence[Failure],
-    kept: Sequence[str],
+    unchanged_ids: Sequence[str],
     untried: Sequence[Failure],
 ) -> list[UUID]:
     """Import the documents of a locked item, and settle it."""
     wanted, refused = ours(source, item, documents)
     report = _imported(source, [*wanted, *refused], is_check=is_check)
-    gone = [] if is_check else _link(source, item, wanted, report, _unread(source, item, kept, failures))
-    outcome = _outcome(item, report, has_vanished=bool(gone), has_kept=bool(kept))
-    lasting = [*failures, *refused, *_notes_of(item, kept)]
+    gone = [] if is_check else _link(source, item, wanted, report, _unread(source, item, unchanged_ids, failures))
+    outcome = _outcome(item, report, has_vanished=bool(gone), has_unchanged=bool(unchanged_ids))
+    lasting = [*failures, *refused, *_notes_of(item, unchanged_ids)]
     told = _told([*lasting, *untried], report)
-    title = documents[0].wording.title if len(documents) == 1 and not kept else ""
+    title = documents[0].wording.title if len(documents) == 1 and not unchanged_ids else ""
     more: dict[str, Any] = {} if is_check else {"refused": [failure.external_id for failure in refused] or None}
     if outcome == Outcome.BROKEN:
         settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title, **more)
@@ -169,22 +178,24 @@ def _entries(item: SourceItem, read: Read, documents: Sequence[Document]) -> dic
     return entries
 
 
-def _hash_with_kept(item: SourceItem, documents: Sequence[Document], kept: Sequence[str]) -> str:
+def _hash_with_unchanged(item: SourceItem, documents: Sequence[Document], unchanged_ids: Sequence[str]) -> str:
     """Return the hash of all texts of a zip file, some of which were not read again."""
     texts = {document.external_id: _text_hash([document]) for document in documents}
-    texts |= {name: item.entries[name]["text"] for name in kept}
+    texts |= {name: item.entries[name]["text"] for name in unchanged_ids}
     return hashlib.sha256("\0".join(f"{name}\0{texts[name]}" for name in sorted(texts)).encode()).hexdigest()
 
 
-def _has_same_text(item: SourceItem, documents: Sequence[Document], kept: Sequence[str], text_hash: str) -> bool:
+def _has_same_text(
+    item: SourceItem, documents: Sequence[Document], unchanged_ids: Sequence[str], text_hash: str
+) -> bool:
     is_here = item.imported_at is not None and item.archived_at is None
     # Earlier versions stored the hash of the documents' texts for zip files, too.
-    return is_here and (text_hash == item.text_hash or (not kept and _text_hash(documents) == item.text_hash))
+    return is_here and (text_hash == item.text_hash or (not unchanged_ids and _text_hash(documents) == item.text_hash))
 
 
-def _unread(source: Source, item: SourceItem, kept: Sequence[str], failures: Sequence[Failure]) -> set[UUID]:
+def _unread(source: Source, item: SourceItem, unchanged_ids: Sequence[str], failures: Sequence[Failure]) -> set[UUID]:
     """Return the articles whose text was not read, because their file is unchanged or is broken now."""
-    ids = {*kept, *(one.external_id or one.origin.removeprefix(f"{item.key}/") for one in failures)}
+    ids = {*unchanged_ids, *(one.external_id or one.origin.removeprefix(f"{item.key}/") for one in failures)}
     # Origins are compared as well, since files can set their own ids. A row's id is better, as its number may change.
     places = {_origin(source, one.origin) for one in failures if not one.external_id}
     rows = Article.objects.filter(source_item=item).values_list("pk", "external_id", "origin")
@@ -197,8 +208,8 @@ def _named(item: SourceItem, failure: Failure) -> Failure:
     return failure if inside == failure.origin else replace(failure, message=f"{inside}: {failure.message}")
 
 
-def _notes_of(item: SourceItem, kept: Sequence[str]) -> list[Failure]:
-    return [Failure(name, note) for name in kept for note in item.entries[name]["notes"]]
+def _notes_of(item: SourceItem, unchanged_ids: Sequence[str]) -> list[Failure]:
+    return [Failure(name, note) for name in unchanged_ids for note in item.entries[name]["notes"]]
 
 
 def _link(
@@ -227,8 +238,8 @@ def _notes_in(documents: Sequence[Document]) -> list[Failure]:
     return [Failure(document.origin, note) for document in documents for note in document.notes]
 
 
-def _outcome(item: SourceItem, report: ImportReport, *, has_vanished: bool, has_kept: bool) -> str:
-    if not has_kept and not report.count("new") + report.count("updated") + report.count("unchanged"):
+def _outcome(item: SourceItem, report: ImportReport, *, has_vanished: bool, has_unchanged: bool) -> str:
+    if not has_unchanged and not report.count("new") + report.count("updated") + report.count("unchanged"):
         return Outcome.BROKEN
     if report.count("new") and item.imported_at is None:
         return Outcome.NEW

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from kb.importing.categories import CategoryFile
-from kb.importing.documents import Document, Failure, Kept
+from kb.importing.documents import Document, Failure, UnchangedDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Later:
 class Read:
     """The documents of an item, and the items it links to."""
 
-    items: Sequence[Document | Failure | Kept]
+    items: Sequence[Document | Failure | UnchangedDocument]
     found: tuple[Place, ...] = ()
     is_partial: bool = False  # something is missing for now, so the next run reads the item again
     entries: Mapping[str, str] = field(default_factory=dict)  # digests of files in a zip, by the ids of the documents

@@ -40,7 +40,7 @@ PATTERNS: Final = ("sections", "include", "exclude")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SourceChanges:
     """The settings that a person entered for a source, not validated yet; None leaves a field unchanged."""
 
     name: str | None = None
@@ -60,24 +60,24 @@ class Wish:
 
 
 @transaction.atomic
-def add_source(kind: str, wish: Wish, *, person: User | None = None) -> Source:
+def add_source(kind: str, changes: SourceChanges, *, person: User | None = None) -> Source:
     """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed for a collection the person may not
     write in.
     """
     source = Source(kind=kind, created_by=person)
-    source.name = _free_name(wish.name or _name_of(kind, wish.address or ""))
-    _apply(source, wish, person)
+    source.name = _free_name(changes.name or _name_of(kind, changes.address or ""))
+    _apply(source, changes, person)
     source.save(force_insert=True)
     _audit("source.added", source, person)
     return source
 
 
 @transaction.atomic
-def change_source(source: Source, wish: Wish, *, person: User | None = None) -> Source:
+def change_source(source: Source, changes: SourceChanges, *, person: User | None = None) -> Source:
     """Change a source's settings; its next run reads everything again if they affect its articles."""
     check_may_write(person, source.collection)
     before, address = (source.collection_id, source.audience, source.publishes), source.address
-    _apply(source, wish, person)
+    _apply(source, changes, person)
     if source.address != address:
         _move(source, address)
     source.save()
@@ -187,32 +187,32 @@ def _file_problem(path: str, content: bytes) -> str:
 # --- Validation
 
 
-def _apply(source: Source, wish: Wish, person: User | None) -> None:
+def _apply(source: Source, changes: SourceChanges, person: User | None) -> None:
     problems: dict[str, list[str]] = {}
-    if wish.name is not None and wish.name.strip():
-        source.name = " ".join(wish.name.split())[:MAX_NAME_CHARACTERS]
-    if wish.allows_private is not None:
-        source.allows_private = wish.allows_private
-    if wish.address is not None or source._state.adding:
-        source.address, problem = _address(source, wish)
+    if changes.name is not None and changes.name.strip():
+        source.name = " ".join(changes.name.split())[:MAX_NAME_CHARACTERS]
+    if changes.allows_private is not None:
+        source.allows_private = changes.allows_private
+    if changes.address is not None or source._state.adding:
+        source.address, problem = _address(source, changes)
         _note(problems, "address", problem)
-    _apply_place(source, wish, person, problems)
-    _apply_pace(source, wish, problems)
-    source.config = {**source.config, **_config(wish, problems)}
+    _apply_place(source, changes, person, problems)
+    _apply_pace(source, changes, problems)
+    source.config = {**source.config, **_config(changes, problems)}
     if problems:
         raise InvalidSource(fields=problems)
     check_may_write(person, source.collection)
 
 
-def _apply_place(source: Source, wish: Wish, person: User | None, problems: dict[str, list[str]]) -> None:
-    if wish.audience is not None:
-        source.audience = wish.audience
-        is_known = wish.audience in ("", *Audience.values)
+def _apply_place(source: Source, changes: SourceChanges, person: User | None, problems: dict[str, list[str]]) -> None:
+    if changes.audience is not None:
+        source.audience = changes.audience
+        is_known = changes.audience in ("", *Audience.values)
         _note(problems, "audience", "" if is_known else gettext("Choose the readers from the list."))
-    if wish.publishes is not None:
-        source.publishes = wish.publishes
-    if wish.collection is not None or source._state.adding:
-        source.collection = _collection(wish.collection or default_name(), problems) or source.collection
+    if changes.publishes is not None:
+        source.publishes = changes.publishes
+    if changes.collection is not None or source._state.adding:
+        source.collection = _collection(changes.collection or default_name(), problems) or source.collection
 
 
 def _collection(name: str, problems: dict[str, list[str]]) -> Collection | None:
@@ -223,31 +223,31 @@ def _collection(name: str, problems: dict[str, list[str]]) -> Collection | None:
         return None
 
 
-def _apply_pace(source: Source, wish: Wish, problems: dict[str, list[str]]) -> None:
-    if wish.schedule is not None and wish.schedule not in Source.Schedule.values:
+def _apply_pace(source: Source, changes: SourceChanges, problems: dict[str, list[str]]) -> None:
+    if changes.schedule is not None and changes.schedule not in Source.Schedule.values:
         _note(problems, "schedule", gettext("Choose from the list how often to read the source."))
-    elif wish.schedule is not None and wish.schedule != source.schedule:
+    elif changes.schedule is not None and changes.schedule != source.schedule:
         is_begun = SourceItem.objects.filter(source=source, imported_at__isnull=False).exists()
-        source.schedule, source.due_at = wish.schedule, next_due(wish.schedule, now()) if is_begun else None
-    if wish.delay_seconds is not None:
-        is_fine = math.isfinite(wish.delay_seconds) and 0 <= wish.delay_seconds <= MAX_DELAY
-        source.delay_seconds = wish.delay_seconds if is_fine else source.delay_seconds
+        source.schedule, source.due_at = changes.schedule, next_due(changes.schedule, now()) if is_begun else None
+    if changes.delay_seconds is not None:
+        is_fine = math.isfinite(changes.delay_seconds) and 0 <= changes.delay_seconds <= MAX_DELAY
+        source.delay_seconds = changes.delay_seconds if is_fine else source.delay_seconds
         told = gettext("Choose a pause between 0 and {most} seconds.").format(most=int(MAX_DELAY))
         _note(problems, "delay_seconds", "" if is_fine else told)
 
 
-def _config(wish: Wish, problems: dict[str, list[str]]) -> dict[str, Any]:
+def _config(changes: SourceChanges, problems: dict[str, list[str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, value, most in (("depth", wish.depth, MAX_DEPTH * 2), ("most", wish.most, MAX_ITEMS)):
+    for name, value, most in (("depth", changes.depth, MAX_DEPTH * 2), ("most", changes.most, MAX_ITEMS)):
         if value is None:
             continue
         found[name] = value
         told = gettext("Choose a number between 1 and {most}.").format(most=most)
         _note(problems, name, "" if 1 <= value <= most else told)
-    if wish.robots is not None:
-        found["robots"] = wish.robots
+    if changes.robots is not None:
+        found["robots"] = changes.robots
     for name in PATTERNS:
-        if (patterns := getattr(wish, name)) is not None:
+        if (patterns := getattr(changes, name)) is not None:
             found[name] = [pattern.strip() for pattern in patterns if pattern.strip()]
             is_fine = len(found[name]) <= MAX_PATTERNS and all(
                 len(one) <= MAX_PATTERN_CHARACTERS for one in found[name]
@@ -262,9 +262,9 @@ def _config(wish: Wish, problems: dict[str, list[str]]) -> dict[str, Any]:
     return found
 
 
-def _address(source: Source, wish: Wish) -> tuple[str, str]:
+def _address(source: Source, changes: SourceChanges) -> tuple[str, str]:
     """Return a source's address, and what is wrong with it ("" if nothing is)."""
-    typed = wish.address or ""
+    typed = changes.address or ""
     if source.kind == FOLDER:
         path = Path(typed).expanduser()
         told = gettext("This file or folder does not exist. Check the path.")
@@ -276,7 +276,7 @@ def _address(source: Source, wish: Wish) -> tuple[str, str]:
     if not url:
         return text[:2000], gettext("Enter a web address such as https://help.example.com.")
     # The operator has allowed a private network for the former host only, and anyone who may write can change it.
-    if wish.allows_private is None and urlsplit(url).netloc != urlsplit(source.address).netloc:
+    if changes.allows_private is None and urlsplit(url).netloc != urlsplit(source.address).netloc:
         source.allows_private = False
     return url, "" if source.allows_private else _call_problem(url)
 

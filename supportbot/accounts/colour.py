@@ -17,7 +17,7 @@ STEP: Final = 0.97
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class Theme:
     """A theme's backgrounds and how it mixes the accent: the values of kb/static/kb/tokens.css."""
 
     bg: str
@@ -31,19 +31,19 @@ class Paper:
     soft_share: float
 
 
-LIGHT: Final = Paper("#f7f5f1", "#f1eee8", "#ffffff", "#f4f1ec", "#6c675f", "#000000", 1.0, 0.92, 0.11)
-DARK: Final = Paper("#141311", "#171614", "#1c1b19", "#272522", "#9d978c", "#ffffff", 0.86, 0.46, 0.22)
+LIGHT: Final = Theme("#f7f5f1", "#f1eee8", "#ffffff", "#f4f1ec", "#6c675f", "#000000", 1.0, 0.92, 0.11)
+DARK: Final = Theme("#141311", "#171614", "#1c1b19", "#272522", "#9d978c", "#ffffff", 0.86, 0.46, 0.22)
 DARK_INK: Final = "#1e1c19"
 
 
 @lru_cache(maxsize=256)
-def fit(accent: str, paper: Paper) -> dict[str, str]:
+def fit(accent: str, theme: Theme) -> dict[str, str]:
     """Return the accent tokens for a colour such as `#1f5b45` in a theme, by their names in tokens.css."""
-    colour, far = parse(accent), parse(paper.away)
-    on, solid, hover = _solid(blend(colour, far, paper.solid_share))
-    soft = _soft(colour, paper)
-    papers = [parse(paper.bg), parse(paper.sunken), parse(paper.surface), parse(paper.hover), soft]
-    ink = _ink(blend(colour, far, paper.ink_share), far, papers)
+    colour, far = parse(accent), parse(theme.away)
+    on, solid, hover = _solid(blend(colour, far, theme.solid_share))
+    soft = _soft(colour, theme)
+    backgrounds = [parse(theme.bg), parse(theme.sunken), parse(theme.surface), parse(theme.hover), soft]
+    ink = _ink(blend(colour, far, theme.ink_share), far, backgrounds)
     named = {"on-accent": on, "accent-solid": solid, "accent-hover": hover, "accent-ink": ink, "accent-soft": soft}
     return {"accent": accent} | {name: to_hex(value) for name, value in named.items()}
 
@@ -58,17 +58,17 @@ def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
     return on, solid, blend(solid, away, 0.9)
 
 
-def _soft(colour: Colour, paper: Paper) -> Colour:
+def _soft(colour: Colour, theme: Theme) -> Colour:
     """Return a tint on which the theme's faintest text is still legible."""
-    share, surface, ink = paper.soft_share, parse(paper.surface), parse(paper.faintest_ink)
+    share, surface, ink = theme.soft_share, parse(theme.surface), parse(theme.faintest_ink)
     while share > 0 and contrast(ink, blend(colour, surface, share)) < TEXT + MARGIN:
         share -= 0.01
     return blend(colour, surface, max(share, 0.0))
 
 
-def _ink(ink: Colour, far: Colour, papers: Sequence[Colour]) -> Colour:
+def _ink(ink: Colour, far: Colour, backgrounds: Sequence[Colour]) -> Colour:
     """Return the accent as a text colour that is legible on every background of the theme."""
-    while min(contrast(ink, paper) for paper in papers) < TEXT + MARGIN:
+    while min(contrast(ink, one) for one in backgrounds) < TEXT + MARGIN:
         ink = blend(ink, far, STEP)
     return ink
 

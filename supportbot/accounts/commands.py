@@ -14,7 +14,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.commands import TranslatedCommand
 from supportbot.errors import SupportBotError
-from supportbot.observing.logs import untold
+from supportbot.observing.logs import events_suppressed
 
 DAYS_MOST: Final = 3660
 
@@ -29,7 +29,7 @@ class ProductCommand(TranslatedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with untold():
+            with events_suppressed():
                 facts = self.facts(options)
             self.show(facts, as_json=options["json"])
         except SupportBotError as refusal:

@@ -54,7 +54,7 @@ from supportbot.language.links import undisguised
 from supportbot.llm.types import REPLACES_CARD, ToolCall, ToolSpec
 from supportbot.translation import in_locale, text_in
 
-# An equal request that is still open is reused, and it may already be further along than a new card.
+# An identical request that is still open is reused, and it may already be further along than a new card.
 _CLOSINGS: Final[dict[str, str]] = {
     State.AWAITING_CONFIRMATION: CONFIRM,
     State.AWAITING_APPROVAL: AWAITS_APPROVAL,

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from actions.selectors import states_in
 from actions.states import State
 from kb.access import Viewer
-from kb.ports import Said
+from kb.ports import EarlierMessage
 from kb.search import Curated, Passage
 from supportbot.assistant.checks.evidence import Strictness
 from supportbot.assistant.outcome_messages import done_in
@@ -78,7 +78,7 @@ def context_of(
     also: Sequence[Passage] = (),
 ) -> TurnContext:
     """Return the context of a turn that answers the `waiting` messages. `messages` are the earlier messages; for a
-    rehearsal, the passages in `also` come before those found.
+    simulated turn, the passages in `also` come before those found.
     """
     question = _question(messages, waiting)
     earlier = _before_episode(conversation, messages)
@@ -177,10 +177,10 @@ def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
     return normalised(before) if before and only_asks(question) else question
 
 
-def _topics_of(messages: Sequence[Message]) -> list[Said]:
+def _topics_of(messages: Sequence[Message]) -> list[EarlierMessage]:
     """Return the messages that a question may follow up on, without greetings and our "I could not find this"."""
     return [
-        Said(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
+        EarlierMessage(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
         for message in messages
         if not message.is_abstention and (message.by != "builtin" or marked_sources(message.text))
     ]

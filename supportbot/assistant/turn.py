@@ -108,7 +108,7 @@ class Turn:
                 report.outcome = "released"
                 raise
             finally:
-                report.tell(self.claim.attempt)
+                report.record(self.claim.attempt)
                 self._deltas.close()
                 signal_broker().unlisten(claim.conversation_id, self._on_signal)
 

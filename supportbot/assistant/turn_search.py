@@ -22,7 +22,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.indexing.recipes import embedder_in_use
 from kb.indexing.vector_cache import passage_vectors
 from kb.models import Audience
-from kb.ports import Embedder, Said
+from kb.ports import EarlierMessage, Embedder
 from kb.search import Passage, Retrieval, search
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from kb.search.query_preparation import is_long
@@ -69,28 +69,36 @@ def viewer_in(conversation: Conversation, language: str) -> Viewer:
     return Viewer(Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN, language)
 
 
-def retrieve(question: str, viewer: Viewer, said_before: Sequence[Said], *, limit: int = PASSAGES) -> Found:
+def retrieve(
+    question: str, viewer: Viewer, earlier_messages: Sequence[EarlierMessage], *, limit: int = PASSAGES
+) -> Found:
     """Search for the customer's question in its context; courtesies are never searched for."""
     if not settings.KB_RETRIEVAL:
         return replace(NOTHING_SOUGHT, text=question)
-    if courtesy(question) or _asks_no_more(question, said_before):
+    if courtesy(question) or _asks_no_more(question, earlier_messages):
         return NOTHING_SOUGHT
-    return seek(question, viewer, said_before=said_before, limit=limit)
+    return seek(question, viewer, earlier_messages=earlier_messages, limit=limit)
 
 
-def _asks_no_more(question: str, said_before: Sequence[Said]) -> bool:
+def _asks_no_more(question: str, earlier_messages: Sequence[EarlierMessage]) -> bool:
     """Return whether a message is a "never mind", or a "no" without a question; a "no" to a question needs passages."""
-    answers = [said.text for said in said_before if not said.is_customer]
+    answers = [said.text for said in earlier_messages if not said.is_customer]
     return is_mere_no(question) and not (answers and is_question(answers[-1]))
 
 
-def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: int) -> Retrieval:
+def search_conversation(
+    question: str, *, viewer: Viewer, earlier_messages: Sequence[EarlierMessage], limit: int
+) -> Retrieval:
     """Search for a message like a turn, in its own language if the viewer's is unknown."""
     locale = viewer.locale or detect(normalised(question), settings.LANGUAGE_CODE)
-    return seek(normalised(question), replace(viewer, locale=locale), said_before=said_before, limit=limit).retrieval
+    return seek(
+        normalised(question), replace(viewer, locale=locale), earlier_messages=earlier_messages, limit=limit
+    ).retrieval
 
 
-def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), limit: int = PASSAGES) -> Found:
+def seek(
+    question: str, viewer: Viewer, *, earlier_messages: Sequence[EarlierMessage] = (), limit: int = PASSAGES
+) -> Found:
     """Search for a question alone and in its context; if it has no topic, together with the message that it follows up
     on.
 
@@ -98,16 +106,16 @@ def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), lim
     well.
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
-    before = said_before if _may_follow_on(question, said_before, viewer.locale) else ()
+    before = earlier_messages if _may_follow_on(question, earlier_messages, viewer.locale) else ()
     look_up = _Search(viewer, limit, _context(question, before), _asked_before(question, before))
     return in_parts or _found_whole(question, before, look_up)
 
 
-def _may_follow_on(question: str, said_before: Sequence[Said], language: str | None) -> bool:
+def _may_follow_on(question: str, earlier_messages: Sequence[EarlierMessage], language: str | None) -> bool:
     """Return whether a question may refer to earlier messages; a complete question in another language does not."""
     if is_incomplete(question) or not language:
         return True
-    said = (one.text for one in reversed(said_before) if one.is_customer)
+    said = (one.text for one in reversed(earlier_messages) if one.is_customer)
     topic = next((text for text in said if not is_incomplete(text) and not says_nothing(text)), "")
     return not topic or detect(topic, language) == language
 
@@ -143,16 +151,16 @@ class _Search:
         return search(text, viewer=self.viewer, limit=self.limit, context=self.context, asked_before=self.asked_before)
 
 
-def _context(question: str, said_before: Sequence[Said]) -> str:
+def _context(question: str, earlier_messages: Sequence[EarlierMessage]) -> str:
     """Return the text to which a follow-up refers: the last answer, or else the customer's last message."""
-    said = [one for one in said_before if one.text.strip() and one.text.strip() != question.strip()]
+    said = [one for one in earlier_messages if one.text.strip() and one.text.strip() != question.strip()]
     answers = [one.text for one in said if not one.is_customer]
     return (answers or [one.text for one in said] or [""])[-1]
 
 
-def _asked_before(question: str, said_before: Sequence[Said]) -> str:
+def _asked_before(question: str, earlier_messages: Sequence[EarlierMessage]) -> str:
     """Return the customer's last question; "" for a long one, because only its parts have vectors."""
-    said = (one.text for one in reversed(said_before) if one.is_customer and one.text.strip() != question.strip())
+    said = (one.text for one in reversed(earlier_messages) if one.is_customer and one.text.strip() != question.strip())
     last = next((text for text in said if is_long(text) or not says_nothing(text)), "")
     return "" if is_long(last) else last
 
@@ -176,8 +184,8 @@ def _found_in_parts(question: str, look_up: _Search) -> Found | None:
     return Found("\n".join(one.text for one in found), together, tuple(found))
 
 
-def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -> Found:
-    whole, is_bare = standalone(question, tuple(map(_as_chat_message, said_before))), is_incomplete(question)
+def _found_whole(question: str, earlier_messages: Sequence[EarlierMessage], look_up: _Search) -> Found:
+    whole, is_bare = standalone(question, tuple(map(_as_chat_message, earlier_messages))), is_incomplete(question)
     tried: list[Found] = []
     for text in dict.fromkeys((whole, question) if is_bare else (question, whole)):
         found = _found(text, look_up)
@@ -199,7 +207,7 @@ def _with_own(found: Found, question: str, tried: Sequence[Found], look_up: _Sea
     return replace(found, own=tried[0].retrieval if tried else alone(question))
 
 
-def _as_chat_message(said: Said) -> llm.ChatMessage:
+def _as_chat_message(said: EarlierMessage) -> llm.ChatMessage:
     return llm.ChatMessage("user" if said.is_customer else "assistant", said.text)
 
 

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from supportbot.chat.answers import Answer
 from supportbot.chat.turns import Claim
 from supportbot.observing import genai, tracing
-from supportbot.observing.logs import Event, tell
+from supportbot.observing.logs import Event, log_event
 from supportbot.observing.metrics import TURN_SECONDS, TURNS
 
 # Labelled only by code, never by text.
@@ -72,7 +72,7 @@ class TurnReport:
         if answer.is_confirmed is False:
             UNCONFIRMED.inc()
 
-    def tell(self, attempt: int) -> None:
+    def record(self, attempt: int) -> None:
         """Count the answer and write its log line."""
         seconds = {**self.phases.seconds, "total": time.monotonic() - self.phases.began}
         TURNS.labels(self.outcome, self.by).inc()
@@ -80,7 +80,7 @@ class TurnReport:
             TURN_SECONDS.labels(phase).observe(value)
         tracing.describe_current(genai.ended_turn(self.outcome, self.by, self.code, attempt))
         # The logging context adds the ids of turn, conversation and workspace to the line.
-        tell(
+        log_event(
             Event.ANSWER,
             outcome=self.outcome,
             by=self.by,

@@ -35,7 +35,7 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.erasure import erase
 from supportbot.chat.models import Conversation, RetentionRun, Turn
 from supportbot.llm.models import LLMBody
-from supportbot.observing.logs import Event, tell
+from supportbot.observing.logs import Event, log_event
 from supportbot.outbox.services import count_due
 
 logger = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ def _record(workspace_id: UUID, report: Report) -> None:
     """Store the report for the console and the metrics, and log it as one line."""
     found = {"conversations": report.conversations, "bodies": report.bodies, "kept": report.kept}
     more = {"visitors": report.visitors, "left": report.left, "failed": report.has_failed}
-    tell(Event.RETENTION, workspace=workspace_id, **found, **more)
+    log_event(Event.RETENTION, workspace=workspace_id, **found, **more)
     try:
         with workspace_scope(workspace_id):
             RetentionRun.objects.create(

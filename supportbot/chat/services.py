@@ -32,7 +32,7 @@ from supportbot.chat.turns import Slot, is_turn_pending, mark_answered, start_tu
 from supportbot.errors import NotFound
 from supportbot.ids import uuid7
 from supportbot.language.normalise import visible
-from supportbot.observing.logs import Event, tell
+from supportbot.observing.logs import Event, log_event
 from supportbot.outbox.services import announce
 
 MAX_MESSAGE_CHARACTERS: Final = 4_000
@@ -104,7 +104,7 @@ def add_customer_message(
     if conversation.mode == Conversation.Mode.ASSISTANT:
         # The line also contains the ids of the request or socket, which links them to the turn's lines.
         ids = {"conversation": conversation.pk, "turn": start_turn(conversation, slot=slot)}
-        transaction.on_commit(partial(tell, Event.MESSAGE, **ids))
+        transaction.on_commit(partial(log_event, Event.MESSAGE, **ids))
     return receipt
 
 

@@ -22,7 +22,7 @@ from supportbot.console.releases.document_differences import PURPOSES
 from supportbot.console.request_context import needs, person_of
 from supportbot.llm import connections
 from supportbot.llm.conf import is_remote_configured
-from supportbot.llm.connection_check import Tried, try_connection
+from supportbot.llm.connection_check import ConnectionTestResult, try_connection
 from supportbot.llm.models import ModelConnection
 from supportbot.releases.selectors import live_release
 
@@ -180,7 +180,7 @@ def _routes() -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def _suits(tried: Tried) -> list[str]:
+def _suits(tried: ConnectionTestResult) -> list[str]:
     """Return the purposes that a tested model can serve."""
     lacks = {*(() if tried.calls_tools else ("answer",)), *(() if tried.gives_json else ("verify", "judge"))}
     return [gettext(words) for purpose, words in PURPOSES.items() if purpose not in lacks]

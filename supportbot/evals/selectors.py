@@ -17,7 +17,7 @@ from supportbot.errors import NotFound
 from supportbot.evals.errors import NoRunToCompare, SuiteMissing
 from supportbot.evals.grading.graders import Grade, grade_from
 from supportbot.evals.grading.run_comparison import Comparison, compared
-from supportbot.evals.grading.run_reports import Tried
+from supportbot.evals.grading.run_reports import CaseTries
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.result_texts import why
 from supportbot.evals.suite_formats import own_format
@@ -146,7 +146,7 @@ def last_run_on(suite: Suite, release: Release) -> Run:
     return found
 
 
-def tries_of(run: Run) -> list[Tried]:
+def tries_of(run: Run) -> list[CaseTries]:
     """Return the tries of each case of a run, in the run's order; unplayed cases have none."""
     found: dict[str, list[Result]] = defaultdict(list)
     fields = (
@@ -171,8 +171,8 @@ def compared_with_baseline(run: Run) -> Comparison | None:
     return compared(tries_of(run.baseline), tries_of(run))
 
 
-def _tried(document: dict[str, object], rows: list[Result]) -> Tried:
-    return Tried(
+def _tried(document: dict[str, object], rows: list[Result]) -> CaseTries:
+    return CaseTries(
         key=str(document["id"]),
         passes=sum(row.passed for row in rows),
         tries=len(rows),

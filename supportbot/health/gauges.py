@@ -93,7 +93,7 @@ class Gauges(Collector):
         self._lock = threading.Lock()
         self._counted_at = 0.0
         self._metrics: list[Metric] = []
-        self._reading: _Reading | None = None
+        self._reading: _GaugeReader | None = None
 
     def collect(self) -> Iterable[Metric]:
         with self._lock:
@@ -106,7 +106,7 @@ class Gauges(Collector):
         # Start no second reading while one is waiting for the database, because each occupies a thread and a
         # connection.
         if self._reading is None or not self._reading.is_alive():
-            self._reading = _Reading()
+            self._reading = _GaugeReader()
             self._reading.start()
         self._reading.join(PATIENCE_SECONDS)
         late, found = (len(QUERIES), []) if self._reading.is_alive() else (self._reading.late, self._reading.found)
@@ -119,7 +119,7 @@ class Gauges(Collector):
         return [up, missing, *found]
 
 
-class _Reading(threading.Thread):
+class _GaugeReader(threading.Thread):
     """Reads all series once, over its own connection."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
-from supportbot.health.probe_responses import WEB, Asked, answer
+from supportbot.health.probe_responses import WEB, ProbeRequest, answer
 
 PATHS = {"/livez", "/readyz", "/healthz", "/metrics"}
 Respond = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -40,7 +40,7 @@ def probes(get_response: Respond) -> Respond:
 def _answered(request: HttpRequest) -> HttpResponse:
     headers = {name.lower(): value for name, value in request.headers.items()}
     client = str(request.META.get("REMOTE_ADDR", ""))
-    told = answer(Asked(request.path_info, client, settings.HOST, headers), WEB)
+    told = answer(ProbeRequest(request.path_info, client, settings.HOST, headers), WEB)
     assert told is not None  # PATHS contains WEB's addresses
     response = HttpResponse(told.body, status=told.status, content_type=told.content_type)
     # Django's own; a line every few seconds helps nobody

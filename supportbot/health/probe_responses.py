@@ -57,7 +57,7 @@ BEAT: Final = Role(("loop",), ("broker",), counts=False)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProbeRequest:
     """A request for one of the addresses, with header names in lower case."""
 
     path: str
@@ -73,7 +73,7 @@ class Answer:
     content_type: str = TEXT
 
 
-def answer(asked: Asked, role: Role) -> Answer | None:
+def answer(asked: ProbeRequest, role: Role) -> Answer | None:
     """Return the answer; None if this role does not serve the address."""
     match asked.path:
         case "/livez":
@@ -92,13 +92,13 @@ def _alive(found: dict[str, str]) -> Answer:
     return Answer(503, "".join(wrong).encode()) if wrong else Answer(200, b"ok\n")
 
 
-def _health(found: dict[str, str], asked: Asked) -> Answer:
+def _health(found: dict[str, str], asked: ProbeRequest) -> Answer:
     # Parked announcements do not count as unhealthy, because neither a restart nor another process would help.
     parked = parked_announcements() if found["database"] == found["migrations"] == "ok" else None
     return _verdict("healthy", found, asked, parked_announcements=parked)
 
 
-def _verdict(name: str, found: dict[str, str], asked: Asked, **more: object) -> Answer:
+def _verdict(name: str, found: dict[str, str], asked: ProbeRequest, **more: object) -> Answer:
     is_well = all(outcome == "ok" for outcome in found.values())
     body: dict[str, object] = {name: is_well}
     if _may_see_details(asked):
@@ -106,7 +106,7 @@ def _verdict(name: str, found: dict[str, str], asked: Asked, **more: object) -> 
     return Answer(200 if is_well else 503, json.dumps(body).encode(), "application/json")
 
 
-def _metrics(asked: Asked, role: Role) -> Answer:
+def _metrics(asked: ProbeRequest, role: Role) -> Answer:
     if not _may_see_details(asked):
         return Answer(403, b"The metrics token is required.\n")
     counted = CollectorRegistry()
@@ -124,13 +124,13 @@ def _of_processes() -> CollectorRegistry:
     return shared
 
 
-def _may_see_details(asked: Asked) -> bool:
+def _may_see_details(asked: ProbeRequest) -> bool:
     if settings.METRICS_TOKEN:
         return _shows_token(asked) or _is_private(asked)
     return _is_private(asked)
 
 
-def _is_private(asked: Asked) -> bool:
+def _is_private(asked: ProbeRequest) -> bool:
     was_forwarded = any(name.startswith(FORWARDED) for name in asked.headers)
     is_here = is_loopback(asked.listens_on) and not settings.PUBLIC_URL and is_loopback(asked.client)
     return is_here and not was_forwarded and _names_this_machine(asked.headers.get("host", ""))
@@ -143,7 +143,7 @@ def _names_this_machine(host: str) -> bool:
         return False
 
 
-def _shows_token(asked: Asked) -> bool:
+def _shows_token(asked: ProbeRequest) -> bool:
     scheme, _, token = asked.headers.get("authorization", "").partition(" ")
     # Compare bytes, because compare_digest accepts only ASCII strings.
     is_same = compare_digest(token.encode("utf-8", "surrogatepass"), settings.METRICS_TOKEN.encode())

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from supportbot.health.probe_responses import BEAT, TEXT, WORKER, Answer, Asked, Role, answer
+from supportbot.health.probe_responses import BEAT, TEXT, WORKER, Answer, ProbeRequest, Role, answer
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.path.partition("?")[0], self.client_address[0], host, headers)
+            asked = ProbeRequest(self.path.partition("?")[0], self.client_address[0], host, headers)
             try:
                 told = answer(asked, role) or Answer(404, b"There is nothing here.\n", TEXT)
             finally:

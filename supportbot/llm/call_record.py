@@ -29,7 +29,7 @@ from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, Price, price_of
 from supportbot.llm.types import Usage
 from supportbot.observing import genai, tracing
-from supportbot.observing.logs import Event, tell
+from supportbot.observing.logs import Event, log_event
 from supportbot.observing.metrics import MODEL_CALLS, MODEL_COST, MODEL_SECONDS, MODEL_TOKENS
 
 logger = logging.getLogger(__name__)
@@ -138,11 +138,11 @@ def _count(one: CallRecord) -> None:
         outcome=one.outcome,
         reason=one.reason,
     )
-    tracing.told(call, began=one.started_at, seconds=one.duration_seconds)
+    tracing.record_span(call, began=one.started_at, seconds=one.duration_seconds)
     cost = cost_of(one)
     if cost is not None and cost.currency:
         MODEL_COST.labels(cost.currency).inc(float(cost.amount))
-    tell(
+    log_event(
         Event.MODEL_CALL,
         purpose=one.purpose,
         model=one.model,

@@ -38,7 +38,7 @@ _SCHEMA: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class ConnectionTestResult:
     """The result of a test. `refused` says why the address was not called, `reason` why there was no answer."""
 
     refused: str = ""
@@ -70,26 +70,26 @@ class _Answer:
         return last.usage if isinstance(last, Finished) else Usage()
 
 
-def try_connection(connection_id: UUID) -> Tried:
+def try_connection(connection_id: UUID) -> ConnectionTestResult:
     """Ask the model of a stored connection two short questions, and record their cost."""
     row = connection_with_id(connection_id)
     server = server_of(row, Workspace.objects.values_list("currency", flat=True).get(pk=row.workspace_pk))
     try:
         checked_target(server.base_url)
     except NotSent as error:
-        return Tried(refused=error.why)
+        return ConnectionTestResult(refused=error.why)
     # import it here instead of in the shared event loop, because it takes a while
     import_module("supportbot.llm.providers.guarded")
     started_at, began = datetime.now(UTC), time.monotonic()
     try:
         for_tools, for_json = loop_thread.run(_ask(server))
     except ProviderError as error:
-        return Tried(reason=error.reason)
+        return ConnectionTestResult(reason=error.reason)
     except TimeoutError:
-        return Tried(reason=Reason.DEADLINE)
+        return ConnectionTestResult(reason=Reason.DEADLINE)
     usage = _sum(for_tools.usage, for_json.usage)
     _record(server, usage, started_at, time.monotonic() - began)
-    return Tried(
+    return ConnectionTestResult(
         streams=not for_tools.is_whole,
         calls_tools=any(isinstance(event, ToolCall) for event in for_tools.events),
         gives_json=isinstance(json_in(for_json.text), dict),

@@ -122,7 +122,7 @@ def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str
         wrong["name"] = [gettext("Another connection already has this name. Choose a different one.")]
     if url and (why := address_problem(url)):
         wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
-    elif row is not None and row.key and not key and door(row.base_url) != door(url):
+    elif row is not None and row.key and not key and key_target(row.base_url) != key_target(url):
         wrong["key"] = [gettext("Enter the key again: the address has a different host.")]
     if (values.get("input_price") is None) != (values.get("output_price") is None):
         wrong["output_price"] = [gettext("Enter both prices or neither.")]
@@ -232,7 +232,7 @@ def _price(row: ModelConnection, currency: str) -> Price | None:
     return Price(known, row.input_price, row.output_price, cached)
 
 
-def door(url: str) -> tuple[bool, str]:
+def key_target(url: str) -> tuple[bool, str]:
     """Return the target of a key: host and port, and whether the connection is encrypted."""
     return url.lower().startswith("https:"), host_of(url)
 

@@ -82,14 +82,14 @@ class Event(StrEnum):
     RETENTION = "retention"  # a run of retention has ended in a workspace
 
 
-def tell(event: Event, **fields: Value) -> None:
+def log_event(event: Event, **fields: Value) -> None:
     """Write one line. Seconds are rounded to milliseconds; strings are truncated and have no spaces."""
     shown = {name: _shown(value) for name, value in fields.items() if value is not None}
     _logger.info(event.value, extra={"event": event.value, "fields": shown})
 
 
 @contextmanager
-def untold() -> Iterator[None]:
+def events_suppressed() -> Iterator[None]:
     """Suppress events, for commands whose output a person reads. May be nested; the outermost one ends it."""
     with _counting:
         _silencing.append(None)

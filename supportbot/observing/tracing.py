@@ -82,7 +82,7 @@ def _describe(current: Span, attributes: Mapping[str, Attribute]) -> None:
         _fail(current, str(attributes[ERROR]))
 
 
-def told(described: Described, *, began: datetime, seconds: float) -> None:
+def record_span(described: Described, *, began: datetime, seconds: float) -> None:
     """Record a finished piece of work."""
     if not _has_sdk():
         return

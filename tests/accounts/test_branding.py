@@ -17,7 +17,7 @@ from supportbot.accounts.branding import (
     validate_suggestions,
 )
 from supportbot.accounts.channels import create_channel
-from supportbot.accounts.colour import DARK, LIGHT, TEXT, Paper, blend, contrast, fit, parse, to_hex
+from supportbot.accounts.colour import DARK, LIGHT, TEXT, Theme, blend, contrast, fit, parse, to_hex
 from supportbot.accounts.models import Channel, User, Workspace
 from supportbot.accounts.people import add_member
 from tests.rest import person
@@ -29,14 +29,14 @@ ANY_COLOURS = ["#000000", "#ffffff", "#ffd400", "#7f7f7f", "#1f5b45", "#ff00ff",
 
 
 @pytest.mark.one_in(10)
-@pytest.mark.parametrize("paper", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("accent", ANY_COLOURS)
-def test_any_colour_becomes_legible(accent: str, paper: Paper) -> None:
-    tokens = {name: parse(value) for name, value in fit(accent, paper).items()}
-    papers = [parse(value) for value in (paper.bg, paper.sunken, paper.surface, paper.hover)]
+def test_any_colour_becomes_legible(accent: str, theme: Theme) -> None:
+    tokens = {name: parse(value) for name, value in fit(accent, theme).items()}
+    backgrounds = [parse(value) for value in (theme.bg, theme.sunken, theme.surface, theme.hover)]
     assert min(contrast(tokens["on-accent"], tokens[name]) for name in ("accent-solid", "accent-hover")) >= TEXT
-    assert min(contrast(tokens["accent-ink"], one) for one in [*papers, tokens["accent-soft"]]) >= TEXT
-    assert contrast(parse(paper.faintest_ink), tokens["accent-soft"]) >= TEXT
+    assert min(contrast(tokens["accent-ink"], one) for one in [*backgrounds, tokens["accent-soft"]]) >= TEXT
+    assert contrast(parse(theme.faintest_ink), tokens["accent-soft"]) >= TEXT
 
 
 def test_a_legible_colour_is_unchanged() -> None:
@@ -65,12 +65,12 @@ def test_contrast_follows_wcag() -> None:
 
 def test_the_backgrounds_match_the_style_sheet() -> None:
     sheet = (settings.BASE_DIR / "kb" / "static" / "kb" / "tokens.css").read_text(encoding="utf-8")
-    for selector, paper in ((':root, [data-theme="light"]', LIGHT), ('[data-theme="dark"]', DARK)):
+    for selector, theme in ((':root, [data-theme="light"]', LIGHT), ('[data-theme="dark"]', DARK)):
         block = re.search(re.escape(selector) + r" \{(.*?)\n\}", sheet, re.DOTALL)
         assert block is not None
         table = dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6});", block[1]))
         told = [table[name] for name in ("bg", "sunken", "surface", "hover", "ink-3")]
-        assert told == [paper.bg, paper.sunken, paper.surface, paper.hover, paper.faintest_ink]
+        assert told == [theme.bg, theme.sunken, theme.surface, theme.hover, theme.faintest_ink]
 
 
 def test_without_an_accent_there_are_no_theme_colours() -> None:

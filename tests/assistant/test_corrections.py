@@ -190,10 +190,10 @@ def test_a_correction_that_comes_first_leaves_nothing_to_confirm(
 def meanwhile(
     alice: Customer, second: Second, has_card: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], "Future[Any]"]:
-    """Return a function that stores an equal request with this key and no chat, just before the chat's request."""
+    """Return a function that stores an identical request with this key and no chat, just before the chat's request."""
 
     def stored(key: str) -> "Future[Any]":
-        reuse, order = proposing._reuse_equal_request, {"order_id": "A-1006", "reason": "Arrived damaged"}
+        reuse, order = proposing._reuse_identical_request, {"order_id": "A-1006", "reason": "Arrived damaged"}
         other = second(lambda: propose(signed_in_as(alice), "refund_order", order, proposal_key=key).pk)
 
         def reuse_and_wait(draft: ActionRequest) -> ActionRequest | None:
@@ -203,7 +203,7 @@ def meanwhile(
                 other.result(PATIENCE_SECONDS)
             return found
 
-        monkeypatch.setattr(proposing, "_reuse_equal_request", reuse_and_wait)
+        monkeypatch.setattr(proposing, "_reuse_identical_request", reuse_and_wait)
         return other
 
     return stored

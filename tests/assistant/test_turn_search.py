@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from kb.access import Viewer
 from kb.embedders.packaged import PackagedEmbedder
 from kb.models import Audience
-from kb.ports import Said
+from kb.ports import EarlierMessage
 from kb.search import Retrieval
 from kb.search.query_preparation import MAX_PARTS
 from kb.testing import HashEmbedder, hashed_vector
@@ -95,11 +95,11 @@ def test_a_complete_question_in_another_language_is_searched_for_without_context
 
     monkeypatch.setattr(turn_search, "search", search)
     said = [
-        Said("Wie wasche ich den Schlafsack?", is_customer=True),
-        Said("Bei 30 Grad.", is_customer=False),
-        Said("blub blub", is_customer=True),  # its language is unknown
+        EarlierMessage("Wie wasche ich den Schlafsack?", is_customer=True),
+        EarlierMessage("Bei 30 Grad.", is_customer=False),
+        EarlierMessage("blub blub", is_customer=True),  # its language is unknown
     ]
-    seek(question, Viewer(Audience.PUBLIC, detect(question, "de")), said_before=said)
+    seek(question, Viewer(Audience.PUBLIC, detect(question, "de")), earlier_messages=said)
     assert {context for _, context in searched} == {"Bei 30 Grad." if has_context else ""}
     assert has_context or [text for text, _ in searched] == [question]
 
@@ -116,8 +116,8 @@ def test_passages_of_an_earlier_question_do_not_answer_the_next_one(
         return Retrieval(passages=(), confidence=confidence, is_answerable=confidence > 0.5, took_ms=0.0)
 
     monkeypatch.setattr(turn_search, "search", search)
-    said = [Said("How long can I return things?", is_customer=True)]
-    found = seek(question, Viewer(Audience.PUBLIC, "en"), said_before=said)
+    said = [EarlierMessage("How long can I return things?", is_customer=True)]
+    found = seek(question, Viewer(Audience.PUBLIC, "en"), earlier_messages=said)
     assert found.retrieval.is_answerable is is_answerable
     assert found.text.startswith("How long can I return")  # a model still gets the passages
 
@@ -143,8 +143,8 @@ def test_a_follow_up_is_also_found_alone_to_judge_it(
         return Retrieval(passages=(), confidence=confidence, is_answerable=confidence > 0.5, took_ms=0.0)
 
     monkeypatch.setattr(turn_search, "search", search)
-    said = [Said("How long can I return things?", is_customer=True)]
-    found = seek(question, Viewer(Audience.PUBLIC, "en"), said_before=said)
+    said = [EarlierMessage("How long can I return things?", is_customer=True)]
+    found = seek(question, Viewer(Audience.PUBLIC, "en"), earlier_messages=said)
     assert found.retrieval.is_answerable
     assert (found.own.confidence if found.own else None) == (None if has_model else own)
 
@@ -166,8 +166,8 @@ def test_a_search_knows_the_question_before_it(said: list[str], before: str, mon
         return Retrieval(passages=(), confidence=0.5, is_answerable=True, took_ms=0.0)
 
     monkeypatch.setattr(turn_search, "search", search)
-    earlier = [Said(text, is_customer=True) for text in said]
-    seek("How long can I return things?", Viewer(Audience.PUBLIC, "en"), said_before=earlier)
+    earlier = [EarlierMessage(text, is_customer=True) for text in said]
+    seek("How long can I return things?", Viewer(Audience.PUBLIC, "en"), earlier_messages=earlier)
     assert searched == [before]
 
 

@@ -11,7 +11,7 @@ from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
-from supportbot.observing.logs import Event, JsonFormatter, tell, untold
+from supportbot.observing.logs import Event, JsonFormatter, events_suppressed, log_event
 from tests.assistant.conftest import say
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,12 +63,12 @@ async def test_a_failed_answer_names_its_code(conversation: Conversation, lines:
 
 def test_overlapping_commands_do_not_silence_later_events(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    first, second = untold(), untold()
+    first, second = events_suppressed(), events_suppressed()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
-    tell(Event.ANSWER)
+    log_event(Event.ANSWER)
     assert caplog.records == []
     second.__exit__(None, None, None)
-    tell(Event.ANSWER)
+    log_event(Event.ANSWER)
     assert [record.getMessage() for record in caplog.records] == ["answer"]

@@ -14,7 +14,7 @@ from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.chat.answers import Answer
-from supportbot.evals.articles.answer_preview import Rehearsal
+from supportbot.evals.articles.answer_preview import AnswerPreview
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter
 
@@ -102,7 +102,7 @@ def test_a_question_without_an_answer_is_reported(editor: Client, workspace: Wor
 @pytest.mark.parametrize(("confidence", "shown"), [(0.94, "94%"), (0.9998, "99%")])
 def test_passages_without_an_answering_sentence_are_reported_separately(confidence: float, shown: str) -> None:
     answer = Answer("I could not find this.", (), by="builtin", is_abstention=True)
-    trial = Rehearsal(True, answer, (), confidence=confidence, is_answerable=True, took_ms=12)
+    trial = AnswerPreview(True, answer, (), confidence=confidence, is_answerable=True, took_ms=12)
     told = " ".join(render_to_string("console/articles/asked.html", {"answers": [trial], "last": trial}).split())
     assert f"{shown} sure that its passages contain an answer, but no sentence in them answers the question." in told
 

@@ -23,7 +23,7 @@ from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm import connections
-from supportbot.llm.connection_check import Tried
+from supportbot.llm.connection_check import ConnectionTestResult
 from supportbot.llm.models import ModelConnection
 from supportbot.llm.testing import answering
 from supportbot.releases import ports
@@ -271,7 +271,7 @@ def test_a_tested_model_suits_the_purposes_that_it_can_serve(
 ) -> None:
     values = {"name": "ours", "base_url": "https://models.example/v1", "model": "m-1"}
     row = connections.save(values, key="k", actor="test")
-    tried = Tried(streams=True, calls_tools=calls_tools, gives_json=gives_json, first_seconds=0.2)
+    tried = ConnectionTestResult(streams=True, calls_tools=calls_tools, gives_json=gives_json, first_seconds=0.2)
     monkeypatch.setattr(llm_models, "try_connection", lambda pk: tried)
     page = LexborHTMLParser(admin.post(f"/admin/llm/modelconnection/{row.pk}/test/").content.decode())
     told = {one.css_first("dt").text(): one.css_first("dd").text(strip=True) for one in page.css("dl.kv > div")}

@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.collections import get_or_create_collection, set_writers
 from kb.models import Article, Source, SourceItem, SourceRun, State
 from kb.sources import runs, sync
-from kb.sources.services import Wish, add_files, add_source, change_source
+from kb.sources.services import SourceChanges, add_files, add_source, change_source
 from kb.sources.web.site import Site
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -191,7 +191,7 @@ def test_a_mistyped_address_is_corrected_until_the_source_has_articles(site: Loc
 def test_a_private_network_that_an_operator_allowed_is_not_allowed_at_another_host(
     workspace: Workspace, enter: Enter
 ) -> None:
-    source = add_source("site", Wish(address="http://10.9.9.9/", collection="General", allows_private=True))
+    source = add_source("site", SourceChanges(address="http://10.9.9.9/", collection="General", allows_private=True))
     page, client = reverse("admin:kb_source_change", args=[source.pk]), enter("editor")
     sent = {"name": "Help", "schedule": "daily", "how": "publish", "collection": "General"}
     sent |= {"delay_seconds": "0", "depth": "10", "most": "100", "sections": "", "include": "", "exclude": ""}
@@ -222,7 +222,7 @@ def test_nothing_of_the_former_address_is_left_if_it_is_changed_while_it_is_read
     def moving(*args: Any, **more: Any) -> Any:
         monkeypatch.setattr(*door, done)
         got = done(*args, **more) if step == "fetch" else None
-        change_source(Source.objects.get(), Wish(address=f"{site.url}/help"))
+        change_source(Source.objects.get(), SourceChanges(address=f"{site.url}/help"))
         return got or done(*args, **more)
 
     monkeypatch.setattr(*door, moving)
@@ -299,7 +299,7 @@ HOSTILE = {
 def test_an_original_is_saved_and_never_rendered(workspace: Workspace, enter: Enter) -> None:
     client = enter("editor")
     with workspace_scope(workspace.pk):
-        source = add_source("uploads", Wish(name="Files"))
+        source = add_source("uploads", SourceChanges(name="Files"))
         add_files(source, [*HOSTILE.items()])
         stored = {file.path: file for file in source.files.all()}
     page = client.get(reverse("admin:kb_source_change", args=[source.pk])).content.decode()
@@ -320,7 +320,7 @@ def test_an_original_is_only_for_editors_and_under_its_own_source(
     workspace: Workspace, enter: Enter, stranger: Client
 ) -> None:
     with workspace_scope(workspace.pk):
-        source, other = (add_source("uploads", Wish(name=name)) for name in ("Files", "Others"))
+        source, other = (add_source("uploads", SourceChanges(name=name)) for name in ("Files", "Others"))
         add_files(source, [*HOSTILE.items()])
         file = source.files.get(path="notes.md")
     address = reverse("admin:kb_source_original", args=[source.pk, file.pk])

@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation
 
 from supportbot.evals.grading.run_comparison import compared
-from supportbot.evals.grading.run_reports import Tried, report_of
+from supportbot.evals.grading.run_reports import CaseTries, report_of
 from supportbot.evals.grading.statistics import mcnemar, signs_differ
 from supportbot.evals.result_texts import comparison_words, every_time
 
@@ -18,11 +18,11 @@ def _english() -> Iterator[None]:
         yield
 
 
-def tried(key: str, passes: int, tries: int = 1, *, sure: bool = False, ask: str = "") -> Tried:
-    return Tried(key, passes, tries, is_must=False, is_deterministic=sure, document={"id": key, "ask": ask or key})
+def tried(key: str, passes: int, tries: int = 1, *, sure: bool = False, ask: str = "") -> CaseTries:
+    return CaseTries(key, passes, tries, is_must=False, is_deterministic=sure, document={"id": key, "ask": ask or key})
 
 
-def runs(lost: int, gained: int, same: int, *, sure: bool = False) -> tuple[list[Tried], list[Tried]]:
+def runs(lost: int, gained: int, same: int, *, sure: bool = False) -> tuple[list[CaseTries], list[CaseTries]]:
     """Return the tries of two runs in which these numbers of cases passed only before, only now, and both times."""
     outcomes = [(1, 0)] * lost + [(0, 1)] * gained + [(1, 1)] * same
     before = [tried(f"c{place}", old, sure=sure) for place, (old, _) in enumerate(outcomes)]
@@ -65,7 +65,9 @@ def test_answers_without_a_model_need_no_test() -> None:
     assert sampled.p == 1.0 and comparison_words(sampled) == comparison_words(unchanged)
 
 
-def mixed(broken: int, sampled: list[Tried], sampled_now: list[Tried]) -> tuple[list[Tried], list[Tried]]:
+def mixed(
+    broken: int, sampled: list[CaseTries], sampled_now: list[CaseTries]
+) -> tuple[list[CaseTries], list[CaseTries]]:
     """Return the tries of two runs with five cases without a model, some of which broke, and with these samples."""
     before = [tried(f"sure{place}", 1, sure=True) for place in range(5)]
     now = [tried(f"sure{place}", int(place >= broken), sure=True) for place in range(5)]

@@ -21,7 +21,7 @@ from supportbot.evals import build_fingerprint
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.runs import run_worker
-from supportbot.evals.simulation.simulated_conversation import inputs_of, rehearsal_for
+from supportbot.evals.simulation.simulated_conversation import inputs_of, simulate_conversation
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.ids import uuid7
 from supportbot.llm.ports import ProviderEvent
@@ -264,9 +264,9 @@ def test_the_built_in_answerers_weights_count(ada: Staff, card: Article) -> None
 
 def test_an_abstention_is_repeated_if_it_would_offer_other_pages(workspace: Workspace, card: Article) -> None:
     """Pages are offered only above some confidence, which changes with the articles even if the passages do not."""
-    rehearsal = rehearsal_for(workspace, "")
-    asked = Message(conversation=rehearsal.conversation, seq=1, source=Source.CUSTOMER, text=CARD)
-    found = rehearsal.context(asked, uuid7())
+    simulated = simulate_conversation(workspace, "")
+    asked = Message(conversation=simulated.conversation, seq=1, source=Source.CUSTOMER, text=CARD)
+    found = simulated.context(asked, uuid7())
 
     def inputs(confidence: float, *, is_abstention: bool) -> str:
         return inputs_of(replace(found, confidence=confidence), by="model", is_abstention=is_abstention)

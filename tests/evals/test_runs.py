@@ -22,7 +22,7 @@ from supportbot.chat.erasure import forget_customer
 from supportbot.evals import services, tasks
 from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.grading.human_labels import agreement_in, hidden_runs, to_label
-from supportbot.evals.grading.run_reports import Tried, report_from, report_of
+from supportbot.evals.grading.run_reports import CaseTries, report_from, report_of
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.runs import case_runner, run_worker
 from supportbot.evals.runs.command_output import facts_of, words_of_run
@@ -176,8 +176,8 @@ def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, m
 
 @pytest.mark.parametrize(("more", "is_noticed"), [(0, False), (5, False), (7, True), (12, True)])
 def test_a_less_obedient_model_is_noticed_even_if_every_case_passes(more: int, is_noticed: bool) -> None:
-    def tried(key: int, *signals: str) -> Tried:
-        return Tried(str(key), 1, 1, True, False, {"id": key}, signals=dict.fromkeys(signals, 1))
+    def tried(key: int, *signals: str) -> CaseTries:
+        return CaseTries(str(key), 1, 1, True, False, {"id": key}, signals=dict.fromkeys(signals, 1))
 
     before = [tried(key) for key in range(12)]
     after = [tried(key, *(["withheld"] if key < more else [])) for key in range(12)]

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import pytest
 
-from supportbot.evals.grading.run_reports import SIGNAL_ALPHA, Tried, report_of
+from supportbot.evals.grading.run_reports import SIGNAL_ALPHA, CaseTries, report_of
 from supportbot.evals.grading.statistics import (
     ALPHA,
     bootstrap,
@@ -106,10 +106,10 @@ def test_false_alarms_of_the_whole_gate_stay_below_the_level() -> None:
     """Two runs of the same model on 12 cases: neither the samples nor the two signals are called worse too often."""
     chance, alarms, runs = random.Random(5), 0, 400
 
-    def tried(case: int, odds: float) -> Tried:
+    def tried(case: int, odds: float) -> CaseTries:
         passes = sum(chance.random() < odds for _ in range(3))
         signals = {name: sum(chance.random() < 0.3 for _ in range(3)) for name in SIGNALS}
-        return Tried(str(case), passes, 3, False, False, {"id": case}, signals=signals)
+        return CaseTries(str(case), passes, 3, False, False, {"id": case}, signals=signals)
 
     for _ in range(runs):
         odds = [chance.choice((0.2, 0.5, 0.8, 0.95)) for _ in range(12)]

@@ -12,7 +12,7 @@ from django.db import connection
 from kb.importing import confinement
 from kb.models import Article, Picture, SourceItem, SourceRun
 from kb.sources import sync
-from kb.sources.services import Wish, add_files, add_source
+from kb.sources.services import SourceChanges, add_files, add_source
 from supportbot.accounts.models import Workspace
 from tests.console.test_firststeps import png
 from tests.kb.import_command import counts as imported
@@ -84,7 +84,7 @@ def test_a_database_without_space_even_for_the_reason_ends_the_run_with_it(paper
 def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    source = add_source("uploads", SourceChanges(name="Files", collection="Care"))
     add_files(source, [("a.md", b"# A\n\nWords of A.\n"), ("b.html", b"<h1>B</h1><p>Words of B.</p>")])
 
     @contextmanager

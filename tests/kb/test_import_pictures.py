@@ -17,7 +17,7 @@ from kb.importing.loaders.html import markdown_of_html
 from kb.importing.pictures import MAX_TRIED, PicturesTaken, with_pictures
 from kb.models import Article, Picture
 from kb.pictures import address_of
-from kb.sources.services import Wish, add_files, add_source
+from kb.sources.services import SourceChanges, add_files, add_source
 from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.errors import InvalidInput
@@ -248,7 +248,7 @@ def test_a_text_keeps_its_references_if_the_workspace_has_no_space_left(
 def test_an_uploaded_text_with_an_impossible_name_is_imported_without_that_picture(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = add_source("uploads", Wish(name="Drawer", collection="Drawer"))
+    source = add_source("uploads", SourceChanges(name="Drawer", collection="Drawer"))
     monkeypatch.setattr("kb.importing.reencoding.MAX_BYTES", 600_000)
     long = png() + b"\0" * 600_000
     text = b"# A\n\n![x](a%00.png) ![y](long.png) ![z](b.png)\n"
@@ -266,7 +266,7 @@ def test_pictures_are_imported_from_a_folder_and_from_uploads_that_are_read_agai
     written(tmp_path / "papers", FILES)
     assert reasons(add(tmp_path / "papers"))["page.html"].startswith("Picture left out: no.png")
     assert client.get(ADDRESS.findall(body_of("reset.md"))[0][1]).status_code == 200
-    source = add_source("uploads", Wish(name="Drawer", collection="Drawer"))
+    source = add_source("uploads", SourceChanges(name="Drawer", collection="Drawer"))
     files = {"drawer/a.md": b"# A\n\n![x](../b.png) ![y](../../b.png)\n", "b.png": png(width=4)}
     assert add_files(source, [("papers.zip", zipped(files))]) == []
     again("Drawer")

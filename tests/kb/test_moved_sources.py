@@ -6,7 +6,7 @@ import pytest
 
 from kb.models import Article, Source, SourceItem
 from kb.services import Change, archive, publish, save_draft
-from kb.sources.services import Wish, add_files, add_source, remove_file
+from kb.sources.services import SourceChanges, add_files, add_source, remove_file
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from tests.kb.local_site import LocalSite, Reply, themed
@@ -106,7 +106,7 @@ def rows(*names: str, text: str = "Two days") -> bytes:
 
 
 def files(*given: tuple[str, bytes]) -> Source:
-    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    source = add_source("uploads", SourceChanges(name="Files", collection="Care"))
     add_files(source, given)
     return source
 

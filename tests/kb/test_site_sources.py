@@ -10,7 +10,7 @@ from django.core.management import CommandError
 
 from actions.models import AuditEntry
 from kb.models import Article, Revision, Source, SourceItem
-from kb.sources.services import Wish, change_source
+from kb.sources.services import SourceChanges, change_source
 from kb.sources.web.urls import one_spelling
 from kb.testing import HashEmbedder
 from tests.kb.local_site import LocalSite, Reply, themed
@@ -343,7 +343,7 @@ def test_pages_are_limited_in_number_and_by_patterns(help_site: LocalSite) -> No
     told = add(f"{help_site.url}/help/", "--most", "3")
     assert (told["new"], told["left_out"], told["limit"]) == (2, 1, 3)
     source = Source.objects.select_related("collection").get()
-    change_source(source, Wish(most=100, include=["/help/w*"]))
+    change_source(source, SourceChanges(most=100, include=["/help/w*"]))
     assert again("--archive-lost")["archived"] == 1
     assert live() == {"Washing wool"}
 

@@ -11,7 +11,7 @@ from kb.importing import confinement
 from kb.models import Category
 from kb.sources.files import Folder
 from kb.sources.models import Source
-from kb.sources.services import Wish, add_files, add_source
+from kb.sources.services import SourceChanges, add_files, add_source
 from supportbot.accounts.models import Workspace
 from tests.kb.source_commands import add, again, command, counts, live
 
@@ -102,7 +102,7 @@ def test_categories_of_an_uploaded_export_are_read(workspace: Workspace) -> None
     with ZipFile(packed, "w") as archive:
         archive.writestr("export/care/hat.md", "# Hats\n\nBy hand.\n")
         archive.writestr("export/categories.json", ARRANGED)
-    source = add_source("uploads", Wish())
+    source = add_source("uploads", SourceChanges())
     assert add_files(source, [("export.zip", packed.getvalue())]) == []
     assert (counts(again()), arrangement()) == ((1, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
 

@@ -12,7 +12,7 @@ from kb.importing.loaders import format_detection
 from kb.models import Article, SourceRun
 from kb.services import Change, publish, save_draft
 from kb.sources import item_import
-from kb.sources.services import MAX_FILE_BYTES, Wish, add_files, add_source, remove_file
+from kb.sources.services import MAX_FILE_BYTES, SourceChanges, add_files, add_source, remove_file
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from tests.console.test_firststeps import png
@@ -151,7 +151,7 @@ def test_a_zip_of_uncompressed_files_is_not_taken_for_the_first_of_them(
 
 @pytest.mark.long
 def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder: HashEmbedder) -> None:
-    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    source = add_source("uploads", SourceChanges(name="Files", collection="Care"))
     files = [
         ("a.md", b"# A\n\nWords of A.\n"),
         ("b.md", b"# B\n\nWords of B.\n"),
@@ -170,7 +170,7 @@ def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder:
 
 @pytest.mark.long
 def test_pictures_that_a_text_uses_are_not_listed_as_broken(workspace: Workspace) -> None:
-    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    source = add_source("uploads", SourceChanges(name="Files", collection="Care"))
     add_files(source, [("my red.png", png()), ("holiday.png", png()), ("plan.pdf", b"no PDF")])
     told = again("Files")
     assert (told["broken"], reasons(told)["my red.png"].partition(".")[0]) == (3, "Files of this kind cannot be read")
@@ -192,7 +192,7 @@ def test_pictures_that_a_text_uses_are_not_listed_as_broken(workspace: Workspace
     ],
 )
 def test_names_of_pictures_may_contain_brackets(workspace: Workspace, text: str) -> None:
-    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    source = add_source("uploads", SourceChanges(name="Files", collection="Care"))
     add_files(source, [(name, png()) for name in ("image (1).png", "two(2).png", "three.png")])
     add_files(source, [("a.md", f"# A\n\nWords. {text}\n".encode())])
     assert counts(told := again("Files")) == (1, 0, 0, 0, 0, 0), reasons(told)
@@ -201,7 +201,7 @@ def test_names_of_pictures_may_contain_brackets(workspace: Workspace, text: str)
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("run", [b"a", b"%2F", b".pn"])
 def test_a_long_line_without_spaces_is_searched_quickly_for_names_of_pictures(workspace: Workspace, run: bytes) -> None:
-    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    source = add_source("uploads", SourceChanges(name="Files", collection="Care"))
     begin = time.monotonic()
     page = b"<h1>A</h1><p>Words.</p><script>" + run * (LONG_LINE // len(run)) + b"</script>"
     add_files(source, [("red.png", png()), ("a.html", page)])
@@ -211,7 +211,7 @@ def test_a_long_line_without_spaces_is_searched_quickly_for_names_of_pictures(wo
 
 @pytest.mark.long
 def test_millions_of_names_of_pictures_are_not_all_read(workspace: Workspace) -> None:
-    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    source = add_source("uploads", SourceChanges(name="Files", collection="Care"))
     add_files(source, [("red.png", png()), ("a.html", b".png)" * (MAX_FILE_BYTES // 5))])
     begin = time.process_time()
     assert set(reasons(again("Files"))) == {"red.png", "a.html"}

@@ -18,7 +18,7 @@ from kb.sources.errors import Unreadable
 from kb.sources.files import Folder
 from kb.sources.ports import Place, Read
 from kb.sources.selectors import listed_sources
-from kb.sources.services import Wish, change_source, delete_source
+from kb.sources.services import SourceChanges, change_source, delete_source
 from kb.tasks import sweep
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
@@ -326,7 +326,7 @@ def test_settings_reach_the_articles(papers: Path) -> None:
     add(papers, "--draft")
     assert not live()
     source = Source.objects.select_related("collection").get()
-    change_source(source, Wish(publishes=True, collection="Shelf", audience="internal"))
+    change_source(source, SourceChanges(publishes=True, collection="Shelf", audience="internal"))
     again()
     assert len(live()) == 5
     assert set(Article.objects.values_list("collection__name", "audience")) == {("Shelf", "internal")}

@@ -24,7 +24,7 @@ VECTOR_SIZE = 8
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """One request as received."""
 
     method: str
@@ -39,7 +39,7 @@ class ModelServer:
     def __init__(self, *, models: Iterable[str] = ("scripted",), port: int = 0) -> None:
         self.models = list(models)
         self.default = Behaviour()
-        self.asked: list[Asked] = []
+        self.asked: list[RecordedRequest] = []
         self.vector_of = vector_of  # the vector of a text; another function acts as another model
         self.active = 0
         self.peak = 0
@@ -106,7 +106,7 @@ class ModelServer:
             writer.close()
 
     async def _answer_while_connected(
-        self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, asked: RecordedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Answer, unless the client disconnects first. A connection has one request, so any read means the end."""
         self._began()
@@ -130,7 +130,7 @@ class ModelServer:
         if not self.active:
             self._idle.set()
 
-    async def _answer(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, asked: RecordedRequest, writer: asyncio.StreamWriter) -> None:
         if asked.path.endswith("/chat/completions"):
             return await self._chat(self._next(), asked.body, writer)
         if asked.path.endswith("/embeddings"):
@@ -140,7 +140,7 @@ class ModelServer:
             return await _send(writer, 200, {"object": "list", "data": rows})
         return await self._control(asked, writer)
 
-    async def _control(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def _control(self, asked: RecordedRequest, writer: asyncio.StreamWriter) -> None:
         if asked.path == "/__will":
             behaviours = asked.body if isinstance(asked.body, list) else [asked.body]
             self.will(*(Behaviour.from_json(dict(raw)) for raw in behaviours))
@@ -243,7 +243,7 @@ async def _paced(behaviour: Behaviour, *, wants_usage: bool) -> AsyncIterator[by
         yield data
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
+async def _read(reader: asyncio.StreamReader) -> RecordedRequest | None:
     """Return the next request of a connection, None at its end."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -253,7 +253,7 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
     pairs = (line.partition(":") for line in head[1:] if line)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     raw = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Asked(method, path.partition("?")[0], headers, json.loads(raw) if raw else {})
+    return RecordedRequest(method, path.partition("?")[0], headers, json.loads(raw) if raw else {})
 
 
 async def _send(

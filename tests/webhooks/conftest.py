@@ -21,7 +21,7 @@ from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.sending import endpoints_to_serve, serve
-from tests.actions.connections.fake_api import Asked, FakeApi, fake_api
+from tests.actions.connections.fake_api import FakeApi, RecordedRequest, fake_api
 from tests.actions.raw_server import reply
 
 SCHEMA = json.loads((Path(supportbot.webhooks.__path__[0]) / "schemas" / "events.json").read_text())
@@ -54,7 +54,7 @@ class Receiver:
     def url(self) -> str:
         return f"{self.api.url}/hooks?of=supportbot"
 
-    def answer(self, asked: Asked) -> bytes:
+    def answer(self, asked: RecordedRequest) -> bytes:
         self.seen.append(asked.headers["webhook-id"])
         try:
             body = Webhook(self.secret).verify(asked.body, asked.headers)

@@ -15,7 +15,7 @@ from supportbot.chat.services import start_conversation
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS, TEST
 from supportbot.webhooks.models import WebhookEndpoint
-from tests.actions.connections.fake_api import Asked
+from tests.actions.connections.fake_api import RecordedRequest
 from tests.patience import PATIENCE_SECONDS
 from tests.webhooks.conftest import BODIES, Receiver, send_all
 
@@ -28,7 +28,7 @@ def block(language: str) -> str:
 
 
 @pytest.fixture
-def delivery(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> Asked:
+def delivery(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> RecordedRequest:
     """A delivery signed with two secrets, of which the receiver knows the older one."""
     services.rotate(endpoint.pk, actor="test")
     start_conversation(alice.pk)
@@ -36,7 +36,7 @@ def delivery(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> Ask
     return inbox.api.asked[0]
 
 
-def forgeries(genuine: Asked) -> list[tuple[dict[str, str], bytes]]:
+def forgeries(genuine: RecordedRequest) -> list[tuple[dict[str, str], bytes]]:
     headers, body = genuine.headers, genuine.body
     return [
         (headers, body + b" "),
@@ -59,7 +59,7 @@ def test_the_guide_names_every_kind() -> None:
 
 
 @pytest.mark.django_db
-def test_the_python_example_verifies_deliveries(delivery: Asked, inbox: Receiver) -> None:
+def test_the_python_example_verifies_deliveries(delivery: RecordedRequest, inbox: Receiver) -> None:
     names: dict[str, Any] = {}
     exec(compile(block("python"), "docs/webhooks.md", "exec"), names)
     assert names["is_genuine"](inbox.secret, delivery.headers, delivery.body)
@@ -70,7 +70,7 @@ def test_the_python_example_verifies_deliveries(delivery: Asked, inbox: Receiver
 
 @pytest.mark.django_db
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
-def test_the_javascript_example_verifies_deliveries(delivery: Asked, inbox: Receiver, tmp_path: Path) -> None:
+def test_the_javascript_example_verifies_deliveries(delivery: RecordedRequest, inbox: Receiver, tmp_path: Path) -> None:
     (tmp_path / "verify.mjs").write_text(block("javascript"))
     (tmp_path / "run.mjs").write_text(
         'import { isGenuine } from "./verify.mjs"; import { readFileSync } from "node:fs";\n'

@@ -26,7 +26,7 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import as_json
 from actions.definitions.parsing import patterns
-from actions.definitions.parsing.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope, circular
+from actions.definitions.parsing.field_reader import ARGUMENTS, CIRCULAR, ObjectReader, Scope, circular
 from actions.definitions.parts import Argument, Choosing, Origin, Texts
 
 MAX_ARGUMENTS: Final = 30
@@ -50,7 +50,7 @@ def declared_names(given: Any) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(map(str, given)), frozenset(map(str, given.keys() - of_server))
 
 
-def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> dict[str, Argument]:
+def read_arguments(document: ObjectReader, scope: Scope, locales: Sequence[str]) -> dict[str, Argument]:
     """Return the declared arguments. Computed arguments may read records and other arguments, in any order."""
     arguments: dict[str, Argument] = {}
     declared, values = document.raw("arguments"), document.raw("values")
@@ -89,7 +89,7 @@ def read_arguments(document: Reading, scope: Scope, locales: Sequence[str]) -> d
     return arguments
 
 
-def _choosing(spec: Reading, scope: Scope, locales: Sequence[str]) -> Choosing | None:
+def _choosing(spec: ObjectReader, scope: Scope, locales: Sequence[str]) -> Choosing | None:
     inner = spec.object("choose_from")
     if inner is None:
         return None
@@ -102,7 +102,7 @@ def _choosing(spec: Reading, scope: Scope, locales: Sequence[str]) -> Choosing |
     return Choosing(records, element, value, words) if records and value and words else None
 
 
-def _bounds(spec: Reading) -> tuple[Expression | None, Expression | None]:
+def _bounds(spec: ObjectReader) -> tuple[Expression | None, Expression | None]:
     """Return the first and the last day of an argument that is a date."""
     scope = Scope(frozenset({"today", "now"}), frozenset())
     bounds = (spec.expression("minimum", scope), spec.expression("maximum", scope))
@@ -135,7 +135,7 @@ class _Labels:
     options: dict[str, dict[str, Texts]] = field(default_factory=dict)
 
 
-def _field(spec: Reading, labels: _Labels, *, describe: bool, path: str = "", depth: int = 0) -> Field:
+def _field(spec: ObjectReader, labels: _Labels, *, describe: bool, path: str = "", depth: int = 0) -> Field:
     kind = spec.one_of("type", _TYPES, needed=True, default="string")
     description = spec.text("description", most=500, needed=describe)
     match kind:
@@ -167,7 +167,7 @@ def _lowest(given: Decimal | None) -> Decimal:
     return -_HIGHEST if given is None else given
 
 
-def _text(spec: Reading, description: str) -> Text:
+def _text(spec: ObjectReader, description: str) -> Text:
     pattern = spec.text("pattern", most=patterns.MAX_CHARACTERS)
     problem = patterns.problem_of(pattern) if pattern else ""
     if problem:
@@ -179,7 +179,7 @@ def _text(spec: Reading, description: str) -> Text:
     return Text(description, length, pattern, example, spec.flag("may_be_empty"))
 
 
-def _options(spec: Reading, labels: _Labels, path: str) -> tuple[str, ...]:
+def _options(spec: ObjectReader, labels: _Labels, path: str) -> tuple[str, ...]:
     values: list[str] = []
     for option in spec.objects("options", 50):
         value = option.text("value", most=100, needed=True)
@@ -199,14 +199,14 @@ def _options(spec: Reading, labels: _Labels, path: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _list(spec: Reading, description: str, labels: _Labels, path: str, depth: int) -> Listing:
+def _list(spec: ObjectReader, description: str, labels: _Labels, path: str, depth: int) -> Listing:
     least = spec.whole("min_items", 0, 100, 1)
     most = spec.whole("max_items", max(1, least), 100, max(20, least))
     of = spec.object("of", needed=True)
     return Listing(description, _inner(of, spec, "of", labels, path, depth) if of else Text(""), most, least)
 
 
-def _object(spec: Reading, description: str, labels: _Labels, path: str, depth: int) -> Shape:
+def _object(spec: ObjectReader, description: str, labels: _Labels, path: str, depth: int) -> Shape:
     required: dict[str, Field] = {}
     optional: dict[str, Field] = {}
     for name, inner in spec.named("fields", MAX_ARGUMENTS, r"[A-Za-z_][A-Za-z0-9_]{0,39}", "postal_code"):
@@ -220,7 +220,7 @@ def _object(spec: Reading, description: str, labels: _Labels, path: str, depth: 
     return Shape(required, optional, description)
 
 
-def _inner(inner: Reading, outer: Reading, name: str, labels: _Labels, path: str, depth: int) -> Field:
+def _inner(inner: ObjectReader, outer: ObjectReader, name: str, labels: _Labels, path: str, depth: int) -> Field:
     if depth + 1 >= _MAX_DEPTH:
         told = gettext("Lists and objects can be nested at most {most} levels deep.")
         outer.add(name, told.format(most=_MAX_DEPTH))

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from actions.definitions.bodies import Body, compile_body
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.template import Fields, PathTemplate, Template, compile_path
-from actions.definitions.parsing.field_reader import Reading, Scope
+from actions.definitions.parsing.field_reader import ObjectReader, Scope
 from actions.definitions.parts import CallTemplate
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\??", re.ASCII)
@@ -22,7 +22,7 @@ _NO_PATH: Final = PathTemplate("", ())
 NO_CALL: Final = CallTemplate("GET", _NO_PATH, Fields({}), Fields({}), None)
 
 
-def read_call(spec: Reading | None, scope: Scope, methods: Sequence[str]) -> CallTemplate | None:
+def read_call(spec: ObjectReader | None, scope: Scope, methods: Sequence[str]) -> CallTemplate | None:
     if spec is None:
         return None
     if spec.has("tool"):
@@ -41,7 +41,7 @@ def read_call(spec: Reading | None, scope: Scope, methods: Sequence[str]) -> Cal
     return CallTemplate(method, path, query, headers, body, key_header)
 
 
-def _tool_call(spec: Reading, scope: Scope) -> CallTemplate:
+def _tool_call(spec: ObjectReader, scope: Scope) -> CallTemplate:
     """Read the call of an MCP server's tool."""
     tool = spec.text("tool", most=128, pattern=r"[A-Za-z0-9_./-]+", example="create_return")
     reviewed = spec.text(
@@ -52,7 +52,7 @@ def _tool_call(spec: Reading, scope: Scope) -> CallTemplate:
     return CallTemplate("POST", _NO_PATH, Fields({}), Fields({}), body, tool=tool, schema_hash=reviewed)
 
 
-def _path(spec: Reading, scope: Scope) -> PathTemplate:
+def _path(spec: ObjectReader, scope: Scope) -> PathTemplate:
     text = spec.raw("path")
     if text is None:
         spec.lacks("path")
@@ -66,7 +66,7 @@ def _path(spec: Reading, scope: Scope) -> PathTemplate:
     return path
 
 
-def _fields(spec: Reading, name: str, scope: Scope, *, is_header: bool) -> Fields:
+def _fields(spec: ObjectReader, name: str, scope: Scope, *, is_header: bool) -> Fields:
     value = spec.raw(name)
     if value is not None and (not isinstance(value, Mapping) or len(value) > 30):
         spec.add(name, gettext("Write an object of at most 30 names and texts."))
@@ -87,7 +87,7 @@ def _fields(spec: Reading, name: str, scope: Scope, *, is_header: bool) -> Field
     return Fields(found)
 
 
-def _body(spec: Reading, scope: Scope, method: str) -> Body | None:
+def _body(spec: ObjectReader, scope: Scope, method: str) -> Body | None:
     value = spec.raw("body")
     if value is None:
         return None
@@ -103,7 +103,7 @@ def _body(spec: Reading, scope: Scope, method: str) -> Body | None:
     return body
 
 
-def _key_header(spec: Reading, scope: Scope) -> str:
+def _key_header(spec: ObjectReader, scope: Scope) -> str:
     key = spec.object("key")
     if key is None:
         return ""

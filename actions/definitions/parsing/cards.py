@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from actions.definitions import parts
 from actions.definitions.parsing.arguments import NAME
-from actions.definitions.parsing.field_reader import Reading, Scope
+from actions.definitions.parsing.field_reader import ObjectReader, Scope
 
 MAX_LABELLED: Final = 20  # paths whose values have labels
 MAX_LABELS: Final = 50  # labelled values of one path
@@ -20,7 +20,7 @@ _HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z
 class CardReader:
     """Reads the card, receipt, result and labels of a document; each text is required in all of its `locales`."""
 
-    def __init__(self, top: Reading, document: Mapping[str, Any], locales: Sequence[str]) -> None:
+    def __init__(self, top: ObjectReader, document: Mapping[str, Any], locales: Sequence[str]) -> None:
         self._top = top
         self._document = document
         self._locales = locales
@@ -36,7 +36,7 @@ class CardReader:
         spec.close()
         return parts.CardTemplate(title, summary, button, rows)
 
-    def rows(self, outer: Reading, name: str, scope: Scope, most: int, *, named: bool) -> Iterator[parts.Shown]:
+    def rows(self, outer: ObjectReader, name: str, scope: Scope, most: int, *, named: bool) -> Iterator[parts.Shown]:
         for spec in outer.objects(name, most):
             key = spec.text("name", pattern=NAME, needed=named, example="reference")
             label = spec.texts("label", most=100, locales=self._locales)
@@ -64,7 +64,7 @@ class CardReader:
         spec.close()
         return parts.Result(fields, words, each, element, at_most, card, hand_over)
 
-    def _record_card(self, spec: Reading | None, scope: Scope) -> parts.RecordCard | None:
+    def _record_card(self, spec: ObjectReader | None, scope: Scope) -> parts.RecordCard | None:
         if spec is None:
             return None
         title = spec.words("title", scope, locales=self._locales)
@@ -85,7 +85,7 @@ class CardReader:
             told = gettext("Write an object of at most {most} paths, such as order.status.")
             self._top.add("labels", told.format(most=MAX_LABELLED))
             return labels
-        spec = Reading(given or {}, "labels", self._top.findings)
+        spec = ObjectReader(given or {}, "labels", self._top.findings)
         known = {"arguments", "body", *lookups, *self._elements(), *(self._document.get("values") or ())}
         for path in given or {}:
             if not re.fullmatch(_LABELLED, str(path), re.ASCII) or str(path).partition(".")[0] not in known:
@@ -94,7 +94,7 @@ class CardReader:
             labels[path] = dict(self._options(spec, path))
         return labels
 
-    def _options(self, spec: Reading, path: str) -> Iterator[tuple[str, parts.Texts]]:
+    def _options(self, spec: ObjectReader, path: str) -> Iterator[tuple[str, parts.Texts]]:
         for option in spec.objects(path, MAX_LABELS):
             value = option.text("value", most=100, needed=True)
             label = option.texts("label", most=100, locales=self._locales)

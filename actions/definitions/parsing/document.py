@@ -30,7 +30,7 @@ from actions.definitions.ownership_analysis import (
 from actions.definitions.parsing.arguments import NAME, declared_names, read_arguments
 from actions.definitions.parsing.calls import NO_CALL, carries_key, read_call
 from actions.definitions.parsing.cards import MAX_ROWS, CardReader
-from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
+from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, ObjectReader, Scope, circular
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.visitor_access import excess_for_visitors, obstacle_for_visitors
 from actions.spec import Risk
@@ -119,13 +119,13 @@ def _read(document: Any) -> tuple[Definition | None, Findings]:
         findings.add("", gettext("A definition can have at most {most} KiB.").format(most=MAX_CHARACTERS // 1024))
         return None, findings
     document = expanded(document)
-    return _Document(Reading(document, "", findings), document).read(), findings
+    return _Document(ObjectReader(document, "", findings), document).read(), findings
 
 
 class _Document:
     """Reads the parts in order; each part can use the names defined before it."""
 
-    def __init__(self, top: Reading, document: Mapping[str, Any]) -> None:
+    def __init__(self, top: ObjectReader, document: Mapping[str, Any]) -> None:
         self._top = top
         self._document = document
         self._locales: Sequence[str] = ()
@@ -269,7 +269,7 @@ class _Document:
             own |= set() if lookup.is_public else {(lookup.name,)}
             yield lookup
 
-    def _lookup(self, spec: Reading, before: Scope) -> parts.Lookup:
+    def _lookup(self, spec: ObjectReader, before: Scope) -> parts.Lookup:
         name = spec.text("name", pattern=NAME, needed=True, example="order")
         if name in RESERVED:
             spec.add("name", gettext("Choose another name: {name} already has a meaning.").format(name=name))
@@ -297,7 +297,7 @@ class _Document:
         spec.close()
         return lookup
 
-    def _statuses(self, spec: Reading) -> frozenset[int]:
+    def _statuses(self, spec: ObjectReader) -> frozenset[int]:
         value = spec.raw("absent")
         if value is None:
             return frozenset({404})
@@ -306,7 +306,7 @@ class _Document:
             return frozenset({404})
         return frozenset(value)
 
-    def _refusal_of(self, spec: Reading | None, scope: Scope) -> parts.Refusal | None:
+    def _refusal_of(self, spec: ObjectReader | None, scope: Scope) -> parts.Refusal | None:
         if spec is None:
             return None
         code = spec.text("code", pattern=_CODE, needed=True, example="order_not_found")
@@ -332,7 +332,7 @@ class _Document:
             told = gettext("Write an object of at most {most} names and expressions.")
             self._top.add("values", told.format(most=MAX_VALUES))
             return {}
-        spec = Reading(given or {}, "values", self._top.findings)
+        spec = ObjectReader(given or {}, "values", self._top.findings)
         values: dict[str, Expression] = {}
         names = [str(name) for name in given or {}]
         for name in given or {}:

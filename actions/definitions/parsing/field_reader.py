@@ -102,7 +102,7 @@ class Findings:
             self.why[at] = why
 
 
-class Reading:
+class ObjectReader:
     """One object of the document. Read each field by its name, then `close` it: all other fields are mistakes."""
 
     def __init__(self, value: Mapping[str, Any], at: str, findings: Findings) -> None:
@@ -200,7 +200,7 @@ class Reading:
             return default
         return Decimal(text)
 
-    def object(self, name: str, *, needed: bool = False) -> "Reading | None":
+    def object(self, name: str, *, needed: bool = False) -> "ObjectReader | None":
         value = self.raw(name)
         if value is None:
             if needed:
@@ -208,7 +208,7 @@ class Reading:
             return None
         return self._reading(value, self.path(name))
 
-    def objects(self, name: str, most: int) -> Iterator["Reading"]:
+    def objects(self, name: str, most: int) -> Iterator["ObjectReader"]:
         """Yield each object of a list."""
         value = self.raw(name)
         if value is not None and (not isinstance(value, list) or len(value) > most):
@@ -219,7 +219,7 @@ class Reading:
             if reading:
                 yield reading
 
-    def named(self, name: str, most: int, pattern: str, example: str) -> Iterator[tuple[str, "Reading"]]:
+    def named(self, name: str, most: int, pattern: str, example: str) -> Iterator[tuple[str, "ObjectReader"]]:
         """Yield each (name, object) of an object of objects."""
         value = self.raw(name)
         if value is not None and (not isinstance(value, Mapping) or len(value) > most):
@@ -331,8 +331,8 @@ class Reading:
         for problem in sorted({scope.problem_of(path) for path in paths} - {""}):
             self.findings.add(at, problem)
 
-    def _reading(self, value: Any, at: str) -> "Reading | None":
+    def _reading(self, value: Any, at: str) -> "ObjectReader | None":
         if isinstance(value, Mapping):
-            return Reading(value, at, self.findings)
+            return ObjectReader(value, at, self.findings)
         self.findings.add(at, gettext("Enter a JSON object: {...}."))
         return None

@@ -20,7 +20,7 @@ class Notes:
     def __init__(self) -> None:
         self._values: dict[str, dict[str, object]] = {}
 
-    def tell(self, code: str, **values: object) -> None:
+    def add(self, code: str, **values: object) -> None:
         self._values.setdefault(code, values)
 
     def as_json(self) -> list[dict[str, object]]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
-from kb.importing.documents import Document, Failure, Kept
+from kb.importing.documents import Document, Failure, UnchangedDocument
 from kb.importing.loaders.format_detection import KNOWN_ENDINGS, Format, format_of, read
 from kb.importing.pictures import Beside, beside_file, beside_path, content_of
 
@@ -70,13 +70,13 @@ def items_of_file(file: Path, name: str, origin: str, beside: Beside | None = No
     `beside` reads the pictures next to the file.
     """
     for item in changed_items_of_file(file, name, origin, beside, Entries({})):
-        if not isinstance(item, Kept):  # without known entries, none is kept
+        if not isinstance(item, UnchangedDocument):  # without known entries, none is kept
             yield item
 
 
 def changed_items_of_file(
     file: Path, name: str, origin: str, beside: Beside | None, entries: Entries
-) -> Iterator[Document | Failure | Kept]:
+) -> Iterator[Document | Failure | UnchangedDocument]:
     """Like `items_of_file`, but known entries of a zip file are not read again; the current digests are recorded in
     `entries`.
     """
@@ -90,7 +90,7 @@ def changed_items_of_file(
         yield Failure(origin, error.message)
 
 
-def _in_archive(file: Path, origin: str, entries: Entries) -> Iterator[Document | Failure | Kept]:
+def _in_archive(file: Path, origin: str, entries: Entries) -> Iterator[Document | Failure | UnchangedDocument]:
     """Yield the items of the files in a zip file, as if it were a folder."""
     with TemporaryDirectory(prefix="supportbot-unpacked-") as folder:
         with closing(unpacked(file, Path(folder))) as unpacking:
@@ -108,7 +108,7 @@ def _in_archive(file: Path, origin: str, entries: Entries) -> Iterator[Document 
 
 def _from_archive(
     copy: Path, inside: str, place: str, beside: Beside, entries: Entries
-) -> Iterator[Document | Failure | Kept]:
+) -> Iterator[Document | Failure | UnchangedDocument]:
     try:
         found = format_of(copy, inside)
         if found is Format.ZIP:
@@ -118,7 +118,7 @@ def _from_archive(
         digest = _digest(copy) if found in (Format.PDF, Format.WORD) else ""
         if digest and entries.known.get(inside) == digest:
             entries.found[inside] = digest
-            yield Kept(inside, place)
+            yield UnchangedDocument(inside, place)
             return
         for item in read(copy, found, inside, place, beside):
             yield replace(item, origin=item.origin.replace(str(copy), place))

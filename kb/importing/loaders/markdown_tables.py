@@ -5,10 +5,10 @@ from typing import Final
 
 MAX_CELLS: Final = 20_000  # cells of a table after repeating them; larger spans are cut
 
-Told = tuple[str, int, int]  # a cell: its text, and the numbers of columns and rows that it spans
+Cell = tuple[str, int, int]  # a cell: its text, and the numbers of columns and rows that it spans
 
 
-def spread(rows: Sequence[Sequence[Told]]) -> list[list[tuple[str, int]]]:
+def spread(rows: Sequence[Sequence[Cell]]) -> list[list[tuple[str, int]]]:
     """Return the rows with spanning cells repeated in every column and row that they span, since each row is read
     separately. Each cell has its text and the number of columns that it spans.
     """

@@ -12,7 +12,7 @@ from kb.sources.foreground import follow, in_words, is_web_address
 from kb.sources.kinds import FOLDER, SITE
 from kb.sources.models import Source
 from kb.sources.runs import Mode, next_due
-from kb.sources.services import Wish, add_source
+from kb.sources.services import SourceChanges, add_source
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 
@@ -46,7 +46,7 @@ class Command(WorkspaceCommand):
         parser.add_argument("--no-sync", action="store_true", help=gettext("add the source, but do not read it now"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        source = add_source(kind_of_address(options["address"]), _wish(options))
+        source = add_source(kind_of_address(options["address"]), _changes(options))
         facts: dict[str, Any] = {"source": str(source.pk), "name": source.name}
         if options["no_sync"]:
             Source.objects.filter(pk=source.pk).update(due_at=next_due(source.schedule, now()))
@@ -66,9 +66,9 @@ def kind_of_address(address: str) -> str:
     raise CommandError(gettext("{address} is neither a web address nor a file or folder here.").format(address=address))
 
 
-def _wish(options: dict[str, Any]) -> Wish:
+def _changes(options: dict[str, Any]) -> SourceChanges:
     every = {"hour": Source.Schedule.HOURLY, "day": Source.Schedule.DAILY, "week": Source.Schedule.WEEKLY}
-    return Wish(
+    return SourceChanges(
         name=options["name"] or None,
         address=options["address"],
         collection=options["collection"],

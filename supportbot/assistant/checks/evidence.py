@@ -71,7 +71,7 @@ class _Unit(NamedTuple):
     stems: tuple[str, ...]
 
 
-class _Reading:
+class _ParsedPassage:
     """A passage's text, split into units. Popular pages are cited in many answers, so readings are cached."""
 
     def __init__(self, text: str, language: str) -> None:
@@ -143,8 +143,8 @@ class _Reading:
 
 
 @lru_cache(maxsize=500)
-def _read(text: str, language: str) -> _Reading:
-    return _Reading(text, language)
+def _read(text: str, language: str) -> _ParsedPassage:
+    return _ParsedPassage(text, language)
 
 
 class Source:

@@ -17,7 +17,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
-from supportbot.evals.articles.answer_preview import Rehearsal, Text, rehearse, rehearse_with
+from supportbot.evals.articles.answer_preview import AnswerPreview, Text, preview_answer, preview_answer_with
 from supportbot.language.normalise import normalised
 from supportbot.rate_counters import count
 
@@ -48,10 +48,10 @@ def _asked(request: HttpRequest, question: str, workspace: Workspace) -> dict[st
     if count(f"rehearsal:{person_of(request).pk}", seconds=60) > MAX_PER_MINUTE:
         raise InvalidInput(gettext("Too many questions in a minute. Wait a moment and try again."))
     audience = _asker(request)
-    answers: list[Rehearsal] = [rehearse(question, workspace=workspace, audience=audience)]
+    answers: list[AnswerPreview] = [preview_answer(question, workspace=workspace, audience=audience)]
     text = _text(request)
     if text is not None:
-        answers.append(rehearse_with(text, question, workspace=workspace, audience=audience))
+        answers.append(preview_answer_with(text, question, workspace=workspace, audience=audience))
     return {"answers": answers, "text": text, "last": answers[-1]}
 
 

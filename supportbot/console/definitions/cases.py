@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from actions.definitions.cases import Told, failures_of, keep_case, remove_case
+from actions.definitions.cases import RecordedCase, failures_of, keep_case, remove_case
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from
@@ -100,7 +100,7 @@ def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = 
     form = CaseForm(request.POST if is_sent else None, initial=_taken(request) if is_taken else _initial(case))
     if is_sent and form.is_valid():
         told = form.cleaned_data
-        kept = Told(
+        kept = RecordedCase(
             name=told["name"], sub=told["sub"], email=told["email"], arguments=told["arguments"],
             records=told["records"], expected=told["expected"], at=told["at"],
         )  # fmt: skip

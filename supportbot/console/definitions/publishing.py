@@ -179,7 +179,7 @@ def switch_off(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def delete_page(request: HttpRequest) -> HttpResponse:
-    """Delete the drafts that are named when the page is submitted; otherwise, ask about the action `one`."""
+    """On POST, delete the named drafts. On GET, ask for confirmation before deleting the action `one`."""
     needs(request, WRITE_RIGHT)
     if request.method != "POST":
         return confirm_deletion(request, [definition_with_id(_id(request.GET.get("one", "")))])

@@ -31,7 +31,7 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.console.text_diff import Row, compare
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
-from supportbot.evals.articles.answer_preview import Rehearsal, Text, rehearse, rehearse_with
+from supportbot.evals.articles.answer_preview import AnswerPreview, Text, preview_answer, preview_answer_with
 from supportbot.evals.articles.article_gates import Failure, publishing
 from supportbot.evals.articles.publication_comparison import compare_publication
 from supportbot.insights.services import Edit, publish_edit
@@ -51,8 +51,8 @@ class Replayed:
     """One question with its current answer and the answer after the edit."""
 
     question: str
-    before: Rehearsal
-    after: Rehearsal
+    before: AnswerPreview
+    after: AnswerPreview
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -160,7 +160,9 @@ def replay(request: HttpRequest, questions: Sequence[str], edit: Edit) -> list[R
     text = Text(edit.article_id, edit.change, check_article_text(edit.title, edit.body))
     to: dict[str, Any] = {"workspace": workspace_here(request), "audience": _audience(edit)}
     return [
-        Replayed(without_personal_data(question), rehearse(question, **to), rehearse_with(text, question, **to))
+        Replayed(
+            without_personal_data(question), preview_answer(question, **to), preview_answer_with(text, question, **to)
+        )
         for question in questions[:MOST_REPLAYED]
     ]
 

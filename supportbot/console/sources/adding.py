@@ -45,11 +45,11 @@ def add_page(request: HttpRequest) -> HttpResponse:
 def _added(request: HttpRequest, form: PlaceForm) -> Source:
     person = person_of(request)
     if isinstance(form, SiteForm):
-        return add_source(SITE, form.wish(), person=person)
+        return add_source(SITE, form.changes(), person=person)
     if not request.FILES.getlist("files"):
         raise InvalidSource(gettext("Choose one or more files."))
     with transaction.atomic():  # so that no source is left behind if its files cannot be stored
-        source = add_source(UPLOADS, form.wish(), person=person)
+        source = add_source(UPLOADS, form.changes(), person=person)
         problems = add_files(source, uploaded(request), person=person)
         if not source.files.exists():
             raise InvalidSource(" ".join(problems[:5]))

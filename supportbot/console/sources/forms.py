@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from kb.collections import default_name
 from kb.models import Audience, Collection
 from kb.sources.models import Source
-from kb.sources.services import MAX_FILE_BYTES, Wish
+from kb.sources.services import MAX_FILE_BYTES, SourceChanges
 from kb.sources.web.site import MAX_DEPTH
 from supportbot.errors import SupportBotError
 
@@ -42,9 +42,9 @@ class PlaceForm(forms.Form):
         unset = ("", gettext("As the files say, otherwise everyone"))
         self.fields["audience"].choices = [unset, *Audience.choices]  # type: ignore[attr-defined]
 
-    def wish(self, **more: Any) -> Wish:
+    def changes(self, **more: Any) -> SourceChanges:
         told = self.cleaned_data
-        return Wish(
+        return SourceChanges(
             collection=told["collection"].strip() or None,
             audience=told["audience"],
             publishes=told["how"] == "publish",
@@ -71,9 +71,9 @@ class SiteForm(PlaceForm):
     )
     field_order = ["address", "schedule"]
 
-    def wish(self, **more: Any) -> Wish:
+    def changes(self, **more: Any) -> SourceChanges:
         told = self.cleaned_data
-        return super().wish(address=told["address"], schedule=told["schedule"] or None, **more)
+        return super().changes(address=told["address"], schedule=told["schedule"] or None, **more)
 
 
 class FilesForm(PlaceForm):
@@ -93,9 +93,9 @@ class SettingsForm(PlaceForm):
     def others(self) -> list[forms.BoundField]:
         return [field for field in self if field.name in self.rare]
 
-    def wish(self, **more: Any) -> Wish:
+    def changes(self, **more: Any) -> SourceChanges:
         told = self.cleaned_data
-        return super().wish(name=told["name"], schedule=told["schedule"] or None, **more)
+        return super().changes(name=told["name"], schedule=told["schedule"] or None, **more)
 
 
 class SiteSettingsForm(SettingsForm):
@@ -123,13 +123,13 @@ class SiteSettingsForm(SettingsForm):
         if has_articles and "address" not in self.data:  # another address would lose them
             del self.fields["address"]
 
-    def wish(self, **more: Any) -> Wish:
+    def changes(self, **more: Any) -> SourceChanges:
         told = self.cleaned_data
         if "address" in self.changed_data:
             more["address"] = told["address"] or None
         lines = {name: told[name].splitlines()[:200] for name in ("sections", "include", "exclude")}
         numbers = {name: told[name] for name in ("delay_seconds", "depth", "most")}
-        return super().wish(**lines, **numbers, **more)
+        return super().changes(**lines, **numbers, **more)
 
 
 def collections() -> list[str]:

@@ -204,7 +204,7 @@ def _form(source: Source, typed: Any = None) -> SettingsForm:
 
 def _is_saved(request: HttpRequest, source: Source, form: SettingsForm) -> bool:
     try:
-        change_source(source, form.wish(), person=person_of(request))
+        change_source(source, form.changes(), person=person_of(request))
     except NotAllowed:
         raise
     except SupportBotError as refusal:

@@ -68,7 +68,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class AnswerPreview:
     """One answer and its sources. `is_live`: from the live articles only, without the editor's text."""
 
     is_live: bool
@@ -86,14 +86,14 @@ class _Found:
     by_meaning: Mapping[UUID, Place]
 
 
-def rehearse(question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
+def preview_answer(question: str, *, workspace: Workspace, audience: str) -> AnswerPreview:
     """Return the answer that a customer would get now."""
     began = perf_counter()
     viewer = _viewer(question, audience, workspace.locale)
     return _answered(question, workspace, viewer, _find(question, viewer), is_live=True, began=began)
 
 
-def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
+def preview_answer_with(text: Text, question: str, *, workspace: Workspace, audience: str) -> AnswerPreview:
     """Return the answer a customer would get if `text` were published. Raises the same errors as publishing."""
     began = perf_counter()
     viewer = _viewer(question, audience, workspace.locale)
@@ -115,7 +115,7 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PreviewQuestion:
     """A question, its asker's audience, and its language if detection fails."""
 
     question: str
@@ -139,7 +139,7 @@ AS_IT_IS: Final = State()
 
 
 def quoted_if(
-    state: State, asked: Sequence[Asked], *, workspace: Workspace, seconds: float | None = None
+    state: State, asked: Sequence[PreviewQuestion], *, workspace: Workspace, seconds: float | None = None
 ) -> list[Quoted]:
     """Return the built-in answerer's answers in this state of the articles. Raises the errors of creating the state.
 
@@ -250,7 +250,7 @@ def _find(question: str, viewer: Viewer) -> _Found:
 
 def _answered(
     question: str, workspace: Workspace, viewer: Viewer, found: _Found, *, is_live: bool, began: float
-) -> Rehearsal:
+) -> AnswerPreview:
     retrieval = found.retrieved.retrieval
     passages = retrieval.passages
     answer = answer_once(question, workspace=workspace, language=viewer.locale or "en", retrieved=found.retrieved)
@@ -265,4 +265,4 @@ def _answered(
         for passage in passages
     )
     took_ms = (perf_counter() - began) * 1000
-    return Rehearsal(is_live, answer, stages, retrieval.confidence, retrieval.is_answerable, took_ms)
+    return AnswerPreview(is_live, answer, stages, retrieval.confidence, retrieval.is_answerable, took_ms)

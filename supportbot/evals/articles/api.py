@@ -154,7 +154,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ComparisonResponse:
     """A comparison as the caller may see it; None if there is none, or not yet."""
 
     comparison: DraftCheck | None
@@ -207,7 +207,7 @@ class Comparison(ScopedAPIView):
 
 
 def _answer(request: Request, comparison: DraftCheck | None, *, is_awaited: bool) -> Response:
-    told = Told(comparison, is_awaited, cast(Staff, request.auth).may(QUESTIONS))
+    told = ComparisonResponse(comparison, is_awaited, cast(Staff, request.auth).may(QUESTIONS))
     return Response(ComparisonSerializer(told.facts()).data)
 
 

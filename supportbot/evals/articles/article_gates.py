@@ -24,7 +24,7 @@ from supportbot.chat.answers import Answer
 from supportbot.evals.articles.affected_questions import MAX_NEAREST, MAX_READ, nearest
 from supportbot.evals.articles.answer_preview import (
     AS_IT_IS,
-    Asked,
+    PreviewQuestion,
     Quoted,
     State,
     Text,
@@ -141,7 +141,7 @@ def tried(trial: Trial, *, workspace: Workspace) -> TrialResult:
 def broken(
     cases: Sequence[tuple[str, Case]],
     after: Prepared,
-    before: Callable[[Sequence[Asked]], State],
+    before: Callable[[Sequence[PreviewQuestion]], State],
     *,
     workspace: Workspace,
     seconds: float,
@@ -204,7 +204,7 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
     return Verdict(tuple(f"{one.name} ({', '.join(one.reasons)})" for one in failures), untried)
 
 
-def as_it_is(*_questions: Sequence[Asked]) -> State:
+def as_it_is(*_questions: Sequence[PreviewQuestion]) -> State:
     """Return the current state, which needs no preparation."""
     return AS_IT_IS
 
@@ -278,9 +278,9 @@ def sources_of(case: Case) -> set[str]:
     return {source for expect in listed for source in expect.get("source", ())}
 
 
-def asked_by(case: Case, workspace: Workspace) -> Asked:
+def asked_by(case: Case, workspace: Workspace) -> PreviewQuestion:
     audience = Audience.SIGNED_IN if case.customer else Audience.PUBLIC
-    return Asked(case.asks, str(audience), case.locale or workspace.locale)
+    return PreviewQuestion(case.asks, str(audience), case.locale or workspace.locale)
 
 
 def failed_grades(case: Case, seen: Quoted) -> list[Grade]:

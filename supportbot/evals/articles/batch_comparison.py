@@ -35,7 +35,7 @@ from supportbot.evals.articles.affected_questions import (
     vectors_of_questions,
 )
 from supportbot.evals.articles.answer_comparison import Outcome, compared_row
-from supportbot.evals.articles.answer_preview import Asked, quoted_if, vectors_of
+from supportbot.evals.articles.answer_preview import PreviewQuestion, quoted_if, vectors_of
 from supportbot.evals.articles.earlier_articles import Facts, nearest_articles, state_with, texts_at
 from supportbot.evals.models import DraftCheck
 from supportbot.language.detection import base_language
@@ -70,7 +70,9 @@ class ChangedArticles:
         return [{"question": question, "article": str(article_id)} for question, article_id in about.items()]
 
     def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
-        asked = [Asked(item["question"], self._asker(item["article"]), self._workspace.locale) for item in step]
+        asked = [
+            PreviewQuestion(item["question"], self._asker(item["article"]), self._workspace.locale) for item in step
+        ]
         restored = nearest_articles(self._articles, self.before, asked)  # the same in both states
         before, after = (state_with(self._articles, facts, restored) for facts in (self.before, self.after))
         before = replace(before, without=before.without | self.unread)

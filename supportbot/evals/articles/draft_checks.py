@@ -39,7 +39,7 @@ from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.affected_questions import questions_about
 from supportbot.evals.articles.answer_comparison import Outcome, compared_row, shown
-from supportbot.evals.articles.answer_preview import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
+from supportbot.evals.articles.answer_preview import AS_IT_IS, PreviewQuestion, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.answer_preview import State as ArticlesState
 from supportbot.evals.articles.article_gates import asked_by, chosen_for, failed_grades, publishing, quotation_cases
 from supportbot.evals.articles.batch_comparison import UNREAD, ChangedArticles, Item
@@ -281,7 +281,7 @@ class OneArticle:
     def found(self) -> None:
         """Do nothing: the article's page itself compares the newest text with the live articles."""
 
-    def _states(self, asked: Sequence[Asked]) -> Sequence[ArticlesState]:
+    def _states(self, asked: Sequence[PreviewQuestion]) -> Sequence[ArticlesState]:
         if self.check.former is None:
             return AS_IT_IS, publication_of(self.text)
         # Copy even the live text: its passages may not have vectors yet, and saving the article must not have to wait.
@@ -310,10 +310,10 @@ def _published(check: DraftCheck) -> Facts:
     return {**{name: check.facts[name] for name in (*READ_BY, "phrasings")}, "revision": check.revision}
 
 
-def _asked(item: Item, article: Article, workspace: Workspace) -> Asked:
+def _asked(item: Item, article: Article, workspace: Workspace) -> PreviewQuestion:
     if "case" in item:
         return asked_by(parse_case(item["case"]), workspace)
-    return Asked(item["question"], article.audience, workspace.locale)
+    return PreviewQuestion(item["question"], article.audience, workspace.locale)
 
 
 def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, Any]:

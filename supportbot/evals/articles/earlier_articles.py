@@ -18,7 +18,7 @@ from kb.models import State as ArticleState
 from kb.phrasings import phrasing_vectors, phrasings_by_article, phrasings_of
 from kb.revisions import add_revisions, publish_articles
 from kb.validation import ArticleText
-from supportbot.evals.articles.answer_preview import Asked, State, Vectors, fill_vectors, vectors_of
+from supportbot.evals.articles.answer_preview import PreviewQuestion, State, Vectors, fill_vectors, vectors_of
 from supportbot.ids import uuid7
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
@@ -68,7 +68,7 @@ def _facts(article: Article, revision: int | None, phrasings: Sequence[str]) -> 
     return {**read, "revision": revision, "phrasings": list(phrasings)}
 
 
-def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]) -> State:
+def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[PreviewQuestion]) -> State:
     """Return the state in which these articles match their former facts, given by id, for these questions.
 
     All articles that nobody could read are hidden. If there are more than `MOST` others, only those that share the most
@@ -94,7 +94,7 @@ def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored
 
 
 def nearest_articles(
-    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
+    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[PreviewQuestion]
 ) -> Sequence[Article]:
     """Return the articles to restore for these questions, at most `MOST`: first those that someone could read, by the
     number of words that they share with a question.
@@ -132,7 +132,7 @@ def _former_number(article: Article) -> int | None:
 
 
 def _shared_words(
-    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]
+    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[PreviewQuestion]
 ) -> Iterator[tuple[UUID, int]]:
     """Yield each article's id with the largest number of words that its former and current text share with a
     question.

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any, Final
 
-from supportbot.evals.grading.run_reports import Tried
+from supportbot.evals.grading.run_reports import CaseTries
 from supportbot.evals.grading.statistics import ALPHA, Interval, bootstrap, mcnemar, signs_differ
 
 # maximum number of differences drawn for the bootstrap: large suites get fewer resamples instead of slow pages
@@ -60,7 +60,7 @@ class Comparison:
         return {**asdict(self), "is_real": self.is_real}
 
 
-def compared(before: Sequence[Tried], after: Sequence[Tried]) -> Comparison:
+def compared(before: Sequence[CaseTries], after: Sequence[CaseTries]) -> Comparison:
     """Return how the run with the tries `after` differs from the one with the tries `before`."""
     earlier = {one.key: one for one in before if one.tries}
     tried = [one for one in after if one.tries]
@@ -85,11 +85,11 @@ def compared(before: Sequence[Tried], after: Sequence[Tried]) -> Comparison:
     )
 
 
-def _worse(pairs: Sequence[tuple[Tried, Tried]]) -> int:
+def _worse(pairs: Sequence[tuple[CaseTries, CaseTries]]) -> int:
     return sum(old.passed and not new.passed for old, new in pairs)
 
 
-def _better(pairs: Sequence[tuple[Tried, Tried]]) -> int:
+def _better(pairs: Sequence[tuple[CaseTries, CaseTries]]) -> int:
     return sum(new.passed and not old.passed for old, new in pairs)
 
 

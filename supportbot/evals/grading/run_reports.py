@@ -18,7 +18,7 @@ SIGNAL_ALPHA: Final = 0.01  # strict, because there are two signals and neither 
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class CaseTries:
     """All tries of one case in a run."""
 
     key: str
@@ -93,7 +93,7 @@ def report_from(stored: Mapping[str, Any]) -> Report:
     return Report(**{**kept, **intervals, **{name: tuple(kept.get(name, ())) for name in listed}})
 
 
-def report_of(tried: Sequence[Tried], before: Iterable[Tried] = ()) -> Report:
+def report_of(tried: Sequence[CaseTries], before: Iterable[CaseTries] = ()) -> Report:
     """Return the report of a run, compared with the tries of its baseline."""
     passed = sum(one.passed for one in tried)
     times = sorted(took for one in tried for took in one.took_ms)
@@ -115,7 +115,7 @@ def report_of(tried: Sequence[Tried], before: Iterable[Tried] = ()) -> Report:
     )
 
 
-def _compared(tried: Sequence[Tried], before: Mapping[str, Tried]) -> dict[str, Any]:
+def _compared(tried: Sequence[CaseTries], before: Mapping[str, CaseTries]) -> dict[str, Any]:
     if not before:
         return {}
     same = [(before[one.key], one) for one in tried if one.key in before and one.document == before[one.key].document]
@@ -133,7 +133,7 @@ def _compared(tried: Sequence[Tried], before: Mapping[str, Tried]) -> dict[str, 
     }
 
 
-def _is_more_frequent(signal: str, pairs: Sequence[tuple[Tried, Tried]]) -> bool:
+def _is_more_frequent(signal: str, pairs: Sequence[tuple[CaseTries, CaseTries]]) -> bool:
     losses = [old.share_with(signal) - new.share_with(signal) for old, new in pairs]
     return signs_worse(losses) <= SIGNAL_ALPHA
 

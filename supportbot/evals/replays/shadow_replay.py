@@ -47,7 +47,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CustomerQuestion:
     """A customers' question as a case, with the last customer who asked it and the number of times it was asked."""
 
     case: Case
@@ -86,7 +86,7 @@ def rank(kinds: Sequence[str]) -> int:
     return KINDS.index(kinds[0]) if kinds else len(KINDS)
 
 
-def real_questions(days: int, most: int) -> list[Asked]:
+def real_questions(days: int, most: int) -> list[CustomerQuestion]:
     """Return the first question of each conversation of the last `days` days, newest first. A question that was asked
     several times appears once, for the last customer who asked it.
 
@@ -97,7 +97,7 @@ def real_questions(days: int, most: int) -> list[Asked]:
     )
     first = asked.order_by("conversation_id", "seq").distinct("conversation_id")
     rows = Message.objects.filter(pk__in=first.values("pk")).select_related("conversation__customer")
-    found: dict[tuple[str, bool], Asked] = {}
+    found: dict[tuple[str, bool], CustomerQuestion] = {}
     for row in rows.order_by("-created_at", "-pk")[:MOST_READ].iterator(chunk_size=200):
         chat, text = row.conversation, normalised(row.text)[:MOST_CHARACTERS].strip()
         customer = chat.customer.external_id or ""
@@ -106,7 +106,7 @@ def real_questions(days: int, most: int) -> list[Asked]:
             found[key] = replace(found[key], times=found[key].times + 1)
         elif text and len(found) < most and not courtesy(text):
             case = Case(str(row.pk), (Step(text),), customer=customer, locale=chat.locale)
-            found[key] = Asked(case, chat.customer_id, chat.pk)
+            found[key] = CustomerQuestion(case, chat.customer_id, chat.pk)
     return list(found.values())
 
 

@@ -21,7 +21,7 @@ from actions.connections.decimal_json import from_json, to_json
 from actions.connections.models import Connection
 from actions.definitions import services as definitions
 from actions.definitions.case_file import keep_cases
-from actions.definitions.evaluation_context import Answer, Asked
+from actions.definitions.evaluation_context import Answer, BackEndCall
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.policy_store import policy_of, rules_of
 from supportbot.accounts.models import User
@@ -51,7 +51,7 @@ class RetailShop:
             for item, variant in product["variants"].items()
         }
 
-    def ask(self, asked: Asked) -> Answer:
+    def ask(self, asked: BackEndCall) -> Answer:
         path = [unquote(part) for part in asked.path.strip("/").split("/")]
         if asked.method == "GET":
             found = self._found(path, dict(parse_qsl(asked.query)))
@@ -156,7 +156,7 @@ class RetailMerchant:
             return Response(200, {}, {"state": "done", **known.body}) if known else Response(404, {}, None)
         if key and key in self._answers:
             return self._answers[key]
-        found = self._shop.ask(Asked(call.method, call.path, urlencode(call.query, doseq=True), body=body))
+        found = self._shop.ask(BackEndCall(call.method, call.path, urlencode(call.query, doseq=True), body=body))
         answer = Response(found.status, {}, _through_json(found.body))
         if call.method != "GET" and key:
             self._answers[key] = answer

@@ -1,6 +1,6 @@
-"""Runs one case: sends the customer's messages one after another through a rehearsal. A model can judge by a rubric
-whether the conversation was good. An unreadable verdict fails the case. The judge gets the conversation as data and
-must not follow instructions in it.
+"""Runs one case: sends the customer's messages one after another to a simulated conversation. A model can judge by a
+rubric whether the conversation was good. An unreadable verdict fails the case. The judge gets the conversation as data
+and must not follow instructions in it.
 """
 
 import logging
@@ -17,16 +17,16 @@ from actions.simulated_backend import use_simulated_backend
 from kb.evaluation.calibration import is_answered
 from kb.evaluation.runs import Question, as_asked, ranking
 from kb.models import Audience
-from kb.ports import Said
+from kb.ports import EarlierMessage
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
 from supportbot.errors import SupportBotError
 from supportbot.evals.errors import MerchantMissing
 from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
-from supportbot.evals.runs.given_answers import Given, checked
-from supportbot.evals.simulation.builtin_answerer_chat import heard_in, replies_to
-from supportbot.evals.simulation.simulated_conversation import Rehearsal, rehearsal_for
+from supportbot.evals.runs.recorded_answers import RecordedAnswer, checked
+from supportbot.evals.simulation.builtin_answerer_chat import detected_actions_in, replies_to
+from supportbot.evals.simulation.simulated_conversation import SimulatedConversation, simulate_conversation
 from supportbot.evals.simulation.simulated_customers import (
     Customer,
     Lost,
@@ -86,29 +86,29 @@ async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None)
     if needs_judge(case) and not gateway.has_route("judge"):
         raise Away(ModelMisconfigured.code)
     try:
-        rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
+        simulated = await db(simulate_conversation, workspace, case.customer, locale=case.locale, plant=case.plant)
     except SupportBotError as error:  # no customer has this id, or the shop is unavailable
         return Played((), failure=error.code), None
-    rehearsal.remember(case.history)
-    replies, failure = await _replies(rehearsal, case)
+    simulated.remember(case.history)
+    replies, failure = await _replies(simulated, case)
     verdict = None
     if case.rubric and replies and not failure:
         hides = workspace.hides_personal_data
-        verdict = await judge(case.rubric, replies, hides_personal_data=hides, locale=rehearsal.conversation.locale)
+        verdict = await judge(case.rubric, replies, hides_personal_data=hides, locale=simulated.conversation.locale)
     await gateway.written()
-    cost, currency, tokens = await db(_costs, rehearsal.conversation.pk)
-    conversation, signals = str(rehearsal.conversation.pk), signals_of(replies)
+    cost, currency, tokens = await db(_costs, simulated.conversation.pk)
+    conversation, signals = str(simulated.conversation.pk), signals_of(replies)
     played = Played(
         replies, failure, cost, currency, tokens, verdict, conversation, is_by_model(case), signals,
         records=merchant.changes() if merchant else None,
     )  # fmt: skip
-    customer = rehearsal.conversation.customer
+    customer = simulated.conversation.customer
     return played, customer.pk if case.customer and not customer._state.adding else None
 
 
-def _checked(case: Case, given: Given) -> Reply:
+def _checked(case: Case, recorded: RecordedAnswer) -> Reply:
     said = [*(text for speaker, text in case.history if speaker == "customer"), case.asks]
-    return checked(given, said, locale=case.locale, strictness=current().document.strictness)
+    return checked(recorded, said, locale=case.locale, strictness=current().document.strictness)
 
 
 async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
@@ -116,7 +116,7 @@ async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequen
     expects it.
     """
     if case.expects("hears"):
-        replies = [replace(one, heard=await outside(heard_in, one.said, locale)) for one in replies]
+        replies = [replace(one, heard=await outside(detected_actions_in, one.said, locale)) for one in replies]
     if case.expects("hit5"):
         replies = [replace(one, ranked=await db(_ranked, case, one, replies[:n])) for n, one in enumerate(replies)]
     if case.expects("answerable"):
@@ -130,11 +130,11 @@ def _ranked(case: Case, reply: Reply, before: Sequence[Reply]) -> tuple[str, ...
     """
     if reply.pressed:
         return ()
-    said = [Said(text, speaker == "customer") for speaker, text in case.history]
+    said = [EarlierMessage(text, speaker == "customer") for speaker, text in case.history]
     for one in before:
-        said += [Said(one.said, True)] if one.said else []
-        said.append(Said(one.text, False))
-    question = Question(case.key, reply.said, frozenset(), locale=case.locale or None, said_before=tuple(said))
+        said += [EarlierMessage(one.said, True)] if one.said else []
+        said.append(EarlierMessage(one.text, False))
+    question = Question(case.key, reply.said, frozenset(), locale=case.locale or None, earlier_messages=tuple(said))
     return tuple(ranking(question, as_asked(Audience.PUBLIC))[0])
 
 
@@ -148,13 +148,13 @@ def is_by_model(case: Case) -> bool:
     return case.simulate is not None and case.simulate.by == "model"
 
 
-def customer_of(rehearsal: Rehearsal, case: Case) -> Customer:
+def customer_of(simulated: SimulatedConversation, case: Case) -> Customer:
     """Return the customer of a case."""
     if case.simulate is None:
         return StepCustomer(case)
     if case.simulate.by == "script":
         return ScriptedCustomer(case.simulate)
-    conversation = rehearsal.conversation
+    conversation = simulated.conversation
     hides = conversation.workspace.hides_personal_data
     return ModelCustomer(case.simulate, conversation.pk, locale=conversation.locale, hides_personal_data=hides)
 
@@ -178,7 +178,7 @@ class _Bounds:
         return "too_many_tokens" if tokens > self.most_tokens else ""
 
 
-async def _replies(rehearsal: Rehearsal, case: Case) -> tuple[tuple[Reply, ...], str]:
+async def _replies(simulated: SimulatedConversation, case: Case) -> tuple[tuple[Reply, ...], str]:
     """Return the answers with what is measured about them, and the code of the reason if the case ended early. Raises
     Away.
     """
@@ -188,10 +188,10 @@ async def _replies(rehearsal: Rehearsal, case: Case) -> tuple[tuple[Reply, ...],
             replies, failure = [await outside(_checked, case, case.given)], ""
         elif case.expects("requests"):
             said, failure = [step.say for step in case.steps], ""
-            replies = [*await outside(replies_to, said, rehearsal.conversation.locale)]
+            replies = [*await outside(replies_to, said, simulated.conversation.locale)]
         else:
-            failure = await _converse(rehearsal, customer_of(rehearsal, case), _Bounds.of(case), replies)
-        return tuple(await _measured(case, replies, rehearsal.conversation.locale)), failure
+            failure = await _converse(simulated, customer_of(simulated, case), _Bounds.of(case), replies)
+        return tuple(await _measured(case, replies, simulated.conversation.locale)), failure
     except Lost as lost:
         return tuple(replies), lost.code
     except _NOTHING_MEASURED as error:
@@ -206,21 +206,21 @@ async def _replies(rehearsal: Rehearsal, case: Case) -> tuple[tuple[Reply, ...],
         return tuple(replies), "internal"
 
 
-async def _converse(rehearsal: Rehearsal, customer: Customer, bounds: _Bounds, replies: list[Reply]) -> str:
+async def _converse(simulated: SimulatedConversation, customer: Customer, bounds: _Bounds, replies: list[Reply]) -> str:
     """Append each answer to `replies`; return the code of the limit that ended the conversation early, or "".
 
     Raises what the customer and the assistant raise; the answers before that are kept.
     """
     while (said := await customer.next(replies)) is not None:
         if isinstance(said, Press):
-            replies.append(await outside(rehearsal.press, confirms=said.confirms))
+            replies.append(await outside(simulated.press, confirms=said.confirms))
         else:
-            replies.append(await rehearsal.say(said))
-        if rehearsal.is_handed_over:
+            replies.append(await simulated.say(said))
+        if simulated.is_handed_over:
             break
         if bounds.most_tokens:
             await gateway.written()
-            if code := await db(bounds.broken, rehearsal.conversation.pk):
+            if code := await db(bounds.broken, simulated.conversation.pk):
                 return code
     return ""
 

@@ -41,13 +41,13 @@ from supportbot.evals.runs.case_runner import Away, run_case
 from supportbot.evals.runs.release_under_test import under
 from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of
-from supportbot.evals.simulation.simulated_conversation import inputs_of, rehearsal_for
+from supportbot.evals.simulation.simulated_conversation import inputs_of, simulate_conversation
 from supportbot.evals.suite_formats.own_format import Case, parse_case
 from supportbot.llm import gateway
 from supportbot.llm.budget import evaluating
 
 logger = logging.getLogger(__name__)
-Kept = Mapping[tuple[str, int], Result]
+StoredResults = Mapping[tuple[str, int], Result]
 _COPIED = (
     "key", "number", "passed", "is_must", "is_deterministic", "grades", "played", "judged_good", "judged_by",
     "customer_id", "took_ms",
@@ -167,7 +167,7 @@ class _Execution:
     async def _run_next(self) -> None:
         for case, number in self._left:
             earlier = self._earlier.get((case.key, number))
-            result = await db(kept, self._run, earlier, case, self._workspace)
+            result = await db(reusable_result, self._run, earlier, case, self._workspace)
             is_kept = result is not None
             if result is None:
                 played, customer_id = await run_case(self._workspace, case)
@@ -244,14 +244,14 @@ def _finish(run: Run, runner: str) -> None:
     )
 
 
-def results_of(run_id: Any) -> Kept:
+def results_of(run_id: Any) -> StoredResults:
     """Return the results of an earlier run by case and try; none without a run."""
     if run_id is None:
         return {}
     return {(row.key, row.number): row for row in Result.objects.filter(run_id=run_id)}
 
 
-def kept(run: Run, earlier: Result | None, case: Case, workspace: Workspace) -> Result | None:
+def reusable_result(run: Run, earlier: Result | None, case: Case, workspace: Workspace) -> Result | None:
     """Return an earlier result as one of this run if articles cannot have changed it; None if it must be run again."""
     if earlier is None or not finds_the_same(played_from(earlier.played), case, workspace):
         return None
@@ -266,14 +266,14 @@ def finds_the_same(played: Played, case: Case, workspace: Workspace) -> bool:
     if case.expects("hit5") or case.expects("answerable"):  # measured apart from the conversation
         return False
     try:
-        rehearsal = rehearsal_for(workspace, case.customer, locale=case.locale, plant=case.plant)
+        simulated = simulate_conversation(workspace, case.customer, locale=case.locale, plant=case.plant)
     except SupportBotError:  # the customer or the shop is unavailable; a new try reports it
         return False
-    rehearsal.remember(case.history)
+    simulated.remember(case.history)
     for reply in played.replies:
         if reply.pressed or not reply.inputs:
             return False
-        context = rehearsal.found_again(reply)
+        context = simulated.found_again(reply)
         if inputs_of(context, by=reply.by, is_abstention=reply.is_abstention) != reply.inputs:
             return False
     return True

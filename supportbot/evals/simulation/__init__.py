@@ -1,1 +1,1 @@
-"""Conversations run without side effects: the rehearsal, simulated customers and merchants, planted instructions."""
+"""Conversations run without side effects: simulated conversations, customers and merchants, planted instructions."""

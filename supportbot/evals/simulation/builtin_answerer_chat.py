@@ -117,7 +117,7 @@ def _found(call: ToolCall, locale: str) -> str:
     return as_data({"refused": sentence(answer, locale)} if isinstance(answer, Reason) else answer)
 
 
-def heard_in(said: str, locale: str) -> tuple[str, ...]:
+def detected_actions_in(said: str, locale: str) -> tuple[str, ...]:
     """Return the action that is heard in a message, or those that the answerer would ask about."""
     found = intent_in(said, tools_in(detect(said, base_language(locale))))
     return (found.action,) if found.action else found.candidates

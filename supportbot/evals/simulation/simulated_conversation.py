@@ -77,7 +77,7 @@ ACTOR: Final = "evaluation"  # the name used in the audit log
 _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 
-class Rehearsal:
+class SimulatedConversation:
     """A conversation in memory. Call `say` for one message after another; not for concurrent use."""
 
     def __init__(self, workspace: Workspace, customer: Customer, locale: str, plant: Plant | None = None) -> None:
@@ -105,7 +105,7 @@ class Rehearsal:
         began, self.calls = time.perf_counter(), []
         asked = self._add(Source.CUSTOMER, text)
         turn = _Turn(self, asked)
-        answer = await turn.rehearse()
+        answer = await turn.simulate()
         written = self._add(Source.ASSISTANT, answer.text)
         written.by, written.is_abstention = answer.by, answer.is_abstention
         took_ms = round((time.perf_counter() - began) * 1000, 1)
@@ -165,31 +165,33 @@ class Rehearsal:
         return self.messages[-1]
 
 
-def rehearsal_for(workspace: Workspace, customer_id: str, *, locale: str = "", plant: Plant | None = None) -> Rehearsal:
+def simulate_conversation(
+    workspace: Workspace, customer_id: str, *, locale: str = "", plant: Plant | None = None
+) -> SimulatedConversation:
     """Return a new conversation for the merchant's customer, or for a visitor if the id is empty; nothing is stored.
     Raises NotFound for an unknown id, MerchantUnavailable.
     """
     customer = find_customer(customer_id) if customer_id else Customer(workspace=workspace)
-    return Rehearsal(workspace, customer, locale or customer.locale or workspace.locale, plant)
+    return SimulatedConversation(workspace, customer, locale or customer.locale or workspace.locale, plant)
 
 
 class _Turn(Turn):
     """A turn whose answer is returned instead of stored or streamed."""
 
-    def __init__(self, rehearsal: Rehearsal, asked: Message) -> None:
-        conversation = rehearsal.conversation
+    def __init__(self, simulated: SimulatedConversation, asked: Message) -> None:
+        conversation = simulated.conversation
         claim = Claim(
-            uuid7(), rehearsal.conversation.workspace_pk, conversation.pk, uuid7(), 1, ACTOR, asked.seq - 1, asked.seq,
+            uuid7(), simulated.conversation.workspace_pk, conversation.pk, uuid7(), 1, ACTOR, asked.seq - 1, asked.seq,
             conversation.locale,
         )  # fmt: skip
         super().__init__(claim)
-        self._deltas = _Unheard(claim)
-        self._rehearsal = rehearsal
+        self._deltas = _UnpublishedDeltas(claim)
+        self._simulated = simulated
         self._asked = asked
         self._external_ids: dict[str, str] = {}
         self.found: TurnContext | None = None
 
-    async def rehearse(self) -> Answer:
+    async def simulate(self) -> Answer:
         return await self._compose()
 
     @property
@@ -214,13 +216,13 @@ class _Turn(Turn):
         return sum(not marked_sources(one.raw) for one in shown)
 
     async def _context(self) -> TurnContext:
-        context = await db(self._rehearsal.context, self._asked, self.claim.turn_id)
+        context = await db(self._simulated.context, self._asked, self.claim.turn_id)
         self.found = context
         self._external_ids = {str(one.article_id): one.external_id for one in context.passages}
         return context
 
     def _tools(self, request: ModelRequest) -> Tools:
-        return _Tools(request, self._rehearsal)
+        return _Tools(request, self._simulated)
 
     def _may_fall_back(self) -> bool:
         return False
@@ -229,7 +231,7 @@ class _Turn(Turn):
         self.claim = replace(self.claim, attempt=self.claim.attempt + 1)
 
 
-class _Unheard(DeltaBuffer):
+class _UnpublishedDeltas(DeltaBuffer):
     """Stores the written text and sends nothing."""
 
     def status(self, words: str) -> None:
@@ -242,34 +244,34 @@ class _Unheard(DeltaBuffer):
 class _Tools(Tools):
     """Decides on each call like a real turn, and records it, but only carries out look-ups."""
 
-    def __init__(self, request: ModelRequest, rehearsal: Rehearsal) -> None:
+    def __init__(self, request: ModelRequest, simulated: SimulatedConversation) -> None:
         super().__init__(request.tools)
-        self._rehearsal = rehearsal
+        self._simulated = simulated
 
     def _carry_out(self, call: ToolCall, place: Place) -> ToolResult:
         if call.name == REQUEST_HUMAN.name:
             handoff_reason(call)
-            self._rehearsal.is_handed_over = True
+            self._simulated.is_handed_over = True
             self._note(call, "handed_over")
             return handed_over(place.language)
-        if call.name == WITHDRAW_CARDS.name or (call.name == UNDO_LAST.name and self._rehearsal.cards):
-            self._rehearsal.cards.clear()
+        if call.name == WITHDRAW_CARDS.name or (call.name == UNDO_LAST.name and self._simulated.cards):
+            self._simulated.cards.clear()
             self._note(call, "withdrawn")
             closing = text_in(place.language, WITHDRAWN)
             return ToolResult(closing, closing=closing)
-        if call.name == UNDO_LAST.name:  # actions of a rehearsal are in no ledger, so they cannot be undone
+        if call.name == UNDO_LAST.name:  # simulated actions are in no ledger, so they cannot be undone
             closing = text_in(place.language, CANNOT_UNDO)
             self._note(call, "refused", "cannot_undo", closing)
             return ToolResult(closing, closing=closing, offers_human=True)
         return result_of(lambda: self._act(call, place), place.language)
 
     def _act(self, call: ToolCall, place: Place) -> ToolResult:
-        principal = replace(self._rehearsal.principal, locale=place.language)
+        principal = replace(self._simulated.principal, locale=place.language)
         try:
             if action_named(call.name).is_read:
-                found = self._rehearsal.plant.into(look_up(principal, call, place))
+                found = self._simulated.plant.into(look_up(principal, call, place))
                 if found.hand_over:
-                    self._rehearsal.is_handed_over = True
+                    self._simulated.is_handed_over = True
                 self._note(call, "handed_over" if found.hand_over else "answered", words=found.summary)
                 return found
             return self._propose(principal, call, place)
@@ -295,14 +297,14 @@ class _Tools(Tools):
             self._note(call, "refused", request.reason_code, told["text"] if told else "", request.arguments)
         else:
             request.state = State.AWAITING_CONFIRMATION
-            self._rehearsal.keep(request, corrects=is_correction)
+            self._simulated.keep(request, corrects=is_correction)
             words, approvals = card_of(request).summary, shown.decision.approvals
             self._note(call, "proposed", words=words, arguments=request.arguments, approvals=approvals)
         return outcome_of(request, place.language)
 
     def _audit(self, refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
         """Record the refusal only in memory, because there is no customer conversation."""
-        self._rehearsal.calls.append(MadeCall(tool[:60], {}, "rejected", refusal.code, refusal.message))
+        self._simulated.calls.append(MadeCall(tool[:60], {}, "rejected", refusal.code, refusal.message))
 
     def _note(
         self,
@@ -314,7 +316,7 @@ class _Tools(Tools):
         approvals: int = 0,
     ) -> None:
         given = parse_arguments(call.arguments) or {} if arguments is None else arguments
-        self._rehearsal.calls.append(MadeCall(call.name, given, end, reason, words, approvals))
+        self._simulated.calls.append(MadeCall(call.name, given, end, reason, words, approvals))
 
 
 def _told(request: ActionRequest) -> str:

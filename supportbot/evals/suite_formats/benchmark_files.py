@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from kb.errors import InvalidDocument
 from kb.evaluation.question_files import conversation_of
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.runs.given_answers import GIVEN_KEYS
+from supportbot.evals.runs.recorded_answers import RECORDED_ANSWER_KEYS
 from supportbot.evals.suite_formats.values import only, placed
 
 _TOUCHED: Final = {"faithful": False, "unfaithful": True}
@@ -70,7 +70,7 @@ def _bench_case(row: Mapping[str, Any], place: int, file: str) -> dict[str, Any]
         raise InvalidSuite(placed(file, gettext("case {key}").format(key=place), problem))
     *before, said = row.get("said") or [_NOTHING_SAID]
     history = {"history": [{"customer": text} for text in before]} if before else {}
-    given = {key: row[key] for key in GIVEN_KEYS if row.get(key)}
+    given = {key: row[key] for key in RECORDED_ANSWER_KEYS if row.get(key)}
     note = {"note": str(row["id"])} if row.get("id") else {}
     return {"ask": said, **history, "given": given, "expect": {"touched": touched}, **shared, **note}
 

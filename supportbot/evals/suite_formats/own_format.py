@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.runs.given_answers import Given, given_document, given_of
+from supportbot.evals.runs.recorded_answers import RecordedAnswer, recorded_answer_document, recorded_answer_of
 from supportbot.evals.simulation.prompt_injection import Plant, plant_of, planted
 from supportbot.evals.simulation.simulation_format import Simulation, simulated, simulation_of
 from supportbot.evals.suite_formats.expectations import checked_value, is_expectation
@@ -61,7 +61,7 @@ class Case:
     history: tuple[tuple[str, str], ...] = ()  # earlier messages, as (customer or assistant, text)
     simulate: Simulation | None = None
     plant: Plant | None = None
-    given: Given | None = None
+    given: RecordedAnswer | None = None
     customer: str = ""
     locale: str = ""
     is_must: bool = False
@@ -135,7 +135,7 @@ def parse_case(data: Any, *, file: str = "", number: int = 1) -> Case:
         history=tuple(_history(found.get("history", []), where)),
         simulate=simulation_of(found["simulate"], where) if "simulate" in found else None,
         plant=plant_of(found["plant"], where) if "plant" in found else None,
-        given=given_of(found["given"], where) if "given" in found else None,
+        given=recorded_answer_of(found["given"], where) if "given" in found else None,
         customer=text_of(found, "customer", where),
         locale=text_of(found, "locale", where),
         is_must=flag_of(found, "must", where),
@@ -158,7 +158,7 @@ def case_document(case: Case) -> dict[str, Any]:
         "history": [{speaker: text} for speaker, text in case.history],
         "simulate": simulated(case.simulate),
         "plant": planted(case.plant),
-        "given": given_document(case.given),
+        "given": recorded_answer_document(case.given),
         "customer": case.customer,
         "locale": case.locale,
         "must": case.is_must,

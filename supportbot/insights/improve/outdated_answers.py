@@ -29,7 +29,7 @@ ALIKE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AffectedCustomer:
     """A customer who was given the old text. `now_says` is the sentence that replaced it, or ""."""
 
     conversation: UUID
@@ -52,7 +52,7 @@ class Sentence:
     told: str
     now_says: str
     figures: tuple[str, ...]
-    people: tuple[Told, ...]
+    people: tuple[AffectedCustomer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +87,22 @@ def outdated_answers() -> list[OutdatedAnswers]:
 
 def outdated_sentences(article: Article) -> list[Sentence]:
     """Return each outdated sentence of an article once, most frequently quoted first."""
-    groups: dict[tuple[str, str, tuple[str, ...]], list[Told]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...]], list[AffectedCustomer]] = {}
     for one in told_before(article):
         groups.setdefault((" ".join(one.told.split()), one.now_says, one.figures), []).append(one)
     found = [Sentence(_subject(article, *key, people), *key, tuple(people)) for key, people in groups.items()]
     return sorted(found, key=lambda one: -len(one.people))
 
 
-def _subject(article: Article, told: str, now_says: str, figures: tuple[str, ...], people: list[Told]) -> UUID:
+def _subject(
+    article: Article, told: str, now_says: str, figures: tuple[str, ...], people: list[AffectedCustomer]
+) -> UUID:
     # The newest quoted revision is part of the id, so a figure that returns and changes again is reported again.
     newest = max(one.revision for one in people)
     return uuid5(NAMESPACE_OID, "\0".join((str(article.pk), told, now_says, *figures, str(newest))))
 
 
-def told_before(article: Article) -> Iterator[Told]:
+def told_before(article: Article) -> Iterator[AffectedCustomer]:
     """Yield the customers who were given a sentence from an earlier revision in which a figure has since changed,
     newest first.
     """
@@ -122,7 +124,9 @@ def told_before(article: Article) -> Iterator[Told]:
             sentence, lost = replacing.of(told)
             if lost:
                 at = citation.message.created_at
-                yield Told(conversation.pk, str(conversation.customer), at, told, citation.revision, sentence, lost)
+                yield AffectedCustomer(
+                    conversation.pk, str(conversation.customer), at, told, citation.revision, sentence, lost
+                )
 
 
 def _sentences(text: str) -> Iterator[str]:

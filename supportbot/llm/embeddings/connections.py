@@ -24,7 +24,7 @@ from kb.indexing.models import Recipe
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.llm.connections import ENVIRONMENT, RESERVED, Server, door, host_of
+from supportbot.llm.connections import ENVIRONMENT, RESERVED, Server, host_of, key_target
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 from supportbot.llm.pricing import Price, parse_prices
@@ -109,7 +109,7 @@ def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key:
         wrong["name"] = [gettext("Another connection already has this name. Choose a different one.")]
     if url and (why := address_problem(url)):
         wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
-    elif row is not None and row.key and not key and door(row.base_url) != door(url):
+    elif row is not None and row.key and not key and key_target(row.base_url) != key_target(url):
         wrong["key"] = [gettext("Enter the key again: the address has a different host.")]
     if row is not None and is_in_use(row):
         for field in MEANING:

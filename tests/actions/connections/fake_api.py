@@ -13,7 +13,7 @@ from tests.actions.raw_server import closed, read_request, reply
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     method: str
     path: str
     headers: dict[str, str]  # by lower-case name
@@ -26,8 +26,8 @@ def json_reply(value: Any, status: str = "200 OK") -> bytes:
 
 @dataclass
 class FakeApi:
-    answer: Callable[[Asked], bytes] = lambda asked: json_reply({"ok": True})
-    asked: list[Asked] = field(default_factory=list)
+    answer: Callable[[RecordedRequest], bytes] = lambda asked: json_reply({"ok": True})
+    asked: list[RecordedRequest] = field(default_factory=list)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     tls: ssl.SSLContext | None = None
 
@@ -54,12 +54,12 @@ class FakeApi:
                 return
 
 
-def _parsed(raw: bytes) -> Asked:
+def _parsed(raw: bytes) -> RecordedRequest:
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, path, _ = first.split(" ")
     pairs = (line.partition(": ") for line in lines)
-    return Asked(method, path, {name.lower(): value for name, _, value in pairs}, body)
+    return RecordedRequest(method, path, {name.lower(): value for name, _, value in pairs}, body)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from actions.connections import oauth_tokens, services
 from actions.connections.client import Call, Client, NoAnswer, NotSent, Response
 from actions.connections.models import Connection
 from tests.actions.connections.conftest import WEBHOOK_SECRET
-from tests.actions.connections.fake_api import Asked, FakeApi, json_reply
+from tests.actions.connections.fake_api import FakeApi, RecordedRequest, json_reply
 from tests.actions.raw_server import reply
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +99,7 @@ class Tokens:
         self.valid: set[str] = set()
         self.done = 0
 
-    def __call__(self, asked: Asked) -> bytes:
+    def __call__(self, asked: RecordedRequest) -> bytes:
         if asked.path == "/token":
             self.issued += 1
             self.valid = {f"t{self.issued}"}
@@ -268,7 +268,7 @@ def test_an_answer_that_cannot_be_read_is_unclear(answer: bytes, connect: Connec
 def test_one_deadline_covers_token_and_call(connect: Connect, api: FakeApi) -> None:
     server = Tokens()
 
-    def slowly(asked: Asked) -> bytes:
+    def slowly(asked: RecordedRequest) -> bytes:
         time.sleep(0.4)
         return server(asked)
 

@@ -13,7 +13,7 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 
 from supportbot.embedded.free_ports import free_port
-from tests.actions.connections.fake_api import Asked, json_reply
+from tests.actions.connections.fake_api import RecordedRequest, json_reply
 from tests.actions.raw_server import reply
 from tests.patience import PATIENCE_SECONDS
 
@@ -65,9 +65,9 @@ class ScriptedMcpServer:
     results: dict[str, Any] = field(default_factory=lambda: {"tools/list": {"tools": [TOOL]}})
     speaks: Callable[[dict[str, Any]], bytes] = json_reply
     calls: list[Any] = field(default_factory=list)
-    heard: list[Asked] = field(default_factory=list)
+    heard: list[RecordedRequest] = field(default_factory=list)
 
-    def __call__(self, asked: Asked) -> bytes:
+    def __call__(self, asked: RecordedRequest) -> bytes:
         self.heard.append(asked)
         message = json.loads(asked.body)
         method = message["method"]

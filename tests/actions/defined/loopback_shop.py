@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from actions.definitions.evaluation_context import Asked
+from actions.definitions.evaluation_context import BackEndCall
 from supportbot.evals.retail.shop import RetailShop
 
 # The answer in place of the shop's own, and whether the command is carried out before it.
@@ -82,7 +82,7 @@ class LoopbackShop:
             if self.says is not None:
                 return "", *self.says
             return "", 200, {"state": "done" if status < 300 else "refused", **told}
-        found = self.records.ask(Asked("GET", path, query))
+        found = self.records.ask(BackEndCall("GET", path, query))
         return "", found.status, found.body
 
     def _command(self, key: str, method: str, path: str, body: bytes) -> tuple[int, Any]:
@@ -91,7 +91,7 @@ class LoopbackShop:
         if self.refuses:
             result: tuple[int, Any] = (422, {"error": self.refuses})
         else:
-            self.records.ask(Asked(method, path, body=body.decode()))
+            self.records.ask(BackEndCall(method, path, body=body.decode()))
             self.performed.append((key, unquote(path)))
             result = (201, {"reference": f"r-{len(self.performed)}"})
         self._answers[key] = result

@@ -19,7 +19,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.evals.simulation.simulated_conversation import rehearsal_for
+from supportbot.evals.simulation.simulated_conversation import simulate_conversation
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from tests.actions.defined.chats import final, reply
@@ -125,7 +125,7 @@ def test_the_records_are_read_once_for_a_look_up_of_the_only_one(
     put_in_force(how_far())
     retail.asked.clear()
     with answering(ScriptedModel(Says(calls=(ToolCall("1", NAME, "{}"),)), Says("It is pending."))):
-        play(rehearsal_for(workspace, "ann_lee_1"), QUESTION)
+        play(simulate_conversation(workspace, "ann_lee_1"), QUESTION)
     assert retail.asked == ["GET /users/ann_lee_1", f"GET /orders/{FIRST}"]
 
 
@@ -186,7 +186,7 @@ def test_a_model_gets_the_only_record_at_once(
     put_in_force(made)
     call = ToolCall("1", NAME, '{"days": 2}')
     with answering(ScriptedModel(Says(calls=(call,)), Says("It is pending."))):
-        (reply,) = play(rehearsal_for(workspace, "ann_lee_1"), QUESTION)
+        (reply,) = play(simulate_conversation(workspace, "ann_lee_1"), QUESTION)
     assert [(call.name, call.end) for call in reply.calls] == [(NAME, "answered")]
     assert f"Your parcel {FIRST}:" in reply.calls[0].words
 

@@ -1,4 +1,4 @@
-"""Arguments that are chosen from records: in a rehearsal, with many records, and when the answer is something else."""
+"""Arguments that are chosen from records: in a simulated conversation, with many records, and with other answers."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from supportbot.async_db import db
 from supportbot.builtin.phrases import is_offer_of_a_person
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.evals.simulation.simulated_conversation import rehearsal_for
+from supportbot.evals.simulation.simulated_conversation import simulate_conversation
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from tests.actions.defined.chats import final, reply
@@ -42,13 +42,13 @@ def called(**arguments: Any) -> ToolCall:
     return ToolCall("1", ACTION, json.dumps(arguments))
 
 
-def test_a_rehearsal_offers_the_records_as_a_conversation_does(
+def test_a_simulated_conversation_offers_the_records_as_a_conversation_does(
     workspace: Workspace, ann: Principal, put_in_force: Put, retail: LoopbackShop
 ) -> None:
     put_in_force(call_off())
     steps = (Says(calls=(called(reason=WHY),)), Says(calls=(called(reason=WHY, order_id=FIRST),)))
     with answering(ScriptedModel(*steps)) as model:
-        (reply,) = play(rehearsal_for(workspace, "ann_lee_1"), WISH)
+        (reply,) = play(simulate_conversation(workspace, "ann_lee_1"), WISH)
     assert [(call.name, call.end) for call in reply.calls] == [(ACTION, "answered"), (ACTION, "proposed")]
     told = json.loads(model.requests[1].messages[-1].content)
     assert [one["value"] for one in told["choices"]["order_id"]] == [FIRST, SECOND]

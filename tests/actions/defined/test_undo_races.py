@@ -1,4 +1,4 @@
-"""Undoing while something else happens: another undo, a changed record, changed rules, an equal request in progress."""
+"""Undoing while something else happens: another undo, a changed record, changed rules, an identical open request."""
 
 import threading
 from collections.abc import Callable

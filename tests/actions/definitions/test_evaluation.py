@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from actions.definitions import evaluation, rendering
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened
-from actions.definitions.evaluation_context import Answer, Asked, Identity, Names, Obstacle, filled_in
+from actions.definitions.evaluation_context import Answer, BackEndCall, Identity, Names, Obstacle, filled_in
 from actions.definitions.parsing.document import parse_document
 from actions.errors import MerchantUnavailable
 from actions.money import Money
@@ -25,9 +25,9 @@ PARSED = {"order_id": "A-1", "reason": "other", "items": [{"sku": "x", "count": 
 
 class Shop:
     def __init__(self, records: Mapping[str, Any]) -> None:
-        self.records, self.asked = records, list[Asked]()
+        self.records, self.asked = records, list[BackEndCall]()
 
-    def ask(self, asked: Asked) -> Answer:
+    def ask(self, asked: BackEndCall) -> Answer:
         self.asked.append(asked)
         found = self.records.get(asked.path, 404)
         return Answer(found) if isinstance(found, int) else Answer(200, found)

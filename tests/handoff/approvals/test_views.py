@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 
 
 @dataclass(frozen=True)
-class Asked:
+class WaitingRequest:
     """A request and the orders of the shop it was checked against."""
 
     request_id: UUID
@@ -50,7 +50,7 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Asked]:
+def asked(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[WaitingRequest]:
     """Alice's confirmed refund of 189.00, which needs approval."""
     with rows_of_module(django_db_blocker), connected(FakeShop()) as shop:
         workspace = create_workspace("Wrenfell Outdoor", slug="wrenfell")
@@ -64,11 +64,11 @@ def asked(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
             wish = {"order_id": "A-1", "reason": "Too tight"}
             request = propose(principal, "refund_order", wish, proposal_key="turn:1:1", conversation_id=conversation.pk)
             confirm(request.pk, principal=principal, digest=request.digest)
-        yield Asked(request.pk, shop.orders)
+        yield WaitingRequest(request.pk, shop.orders)
 
 
 @pytest.fixture
-def workspace(asked: Asked, db: None) -> Iterator[Workspace]:
+def workspace(asked: WaitingRequest, db: None) -> Iterator[Workspace]:
     row = Workspace.objects.get(slug="wrenfell")
     with workspace_scope(row.pk):
         yield row
@@ -81,13 +81,13 @@ def alice(workspace: Workspace) -> Customer:
 
 
 @pytest.fixture
-def shop(asked: Asked, workspace: Workspace) -> Iterator[FakeShop]:
+def shop(asked: WaitingRequest, workspace: Workspace) -> Iterator[FakeShop]:
     with connected(FakeShop(orders=dict(asked.orders))) as fake:
         yield fake
 
 
 @pytest.fixture
-def waiting(asked: Asked, shop: FakeShop) -> ActionRequest:
+def waiting(asked: WaitingRequest, shop: FakeShop) -> ActionRequest:
     found: ActionRequest = ActionRequest.objects.get(pk=asked.request_id)
     return found
 

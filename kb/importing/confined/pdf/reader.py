@@ -57,15 +57,15 @@ def _read(source: BinaryIO, find: _Find) -> tuple[dict[str, Any], list[bytes]]:
         raise Refused("pdf_without_text" if any(page.pictures for page in pages) else "pdf_empty")
     silent = [page.number for page in pages if page.pictures and not page.runs]
     if silent:
-        notes.tell("pages_without_text", pages=_ranges(silent))
+        notes.add("pages_without_text", pages=_ranges(silent))
     has_marked = any(one.mark is not None for page in pages for one in page.drawings)
     pictures = find(pages, descriptions_of(reader) if has_marked else {})
     if left_out := pictures.left_out + sum(page.pictures - len(page.drawings) for page in pages):
-        notes.tell("pictures", number=left_out)
+        notes.add("pictures", number=left_out)
     if hidden:
-        notes.tell("hidden", text=hidden)
+        notes.add("hidden", text=hidden)
     if rotated := shortened(" ".join(dict.fromkeys(page.rotated for page in pages if page.rotated))):
-        notes.tell("rotated", text=rotated)
+        notes.add("rotated", text=rotated)
     html = Layout(pages, _outline(reader), pictures.placed).html()
     facts = {"title": _title(reader), "html": html, "notes": notes.as_json()}
     return {**facts, "sizes": [len(content) for content in pictures.contents]}, pictures.contents
@@ -101,11 +101,11 @@ def _pages(reader: PdfReader, total: int, notes: Notes) -> list[PageText]:
         pages.append(page)
     read = len(pages) + len(broken)
     if read < total:
-        notes.tell("pages_cut", read=read, total=total)
+        notes.add("pages_cut", read=read, total=total)
     if broken:
         if not pages:
             raise Refused("pdf_damaged")
-        notes.tell("pages_broken", pages=_ranges(broken))
+        notes.add("pages_broken", pages=_ranges(broken))
     return pages
 
 

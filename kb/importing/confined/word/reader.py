@@ -45,7 +45,7 @@ def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
     pictures = _Pictures()
     result = mammoth.convert_to_html(copy, convert_image=pictures.convert, style_map=_STYLES)
     if pictures.left_out:
-        notes.tell("pictures", number=pictures.left_out)
+        notes.add("pictures", number=pictures.left_out)
     html = _RETURN.sub("", _REFERENCE.sub(lambda found: found.group(1).translate(_RAISED), result.value))
     html = _BOLD_LINE.sub(_as_heading, html)
     if not re.sub(r"<[^>]*>", "", html).strip():
@@ -102,7 +102,7 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
             if _DOCTYPE.search(part):
                 raise Refused("word_doctype")
             if entry.filename == "word/comments.xml" and (number := len(_COMMENT.findall(part))):
-                notes.tell("comments", number=number)
+                notes.add("comments", number=number)
             if entry.filename.startswith("word/") and entry.filename.endswith(".xml"):
                 part, text = readable(part)
                 hidden += text
@@ -117,7 +117,7 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
         for name, part in held.items():
             target.writestr(name, part)
     if hidden.strip():
-        notes.tell("hidden", text=shortened(hidden))
+        notes.add("hidden", text=shortened(hidden))
     copy.seek(0)
     return copy, title
 

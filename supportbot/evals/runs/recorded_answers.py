@@ -19,7 +19,7 @@ from supportbot.evals.suite_formats.values import mapping_of, only, placed, text
 from supportbot.language.detection import base_language, detect
 from supportbot.language.sentences import marked_sources, sentences_of
 
-GIVEN_KEYS: Final = frozenset({"answer", "passages", "lookups", "ledger"})
+RECORDED_ANSWER_KEYS: Final = frozenset({"answer", "passages", "lookups", "ledger"})
 PAGE_KEYS: Final = frozenset({"title", "text", "locale"})
 BY: Final = "given"
 MOST: Final = 30  # the maximum number of passages, and of look-ups or actions
@@ -35,7 +35,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RecordedAnswer:
     """The answer, the passages and look-ups that it is based on, and the actions recorded in the ledger."""
 
     answer: str
@@ -44,11 +44,11 @@ class Given:
     ledger: tuple[str, ...] = ()
 
 
-def given_of(value: Any, where: str) -> Given:
+def recorded_answer_of(value: Any, where: str) -> RecordedAnswer:
     """Return the answer contained in a case. Raises InvalidSuite."""
     here = placed(where, "given")
     found = mapping_of(value, here)
-    only(found, GIVEN_KEYS, here)
+    only(found, RECORDED_ANSWER_KEYS, here)
     lists = {name: found.get(name, []) for name in ("passages", "lookups", "ledger")}
     for name, rows in lists.items():
         if not isinstance(rows, list) or len(rows) > MOST:
@@ -58,7 +58,7 @@ def given_of(value: Any, where: str) -> Given:
         for name in ("lookups", "ledger")
     }
     answer = text_of(found, "answer", here, needed=True)
-    return Given(answer, tuple(_page(row, placed(here, "passages")) for row in lists["passages"]), **texts)
+    return RecordedAnswer(answer, tuple(_page(row, placed(here, "passages")) for row in lists["passages"]), **texts)
 
 
 def _page(row: Any, where: str) -> Page:
@@ -68,19 +68,24 @@ def _page(row: Any, where: str) -> Page:
     return Page(title, text, text_of(found, "locale", where))
 
 
-def given_document(given: Given | None) -> Mapping[str, Any]:
+def recorded_answer_document(recorded: RecordedAnswer | None) -> Mapping[str, Any]:
     """Return the given answer in the format of a document."""
-    if given is None:
+    if recorded is None:
         return {}
-    pages = [{name: text for name, text in asdict(page).items() if text} for page in given.passages]
-    written = {"answer": given.answer, "passages": pages, "lookups": [*given.lookups], "ledger": [*given.ledger]}
+    pages = [{name: text for name, text in asdict(page).items() if text} for page in recorded.passages]
+    written = {
+        "answer": recorded.answer,
+        "passages": pages,
+        "lookups": [*recorded.lookups],
+        "ledger": [*recorded.ledger],
+    }
     return {name: value for name, value in written.items() if value}
 
 
-def checked(given: Given, said: Sequence[str], *, locale: str, strictness: Strictness) -> Reply:
+def checked(recorded: RecordedAnswer, said: Sequence[str], *, locale: str, strictness: Strictness) -> Reply:
     """Return the answer that customers would see after these messages, in a workspace with this strictness."""
-    language = base_language(locale) if locale else detect(given.answer, "en")
-    marked = replace(given, answer=with_markers(given.answer, len(given.passages)))
+    language = base_language(locale) if locale else detect(recorded.answer, "en")
+    marked = replace(recorded, answer=with_markers(recorded.answer, len(recorded.passages)))
     finished = streamed(marked, said, language=language, strictness=strictness)
     answer = finished.answer()
     return Reply(
@@ -89,7 +94,7 @@ def checked(given: Given, said: Sequence[str], *, locale: str, strictness: Stric
         citations=tuple(span.as_payload() for span in answer.citations),
         passages=tuple(
             {"external_id": str(place), "title": page.title, "text": page.text}
-            for place, page in enumerate(given.passages, 1)
+            for place, page in enumerate(recorded.passages, 1)
         ),
         withheld=tuple(asdict(one) for one in answer.withheld),
         by=BY,
@@ -100,7 +105,7 @@ def checked(given: Given, said: Sequence[str], *, locale: str, strictness: Stric
 
 
 def streamed(
-    given: Given,
+    given: RecordedAnswer,
     said: Sequence[str],
     *,
     language: str,
