@@ -59,6 +59,7 @@ lint: ## check style, types, import contracts, translations and the widget's bun
 	.venv/bin/python -m mypy
 	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	.venv/bin/python scripts/messages.py check
+	@sh scripts/page_scripts.sh
 	@sh scripts/widget_bundle.sh check
 
 # Plugins that only browser journeys use would cost every other test a millisecond.
