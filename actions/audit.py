@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from actions.canonical_json import canonical
 from actions.models import AuditEntry, AuditHead
@@ -122,7 +123,7 @@ def verify(expected: list[Head] | None = None) -> Verification:
     for entry in entries.iterator(chunk_size=PAGE):
         problem = _problem(entry, seq + 1, mac, keys)
         if not problem and milestones.get(entry.seq, entry.mac) != entry.mac:
-            problem = f"entry {entry.seq} does not match its checkpoint"
+            problem = gettext("entry {number} does not match its checkpoint").format(number=entry.seq)
         if problem:
             return Verification(end, problem)
         seq, mac = entry.seq, entry.mac
@@ -131,22 +132,22 @@ def verify(expected: list[Head] | None = None) -> Verification:
 
 def _problem(entry: AuditEntry, seq: int, previous: str, keys: Mapping[str, bytes]) -> str:
     if entry.seq != seq:
-        return f"entry {seq} is missing"
+        return gettext("entry {number} is missing").format(number=seq)
     if entry.previous != previous:
-        return f"entry {seq} does not follow the previous one"
+        return gettext("entry {number} does not follow the previous one").format(number=seq)
     key = keys.get(entry.key_id)
     if key is None:
-        return f"entry {seq} was signed with a key that is not in FIELD_KEYS"
+        return gettext("entry {number} was signed with a key that is not in FIELD_KEYS").format(number=seq)
     if not hmac.compare_digest(entry.mac, _mac(entry, key)):
-        return f"entry {seq} was changed"
+        return gettext("entry {number} was changed").format(number=seq)
     return ""
 
 
 def _missing_entry(seq: int, end: Head, milestones: Mapping[int, str]) -> str:
     last = max(milestones, default=0)
     if seq < last or seq < end.seq:
-        return f"entry {seq + 1} is missing"
+        return gettext("entry {number} is missing").format(number=seq + 1)
     # If there are entries after the head, someone has reset the head.
     if AuditEntry.objects.filter(seq__gt=end.seq).exists() and head() == end:
-        return f"entry {end.seq + 1} comes after the end"
+        return gettext("entry {number} comes after the end").format(number=end.seq + 1)
     return ""

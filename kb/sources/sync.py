@@ -53,11 +53,10 @@ from kb.sources.run_items import (
 )
 from kb.sources.runs import Lease, LeaseLost
 from kb.sources.selectors import counts_of
-from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.selectors import stored_language
 from supportbot.errors import is_out_of_space
 from supportbot.releases.errors import GateMissing
-from supportbot.team_language import team_language
 
 logger = logging.getLogger(__name__)
 Mode, RunState, ItemState, Outcome = runs.Mode, runs.RunState, runs.ItemState, runs.Outcome
@@ -92,7 +91,7 @@ def _is_free(moment: datetime) -> Q:
 
 def serve(workspace_id: UUID, run_id: UUID) -> bool:
     """Take one turn at a run; return False if another worker has it, or if it is over or postponed."""
-    with workspace_scope(workspace_id), override(team_language(Workspace.objects.get(pk=workspace_id).locale[:2])):
+    with workspace_scope(workspace_id), override(stored_language(workspace_id)):
         run = _take(run_id)
         if run is None:
             return False

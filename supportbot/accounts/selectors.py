@@ -14,10 +14,11 @@ from supportbot.accounts.customers import customer_for_identity
 from supportbot.accounts.errors import InvalidKey, InvalidToken, InvalidVisitor
 from supportbot.accounts.hosted_page_credentials import PREFIX, caller_of_page_pass
 from supportbot.accounts.identity import verify_identity
-from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, hash_secret
+from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace, hash_secret
 from supportbot.accounts.principals import ROLE_SCOPES, CustomerCaller, Staff
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound
+from supportbot.team_language import team_language
 
 LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
 
@@ -140,3 +141,8 @@ def customer_by_bearer_token(token: str, audience: str) -> CustomerCaller:
     if channel is None:
         raise InvalidToken("The identity token is for another audience. `aud` must be the channel's key.")
     return customer_by_token(channel, token)
+
+
+def stored_language(workspace_id: UUID) -> str:
+    """Return the language of the sentences that workers store for the whole team: the workspace's, or else English."""
+    return team_language(Workspace.objects.values_list("locale", flat=True).get(pk=workspace_id)[:2])

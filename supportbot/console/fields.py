@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import available_timezones
 
@@ -34,6 +35,13 @@ class ColourInput(forms.TextInput):
         chosen = value if isinstance(value, str) and COLOUR.fullmatch(value) else self.attrs["placeholder"]
         picker = format_html(picker, (attrs or {}).get("id", f"id_{name}"), chosen, gettext("Pick a colour"))
         return format_html('<span class="row colour">{}{}</span>', picker, field)
+
+
+class PriceField(forms.DecimalField):
+    """A price, shown without the zeros with which it is stored: 2.5, not 2.500000."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 class PictureInput(forms.ClearableFileInput):

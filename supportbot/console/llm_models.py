@@ -17,6 +17,7 @@ from actions.models import actor_of
 from supportbot.console import search_models
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
+from supportbot.console.fields import PriceField
 from supportbot.console.llm_test_failures import problem_of
 from supportbot.console.releases.document_differences import PURPOSES
 from supportbot.console.request_context import needs, person_of
@@ -49,6 +50,7 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     class Meta:
         model = ModelConnection
         fields = list(connections.FIELDS)
+        field_classes = dict.fromkeys(("input_price", "output_price", "cached_price"), PriceField)
         labels = {
             "name": _("Name"),
             "base_url": _("Address"),

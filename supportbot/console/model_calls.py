@@ -167,7 +167,7 @@ class LLMCallAdmin(ScopedAdmin):
             "outcome": self.end(call),
             "conversation": conversation_id if is_there else None,
             "facts": {
-                gettext("Prompt"): call.prompt_version or gettext("none"),
+                gettext("Prompt version"): prompt_number(call) or gettext("none"),
                 gettext("Tokens in"): _tokens_in(call),
                 gettext("Tokens out"): _tokens_out(call),
                 gettext("Cost"): self.money(call),
@@ -202,6 +202,11 @@ def _tokens_out(call: LLMCall) -> str:
 def purpose_label(purpose: str) -> str:
     """Return the console's name for a call's purpose."""
     return gettext(PURPOSES[purpose]) if purpose in PURPOSES else purpose
+
+
+def prompt_number(call: LLMCall) -> str:
+    """Return the number of a call's prompt, such as 4 for `answer-4`: its purpose is shown beside it. "" for none."""
+    return call.prompt_version.rpartition("-")[2]
 
 
 def reason_label(reason: str) -> str:

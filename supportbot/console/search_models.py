@@ -26,6 +26,7 @@ from kb.ports import embedder, packaged_embedder
 from kb.search.confidence import shipped_calibration
 from supportbot.accounts.models import User
 from supportbot.console.display import error_text
+from supportbot.console.fields import PriceField
 from supportbot.console.llm_test_failures import problem_of
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
@@ -62,6 +63,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
     class Meta:
         model = EmbeddingConnection
         fields = ["name", "base_url", "key", "model", "input_price"]
+        field_classes = {"input_price": PriceField}
         labels = {
             "name": _("Name"),
             "base_url": _("Address"),

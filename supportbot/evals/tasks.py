@@ -7,8 +7,10 @@ worker.
 from uuid import UUID
 
 from celery import current_app, shared_task
+from django.utils.translation import override
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.selectors import stored_language
 from supportbot.evals import services
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 from supportbot.evals.replays import replay_worker
@@ -41,13 +43,13 @@ def play(workspace_id: str, run_id: str) -> None:
 
 @shared_task(name=CHECK)
 def check_articles(workspace_id: str, check_id: str) -> None:
-    with workspace_scope(UUID(workspace_id)):
+    with workspace_scope(UUID(workspace_id)), override(stored_language(UUID(workspace_id))):
         published_checks.run_check(UUID(check_id))
 
 
 @shared_task(name=TRY)
 def check_draft(workspace_id: str, check_id: str) -> None:
-    with workspace_scope(UUID(workspace_id)):
+    with workspace_scope(UUID(workspace_id)), override(stored_language(UUID(workspace_id))):
         draft_checks.run_draft_check(UUID(check_id))
 
 

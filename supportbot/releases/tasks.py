@@ -14,8 +14,10 @@ from uuid import UUID
 from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import override
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.selectors import stored_language
 from supportbot.errors import SupportBotError
 from supportbot.leases import extending
 from supportbot.releases import services
@@ -69,7 +71,7 @@ def judge_waiting() -> None:
 
 def _judge(claim: Claim) -> None:
     release_id, extend = claim.release_id, partial(extend_claim, claim)
-    with workspace_scope(claim.workspace_id):
+    with workspace_scope(claim.workspace_id), override(stored_language(claim.workspace_id)):
         try:
             with extending(extend, every=BEAT_SECONDS, longest=LONGEST, name=f"evaluation {release_id}"):
                 services.evaluate(release_id)

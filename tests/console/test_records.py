@@ -141,12 +141,14 @@ def test_steps_of_a_conversation_are_worded_as_at_the_desk(enter: Enter, sample:
 def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample) -> None:
     call = sample.call
     LLMCall.objects.filter(pk=call.pk).update(
-        conversation_id=sample.conversation.pk, cost="0.0021", currency="EUR", input_tokens=2114, cached_tokens=2000
-    )
+        conversation_id=sample.conversation.pk, cost="0.0021", currency="EUR", input_tokens=2114, cached_tokens=2000,
+        prompt_version="answer-4",
+    )  # fmt: skip
     address = f"/admin/llm/llmcall/{call.pk}/change/"
     supervisor = enter("supervisor")
     told = visible_text(read(supervisor.get(address)).css_first("main"), " ")
     assert "Tokens in 2,114 (2,000 cached)" in told
+    assert "Prompt version 4 " in told
     assert "€0.0021" in told
     listed = visible_text(read(supervisor.get("/admin/llm/llmcall/")).css_first("#result_list"), " ")
     assert "2,114 / " in listed

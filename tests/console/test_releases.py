@@ -1,6 +1,7 @@
 """Releases in the console: a draft from its form to its publication, and the rights of each role."""
 
 from dataclasses import replace
+from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any
 
@@ -276,6 +277,16 @@ def test_a_tested_model_suits_the_purposes_that_it_can_serve(
     page = LexborHTMLParser(admin.post(f"/admin/llm/modelconnection/{row.pk}/test/").content.decode())
     told = {one.css_first("dt").text(): one.css_first("dd").text(strip=True) for one in page.css("dl.kv > div")}
     assert told["Suits"] == suited
+
+
+def test_a_models_prices_are_shown_without_the_zeros_with_which_they_are_stored(admin: Client) -> None:
+    prices = {"input_price": Decimal("2.5"), "output_price": Decimal("10")}
+    row = connections.save(
+        {"name": "ours", "base_url": "https://models.example/v1", "model": "m-1", **prices}, key="k", actor="test"
+    )
+    page = LexborHTMLParser(admin.get(f"/admin/llm/modelconnection/{row.pk}/change/").content.decode())
+    shown = {name: page.css_first(f"#id_{name}").attributes.get("value") for name in prices}
+    assert shown == {"input_price": "2.5", "output_price": "10"}
 
 
 @pytest.mark.long

@@ -13,10 +13,12 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.models import Article
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
+from supportbot.evals import tasks
 from supportbot.evals.articles import broken_cases, published_checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_formats.files import read_suite
+from supportbot.llm.errors import ModelUnavailable
 from supportbot.outbox.delivery import deliver_due
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter
@@ -241,3 +243,18 @@ def test_questions_that_break_a_case_are_reported_afterwards(workspace: Workspac
     assert program.patch(address, {"phrasings": []}, format="json").status_code == 200
     [found] = checked().failures
     assert "nine to five" in found["before"] and "60 days" in found["after"]
+
+
+def test_why_a_check_could_not_be_run_is_stored_in_the_workspaces_language(
+    workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(check: ArticleCheck) -> None:
+        raise ModelUnavailable
+
+    Workspace.objects.update(locale="de-CH")
+    imported(folder)
+    check = due(folder, 14)
+    monkeypatch.setattr(published_checks, "_compared", lost)
+    tasks.check_articles(str(workspace.pk), str(check.pk))
+    check.refresh_from_db()
+    assert check.problem == "Der Assistent kann gerade nicht antworten."

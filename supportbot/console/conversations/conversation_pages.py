@@ -33,6 +33,7 @@ from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.evals.case_pages import may_make_cases
+from supportbot.console.model_calls import purpose_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.handoff.desk.assistant_activity import WithheldSentence, confirmation_label, withheld_sentences
@@ -42,6 +43,7 @@ from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets.selectors import open_ticket_for
 from supportbot.handoff.tickets.services import take_over
 from supportbot.llm.models import LLMCall
+from supportbot.llm.selectors import model_in_words
 from supportbot.releases.selectors import releases
 from supportbot.team_formats import language_name, number
 from supportbot.widget.models import Rating
@@ -57,6 +59,15 @@ SPEAKERS: Final = {Source.ASSISTANT: gettext_noop("AI"), Source.SYSTEM: gettext_
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCall:
+    """A model call of an answer, with its purpose and its model in words."""
+
+    row: LLMCall
+    purpose: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One event of the log in readable form."""
 
@@ -67,7 +78,7 @@ class Line:
     text: str
     sources: list[dict[str, Any]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
-    calls: list[LLMCall] = field(default_factory=list)
+    calls: list[ShownCall] = field(default_factory=list)
     held_back: tuple[WithheldSentence, ...] = ()
     verdict: str = ""  # shows whether the articles confirm an answer
     request: str = ""  # the action request of a step
@@ -278,7 +289,11 @@ def _answer_line(event: EventView, turns: Mapping[str, UUID], calls: list[LLMCal
         payload["text"],
         payload.get("citations", []),
         marks,
-        [call for call in calls if turn is not None and call.turn_id == turn],
+        [
+            ShownCall(call, purpose_label(call.purpose), model_in_words(call.provider, call.model))
+            for call in calls
+            if turn is not None and call.turn_id == turn
+        ],
         held_back=withheld_sentences(trace.withheld) if trace else (),
         verdict=confirmation_label(trace),
         message=payload["message"],

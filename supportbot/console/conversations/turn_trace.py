@@ -16,7 +16,7 @@ from supportbot.chat.models import Citation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.console.conversations.figures import amounts
 from supportbot.console.evals.case_pages import may_make_cases
-from supportbot.console.model_calls import purpose_label, reason_label
+from supportbot.console.model_calls import prompt_number, purpose_label, reason_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
@@ -123,6 +123,7 @@ def _call(call: LLMCall, *, sees_cost: bool) -> dict[str, Any]:
         "reason": "" if call.outcome == LLMCall.Outcome.SKIPPED else reason_label(call.reason),
         "purpose": purpose_label(call.purpose),
         "model": model_in_words(call.provider, call.model),
+        "prompt": prompt_number(call),
         "cost": amounts(spent) if sees_cost else "",
         "body": body,
     }
