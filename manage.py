@@ -26,14 +26,14 @@ def main() -> int:
     except ImproperlyConfigured as problem:
         return refused(problem)
     except DatabaseError as failure:
-        sentence = "" if "--traceback" in sys.argv else told(failure)
+        sentence = "" if "--traceback" in sys.argv else advice_on(failure)
         if not sentence:
             raise
         return refused(sentence)
     return 0
 
 
-def told(failure: "DatabaseError") -> str:
+def advice_on(failure: "DatabaseError") -> str:
     """Return what an operator can do about it, with PostgreSQL's own words; "" if the fault may be ours."""
     from django.db import OperationalError
 

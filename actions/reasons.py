@@ -131,8 +131,8 @@ def failed_at(where: str) -> Reason:
     """Return the reason of a definition that failed there. The facts are in English, since they are stored and logged;
     those of a deferred text can be shown in other languages by `failure_text`.
     """
-    told = {PLACE_TEXT: json.dumps(where.as_json())} if isinstance(where, DeferredText) else {}
-    return Reason(FAILED, {"place": where[:MAX_PLACE], **told})
+    facts = {PLACE_TEXT: json.dumps(where.as_json())} if isinstance(where, DeferredText) else {}
+    return Reason(FAILED, {"place": where[:MAX_PLACE], **facts})
 
 
 def failure_text(facts: Mapping[str, str]) -> str:

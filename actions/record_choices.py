@@ -160,8 +160,8 @@ def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _Lacking | N
     none, or if a given argument is invalid.
     """
     try:
-        told = read_arguments(arguments)
-        given = {name: value for name, value in told.items() if value != "" or name not in action.chosen}
+        read = read_arguments(arguments)
+        given = {name: value for name, value in read.items() if value != "" or name not in action.chosen}
         every = replace(action.arguments, required={}, optional=action.arguments.all_fields)
         parsed = parse_arguments(every, given)
     except InvalidArguments:
@@ -171,7 +171,7 @@ def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _Lacking | N
         one for one in missing
         if one in action.chosen and not action.choices_need(one, [other for other in missing if other != one])
     ]  # fmt: skip
-    is_all = missing == found[:1] and missing[0] not in told if missing else False
+    is_all = missing == found[:1] and missing[0] not in read if missing else False
     return _Lacking(found, given, parsed, is_all) if found else None
 
 

@@ -152,10 +152,10 @@ class Publish(KnowledgeView):
         """
         article = article_with_id(article_id)
         check_may_write(_author(request), article.collection)
-        told = PublishSerializer(data=request.data)
-        told.is_valid(raise_exception=True)
+        serializer = PublishSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         untried = 0
-        if told.validated_data["gate"]:
+        if serializer.validated_data["gate"]:
             untried = publish_through_gates(article).untried
         else:
             publish(article_id)

@@ -137,14 +137,14 @@ def check_look(row: Category) -> None:
     if len(row.translations) > MAX_TRANSLATIONS:
         _refuse(gettext("Use at most {number} languages.").format(number=MAX_TRANSLATIONS), "translations")
     translations = dict[str, dict[str, str]]()
-    for given, told in row.translations.items():
+    for given, translation in row.translations.items():
         language = _language(given)
         if language in translations:
             twice = gettext("There is already a translation for “{language}”. Leave out “{given}”.")
             _refuse(twice.format(language=language, given=given), "translations")
         translations[language] = {
-            "name": check_category(told.get("name", "")),
-            "description": _line("translations", told.get("description", "")),
+            "name": check_category(translation.get("name", "")),
+            "description": _line("translations", translation.get("description", "")),
         }
     row.translations = translations
 

@@ -126,8 +126,8 @@ class Afterwards(Protocol):
 
 def afterwards(article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
     """Return the report of `KB_AFTERWARDS` about articles published between these times."""
-    told: Afterwards = import_string(settings.KB_AFTERWARDS)
-    return told(article_ids, since, until)
+    found: Afterwards = import_string(settings.KB_AFTERWARDS)
+    return found(article_ids, since, until)
 
 
 class Audit(Protocol):

@@ -28,23 +28,23 @@ def report_after(article_ids: Sequence[UUID], *, since: datetime, waits: bool) -
         return None
     ids, until = list(article_ids)[:MOST_ASKED], database_now()
     ends = time.monotonic() + WAIT_SECONDS
-    told = afterwards(ids, since, until)
-    while waits and told["state"] in _OPEN and time.monotonic() < ends:
+    report = afterwards(ids, since, until)
+    while waits and report["state"] in _OPEN and time.monotonic() < ends:
         time.sleep(_LOOK_EVERY)
-        told = afterwards(ids, since, until)
-    return told
+        report = afterwards(ids, since, until)
+    return report
 
 
-def in_words(told: dict[str, Any]) -> str:
+def in_words(report: dict[str, Any]) -> str:
     """Return a report as text."""
-    if told["state"] in _OPEN:
+    if report["state"] in _OPEN:
         words = gettext("A worker is comparing the answers to customers' questions, before and after: {address}")
-        return words.format(address=told["address"])
-    if told["state"] == "none":
+        return words.format(address=report["address"])
+    if report["state"] == "none":
         return gettext("No answers to customers' questions were compared.")
     counts = gettext(
         "Customers' questions: {worse} worse, {changed} changed, {better} better, {same} the same. Contradictions: "
         "{contradictions}. Also said elsewhere: {duplicates}. Failed gate cases: {broken}."
     )
-    numbers = {name: told[name] for name in ("worse", "changed", "better", "same", "contradictions", "duplicates")}
-    return f"{counts.format(**numbers, broken=len(told['broken']))} {told['address']}"
+    numbers = {name: report[name] for name in ("worse", "changed", "better", "same", "contradictions", "duplicates")}
+    return f"{counts.format(**numbers, broken=len(report['broken']))} {report['address']}"

@@ -127,9 +127,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
     if is_database_away(error):
         logger.error("%s: the database failed: %s", context["request"].path, error, exc_info=error)
         meaning = NoSpace if is_out_of_space(error) else Unavailable
-        told = Response(error_body(meaning.code, meaning.default_message), status=meaning.status)
-        told._has_been_logged = True  # type: ignore[attr-defined]  # Django's own: it would log a second line
-        return told
+        refused = Response(error_body(meaning.code, meaning.default_message), status=meaning.status)
+        refused._has_been_logged = True  # type: ignore[attr-defined]  # Django's own: it would log a second line
+        return refused
     response = drf_exception_handler(error, context)
     if response is not None and isinstance(error, APIException):
         response.data = _body_of(error)

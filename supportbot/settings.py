@@ -281,7 +281,9 @@ KB_CONVERSATION_SEARCH = (
 )
 KB_AUDIT = "actions.audit.record"  # records that someone added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.article_gates.verdict_on"
-KB_AFTERWARDS = "supportbot.evals.articles.publication_report.told_of"  # reports the effects of publishing (kb.ports)
+KB_AFTERWARDS = (
+    "supportbot.evals.articles.publication_report.publication_report"  # reports the effects of publishing (kb.ports)
+)
 HANDOFF_DRAFT_CHECKS = (
     "supportbot.assistant.agent_draft_checks.doubts_of"  # the checks for an agent's draft (handoff.ports)
 )

@@ -181,16 +181,16 @@ def _detailed(orders: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     return open_ones[:_MAX_OPEN] or orders[:1]
 
 
-def _card(order: Order, told: Mapping[str, Any], locale: str) -> dict[str, Any]:
+def _card(order: Order, answer: Mapping[str, Any], locale: str) -> dict[str, Any]:
     """Return the order as a card: its state with the latest known date, its items and its total."""
-    days = _days(told, locale)[-1:]
-    said = days if "delivered_at" in told and told["status"] == "delivered" else [told["status_text"], *days]
-    state = _listed([*said, *_refunded(told, locale)], locale)
+    days = _days(answer, locale)[-1:]
+    said = days if "delivered_at" in answer and answer["status"] == "delivered" else [answer["status_text"], *days]
+    state = _listed([*said, *_refunded(answer, locale)], locale)
     items = [f"{line.quantity} × {line.name}" if line.quantity > 1 else line.name for line in order.lines]
     rows = [
         (text_in(locale, "Status"), state),
         (text_in(locale, "Items"), _listed(items[:_MAX_ITEMS] + (["…"] if len(items) > _MAX_ITEMS else []), locale)),
-        (text_in(locale, "Total"), told["total"]),
+        (text_in(locale, "Total"), answer["total"]),
     ]
     addresses = {name: address for name, address in (("link", order.page), ("picture", order.picture)) if address}
     return {

@@ -95,12 +95,12 @@ def _hmac_headers(settings: Mapping[str, str], secret: str, message: Message) ->
     raw = hmac.digest(signing_key(secret, settings["secret_encoding"]), signed, settings["algorithm"])
     signature = raw.hex().encode() if settings["encoding"] == "hex" else b64encode(raw)
     value = _fill(settings["value"], {**moment, "signature": signature}).decode()
-    told = {
+    headers = {
         settings["timestamp_header"]: moment["timestamp"],
         settings["nonce_header"]: moment["nonce"],
         settings["key_id_header"]: moment["key_id"],
     }
-    return {settings["header"]: value, **{name: text.decode() for name, text in told.items() if name}}
+    return {settings["header"]: value, **{name: text.decode() for name, text in headers.items() if name}}
 
 
 def _moment_values(settings: Mapping[str, str], message: Message) -> dict[str, bytes]:

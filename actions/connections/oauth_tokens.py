@@ -73,16 +73,16 @@ def fetch_token(grant: Grant, *, timeout_seconds: float) -> str:
         answer = from_json(response.body)
     except ValueError:
         answer = None
-    told: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+    fields: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     if response.status != 200:
         raise NotSent(
             _("no access token: the token address returned %(status)s %(error)s")
-            % {"status": response.status, "error": _short(told.get("error"))}
+            % {"status": response.status, "error": _short(fields.get("error"))}
         )
-    token, seconds = told.get("access_token"), told.get("expires_in", ASSUMED_SECONDS)
+    token, seconds = fields.get("access_token"), fields.get("expires_in", ASSUMED_SECONDS)
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
         raise NotSent(_("no access token: the token address returned 200 without one"))
-    if str(told.get("token_type", "bearer")).lower() != "bearer":
+    if str(fields.get("token_type", "bearer")).lower() != "bearer":
         raise NotSent(_("no access token: the token is not a bearer token"))
     _keep(grant, token, float(seconds) if isinstance(seconds, int) else ASSUMED_SECONDS)
     return token

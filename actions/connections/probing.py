@@ -39,11 +39,11 @@ def probe(connection: Connection) -> Report:
     try:
         response = Client(connection).send(call, trace=trace)
     except NotSent as error:
-        told = _("Nothing was sent: %(why)s.")
-        return Report((*_way(trace), Step(False, told % {"why": error.why})), "not_sent")
+        text = _("Nothing was sent: %(why)s.")
+        return Report((*_way(trace), Step(False, text % {"why": error.why})), "not_sent")
     except NoAnswer as error:
-        told = _("The call was sent, but there was no usable answer: %(why)s.")
-        return Report((*_way(trace), Step(False, told % {"why": error.why})), "no_answer")
+        text = _("The call was sent, but there was no usable answer: %(why)s.")
+        return Report((*_way(trace), Step(False, text % {"why": error.why})), "no_answer")
     return Report((*_way(trace), _answered(response, call)), f"answered_{response.status}")
 
 

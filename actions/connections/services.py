@@ -127,8 +127,8 @@ def problems_of_change(connection: Connection, draft: Draft) -> FieldErrors:
     """
     kept = draft.secret or connection.secret
     wrong = _problems(replace(draft, secret=kept))
-    is_told = KINDS[Auth(draft.auth)].reveals_secret and not draft.secret
-    if not wrong and is_told and not _receivers(draft) <= _receivers(connection):
+    is_revealed = KINDS[Auth(draft.auth)].reveals_secret and not draft.secret
+    if not wrong and is_revealed and not _receivers(draft) <= _receivers(connection):
         wrong["secret"] = [_("Enter the secret again: it would be sent to another host.")]
     return wrong
 
@@ -216,10 +216,10 @@ def _address_problem(base_url: str) -> str:
     return _("The address must end with its path, without ? or #.") if "?" in base_url or "#" in base_url else ""
 
 
-def _receivers(told: Draft | Connection) -> set[str]:
+def _receivers(connection: Draft | Connection) -> set[str]:
     """Return every place that receives the secret, or the token obtained with it."""
-    places = {_origin(told.base_url)}
-    return places | {_origin(told.settings["token_url"])} if told.auth == Auth.OAUTH else places
+    places = {_origin(connection.base_url)}
+    return places | {_origin(connection.settings["token_url"])} if connection.auth == Auth.OAUTH else places
 
 
 def _origin(url: str) -> str:

@@ -153,8 +153,8 @@ class DefinedBackEnd:
 
     def _did_not(self, answer: Answer, names: Names) -> DidNot:
         rule = self.definition.answer
-        told = reason_of(rule, answer, names) if rule else ""
-        return DidNot(f"http_{answer.status}", short(told, 200), is_final=True)
+        reason = reason_of(rule, answer, names) if rule else ""
+        return DidNot(f"http_{answer.status}", short(reason, 200), is_final=True)
 
 
 def names_of_request(definition: Definition, arguments: Mapping[str, Any], key: str) -> Names:
@@ -167,5 +167,5 @@ def names_of_request(definition: Definition, arguments: Mapping[str, Any], key: 
 
 
 def money_in(arguments: Mapping[str, Any]) -> Money | None:
-    told = arguments.get(MONEY)
-    return Money(Decimal(told["amount"]), told["currency"]) if told else None
+    amount = arguments.get(MONEY)
+    return Money(Decimal(amount["amount"]), amount["currency"]) if amount else None

@@ -30,12 +30,12 @@ def keep_cases(definition: ActionDefinition, text: str, *, actor: str) -> int:
         raise InvalidInput(gettext("Write a list of cases: [{...}]."))
     known = dict(DefinitionCase.objects.filter(definition=definition).values_list("name", "id"))
     for place, one in enumerate(given):
-        told = _told(one, place)
-        known[told.name] = keep_case(definition, told, actor=actor, replaced=known.get(told.name)).pk
+        case = _recorded_case(one, place)
+        known[case.name] = keep_case(definition, case, actor=actor, replaced=known.get(case.name)).pk
     return len(given)
 
 
-def _told(one: Mapping[str, Any], place: int) -> RecordedCase:
+def _recorded_case(one: Mapping[str, Any], place: int) -> RecordedCase:
     wrong = {f"[{place}].{name}": [gettext("There is no such field.")] for name in map(str, one) if name not in _FIELDS}
     wrong |= {
         f"[{place}].{name}": [gettext("Write text.")] for name in _TEXTS if not isinstance(one.get(name, ""), str)

@@ -98,13 +98,13 @@ class RecordedCase:
 
 @transaction.atomic
 def keep_case(
-    definition: ActionDefinition, told: RecordedCase, *, actor: str, replaced: UUID | None = None
+    definition: ActionDefinition, recorded: RecordedCase, *, actor: str, replaced: UUID | None = None
 ) -> DefinitionCase:
     """Record a case, or replace an existing one. Raises InvalidInput with the errors."""
     case = case_with_id(definition, replaced) if replaced else DefinitionCase(definition=definition)
     for name in ("name", "sub", "email", "expected"):
-        setattr(case, name, one_line(name, getattr(told, name)))
-    case.arguments, case.records, case.at = dict(told.arguments), dict(told.records), told.at
+        setattr(case, name, one_line(name, getattr(recorded, name)))
+    case.arguments, case.records, case.at = dict(recorded.arguments), dict(recorded.records), recorded.at
     _check(case)
     case.save()
     event = "definition.case_changed" if replaced else "definition.case_added"

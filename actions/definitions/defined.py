@@ -360,10 +360,10 @@ class DefinedWrite(_Defined, WriteAction):
         signed = SignedIdentity(identity.sub, identity.email).as_record()
         names = known.with_names({"identity": signed, "receipt": receipt})
         try:
-            told = {name: as_json(value.evaluate(names)) for name, value in rule.arguments.items()}
+            merged = {name: as_json(value.evaluate(names)) for name, value in rule.arguments.items()}
         except (ExpressionFailed, NoValue) as error:
             raise CannotUndo() from error
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name, value in merged.items() if value is not None}
 
     def back_end(self, arguments: Arguments, locale: str) -> DefinedBackEnd:
         own = in_locale({language: language for language in self.definition.title}, locale)
@@ -388,11 +388,11 @@ class DefinedWrite(_Defined, WriteAction):
 
     def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card:
         """Return the card as proposed, so that it shows what was confirmed."""
-        told = in_locale(shown["card"], locale)
-        rows = tuple(Row(label, value) for label, value in told["rows"])
-        title, summary = told["title"], told["summary"]
+        texts = in_locale(shown["card"], locale)
+        rows = tuple(Row(label, value) for label, value in texts["rows"])
+        title, summary = texts["title"], texts["summary"]
         note = "" if summary == title else summary
-        return Card(title, summary, told["button"], rows, note=note, done=told.get("done", ""))
+        return Card(title, summary, texts["button"], rows, note=note, done=texts.get("done", ""))
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
         return dict(result)
@@ -425,23 +425,23 @@ class DefinedRead(_Defined, ReadAction):
         result = self.definition.result
         assert result is not None  # guaranteed by the format
         try:
-            told = rendering.result_of(self.definition, found[0], locale)
+            shown = rendering.result_of(self.definition, found[0], locale)
         except ExpressionFailed as error:
             return _failed("result", error)
-        rows = [{label: text for _, label, text in row} for row in told.rows]
+        rows = [{label: text for _, label, text in row} for row in shown.rows]
         cards = [
             {
                 "title": card.title,
                 "rows": [{"label": label, "value": text} for _, label, text in row],
                 **{name: url for name, url in (("link", card.link), ("picture", card.picture)) if url},
             }
-            for card, row in zip(told.cards, told.rows, strict=False)  # only the first entries have cards
+            for card, row in zip(shown.cards, shown.rows, strict=False)  # only the first entries have cards
         ]
         return {
-            "text": told.words,
+            "text": shown.words,
             **({"list": rows} if result.each else {"fields": rows[0] if rows else {}}),
             **({CARDS: cards} if cards else {}),
-            **({HAND_OVER: told.hand_over} if told.hand_over else {}),
+            **({HAND_OVER: shown.hand_over} if shown.hand_over else {}),
         }
 
     def words(self, answer: Mapping[str, Any], locale: str) -> str:

@@ -96,9 +96,9 @@ def _unlabelled(document: Mapping[str, Any]) -> list[Advice]:
         "Some options of {names} lack a label in at least one language, so customers read the value itself, such as "
         "{value}. Write the labels after the value: {format}."
     )
-    told = " | ".join([gettext("value"), *draft.title])
+    columns = " | ".join([gettext("value"), *draft.title])
     (first, value), *_ = found.items()
-    return [Advice(f"arguments.{first}", text.format(names=", ".join(found), value=value, format=told))]
+    return [Advice(f"arguments.{first}", text.format(names=", ".join(found), value=value, format=columns))]
 
 
 def _without_label(argument: Argument, locales: Sequence[str]) -> Iterator[tuple[str, str]]:

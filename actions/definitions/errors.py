@@ -30,10 +30,10 @@ class Outdated(ActionError):
 
     def __init__(self, name: str, number: int) -> None:
         if number:
-            told = gettext("{name} now has version {number}. Look at it, then save again.")
+            text = gettext("{name} now has version {number}. Look at it, then save again.")
         else:
-            told = gettext("There is no definition named {name}. Look at the list, then save again.")
-        super().__init__(told.format(name=name, number=number))
+            text = gettext("There is no definition named {name}. Look at the list, then save again.")
+        super().__init__(text.format(name=name, number=number))
         self.number = number
 
 
@@ -87,7 +87,7 @@ def _begun(text: str) -> str:
 
 class ExpressionError(ValueError):
     """A string is not a valid expression or template: a message and its values. `position` counts characters from 0.
-    Its text is English; `told` is in the active language.
+    Its text is English; `in_words` is in the active language.
     """
 
     def __init__(self, message: str, position: int, /, **values: Value) -> None:
@@ -96,7 +96,7 @@ class ExpressionError(ValueError):
         self._text = DeferredText(_AT_CHARACTER, why=self.why, number=position + 1)
         super().__init__(_begun(self._text))
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         return _begun(translated(self._text))
 
 

@@ -183,15 +183,15 @@ def unshown(definition: Definition) -> list[str]:
     if call is None or card is None:
         return []
     named = _Named(definition.arguments, definition.values)
-    told = _expressions_of(card)
-    read = {path for expression in told for path in expression.paths()}
+    on_card = _expressions_of(card)
+    read = {path for expression in on_card for path in expression.paths()}
     if ("money",) in {path[:1] for path in read} and definition.money:
         read |= definition.money.amount.paths()
     shown = named.read(read)
     found_by = named.by_calls(lookup for lookup in definition.lookups if lookup.name in shown)
     sent = named.read(call.paths())
     computed = named.read(path for path in read if path[0] in definition.values)
-    inside = {field for expression in told for field in expression.fields()}
+    inside = {field for expression in on_card for field in expression.fields()}
     hidden: list[str] = []
     for one in definition.arguments.values():
         name = f"{ARGUMENTS}.{one.name}"

@@ -28,11 +28,11 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
     """Return the card's texts; raises ExpressionFailed."""
     card = definition.card
     assert card is not None  # a write has one
-    told = _records_by_name(definition, names, locale)
+    records = _records_by_name(definition, names, locale)
 
     def text(words: Words, most: int = MAX_WORDS_VALUE) -> str:
         template = in_locale(words, locale)
-        return template.with_labels({**template.labels, **told}).words(names, locale, most)
+        return template.with_labels({**template.labels, **records}).words(names, locale, most)
 
     return Card(
         title=text(card.title),
@@ -159,9 +159,9 @@ def result_of(definition: Definition, names: Names, locale: str) -> LookupResult
             raise ExpressionFailed(gettext_noop("this is not a list"), place=result.each.text)
         each = [names.with_names({result.element: one}) for one in elements[: result.at_most]]
     rows = [shown(result.fields, one, locale) for one in each]
-    told = result.hand_over.words(names, locale) if result.hand_over else ""
+    handoff_text = result.hand_over.words(names, locale) if result.hand_over else ""
     cards = [_card_of_record(result.card, one, locale) for one in each[:MAX_CARDS]] if result.card else []
-    return LookupResult(in_locale(result.words, locale).words(names, locale), rows, told, cards)
+    return LookupResult(in_locale(result.words, locale).words(names, locale), rows, handoff_text, cards)
 
 
 def _card_of_record(card: parts.RecordCard, names: Names, locale: str) -> RecordCard:

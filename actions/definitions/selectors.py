@@ -53,8 +53,8 @@ def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
     """
     imported = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
     found: Mapping[str, Any] = imported.values_list("imported", flat=True).first() or {}
-    told = {name: [translated(from_json(one)) for one in found.get(name, ())] for name in ("notes", "checks")}
-    return {**found, **told} if found else {}
+    texts = {name: [translated(from_json(one)) for one in found.get(name, ())] for name in ("notes", "checks")}
+    return {**found, **texts} if found else {}
 
 
 def open_hints(definition: ActionDefinition, document: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -64,8 +64,8 @@ def open_hints(definition: ActionDefinition, document: Mapping[str, Any]) -> lis
     rows = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
     read = rows.first()
     hints = read.imported.get("hints", []) if read else []
-    open_ones = [(path, told) for path, told in hints if read and _at(document, path) == _at(read.document, path)]
-    return [(path, translated(from_json(told))) for path, told in open_ones]
+    open_ones = [(path, text) for path, text in hints if read and _at(document, path) == _at(read.document, path)]
+    return [(path, translated(from_json(text))) for path, text in open_ones]
 
 
 def _at(value: Any, path: str) -> Any:

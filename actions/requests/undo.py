@@ -125,7 +125,7 @@ def _offers(requests: Iterable[ActionRequest], *, unless: tuple[State, ...]) -> 
 def _arguments(request: ActionRequest, offer: Offer, identity: Identity) -> Mapping[str, Any]:
     made = action_as_made(request.action, request.spec_version)
     assert isinstance(made, WriteAction)  # only writes are offered for undoing
-    told = made.undo_arguments(request.arguments, request.receipt or {}, identity)
-    if told is not None:
-        return told
+    undoing = made.undo_arguments(request.arguments, request.receipt or {}, identity)
+    if undoing is not None:
+        return undoing
     return {name: request.arguments[name] for name in offer.action.arguments.all_fields if name in request.arguments}

@@ -188,7 +188,7 @@ def _is_category(facts: Any) -> bool:
     former, translations = facts.get("former_names", []), facts.get("translations", {})
     if not isinstance(former, list) or not isinstance(translations, dict):
         return False
-    if not all(isinstance(told, dict) for told in translations.values()):
+    if not all(isinstance(translation, dict) for translation in translations.values()):
         return False
-    words = [word for told in translations.values() for word in told.values()]
+    words = [word for translation in translations.values() for word in translation.values()]
     return all(isinstance(text, str) for text in (*former, *words, *(facts[one] for one in _TEXTS if one in facts)))

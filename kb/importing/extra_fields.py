@@ -45,11 +45,11 @@ def as_draft(document: Document, article: Article, collection: Collection | None
     kept = [name for name, is_new in found.items() if is_new]
     notes = document.notes
     if kept:
-        told = gettext(
+        text = gettext(
             "Left unchanged, because the article is live and this is a draft: {fields}. Change this in the editor, or "
             "publish the import."
         )
-        notes = (*notes, told.format(fields=", ".join(kept)))
+        notes = (*notes, text.format(fields=", ".join(kept)))
     kept_as_they_are: dict[str, Any] = dict.fromkeys(
         (*METADATA, "collection", "address", "phrasings", "translation_of")
     )
@@ -61,7 +61,7 @@ def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]
 
     Returns the pairs, with notes about addresses that are taken, and the ids of changed articles.
     """
-    told, changed = [], set[UUID]()
+    saved, changed = [], set[UUID]()
     for document, article in pairs:
         if document.address is not None and _has_new_address(article, document):
             try:
@@ -75,10 +75,10 @@ def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]
             set_phrasings(article, document.phrasings)
             changed.add(article.pk)
             document = replace(document, notes=(*document.notes, *_also_answered(article, document.phrasings)))
-        told.append((document, article))
+        saved.append((document, article))
     if changed:
         transaction.on_commit(embed_phrasings)
-    return told, changed
+    return saved, changed
 
 
 @transaction.atomic
@@ -108,9 +108,9 @@ def _has_new_source(article: Article, document: Document) -> bool:
 
 
 def _also_answered(article: Article, phrasings: Sequence[str]) -> list[str]:
-    told = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
+    text = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
     return [
-        told.format(question=other.text, title=other.article.title) for other in answered_elsewhere(article, phrasings)
+        text.format(question=other.text, title=other.article.title) for other in answered_elsewhere(article, phrasings)
     ]
 
 

@@ -29,7 +29,7 @@ MAX_PICTURES: Final = 50  # pictures of one document
 MAX_TOTAL_BYTES: Final = 10_000_000  # of one document's pictures, after re-encoding
 MAX_TRIED: Final = 200  # files of one document; rejected ones count, since they are read and decoded, too
 MAX_READ_BYTES: Final = 200_000_000
-MOST_TOLD: Final = 3
+MOST_LISTED: Final = 3
 LEAST_EMBEDDED: Final = 8  # pixels per side; smaller ones are placeholders for pictures that a script loads
 
 # Brackets inside must be escaped; otherwise, each opening bracket would be searched to the end of its line.
@@ -97,8 +97,8 @@ class PicturesTaken:
         if name not in self._addresses and content is None and not is_described and self._is_decoration(name):
             return ""
         if name not in self._addresses:
-            told = reference if content is None else reference.partition(",")[0]
-            self._addresses[name] = self._taken(name, told, content)
+            shown = reference if content is None else reference.partition(",")[0]
+            self._addresses[name] = self._taken(name, shown, content)
         address = self._addresses[name]
         picture = self.pictures.get(address)
         least = 0 if is_described else self.least_undescribed
@@ -110,19 +110,19 @@ class PicturesTaken:
 
     def _taken(self, name: str, reference: str, content: bytes | None) -> str:
         if len(self._given) >= MAX_PICTURES:
-            return self._leave_out(name, reference, _told(_TOO_MANY))
+            return self._leave_out(name, reference, _reason_text(_TOO_MANY))
         if len(self._addresses) >= MAX_TRIED or self._read > MAX_READ_BYTES:
-            return self._leave_out(name, reference, _told(_TOO_MANY_NAMED))
+            return self._leave_out(name, reference, _reason_text(_TOO_MANY_NAMED))
         try:
             data = self._found(name) if content is None else content
             if data is None:
-                return self._leave_out(name, reference, _told(_MISSING))
+                return self._leave_out(name, reference, _reason_text(_MISSING))
             picture = data if isinstance(data, Drawn) else drawn_from(data)
         except InvalidInput as refusal:
             return self._leave_out(name, reference, _reason(refusal))
         self._read += 0 if isinstance(data, Drawn) else len(data)
         if self._bytes + len(picture.content) > MAX_TOTAL_BYTES:
-            return self._leave_out(name, reference, _told(_TOO_MANY))
+            return self._leave_out(name, reference, _reason_text(_TOO_MANY))
         self._bytes += len(picture.content)
         address = address_of(picture)
         self.pictures[address] = picture
@@ -153,9 +153,9 @@ class PicturesTaken:
         return replace(document, pictures=tuple(pictures), notes=(*document.notes, *self._notes()))
 
     def _notes(self) -> list[str]:
-        told = gettext("Picture left out: {name}. {reason}")
-        shown = self.left_out[:MOST_TOLD]
-        notes = [told.format(name=reference[-80:], reason=reason) for reference, reason in shown]
+        text = gettext("Picture left out: {name}. {reason}")
+        shown = self.left_out[:MOST_LISTED]
+        notes = [text.format(name=reference[-80:], reason=reason) for reference, reason in shown]
         more = len(self._left_out) - len(shown)
         return [*notes, gettext("More pictures left out: {number}.").format(number=more)] if more else notes
 
@@ -164,7 +164,7 @@ def _reason(refusal: InvalidInput) -> str:
     return " ".join(refusal.fields.get("picture", ())) or refusal.message
 
 
-def _told(why: str) -> str:
+def _reason_text(why: str) -> str:
     limits = {"number": MAX_PICTURES, "tried": MAX_TRIED}
     sizes = {"megabytes": MAX_TOTAL_BYTES // 1_000_000, "read": MAX_READ_BYTES // 1_000_000}
     return gettext(why).format(**limits, **sizes)

@@ -48,8 +48,8 @@ def _is_decided(items: Sequence[SourceItem]) -> bool:
     except GatesRefuse as refusal:
         if len(items) > 1:
             return False
-        told = gettext("Its articles are kept. {reason}").format(reason=refusal.message)
-        settle(items[0], ItemState.FAILED, Outcome.BROKEN, told)
+        text = gettext("Its articles are kept. {reason}").format(reason=refusal.message)
+        settle(items[0], ItemState.FAILED, Outcome.BROKEN, text)
         return True
     except GateMissing as missing:
         raise SourceUnreadable(missing.message) from missing
@@ -58,8 +58,8 @@ def _is_decided(items: Sequence[SourceItem]) -> bool:
     mine = SourceItem.objects.filter(pk__in=[item.pk for item in items])
     archive_lost(mine)
     if untried:
-        told = gettext("Gate cases skipped because time ran out: {number}.").format(number=untried)
-        mine.update(reason=f"{items[0].reason} {told}".strip())
+        text = gettext("Gate cases skipped because time ran out: {number}.").format(number=untried)
+        mine.update(reason=f"{items[0].reason} {text}".strip())
     return True
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from django.utils.translation import gettext
 
 from kb.importing.categories import CategoryFile, import_categories, preview_categories
-from kb.sources.item_import import MOST_TOLD
+from kb.sources.item_import import MOST_REASONS
 from kb.sources.models import Source
 from kb.sources.ports import HasCategories, Kind
 
@@ -31,7 +31,7 @@ def store_categories(source: Source, kind: Kind) -> str:
         lines = [f"{problem.origin}: {problem.message}" for problem in found.problems]
         ignored = gettext("{file}: ignored, because kb_export did not write it.")
         lines += [ignored.format(file=one) for one in found.foreign]
-        source.memory[CATEGORIES] = {**changed.record, "problems": "\n".join(lines[:MOST_TOLD])}
+        source.memory[CATEGORIES] = {**changed.record, "problems": "\n".join(lines[:MOST_REASONS])}
     return str((source.memory.get(CATEGORIES) or {}).get("problems", ""))
 
 

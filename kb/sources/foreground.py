@@ -20,7 +20,7 @@ from kb.sources.selectors import changed_articles
 from kb.sources.services import SourceChanges, add_source, change_source, delete_source
 from kb.sources.web.urls import one_spelling
 
-MOST_ITEMS_TOLD = 500
+MOST_ITEMS_LISTED = 500
 _WAIT_SECONDS = 0.5
 
 
@@ -65,8 +65,8 @@ def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> d
     mode, since = Mode.CHECK if options["dry_run"] else Mode.SYNC, database_now()
     facts = follow(source, mode, out, asks_gates=options["gate"])
     changed = changed_articles(source) if mode == Mode.SYNC else []
-    if told := report_after(changed, since=since, waits=options.get("report", False)):
-        facts["comparison"] = told
+    if comparison := report_after(changed, since=since, waits=options.get("report", False)):
+        facts["comparison"] = comparison
     if known is None and options["dry_run"]:
         delete_source(source, archives=False)
     return {"name": source.name, "source": str(source.pk)} | facts
@@ -82,8 +82,8 @@ def _is_waiting(run: SourceRun) -> bool:
 def _facts(run: SourceRun) -> dict[str, Any]:
     names = ("new", "changed", "unchanged", "gone", "broken", "left_out", "embedded")
     counts = {name: run.counts.get(name, 0) for name in names}
-    told = SourceItem.objects.filter(run=run).exclude(reason="").order_by("key")
-    items = [{"key": item.key, "outcome": item.outcome, "reason": item.reason} for item in told[:MOST_ITEMS_TOLD]]
+    remarks = SourceItem.objects.filter(run=run).exclude(reason="").order_by("key")
+    items = [{"key": item.key, "outcome": item.outcome, "reason": item.reason} for item in remarks[:MOST_ITEMS_LISTED]]
     facts = {"state": run.state, "reason": run.reason, **counts, "limit": run.counts.get("limit"), "items": items}
     return facts | ({"new_categories": run.counts.get(sync.NEW_CATEGORIES, [])} if run.mode == Mode.CHECK else {})
 
@@ -97,8 +97,8 @@ def in_words(facts: dict[str, Any]) -> str:
     lines += [f"{item['key']}: {item['outcome']}, {item['reason']}" for item in facts["items"]]
     if names := facts.get("new_categories"):
         lines.append(gettext("New categories: {names}.").format(names=", ".join(names)))
-    if told := facts.get("comparison"):
-        lines.append(comparison_in_words(told))
+    if comparison := facts.get("comparison"):
+        lines.append(comparison_in_words(comparison))
     if facts["state"] == "unconfirmed":
         lines.append(
             gettext(

@@ -25,7 +25,7 @@ from kb.sources.runs import LeaseLost, archive_where
 
 # Increase it when reading improves: everything is then read again once, and embedded only if its text has changed.
 READERS: Final = "11"
-MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
+MOST_REASONS: Final = 5  # reasons kept per item, and lines about the categories
 GATE_SECONDS: Final = 30.0  # for one item, with a second search for the cases that fail; shorter than the run's lease
 _ROW: Final = re.compile(r":\d+\Z")  # the row number in the origin of a CSV or JSON Lines entry
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
@@ -69,7 +69,7 @@ def store(
     failures = [_named(item, failure) for failure in read.items if isinstance(failure, Failure)]
     unchanged_ids = [one.external_id for one in read.items if isinstance(one, UnchangedDocument)]
     if not documents and not unchanged_ids:
-        raise InvalidDocument(_told(failures) or gettext("It has no text."))
+        raise InvalidDocument(_item_reason(failures) or gettext("It has no text."))
     facts = {**facts, "entries": _entries(item, read, documents)}
     text_hash = _hash_with_unchanged(item, documents, unchanged_ids) if read.entries else _text_hash(documents)
     if _has_same_text(item, documents, unchanged_ids, text_hash):  # only its boilerplate changed; edits are kept
@@ -77,9 +77,9 @@ def store(
         # Only the states that `requeue_refused` handles, since it also ends their notes.
         lasting = [failure for failure in refused if failure.external_id in (item.refused or ())]
         others = [*_notes_of(item, unchanged_ids), *_notes_in(documents)]
-        notes = _told([*failures, *lasting, *others])
+        notes = _item_reason([*failures, *lasting, *others])
         more = {} if is_check else {**facts, "text_hash": text_hash, "notes": notes}
-        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, _told([*failures, *refused, *others]), **more)
+        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, _item_reason([*failures, *refused, *others]), **more)
         return []
     if (twin := twin_of(source, item, text_hash)) is not None:
         _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
@@ -118,18 +118,18 @@ def _import(
     gone = [] if is_check else _link(source, item, wanted, report, _unread(source, item, unchanged_ids, failures))
     outcome = _outcome(item, report, has_vanished=bool(gone), has_unchanged=bool(unchanged_ids))
     lasting = [*failures, *refused, *_notes_of(item, unchanged_ids)]
-    told = _told([*lasting, *untried], report)
+    reason = _item_reason([*lasting, *untried], report)
     title = documents[0].wording.title if len(documents) == 1 and not unchanged_ids else ""
     more: dict[str, Any] = {} if is_check else {"refused": [failure.external_id for failure in refused] or None}
     if outcome == Outcome.BROKEN:
-        settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title, **more)
+        settle(item, ItemState.FAILED, outcome, reason, title=documents[0].wording.title, **more)
         return []
     if not is_check:
         more |= {**facts, "imported_at": item.imported_at or now(), "archived_at": None}
-        more |= {"notes": _told(lasting, report), "vanished": _vanished(item, gone, wanted)}
+        more |= {"notes": _item_reason(lasting, report), "vanished": _vanished(item, gone, wanted)}
     elif item.imported_at is None:
         more["text_hash"] = facts["text_hash"]
-    settle(item, _state_of(outcome, is_check=is_check), outcome, told, title=title, **more)
+    settle(item, _state_of(outcome, is_check=is_check), outcome, reason, title=title, **more)
     return report.article_ids
 
 
@@ -156,8 +156,8 @@ def _lock(item: SourceItem) -> None:
 def _ask_gates(source: Source, documents: Sequence[Document]) -> list[Failure]:
     """Run the gates; return what to report if they accept the documents. Raises GatesRefuse."""
     verdict = try_import(documents, collection=source.collection.name, seconds=GATE_SECONDS)
-    told = gettext("Gate cases skipped because time ran out: {number}.")
-    return [Failure("", told.format(number=verdict.untried))] if verdict.untried else []
+    text = gettext("Gate cases skipped because time ran out: {number}.")
+    return [Failure("", text.format(number=verdict.untried))] if verdict.untried else []
 
 
 def _imported(source: Source, items: Sequence[Document | Failure], *, is_check: bool) -> ImportReport:
@@ -263,12 +263,12 @@ def _text_hash(documents: Sequence[Document]) -> str:
     return digest.hexdigest()
 
 
-def _told(failures: Sequence[Failure], report: ImportReport | None = None) -> str:
+def _item_reason(failures: Sequence[Failure], report: ImportReport | None = None) -> str:
     """Return reasons and notes in a few lines."""
     notes = [note for item in report.items for note in item.notes] if report else []
     lines = list(dict.fromkeys([*(failure.message for failure in failures), *notes]))
-    more = len(lines) - MOST_TOLD
-    return "\n".join([*lines[:MOST_TOLD], *([f"… +{more}"] if more > 0 else [])])
+    more = len(lines) - MOST_REASONS
+    return "\n".join([*lines[:MOST_REASONS], *([f"… +{more}"] if more > 0 else [])])
 
 
 def settle_embedded(source: Source | None = None) -> int:

@@ -93,8 +93,8 @@ def _move(source: Source, former: str) -> None:
     items = SourceItem.objects.filter(source=source)
     # A worker that stores an article locks its item, so either the article is found here, or it is not stored.
     if any(items.select_for_update().order_by("pk").values_list("imported_at", flat=True)):
-        told = gettext("This source already has articles. Add a new source for this address.")
-        raise InvalidSource(fields={"address": [told]})
+        text = gettext("This source already has articles. Add a new source for this address.")
+        raise InvalidSource(fields={"address": [text]})
     items.delete()
     source.memory = {}
     if source.name == _name_of(source.kind, former):
@@ -232,8 +232,8 @@ def _apply_pace(source: Source, changes: SourceChanges, problems: dict[str, list
     if changes.delay_seconds is not None:
         is_fine = math.isfinite(changes.delay_seconds) and 0 <= changes.delay_seconds <= MAX_DELAY
         source.delay_seconds = changes.delay_seconds if is_fine else source.delay_seconds
-        told = gettext("Choose a pause between 0 and {most} seconds.").format(most=int(MAX_DELAY))
-        _note(problems, "delay_seconds", "" if is_fine else told)
+        text = gettext("Choose a pause between 0 and {most} seconds.").format(most=int(MAX_DELAY))
+        _note(problems, "delay_seconds", "" if is_fine else text)
 
 
 def _config(changes: SourceChanges, problems: dict[str, list[str]]) -> dict[str, Any]:
@@ -242,8 +242,8 @@ def _config(changes: SourceChanges, problems: dict[str, list[str]]) -> dict[str,
         if value is None:
             continue
         found[name] = value
-        told = gettext("Choose a number between 1 and {most}.").format(most=most)
-        _note(problems, name, "" if 1 <= value <= most else told)
+        text = gettext("Choose a number between 1 and {most}.").format(most=most)
+        _note(problems, name, "" if 1 <= value <= most else text)
     if changes.robots is not None:
         found["robots"] = changes.robots
     for name in PATTERNS:
@@ -267,8 +267,8 @@ def _address(source: Source, changes: SourceChanges) -> tuple[str, str]:
     typed = changes.address or ""
     if source.kind == FOLDER:
         path = Path(typed).expanduser()
-        told = gettext("This file or folder does not exist. Check the path.")
-        return str(path.resolve()), "" if path.exists() and typed else told
+        message = gettext("This file or folder does not exist. Check the path.")
+        return str(path.resolve()), "" if path.exists() and typed else message
     if source.kind != SITE:
         return "", "" if source.kind in KINDS else gettext("This kind of source is unknown.")
     text = with_scheme(typed.strip())
@@ -308,5 +308,5 @@ def _note(problems: dict[str, list[str]], field: str, problem: str) -> None:
 
 
 def _audit(event: str, source: Source, person: User | None, **facts: Any) -> None:
-    told: Mapping[str, Any] = {"source": source.name, "kind": source.kind, "address": source.address[:500], **facts}
-    audit(event, actor=f"user:{person.pk}" if person else "command", private=source.allows_private, **told)
+    payload: Mapping[str, Any] = {"source": source.name, "kind": source.kind, "address": source.address[:500], **facts}
+    audit(event, actor=f"user:{person.pk}" if person else "command", private=source.allows_private, **payload)

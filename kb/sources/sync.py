@@ -383,7 +383,7 @@ class Turn:
         if self.run.mode != Mode.RETRY and not self.run.counts.get("limit"):
             note_gone(self.run, self.kind, forgotten=self._forgotten)
         self._lease.extend(LONG_LEASE)
-        told = store_categories(self.source, self.kind) if self.run.mode == Mode.SYNC else ""
+        problem = store_categories(self.source, self.kind) if self.run.mode == Mode.SYNC else ""
         if self._is_check:
             self._note_categories(new_categories(self.source, self.kind))
         lost = runs.lost_in(self.run)
@@ -398,7 +398,7 @@ class Turn:
             elif not archive_by_gates(lost, ends_at=ends_at, still_busy=lambda: self._lease.extend(LONG_LEASE)):
                 return self.release()
             drop_held(self.source)
-        self._end(RunState.DONE, told)
+        self._end(RunState.DONE, problem)
         return False
 
 

@@ -153,8 +153,8 @@ def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
     try:
         return use()
     except ReadRefused as refusal:
-        told = undisguised(refusal.message)
-        return ToolResult(told, closing=told, offers_human=True)
+        message = undisguised(refusal.message)
+        return ToolResult(message, closing=message, offers_human=True)
     except (MerchantUnavailable, NotConnected) as error:
         return ToolResult(error.message, closing=text_in(language, SHOP_SILENT), offers_human=True)
     except AlreadyConfirmed as error:
@@ -199,9 +199,9 @@ def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     )
     summary = undisguised(read_action(call.name).words(found, place.language))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
-    told = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}
-    looked_up = "\n".join((summary, *_texts_in(told)))
-    result = ToolResult(as_data(told), summary=summary, looked_up=looked_up, cards=cards)
+    fields = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}
+    looked_up = "\n".join((summary, *_texts_in(fields)))
+    result = ToolResult(as_data(fields), summary=summary, looked_up=looked_up, cards=cards)
     return replace(result, closing=summary, hand_over=found[HAND_OVER]) if HAND_OVER in found else result
 
 
@@ -263,8 +263,8 @@ def outcome_of(request: ActionRequest, language: str) -> ToolResult:
     """Return the result of a proposal: a description of the row that does not claim that anything was done."""
     reason = reason_of(request)
     if request.state in _ENDED_WITH_REASON and reason is not None:
-        told = undisguised(reason["text"])
-        return ToolResult(told, closing=told, offers_human=request.state != State.CANCELLED)
+        text = undisguised(reason["text"])
+        return ToolResult(text, closing=text, offers_human=request.state != State.CANCELLED)
     closing = text_in(language, _CLOSINGS.get(request.state, UNDER_WAY))
     return ToolResult(closing, closing=closing)
 

@@ -76,9 +76,9 @@ def record_action_events(request_id: UUID) -> None:
             _record(conversation, request, step, name)
 
 
-def _phase(told: Step | ActionRequest) -> str:
+def _phase(step: Step | ActionRequest) -> str:
     """Return what tells the two events of an unknown outcome apart; "" for all other states."""
-    return told.reason_code if told.state == State.UNKNOWN else ""
+    return step.reason_code if step.state == State.UNKNOWN else ""
 
 
 def _is_current(step: Step, request: ActionRequest) -> bool:

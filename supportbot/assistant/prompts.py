@@ -97,7 +97,7 @@ def moment_in_words(moment: datetime) -> str:
     return f"{moment:%A}, {moment.day} {moment:%B %Y, %H:%M} ({moment.tzinfo})"
 
 
-def time_told_in(instructions: str) -> str:
+def time_variable_in(instructions: str) -> str:
     """Return the time given as text in the instructions; "" if there is none."""
     return instructions.partition(_NOW)[2].partition("\n")[0]
 

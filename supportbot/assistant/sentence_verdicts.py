@@ -104,15 +104,15 @@ class Judge:
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
         kind, read, is_foreign = by_pieces(words), self._read(words), self.evidence.is_foreign(words)
-        is_told = read is not None and joint(kind, read) >= DEED_FROM  # a possible regret may be a deed
-        is_doubtful = is_told or not self._is_known_language or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
+        may_be_deed = read is not None and joint(kind, read) >= DEED_FROM  # a possible regret may be a deed
+        is_doubtful = may_be_deed or not self._is_known_language or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
         hidden = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         readings = [self._beside_pages(one) for one in (words, *hidden)] if is_doubtful or is_regret else []
         language = self.evidence.language
-        said = (*((words,) if is_told else ()), *hidden)
+        said = (*((words,) if may_be_deed else ()), *hidden)
         compared = [found for one in said if (found := self._records.comparison(one, language)) is not None]
         noted = [plainly(text) for one in said for text in self._records.for_second_opinion(one, language)]
         spare = max(0, MAX_VECTORS - KEPT_FROM_RECORDS - asked)

@@ -10,7 +10,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.assistant.answer_assembly import answer_from_curated
 from supportbot.assistant.check_vectors import settle
 from supportbot.assistant.checks.evidence import Author
-from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_told_in
+from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_variable_in
 from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.turn_search import Found, in_parts, with_similarity, with_sure_similarity
 from supportbot.chat.answers import Answer
@@ -46,7 +46,7 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
         request.locale,
         said=[request.question],
         site=settings.BASE_URL,
-        now=time_told_in(request.messages[0].content),
+        now=time_variable_in(request.messages[0].content),
         strictness=current().document.strictness,
         by=by,
     )

@@ -60,11 +60,11 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
     """Withdraw the newest request, or propose the action that undoes it. Raises LeaseLost before anything changes."""
     check_held(place.claim)
     if _withdrew_before(place):
-        return _told(WITHDRAWN, place)
+        return _stated(WITHDRAWN, place)
     number = str(arguments.get("number", "")).strip()[:NUMBER_MOST]
     request = _about(may_be_undone(place.claim.conversation_id), number).first()
     if request is None:
-        return _told(NOTHING_TO_UNDO, place)
+        return _stated(NOTHING_TO_UNDO, place)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
     if request.state == State.AWAITING_CONFIRMATION and not number:
@@ -92,20 +92,20 @@ def _withdraw(request: ActionRequest, principal: Principal, place: Place) -> Too
     try:
         decline(request.pk, principal=principal)
     except (AlreadySent, NotWaiting):  # sent or ended in the meantime
-        return _told(CANNOT_UNDO, place)
+        return _stated(CANNOT_UNDO, place)
     record_action_events(request.pk)
-    return _told(WITHDRAWN if request.state == State.AWAITING_CONFIRMATION else WITHDRAWN_REQUEST, place)
+    return _stated(WITHDRAWN if request.state == State.AWAITING_CONFIRMATION else WITHDRAWN_REQUEST, place)
 
 
 def _take_back(request: ActionRequest, principal: Principal, place: Place) -> ToolResult:
     try:
         proposed = propose_undo(principal, request.pk, proposal_key=place.key)
     except CannotUndo:  # it cannot be undone, its time is over, or it is still being carried out
-        return _told(CANNOT_UNDO, place)
+        return _stated(CANNOT_UNDO, place)
     record_action_events(proposed.pk)
     return outcome_of(proposed, place.language)
 
 
-def _told(text: str, place: Place) -> ToolResult:
+def _stated(text: str, place: Place) -> ToolResult:
     closing = text_in(place.language, text)
     return ToolResult(closing, closing=closing, offers_human=text in (CANNOT_UNDO, NOTHING_TO_UNDO))

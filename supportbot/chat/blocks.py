@@ -131,7 +131,9 @@ def _lines(block: Mapping[str, Any], values: Values, before: str, locale: str) -
         if not answers[name] and any(answers[other] for other in field.get("requiredWith", ())):
             raise InvalidValue(f"{before}{name}", "This field is required.")
     lines = [
-        f"{field['title']}: {_told(field, answers[name], locale)}" for name, field in fields.items() if answers[name]
+        f"{field['title']}: {_displayed(field, answers[name], locale)}"
+        for name, field in fields.items()
+        if answers[name]
     ]
     if not lines:
         first = next(iter(fields))
@@ -139,13 +141,13 @@ def _lines(block: Mapping[str, Any], values: Values, before: str, locale: str) -
     return "\n".join(lines)
 
 
-def _told(field: Mapping[str, Any], answer: str, locale: str) -> str:
+def _displayed(field: Mapping[str, Any], answer: str, locale: str) -> str:
     """Return a field's answer as people read it: a day in their language, if it can be read again."""
     if field.get("format") != "date":
         return answer
     day = date.fromisoformat(answer)
-    told = format_day(day, locale)
-    return told if [one.day for one in days_in(told, locale)] == [day] else answer
+    text = format_day(day, locale)
+    return text if [one.day for one in days_in(text, locale)] == [day] else answer
 
 
 def _checked(name: str, field: Mapping[str, Any], value: Value) -> str:

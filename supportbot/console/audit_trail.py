@@ -122,9 +122,9 @@ class AuditEntryAdmin(ScopedAdmin):
     @admin.display(description=_("Details"))
     def facts(self, entry: AuditEntry) -> str:
         names = _names_for(entry)
-        told = {name: value for name, value in entry.payload.items() if value not in ("", None, [])}
-        told |= {name: names[told[name]] for name in PEOPLE if name in told}
-        return "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())
+        payload = {name: value for name, value in entry.payload.items() if value not in ("", None, [])}
+        payload |= {name: names[payload[name]] for name in PEOPLE if name in payload}
+        return "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in payload.items())
 
     @admin.display(description=_("Request"))
     def about(self, entry: AuditEntry) -> str:

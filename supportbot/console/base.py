@@ -162,11 +162,11 @@ class ScopedAdmin(Scoped, ModelAdmin):
             with workspace_scope(workspace.pk):
                 is_there = self.get_object(request, object_id) is not None
             if is_there:
-                told = gettext(
+                text = gettext(
                     "This page belongs to your workspace {workspace}. Choose it at the top of the navigation, then "
                     "open the link again."
                 )
-                messages.warning(request, told.format(workspace=workspace.name))
+                messages.warning(request, text.format(workspace=workspace.name))
                 return redirect("admin:index")
         answer: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
         return answer

@@ -63,15 +63,15 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         return {one.name: str(self.cleaned_data.get(SETTING + one.name, "")) for one in self.kind.settings}
 
     def draft(self) -> services.Draft:
-        told = self.cleaned_data
+        cleaned = self.cleaned_data
         return services.Draft(
-            name=str(told.get("name", self.instance.name)),
-            environment=str(told.get("environment", self.instance.environment)),
+            name=str(cleaned.get("name", self.instance.name)),
+            environment=str(cleaned.get("environment", self.instance.environment)),
             auth=self.kind.auth,
-            base_url=str(told.get("base_url", "")),
+            base_url=str(cleaned.get("base_url", "")),
             settings=self.settings(),
-            secret=str(told.get("secret", "")),
-            test_path=str(told.get("test_path", "")),
+            secret=str(cleaned.get("secret", "")),
+            test_path=str(cleaned.get("test_path", "")),
         )
 
     def clean(self) -> dict[str, Any]:

@@ -115,16 +115,16 @@ class ModelConnectionAdmin(ScopedAdmin):
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: ModelConnection, form: ModelForm, change: bool) -> None:
-        told, actor = form.cleaned_data, actor_of(person_of(request))
+        cleaned, actor = form.cleaned_data, actor_of(person_of(request))
         known = obj.pk if change else None
-        obj.pk = connections.save(told, key=str(told["key"]), actor=actor, connection_id=known).pk
+        obj.pk = connections.save(cleaned, key=str(cleaned["key"]), actor=actor, connection_id=known).pk
 
     def response_add(
         self, request: HttpRequest, obj: ModelConnection, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Show the new model with its test. Nothing uses the model until a release names it."""
-        told = gettext("Saved: {name}. Test it, then choose it for answers in a new draft.")
-        messages.success(request, told.format(name=obj.name))
+        text = gettext("Saved: {name}. Test it, then choose it for answers in a new draft.")
+        messages.success(request, text.format(name=obj.name))
         return self._redirect_to("change", obj.pk)
 
     def delete_model(self, request: HttpRequest, obj: ModelConnection) -> None:

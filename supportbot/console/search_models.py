@@ -136,8 +136,8 @@ def page(request: HttpRequest) -> HttpResponse:
         except SupportBotError as refusal:
             form.add_error(None, error_text(refusal))
         else:
-            told = gettext("A worker is building the index. Until it is complete, search uses the old one.")
-            messages.success(request, told if has_to_build else gettext("Saved. Search uses this from now on."))
+            text = gettext("A worker is building the index. Until it is complete, search uses the old one.")
+            messages.success(request, text if has_to_build else gettext("Saved. Search uses this from now on."))
             return redirect("admin:search-model")
     context = {**_base(gettext("Search by meaning"), request), "form": form, **state(request), "rows": _rows()}
     return render(request, "console/models/search.html", context, status=400 if form.errors else 200)

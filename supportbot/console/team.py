@@ -237,10 +237,10 @@ class MembershipAdmin(ScopedAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Report what ends with the role. No row is deleted with it, and the person's messages are kept."""
-        told = gettext("The role of {name} in this workspace ends. The account stays.")
+        text = gettext("The role of {name} in this workspace ends. The account stays.")
         names = []
         for membership in objs:
-            names += [told.format(name=self.name_of(membership)), *_consequences(membership.user)]
+            names += [text.format(name=self.name_of(membership)), *_consequences(membership.user)]
         return names, {}, set(), []
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:

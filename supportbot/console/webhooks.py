@@ -157,10 +157,10 @@ class WebhookAdmin(ScopedAdmin):
         ]
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: WebhookForm, change: bool) -> None:
-        actor, told = actor_of(person_of(request)), form.cleaned_data
-        given = {name: told[name] for name in ("name", "url", "kinds", "includes_customer")}
+        actor, cleaned = actor_of(person_of(request)), form.cleaned_data
+        given = {name: cleaned[name] for name in ("name", "url", "kinds", "includes_customer")}
         if change:
-            services.update(obj.pk, actor=actor, is_on=told["is_on"], **given)
+            services.update(obj.pk, actor=actor, is_on=cleaned["is_on"], **given)
             return
         new = services.create(actor=actor, **given)
         obj.pk = new.endpoint.pk
@@ -268,7 +268,7 @@ class DeliveryAdmin(ScopedAdmin):
     none_yet = _("Everything sent to webhooks is listed here for thirty days.")
     view_right, change_right = READ, WRITE
     change_form_template = "console/webhook_delivery.html"
-    list_display = ["kind_words", "end", "told_to", "attempts_made", "took", "made"]
+    list_display = ["kind_words", "end", "sent_to", "attempts_made", "took", "made"]
     list_filter = [StateFilter, KindFilter, EndpointFilter]
     list_select_related = ["endpoint"]
     ordering = ["-id"]
@@ -291,7 +291,7 @@ class DeliveryAdmin(ScopedAdmin):
         return delivery.kind
 
     @admin.display(description=_("Webhook"), ordering="endpoint__name")
-    def told_to(self, delivery: WebhookDelivery) -> str:
+    def sent_to(self, delivery: WebhookDelivery) -> str:
         return delivery.endpoint.name
 
     @admin.display(description=_("State"), ordering="state")

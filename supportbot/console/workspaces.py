@@ -220,14 +220,14 @@ class WorkspaceAdmin(ScopedAdmin):
 def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
     """Say how many conversations the new limit erases tonight: this cannot be undone, and 3 is easily typed for 30."""
     if count := count_expired(workspace):
-        told = ngettext(
+        text = ngettext(
             "{number} conversation is older than this and will be permanently deleted tonight, from 1:40 UTC on. To "
             "keep it, enter more days before then.",
             "{number} conversations are older than this and will be permanently deleted tonight, from 1:40 UTC on. To "
             "keep them, enter more days before then.",
             count,
         )
-        messages.warning(request, told.format(number=number(count)))
+        messages.warning(request, text.format(number=number(count)))
 
 
 def about_retention(workspace: Workspace) -> str:

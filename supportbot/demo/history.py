@@ -51,10 +51,10 @@ def write_history(channel: Channel) -> int:
     """Write the history if the workspace has no conversation yet; return the number of its conversations."""
     if Conversation.objects.exists():
         return 0
-    told = json.loads(FILE.read_text(encoding="utf-8"))
+    recorded = json.loads(FILE.read_text(encoding="utf-8"))
     chance = random.Random(FILE.name)  # the same history in every demo
-    writer = _Writer(channel, told["customers"], chance)
-    plan = [one for one in told["dialogues"] for _ in range(one["often"])]
+    writer = _Writer(channel, recorded["customers"], chance)
+    plan = [one for one in recorded["dialogues"] for _ in range(one["often"])]
     chance.shuffle(plan)
     for place, dialogue in enumerate(plan):
         writer.add(dialogue, _moment(place, len(plan), chance))
@@ -286,8 +286,8 @@ class _Talk:
 
     def rate(self, score: int, message: UUID, **given: str) -> None:
         self.wait(5, 60)
-        told = {name: value for name, value in given.items() if value}
-        self.event("rated", {"score": score, "message": str(message), **told}, audience=Audience.STAFF)
+        filled = {name: value for name, value in given.items() if value}
+        self.event("rated", {"score": score, "message": str(message), **filled}, audience=Audience.STAFF)
         self.add(
             Rating(
                 id=uuid7_at(self.at),
@@ -295,6 +295,6 @@ class _Talk:
                 message_id=message,
                 score=score,
                 created_at=self.at,
-                **told,
+                **filled,
             )
         )

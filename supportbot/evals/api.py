@@ -75,13 +75,13 @@ class RunList(EvaluationView, ListAPIView[Run]):
     @extend_schema(request=RunInput, responses={202: RunSerializer})
     def post(self, request: Request) -> Response:
         """Start a run, which a worker carries out. It has a report once its state is `done`."""
-        told = RunInput(data=request.data)
-        told.is_valid(raise_exception=True)
-        wanted = told.validated_data
+        serializer = RunInput(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wanted = serializer.validated_data
         suite = suite_named(wanted["suite"])
         release = release_numbered(str(wanted["release"])) if "release" in wanted else None
         run = services.start_run(suite, repeat=wanted["repeat"], release=release, baseline=_baseline(suite, wanted))
-        return Response(_told(run, request), status=202)
+        return Response(_run_facts(run, request), status=202)
 
 
 def _person_id(request: Request) -> UUID | None:
@@ -103,15 +103,15 @@ class RunDetail(EvaluationView):
         """Show one run. If the key acts as a person, `report`, `judge` and `comparison` are null as long as a model's
         verdicts on it, or on its baseline, are hidden from this person, because a result waits for their label.
         """
-        return Response(_told(run_with_id(run_id), request, RunDetailSerializer))
+        return Response(_run_facts(run_with_id(run_id), request, RunDetailSerializer))
 
 
-def _told(run: Run, request: Request, serializer: type[RunSerializer] = RunSerializer) -> dict[str, Any]:
+def _run_facts(run: Run, request: Request, serializer: type[RunSerializer] = RunSerializer) -> dict[str, Any]:
     """Return a run as JSON, without what would reveal verdicts that are hidden from the person behind the key."""
     person_id = _person_id(request)
-    told = dict(serializer(run, context={"person_id": person_id}).data)
-    _hide([told], person_id)
-    return told
+    facts = dict(serializer(run, context={"person_id": person_id}).data)
+    _hide([facts], person_id)
+    return facts
 
 
 def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
@@ -135,7 +135,7 @@ class RunVerdicts(EvaluationView):
         person_id = _person_id(request)
         if person_id is not None:
             services.show_verdicts(run_id, person_id)
-        return Response(_told(run_with_id(run_id), request, RunDetailSerializer))
+        return Response(_run_facts(run_with_id(run_id), request, RunDetailSerializer))
 
 
 class RunCancel(EvaluationView):
@@ -144,7 +144,7 @@ class RunCancel(EvaluationView):
         """Cancel a run; its results so far are kept. As in the list, hidden verdicts are left out."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         services.cancel_run(run_id)
-        return Response(_told(run_with_id(run_id), request))
+        return Response(_run_facts(run_with_id(run_id), request))
 
 
 class RunResume(EvaluationView):
@@ -153,7 +153,7 @@ class RunResume(EvaluationView):
         """Continue an interrupted run. As in the list, hidden verdicts are left out."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         services.resume_run(run_id)
-        return Response(_told(run_with_id(run_id), request), status=202)
+        return Response(_run_facts(run_with_id(run_id), request), status=202)
 
 
 class ResultList(EvaluationView, ListAPIView[Result]):

@@ -210,19 +210,21 @@ def comparison_words(found: Comparison, report: Report | None = None) -> list[st
     """
     if not found.compared:
         return [gettext("The runs have no unchanged case in common.")]
-    told = [_changes(found)]
+    sentences = [_changes(found)]
     if found.certain:
-        told += _certain(found)
+        sentences += _certain(found)
     if found.has_moved:
-        told += [_passed_tries(found)] if report and report.is_worse else [_likelihood(found), _passed_tries(found)]
+        sentences += (
+            [_passed_tries(found)] if report and report.is_worse else [_likelihood(found), _passed_tries(found)]
+        )
     if found.not_compared:
         left = ngettext(
             "{number} case is new or was changed, and is not compared.",
             "{number} cases are new or were changed, and are not compared.",
             found.not_compared,
         )
-        told.append(left.format(number=found.not_compared))
-    return told
+        sentences.append(left.format(number=found.not_compared))
+    return sentences
 
 
 def _changes(found: Comparison) -> str:
@@ -250,15 +252,15 @@ def _certain(found: Comparison) -> list[str]:
         "{number} of these changes are real: their cases use no model, so the answers do not vary by chance.",
         found.certain,
     )
-    told = [words.format(number=found.certain)]
+    sentences = [words.format(number=found.certain)]
     if found.has_moved:
         words = ngettext(
             "Of {sampled} case with a model, {worse} got worse and {better} better.",
             "Of {sampled} cases with a model, {worse} got worse and {better} better.",
             found.sampled,
         )
-        told.append(words.format(sampled=found.sampled, worse=found.sampled_worse, better=found.sampled_better))
-    return told
+        sentences.append(words.format(sampled=found.sampled, worse=found.sampled_worse, better=found.sampled_better))
+    return sentences
 
 
 def _passed_tries(found: Comparison) -> str:

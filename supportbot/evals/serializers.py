@@ -117,11 +117,11 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
         ]  # fmt: skip
 
     def to_representation(self, result: Result) -> dict[str, Any]:
-        told: dict[str, Any] = super().to_representation(result)
+        shown: dict[str, Any] = super().to_representation(result)
         if result.key in self.context.get("hidden", ()):
-            told.update(dict.fromkeys(("passed", "reasons", "grades", "judged_good"), None))
-            told["played"] = {**told["played"], "judgement": None}
-        return told
+            shown.update(dict.fromkeys(("passed", "reasons", "grades", "judged_good"), None))
+            shown["played"] = {**shown["played"], "judgement": None}
+        return shown
 
     @extend_schema_field({"type": ["array", "null"], "items": {"type": "string"}})
     def get_reasons(self, result: Result) -> list[str]:

@@ -40,9 +40,9 @@ def probes(get_response: Respond) -> Respond:
 def _answered(request: HttpRequest) -> HttpResponse:
     headers = {name.lower(): value for name, value in request.headers.items()}
     client = str(request.META.get("REMOTE_ADDR", ""))
-    told = answer(ProbeRequest(request.path_info, client, settings.HOST, headers), WEB)
-    assert told is not None  # PATHS contains WEB's addresses
-    response = HttpResponse(told.body, status=told.status, content_type=told.content_type)
+    found = answer(ProbeRequest(request.path_info, client, settings.HOST, headers), WEB)
+    assert found is not None  # PATHS contains WEB's addresses
+    response = HttpResponse(found.body, status=found.status, content_type=found.content_type)
     # Django's own; a line every few seconds helps nobody
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

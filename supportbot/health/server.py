@@ -63,14 +63,14 @@ def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = ProbeRequest(self.path.partition("?")[0], self.client_address[0], host, headers)
             try:
-                told = answer(asked, role) or Answer(404, b"There is nothing here.\n", TEXT)
+                found = answer(asked, role) or Answer(404, b"There is nothing here.\n", TEXT)
             finally:
                 connections.close_all()  # this thread is about to end
-            self.send_response(told.status)
-            self.send_header("Content-Type", told.content_type)
-            self.send_header("Content-Length", str(len(told.body)))
+            self.send_response(found.status)
+            self.send_header("Content-Type", found.content_type)
+            self.send_header("Content-Length", str(len(found.body)))
             self.end_headers()
-            self.wfile.write(told.body)
+            self.wfile.write(found.body)
 
         def log_message(self, *line: Any) -> None:
             """Log nothing, because probes arrive every few seconds."""

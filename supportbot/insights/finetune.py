@@ -86,12 +86,12 @@ def write_examples(folder: Path, workspace: Workspace, *, since: datetime) -> di
     for split, name in FILES.items():
         lines = (json.dumps({"messages": one.messages}, ensure_ascii=False) for one in found if one.split == split)
         (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    told = _told(found, workspace, since.date())
-    (folder / CARD).write_text(_CARD.format(**told), encoding="utf-8")
-    return told
+    summary = _summary(found, workspace, since.date())
+    (folder / CARD).write_text(_CARD.format(**summary), encoding="utf-8")
+    return summary
 
 
-def _told(found: Sequence[Example], workspace: Workspace, since: date) -> dict[str, Any]:
+def _summary(found: Sequence[Example], workspace: Workspace, since: date) -> dict[str, Any]:
     splits, languages = Counter(one.split for one in found), Counter(one.language for one in found)
     return {
         "workspace": workspace.name,

@@ -82,7 +82,7 @@ class DatabaseTrouble(ServerTrouble):
     @property
     def is_read_only(self) -> bool:
         """Whether writes have failed and none has succeeded since."""
-        return any(cause in self._told_at for cause in _OF_OPERATION.values())
+        return any(cause in self._logged_at for cause in _OF_OPERATION.values())
 
     def has_read(self) -> None:
         """Log that the database responds again, if there was an outage and nothing has failed for a few seconds. A read

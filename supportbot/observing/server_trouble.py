@@ -22,33 +22,33 @@ class ServerTrouble:
         self._server = server
         self._logger = logger
         self._lock = threading.Lock()
-        self._told_at: dict[str, float] = {}  # keyed by cause, like the next attribute
+        self._logged_at: dict[str, float] = {}  # keyed by cause, like the next attribute
         self._failed_at: dict[str, float] = {}
 
     def found(self, cause: str, details: str = "") -> None:
         """Log this cause, unless it has been logged in the last ten minutes of this outage."""
         with self._lock:
             self._failed_at[cause] = now = time.monotonic()
-            if now - self._told_at.get(cause, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
+            if now - self._logged_at.get(cause, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
                 return
-            self._told_at[cause] = now
+            self._logged_at[cause] = now
         self._logger.error("%s: %s%s; retrying", self._server, cause, details and f" ({details})")
 
     def has_responded(self, *, without: Collection[str] = ()) -> None:
         """Log that the server responds again, if there was an outage and nothing has failed for a few seconds. The
         causes in `without` continue.
         """
-        if not self._told_at:  # the usual case, which needs no lock
+        if not self._logged_at:  # the usual case, which needs no lock
             return
         with self._lock:
-            ended = self._told_at.keys() - set(without)
+            ended = self._logged_at.keys() - set(without)
             latest = max((self._failed_at[cause] for cause in ended), default=0.0)
             if not ended or time.monotonic() - latest < SETTLED_AFTER_SECONDS:
                 return
             for cause in ended:
-                del self._told_at[cause]
+                del self._logged_at[cause]
         self._logger.warning("%s responds again", self._server)
 
     def forget(self) -> None:
         """Forget what has been logged."""
-        self._told_at.clear()
+        self._logged_at.clear()

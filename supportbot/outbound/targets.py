@@ -147,14 +147,14 @@ def _may_connect(endpoint: Endpoint, address: str, also: Networks = ()) -> bool:
 
 
 def _needs_https() -> str:
-    told = _("the address must use https on port 443 or 8443, unless PRIVATE_NETWORKS allows its network")
-    return _how_to_allow(told)
+    text = _("the address must use https on port 443 or 8443, unless PRIVATE_NETWORKS allows its network")
+    return _how_to_allow(text)
 
 
-def _how_to_allow(told: str) -> str:
+def _how_to_allow(text: str) -> str:
     """Return an explanation of PRIVATE_NETWORKS, because people look for it in the console."""
     return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart)") % {
-        "told": told
+        "told": text
     }
 
 
@@ -163,13 +163,13 @@ def _why_closed(endpoint: Endpoint, address: str) -> str:
         return _needs_https()
     facts = {"host": endpoint.host, "address": address}
     if is_address(endpoint.host):
-        told = _("%(address)s is neither on the public internet nor in a network that PRIVATE_NETWORKS allows")
+        text = _("%(address)s is neither on the public internet nor in a network that PRIVATE_NETWORKS allows")
     else:
-        told = _(
+        text = _(
             "%(host)s resolves to %(address)s, which is neither on the public internet nor in a network that "
             "PRIVATE_NETWORKS allows"
         )
-    return _how_to_allow(told % facts)
+    return _how_to_allow(text % facts)
 
 
 def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:

@@ -66,16 +66,16 @@ class Publish(ReleaseView):
     @extend_schema(request=PublishInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
         """Make a draft live in place of the live release with which it was compared, given by number."""
-        told = _validated(PublishInput, request)
-        return Response(ReleaseSerializer(services.publish(release_id, person=self.person, **told)).data)
+        validated = _validated(PublishInput, request)
+        return Response(ReleaseSerializer(services.publish(release_id, person=self.person, **validated)).data)
 
 
 class Restore(ReleaseView):
     @extend_schema(request=RestoreInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
         """Restore an older release as a new one, at once if it has passed the gates. The gates run again afterwards."""
-        told = _validated(RestoreInput, request)
-        return Response(ReleaseSerializer(services.restore(release_id, person=self.person, **told)).data)
+        validated = _validated(RestoreInput, request)
+        return Response(ReleaseSerializer(services.restore(release_id, person=self.person, **validated)).data)
 
 
 class Evaluate(ReleaseView):

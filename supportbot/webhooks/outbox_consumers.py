@@ -1,6 +1,6 @@
 """Handles announcements from lower packages: writes a delivery for each endpoint that subscribes to the event. A fact
 is written once per endpoint, by its id, so this can safely run repeatedly. Endpoints get no facts from before they
-subscribed, and none older than `TOLD_WITHIN`, because the deliveries needed to detect duplicates are deleted some time
+subscribed, and none older than `MAX_AGE`, because the deliveries needed to detect duplicates are deleted some time
 later.
 """
 
@@ -23,23 +23,23 @@ from supportbot.webhooks.event_facts import (
 )
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 
-TOLD_WITHIN: Final = timedelta(days=14)
+MAX_AGE: Final = timedelta(days=14)
 
 
 def on_ticket_changed(announcement: Announcement) -> None:
-    _tell("ticket.", facts_of_ticket, announcement.object_id)
+    _enqueue("ticket.", facts_of_ticket, announcement.object_id)
 
 
 def on_conversation_changed(announcement: Announcement) -> None:
-    _tell("conversation.", facts_of_conversation, announcement.object_id)
+    _enqueue("conversation.", facts_of_conversation, announcement.object_id)
 
 
 def on_action_changed(announcement: Announcement) -> None:
-    _tell("action.", facts_of_request, announcement.object_id)
+    _enqueue("action.", facts_of_request, announcement.object_id)
 
 
 def on_article_changed(announcement: Announcement) -> None:
-    _tell("article.", facts_of_article, announcement.object_id)
+    _enqueue("article.", facts_of_article, announcement.object_id)
 
 
 def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
@@ -50,7 +50,7 @@ def on_customer_forgotten(announcement: Announcement) -> None:
     write_deliveries(_listening(), [fact_of_forgetting(announcement.object_id, announcement.created_at)])
 
 
-def _tell(kinds: str, facts_of: Callable[[UUID], Iterable[Fact]], object_id: UUID) -> None:
+def _enqueue(kinds: str, facts_of: Callable[[UUID], Iterable[Fact]], object_id: UUID) -> None:
     endpoints = [one for one in _listening() if any(kind.startswith(kinds) for kind in one.kinds)]
     if endpoints:
         write_deliveries(endpoints, facts_of(object_id))
@@ -62,7 +62,7 @@ def _listening() -> list[WebhookEndpoint]:
 
 def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]) -> None:
     """Write the missing deliveries of each endpoint."""
-    heard, oldest = list(endpoints), now() - TOLD_WITHIN
+    heard, oldest = list(endpoints), now() - MAX_AGE
     made = [
         WebhookDelivery(
             endpoint=endpoint,

@@ -178,7 +178,7 @@ def _settle(endpoint_id: UUID, delivery: WebhookDelivery, outcome: Outcome) -> b
     endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
     if endpoint is None:  # deleted in the meantime, with its deliveries
         return False
-    told = {
+    facts = {
         "status": outcome.status,
         "duration_ms": outcome.duration_ms,
         "answer": outcome.answer,
@@ -186,13 +186,13 @@ def _settle(endpoint_id: UUID, delivery: WebhookDelivery, outcome: Outcome) -> b
     }
     mine = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts + 1)
     if outcome.is_success:
-        mine.update(state=State.DELIVERED, **told)
+        mine.update(state=State.DELIVERED, **facts)
         _note_success(endpoint)
         return True
     if delivery.kind == TEST:  # a person is watching, so there is no point in retrying
-        mine.update(state=State.PARKED, **told)
+        mine.update(state=State.PARKED, **facts)
         return False
-    _settle_failure(endpoint, mine, delivery.attempts + 1, told)
+    _settle_failure(endpoint, mine, delivery.attempts + 1, facts)
     return False
 
 
@@ -203,20 +203,20 @@ def _note_success(endpoint: WebhookEndpoint) -> None:
 
 
 def _settle_failure(
-    endpoint: WebhookEndpoint, mine: "QuerySet[WebhookDelivery]", attempts: int, told: dict[str, Any]
+    endpoint: WebhookEndpoint, mine: "QuerySet[WebhookDelivery]", attempts: int, facts: dict[str, Any]
 ) -> None:
     """Postpone or park a delivery; pause its endpoint or switch it off."""
     moment = now()
     again = next_attempt(attempts, moment)
     if again is None:
-        mine.update(state=State.PARKED, **told)
+        mine.update(state=State.PARKED, **facts)
     else:
-        mine.update(due_at=again, **told)
+        mine.update(due_at=again, **facts)
     endpoint.failures += 1
     endpoint.failing_since = endpoint.failing_since or moment
     endpoint.due_at = rest_until(endpoint.failures, moment)
     endpoint.save(update_fields=["failures", "failing_since", "due_at"])
-    if told["status"] == GONE:
+    if facts["status"] == GONE:
         _switch_off(endpoint, Off.GONE)
     elif is_given_up(endpoint.failing_since, moment):
         _switch_off(endpoint, Off.FAILING)

@@ -79,8 +79,8 @@ def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | 
         message_id=message_id,
         defaults={"score": score, "comment": comment, "reason": reason, "created_at": now()},
     )
-    told = {"message": str(message_id) if message_id else "", "reason": reason, "comment": comment}
-    payload = {"score": score} | {name: value for name, value in told.items() if value}
+    details = {"message": str(message_id) if message_id else "", "reason": reason, "comment": comment}
+    payload = {"score": score} | {name: value for name, value in details.items() if value}
     append_event(conversation, "rated", payload, audience=Audience.STAFF)
     return rating
 

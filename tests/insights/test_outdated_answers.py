@@ -26,7 +26,7 @@ def test_customers_who_got_a_figure_that_has_changed_are_listed(editor: Client, 
     [outdated] = outdated_answers()
     [sentence] = outdated.sentences
     assert [one.conversation for one in sentence.people] == [told.pk]
-    assert (sentence.figures, sentence.now_says) == (("14 days",), "You can send items back within 60 days.")
+    assert (sentence.figures, sentence.replacement) == (("14 days",), "You can send items back within 60 days.")
     supervisor = logged_in(person(workspace, "supervisor"))
     assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
     # A role that may not read chats.
@@ -82,7 +82,7 @@ def test_only_the_changed_sentences_and_rows_of_a_quotation_are_outdated(editor:
     save_draft(delivery.pk, Change(body=body.replace("4 euros", "5 euros").replace("€4.90", "€5.90")))
     publish(delivery.pk)
     [outdated] = outdated_answers()
-    assert {(one.told, one.now_says, one.figures) for one in outdated.sentences} == {
+    assert {(one.quoted, one.replacement, one.figures) for one in outdated.sentences} == {
         ("Germany | 2 to 3 | €4.90", "Germany | 2 to 3 | €5.90", ("4.90",)),
         ("Delivery within Germany costs 4 euros.", "Delivery within Germany costs 5 euros.", ("4 euros",)),
     }
@@ -102,7 +102,7 @@ def test_a_dismissed_sentence_is_not_listed_until_its_article_changes_it_again(
         .css_first("main .rows > li form [name=subject]")
         .attributes["value"]
     )
-    dismissed = next(one.told for one in outdated_answers()[0].sentences if str(one.subject) == subject)
+    dismissed = next(one.quoted for one in outdated_answers()[0].sentences if str(one.subject) == subject)
     agent = logged_in(person(workspace, "agent"))
     assert agent.post(address, {"subject": subject, "reason": "No"}).status_code == 403
     editor.post(address, {"subject": subject, "reason": " "})
@@ -140,4 +140,4 @@ def change(page: Article, body: str) -> None:
 
 
 def listed_sentences() -> list[str]:
-    return [one.told for outdated in outdated_answers() for one in outdated.sentences]
+    return [one.quoted for outdated in outdated_answers() for one in outdated.sentences]

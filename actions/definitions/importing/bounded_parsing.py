@@ -183,6 +183,6 @@ def _yaml(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         if mark is None:
             raise InvalidFile(gettext("The file is neither valid JSON nor valid YAML.")) from error
-        told = gettext("The file is neither valid JSON nor valid YAML. Check line {line}.")
-        raise InvalidFile(told.format(line=mark.line + 1)) from error
+        message = gettext("The file is neither valid JSON nor valid YAML. Check line {line}.")
+        raise InvalidFile(message.format(line=mark.line + 1)) from error
     return builder.result

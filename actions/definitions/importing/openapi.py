@@ -61,11 +61,11 @@ def _refuse_remote_references(top: Any) -> None:
         seen.add(id(node))
         reference = node.get("$ref") if isinstance(node, dict) else None
         if isinstance(reference, str) and not reference.startswith("#/"):
-            told = gettext(
+            text = gettext(
                 "The file refers to something outside itself ({reference}, at {place}). Nothing is fetched. Put "
                 "everything into one file and import it again."
             )
-            raise InvalidFile(told.format(reference=printable(reference, 80), place=printable(at, 120) or "/"))
+            raise InvalidFile(text.format(reference=printable(reference, 80), place=printable(at, 120) or "/"))
         named = node.items() if isinstance(node, dict) else enumerate(node)
         waiting += [(item, f"{at}/{name}") for name, item in named]
 

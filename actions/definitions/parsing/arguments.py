@@ -61,8 +61,8 @@ def read_arguments(document: ObjectReader, scope: Scope, locales: Sequence[str])
             spec.findings.add(spec.at, gettext("Choose another name: money is the amount of the definition."))
         origin = Origin(spec.one_of("from", [one.value for one in Origin], default=Origin.CUSTOMER.value))
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
-        told = _Labels()
-        accepts = _field(spec, told, describe=is_open)
+        labels = _Labels()
+        accepts = _field(spec, labels, describe=is_open)
         earliest, latest = _bounds(spec) if isinstance(accepts, Date) else (None, None)
         choosing = _choosing(spec, Scope(scope.names, scope.arguments), locales)
         if choosing and not (origin is Origin.CUSTOMER and isinstance(accepts, Text)):
@@ -81,8 +81,8 @@ def read_arguments(document: ObjectReader, scope: Scope, locales: Sequence[str])
         spec.raw("value")
         spec.close()
         arguments[name] = Argument(
-            name, accepts, origin, is_required, value, told.options.pop("", {}), label, names_no_record,
-            told.fields, told.options, earliest, latest, choosing,
+            name, accepts, origin, is_required, value, labels.options.pop("", {}), label, names_no_record,
+            labels.fields, labels.options, earliest, latest, choosing,
         )  # fmt: skip
     for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
         document.findings.add(f"arguments.{name}.value", gettext(CIRCULAR))
@@ -222,8 +222,8 @@ def _object(spec: ObjectReader, description: str, labels: _Labels, path: str, de
 
 def _inner(inner: ObjectReader, outer: ObjectReader, name: str, labels: _Labels, path: str, depth: int) -> Field:
     if depth + 1 >= _MAX_DEPTH:
-        told = gettext("Lists and objects can be nested at most {most} levels deep.")
-        outer.add(name, told.format(most=_MAX_DEPTH))
+        text = gettext("Lists and objects can be nested at most {most} levels deep.")
+        outer.add(name, text.format(most=_MAX_DEPTH))
         return Text("")
     made = _field(inner, labels, describe=False, path=path, depth=depth + 1)
     inner.close()

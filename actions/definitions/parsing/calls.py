@@ -35,8 +35,8 @@ def read_call(spec: ObjectReader | None, scope: Scope, methods: Sequence[str]) -
     key_header = _key_header(spec, scope)
     # Header names are case-insensitive: the shop would get two keys, and might use the one that never changes.
     if key_header and key_header.lower() in {name.lower().removesuffix("?") for name in headers.templates}:
-        told = gettext("The key already uses the header {header}. Leave it out here.")
-        spec.add("headers", told.format(header=key_header))
+        text = gettext("The key already uses the header {header}. Leave it out here.")
+        spec.add("headers", text.format(header=key_header))
     spec.close()
     return CallTemplate(method, path, query, headers, body, key_header)
 
@@ -60,7 +60,7 @@ def _path(spec: ObjectReader, scope: Scope) -> PathTemplate:
     try:
         path = compile_path(text if isinstance(text, str) else "")
     except ExpressionError as error:
-        spec.add("path", error.told())
+        spec.add("path", error.in_words())
         return _NO_PATH
     spec.check(path.paths(), spec.path("path"), scope)
     return path
@@ -97,7 +97,7 @@ def _body(spec: ObjectReader, scope: Scope, method: str) -> Body | None:
     try:
         body = compile_body(value)
     except ExpressionError as error:
-        spec.add("body", error.told())
+        spec.add("body", error.in_words())
         return None
     spec.check(body.paths(), spec.path("body"), scope)
     return body

@@ -58,8 +58,8 @@ class CardReader:
         fields = tuple(self.rows(spec, "fields", inside, MAX_ROWS, named=True))
         words = spec.words("words", scope, locales=self._locales)
         at_most = spec.whole("at_most", 1, 100, 20)
-        told = spec.text("hand_over", most=1_000)
-        hand_over = spec.template(told, spec.path("hand_over"), scope) if told else None
+        handoff_text = spec.text("hand_over", most=1_000)
+        hand_over = spec.template(handoff_text, spec.path("hand_over"), scope) if handoff_text else None
         card = self._record_card(spec.object("card"), inside)
         spec.close()
         return parts.Result(fields, words, each, element, at_most, card, hand_over)
@@ -82,8 +82,8 @@ class CardReader:
             labels |= {f"arguments.{one.name}.{path}": inner for path, inner in one.inner_labels.items()}
         given = self._top.raw("labels")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_LABELLED):
-            told = gettext("Write an object of at most {most} paths, such as order.status.")
-            self._top.add("labels", told.format(most=MAX_LABELLED))
+            text = gettext("Write an object of at most {most} paths, such as order.status.")
+            self._top.add("labels", text.format(most=MAX_LABELLED))
             return labels
         spec = ObjectReader(given or {}, "labels", self._top.findings)
         known = {"arguments", "body", *lookups, *self._elements(), *(self._document.get("values") or ())}

@@ -260,11 +260,11 @@ class _Document:
             if lookup.name in scope.names:
                 spec.add("name", gettext("Two look-ups have this name."))
             if lookup.owner is not None and not compares_owner(lookup, lookup.owner, own):
-                told = gettext(
+                text = gettext(
                     "This is true of any record. Read its owner, such as {field}, or let the call name the customer by "
                     "{identity}."
                 )
-                spec.add("owner", told.format(field=f"{lookup.name}.customer", identity="{identity.sub}"))
+                spec.add("owner", text.format(field=f"{lookup.name}.customer", identity="{identity.sub}"))
             scope = scope.with_names(lookup.name)
             own |= set() if lookup.is_public else {(lookup.name,)}
             yield lookup
@@ -329,8 +329,8 @@ class _Document:
         """
         given = self._top.raw("values")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_VALUES):
-            told = gettext("Write an object of at most {most} names and expressions.")
-            self._top.add("values", told.format(most=MAX_VALUES))
+            text = gettext("Write an object of at most {most} names and expressions.")
+            self._top.add("values", text.format(most=MAX_VALUES))
             return {}
         spec = ObjectReader(given or {}, "values", self._top.findings)
         values: dict[str, Expression] = {}
@@ -387,11 +387,11 @@ class _Document:
             spec.one_of("kind", [one.value for one in OutcomeKind], needed=True, default=OutcomeKind.AT_MOST_ONCE.value)
         )
         if kind is not OutcomeKind.AT_MOST_ONCE and call and not carries_key(call):
-            told = gettext(
+            text = gettext(
                 'The system must recognise a repeated call by its key. Write "key": {"header": "Idempotency-Key"}, or '
                 "{key} in path, query, headers or body."
             )
-            self._top.findings.add("call.key", told)
+            self._top.findings.add("call.key", text)
         outcome = parts.Outcome(kind)
         # Without a kind, it is unknown whether these belong here.
         for name in ("call", "happened", "did_not", "never_seen", "in_progress") if not spec.has("kind") else ():
@@ -445,11 +445,12 @@ class _Document:
             spec.close()
             return parts.Undo(action, None, within) if action else None
         scope = Scope(frozenset({"arguments", "identity", "receipt"}), arguments)
-        told = {str(name): given.expression(str(name), scope, needed=True) for name in spec.raw("arguments")}
-        for name, value in told.items():
+        expressions = {str(name): given.expression(str(name), scope, needed=True) for name in spec.raw("arguments")}
+        for name, value in expressions.items():
             unknown = {path[1] for path in value.paths() if path[0] == "receipt" and path[1:]} if value else set()
             if unknown - set(receipt):
                 lacks = ", ".join(sorted(unknown - set(receipt)))
                 given.add(name, gettext("The receipt has no {names}.").format(names=lacks))
         spec.close()
-        return parts.Undo(action, {name: value for name, value in told.items() if value}, within) if action else None
+        given_values = {name: value for name, value in expressions.items() if value}
+        return parts.Undo(action, given_values, within) if action else None

@@ -69,8 +69,8 @@ def circular(reads: Mapping[str, Set[str]]) -> list[str]:
     return list(waiting)
 
 
-def _unknown(told: str, name: str, names: Iterable[str]) -> str:
-    """Return what `told` says of a name that is not among these, with a hint at those that there are."""
+def _unknown(text: str, name: str, names: Iterable[str]) -> str:
+    """Return what `text` says of a name that is not among these, with a hint at those that there are."""
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1)
     if close:
@@ -79,7 +79,7 @@ def _unknown(told: str, name: str, names: Iterable[str]) -> str:
         hint = gettext("There are: {names}.").format(names=", ".join(known))
     else:
         hint = gettext("There are none.")
-    return f"{told.format(name=name)} {hint}"
+    return f"{text.format(name=name)} {hint}"
 
 
 @dataclass(slots=True)
@@ -185,8 +185,8 @@ class ObjectReader:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            told = gettext("Write a whole number from {least} to {most}.")
-            self.add(name, told.format(least=number(least), most=number(most)))
+            text = gettext("Write a whole number from {least} to {most}.")
+            self.add(name, text.format(least=number(least), most=number(most)))
             return default
         return value
 
@@ -294,7 +294,7 @@ class ObjectReader:
         try:
             compiled.check_types(scope.samples, is_condition=is_condition)
         except ExpressionError as error:
-            self.findings.mistyped.setdefault(at, []).append(error.told())
+            self.findings.mistyped.setdefault(at, []).append(error.in_words())
 
     def _compiled(self, name: str, scope: Scope, *, needed: bool = False, awaits: str = "") -> Expression | None:
         value = self.raw(name)
@@ -308,7 +308,7 @@ class ObjectReader:
         try:
             compiled = compile_expression(value)
         except ExpressionError as error:
-            self.add(name, error.told())
+            self.add(name, error.in_words())
             return None
         unknown = sorted({path[0] for path in compiled.paths() if scope.may_come(path[0])}) if awaits else []
         if unknown:
@@ -320,7 +320,7 @@ class ObjectReader:
         try:
             compiled = compile_template(text)
         except ExpressionError as error:
-            self.findings.add(at, error.told())
+            self.findings.add(at, error.in_words())
             return None
         self.check(compiled.paths(), at, scope)
         for one in compiled.expressions():

@@ -29,11 +29,11 @@ def problem_of(pattern: str) -> str:
     while at < len(pattern):
         match = _PIECE.match(pattern, at)
         if match is None or match["repeated"]:
-            told = gettext(
+            text = gettext(
                 "A pattern has letters, digits, [classes], \\d \\w \\s, groups (a|b) and * + ? {repetition} after a "
                 "single sign or class. Character {number} is something else."
             )
-            return told.format(repetition="{n,m}", number=at + 1)
+            return text.format(repetition="{n,m}", number=at + 1)
         depth += bool(match["open"]) - bool(match["close"])
         if depth < 0 or (match["bar"] and not depth):
             return (

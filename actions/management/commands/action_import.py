@@ -49,7 +49,10 @@ class Command(WorkspaceCommand):
         drafts = facts["definitions"]
         lines = []
         for one in drafts:
-            lines += [f"{one['name']}: {_lacks(one['missing'])}", *(f"  Check {told}" for told in one.get("check", ()))]
+            lines += [
+                f"{one['name']}: {_lacks(one['missing'])}",
+                *(f"  Check {check}" for check in one.get("check", ())),
+            ]
         return "\n".join([f"Saved as drafts, switched off: {len(drafts)}", *lines])
 
 

@@ -113,8 +113,8 @@ class Command(WorkspaceCommand):
             allow_approval(policy, person, actor=actor)
         for person in forbidden:
             forbid_approval(policy, person, actor=actor)
-        told = _as_dict(action.name, rules_of(policy_of(action.name)), approvers_of(policy))
-        return {**told, "gate_failures": failing} if failing else told
+        policy_facts = _as_dict(action.name, rules_of(policy_of(action.name)), approvers_of(policy))
+        return {**policy_facts, "gate_failures": failing} if failing else policy_facts
 
 
 def _failing(policy: ActionPolicy, changes: dict[str, Any]) -> list[str]:

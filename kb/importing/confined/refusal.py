@@ -2,7 +2,7 @@
 
 from typing import Final
 
-MOST_TOLD: Final = 400  # characters of the file's text in a note
+MOST_QUOTED: Final = 400  # characters of the file's text in a note
 
 
 class Refused(Exception):
@@ -29,4 +29,4 @@ class Notes:
 
 def shortened(text: str) -> str:
     words = " ".join(text.split())
-    return words if len(words) <= MOST_TOLD else f"{words[: MOST_TOLD - 1].rstrip()}…"
+    return words if len(words) <= MOST_QUOTED else f"{words[: MOST_QUOTED - 1].rstrip()}…"

@@ -106,9 +106,9 @@ def read(
     `beside` reads the pictures that the text names by relative addresses; without it, they are left out. Raises
     InvalidDocument where the whole file cannot be read.
     """
-    told = _told(found, name)
+    notes = _format_notes(found, name)
     for item in _items(file, found, name, origin, beside):
-        yield replace(item, notes=(*told, *item.notes)) if isinstance(item, Document) and told else item
+        yield replace(item, notes=(*notes, *item.notes)) if isinstance(item, Document) and notes else item
 
 
 def read_pdf(file: Path, name: str) -> Document:
@@ -190,12 +190,12 @@ def _first_in_zip(begin: bytes) -> bytes:
     return begin[name_begin : name_begin + int.from_bytes(begin[26:28], "little")].split(b"/")[0]
 
 
-def _told(found: Format, name: str) -> tuple[str, ...]:
+def _format_notes(found: Format, name: str) -> tuple[str, ...]:
     """Return a note that a file is not what its name says."""
     if any(name.lower().endswith(ending) for ending, one in _BY_ENDING.items() if one is found):
         return ()
-    told = gettext("Despite its name, the file is {format} and was read as such.")
-    return (told.format(format=found.value),)
+    text = gettext("Despite its name, the file is {format} and was read as such.")
+    return (text.format(format=found.value),)
 
 
 def _not_what_it_says(begin: bytes, named: Format | None) -> str:

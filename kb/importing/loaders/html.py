@@ -347,7 +347,7 @@ def _table(node: LexborNode, depth: int, marks: int) -> str:
     if any(cell.css_first("table") is not None for row in cells for cell in row):  # a table for layout, not for facts
         return "".join(f"\n\n{_inner(cell, depth + 1, marks)}\n\n" for row in cells for cell in row)
     captions = [_inner(part, depth + 1, marks).strip() for part in _children(node) if part.tag == "caption"]
-    names, table = headed(spread([[_told(cell, depth, marks) for cell in row] for row in cells]))
+    names, table = headed(spread([[_cell_of(cell, depth, marks) for cell in row] for row in cells]))
     return "\n\n".join(["", *captions, *names, markdown_table(table), ""])
 
 
@@ -355,7 +355,7 @@ def _cell(node: LexborNode, depth: int, marks: int) -> str:
     return _SPACE.sub(" ", _inner(node, depth + 1, marks)).strip()
 
 
-def _told(cell: LexborNode, depth: int, marks: int) -> tuple[str, int, int]:
+def _cell_of(cell: LexborNode, depth: int, marks: int) -> tuple[str, int, int]:
     return _cell(cell, depth, marks), _span(cell, "colspan"), _span(cell, "rowspan")
 
 

@@ -64,12 +64,12 @@ class Command(WorkspaceCommand):
             raise CommandError(gettext("Leave out --gate: drafts change nothing that customers read."))
         super().handle(*args, **options)
         if self.failed:
-            told = (
+            text = (
                 gettext("Failed items: {number}, listed above. They would not be imported.")
                 if options["dry_run"]
                 else gettext("Failed items: {number}, listed above. They were not imported; the others were.")
             )
-            raise CommandError(told.format(number=self.failed))
+            raise CommandError(text.format(number=self.failed))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         started, since = time.monotonic(), database_now()
@@ -89,9 +89,9 @@ class Command(WorkspaceCommand):
             indexed = self._index(report.article_ids, known, options["vectors"])
             facts |= {"embedded": indexed.embedded, "reused": indexed.reused}
         if not (options["dry_run"] or options["draft"]) and (
-            told := report_after(_changed_in(report), since=since, waits=options["report"])
+            comparison := report_after(_changed_in(report), since=since, waits=options["report"])
         ):
-            facts["comparison"] = told
+            facts["comparison"] = comparison
         return facts | {"took_ms": round((time.monotonic() - started) * 1000)}
 
     def _import(self, options: dict[str, Any]) -> ImportReport:
@@ -122,8 +122,8 @@ class Command(WorkspaceCommand):
         tried = without_pictures(load(paths))
         verdict = try_import(list(tried.values()), collection=collection, seconds=GATE_SECONDS)
         if verdict.untried:
-            told = gettext("Gate cases skipped because time ran out: {number}.")
-            self.stderr.write(told.format(number=verdict.untried))
+            text = gettext("Gate cases skipped because time ran out: {number}.")
+            self.stderr.write(text.format(number=verdict.untried))
         return as_tried(load(paths), tried)
 
     def _index(self, article_ids: list[UUID], known: KnownVectors, path: Path | None) -> SyncReport:
@@ -141,10 +141,10 @@ class Command(WorkspaceCommand):
         counts = {name: value for name, value in facts.items() if name not in ("items", "sites", "comparison")}
         sites = [f"{site['name']}\n{in_words(site)}\n" for site in facts.get("sites", [])]
         failures = [item for item in facts["items"] if item["outcome"] == "failed"]
-        told = [f"{item['origin']}: {note}" for item in facts["items"] for note in item["notes"]]
+        notes = [f"{item['origin']}: {note}" for item in facts["items"] for note in item["notes"]]
         failed = [f"{item['origin']}: {item['message']}" for item in failures]
         compared = [comparison_in_words(facts["comparison"])] if "comparison" in facts else []
-        return "\n".join([*sites, super().words(counts), *told, *failed, *compared])
+        return "\n".join([*sites, super().words(counts), *notes, *failed, *compared])
 
 
 def _vector_store(path: Path | None) -> KnownVectors:

@@ -34,12 +34,12 @@ class Command(WorkspaceCommand):
         parser.add_argument("--delay", type=float, metavar="SECONDS", help=gettext("pause between two pages"))
         parser.add_argument("--depth", type=int, help=gettext("how many links to follow from the first page"))
         parser.add_argument("--most", type=int, metavar="PAGES", help=gettext("stop after this number of pages"))
-        for name, told in (
+        for name, help_text in (
             ("section", gettext("read only pages below this path; may be repeated")),
             ("include", gettext("read only paths that match this pattern, with * as a wildcard; may be repeated")),
             ("exclude", gettext("skip paths that match this pattern, with * as a wildcard; may be repeated")),
         ):
-            parser.add_argument(f"--{name}", action="append", metavar="PATH", help=told)
+            parser.add_argument(f"--{name}", action="append", metavar="PATH", help=help_text)
         parser.add_argument(
             "--allow-private", action="store_true", help=gettext("let this source reach addresses in private networks")
         )

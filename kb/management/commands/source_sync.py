@@ -59,8 +59,8 @@ class Command(WorkspaceCommand):
             going_on = follow(source, mode, self.stderr, asks_gates=True) if options["gate"] else {"state": "done"}
             facts |= {"archived": archived, **going_on}
         changed = changed_articles(source) if mode == Mode.SYNC else []
-        if told := report_after(changed, since=since, waits=options["report"]):
-            facts["comparison"] = told
+        if comparison := report_after(changed, since=since, waits=options["report"]):
+            facts["comparison"] = comparison
         if facts["state"] == "failed":
             self.failed = f"{source.name}: {facts['reason']}"
         return {"name": source.name, "source": str(source.pk)} | facts

@@ -148,8 +148,8 @@ class SitePictures:
             raise _refused_for_now(error.message) from error
         if answer.status in (200, 304):
             return answer
-        told = gettext("The site returned {status}.").format(status=answer.status)
-        raise _refused_for_now(told) if answer.status in (429, *range(500, 600)) else _refusal(told)
+        text = gettext("The site returned {status}.").format(status=answer.status)
+        raise _refused_for_now(text) if answer.status in (429, *range(500, 600)) else _refusal(text)
 
     def _rows(self, url: str) -> QuerySet[SourcePicture]:
         return SourcePicture.objects.filter(source_id=self._origin.source_id, url=url)

@@ -125,8 +125,8 @@ class Site:
         others = [url for url in (*found.pages, *found.parts) if one_spelling(url)]
         if not others:
             return gettext("The sitemap lists no pages.")
-        told = gettext("The sitemap lists no pages of {site} that the settings include. It lists, for example, {url}.")
-        return told.format(site=urlsplit(self.origin.memory["home"]).netloc, url=others[0][:300])
+        text = gettext("The sitemap lists no pages of {site} that the settings include. It lists, for example, {url}.")
+        return text.format(site=urlsplit(self.origin.memory["home"]).netloc, url=others[0][:300])
 
     def _begin_at_page(self, answer: Answer) -> None:
         """Begin at the start address. If it redirects, for example to a language or another host, the site is where the

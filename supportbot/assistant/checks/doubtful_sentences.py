@@ -96,10 +96,10 @@ def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most
     nearness = _nearness_to(said, all_figures_in(text, language)[:_MOST_FIGURES])
     pieces = [piece for source in sources for piece in _pieces_of(source)][:_MOST_UNITS]
     units = [unit for source in sources for unit in _units_of(source, language)]
-    told = [
+    comparable = [
         at for at in range(len(pieces)) if not least or (len(units[at].keys) >= least and said.keys & units[at].keys)
     ]
-    return [pieces[at] for at in sorted(told, key=lambda at: -nearness(units[at]))[:most]]
+    return [pieces[at] for at in sorted(comparable, key=lambda at: -nearness(units[at]))[:most]]
 
 
 def _nearness_to(said: _Unit, figures: Sequence[Figure]) -> Callable[[_Unit], float]:

@@ -72,11 +72,11 @@ def _failing(cases: Sequence[str]) -> str:
 
 
 def _too_slow(cases: Sequence[str]) -> str:
-    told = gettext(
+    text = gettext(
         "The gates took longer than {seconds} seconds and did not judge: {names}. Try again when the connected "
         "system answers faster, choose gates with fewer cases about actions, or give a reason for overriding the gates."
     )
-    return told.format(seconds=f"{MAX_SECONDS:.0f}", names=_named(cases))
+    return text.format(seconds=f"{MAX_SECONDS:.0f}", names=_named(cases))
 
 
 def _named(cases: Sequence[str]) -> str:
@@ -104,15 +104,15 @@ def _warning(policy: ActionPolicy | None, rules: Rules, spec: WriteAction | None
     needed = _needed(rules, spec)
     able = _able(policy, spec) if policy is not None else []
     if len(able) < needed:
-        told = _too_few(needed, able)
+        text = _too_few(needed, able)
     elif not able and spec is not None and spec.outcome is not OutcomeKind.STATUS_LOOKUP:
-        told = gettext(
+        text = gettext(
             "If the outcome of a call stays unknown, a person has to find out what happened, and nobody may settle "
             "the request. Select someone under “Who may approve”."
         )
     else:
         return ""
-    return " ".join(filter(None, [told, _only_role(spec)]))
+    return " ".join(filter(None, [text, _only_role(spec)]))
 
 
 def _needed(rules: Rules, spec: WriteAction | None) -> int:
@@ -136,26 +136,26 @@ def _able(policy: ActionPolicy, spec: WriteAction | None) -> list[User]:
 
 def _too_few(needed: int, able: list[User]) -> str:
     if needed == 1:
-        told = gettext(
+        text = gettext(
             "Some requests need approval, and nobody may approve them. Select someone under “Who may approve”."
         )
     elif not able:
-        told = gettext(
+        text = gettext(
             "Some requests need two approvals by different people, and nobody may give one. Select two people under "
             "“Who may approve”."
         )
     else:
-        told = gettext(
+        text = gettext(
             "Some requests need two approvals by different people, and only {name} may give one. Select another person "
             "under “Who may approve”."
         ).format(name=able[0].display_name)
     until = gettext("Until then, such requests expire after {hours} hours.")
-    return f"{told} {until.format(hours=int(APPROVAL_LIFE.total_seconds() // 3600))}"
+    return f"{text} {until.format(hours=int(APPROVAL_LIFE.total_seconds() // 3600))}"
 
 
 def _only_role(spec: WriteAction | None) -> str:
     role = spec.approval_role if spec is not None else ""
     if role not in Membership.Role.values or role == Membership.Role.ADMIN:
         return ""
-    told = gettext("For this action, only people with the role {role} and admins count.")
-    return told.format(role=Membership.Role(role).label)
+    text = gettext("For this action, only people with the role {role} and admins count.")
+    return text.format(role=Membership.Role(role).label)

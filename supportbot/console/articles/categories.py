@@ -54,18 +54,18 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         choices.choices += [(name, _with_icon(name, gettext(words))) for name, words in ICONS.items()]
         self.languages = other_languages(self.instance)
         for code in self.languages:
-            told = self.instance.translations.get(code, {})
+            translation = self.instance.translations.get(code, {})
             language = _name_of(code)
             self.fields[f"name_{code}"] = forms.CharField(
                 max_length=120,
                 required=False,
-                initial=told.get("name", ""),
+                initial=translation.get("name", ""),
                 label=gettext("Name: {language}").format(language=language),
             )
             self.fields[f"description_{code}"] = forms.CharField(
                 max_length=MAX_DESCRIPTION,
                 required=False,
-                initial=told.get("description", ""),
+                initial=translation.get("description", ""),
                 label=gettext("Description: {language}").format(language=language),
             )
 
@@ -79,9 +79,9 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         """Return the texts entered for other languages; empty ones fall back to the category's own."""
         found = {}
         for code in self.languages:
-            told = {name: self.cleaned_data[f"{name}_{code}"] for name in ("name", "description")}
-            if any(told.values()):
-                found[code] = told
+            texts = {name: self.cleaned_data[f"{name}_{code}"] for name in ("name", "description")}
+            if any(texts.values()):
+                found[code] = texts
         return found
 
 
@@ -144,8 +144,8 @@ class CategoryAdmin(ScopedAdmin):
         made = []
         for where, sign in (("up", "up"), ("down", "down")):
             address = reverse("admin:category-move", args=[row.pk, where])
-            told = words[where].format(name=row.name)
-            made.append(format_html(button, address, told, told, icon(sign, "s")))
+            text = words[where].format(name=row.name)
+            made.append(format_html(button, address, text, text, icon(sign, "s")))
         return format_html('<span class="row">{}{}</span>', *made)
 
     def get_list_display(self, request: HttpRequest) -> list[str]:

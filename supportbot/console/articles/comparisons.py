@@ -86,10 +86,10 @@ def notices(request: HttpRequest) -> list[dict[str, Any]]:
     if not may(staff(request), "kb:read"):
         return []
     closes = {"may_close": may(staff(request), "kb:write")}
-    return [told_of(one) | closes for one in unseen()]
+    return [comparison_context(one) | closes for one in unseen()]
 
 
-def told_of(comparison: DraftCheck) -> dict[str, Any]:
+def comparison_context(comparison: DraftCheck) -> dict[str, Any]:
     """Return the values that a page shows about a comparison of several articles."""
     names = list(comparison.articles or {})
     first = Article.objects.filter(pk__in=[UUID(name) for name in names[:1]]).select_related("latest_revision").first()

@@ -25,7 +25,7 @@ from supportbot.console.articles.gate_check import (
     pass_gates,
     settle,
 )
-from supportbot.console.articles.publication_messages import tell_published
+from supportbot.console.articles.publication_messages import show_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.article_gates import publishing_newest
 from supportbot.evals.articles.draft_checks import (
@@ -110,7 +110,7 @@ def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
     except ArticleRefused as refusal:
         return _page(request, article, refusal)
     _publish(request, article, passed)
-    tell_published(request, article, passed)
+    show_published(request, article, passed)
     return redirect("admin:kb_article_change", article.pk)
 
 

@@ -38,8 +38,8 @@ class ArticleRefused(GateRefused):
         self.failures, self.field = tuple(failures), field  # the field for the reason to override this refusal
         asked = dict.fromkeys(one.question for one in self.failures[:MAX_NAMED])
         quoted = ", ".join(gettext("“{quotation}”").format(quotation=question) for question in asked)
-        told = gettext("These questions must be answered correctly and no longer would be: {questions}")
-        super().__init__(told.format(questions=quoted))
+        text = gettext("These questions must be answered correctly and no longer would be: {questions}")
+        super().__init__(text.format(questions=quoted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +98,5 @@ def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str
     if passed.override:
         ports.audit()(event, actor=staff(request).actor, article=str(article_id), override=passed.override)
     if passed.untried:
-        told = gettext("Gate cases skipped because time ran out: {number}.")
-        messages.warning(request, told.format(number=passed.untried))
+        text = gettext("Gate cases skipped because time ran out: {number}.")
+        messages.warning(request, text.format(number=passed.untried))

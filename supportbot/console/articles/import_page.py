@@ -20,7 +20,7 @@ from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_doc
 from kb.importing.loaders.format_detection import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
 from kb.validation import check_name
-from supportbot.console.articles.comparisons import told_of
+from supportbot.console.articles.comparisons import comparison_context
 from supportbot.console.articles.import_uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
@@ -69,7 +69,11 @@ def import_state(request: HttpRequest) -> JsonResponse:
     done = [str(pk) for pk, indexed, live in rows if indexed == live]
     began, ended = (_moment(request.POST.get(name, "")) for name in ("began", "ended"))
     found, is_awaited = comparison_of(ids, began, ended) if ids and began and ended else (None, False)
-    words = render_to_string("console/articles/told.html", {"one": told_of(found)}, request) if found else ""
+    words = (
+        render_to_string("console/articles/comparison_notice.html", {"one": comparison_context(found)}, request)
+        if found
+        else ""
+    )
     is_over = not is_awaited and (found is None or not found.is_open)
     return JsonResponse({"searchable": done, "compared": words, "is_compared": is_over})
 
@@ -114,14 +118,14 @@ def _changes(item: ItemResult) -> list[dict[str, str]]:
             if side.kind == kind and text.strip():
                 lines.append({"kind": kind, "sign": sign, "text": text})
     more = len(lines) - MOST_CHANGES
-    told = gettext("More changed lines: {number}.").format(number=more)
-    return [*lines[:MOST_CHANGES], *([{"kind": "", "sign": " ", "text": told}] if more > 0 else [])]
+    message = gettext("More changed lines: {number}.").format(number=more)
+    return [*lines[:MOST_CHANGES], *([{"kind": "", "sign": " ", "text": message}] if more > 0 else [])]
 
 
 def _in_words(facts: dict[str, Any]) -> str:
     """Return the counts of a report as a sentence; the page's script builds the same one."""
-    told = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.")
-    return told.format(**facts["counts"]) if facts else ""
+    text = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.")
+    return text.format(**facts["counts"]) if facts else ""
 
 
 def _moment(text: str) -> datetime | None:

@@ -32,7 +32,7 @@ from supportbot.console.articles import comparisons, draft_check_page, revisions
 from supportbot.console.articles.editor import autosave, help_page_fields, plan_fields, review_fields, script_views
 from supportbot.console.articles.editor import views as editor
 from supportbot.console.articles.gate_check import ArticleRefused, pass_gates
-from supportbot.console.articles.publication_messages import tell_outdated
+from supportbot.console.articles.publication_messages import show_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.request_context import person_of, staff, workspace_here
@@ -229,7 +229,7 @@ def _each(
     rows: Iterable[Article],
     trial: Callable[[Article], Trial],
     do: Callable[[Article], bool],
-    told: Callable[[int], str],
+    message_for: Callable[[int], str],
 ) -> None:
     closed, chosen = restricted_collections(person_of(request)), list(rows)
     allowed = [article for article in chosen if article.collection_id not in closed]
@@ -251,8 +251,8 @@ def _each(
         messages.warning(request, problem.format(titles=_titles(late)))
     count = len(tried) - len(late)
     if count:
-        messages.success(request, told(count).format(number=count))
-        tell_outdated(request, [article for article in tried if article not in late])
+        messages.success(request, message_for(count).format(number=count))
+        show_outdated(request, [article for article in tried if article not in late])
 
 
 def _titles(articles: Iterable[Article]) -> str:

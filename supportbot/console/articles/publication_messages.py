@@ -14,10 +14,10 @@ from supportbot import team_formats as formats
 from supportbot.console.articles.gate_check import Passed
 from supportbot.evals.models import DraftCheck
 from supportbot.insights.improve.outdated_answers import KIND as RECALL
-from supportbot.insights.improve.outdated_answers import told_before
+from supportbot.insights.improve.outdated_answers import given_before
 
 
-def tell_published(
+def show_published(
     request: HttpRequest, former: Article, passed: Passed | None, comparison: DraftCheck | None = None
 ) -> None:
     """Report that an article is published: how many gate cases ran, and how many conversations contain outdated
@@ -26,29 +26,31 @@ def tell_published(
     `former` is the article before the publication. Pages other than the editor pass the `comparison` to link to it; the
     editor shows it on its own page.
     """
-    told = gettext("Published. Customers can read it now.")
+    text = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:
         proven = ngettext(
             "{number} gate case was run first, and it passed.",
             "{number} gate cases were run first, and all of them passed.",
             passed.played,
         )
-        told = f"{told} {proven.format(number=passed.played)}"
+        text = f"{text} {proven.format(number=passed.played)}"
     if comparison is not None:
         link = reverse("admin:article-check", args=[former.pk])
-        told = format_html('{} <a href="{}">{}</a>', told, link, gettext("Customers' questions, before and after"))
-    messages.success(request, told)
-    tell_outdated(request, [former])
+        text = format_html('{} <a href="{}">{}</a>', text, link, gettext("Customers' questions, before and after"))
+    messages.success(request, text)
+    show_outdated(request, [former])
 
 
-def tell_outdated(request: HttpRequest, former: Iterable[Article]) -> None:
+def show_outdated(request: HttpRequest, former: Iterable[Article]) -> None:
     """Report the number of conversations in which a customer was given a figure that a publication has changed.
 
     `former` are the articles before the publication, so conversations affected by earlier publications are not counted.
     """
-    known = {article.pk: _told(article) for article in former}
+    known = {article.pk: _affected_now(article) for article in former}
     articles = Article.objects.filter(pk__in=list(known)).select_related("live_revision")
-    number = len({conversation for article in articles for conversation, _ in _told(article) - known[article.pk]})
+    number = len(
+        {conversation for article in articles for conversation, _ in _affected_now(article) - known[article.pk]}
+    )
     if not number:
         return
     words = ngettext(
@@ -60,5 +62,5 @@ def tell_outdated(request: HttpRequest, former: Iterable[Article]) -> None:
     messages.warning(request, format_html("{} {}", words.format(number=formats.number(number)), link))
 
 
-def _told(article: Article) -> set[tuple[UUID, str]]:
-    return {(one.conversation, one.told) for one in told_before(article)}
+def _affected_now(article: Article) -> set[tuple[UUID, str]]:
+    return {(one.conversation, one.quoted) for one in given_before(article)}

@@ -44,12 +44,12 @@ def erase(request: HttpRequest, customer_id: UUID) -> HttpResponse:
         except NotSettled as error:
             refused = error.message
         else:
-            told = ngettext(
+            text = ngettext(
                 "The customer was erased with {number} conversation.",
                 "The customer was erased with {number} conversations.",
                 count,
             )
-            messages.success(request, told.format(number=number(count)))
+            messages.success(request, text.format(number=number(count)))
             return redirect("admin:chat_conversation_changelist")
     context = {
         **admin.site.each_context(request),

@@ -91,42 +91,48 @@ def quality(days: int, *, sees_cost: bool) -> dict[str, Any]:
     """Return the figures and charts of the selected days."""
     span = span_of(days)
     sums = whole_days(sums_by_day(span.days))
-    told = figures_from(added(sums.values()))
+    figures = figures_from(added(sums.values()))
     return {
         "span": days,
         "spans": SPANS,
-        "figures": _figures(span, told, _trend(span, sums, told), sees_cost=sees_cost),
+        "figures": _figures(span, figures, _trend(span, sums, figures), sees_cost=sees_cost),
         "ends": _drawn(span, sums),
         "definitions": definitions(),
         "waits": _waits(span, sums),
     }
 
 
-def _figures(span: Span, told: Figures, trend: Trend, *, sees_cost: bool) -> list[Figure]:
+def _figures(span: Span, figures: Figures, trend: Trend, *, sees_cost: bool) -> list[Figure]:
     listed = f"{reverse('admin:results')}?days={len(span.days)}"
     found = [
-        Figure(gettext("Conversations"), number(told.total), _growth(len(span.days), told, trend), listed),
-        Figure(gettext("Solved by the assistant"), percent(told.share(*ALONE)), _alone(told), listed),
-        Figure(gettext("Not solved"), percent(told.share(*NOT_SOLVED)), _worse(told, trend), listed),
-        Figure(gettext("Time to resolution"), duration_in_words(told.resolution.median), _most_resolved(told), listed),
-        Figure(gettext("First response after"), duration_in_words(told.first_response.median), _most(told), listed),
-        Figure(gettext("Satisfied"), percent(told.satisfied), _rated(told), f"{listed}&by=agent"),
+        Figure(gettext("Conversations"), number(figures.total), _growth(len(span.days), figures, trend), listed),
+        Figure(gettext("Solved by the assistant"), percent(figures.share(*ALONE)), _alone(figures), listed),
+        Figure(gettext("Not solved"), percent(figures.share(*NOT_SOLVED)), _worse(figures, trend), listed),
+        Figure(
+            gettext("Time to resolution"), duration_in_words(figures.resolution.median), _most_resolved(figures), listed
+        ),
+        Figure(
+            gettext("First response after"), duration_in_words(figures.first_response.median), _most(figures), listed
+        ),
+        Figure(gettext("Satisfied"), percent(figures.satisfied), _rated(figures), f"{listed}&by=agent"),
     ]
     if sees_cost:
-        each = amounts(told.cost_of_each())
+        each = amounts(figures.cost_of_each())
         found.append(
-            Figure(gettext("Cost of a conversation"), each, _solved_at(told), reverse("admin:llm_llmcall_changelist"))
+            Figure(
+                gettext("Cost of a conversation"), each, _solved_at(figures), reverse("admin:llm_llmcall_changelist")
+            )
         )
     return found
 
 
-def _solved_at(told: Figures) -> str:
-    if not told.costs:
+def _solved_at(figures: Figures) -> str:
+    if not figures.costs:
         return gettext("no model call had a price")
-    return gettext("{amount} per solved conversation").format(amount=amounts(told.cost_of_each(*ALONE)))
+    return gettext("{amount} per solved conversation").format(amount=amounts(figures.cost_of_each(*ALONE)))
 
 
-def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
+def _trend(span: Span, sums: Mapping[date, Sums], figures: Figures) -> Trend:
     """Compare with the preceding period up to the same time of day, because today is not over yet.
 
     If there are many conversations, or some have been erased, only the numbers of complete days are compared: customers
@@ -141,21 +147,21 @@ def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
     former_figures = figures_from(added(sums_of(rows, lambda row: None).values()))
     if whole.before > former_figures.total:  # some have been erased since
         return whole
-    return Trend(told.total, former_figures.total, former_figures.share(*NOT_SOLVED))
+    return Trend(figures.total, former_figures.total, former_figures.share(*NOT_SOLVED))
 
 
-def _alone(told: Figures) -> str:
-    if not told.total:
+def _alone(figures: Figures) -> str:
+    if not figures.total:
         return gettext("none yet")
-    confirmed, silent = parts_of(round(told.share(*ALONE) or 0), [told.number(one) for one in ALONE])
+    confirmed, silent = parts_of(round(figures.share(*ALONE) or 0), [figures.number(one) for one in ALONE])
     return gettext("{confirmed} confirmed, {silent} silent").format(
         confirmed=percent(confirmed), silent=percent(silent)
     )
 
 
-def _growth(days: int, told: Figures, trend: Trend) -> str:
+def _growth(days: int, figures: Figures, trend: Trend) -> str:
     total, once = trend.now, trend.before
-    a_day = told.total / days
+    a_day = figures.total / days
     a_day = round(a_day) if a_day >= 10 else float(f"{a_day:.{1 if a_day < 1 else 2}g}")
     rate = gettext("{number} a day").format(number=number(a_day))
     if min(total, once) < ENOUGH_FOR_A_TREND:
@@ -167,9 +173,9 @@ def _growth(days: int, told: Figures, trend: Trend) -> str:
     return words.format(rate=rate, share=percentage(abs(change)))
 
 
-def _worse(told: Figures, trend: Trend) -> str:
-    gone, once = told.share(*NOT_SOLVED), trend.not_solved_before
-    total = told.number(*NOT_SOLVED)
+def _worse(figures: Figures, trend: Trend) -> str:
+    gone, once = figures.share(*NOT_SOLVED), trend.not_solved_before
+    total = figures.number(*NOT_SOLVED)
     words = ngettext("{number} conversation", "{number} conversations", total).format(number=number(total))
     if gone is None or once is None or min(trend.now, trend.before) < ENOUGH_FOR_A_TREND:
         return words
@@ -184,25 +190,25 @@ def _worse(told: Figures, trend: Trend) -> str:
     return by.format(points=number(abs(points)), conversations=words)
 
 
-def _most_resolved(told: Figures) -> str:
-    if not told.resolution.number:
+def _most_resolved(figures: Figures) -> str:
+    if not figures.resolution.number:
         return gettext("none yet")
     return gettext("9 in 10 within {time}, including people's time").format(
-        time=duration_in_words(told.resolution.most)
+        time=duration_in_words(figures.resolution.most)
     )
 
 
-def _most(told: Figures) -> str:
-    if not told.first_response.number:
+def _most(figures: Figures) -> str:
+    if not figures.first_response.number:
         return gettext("no answers yet")
-    return gettext("19 in 20 within {time}").format(time=duration_in_words(told.first_response.most))
+    return gettext("19 in 20 within {time}").format(time=duration_in_words(figures.first_response.most))
 
 
-def _rated(told: Figures) -> str:
-    if not told.ratings:
+def _rated(figures: Figures) -> str:
+    if not figures.ratings:
         return gettext("no ratings yet")
-    return ngettext("4 or 5 out of 5, {number} rating", "4 or 5 out of 5, {number} ratings", told.ratings).format(
-        number=number(told.ratings)
+    return ngettext("4 or 5 out of 5, {number} rating", "4 or 5 out of 5, {number} ratings", figures.ratings).format(
+        number=number(figures.ratings)
     )
 
 

@@ -105,9 +105,9 @@ def results_as_csv(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(by: str, groups: Mapping[str, Sums]) -> list[Row]:
-    told = _people(groups) if by == "agent" else _figures(groups)
-    names = sorted(told, key=int if by == "hour" else lambda name: -told[name].total)
-    return [_row(_name(by, name), told[name]) for name in names]
+    rows = _people(groups) if by == "agent" else _figures(groups)
+    names = sorted(rows, key=int if by == "hour" else lambda name: -rows[name].total)
+    return [_row(_name(by, name), rows[name]) for name in names]
 
 
 def _by_day(groups: Mapping[date, Sums], changes: Mapping[date, Sequence[Change]]) -> list[Row]:
@@ -129,8 +129,8 @@ def _people(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
     """Return the figures of each person and of the assistant, each with the ratings of their own messages."""
     assistant = figures_from(added(groups.values())).assistant_satisfied
     return {
-        name: replace(told, satisfied=satisfied(groups[name].person_scores) if name else assistant)
-        for name, told in _figures(groups).items()
+        name: replace(figures, satisfied=satisfied(groups[name].person_scores) if name else assistant)
+        for name, figures in _figures(groups).items()
     }
 
 
@@ -142,15 +142,15 @@ def _name(by: str, value: Any) -> str:
     return language_name(value, active_language()) if by == "language" else str(value)
 
 
-def _row(name: str, told: Figures) -> Row:
+def _row(name: str, figures: Figures) -> Row:
     cells = (
-        percent(told.share(*ALONE)),
-        percent(told.share(Ending.PERSON)),
-        percent(told.share(*NOT_SOLVED)),
-        percent(told.satisfied),
-        duration_in_words(told.resolution.median),
+        percent(figures.share(*ALONE)),
+        percent(figures.share(Ending.PERSON)),
+        percent(figures.share(*NOT_SOLVED)),
+        percent(figures.satisfied),
+        duration_in_words(figures.resolution.median),
     )
-    return Row(name, number(told.total), cells, amounts(told.cost_of_each()))
+    return Row(name, number(figures.total), cells, amounts(figures.cost_of_each()))
 
 
 def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple[int, int]]]]:

@@ -99,10 +99,10 @@ def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = 
     is_sent = request.method == "POST" and not is_taken
     form = CaseForm(request.POST if is_sent else None, initial=_taken(request) if is_taken else _initial(case))
     if is_sent and form.is_valid():
-        told = form.cleaned_data
+        cleaned = form.cleaned_data
         kept = RecordedCase(
-            name=told["name"], sub=told["sub"], email=told["email"], arguments=told["arguments"],
-            records=told["records"], expected=told["expected"], at=told["at"],
+            name=cleaned["name"], sub=cleaned["sub"], email=cleaned["email"], arguments=cleaned["arguments"],
+            records=cleaned["records"], expected=cleaned["expected"], at=cleaned["at"],
         )  # fmt: skip
         try:
             keep_case(definition, kept, actor=actor_of_request(request), replaced=case.pk if case else None)
@@ -110,7 +110,7 @@ def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = 
             for name, texts in refusal.fields.items():
                 form.add_error(name if name in form.fields else None, list(texts))
         else:
-            messages.success(request, gettext("Recorded: {name}.").format(name=told["name"]))
+            messages.success(request, gettext("Recorded: {name}.").format(name=cleaned["name"]))
             return redirect("admin:actiondefinition-cases", definition.pk)
     title = case.name if case else gettext("New case")
     context = {"form": form, "case": case, "newest": newest}

@@ -52,9 +52,9 @@ def warnings_about(document: Mapping[str, Any], hints: Iterable[tuple[str, str]]
     """Return what should be checked although nothing is missing there: warnings, and hints as (path, text)."""
     advised = advice(document)
     missing_there = set(reasons(document)) if advised else set()
-    told = [(one.path, one.text) for one in advised if one.path not in missing_there] + list(hints)
-    found = checklist(document, [path for path, _ in told])
-    return Checklist([replace(gap, why=text) for gap, (_, text) in zip(found.gaps, told, strict=True)])
+    warnings = [(one.path, one.text) for one in advised if one.path not in missing_there] + list(hints)
+    found = checklist(document, [path for path, _ in warnings])
+    return Checklist([replace(gap, why=text) for gap, (_, text) in zip(found.gaps, warnings, strict=True)])
 
 
 def checklist(document: Mapping[str, Any], paths: Iterable[str]) -> Checklist:

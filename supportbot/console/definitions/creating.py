@@ -81,12 +81,12 @@ class EmptyForm(forms.Form):
         _offer_connections(self)
 
     def document(self) -> dict[str, Any]:
-        told = self.cleaned_data
-        made = {"format": 1, "name": told["name"].strip(), "kind": told["kind"]}
-        made["title"] = {told["language"]: told["title"].strip()}
-        if told["connection"]:
-            made["connection"] = told["connection"]
-        if told["kind"] == "write":
+        cleaned = self.cleaned_data
+        made = {"format": 1, "name": cleaned["name"].strip(), "kind": cleaned["kind"]}
+        made["title"] = {cleaned["language"]: cleaned["title"].strip()}
+        if cleaned["connection"]:
+            made["connection"] = cleaned["connection"]
+        if cleaned["kind"] == "write":
             made |= {"risk": "change", "answer": dict(_ANSWER), "outcome": {"kind": "at_most_once"}}
         return made
 
@@ -272,8 +272,8 @@ def _of_server(request: HttpRequest, form: ToolsForm) -> HttpResponse | None:
 
 
 def _to_drafts(request: HttpRequest, result: ImportResult) -> HttpResponse:
-    told = ngettext("{number} draft saved.", "{number} drafts saved.", len(result.drafts))
-    messages.success(request, told.format(number=len(result.drafts)))
+    text = ngettext("{number} draft saved.", "{number} drafts saved.", len(result.drafts))
+    messages.success(request, text.format(number=len(result.drafts)))
     if len(result.drafts) == 1:
         return redirect("admin:actions_actiondefinition_change", definition_named(result.drafts[0].name).pk)
     return redirect("admin:actions_actiondefinition_changelist")
@@ -286,25 +286,25 @@ def _kept(request: HttpRequest, key: str) -> str:
 def operations_page(request: HttpRequest) -> HttpResponse:
     """Let a person search, select and import operations of the uploaded file. A search keeps earlier selections."""
     needs(request, WRITE_RIGHT)
-    told = request.POST if request.method == "POST" else request.GET
-    key, connection = told.get("file", ""), told.get("connection", "")
+    posted = request.POST if request.method == "POST" else request.GET
+    key, connection = posted.get("file", ""), posted.get("connection", "")
     kept = cache.get(_kept(request, key)) if key.isalnum() and len(key) == 32 else None
     if kept is None:
         messages.error(request, gettext("Upload the file again. It is kept for one hour only."))
         return redirect("admin:actions_actiondefinition_add")
     text = zlib.decompress(kept).decode("utf-8", "surrogatepass")
     found = read_openapi(text, connection)
-    words = told.get("q", "").strip()
+    words = posted.get("q", "").strip()
     matching = [draft for draft in found.drafts if _matches(draft, words)]
-    chosen = set(told.getlist("pick")) | set(told.get("kept", "").split())
-    if "all" in told:
+    chosen = set(posted.getlist("pick")) | set(posted.get("kept", "").split())
+    if "all" in posted:
         chosen |= {draft.document["name"] for draft in matching}
-    elif "none" in told:
+    elif "none" in posted:
         chosen = set()
-    elif request.method == "POST" and "import" in told and chosen:
+    elif request.method == "POST" and "import" in posted and chosen:
         imported = import_operations(text, chosen, actor=actor_of_request(request), connection=connection)
         return _to_drafts(request, imported)
-    elif "import" in told:
+    elif "import" in posted:
         messages.error(request, gettext("Choose at least one operation."))
     context = {"file": key, "words": words, **_operations_shown(request, found, matching, chosen, connection)}
     title = found.title or gettext("OpenAPI file")
@@ -334,19 +334,19 @@ def _operations_shown(
 
 
 def _matches(draft: Draft, words: str) -> bool:
-    told = f"{draft.document['name']} {draft.source} {' '.join(draft.suggestions.values())}".casefold()
-    return all(word in told for word in words.casefold().split())
+    searched = f"{draft.document['name']} {draft.source} {' '.join(draft.suggestions.values())}".casefold()
+    return all(word in searched for word in words.casefold().split())
 
 
 def _suggested(connection: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return a file's suggestions for its connection, each with the label in the connection's form."""
     labels = {"base_url": gettext("Address"), "auth": gettext("Authentication")}
-    told = dict(connection)
-    if told.get("auth") in Auth.values:
-        auth = Auth(told["auth"])
+    suggestion = dict(connection)
+    if suggestion.get("auth") in Auth.values:
+        auth = Auth(suggestion["auth"])
         labels |= {setting.name: str(setting.label) for setting in KINDS[auth].settings}
-        told["auth"] = str(auth.label)
-    return [(labels.get(name, name), value) for name, value in told.items() if value]
+        suggestion["auth"] = str(auth.label)
+    return [(labels.get(name, name), value) for name, value in suggestion.items() if value]
 
 
 def _address_of_new(connection: Mapping[str, str]) -> str:

@@ -30,7 +30,7 @@ from supportbot.console.definitions.form_layout import part_named, parts_of
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
 from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.suggested_texts import open_texts
-from supportbot.console.definitions.versions import told_versions
+from supportbot.console.definitions.versions import version_rows
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
@@ -97,7 +97,7 @@ def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
             for part in parts_of(kind_of(document))
         ],
         "cases": DefinitionCase.objects.filter(definition=definition).count(),
-        "versions": told_versions(definition)[:MAX_SHOWN],
+        "versions": version_rows(definition)[:MAX_SHOWN],
         "imported": imported,
         "texts": open_texts(definition, document),
         "rules": rules,
@@ -120,10 +120,10 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
     if is_sent and form.is_valid() and saving.is_valid():
         document, places = form.written()
         if not form.errors:
-            told = _saved(request, definition, newest, document, saving, renamed=form.renamed)
-            if told is None:
+            problems = _saved(request, definition, newest, document, saving, renamed=form.renamed)
+            if problems is None:
                 return _after_saving(request, definition, part, parts_of(kind_of(document)))
-            form.show_problems(told, places)
+            form.show_problems(problems, places)
     gaps = missing_parts(newest.document)
     form.show_gaps([gap.field for gap in gaps.of_part(part.slug)])
     context = {
@@ -177,10 +177,10 @@ def document_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
                 ),
             )
         else:
-            told = _saved(request, definition, newest, document, saving)
-            if told is None:
+            problems = _saved(request, definition, newest, document, saving)
+            if problems is None:
                 return redirect("admin:actiondefinition-document", definition.pk)
-            for path, texts in told.items():
+            for path, texts in problems.items():
                 form.add_error("text" if path else None, [f"{path}: {text}" if path else text for text in texts])
     context = {"form": form, "saving": saving, "newest": newest, "gaps": missing_in(newest.document)}
     context["warnings"] = warnings_about(newest.document).gaps
@@ -203,14 +203,14 @@ def _saved(
     renamed: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any] | None:
     """Save a version and show a message; return the errors by path if it was refused."""
-    told = saving.cleaned_data
+    cleaned = saving.cleaned_data
     try:
         version, followed = save_renamed(
             document,
             renamed or {},
             actor=actor_of_request(request),
-            reason=told["reason"],
-            based_on=told["based_on"] or newest.number,
+            reason=cleaned["reason"],
+            based_on=cleaned["based_on"] or newest.number,
         )
     except InvalidDefinition as refusal:
         return refusal.fields

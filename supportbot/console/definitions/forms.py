@@ -181,9 +181,9 @@ class PartForm(forms.Form):
             remove = f"{row.prefix}-{REMOVE}"
             if not is_blank:
                 self.fields[remove] = forms.BooleanField(required=False, label=gettext("Remove"))
-            told = gettext("{kind} {number}").format(kind=rows.one, number=place + 1)
+            text = gettext("{kind} {number}").format(kind=rows.one, number=place + 1)
             name = row.stored.get("name", "") if isinstance(row.stored.get("name", ""), str) else ""
-            legend = gettext("{row}, new").format(row=told) if is_blank else f"{told}: {name}" if name else told
+            legend = gettext("{row}, new").format(row=text) if is_blank else f"{text}: {name}" if name else text
             kind = str(row.stored.get("type") or "string")
             further = frozenset(
                 name
@@ -194,7 +194,7 @@ class PartForm(forms.Form):
             summary = summary_of(rows, row.stored) if rows.is_collapsed else ""
             self._group(
                 legend, names, "" if is_blank else remove,
-                is_blank=is_blank, row=told, further=further, summary=summary or (legend if rows.is_collapsed else ""),
+                is_blank=is_blank, row=text, further=further, summary=summary or (legend if rows.is_collapsed else ""),
                 is_only=not stored or (len(stored) == 1 and not is_blank),
             )  # fmt: skip
 
@@ -329,16 +329,16 @@ class PartForm(forms.Form):
         return has_any
 
     def _typed(self, box: Box, name: str, stored: Any) -> Any:
-        told = self.cleaned_data
+        cleaned = self.cleaned_data
         if box.kind in (Kind.WORDS, Kind.SENTENCES):
             kept = dict(stored) if isinstance(stored, Mapping) else {}
             for locale in self._locales:
-                value = value_of(box, told.get(f"{name}-{locale}", ""))
+                value = value_of(box, cleaned.get(f"{name}-{locale}", ""))
                 kept.pop(locale, None)
                 if value is not ABSENT:
                     kept[locale] = value
             return kept or ABSENT
-        return value_of(box, told.get(name, ""))
+        return value_of(box, cleaned.get(name, ""))
 
     def _write_rows(self, rows: Rows, document: dict[str, Any]) -> dict[str, str]:
         found: list[tuple[str, dict[str, Any]]] = []
@@ -385,15 +385,15 @@ class PartForm(forms.Form):
 
 def summary_of(rows: Rows, stored: Mapping[str, Any]) -> str:
     """Return a row as one line: its name, then its selected options; "" for an empty row."""
-    told = [str(stored.get("name", ""))]
+    parts = [str(stored.get("name", ""))]
     for box in rows.boxes:
         value = _dig(stored, box.at)
         if box.kind is Kind.CHOICE and stored and "." not in box.at:
             named = dict(box.choices)
-            told.append(str(named.get(value, named[box.choices[0][0]])))
+            parts.append(str(named.get(value, named[box.choices[0][0]])))
         elif box.at == "required" and stored:
-            told.append(gettext("optional") if value is False else gettext("required"))
-    return " · ".join(filter(None, told))
+            parts.append(gettext("optional") if value is False else gettext("required"))
+    return " · ".join(filter(None, parts))
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

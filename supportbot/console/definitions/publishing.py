@@ -149,18 +149,18 @@ def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion)
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:
     """Publish the version of a valid form and return True; otherwise, show the reason in the form and return False."""
-    told = form.cleaned_data
+    cleaned = form.cleaned_data
     try:
         with transaction.atomic():  # nothing is in force without those who may approve it
             services.publish(
                 definition.name,
-                number=told["number"],
+                number=cleaned["number"],
                 person=person,
-                reason=told["reason"],
-                is_dry_run=told["is_dry_run"],
+                reason=cleaned["reason"],
+                is_dry_run=cleaned["is_dry_run"],
             )
             policy = ActionPolicy.objects.filter(action=definition.name).first()
-            for approver in told.get("approvers", ()):
+            for approver in cleaned.get("approvers", ()):
                 assert policy is not None  # publishing has created it
                 allow_approval(policy, approver, actor=actor_of(person))
     except SupportBotError as refusal:
@@ -185,8 +185,8 @@ def delete_page(request: HttpRequest) -> HttpResponse:
         return confirm_deletion(request, [definition_with_id(_id(request.GET.get("one", "")))])
     names = delete_drafts(_names(request), person=person_of(request))
     if names:
-        told = ngettext("{number} draft deleted.", "{number} drafts deleted.", len(names))
-        messages.success(request, told.format(number=len(names)))
+        text = ngettext("{number} draft deleted.", "{number} drafts deleted.", len(names))
+        messages.success(request, text.format(number=len(names)))
     else:
         messages.warning(request, gettext("Nothing was deleted."))
     return redirect("admin:actions_actiondefinition_changelist")

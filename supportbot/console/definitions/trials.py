@@ -137,15 +137,15 @@ def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm) -> TrialCall | None:
-    told = form.cleaned_data
+    cleaned = form.cleaned_data
     try:
         return trial_call(
             version,
-            customer=told["customer"],
+            customer=cleaned["customer"],
             arguments=form.arguments(),
-            environment=told["environment"],
-            records=told["records"],
-            locale=told["locale"],
+            environment=cleaned["environment"],
+            records=cleaned["records"],
+            locale=cleaned["locale"],
             actor=actor_of_request(request),
         )
     except InvalidArguments as refusal:
@@ -162,10 +162,10 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm
 
 def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
     """Return the steps as the page shows them; bodies are JSON text."""
-    told = form.cleaned_data
+    cleaned = form.cleaned_data
     return {
         "call": result,
-        "customer": told["customer"],
+        "customer": cleaned["customer"],
         "is_allowed": result.verdict == ALLOWED,
         "exchanges": [
             {
@@ -180,16 +180,18 @@ def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
             for one in result.exchanges
         ],
         # On the sandbox, it is listed with the calls.
-        "request": asdict(result.request) if result.request and told["environment"] != Environment.SANDBOX else None,
+        "request": asdict(result.request) if result.request and cleaned["environment"] != Environment.SANDBOX else None,
         "approval": _approval(result.approval) if result.approval else "",
         "request_body": pretty(json.loads(result.request.body)) if result.request and result.request.body else "",
         "arguments": pretty(result.arguments) if result.arguments else "",
         "outcome": OUTCOMES.get(result.outcome, ""),
         "case": json.dumps(
             {
-                "sub": told["customer"],
+                "sub": cleaned["customer"],
                 "arguments": form.arguments(),
-                "records": {**told["records"], **result.records} if told["environment"] == SAMPLE else result.records,
+                "records": {**cleaned["records"], **result.records}
+                if cleaned["environment"] == SAMPLE
+                else result.records,
                 "expected": result.verdict,
                 # Rules about days could decide differently on another day.
                 "at": now().isoformat(timespec="seconds"),

@@ -22,7 +22,7 @@ from supportbot.handoff.desk.assistant_activity import actor_names
 MAX_COMPARED = 120_000  # characters; longer documents are not compared here
 
 
-def told_versions(definition: ActionDefinition) -> list[dict[str, Any]]:
+def version_rows(definition: ActionDefinition) -> list[dict[str, Any]]:
     """Return the versions, newest first, each with its author and reason."""
     rows, reasons = list(versions_of(definition)), reasons_for_saving(definition)
     names = actor_names(row.created_by for row in rows)
@@ -43,7 +43,7 @@ def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     chosen = version_of(definition, _number(request.GET.get("v", "")) or newest.number)
     before = definition.versions.filter(number__lt=chosen.number).order_by("-number").first()
     context = {
-        "versions": told_versions(definition),
+        "versions": version_rows(definition),
         "chosen": chosen,
         "newest": newest,
         "before": before,
@@ -67,8 +67,8 @@ def restore(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         words = gettext("Version {number} has been saved in the meantime. Review it, then restore again.")
         messages.error(request, words.format(number=error.number))
     except InvalidDefinition as error:
-        told = [f"{path}: {text}" for path, texts in error.fields.items() for text in texts]
-        messages.error(request, " ".join(told) or error.message)
+        problems = [f"{path}: {text}" for path, texts in error.fields.items() for text in texts]
+        messages.error(request, " ".join(problems) or error.message)
     else:
         if version.number == based_on:
             messages.info(request, gettext("Nothing was changed."))

@@ -113,17 +113,17 @@ class CaseForm(forms.Form):
 
     def made(self) -> dict[str, Any]:
         """Return the document with the entered values."""
-        told = self.cleaned_data
+        cleaned = self.cleaned_data
         expect = {name: value for name, value in _expect_of(self.document).items() if name not in self.fields}
-        expect |= {name: told[name] for name in ("source",) if told.get(name)}
-        expect |= {name: lines for name in LISTED[1:] if (lines := _lines(told.get(name, "")))}
-        expect |= {name: answer for name in FLAGS if (answer := ANSWERS[told.get(name, "")]) is not None}
-        expect |= {"judge": told["judge"]} if told.get("judge") else {}
+        expect |= {name: cleaned[name] for name in ("source",) if cleaned.get(name)}
+        expect |= {name: lines for name in LISTED[1:] if (lines := _lines(cleaned.get(name, "")))}
+        expect |= {name: answer for name in FLAGS if (answer := ANSWERS[cleaned.get(name, "")]) is not None}
+        expect |= {"judge": cleaned["judge"]} if cleaned.get("judge") else {}
         rest = {name: value for name, value in self.document.items() if name not in ("id", "must", "expect")}
         if "ask" in self.fields:
-            rest = {"ask": told["ask"], **{name: value for name, value in rest.items() if name not in ASKING}}
-        must = {"must": True} if told["must"] else {}
-        return {"id": told["key"], **rest, **must, "expect": expect}
+            rest = {"ask": cleaned["ask"], **{name: value for name, value in rest.items() if name not in ASKING}}
+        must = {"must": True} if cleaned["must"] else {}
+        return {"id": cleaned["key"], **rest, **must, "expect": expect}
 
 
 def entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
@@ -152,7 +152,7 @@ def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
     lists = {name: _listed(expect.get(name)) or [] for name in LISTED}
     shown = {name: "\n".join(texts) for name, texts in lists.items()} | {"source": lists["source"]}
     answers = {name: expect.get(name) for name in FLAGS}
-    flags = {name: ("yes" if told else "no") if isinstance(told, bool) else "" for name, told in answers.items()}
+    flags = {name: ("yes" if answer else "no") if isinstance(answer, bool) else "" for name, answer in answers.items()}
     judge = expect.get("judge", "")
     more = {"key": document.get("id", ""), "ask": _question_of(document) or ""}
     more["judge"] = judge if isinstance(judge, str) else ""
@@ -217,8 +217,8 @@ def _id_of(name: str) -> str:
         return name
     titled = list(Article.objects.filter(latest_revision__title__iexact=name).values_list("external_id", flat=True)[:2])
     if len(titled) != 1:
-        told = gettext("No article has the id or title “{name}”.") if not titled else gettext(
+        text = gettext("No article has the id or title “{name}”.") if not titled else gettext(
             "Several articles are called “{name}”. Enter the id."
         )  # fmt: skip
-        raise ValidationError(told.format(name=name))
+        raise ValidationError(text.format(name=name))
     return str(titled[0])

@@ -46,25 +46,25 @@ def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
     judge's verdicts.
     """
     needs(request, WRITE)
-    told, person = request.POST, person_of(request)
+    posted, person = request.POST, person_of(request)
     try:
-        label = label_result(result_id, told.get("verdict", ""), note=told.get("note", ""), person=person)
+        label = label_result(result_id, posted.get("verdict", ""), note=posted.get("note", ""), person=person)
     except EvaluationError as refusal:
         messages.error(request, error_text(refusal))
     else:
-        _tell_saved(request, label.result.run)
-    run = told.get("run", "")
+        _show_saved(request, label.result.run)
+    run = posted.get("run", "")
     return redirect(reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else ""))
 
 
-def _tell_saved(request: HttpRequest, run: Run) -> None:
+def _show_saved(request: HttpRequest, run: Run) -> None:
     if are_hidden(run, person_of(request).pk):
         messages.success(request, gettext("Saved."))
         return
     page = reverse("admin:evals_run_change", args=[run.pk])
-    told = gettext("Saved. You have labelled every result of this run.")
+    text = gettext("Saved. You have labelled every result of this run.")
     link = format_html('<a href="{}?show=all">{}</a>', page, gettext("The judge’s verdicts"))
-    messages.success(request, format_html("{} {}", told, link))
+    messages.success(request, format_html("{} {}", text, link))
 
 
 def labeller(request: HttpRequest) -> UUID | None:

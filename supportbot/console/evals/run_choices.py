@@ -44,15 +44,15 @@ def start_choices(suite: Suite, person: Staff, *, hidden: Collection[UUID]) -> S
     return StartChoices(live, _releases(live, person), shown, baseline_for(suite, live))
 
 
-def chosen(suite: Suite, told: Mapping[str, str], person: Staff) -> dict[str, Any]:
+def chosen(suite: Suite, submitted: Mapping[str, str], person: Staff) -> dict[str, Any]:
     """Return a person's choices as arguments of `start_run`. Raises NotFound for a choice that was not offered."""
-    asked = told.get("repeat", "1")
+    asked = submitted.get("repeat", "1")
     repeat = min(MAX_REPEAT, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else 1
     offered = _releases(live_release(), person)
     return {
         "repeat": repeat,
-        "release": _one_of(offered, told["release"]) if told.get("release") else None,
-        "baseline": _baseline(suite, told.get("against", "")),
+        "release": _one_of(offered, submitted["release"]) if submitted.get("release") else None,
+        "baseline": _baseline(suite, submitted.get("against", "")),
     }
 
 

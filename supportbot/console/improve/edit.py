@@ -25,7 +25,7 @@ from supportbot.console.articles.gate_check import (
     pass_gates,
     settle,
 )
-from supportbot.console.articles.publication_messages import tell_published
+from supportbot.console.articles.publication_messages import show_published
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
@@ -123,7 +123,7 @@ def _publish(request: HttpRequest, work: Work, edit: Edit) -> None:
         edited = publish_edit(work.kind, work.subjects, edit, author=person_of(request))
         settle(request, passed, edited.pk, event=PUBLISHED_AGAINST_GATES)
         comparison = compare_publication(edited.pk, article)
-    tell_published(request, article or edited, passed, comparison)
+    show_published(request, article or edited, passed, comparison)
 
 
 def typed(request: HttpRequest) -> Edit:

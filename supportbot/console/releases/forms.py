@@ -125,10 +125,10 @@ class DraftForm(forms.Form):
             for purpose, words in PURPOSES.items()
         ]
 
-    def _routes(self, told: dict[str, Any]) -> dict[str, list[str]]:
+    def _routes(self, cleaned: dict[str, Any]) -> dict[str, list[str]]:
         """Remove the routes from the entered values and return them without duplicates."""
         found = {
-            purpose: [name for place in range(PLACES) if (name := told.pop(_route_field(purpose, place)))]
+            purpose: [name for place in range(PLACES) if (name := cleaned.pop(_route_field(purpose, place)))]
             for purpose in PURPOSES
         }
         return {purpose: list(dict.fromkeys(route)) for purpose, route in found.items() if route}
@@ -145,10 +145,10 @@ class DraftForm(forms.Form):
 
     def changes(self, before: Document) -> dict[str, Any]:
         """Return the document's fields as entered; those not in this form are kept."""
-        told = dict(self.cleaned_data)
-        routes = self._routes(told)
-        asked = {"temperature": told.pop("temperature"), "max_output_tokens": told.pop("max_output_tokens")}
-        kept = {name: told[name] for name in told if name not in ("edits", "reason")}
+        cleaned = dict(self.cleaned_data)
+        routes = self._routes(cleaned)
+        asked = {"temperature": cleaned.pop("temperature"), "max_output_tokens": cleaned.pop("max_output_tokens")}
+        kept = {name: cleaned[name] for name in cleaned if name not in ("edits", "reason")}
         others = {
             purpose: {"temperature": one.temperature, "max_output_tokens": one.max_output_tokens}
             for purpose, one in before.parameters.items()
@@ -170,22 +170,22 @@ class GuidelineForm(forms.Form):
     priority = forms.IntegerField(required=False, min_value=0, max_value=MAX_PRIORITY, label=_("Priority"))
 
     def clean(self) -> dict[str, Any]:
-        told = super().clean() or self.cleaned_data
-        if bool(told.get("when")) != bool(told.get("do")):
+        cleaned = super().clean() or self.cleaned_data
+        if bool(cleaned.get("when")) != bool(cleaned.get("do")):
             raise ValidationError(gettext("Say when it applies and what to do, or leave both empty to remove it."))
-        return told
+        return cleaned
 
     def guideline(self) -> dict[str, Any] | None:
-        told = self.cleaned_data
-        if not told.get("when"):
+        cleaned = self.cleaned_data
+        if not cleaned.get("when"):
             return None
-        languages = [one for one in str(told["languages"]).replace(",", " ").split() if one]
+        languages = [one for one in str(cleaned["languages"]).replace(",", " ").split() if one]
         return {
-            "when": told["when"],
-            "do": told["do"],
-            "asker": told["asker"] or "everyone",
+            "when": cleaned["when"],
+            "do": cleaned["do"],
+            "asker": cleaned["asker"] or "everyone",
             "languages": languages,
-            "priority": told["priority"] or 0,
+            "priority": cleaned["priority"] or 0,
         }
 
 

@@ -73,10 +73,10 @@ def edit_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
     if data is not None and form.is_valid() and rows.is_valid():
         given = [found for row in rows.forms if (found := row.guideline()) is not None]
         changes = {**form.changes(document), "guidelines": given}
-        told = form.cleaned_data
+        cleaned = form.cleaned_data
         try:
             parsed(changes)
-            services.change_draft(release.pk, changes, person=person, edits=told["edits"], reason=told["reason"])
+            services.change_draft(release.pk, changes, person=person, edits=cleaned["edits"], reason=cleaned["reason"])
         except SupportBotError as refusal:
             _mark(form, refusal)
         else:
@@ -101,15 +101,15 @@ def new(request: HttpRequest) -> HttpResponse:
 
 def publish(request: HttpRequest, release_id: UUID) -> HttpResponse:
     person = needs(request, WRITE)
-    told = request.POST
+    posted = request.POST
     try:
         release = services.publish(
             release_id,
             person=person,
-            instead_of=_whole(told.get("instead_of", "")),
-            edits=_whole(told.get("edits", "")),
-            reason=told.get("reason", ""),
-            override=told.get("override", ""),
+            instead_of=_whole(posted.get("instead_of", "")),
+            edits=_whole(posted.get("edits", "")),
+            reason=posted.get("reason", ""),
+            override=posted.get("override", ""),
         )
     except SupportBotError as refusal:
         return _refused(request, release_id, refusal)
@@ -129,14 +129,14 @@ def evaluate(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 def restore(request: HttpRequest, release_id: UUID) -> HttpResponse:
     person = needs(request, WRITE)
-    told = request.POST
+    posted = request.POST
     try:
         release = services.restore(
             release_id,
             person=person,
-            instead_of=_whole(told.get("instead_of", "")),
-            reason=told.get("reason", ""),
-            override=told.get("override", ""),
+            instead_of=_whole(posted.get("instead_of", "")),
+            reason=posted.get("reason", ""),
+            override=posted.get("override", ""),
         )
     except SupportBotError as refusal:
         return _refused(request, release_id, refusal)

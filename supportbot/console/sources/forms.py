@@ -43,11 +43,11 @@ class PlaceForm(forms.Form):
         self.fields["audience"].choices = [unset, *Audience.choices]  # type: ignore[attr-defined]
 
     def changes(self, **more: Any) -> SourceChanges:
-        told = self.cleaned_data
+        cleaned = self.cleaned_data
         return SourceChanges(
-            collection=told["collection"].strip() or None,
-            audience=told["audience"],
-            publishes=told["how"] == "publish",
+            collection=cleaned["collection"].strip() or None,
+            audience=cleaned["audience"],
+            publishes=cleaned["how"] == "publish",
             **more,
         )
 
@@ -72,8 +72,8 @@ class SiteForm(PlaceForm):
     field_order = ["address", "schedule"]
 
     def changes(self, **more: Any) -> SourceChanges:
-        told = self.cleaned_data
-        return super().changes(address=told["address"], schedule=told["schedule"] or None, **more)
+        cleaned = self.cleaned_data
+        return super().changes(address=cleaned["address"], schedule=cleaned["schedule"] or None, **more)
 
 
 class FilesForm(PlaceForm):
@@ -94,8 +94,8 @@ class SettingsForm(PlaceForm):
         return [field for field in self if field.name in self.rare]
 
     def changes(self, **more: Any) -> SourceChanges:
-        told = self.cleaned_data
-        return super().changes(name=told["name"], schedule=told["schedule"] or None, **more)
+        cleaned = self.cleaned_data
+        return super().changes(name=cleaned["name"], schedule=cleaned["schedule"] or None, **more)
 
 
 class SiteSettingsForm(SettingsForm):
@@ -124,11 +124,11 @@ class SiteSettingsForm(SettingsForm):
             del self.fields["address"]
 
     def changes(self, **more: Any) -> SourceChanges:
-        told = self.cleaned_data
+        cleaned = self.cleaned_data
         if "address" in self.changed_data:
-            more["address"] = told["address"] or None
-        lines = {name: told[name].splitlines()[:200] for name in ("sections", "include", "exclude")}
-        numbers = {name: told[name] for name in ("delay_seconds", "depth", "most")}
+            more["address"] = cleaned["address"] or None
+        lines = {name: cleaned[name].splitlines()[:200] for name in ("sections", "include", "exclude")}
+        numbers = {name: cleaned[name] for name in ("delay_seconds", "depth", "most")}
         return super().changes(**lines, **numbers, **more)
 
 

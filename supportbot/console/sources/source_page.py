@@ -22,7 +22,7 @@ from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source, SourceItem, SourceRun
 from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
 from kb.sources.services import add_files, change_source, delete_source, remove_file
-from supportbot.console.articles.comparisons import told_of
+from supportbot.console.articles.comparisons import comparison_context
 from supportbot.console.articles.gate_check import gate_cases
 from supportbot.console.display import error_text
 from supportbot.console.permissions import may
@@ -80,14 +80,14 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
     if do is None:
         raise NotFound()
     try:
-        told = do(request, source)
+        message = do(request, source)
     except (NotAllowed, NotFound):
         raise
     except SupportBotError as refusal:
         messages.error(request, error_text(refusal))
         return redirect("admin:kb_source_change", source.pk)
-    if told:
-        messages.success(request, told)
+    if message:
+        messages.success(request, message)
     is_deleted = not Source.objects.filter(pk=source.pk).exists()
     return redirect("admin:kb_source_changelist") if is_deleted else redirect("admin:kb_source_change", source.pk)
 
@@ -137,8 +137,8 @@ def _confirm(request: HttpRequest, source: Source) -> str:
     count = runs.confirm_loss(source)
     if not count:  # the run continues
         return gettext("The gates now check each article.")
-    told = ngettext("Archived: {number} article.", "Archived: {number} articles.", count)
-    return told.format(number=count)
+    text = ngettext("Archived: {number} article.", "Archived: {number} articles.", count)
+    return text.format(number=count)
 
 
 def _keep(request: HttpRequest, source: Source) -> str:
@@ -172,10 +172,10 @@ def _delete(request: HttpRequest, source: Source) -> str:
     archives = request.POST.get("articles") == "archive"
     count = delete_source(source, archives=archives, person=person_of(request))
     if archives:
-        told = ngettext("Deleted, and {number} article archived.", "Deleted, and {number} articles archived.", count)
+        text = ngettext("Deleted, and {number} article archived.", "Deleted, and {number} articles archived.", count)
     else:
-        told = ngettext("Deleted. {number} article was kept.", "Deleted. {number} articles were kept.", count)
-    return told.format(number=count)
+        text = ngettext("Deleted. {number} article was kept.", "Deleted. {number} articles were kept.", count)
+    return text.format(number=count)
 
 
 _DEEDS: Final[dict[str, Callable[[HttpRequest, Source], str]]] = {
@@ -249,7 +249,7 @@ def _has_findings(check: ArticleCheck) -> bool:
 def _comparison(check: ArticleCheck | None) -> dict[str, Any] | None:
     """Return the page's context about customers' questions after that check's changes."""
     found = DraftCheck.objects.filter(pk=check.comparison).first() if check and check.comparison else None
-    return told_of(found) if found else None
+    return comparison_context(found) if found else None
 
 
 def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:

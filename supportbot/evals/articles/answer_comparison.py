@@ -49,9 +49,9 @@ def compared_row(question: str, was: Quoted, seen: Quoted, *changed: str) -> dic
 
     Personal data is left out, because editors see it and may not read conversations.
     """
-    told = without_personal_data(question)
+    redacted = without_personal_data(question)
     outcome = str(outcome_of(was, seen, *changed))
-    return {"question": told, "outcome": outcome, "before": shown(was), "after": shown(seen)}
+    return {"question": redacted, "outcome": outcome, "before": shown(was), "after": shown(seen)}
 
 
 def shown(quoted: Quoted) -> str:

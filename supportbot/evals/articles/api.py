@@ -207,8 +207,8 @@ class Comparison(ScopedAPIView):
 
 
 def _answer(request: Request, comparison: DraftCheck | None, *, is_awaited: bool) -> Response:
-    told = ComparisonResponse(comparison, is_awaited, cast(Staff, request.auth).may(QUESTIONS))
-    return Response(ComparisonSerializer(told.facts()).data)
+    response = ComparisonResponse(comparison, is_awaited, cast(Staff, request.auth).may(QUESTIONS))
+    return Response(ComparisonSerializer(response.facts()).data)
 
 
 urls = [

@@ -96,8 +96,8 @@ class ChangedArticles:
             former, text = (texts_at([article], facts).get(article.pk) for facts in (self.before, self.after))
             if text is not None and text != former:
                 seen = findings(text, locale=base_language(article.locale), article_id=article.pk)
-                contradictions += _told(article, seen.contradictions, former)
-                repetitions += _told(article, seen.duplicates, former)
+                contradictions += _new_findings(article, seen.contradictions, former)
+                repetitions += _new_findings(article, seen.duplicates, former)
             examined += 1
         return {
             "contradictions": _once(contradictions)[:MOST_LISTED],
@@ -168,7 +168,7 @@ class ChangedArticles:
         return dict(list(texts.items())[:MOST_APART])
 
 
-def _told(article: Article, conflicts: Sequence[Conflict], former: ArticleText | None) -> list[dict[str, Any]]:
+def _new_findings(article: Article, conflicts: Sequence[Conflict], former: ArticleText | None) -> list[dict[str, Any]]:
     """Return the findings that are new compared with the article's former text."""
     said = " ".join(former.body.split()) if former else ""
     return [
@@ -203,18 +203,20 @@ def unseen() -> list[DraftCheck]:
     """Return the newest comparisons of articles that changed together, if they have something to report and nobody has
     closed their notice.
     """
-    rows = DraftCheck.objects.filter(_tells(), articles__isnull=False, state=DraftCheck.State.DONE, seen_at=None)
+    rows = DraftCheck.objects.filter(
+        _shows_findings(), articles__isnull=False, state=DraftCheck.State.DONE, seen_at=None
+    )
     return list(rows.defer("items", "former", "facts").order_by("-created_at", "-id")[:MOST_NOTICES])
 
 
-def _tells() -> Q:
+def _shows_findings() -> Q:
     """Return the condition for comparisons that have something to report."""
-    tells = ~Q(problem="")
+    shown = ~Q(problem="")
     for outcome in (one for one in Outcome if one != Outcome.SAME):
-        tells |= Q(rows__contains=[{"outcome": str(outcome)}])
+        shown |= Q(rows__contains=[{"outcome": str(outcome)}])
     for kind in ("contradictions", "duplicates"):
-        tells |= Q(**{f"found__{kind}__0__isnull": False})
-    return tells
+        shown |= Q(**{f"found__{kind}__0__isnull": False})
+    return shown
 
 
 def dismiss_notice(comparison_id: UUID) -> None:

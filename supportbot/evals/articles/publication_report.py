@@ -14,7 +14,7 @@ from supportbot.evals.articles.publication_comparison import awaited, outcomes_i
 from supportbot.evals.models import ArticleCheck, DraftCheck
 
 
-def told_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
+def publication_report(article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
     """Return the state of the comparison of these articles, published between these times; the number of questions with
     each outcome; the failing gate cases; and the address of the page with both answers, or else of an article. The
     setting `KB_AFTERWARDS` names this function.
@@ -31,6 +31,9 @@ def told_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> di
         "broken": [] if is_awaited else _broken(check),
         "address": f"{settings.BASE_URL}/admin/kb/article/{page}",
     }
+
+
+told_of = publication_report  # its former name, which settings may hold until 0.3
 
 
 def comparison_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> tuple[DraftCheck | None, bool]:

@@ -391,8 +391,8 @@ def _shown(call: MadeCall) -> str:
 
 
 def _written(name: str, arguments: Mapping[str, Any], approvals: int | None) -> str:
-    told = f" {json.dumps(arguments, ensure_ascii=False, default=str)}" if arguments else ""
-    return f"{name}{told}" if approvals is None else f"{name}{told}, approvals: {approvals}"
+    shown = f" {json.dumps(arguments, ensure_ascii=False, default=str)}" if arguments else ""
+    return f"{name}{shown}" if approvals is None else f"{name}{shown}, approvals: {approvals}"
 
 
 def _folded(text: str) -> str:

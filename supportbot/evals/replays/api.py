@@ -122,9 +122,9 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
     @extend_schema(request=ReleaseReplayInput, responses={202: ReleaseReplaySerializer})
     def post(self, request: Request) -> Response:
         """Start a replay, which a worker runs. If one of the release is already under way, return that one instead."""
-        told = ReleaseReplayInput(data=request.data)
-        told.is_valid(raise_exception=True)
-        wanted = told.validated_data
+        serializer = ReleaseReplayInput(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wanted = serializer.validated_data
         release = release_numbered(str(wanted["release"]))
         made = replay_worker.begin(release, days=wanted["days"], most=wanted["most"])
         return Response(ReleaseReplaySerializer(_counted_one(made.pk)).data, status=202)

@@ -33,13 +33,13 @@ def as_suite(data: list[Mapping[str, Any]], *, name: str, file: str) -> dict[str
 
 def _case(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     states = [row["expected_changed"], *([row[_OWN_PRICES]] if row.get(_OWN_PRICES) else [])]
-    told = row.get("communicate_info") or []
+    mentions = row.get("communicate_info") or []
     return {
         "id": str(row.get("id", "")),
         "customer": row["user_id"],
         "locale": "en",
         "simulate": {**_role(row["scenario"], where), "patience": MAX_PATIENCE, "confirms": True},
-        "expect": {"records": states, **({"mentions": told} if told else {})},
+        "expect": {"records": states, **({"mentions": mentions} if mentions else {})},
     }
 
 

@@ -236,10 +236,9 @@ def _costs(conversation_id: UUID) -> tuple[str, str, int]:
 
 async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: bool, locale: str) -> Judgement:
     """Return the verdict; if there is none, `is_good` is None and the text is an error code. Raises Away."""
-    told = "\n".join(f"Customer: {fenced(reply.spoken)}\nAssistant: {fenced(reply.text)}" for reply in replies)
-    question = (
-        f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{told[:_MOST_JUDGED_CHARACTERS]}\n</conversation>"
-    )
+    transcript = "\n".join(f"Customer: {fenced(reply.spoken)}\nAssistant: {fenced(reply.text)}" for reply in replies)
+    transcript = transcript[:_MOST_JUDGED_CHARACTERS]
+    question = f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{transcript}\n</conversation>"
     try:
         said = await gateway.complete(
             ModelRequest(

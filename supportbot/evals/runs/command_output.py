@@ -51,7 +51,7 @@ def words_of_run(facts: dict[str, Any]) -> str:
     ]
     pace = gettext("Took {seconds} s: {number} tries a minute.")
     paces = [pace.format(seconds=facts["took_seconds"], number=facts["tries_per_minute"])]
-    told = [
+    lines = [
         *failures,
         facts["summary"],
         *(paces if facts["took_seconds"] else []),
@@ -60,7 +60,7 @@ def words_of_run(facts: dict[str, Any]) -> str:
         *(costs if facts["cost_per_case"] else []),
         *judge,
     ]
-    return "\n".join([*told, *(facts["problems"] or [good])])
+    return "\n".join([*lines, *(facts["problems"] or [good])])
 
 
 def junit(run: Run) -> bytes:

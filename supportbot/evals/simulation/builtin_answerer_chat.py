@@ -76,9 +76,9 @@ class Chat:
         made = writes or (looked_up if not words.endswith("?") and "?\n" not in words else [])
         self.answer = text_in(self.locale, CONFIRM) if writes else words
         self.messages.append(ChatMessage("assistant", self.answer or "-"))
-        told = [(call.name, json.loads(call.arguments)) for call in made]
-        self.calls += told
-        return told
+        parsed = [(call.name, json.loads(call.arguments)) for call in made]
+        self.calls += parsed
+        return parsed
 
     async def _ask(self, messages: list[ChatMessage], text: str) -> tuple[str, list[ToolCall]]:
         tools = (REQUEST_HUMAN, *(spec_of(action, self.locale) for action in code_actions().values()))

@@ -44,8 +44,8 @@ class Plant:
         fields = {name: text for name, text in (("note", self.look_up), ("product", self.name)) if text}
         if not fields:
             return found
-        told = f"{found.for_model}\n{as_data(fields)}"
-        return replace(found, for_model=told, looked_up="\n".join((found.looked_up, *fields.values())))
+        for_model = f"{found.for_model}\n{as_data(fields)}"
+        return replace(found, for_model=for_model, looked_up="\n".join((found.looked_up, *fields.values())))
 
 
 def plant_of(value: Any, where: str) -> Plant:

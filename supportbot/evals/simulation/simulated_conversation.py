@@ -120,7 +120,7 @@ class SimulatedConversation:
         for request in self.cards.values():
             if confirms:
                 execute_simulated(request, self.principal.identity())
-                texts.append(_told(request))
+                texts.append(_statement(request))
                 if request.state == State.SUCCEEDED:
                     self._done.append(texts[-1])
             end: CallEnd = "declined" if not confirms else "done" if request.state == State.SUCCEEDED else "not_done"
@@ -293,8 +293,14 @@ class _Tools(Tools):
             request.state = State.REFUSED
             request.reason_code = reason.code if reason else ""
             request.reason_facts = dict(reason.facts) if reason else {}
-            told = reason_of(request)
-            self._note(call, "refused", request.reason_code, told["text"] if told else "", request.arguments)
+            refused = reason_of(request)
+            self._note(
+                call,
+                "refused",
+                request.reason_code,
+                refused["text"] if refused else "",
+                request.arguments,
+            )
         else:
             request.state = State.AWAITING_CONFIRMATION
             self._simulated.keep(request, corrects=is_correction)
@@ -319,7 +325,7 @@ class _Tools(Tools):
         self._simulated.calls.append(MadeCall(call.name, given, end, reason, words, approvals))
 
 
-def _told(request: ActionRequest) -> str:
+def _statement(request: ActionRequest) -> str:
     """Return the chat's text after a card is confirmed; for stored requests, see `assistant.outbox_consumers`."""
     if request.state == State.AWAITING_APPROVAL:
         return text_in(request.locale, AWAITS_APPROVAL)

@@ -144,9 +144,9 @@ class ModelCustomer:
         one = self._described
         facts = "\n".join(f"{name}: {value}" for name, value in one.facts.items()) or one.knows
         parts = {"goal": one.goal, "persona": one.persona, "knows": facts}
-        told = "\n".join(f"<{name}>\n{fenced(text)}\n</{name}>" for name, text in parts.items() if text)
+        sections = "\n".join(f"<{name}>\n{fenced(text)}\n</{name}>" for name, text in parts.items() if text)
         rules = _CARD_RULES if one.confirms else _RULES
-        return f"{rules}\n{told}\n<language>{self._locale}</language>"
+        return f"{rules}\n{sections}\n<language>{self._locale}</language>"
 
     def _dialogue(self, replies: Sequence[Reply]) -> Iterator[ChatMessage]:
         yield ChatMessage("user", "The chat is open. Write the first message.")

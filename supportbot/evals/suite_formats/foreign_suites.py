@@ -108,12 +108,12 @@ def _question(variables: Mapping[str, Any], template: str, where: str) -> str:
 def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for place, one in enumerate(asserts):
-        told = _mapping(one)
-        kind, value = str(told.get("type")), told.get("value")
-        if problem := _problem(kind, told):
+        assertion = _mapping(one)
+        kind, value = str(assertion.get("type")), assertion.get("value")
+        if problem := _problem(kind, assertion):
             raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}")
         try:
-            expected = _expectation(kind, _filled(value, variables), told.get("threshold"))
+            expected = _expectation(kind, _filled(value, variables), assertion.get("threshold"))
         except csv.Error as error:  # for example, several lines
             problem = gettext("assert {number}: `{kind}` takes one line of strings separated by commas, or a list.")
             raise InvalidSuite(f"{where}: {problem.format(number=place, kind=kind[:60])}") from error
@@ -130,11 +130,11 @@ def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) 
     return found
 
 
-def _problem(kind: str, told: Mapping[str, Any]) -> str:
+def _problem(kind: str, assertion: Mapping[str, Any]) -> str:
     """Return why the value of an assertion cannot be read; "" if it can."""
-    value = told.get("value")
+    value = assertion.get("value")
     texts = value if isinstance(value, list) else [value]
-    if "transform" in told:
+    if "transform" in assertion:
         return gettext("assert {number}: `transform` is not supported. Remove it, or use another assertion.")
     if any(isinstance(one, str) and one.startswith("file://") for one in texts):
         return gettext("assert {number}: values in other files are not read. Write the value into this file.")

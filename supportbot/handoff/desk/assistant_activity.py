@@ -270,8 +270,8 @@ def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
         gettext("shown to the customer"): (facts or {}).get("words"),
         gettext("for the team only"): (facts or {}).get("note"),
     }
-    told = "; ".join(f"{reader}: {words}" for reader, words in given.items() if words)
-    return told or _in_words("rejected" if step.reason_code else "", facts)
+    text = "; ".join(f"{reader}: {words}" for reader, words in given.items() if words)
+    return text or _in_words("rejected" if step.reason_code else "", facts)
 
 
 def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
@@ -284,11 +284,11 @@ def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
         return code if code not in CODES or needs_facts(code) else sentence(Reason(code), active_language())
     if code not in CODES and not any(name.startswith(WORDS) for name in facts):
         return code
-    told = sentence(Reason(code, facts), active_language())
+    text = sentence(Reason(code, facts), active_language())
     if code == FAILED and "place" in facts:
-        return f"{told} ({failure_text(facts)})"
+        return f"{text} ({failure_text(facts)})"
     is_noted = code in SETTLED and "note" in facts
-    return f"{told} ({gettext('for the team only')}: {facts['note']})" if is_noted else told
+    return f"{text} ({gettext('for the team only')}: {facts['note']})" if is_noted else text
 
 
 def state_label(state: ActionState) -> str:

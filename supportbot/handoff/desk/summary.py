@@ -90,10 +90,10 @@ def _unanswered(conversation: Conversation) -> list[str]:
     ).count()
     if not waiting:
         return []
-    told = ngettext(
+    text = ngettext(
         "The customer's last message is unanswered.", "{number} messages of the customer are unanswered.", waiting
     )
-    return [told.format(number=waiting)]
+    return [text.format(number=waiting)]
 
 
 def _wants(ticket: Ticket) -> str:

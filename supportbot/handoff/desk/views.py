@@ -75,11 +75,11 @@ def _to_other_workspace(request: HttpRequest, staff: Staff, ticket_id: UUID) -> 
         with workspace_scope(workspace.pk):
             is_there = Ticket.objects.filter(pk=ticket_id).exists()
         if is_there:
-            told = gettext(
+            text = gettext(
                 "This page belongs to your workspace {workspace}. Choose it at the top of the navigation, then "
                 "open the link again."
             )
-            messages.warning(request, told.format(workspace=workspace.name))
+            messages.warning(request, text.format(workspace=workspace.name))
             return redirect("admin:index")
     raise NotFound()
 

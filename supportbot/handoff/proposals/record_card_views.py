@@ -54,12 +54,14 @@ def records(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse
 
 
 def _is_sent(request: HttpRequest, ticket: Ticket, person: User) -> bool:
-    told = request.POST
-    if "receipt" in told:
-        send_receipt(ticket, person, _key(told["receipt"]), client_id=told.get("client_id", ""))
+    posted = request.POST
+    if "receipt" in posted:
+        send_receipt(ticket, person, _key(posted["receipt"]), client_id=posted.get("client_id", ""))
         return True
-    action = look_up_named(ticket, person, told.get("look_up", ""))
-    return send_record(ticket, person, action, told, seen=told.get("seen", ""), client_id=told.get("client_id", ""))
+    action = look_up_named(ticket, person, posted.get("look_up", ""))
+    return send_record(
+        ticket, person, action, posted, seen=posted.get("seen", ""), client_id=posted.get("client_id", "")
+    )
 
 
 def _key(text: str) -> UUID:

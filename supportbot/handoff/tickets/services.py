@@ -95,8 +95,8 @@ def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known:
     locale = customer_language(conversation)
     text = text_in(locale, known if address else unknown, address=address)
     hours = hours_of(conversation.channel.hours) if conversation.channel else None
-    told = text_in(locale, TEAM_HOURS, hours=hours.in_words(locale, conversation.workspace.zone)) if hours else ""
-    add_system_message(conversation, f"{text} {told}".strip())
+    team_hours = text_in(locale, TEAM_HOURS, hours=hours.in_words(locale, conversation.workspace.zone)) if hours else ""
+    add_system_message(conversation, f"{text} {team_hours}".strip())
 
 
 @transaction.atomic

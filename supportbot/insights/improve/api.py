@@ -142,10 +142,10 @@ class Dismiss(FindingsView):
     @extend_schema(operation_id="improve_dismiss", request=DismissSerializer, responses={204: None})
     def post(self, request: Request, kind: str, subject: UUID) -> Response:
         """Dismiss a group for a reason; its findings are no longer listed."""
-        told = DismissSerializer(data=request.data)
-        told.is_valid(raise_exception=True)
+        serializer = DismissSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         person = request.user if isinstance(request.user, User) else None
-        dismiss(kind, _subjects(kind, subject), reason=told.validated_data["reason"], person=person)
+        dismiss(kind, _subjects(kind, subject), reason=serializer.validated_data["reason"], person=person)
         return Response(status=204)
 
 

@@ -30,14 +30,14 @@ ALIKE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AffectedCustomer:
-    """A customer who was given the old text. `now_says` is the sentence that replaced it, or ""."""
+    """A customer who was given the old text. `replacement` is the sentence that replaced it, or ""."""
 
     conversation: UUID
     customer: str
     at: datetime
-    told: str
+    quoted: str
     revision: int  # the article's revision that the answer quoted
-    now_says: str
+    replacement: str
     figures: tuple[str, ...]  # the figures of the old text that have changed
 
 
@@ -49,8 +49,8 @@ class Sentence:
     """
 
     subject: UUID
-    told: str
-    now_says: str
+    quoted: str
+    replacement: str
     figures: tuple[str, ...]
     people: tuple[AffectedCustomer, ...]
 
@@ -88,21 +88,21 @@ def outdated_answers() -> list[OutdatedAnswers]:
 def outdated_sentences(article: Article) -> list[Sentence]:
     """Return each outdated sentence of an article once, most frequently quoted first."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[AffectedCustomer]] = {}
-    for one in told_before(article):
-        groups.setdefault((" ".join(one.told.split()), one.now_says, one.figures), []).append(one)
+    for one in given_before(article):
+        groups.setdefault((" ".join(one.quoted.split()), one.replacement, one.figures), []).append(one)
     found = [Sentence(_subject(article, *key, people), *key, tuple(people)) for key, people in groups.items()]
     return sorted(found, key=lambda one: -len(one.people))
 
 
 def _subject(
-    article: Article, told: str, now_says: str, figures: tuple[str, ...], people: list[AffectedCustomer]
+    article: Article, quoted: str, replacement: str, figures: tuple[str, ...], people: list[AffectedCustomer]
 ) -> UUID:
     # The newest quoted revision is part of the id, so a figure that returns and changes again is reported again.
     newest = max(one.revision for one in people)
-    return uuid5(NAMESPACE_OID, "\0".join((str(article.pk), told, now_says, *figures, str(newest))))
+    return uuid5(NAMESPACE_OID, "\0".join((str(article.pk), quoted, replacement, *figures, str(newest))))
 
 
-def told_before(article: Article) -> Iterator[AffectedCustomer]:
+def given_before(article: Article) -> Iterator[AffectedCustomer]:
     """Yield the customers who were given a sentence from an earlier revision in which a figure has since changed,
     newest first.
     """
@@ -117,15 +117,15 @@ def told_before(article: Article) -> Iterator[AffectedCustomer]:
     seen: set[tuple[UUID, str]] = set()
     for citation in rows[:MOST]:
         conversation = citation.message.conversation
-        for told in _sentences(citation.quote):
-            if (conversation.pk, told) in seen:
+        for quoted in _sentences(citation.quote):
+            if (conversation.pk, quoted) in seen:
                 continue
-            seen.add((conversation.pk, told))
-            sentence, lost = replacing.of(told)
+            seen.add((conversation.pk, quoted))
+            sentence, lost = replacing.of(quoted)
             if lost:
                 at = citation.message.created_at
                 yield AffectedCustomer(
-                    conversation.pk, str(conversation.customer), at, told, citation.revision, sentence, lost
+                    conversation.pk, str(conversation.customer), at, quoted, citation.revision, sentence, lost
                 )
 
 

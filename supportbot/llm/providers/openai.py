@@ -106,10 +106,10 @@ async def _refusal(response: httpx2.Response) -> openai.APIStatusError:
         body = json.loads(text)
     except (ValueError, RecursionError):
         body = text
-    told = body.get("error", body) if isinstance(body, dict) else body
-    said = _message_in(told) or _message_in(body)
+    error = body.get("error", body) if isinstance(body, dict) else body
+    said = _message_in(error) or _message_in(body)
     ending = f" - {said}" if said else ""
-    return openai.APIStatusError(f"Error code: {response.status_code}{ending}", response=response, body=told)
+    return openai.APIStatusError(f"Error code: {response.status_code}{ending}", response=response, body=error)
 
 
 def _message_in(body: object) -> str:

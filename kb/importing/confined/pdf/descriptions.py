@@ -34,14 +34,14 @@ def descriptions_of(reader: PdfReader) -> Descriptions:
         return found
     seen = set[int]()
     while waiting and len(seen) < MAX_ELEMENTS and time.process_time() < CPU_SECONDS:
-        element, page, told = waiting.pop()
+        element, page, description = waiting.pop()
         try:
             if isinstance(element, IndirectObject):
                 if element.idnum in seen:
                     continue
                 seen.add(element.idnum)
                 element = element.get_object()
-            _read(element, page, told, numbers, waiting, found)
+            _read(element, page, description, numbers, waiting, found)
         except BROKEN:
             continue
     return found
@@ -53,18 +53,20 @@ def description_in(properties: Any) -> str:
     return shortened(str(text.get_object())) if text is not None else ""
 
 
-def _read(element: Any, page: int, told: str, numbers: dict[int, int], waiting: _Waiting, found: Descriptions) -> None:
+def _read(
+    element: Any, page: int, description: str, numbers: dict[int, int], waiting: _Waiting, found: Descriptions
+) -> None:
     """Store the description of marked content, or add an element's children to the waiting elements."""
     if isinstance(element, ArrayObject):
-        waiting += [(part, page, told) for part in element]
+        waiting += [(part, page, description) for part in element]
     elif isinstance(element, int):
-        if told and page:
-            found[page, element] = told
+        if description and page:
+            found[page, element] = description
     elif isinstance(element, DictionaryObject):
         if "/Pg" in element:
             page = numbers.get(element.raw_get("/Pg").idnum, 0)
         # Marked content in a form has the form's own numbers, which mean nothing on the page.
         if "/MCID" in element and "/Stm" not in element:
-            waiting.append((element.raw_get("/MCID"), page, told))
+            waiting.append((element.raw_get("/MCID"), page, description))
         elif "/K" in element:
-            waiting.append((element.raw_get("/K"), page, description_in(element) or told))
+            waiting.append((element.raw_get("/K"), page, description_in(element) or description))

@@ -59,8 +59,8 @@ def pictures_of(pages: Sequence[PageText], described: Descriptions) -> Pictures:
         if key not in names:
             names[key] = _stored(one.stream, found)
         if names[key]:
-            told = one.description or ("" if one.mark is None else described.get((number, one.mark), ""))
-            found.placed.append(Placed(number, one.box, names[key], told))
+            description = one.description or ("" if one.mark is None else described.get((number, one.mark), ""))
+            found.placed.append(Placed(number, one.box, names[key], description))
         else:
             found.left_out += 1
     return found

@@ -39,8 +39,10 @@ def autosave(request: HttpRequest, article_id: UUID | None = None) -> JsonRespon
     try:
         keep(person_of(request), article_id, values, based_on=based_on(request))
     except ArticleMissing:
-        told = gettext("This article no longer exists. Your text is kept in this browser: copy it into a new article.")
-        return JsonResponse({"kept": False, "message": told}, status=ArticleMissing.status)
+        message = gettext(
+            "This article no longer exists. Your text is kept in this browser: copy it into a new article."
+        )
+        return JsonResponse({"kept": False, "message": message}, status=ArticleMissing.status)
     return JsonResponse({"kept": True})
 
 

@@ -28,7 +28,7 @@ from supportbot.console.articles.editor.autosave import FIELDS, based_on
 from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
 from supportbot.console.articles.editor.page_context import Typed, page, refused, stored
 from supportbot.console.articles.gate_check import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
-from supportbot.console.articles.publication_messages import tell_published
+from supportbot.console.articles.publication_messages import show_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.article_gates import archiving
@@ -120,22 +120,22 @@ def _done(
     if care is not None:
         set_care(article, care, by=person_of(request))
     for other in answered_elsewhere(article, phrasings_of(article)):
-        told = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
-        messages.warning(request, told.format(question=other.text, title=other.article.title))
+        text = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
+        messages.warning(request, text.format(question=other.text, title=other.article.title))
     plan_fields.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
     settle_terms(request, terms, article)
     if publishes(request):
         publish(article.pk)
         compare_publication(article.pk, article)
-        tell_published(request, article, terms.get(OVERRIDE_FIELD))
+        show_published(request, article, terms.get(OVERRIDE_FIELD))
     else:
         if article.is_live and article.live_revision_id == article.latest_revision_id:
-            told = gettext("Saved. The text is unchanged.")
+            text = gettext("Saved. The text is unchanged.")
         elif article.is_live:
-            told = gettext("Saved as a draft. Customers read the old text until you publish.")
+            text = gettext("Saved as a draft. Customers read the old text until you publish.")
         else:
-            told = gettext("Saved as a draft. Customers cannot read it yet.")
-        messages.success(request, told)
+            text = gettext("Saved as a draft. Customers cannot read it yet.")
+        messages.success(request, text)
         if request.POST.get("do") == "check":
             begin(article)
             return redirect("admin:article-check", article.pk)

@@ -145,8 +145,8 @@ class LockWatch:
 class Command(migrate.Command):
     _asked_verbosity = 1
     _begun = ""  # the migration that is being applied
-    _told = ""  # the one whose wait has been reported
-    _told_pids: frozenset[int] = frozenset()  # and the processes that it was waiting for
+    _reported = ""  # the one whose wait has been reported
+    _reported_pids: frozenset[int] = frozenset()  # and the processes that it was waiting for
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -238,7 +238,7 @@ class Command(migrate.Command):
         """Print the line of a retried migration again when it is done, and no other line twice."""
         self.verbosity = self._asked_verbosity
         step, _, moment = action.partition("_")
-        is_repeated = self._told and str(migration or self._told) == self._told
+        is_repeated = self._reported and str(migration or self._reported) == self._reported
         if moment == "start":
             self._begun = str(migration or "")
         if is_repeated and (moment == "start" or step == "render"):
@@ -250,11 +250,11 @@ class Command(migrate.Command):
     def _report_wait(self, blocking: Sequence[Transaction]) -> None:
         """Report which transactions a migration waits for: once, and again only if it waits for others."""
         pids = frozenset(one.pid for one in blocking)
-        if self._told == self._begun and pids <= self._told_pids:
+        if self._reported == self._begun and pids <= self._reported_pids:
             return
-        if self._asked_verbosity and self._told != self._begun:
+        if self._asked_verbosity and self._reported != self._begun:
             self.stdout.write("")  # Django's line of this migration has no end yet
-        self._told, self._told_pids = self._begun, pids
+        self._reported, self._reported_pids = self._begun, pids
         sentence = gettext("{migration} changes a table that another transaction uses, such as a backup.")
         self.stderr.write(" ".join([sentence.format(migration=self._begun), *map(_named, blocking)]))
 

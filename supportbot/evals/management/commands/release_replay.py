@@ -40,11 +40,11 @@ class Command(WorkspaceCommand):
         return {"live": live.number, "release": candidate.number, **asdict(found)}
 
     def words(self, facts: dict[str, Any]) -> str:
-        told = gettext("{number} of {questions} questions are answered differently; {unplayed} could not be asked.")
+        text = gettext("{number} of {questions} questions are answered differently; {unplayed} could not be asked.")
         lines = [
             f"{', '.join(one['kinds'])}: {one['question']}\n  - {one['before']}\n  + {one['after']}"
             for one in facts["differences"]
         ]
         number = len(facts["differences"])
-        summary = told.format(number=number, questions=facts["questions"], unplayed=facts["unplayed"])
+        summary = text.format(number=number, questions=facts["questions"], unplayed=facts["unplayed"])
         return "\n".join([*lines, summary])
