@@ -92,13 +92,13 @@ def _contradictions(wording: ArticleText, viewer: Viewer, locale: str, article_i
     own = list(statements_of(wording.body, locale))[:MAX_SENTENCES]
     found = [_others(without_figures(ours.text), viewer, article_id) for ours in own]
     passages = {passage.chunk_id: passage for some in found for passage in some}
-    said = {pk: list(statements_of(passage.text, locale)) for pk, passage in passages.items()}
-    rarity = Rarity([*own, *(theirs for some in said.values() for theirs in some)])
+    statements = {pk: list(statements_of(passage.text, locale)) for pk, passage in passages.items()}
+    rarity = Rarity([*own, *(theirs for some in statements.values() for theirs in some)])
     for ours, near in zip(own, found, strict=True):
         against = [
             (like, Conflict(ours.text, theirs.text, passage.article_id, passage.title))
             for passage in near
-            for theirs in said[passage.chunk_id]
+            for theirs in statements[passage.chunk_id]
             if contradict(ours, theirs) and (like := likeness(ours, theirs, rarity))
         ]
         if against:

@@ -184,8 +184,8 @@ def _detailed(orders: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
 def _card(order: Order, answer: Mapping[str, Any], locale: str) -> dict[str, Any]:
     """Return the order as a card: its state with the latest known date, its items and its total."""
     days = _days(answer, locale)[-1:]
-    said = days if "delivered_at" in answer and answer["status"] == "delivered" else [answer["status_text"], *days]
-    state = _listed([*said, *_refunded(answer, locale)], locale)
+    status = days if "delivered_at" in answer and answer["status"] == "delivered" else [answer["status_text"], *days]
+    state = _listed([*status, *_refunded(answer, locale)], locale)
     items = [f"{line.quantity} × {line.name}" if line.quantity > 1 else line.name for line in order.lines]
     rows = [
         (text_in(locale, "Status"), state),

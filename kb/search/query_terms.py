@@ -54,9 +54,9 @@ def terms(questions: Sequence[str], configurations: Sequence[str]) -> list[list[
     expected = _LANGUAGES.get(configurations[0], "") if configurations else ""
     asked = [(words(question)[:MAX_WORDS], detect(question, expected)) for question in questions]
     wanted = tuple(dict.fromkeys([*configurations, PLAIN_CONFIGURATION]))
-    every_word = {word for said, _ in asked for word in said}
+    every_word = {word for tokens, _ in asked for word in tokens}
     lexemes = _lexemes(every_word, {*wanted, *(configuration(language) for _, language in asked)})
-    return [_terms(said, language, wanted, lexemes) for said, language in asked]
+    return [_terms(tokens, language, wanted, lexemes) for tokens, language in asked]
 
 
 def _terms(

@@ -40,7 +40,7 @@ def _checked(conversation: Conversation, written: GeneratedDraft) -> StreamedAns
     draft = StreamedAnswer(
         written.passages,
         request.locale,
-        tuple(_said_by_customer(written)),
+        tuple(_customer_texts(written)),
         site=settings.BASE_URL,
         done=() if conversation.customer.is_anonymous else done_in(conversation),
         confidential=confidential_text(request.messages[0].content),
@@ -55,7 +55,7 @@ def _checked(conversation: Conversation, written: GeneratedDraft) -> StreamedAns
     return draft
 
 
-def _said_by_customer(written: GeneratedDraft) -> Iterator[str]:
+def _customer_texts(written: GeneratedDraft) -> Iterator[str]:
     return (message.content for message in written.request.messages if message.role == "user")
 
 

@@ -75,10 +75,10 @@ class Citations:
         If vectors support a sentence whose words do not, a named source is accepted.
         """
         sources = self._evidence.sources
-        said, asked = key_of(sentence.words), self._evidence.telling(sentence.words)
+        key, asked = key_of(sentence.words), self._evidence.telling(sentence.words)
         numbers = [number for number in named if 1 <= number <= len(sources)]
         shares = {
-            number: 1.0 if said in (source := sources[number - 1]).quotable else min(0.99, source.share(asked))
+            number: 1.0 if key in (source := sources[number - 1]).quotable else min(0.99, source.share(asked))
             for number in numbers or range(1, len(sources) + 1)
         }
         best = sorted(filter(shares.__getitem__, shares), key=lambda number: -shares[number])
@@ -88,7 +88,7 @@ class Citations:
         if not chosen and numbers and (sentence.support.score or 0) >= CITED_FROM:
             chosen = (best or numbers)[:1]
         return {
-            number: source.span(*(source.quotable.get(said) or source.best_run(asked)), self._site)
+            number: source.span(*(source.quotable.get(key) or source.best_run(asked)), self._site)
             for number in chosen
             if (source := sources[number - 1]).units
         }
@@ -123,8 +123,8 @@ class Citations:
 
 def _numbered(raw: str, number: int) -> str:
     """Append the number of its source to a sentence that names none."""
-    code, said = fenced_part(raw)
-    bare = f"{code}{unmarked(said)}".rstrip()
+    code, prose = fenced_part(raw)
+    bare = f"{code}{unmarked(prose)}".rstrip()
     blanks = raw[len(raw.rstrip()) :]
     # the closing line of a fence must contain nothing else
     return f"{bare}{chr(10) if code else ' '}[{number}]{blanks}"
@@ -132,11 +132,11 @@ def _numbered(raw: str, number: int) -> str:
 
 def _renumbered(raw: str, numbers: Mapping[int, int]) -> str:
     """Return a sentence with only the markers of its sources; brackets in code blocks are unchanged."""
-    code, said = fenced_part(raw)
-    shown = said
-    for marker in reversed(list(MARKER.finditer(said))):
+    code, prose = fenced_part(raw)
+    shown = prose
+    for marker in reversed(list(MARKER.finditer(prose))):
         valid = dict.fromkeys(numbers[number] for number in sources_of(marker) if number in numbers)
-        start = marker.start() if valid else len(said[: marker.start()].rstrip())
+        start = marker.start() if valid else len(prose[: marker.start()].rstrip())
         shown = shown[:start] + "".join(f"[{number}]" for number in valid) + shown[marker.end() :]
     return f"{code}{shown}"
 
@@ -154,7 +154,7 @@ def compose(
     )
     has_ground = any(one.is_recorded or one.cited for one in kept)
     has_claims = any(one.needs_ground for one in kept)
-    if not _says_anything(text) or (withheld and not has_ground and not has_claims):
+    if not _has_content(text) or (withheld and not has_ground and not has_claims):
         return _abstention(withheld, by=by, language=language)
     if by == "builtin":
         offers = is_offer_of_a_person(text) or says_a_person_can_take_over(text)
@@ -200,7 +200,7 @@ def finalize(
     return replace(answer, text=text, is_abstention=False, offers_human=offers_human, blocks=shown)
 
 
-def _says_anything(text: str) -> bool:
+def _has_content(text: str) -> bool:
     """Return whether the text contains a letter, a figure or a pictograph; punctuation alone says nothing."""
     return any(unicodedata.category(sign) in _SAYING for sign in text)
 

@@ -43,7 +43,7 @@ class TurnContext:
     request: llm.ModelRequest
     passages: tuple[Passage, ...]
     language: str
-    said: tuple[str, ...]  # the customer's own messages of the episode
+    customer_messages: tuple[str, ...]  # the customer's own messages of the episode
     now: str  # the time given to the model, as text
     done: tuple[str, ...] = ()  # our own texts about actions that the shop has carried out in this conversation
     strictness: Strictness = "balanced"
@@ -117,8 +117,8 @@ def _before_episode(conversation: Conversation, messages: Sequence[Message]) -> 
     the chat, "and how long does it take?" still belongs to what was said before. They only help to search, and to find
     the language: no model sees them, since an agent has settled these topics.
     """
-    said = (message.text for message in messages if message.source == Source.CUSTOMER)
-    if not conversation.episode_start_seq or any(not (says_nothing(text) or is_incomplete(text)) for text in said):
+    texts = (message.text for message in messages if message.source == Source.CUSTOMER)
+    if not conversation.episode_start_seq or any(not (says_nothing(text) or is_incomplete(text)) for text in texts):
         return []
     before = history_before_episode(conversation, limit=HISTORY_MESSAGES)
     return [message for message in before if _is_dialogue(message)]
@@ -217,8 +217,8 @@ def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
     """Return the language of a question; for a mere order number, an address or random keystrokes, the conversation's
     language so far.
     """
-    said = (message.text for message in messages if message.source == Source.CUSTOMER)
-    return language_of(question, language_of(normalised("\n".join(said)), fallback))
+    texts = (message.text for message in messages if message.source == Source.CUSTOMER)
+    return language_of(question, language_of(normalised("\n".join(texts)), fallback))
 
 
 def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:

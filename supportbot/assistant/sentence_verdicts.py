@@ -74,7 +74,7 @@ class Judge:
         self._vectors: dict[Wanted, Vector] = {}
         self._asked_for: set[Wanted] = set()
         self._compares = False  # whether the windows have been requested
-        self._said_before: Counter[str] = Counter()
+        self._repetitions: Counter[str] = Counter()
         self._inputs: dict[str, ModelInput] = {}
         for text in self._done:
             evidence.learn(text, is_done=True)
@@ -112,9 +112,9 @@ class Judge:
         hidden = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         readings = [self._beside_pages(one) for one in (words, *hidden)] if is_doubtful or is_regret else []
         language = self.evidence.language
-        said = (*((words,) if may_be_deed else ()), *hidden)
-        compared = [found for one in said if (found := self._records.comparison(one, language)) is not None]
-        noted = [plainly(text) for one in said for text in self._records.for_second_opinion(one, language)]
+        claims = (*((words,) if may_be_deed else ()), *hidden)
+        compared = [found for one in claims if (found := self._records.comparison(one, language)) is not None]
+        noted = [plainly(text) for one in claims for text in self._records.for_second_opinion(one, language)]
         spare = max(0, MAX_VECTORS - KEPT_FROM_RECORDS - asked)
         own = [as_read(words)] if is_foreign else []
         return self._unasked([*readings, *own, *compared, *self._new(noted)[:spare]], with_windows=is_foreign)
@@ -239,8 +239,8 @@ class Judge:
     def _is_repeated(self, words: str) -> bool:
         if len(words) <= SHORT or not any(map(str.isalnum, words)):
             return False
-        self._said_before[words] += 1
-        return self._said_before[words] > (MOST_STEPS if list_mark(words) else REPEATED)
+        self._repetitions[words] += 1
+        return self._repetitions[words] > (MOST_STEPS if list_mark(words) else REPEATED)
 
     def _is_deed(self, words: str, support: Support) -> bool:
         alike = self.evidence.in_their_words(words)

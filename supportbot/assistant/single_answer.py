@@ -44,7 +44,7 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
     streamed = StreamedAnswer(
         retrieved.retrieval.passages,
         request.locale,
-        said=[request.question],
+        customer_messages=[request.question],
         site=settings.BASE_URL,
         now=time_variable_in(request.messages[0].content),
         strictness=current().document.strictness,

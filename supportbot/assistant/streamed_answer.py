@@ -42,16 +42,16 @@ _RISKY: Final = re.compile(
 class StreamedAnswer:
     """The answer of one attempt.
 
-    `said` is what the customer wrote: its figures may be repeated, its links never. `now` is the time in words; it may
-    be stated together with today's date. `site` is the address of our help pages. `confidential` must not be disclosed.
-    `looked_up` is what the shop's system returned in this turn, `done` are our own texts about what was carried out in
-    this conversation. With `looks_twice`, sentences that deserve a second look are marked. The built-in answerer (`by`)
-    only quotes or uses fixed texts.
+    `customer_messages` is what the customer wrote: its figures may be repeated, its links never. `now` is the time in
+    words; it may be stated together with today's date. `site` is the address of our help pages. `confidential` must not
+    be disclosed. `looked_up` is what the shop's system returned in this turn, `done` are our own texts about what was
+    carried out in this conversation. With `looks_twice`, sentences that deserve a second look are marked. The built-in
+    answerer (`by`) only quotes or uses fixed texts.
     """
 
     passages: Sequence[Passage]
     language: str
-    said: Sequence[str] = ()
+    customer_messages: Sequence[str] = ()
     site: str = ""
     now: str = ""
     looked_up: Sequence[str] = ()
@@ -73,7 +73,13 @@ class StreamedAnswer:
     _is_ended: bool = False
 
     def __post_init__(self) -> None:
-        evidence = Evidence(self.passages, language=self.language, said=self.said, site=self.site, now=self.now)
+        evidence = Evidence(
+            self.passages,
+            language=self.language,
+            customer_messages=self.customer_messages,
+            site=self.site,
+            now=self.now,
+        )
         self._judge = Judge(
             evidence, self.confidential, self.done, is_strict=self.strictness == "strict", looks_twice=self.looks_twice
         )

@@ -340,7 +340,7 @@ class Turn:
         self._streamed = StreamedAnswer(
             context.passages,
             context.language,
-            context.said,
+            context.customer_messages,
             site=settings.BASE_URL,
             now=context.now,
             looked_up=self._looked_up,
@@ -393,5 +393,5 @@ def _with_results(request: ModelRequest, step: int, calls: list[ToolCall], resul
     answers = [
         ChatMessage("tool", result.for_model, tool_call_id=call.id) for call, result in zip(asked, results, strict=True)
     ]
-    said = ChatMessage("assistant", "", tool_calls=tuple(asked))
-    return replace(request, messages=(*request.messages, said, *answers))
+    message = ChatMessage("assistant", "", tool_calls=tuple(asked))
+    return replace(request, messages=(*request.messages, message, *answers))

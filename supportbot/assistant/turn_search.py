@@ -82,7 +82,7 @@ def retrieve(
 
 def _asks_no_more(question: str, earlier_messages: Sequence[EarlierMessage]) -> bool:
     """Return whether a message is a "never mind", or a "no" without a question; a "no" to a question needs passages."""
-    answers = [said.text for said in earlier_messages if not said.is_customer]
+    answers = [one.text for one in earlier_messages if not one.is_customer]
     return is_mere_no(question) and not (answers and is_question(answers[-1]))
 
 
@@ -115,8 +115,8 @@ def _may_follow_on(question: str, earlier_messages: Sequence[EarlierMessage], la
     """Return whether a question may refer to earlier messages; a complete question in another language does not."""
     if is_incomplete(question) or not language:
         return True
-    said = (one.text for one in reversed(earlier_messages) if one.is_customer)
-    topic = next((text for text in said if not is_incomplete(text) and not says_nothing(text)), "")
+    questions = (one.text for one in reversed(earlier_messages) if one.is_customer)
+    topic = next((text for text in questions if not is_incomplete(text) and not says_nothing(text)), "")
     return not topic or detect(topic, language) == language
 
 
@@ -153,15 +153,17 @@ class _Search:
 
 def _context(question: str, earlier_messages: Sequence[EarlierMessage]) -> str:
     """Return the text to which a follow-up refers: the last answer, or else the customer's last message."""
-    said = [one for one in earlier_messages if one.text.strip() and one.text.strip() != question.strip()]
-    answers = [one.text for one in said if not one.is_customer]
-    return (answers or [one.text for one in said] or [""])[-1]
+    others = [one for one in earlier_messages if one.text.strip() and one.text.strip() != question.strip()]
+    answers = [one.text for one in others if not one.is_customer]
+    return (answers or [one.text for one in others] or [""])[-1]
 
 
 def _asked_before(question: str, earlier_messages: Sequence[EarlierMessage]) -> str:
     """Return the customer's last question; "" for a long one, because only its parts have vectors."""
-    said = (one.text for one in reversed(earlier_messages) if one.is_customer and one.text.strip() != question.strip())
-    last = next((text for text in said if is_long(text) or not says_nothing(text)), "")
+    questions = (
+        one.text for one in reversed(earlier_messages) if one.is_customer and one.text.strip() != question.strip()
+    )
+    last = next((text for text in questions if is_long(text) or not says_nothing(text)), "")
     return "" if is_long(last) else last
 
 
@@ -207,8 +209,8 @@ def _with_own(found: Found, question: str, tried: Sequence[Found], look_up: _Sea
     return replace(found, own=tried[0].retrieval if tried else alone(question))
 
 
-def _as_chat_message(said: EarlierMessage) -> llm.ChatMessage:
-    return llm.ChatMessage("user" if said.is_customer else "assistant", said.text)
+def _as_chat_message(message: EarlierMessage) -> llm.ChatMessage:
+    return llm.ChatMessage("user" if message.is_customer else "assistant", message.text)
 
 
 def _found(text: str, look_up: _Search) -> Found:
@@ -326,7 +328,7 @@ def _measure(request: llm.ModelRequest, asked: str) -> Mapping[str, float]:
 def _cosines(asked: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
     """Return cosine similarities of vectors by one embedder, even if search switches to another in the meantime."""
     query, vectors = used.query(asked), passage_vectors(texts.values(), by=used)
-    return {said: _cosine(query, vectors[text]) for said, text in texts.items()}
+    return {name: _cosine(query, vectors[text]) for name, text in texts.items()}
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float:

@@ -22,7 +22,7 @@ from supportbot.chat.access import conversation_for, conversations_of
 from supportbot.chat.erasure import erase_all_conversations, erase_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.rate_limit import send_message
-from supportbot.chat.selectors import RATED, events_after, rated, with_last_said
+from supportbot.chat.selectors import RATED, events_after, rated, with_last_text
 from supportbot.chat.serializers import (
     ConversationSerializer,
     EventPageSerializer,
@@ -91,7 +91,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
         asked = self.request.query_params
         conversations = conversations_of(_caller(self.request)).select_related("customer", "agent")
         if _is_customer(self.request):
-            conversations = with_last_said(conversations)
+            conversations = with_last_text(conversations)
         else:
             conversations = conversations.prefetch_related("ratings")
         if "rated" in asked:

@@ -67,10 +67,10 @@ def _answer(
     conversation = lock_conversation(conversation_id)
     event = _event(conversation, ref)
     text = words(_block(event, ref, kind), conversation.locale)
-    said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
+    messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
     # An answer that is sent again over a new connection does not count twice.
-    is_known = said.filter(client_id=client_id).exists()
-    if not is_known and (said.filter(seq__gt=event.seq).exists() or _has_newer_block(event)):
+    is_known = messages.filter(client_id=client_id).exists()
+    if not is_known and (messages.filter(seq__gt=event.seq).exists() or _has_newer_block(event)):
         raise BlockClosed()
     return add_customer_message(conversation_id, text=text, client_id=client_id)
 

@@ -124,11 +124,13 @@ def message_by_client_id(conversation: Conversation, source: str, client_id: str
     return sql.loaded(Message, found[0]) if found else None
 
 
-def with_last_said(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
-    """Return the conversations with the beginning of the last message by a person or the assistant in `last_said`."""
-    said = Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE).exclude(source=Source.SYSTEM)
-    last = said.order_by("-seq").values(begin=Left("text", 400))[:1]
-    return conversations.annotate(last_said=Subquery(last))
+def with_last_text(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    """Return the conversations with the beginning of the last message by a person or the assistant in `last_text`."""
+    messages = Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE).exclude(
+        source=Source.SYSTEM
+    )
+    last = messages.order_by("-seq").values(begin=Left("text", 400))[:1]
+    return conversations.annotate(last_text=Subquery(last))
 
 
 def first_unanswered_seq(conversation: Conversation) -> int | None:

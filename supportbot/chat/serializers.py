@@ -85,7 +85,7 @@ class OwnConversationRowSerializer(OwnConversationSerializer):
         read_only_fields = fields
 
     def get_preview(self, conversation: Conversation) -> str:
-        return preview(getattr(conversation, "last_said", None) or "")
+        return preview(getattr(conversation, "last_text", None) or "")
 
 
 def preview(text: str) -> str:

@@ -53,10 +53,10 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
     asked = _messages(conversation).filter(source=Source.CUSTOMER)
     if seq is not None:
         asked = asked.filter(seq__lt=seq)
-    said = [text for text in asked.values_list("text", flat=True) if text.strip()]
+    texts = [text for text in asked.values_list("text", flat=True) if text.strip()]
     names = _names_in(conversation)
     # The question is the last message, so keep the last ones; for a whole conversation, keep the first ones.
-    kept = said[:MAX_STEPS] if seq is None else said[-MAX_STEPS:]
+    kept = texts[:MAX_STEPS] if seq is None else texts[-MAX_STEPS:]
     steps = [masked(text, *names) for text in kept]
     case: dict[str, Any] = {"id": key, "locale": conversation.locale}
     if customer := _customer_of(conversation):

@@ -151,8 +151,8 @@ def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User)
         raise LabelInvalid()
     if verdict == Label.Verdict.UNSURE and result.labels.filter(person=person).exclude(verdict=verdict).exists():
         _note_who_sees(run)
-    said = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
-    label, _ = Label.objects.update_or_create(result=result, person=person, defaults=said)
+    values = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
+    label, _ = Label.objects.update_or_create(result=result, person=person, defaults=values)
     return label
 
 

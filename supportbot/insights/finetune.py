@@ -110,14 +110,14 @@ def _summary(found: Sequence[Example], workspace: Workspace, since: date) -> dic
 def examples(since: datetime) -> Iterator[Example]:
     """Yield the approved conversations of the workspace, oldest first."""
     for conversation in _approved(since).select_related("customer").order_by("pk").iterator(chunk_size=200):
-        said = list(
+        thread = list(
             Message.objects.filter(conversation=conversation, audience=Audience.EVERYONE, courtesy="")
             .exclude(source=Source.SYSTEM)
             .order_by("seq")
         )
-        pairs = list(_pairs(said))
+        pairs = list(_pairs(thread))
         if pairs:
-            yield _example(conversation, said, pairs)
+            yield _example(conversation, thread, pairs)
 
 
 def _approved(since: datetime) -> QuerySet[Conversation]:
@@ -130,11 +130,11 @@ def _approved(since: datetime) -> QuerySet[Conversation]:
     )
 
 
-def _pairs(said: Sequence[Message]) -> Iterator[tuple[str, Message]]:
+def _pairs(thread: Sequence[Message]) -> Iterator[tuple[str, Message]]:
     """Yield each question with its last answer (a person's if one replied); unanswered questions are left out."""
     question: list[str] = []
     answer: Message | None = None
-    for one in said:
+    for one in thread:
         if one.source == Source.CUSTOMER:
             if answer is not None:
                 yield "\n".join(question), answer
@@ -150,8 +150,10 @@ def _answers(one: Message) -> bool:
     return len(one.text) >= LEAST_REPLY if one.source == Source.AGENT else bool(one.text) and not one.is_abstention
 
 
-def _example(conversation: Conversation, said: Sequence[Message], pairs: Sequence[tuple[str, Message]]) -> Example:
-    names = {conversation.customer.name: "[customer]"} | {one.author_name: "[agent]" for one in said if one.author_name}
+def _example(conversation: Conversation, thread: Sequence[Message], pairs: Sequence[tuple[str, Message]]) -> Example:
+    names = {conversation.customer.name: "[customer]"} | {
+        one.author_name: "[agent]" for one in thread if one.author_name
+    }
     messages = [
         {"role": role, "content": masked(text, names)}
         for question, answer in pairs

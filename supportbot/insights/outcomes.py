@@ -37,7 +37,7 @@ NOT_SOLVED: Final = (Ending.REOPENED, Ending.RECONTACT, Ending.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PublicMessage:
     """One public message of a customer, the assistant or an agent."""
 
     seq: int
@@ -83,7 +83,7 @@ class Score:
 class Facts:
     """The facts about a conversation: its messages and requests in order."""
 
-    said: Sequence[Said]
+    messages: Sequence[PublicMessage]
     requests: Sequence[PersonRequest] = ()
     scores: Sequence[Score] = ()
     has_failed: bool = False  # whether the last turn failed
@@ -92,12 +92,12 @@ class Facts:
     costs: Mapping[str, Decimal] = field(default_factory=dict)  # by currency
 
     @property
-    def questions(self) -> list[Said]:
-        return [one for one in self.said if one.asks]
+    def questions(self) -> list[PublicMessage]:
+        return [one for one in self.messages if one.asks]
 
     @property
-    def helpers(self) -> list[Said]:
-        return [one for one in self.said if one.source == Source.AGENT]
+    def helpers(self) -> list[PublicMessage]:
+        return [one for one in self.messages if one.source == Source.AGENT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def has_come_back(facts: Facts) -> bool:
 def was_reopened(facts: Facts) -> bool:
     """Return whether the customer asked again in the conversation after it was resolved or quiet for a day."""
     resolved = [one.ended_at for one in facts.requests if one.state == State.RESOLVED and one.ended_at is not None]
-    for before, one in zip(facts.said, facts.said[1:], strict=False):
+    for before, one in zip(facts.messages, facts.messages[1:], strict=False):
         if one.asks and (one.at - before.at >= REOPENED_AFTER or any(before.at <= at < one.at for at in resolved)):
             return True
     return False
@@ -186,24 +186,24 @@ def _was_abandoned(facts: Facts) -> bool:
 
 def _has_answer(facts: Facts) -> bool:
     """Return whether the last question got an answer; a later reply to a courtesy does not count."""
-    answer: Said | None = None
-    last_said: Said | None = None
-    for one in facts.said:
-        if one.source == Source.ASSISTANT and (last_said is None or last_said.asks):
+    answer: PublicMessage | None = None
+    last_message: PublicMessage | None = None
+    for one in facts.messages:
+        if one.source == Source.ASSISTANT and (last_message is None or last_message.asks):
             answer = one
         elif one.source == Source.CUSTOMER:
-            last_said, answer = one, None if one.asks else answer
+            last_message, answer = one, None if one.asks else answer
     return answer is not None and not answer.is_abstention
 
 
 def _is_confirmed(facts: Facts) -> bool:
     """Return whether the customer gave a rating of 4 or 5, or said thanks after the last answer."""
-    has_thanked = any(one.courtesy == THANKS for one in facts.said if one.seq > facts.questions[-1].seq)
+    has_thanked = any(one.courtesy == THANKS for one in facts.messages if one.seq > facts.questions[-1].seq)
     return has_thanked or any(one.score >= HAPPY for one in facts.scores)
 
 
 def _first_word(facts: Facts, asked_at: datetime) -> datetime | None:
-    answers = (one.at for one in facts.said if one.source != Source.CUSTOMER)
+    answers = (one.at for one in facts.messages if one.source != Source.CUSTOMER)
     return min((at for at in (*facts.first_words_at, *answers) if at >= asked_at), default=None)
 
 
@@ -213,16 +213,18 @@ def _resolved_at(facts: Facts, ending: Ending) -> datetime | None:
         return None
     if ending == Ending.PERSON:
         return facts.helpers[-1].at
-    thanked = [one.seq for one in facts.said if one.courtesy and one.seq > facts.questions[-1].seq]
+    thanked = [one.seq for one in facts.messages if one.courtesy and one.seq > facts.questions[-1].seq]
     until = min(thanked, default=None)
-    answers = [one.at for one in facts.said if one.source == Source.ASSISTANT and (until is None or one.seq < until)]
+    answers = [
+        one.at for one in facts.messages if one.source == Source.ASSISTANT and (until is None or one.seq < until)
+    ]
     return answers[-1] if answers else None
 
 
 def _attributed(score: Score, facts: Facts) -> Score:
     """Return a rating with the rated agent: the answer's author or, for a conversation, the last agent who helped."""
     if score.message_id is not None:
-        rated = next((one for one in facts.said if one.message_id == score.message_id), None)
+        rated = next((one for one in facts.messages if one.message_id == score.message_id), None)
     else:
         rated = facts.helpers[-1] if facts.helpers else None
     return Score(score.score, score.message_id, rated.author if rated and rated.source == Source.AGENT else None)

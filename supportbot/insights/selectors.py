@@ -17,7 +17,7 @@ from supportbot.accounts.models import Channel
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.handoff.models import Ticket
-from supportbot.insights.outcomes import Facts, Outcome, PersonRequest, Said, Score, outcome_of
+from supportbot.insights.outcomes import Facts, Outcome, PersonRequest, PublicMessage, Score, outcome_of
 from supportbot.llm.models import LLMCall
 from supportbot.widget.models import Rating
 
@@ -67,7 +67,7 @@ class _Facts:
 
     def __init__(self, conversations: QuerySet[Conversation], until: datetime) -> None:
         ids = conversations.values("pk")
-        self._said = _said(ids)
+        self._messages = _messages_of(ids)
         self._first = _first_questions(ids)
         self._requests = _requests(ids)
         self._scores = _scores(ids)
@@ -77,7 +77,7 @@ class _Facts:
 
     def of(self, pk: UUID, customer: UUID) -> Facts:
         return Facts(
-            said=self._said[pk],
+            messages=self._messages[pk],
             requests=self._requests[pk],
             scores=self._scores[pk],
             has_failed=pk in self._failed,
@@ -97,11 +97,11 @@ def _grouped(rows: Iterable[tuple[UUID, Any]]) -> defaultdict[UUID, list[Any]]:
     return groups
 
 
-def _said(ids: Any) -> Mapping[UUID, Sequence[Said]]:
+def _messages_of(ids: Any) -> Mapping[UUID, Sequence[PublicMessage]]:
     fields = ("seq", "source", "created_at", "courtesy", "is_abstention", "author_id", "author_name", "pk")
     rows = Message.objects.filter(conversation__in=ids, audience=Audience.EVERYONE).exclude(source=Source.SYSTEM)
     ordered = rows.order_by("conversation_id", "seq").values_list("conversation_id", *fields)
-    return _grouped((row[0], Said(*row[1:])) for row in ordered)
+    return _grouped((row[0], PublicMessage(*row[1:])) for row in ordered)
 
 
 def _first_questions(ids: Any) -> Mapping[UUID, str]:

@@ -117,34 +117,34 @@ def _may_be_names(evidence: str, language: str) -> bool:
 
 def _is_clearly(evidence: str, language: str) -> bool:
     """Return whether stop words alone show that it is in the expected language; ten times faster than the model."""
-    said = words(evidence)
-    own = sum(word in stop_words(language) for word in said)
-    if own < _CLEAR_SHARE * len(said) or own <= _CLEAR_LEAD:
+    tokens = words(evidence)
+    own = sum(word in stop_words(language) for word in tokens)
+    if own < _CLEAR_SHARE * len(tokens) or own <= _CLEAR_LEAD:
         return False
-    found = Counter(chain.from_iterable(languages_by_stop_word().get(word, ()) for word in said))
+    found = Counter(chain.from_iterable(languages_by_stop_word().get(word, ()) for word in tokens))
     return all(own - count > _CLEAR_LEAD for other, count in found.items() if other != language)
 
 
 def _is_as_clearly(evidence: str, language: str, rival: str) -> bool:
     """Return whether most words are stop words of the language, and the rival does not explain more of them."""
-    said = words(evidence)
-    own, other = (sum(word in stop_words(one) for word in said) for one in (language, rival))
-    return own > 1 and own >= max(other, _SHARED_SHARE * len(said))
+    tokens = words(evidence)
+    own, other = (sum(word in stop_words(one) for word in tokens) for one in (language, rival))
+    return own > 1 and own >= max(other, _SHARED_SHARE * len(tokens))
 
 
 def _likelihoods(text: str, default: str) -> dict[str, float]:
     """Return each candidate's likelihood: the model's value, increased for stop words and for supported languages."""
-    said = words(text)
+    tokens = words(text)
     found: dict[str, float] = {}
     for label, likelihood in _model().rank(text):
         language = _MEMBERS.get(label, label)
         if language in _CANDIDATES or language == default:
-            is_likelier = len(said) > 1 and (language in _LIKELIER or language == default)
+            is_likelier = len(tokens) > 1 and (language in _LIKELIER or language == default)
             weight = _LIKELIER_WEIGHT if is_likelier else 1.0
             found[language] = found.get(language, 0.0) + weight * likelihood
     for language in found.keys() & languages_with_stop_words():
-        count = sum(word in stop_words(language) for word in said)
-        found[language] *= math.exp(_STOP_WORD_WEIGHT * count / math.sqrt(len(said) or 1))
+        count = sum(word in stop_words(language) for word in tokens)
+        found[language] *= math.exp(_STOP_WORD_WEIGHT * count / math.sqrt(len(tokens) or 1))
     total = sum(found.values()) or 1.0
     return {language: likelihood / total for language, likelihood in found.items()}
 

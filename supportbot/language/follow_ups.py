@@ -46,8 +46,8 @@ def is_short(question: str) -> bool:
 
 def has_back_reference(question: str) -> bool:
     """Return whether a word refers to something named earlier."""
-    said = words(question)
-    return not _listed("pointing").isdisjoint(said) or bool(said and said[-1] in _listed("pointing_at_end"))
+    tokens = words(question)
+    return not _listed("pointing").isdisjoint(tokens) or bool(tokens and tokens[-1] in _listed("pointing_at_end"))
 
 
 def _looks_like_follow_up(question: str) -> bool:

@@ -22,17 +22,17 @@ _TRACKED: Final = 3  # with at least this many columns, a quoted row needs the c
 class Line:
     """The smallest unit to quote: a sentence, a list item, a row or a code block. `mark` is written before a list item.
 
-    `says` is compared with a question instead of `text`, because a row is compared together with its column names.
+    `matched` is compared with a question instead of `text`, because a row is compared together with its column names.
     """
 
     text: str
     mark: str = ""
-    says: str = ""
+    matched: str = ""
     is_pointer: bool = False  # it is only a link to another page
 
     @property
     def compared(self) -> str:
-        return self.says or self.text
+        return self.matched or self.text
 
     @property
     def answers_nothing(self) -> bool:
@@ -72,7 +72,7 @@ def _rows(table: Block, labelled: str) -> Iterator[Line]:
     for row in table.rows:
         if any(cells := _cells(row)):
             text = _with_names(names, cells, labelled) if names_its_columns(table) else row_as_text(row, labelled)
-            yield Line(text, "-", says=f"{' '.join(names)} {' '.join(cells)}")
+            yield Line(text, "-", matched=f"{' '.join(names)} {' '.join(cells)}")
 
 
 def names_its_columns(table: Block) -> bool:

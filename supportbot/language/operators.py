@@ -55,33 +55,33 @@ def operators(text: str, language: str) -> dict[str, int]:
 
     A phrase counts as one operator, whatever its individual words mean: "no later than" is not a negation.
     """
-    said = words(_APOSTROPHES.sub("", text) if language in _JOINED else text)
+    tokens = words(_APOSTROPHES.sub("", text) if language in _JOINED else text)
     found: dict[str, int] = {}
     if language not in languages_with_operators():
         return found
     phrases = _listed(language).phrases
     taken: set[int] = set()
-    for at, word in enumerate(said):
+    for at, word in enumerate(tokens):
         for phrase, category in phrases.get(word, ()):
-            if at not in taken and (places := _places(phrase, said, at)):
+            if at not in taken and (places := _places(phrase, tokens, at)):
                 taken.update(places)
                 found[category] = found.get(category, 0) + 1
                 break
-    for at, word in enumerate(said):
+    for at, word in enumerate(tokens):
         if at not in taken:
             for category in _categories_of(word, language):
                 found[category] = found.get(category, 0) + 1
     return found
 
 
-def _places(phrase: tuple[str, ...], said: Sequence[str], start: int) -> list[int]:
+def _places(phrase: tuple[str, ...], tokens: Sequence[str], start: int) -> list[int]:
     """Return the positions of a phrase's words if it begins at `start`, else []."""
     at, places, reach = start, [], 1
     for part in phrase:
         if part == _GAP:
             reach = _LONGEST_GAP + 1
             continue
-        found = next((one for one in range(at, min(at + reach, len(said))) if _is_like(part, said[one])), None)
+        found = next((one for one in range(at, min(at + reach, len(tokens))) if _is_like(part, tokens[one])), None)
         if found is None:
             return []
         places.append(found)

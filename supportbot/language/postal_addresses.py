@@ -93,9 +93,9 @@ def _begins(word: str, streets: list[str]) -> bool:
     return word[0].isupper() or word.lower() in streets
 
 
-def _city(said: str) -> str:
+def _city(text: str) -> str:
     """Return the city's name without the words after it: "Frankfurt am Main", but "Freiburg" for "Freiburg instead"."""
-    parts = said.split()
+    parts = text.split()
     if not parts or _country(parts[0]):
         return ""
     if not parts[0][0].isupper():
@@ -113,9 +113,9 @@ def _city(said: str) -> str:
 
 
 def _country(text: str) -> str:
-    said = " ".join(["", *_WORD.findall(text.lower()), ""])
+    padded = " ".join(["", *_WORD.findall(text.lower()), ""])
     countries = _words()["countries"].items()
-    return next((code for code, names in countries if any(f" {name} " in said for name in names)), "")
+    return next((code for code, names in countries if any(f" {name} " in padded for name in names)), "")
 
 
 @cache

@@ -40,8 +40,12 @@ def turn(conversation: object) -> Described:
 
 
 def ended_turn(outcome: str, by: str, code: str, attempt: int) -> dict[str, Attribute]:
-    said: dict[str, Attribute] = {"supportbot.outcome": outcome, "supportbot.by": by, "supportbot.attempt": attempt}
-    return said | ({ERROR: code} if code else {})
+    attributes: dict[str, Attribute] = {
+        "supportbot.outcome": outcome,
+        "supportbot.by": by,
+        "supportbot.attempt": attempt,
+    }
+    return attributes | ({ERROR: code} if code else {})
 
 
 def phase(name: str) -> Described | None:
@@ -64,7 +68,7 @@ def model_call(
     reason: str,
 ) -> Described:
     operation = "embeddings" if purpose == "embed" else "chat"
-    said: dict[str, Attribute] = {
+    attributes: dict[str, Attribute] = {
         OPERATION: operation,
         PROVIDER: provider,
         MODEL: model,
@@ -74,10 +78,10 @@ def model_call(
         "supportbot.outcome": outcome,
     }
     if first_token_seconds is not None:
-        said[FIRST_CHUNK] = first_token_seconds
+        attributes[FIRST_CHUNK] = first_token_seconds
     if reason:
-        said[ERROR] = reason
-    return Described(f"{operation} {model}", said, SpanKind.CLIENT)
+        attributes[ERROR] = reason
+    return Described(f"{operation} {model}", attributes, SpanKind.CLIENT)
 
 
 def tool(name: str) -> Described:

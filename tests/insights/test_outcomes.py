@@ -21,7 +21,7 @@ from supportbot.chat.models import Message
 from supportbot.console.display import duration_in_words
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
-from supportbot.insights.outcomes import Ending, Facts, PersonRequest, Said, Score, ending_of, outcome_of
+from supportbot.insights.outcomes import Ending, Facts, PersonRequest, PublicMessage, Score, ending_of, outcome_of
 from supportbot.llm.models import LLMCall
 from supportbot.team_formats import percentage
 from tests.console.conftest import logged_in, person
@@ -32,12 +32,12 @@ LATER = START + timedelta(hours=1)
 RESOLVED = PersonRequest(LATER, "resolved", "customer", None, START + timedelta(hours=2))
 
 
-def said(*lines: tuple[str, float], unknown: Sequence[int] = ()) -> list[Said]:
+def said(*lines: tuple[str, float], unknown: Sequence[int] = ()) -> list[PublicMessage]:
     """Return messages. A source such as "customer:thanks" names the courtesy; a number is the hours since the start."""
     found = []
     for seq, (who, hours) in enumerate(lines):
         source, _, courtesy = who.partition(":")
-        found.append(Said(seq, source, START + timedelta(hours=hours), courtesy, seq in unknown))
+        found.append(PublicMessage(seq, source, START + timedelta(hours=hours), courtesy, seq in unknown))
     return found
 
 

@@ -31,7 +31,7 @@ MAX_UNTRIED = 5_000
 MAX_NESTED_MARKS = 10
 MAX_SPAN = 50  # columns or rows of one cell
 MAX_NUMBERED = 1_000  # nodes before a list item; renderers count from the first number
-MAX_SAID = 500  # characters about a picture
+MAX_ALT_CHARACTERS = 500  # characters about a picture
 # The limit during conversion, including text that is removed afterwards.
 MAX_CHARACTERS = 2 * MAX_BODY_CHARACTERS
 
@@ -114,11 +114,11 @@ def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
     by its file name. On a site, it is not: names are often numbers there, and editors leave descriptions empty.
     """
     for node in root.css("img"):
-        reference, said = _reference(node), (node.attributes.get("alt") or "").strip()
+        reference, alt = _reference(node), (node.attributes.get("alt") or "").strip()
         is_named = "alt" in node.attributes
-        if is_named and not said and not taken.least_undescribed:
+        if is_named and not alt and not taken.least_undescribed:
             continue
-        address = taken.take(reference, is_described=bool(said) or not taken.least_undescribed)
+        address = taken.take(reference, is_described=bool(alt) or not taken.least_undescribed)
         if address:
             node.attrs["src"] = address
         elif taken.least_undescribed:
@@ -303,11 +303,11 @@ def _style(node: LexborNode) -> str:
 
 def _picture(node: LexborNode) -> str:
     """Return a picture as Markdown: its description and stored address, or whichever of these it has."""
-    said = _SPACE.sub(" ", node.attributes.get("alt") or "").strip()[:MAX_SAID]
+    alt = _SPACE.sub(" ", node.attributes.get("alt") or "").strip()[:MAX_ALT_CHARACTERS]
     address = (node.attributes.get("src") or "").strip()
-    if not said:
+    if not alt:
         return f"![]({address})" if re.fullmatch(PICTURE, address) else ""
-    return f"![{_escaped(said)}]({address})" if _PICTURE.fullmatch(address) else _escaped(said)
+    return f"![{_escaped(alt)}]({address})" if _PICTURE.fullmatch(address) else _escaped(alt)
 
 
 def _item(node: LexborNode, inner: str) -> str:

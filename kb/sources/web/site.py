@@ -424,9 +424,9 @@ def _own_address(url: str) -> str:
     return url if len(url) <= MAX_URL_CHARACTERS else ""
 
 
-def _locale(said: str) -> str | None:
+def _locale(language_tag: str) -> str | None:
     try:
-        return check_locale(said) if said else None
+        return check_locale(language_tag) if language_tag else None
     except InvalidDocument:
         return None
 

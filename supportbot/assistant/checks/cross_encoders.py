@@ -54,9 +54,9 @@ def together(sentence: str, beside: Sequence[str]) -> str:
 
 def windows_of_page(title: str, text: str) -> Iterator[str]:
     """Yield a page in windows of two sentences, each with the page's title, so that "it" has its noun nearby."""
-    said = [sentence.strip() for sentence in sentences_of(text) if sentence.strip()]
-    for at in range(0, len(said), 2):
-        yield f"{title}: {' '.join(said[at : at + 2])}"[:WINDOW_CHARACTERS]
+    units = [sentence.strip() for sentence in sentences_of(text) if sentence.strip()]
+    for at in range(0, len(units), 2):
+        yield f"{title}: {' '.join(units[at : at + 2])}"[:WINDOW_CHARACTERS]
 
 
 class Layers(NamedTuple):

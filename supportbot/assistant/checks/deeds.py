@@ -107,10 +107,10 @@ class Records:
         """Return the log odds by separate vectors of sentence and records; None without that of the sentence or of the
         nearest record.
         """
-        said, *noted = map(self._meaning, (sentence, *records))
-        if said is None or noted[0] is None:
+        claimed, *noted = map(self._meaning, (sentence, *records))
+        if claimed is None or noted[0] is None:
             return None
-        return max(odds_of_pair(said, one) for one in noted if one is not None)
+        return max(odds_of_pair(claimed, one) for one in noted if one is not None)
 
     def nearest(self, sentence: str, language: str) -> list[str]:
         """Return the few records about the same thing that share most words with a sentence, best first."""
@@ -118,8 +118,8 @@ class Records:
         done = _about_the_same(figures, self.done, self.looked_up)
         seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
         records = [*done, *_about_the_same(figures, seen)]
-        said = content_stems(sentence, language)
-        return sorted(records, key=lambda text: -len(said & content_stems(text, language)))[:MOST_COMPARED]
+        stems = content_stems(sentence, language)
+        return sorted(records, key=lambda text: -len(stems & content_stems(text, language)))[:MOST_COMPARED]
 
     def _meaning(self, text: str) -> "Meaning | None":
         vector = self.vectors.get(plainly(text))
@@ -154,9 +154,9 @@ def _is_in_its_words(sentence: str, record: str) -> bool:
     language = detect(record, "en")
     if detect(sentence, language) != language:
         return True
-    said = [one for one in content_stems(sentence, language) if not one.isdigit()]
+    stems = [one for one in content_stems(sentence, language) if not one.isdigit()]
     known = content_stems(record, language)
-    return sum(one in known for one in said) > len(said) / 2
+    return sum(one in known for one in stems) > len(stems) / 2
 
 
 def plainly(text: str) -> str:
@@ -182,25 +182,26 @@ def meaning_of(text: str, vector: Vector) -> Meaning:
     return Meaning(which, became, unit(seen), min(len(text.split()), LONGEST) / 10, beginnings(text))
 
 
-def odds_of_pair(said: Meaning, noted: Meaning) -> float:
+def odds_of_pair(claimed: Meaning, noted: Meaning) -> float:
     """Return the log odds that a sentence says no more than a record, by their deeds, outcomes and words."""
-    no, yes = _nets()["pair"].chances(pair_of(said, noted))
+    no, yes = _nets()["pair"].chances(pair_of(claimed, noted))
     return math.log(float(yes) + 1e-6) - math.log(float(no) + 1e-6)
 
 
-def pair_of(said: Meaning, noted: Meaning) -> Array:
+def pair_of(claimed: Meaning, noted: Meaning) -> Array:
     """Return the features for comparing a sentence with a record: how similar their deeds, outcomes and words are."""
-    deed = float(np.sqrt(said.deeds * noted.deeds).sum())
-    outcome = float(np.sqrt(said.outcomes * noted.outcomes).sum())
+    deed = float(np.sqrt(claimed.deeds * noted.deeds).sum())
+    outcome = float(np.sqrt(claimed.outcomes * noted.outcomes).sum())
     became = dict(zip(OUTCOMES, noted.outcomes.tolist(), strict=True))
-    claims_done = float(said.outcomes[0])
-    sure = float(said.deeds.max()), float(noted.deeds.max())
-    shared, count = len(said.keys & noted.keys), len(said.keys)
+    claims_done = float(claimed.outcomes[0])
+    sure = float(claimed.deeds.max()), float(noted.deeds.max())
+    shared, count = len(claimed.keys & noted.keys), len(claimed.keys)
     return np.array(
         [
-            _soft_odds(deed), *sure, deed * sure[0] * sure[1], _soft_odds(outcome), float(said.unit @ noted.unit) * 10,
+            _soft_odds(deed), *sure, deed * sure[0] * sure[1],
+            _soft_odds(outcome), float(claimed.unit @ noted.unit) * 10,
             _soft_odds(became["looked_up"]), _soft_odds(became["waiting"]) * claims_done,
-            _soft_odds(became["refused"] + became["failed"]) * claims_done, claims_done, said.length, noted.length,
+            _soft_odds(became["refused"] + became["failed"]) * claims_done, claims_done, claimed.length, noted.length,
             2 * shared / max(1, count), 2 * shared / max(1, len(noted.keys)),
             min(count, MANY) / 4, (count - shared) / 4,
         ],

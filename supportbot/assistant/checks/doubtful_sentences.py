@@ -71,14 +71,14 @@ class Doubts:
     def features(self, sentence: str) -> Features | None:
         """Return how a sentence differs from the nearest unit, by name; None if there is nothing to compare."""
         text = without_list_mark(without_markers(sentence))
-        said, figures = _unit(text, self._language), all_figures_in(text, self._language)[:_MOST_FIGURES]
-        if not self._units or not (said.keys or said.operators or figures):
+        own, figures = _unit(text, self._language), all_figures_in(text, self._language)[:_MOST_FIGURES]
+        if not self._units or not (own.keys or own.operators or figures):
             return None
 
-        nearness = _nearness_to(said, figures)
+        nearness = _nearness_to(own, figures)
         nearest = max(self._units, key=nearness)
-        found = _of_operators(said, nearest)
-        shared = len(said.keys & nearest.keys) / max(1, len(said.keys))
+        found = _of_operators(own, nearest)
+        shared = len(own.keys & nearest.keys) / max(1, len(own.keys))
         if any(name[1:] in DENYING for name in found) and shared >= _SAME_WORDS:
             found["denied"] = 1.0
         if not all(map(nearest.figures.holds, figures)):
@@ -92,35 +92,35 @@ def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most
     With `least`, only pieces with at least that many content words (so no headings) that share one with the sentence.
     """
     text = without_list_mark(without_markers(sentence))
-    said = _unit(text, language)
-    nearness = _nearness_to(said, all_figures_in(text, language)[:_MOST_FIGURES])
+    own = _unit(text, language)
+    nearness = _nearness_to(own, all_figures_in(text, language)[:_MOST_FIGURES])
     pieces = [piece for source in sources for piece in _pieces_of(source)][:_MOST_UNITS]
     units = [unit for source in sources for unit in _units_of(source, language)]
     comparable = [
-        at for at in range(len(pieces)) if not least or (len(units[at].keys) >= least and said.keys & units[at].keys)
+        at for at in range(len(pieces)) if not least or (len(units[at].keys) >= least and own.keys & units[at].keys)
     ]
     return [pieces[at] for at in sorted(comparable, key=lambda at: -nearness(units[at]))[:most]]
 
 
-def _nearness_to(said: _Unit, figures: Sequence[Figure]) -> Callable[[_Unit], float]:
+def _nearness_to(own: _Unit, figures: Sequence[Figure]) -> Callable[[_Unit], float]:
     """Return a function that says how much a unit shares with a sentence: words, and a little for each figure."""
-    each_key, each_figure = 1 / max(1, len(said.keys)), _HELD / max(1, len(figures))
+    each_key, each_figure = 1 / max(1, len(own.keys)), _HELD / max(1, len(figures))
 
     def nearness(unit: _Unit) -> float:
-        shared = each_key * len(said.keys & unit.keys) + each_figure * sum(map(unit.figures.holds, figures))
+        shared = each_key * len(own.keys & unit.keys) + each_figure * sum(map(unit.figures.holds, figures))
         return shared - _EACH_KEY * len(unit.keys)
 
     return nearness
 
 
-def _of_operators(said: _Unit, nearest: _Unit) -> Features:
-    if said.operators is None or nearest.operators is None:
+def _of_operators(own: _Unit, nearest: _Unit) -> Features:
+    if own.operators is None or nearest.operators is None:
         return {}
     categories = _data("categories")
     akin, opposites = categories["akin"], categories["opposite"]
-    more, less = said.operators - nearest.operators, nearest.operators - said.operators
+    more, less = own.operators - nearest.operators, nearest.operators - own.operators
     found = {f"+{one}": 1.0 for one in more if nearest.operators.isdisjoint(akin.get(one, ()))}
-    found |= {f"-{one}": 1.0 for one in less if said.operators.isdisjoint(akin.get(one, ()))}
+    found |= {f"-{one}": 1.0 for one in less if own.operators.isdisjoint(akin.get(one, ()))}
     turned = sum((one in more and other in less) or (other in more and one in less) for one, other in opposites)
     return found | {"opposite": float(turned)}
 

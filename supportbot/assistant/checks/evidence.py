@@ -97,10 +97,10 @@ class _ParsedPassage:
     def quotable(self) -> dict[tuple[str, ...], tuple[int, int]]:
         found = dict(self._rows())
         for first in range(len(self.units)):
-            said: tuple[str, ...] = ()
+            joined: tuple[str, ...] = ()
             for last in range(first, min(first + MAX_RUN, len(self.units))):
-                said += self.units[last].words
-                found.setdefault(said, (first, last))
+                joined += self.units[last].words
+                found.setdefault(joined, (first, last))
         return found
 
     def _rows(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
@@ -133,11 +133,11 @@ class _ParsedPassage:
                 column = sentence.count("|", 0, offset) - edge if is_row else -1
                 marks = _MARKS.match(cell)
                 start = at + offset + (marks.end() if marks else 0)
-                said = words(_LINK_TARGET.sub("", self._text[start : at + offset + len(cell)]))
-                if said:
+                tokens = words(_LINK_TARGET.sub("", self._text[start : at + offset + len(cell)]))
+                if tokens:
                     end = at + offset + len(cell.rstrip())
                     yield _Unit(
-                        start, end, line, column, tuple(said), tuple(stem(word, self._language) for word in said)
+                        start, end, line, column, tuple(tokens), tuple(stem(word, self._language) for word in tokens)
                     )
             at += len(sentence)
 
@@ -239,12 +239,18 @@ class Evidence:
     """
 
     def __init__(
-        self, passages: Sequence[Passage], *, language: str, said: Iterable[str] = (), site: str = "", now: str = ""
+        self,
+        passages: Sequence[Passage],
+        *,
+        language: str,
+        customer_messages: Iterable[str] = (),
+        site: str = "",
+        now: str = "",
     ) -> None:
         self.language = language
         self.sources = [Source(passage) for passage in passages]
         self.texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
-        self._said = tuple(said)
+        self._customer_messages = tuple(customer_messages)
         self._now = now
         self._learned: list[str] = []
         self._done: list[str] = []
@@ -252,7 +258,7 @@ class Evidence:
         self._languages: dict[str, str] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
         self.links = {comparable(address) for address in addresses}.union(
-            *map(_links_of_page, self.texts), *map(mail_addresses_in, self._said)
+            *map(_links_of_page, self.texts), *map(mail_addresses_in, self._customer_messages)
         )
 
     def learn(self, text: str, *, is_done: bool = False) -> None:
@@ -268,7 +274,7 @@ class Evidence:
 
     @cached_property
     def figures(self) -> Known:
-        return known_figures([*self.texts, *self._learned, *self._said], notes=self._done)
+        return known_figures([*self.texts, *self._learned, *self._customer_messages], notes=self._done)
 
     @cached_property
     def _stems(self) -> dict[str, frozenset[str]]:
@@ -310,8 +316,8 @@ class Evidence:
 
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a source has the sentence word for word."""
-        said = key_of(sentence)
-        return len(said) >= MIN_QUOTED and any(said in source.quotable for source in self.sources)
+        key = key_of(sentence)
+        return len(key) >= MIN_QUOTED and any(key in source.quotable for source in self.sources)
 
     def in_their_words(self, sentence: str) -> float:
         """Return the share of a sentence's neighbouring content words that are neighbours in a source as well.
@@ -323,24 +329,26 @@ class Evidence:
             return 0.0
         found: set[int] = set()
         for source in self.sources:
-            said = [stem(word, source.language) for word in asked]
-            neighbours = source.neighbours(said)
-            found.update(place for place, pair in enumerate(pairwise(said)) if pair in neighbours)
+            stems = [stem(word, source.language) for word in asked]
+            neighbours = source.neighbours(stems)
+            found.update(place for place, pair in enumerate(pairwise(stems)) if pair in neighbours)
         return len(found) / (len(asked) - 1)
 
     def names(self, token: str) -> bool:
         """Return whether a source, a look-up or the customer uses this token, or a source uses a form of its word."""
-        said = token.casefold()
-        return said in self.figures.text or said in stop_words(self.language) or self._is_known(said)
+        folded = token.casefold()
+        return folded in self.figures.text or folded in stop_words(self.language) or self._is_known(folded)
 
     def is_unheard_of(self, sentence: str) -> bool:
         """Return whether none of a sentence's words is a stop word of its language or occurs in a source.
 
         Talk has a stop word, or is shorter. Returns False for a language whose stop words are not known.
         """
-        said, silent = words(sentence), stop_words(self._spoken(sentence))
+        tokens, silent = words(sentence), stop_words(self._spoken(sentence))
         return (
-            len(said) >= _UNHEARD_OF_FROM and bool(silent) and not any(w in silent or self._is_known(w) for w in said)
+            len(tokens) >= _UNHEARD_OF_FROM
+            and bool(silent)
+            and not any(w in silent or self._is_known(w) for w in tokens)
         )
 
     def _is_known(self, word: str) -> bool:
@@ -356,8 +364,8 @@ class Evidence:
     def _spoken(self, sentence: str) -> str:
         """Return the language of a sentence: the answer's if most words are known, else the detected one."""
         if sentence not in self._languages:
-            said = words(sentence)
-            is_plain = self.language in self._stems and 2 * sum(map(self._is_known, said)) >= len(said)
+            tokens = words(sentence)
+            is_plain = self.language in self._stems and 2 * sum(map(self._is_known, tokens)) >= len(tokens)
             self._languages[sentence] = self.language if is_plain else detect(sentence, self.language)
         return self._languages[sentence]
 

@@ -157,8 +157,8 @@ def quoted_if(
             found.append(seek(one.question, viewer, limit=current().document.passages))
         if state.make:
             transaction.set_rollback(True)
-    said = zip(asked, viewers, found, strict=False)
-    return [_quoted(one.question, workspace, viewer, seen, state.names) for one, viewer, seen in said]
+    rows = zip(asked, viewers, found, strict=False)
+    return [_quoted(one.question, workspace, viewer, seen, state.names) for one, viewer, seen in rows]
 
 
 def publication_of(text: Text) -> State:

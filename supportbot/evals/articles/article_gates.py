@@ -212,12 +212,12 @@ def as_it_is(*_questions: Sequence[PreviewQuestion]) -> State:
 def _with_vectors(change: Callable[[], object], touched: Mapping[str, Touched]) -> State:
     vectors = {key: vector for one in touched.values() for key, vector in vectors_of(one.wording).items()}
     texts = dict.fromkeys(text for some in _phrasings_of(touched).values() for text in some)
-    said = phrasing_vectors(texts)
+    phrasings = phrasing_vectors(texts)
 
     def carry_out() -> None:
         change()
         fill_vectors(vectors)
-        fill_phrasings(Article.objects.filter(external_id__in=list(touched)), said)
+        fill_phrasings(Article.objects.filter(external_id__in=list(touched)), phrasings)
 
     return State(carry_out)
 

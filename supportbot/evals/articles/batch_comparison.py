@@ -170,7 +170,7 @@ class ChangedArticles:
 
 def _new_findings(article: Article, conflicts: Sequence[Conflict], former: ArticleText | None) -> list[dict[str, Any]]:
     """Return the findings that are new compared with the article's former text."""
-    said = " ".join(former.body.split()) if former else ""
+    former_text = " ".join(former.body.split()) if former else ""
     return [
         {
             "ours": one.ours,
@@ -181,7 +181,7 @@ def _new_findings(article: Article, conflicts: Sequence[Conflict], former: Artic
             "other_title": one.title,
         }
         for one in conflicts
-        if not said or " ".join(one.ours.split()) not in said
+        if not former_text or " ".join(one.ours.split()) not in former_text
     ]
 
 

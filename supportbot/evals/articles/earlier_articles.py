@@ -85,12 +85,12 @@ def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored
     for one in former:
         if one.wording is not None and perf_counter() < ends:
             vectors |= vectors_of(one.wording)
-    said = phrasing_vectors(text for one in former for text in one.phrasings)
+    phrasings = phrasing_vectors(text for one in former for text in one.phrasings)
     copied = {uuid7().hex: one for one in former if one.wording is not None}
     names = {name: one.article.external_id for name, one in copied.items()}
     unread = (one.pk for one in articles if str(one.pk) in facts and not _was_read(one, facts))
     hidden = frozenset((*unread, *(one.article.pk for one in former)))
-    return State(partial(_copy, copied, vectors, said), hidden, names)
+    return State(partial(_copy, copied, vectors, phrasings), hidden, names)
 
 
 def nearest_articles(
@@ -142,8 +142,8 @@ def _shared_words(
         some = articles[at : at + READ_AT_ONCE]
         was, live = texts_at(some, facts), _live_texts(some)
         for one in some:
-            said = "\n".join(text.title + text.body for text in (was.get(one.pk), live.get(one.pk)) if text)
-            words = content_stems("\n".join((said, *facts[str(one.pk)]["phrasings"])), base_language(one.locale))
+            joined = "\n".join(text.title + text.body for text in (was.get(one.pk), live.get(one.pk)) if text)
+            words = content_stems("\n".join((joined, *facts[str(one.pk)]["phrasings"])), base_language(one.locale))
             yield one.pk, max((len(words & some_words) for some_words in wanted), default=0)
 
 
@@ -152,7 +152,7 @@ def _live_texts(articles: Sequence[Article]) -> dict[UUID, ArticleText]:
     return {row.article_id: ArticleText(row.title, row.body) for row in rows}
 
 
-def _copy(copied: Mapping[str, Former], vectors: Vectors, said: Vectors) -> None:
+def _copy(copied: Mapping[str, Former], vectors: Vectors, phrasings: Vectors) -> None:
     copies = {name: _copy_of(one, name) for name, one in copied.items()}
     Article.objects.bulk_create(copies.values())
     add_revisions([(copies[name], one.wording) for name, one in copied.items() if one.wording])
@@ -160,7 +160,12 @@ def _copy(copied: Mapping[str, Former], vectors: Vectors, said: Vectors) -> None
     fill_vectors(vectors)
     recipe = active_recipe()
     rows = [
-        Phrasing(article=copies[name], text=text, embedding=list(said[text]) if text in said else None, recipe=recipe)
+        Phrasing(
+            article=copies[name],
+            text=text,
+            embedding=list(phrasings[text]) if text in phrasings else None,
+            recipe=recipe,
+        )
         for name, one in copied.items()
         for text in one.phrasings
     ]

@@ -148,8 +148,8 @@ def _equals(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
 
 
 def _not_equals(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
-    said = {_spaced(words_of(reply)) for reply in seen.replies}
-    found = tuple(one for one in wanted if _spaced(one) in said)
+    replies = {_spaced(words_of(reply)) for reply in seen.replies}
+    found = tuple(one for one in wanted if _spaced(one) in replies)
     return Grade(name, not found, step, found=found)
 
 
@@ -159,8 +159,8 @@ def _starts_with(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
 
 
 def _not_starts_with(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
-    said = [_spaced(words_of(reply)) for reply in seen.replies]
-    found = tuple(one for one in wanted if any(text.startswith(_spaced(one)) for text in said))
+    replies = [_spaced(words_of(reply)) for reply in seen.replies]
+    found = tuple(one for one in wanted if any(text.startswith(_spaced(one)) for text in replies))
     return Grade(name, not found, step, found=found)
 
 
@@ -380,10 +380,10 @@ def _cost(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
 
 
 def _judge(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
-    said = seen.played.judgement
-    if said is None or said.is_good is None:
-        return Grade(name, False, step, wanted=VERDICT, got=said.words if said else "none")
-    return Grade(name, said.is_good, step, wanted="good", got=said.words)
+    judgement = seen.played.judgement
+    if judgement is None or judgement.is_good is None:
+        return Grade(name, False, step, wanted=VERDICT, got=judgement.words if judgement else "none")
+    return Grade(name, judgement.is_good, step, wanted="good", got=judgement.words)
 
 
 def _shown(call: MadeCall) -> str:

@@ -17,7 +17,7 @@ from supportbot.evals.grading.statistics import Confusion, confusion, kappa
 from supportbot.evals.models import OPEN_STATES, Label, Result, Run, SeenVerdicts
 
 _RANDOM: Final = 12  # the last characters of an id, which are random
-_Said = tuple[str, bool, str, int]  # judge, its verdict, a person's verdict, and the number of times
+_Verdicts = tuple[str, bool, str, int]  # judge, its verdict, a person's verdict, and the number of times
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,12 @@ def agreements_in(runs: Sequence[Run], person_id: UUID | None = None) -> dict[UU
     judges: defaultdict[UUID, set[str]] = defaultdict(set)
     for run_id, judge in judged.values_list("run_id", "judged_by").distinct():
         judges[run_id].add(judge)
-    said = _said({run.suite_name for run in runs if run.pk in judges}, set().union(*judges.values()), person_id)
-    return {run.pk: _agreement(tuple(sorted(judges[run.pk])), said[run.suite_name]) for run in runs if run.pk in judges}
+    verdicts = _verdicts_of(
+        {run.suite_name for run in runs if run.pk in judges}, set().union(*judges.values()), person_id
+    )
+    return {
+        run.pk: _agreement(tuple(sorted(judges[run.pk])), verdicts[run.suite_name]) for run in runs if run.pk in judges
+    }
 
 
 def agreement_of(suite_name: str, person_id: UUID | None = None) -> Agreement | None:
@@ -66,11 +70,11 @@ def agreement_of(suite_name: str, person_id: UUID | None = None) -> Agreement | 
     return agreement_in(newest, person_id) if newest else None
 
 
-def _said(suites: Set[str], judges: Set[str], person_id: UUID | None) -> Mapping[str, Sequence[_Said]]:
+def _verdicts_of(suites: Set[str], judges: Set[str], person_id: UUID | None) -> Mapping[str, Sequence[_Verdicts]]:
     """Return the verdicts of these judges and of people on the same results, by suite name; without those in runs that
     are hidden from this person.
     """
-    found: defaultdict[str, list[_Said]] = defaultdict(list)
+    found: defaultdict[str, list[_Verdicts]] = defaultdict(list)
     if suites:
         labels = Label.objects.filter(result__run__suite_name__in=suites, result__judged_by__in=judges)
         rows = labels.exclude(result__judged_good=None).order_by()
@@ -83,8 +87,8 @@ def _said(suites: Set[str], judges: Set[str], person_id: UUID | None) -> Mapping
     return found
 
 
-def _agreement(judges: tuple[str, ...], said: Sequence[_Said]) -> Agreement:
-    mine = [one for one in said if one[0] in judges]
+def _agreement(judges: tuple[str, ...], verdicts: Sequence[_Verdicts]) -> Agreement:
+    mine = [one for one in verdicts if one[0] in judges]
     pairs = [
         (is_good, verdict == "pass") for _, is_good, verdict, count in mine if verdict != "unsure" for _ in range(count)
     ]

@@ -107,8 +107,8 @@ async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None)
 
 
 def _checked(case: Case, recorded: RecordedAnswer) -> Reply:
-    said = [*(text for speaker, text in case.history if speaker == "customer"), case.asks]
-    return checked(recorded, said, locale=case.locale, strictness=current().document.strictness)
+    customer_messages = [*(text for speaker, text in case.history if speaker == "customer"), case.asks]
+    return checked(recorded, customer_messages, locale=case.locale, strictness=current().document.strictness)
 
 
 async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
@@ -130,11 +130,11 @@ def _ranked(case: Case, reply: Reply, before: Sequence[Reply]) -> tuple[str, ...
     """
     if reply.pressed:
         return ()
-    said = [EarlierMessage(text, speaker == "customer") for speaker, text in case.history]
+    earlier = [EarlierMessage(text, speaker == "customer") for speaker, text in case.history]
     for one in before:
-        said += [EarlierMessage(one.said, True)] if one.said else []
-        said.append(EarlierMessage(one.text, False))
-    question = Question(case.key, reply.said, frozenset(), locale=case.locale or None, earlier_messages=tuple(said))
+        earlier += [EarlierMessage(one.said, True)] if one.said else []
+        earlier.append(EarlierMessage(one.text, False))
+    question = Question(case.key, reply.said, frozenset(), locale=case.locale or None, earlier_messages=tuple(earlier))
     return tuple(ranking(question, as_asked(Audience.PUBLIC))[0])
 
 
@@ -187,8 +187,8 @@ async def _replies(simulated: SimulatedConversation, case: Case) -> tuple[tuple[
         if case.given is not None:
             replies, failure = [await outside(_checked, case, case.given)], ""
         elif case.expects("requests"):
-            said, failure = [step.say for step in case.steps], ""
-            replies = [*await outside(replies_to, said, simulated.conversation.locale)]
+            texts, failure = [step.say for step in case.steps], ""
+            replies = [*await outside(replies_to, texts, simulated.conversation.locale)]
         else:
             failure = await _converse(simulated, customer_of(simulated, case), _Bounds.of(case), replies)
         return tuple(await _measured(case, replies, simulated.conversation.locale)), failure
@@ -211,11 +211,11 @@ async def _converse(simulated: SimulatedConversation, customer: Customer, bounds
 
     Raises what the customer and the assistant raise; the answers before that are kept.
     """
-    while (said := await customer.next(replies)) is not None:
-        if isinstance(said, Press):
-            replies.append(await outside(simulated.press, confirms=said.confirms))
+    while (message := await customer.next(replies)) is not None:
+        if isinstance(message, Press):
+            replies.append(await outside(simulated.press, confirms=message.confirms))
         else:
-            replies.append(await simulated.say(said))
+            replies.append(await simulated.say(message))
         if simulated.is_handed_over:
             break
         if bounds.most_tokens:
@@ -240,7 +240,7 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
     transcript = transcript[:_MOST_JUDGED_CHARACTERS]
     question = f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{transcript}\n</conversation>"
     try:
-        said = await gateway.complete(
+        completion = await gateway.complete(
             ModelRequest(
                 purpose="judge",
                 messages=(ChatMessage("system", _JUDGE_RULES), ChatMessage("user", question)),
@@ -255,7 +255,7 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
         raise Away(error.code) from error
     except LlmError as error:
         return Judgement(None, error.code)
-    match json_in(said.text):
+    match json_in(completion.text):
         case {"good": bool(is_good), **rest}:
-            return Judgement(is_good, str(rest.get("why", ""))[:_MOST_WHY_CHARACTERS], said.model)
-    return Judgement(None, "no_json", said.model)
+            return Judgement(is_good, str(rest.get("why", ""))[:_MOST_WHY_CHARACTERS], completion.model)
+    return Judgement(None, "no_json", completion.model)

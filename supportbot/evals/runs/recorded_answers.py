@@ -82,14 +82,16 @@ def recorded_answer_document(recorded: RecordedAnswer | None) -> Mapping[str, An
     return {name: value for name, value in written.items() if value}
 
 
-def checked(recorded: RecordedAnswer, said: Sequence[str], *, locale: str, strictness: Strictness) -> Reply:
+def checked(
+    recorded: RecordedAnswer, customer_messages: Sequence[str], *, locale: str, strictness: Strictness
+) -> Reply:
     """Return the answer that customers would see after these messages, in a workspace with this strictness."""
     language = base_language(locale) if locale else detect(recorded.answer, "en")
     marked = replace(recorded, answer=with_markers(recorded.answer, len(recorded.passages)))
-    finished = streamed(marked, said, language=language, strictness=strictness)
+    finished = streamed(marked, customer_messages, language=language, strictness=strictness)
     answer = finished.answer()
     return Reply(
-        said[-1],
+        customer_messages[-1],
         answer.text,
         citations=tuple(span.as_payload() for span in answer.citations),
         passages=tuple(
@@ -106,7 +108,7 @@ def checked(recorded: RecordedAnswer, said: Sequence[str], *, locale: str, stric
 
 def streamed(
     given: RecordedAnswer,
-    said: Sequence[str],
+    customer_messages: Sequence[str],
     *,
     language: str,
     strictness: Strictness,
@@ -117,7 +119,13 @@ def streamed(
     """
     passages = [passage_of(place, page) for place, page in enumerate(given.passages, 1)]
     answer = StreamedAnswer(
-        passages, language, said, looked_up=given.lookups, done=given.ledger, strictness=strictness, looks_twice=True
+        passages,
+        language,
+        customer_messages,
+        looked_up=given.lookups,
+        done=given.ledger,
+        strictness=strictness,
+        looks_twice=True,
     )
     settle = settle or _weigh
     for begin in range(0, len(given.answer), PIECE_CHARACTERS):

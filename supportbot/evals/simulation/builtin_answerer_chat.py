@@ -117,9 +117,9 @@ def _found(call: ToolCall, locale: str) -> str:
     return as_data({"refused": sentence(answer, locale)} if isinstance(answer, Reason) else answer)
 
 
-def detected_actions_in(said: str, locale: str) -> tuple[str, ...]:
+def detected_actions_in(text: str, locale: str) -> tuple[str, ...]:
     """Return the action that is heard in a message, or those that the answerer would ask about."""
-    found = intent_in(said, tools_in(detect(said, base_language(locale))))
+    found = intent_in(text, tools_in(detect(text, base_language(locale))))
     return (found.action,) if found.action else found.candidates
 
 
@@ -128,7 +128,7 @@ def tools_in(language: str) -> list[ToolSpec]:
     return [spec_of(action, language) for action in all_actions().values()]
 
 
-def intent_in(said: str, tools: Sequence[ToolSpec], *, is_after_deed: bool = False) -> DetectedIntent:
+def intent_in(text: str, tools: Sequence[ToolSpec], *, is_after_deed: bool = False) -> DetectedIntent:
     """Return what a message requests; `is_after_deed` says that something was done in the conversation before."""
-    found = detect_intent(said, tools)
-    return DetectedIntent(UNDO) if wants_undo(said, tools, is_after_deed=is_after_deed) else found
+    found = detect_intent(text, tools)
+    return DetectedIntent(UNDO) if wants_undo(text, tools, is_after_deed=is_after_deed) else found

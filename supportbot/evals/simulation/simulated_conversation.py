@@ -95,9 +95,9 @@ class SimulatedConversation:
         customer = self.conversation.customer
         return replace(principal_in_conversation(customer, locale=self.conversation.locale), agent=ACTOR)
 
-    def remember(self, said: Sequence[tuple[str, str]]) -> None:
+    def remember(self, history: Sequence[tuple[str, str]]) -> None:
         """Start with earlier messages of the customer and the assistant."""
-        for speaker, text in said:
+        for speaker, text in history:
             self._add(_SOURCES[speaker], text)
 
     async def say(self, text: str) -> Reply:

@@ -119,7 +119,7 @@ class ModelCustomer:
         if len(replies) >= self._described.patience:
             return None
         is_open = self._described.confirms and bool(replies) and has_card(replies[-1])
-        said = await gateway.complete(
+        completion = await gateway.complete(
             ModelRequest(
                 purpose="judge",
                 messages=(ChatMessage("system", self._role()), *self._dialogue(replies)),
@@ -131,7 +131,7 @@ class ModelCustomer:
                 max_output_tokens=_TOKENS,
             )
         )
-        match json_in(said.text):
+        match json_in(completion.text):
             case {"card": "confirm" | "decline" as decision} if is_open:
                 return Press(confirms=decision == "confirm")
             case {"done": True}:

@@ -68,11 +68,11 @@ def _bench_case(row: Mapping[str, Any], place: int, file: str) -> dict[str, Any]
     if touched is None:
         problem = gettext("the row needs a `label` (faithful, unfaithful or between) or `touched`.")
         raise InvalidSuite(placed(file, gettext("case {key}").format(key=place), problem))
-    *before, said = row.get("said") or [_NOTHING_SAID]
+    *before, asked_text = row.get("said") or [_NOTHING_SAID]
     history = {"history": [{"customer": text} for text in before]} if before else {}
     given = {key: row[key] for key in RECORDED_ANSWER_KEYS if row.get(key)}
     note = {"note": str(row["id"])} if row.get("id") else {}
-    return {"ask": said, **history, "given": given, "expect": {"touched": touched}, **shared, **note}
+    return {"ask": asked_text, **history, "given": given, "expect": {"touched": touched}, **shared, **note}
 
 
 def is_questions(data: Any) -> bool:

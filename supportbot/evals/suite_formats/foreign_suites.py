@@ -262,8 +262,8 @@ def _deepeval_expectations(row: Mapping[str, Any]) -> dict[str, Any]:
 def _deepeval_conversation(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a conversation with the given turns, or one with a customer played by a model."""
     turns = row.get("turns")
-    said = [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
-    steps = [turn.get("content") for turn in said if turn.get("role") == "user"]
+    messages = [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
+    steps = [turn.get("content") for turn in messages if turn.get("role") == "user"]
     if steps:
         return {"steps": steps}
     return {"simulate": {"goal": row["scenario"], "persona": row.get("user_description") or ""}}

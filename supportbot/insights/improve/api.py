@@ -189,8 +189,8 @@ def _item(one: Cluster, reads_conversations: bool) -> Item:
 
 
 def _contradiction(pair: contradicting.Contradiction) -> Item:
-    said = tuple(Statement(one.article, one.title, one.text) for one in (pair.one, pair.other))
-    return Item(contradicting.KIND, pair.subject, statements=said)
+    statements = tuple(Statement(one.article, one.title, one.text) for one in (pair.one, pair.other))
+    return Item(contradicting.KIND, pair.subject, statements=statements)
 
 
 urls = [

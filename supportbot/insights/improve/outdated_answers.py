@@ -132,8 +132,8 @@ def given_before(article: Article) -> Iterator[AffectedCustomer]:
 def _sentences(text: str) -> Iterator[str]:
     """Yield the sentences of a Markdown text, each on one line, without list marks and table borders."""
     for sentence in sentences_of(text):
-        if said := without_list_mark(" ".join(sentence.split())).strip("| "):
-            yield said
+        if cleaned := without_list_mark(" ".join(sentence.split())).strip("| "):
+            yield cleaned
 
 
 class _Replacing:

@@ -107,8 +107,8 @@ async def _refusal(response: httpx2.Response) -> openai.APIStatusError:
     except (ValueError, RecursionError):
         body = text
     error = body.get("error", body) if isinstance(body, dict) else body
-    said = _message_in(error) or _message_in(body)
-    ending = f" - {said}" if said else ""
+    message = _message_in(error) or _message_in(body)
+    ending = f" - {message}" if message else ""
     return openai.APIStatusError(f"Error code: {response.status_code}{ending}", response=response, body=error)
 
 

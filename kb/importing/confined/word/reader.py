@@ -73,8 +73,8 @@ class _Pictures:
             return []
         self.contents.append(content)
         self._bytes += len(content)
-        said = {"alt": image.alt_text} if image.alt_text else {}
-        return [mammoth.html.element("img", {"src": f"picture-{len(self.contents)}", **said})]
+        attributes = {"alt": image.alt_text} if image.alt_text else {}
+        return [mammoth.html.element("img", {"src": f"picture-{len(self.contents)}", **attributes})]
 
 
 def _as_heading(found: re.Match[str]) -> str:
