@@ -87,12 +87,12 @@ class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[ActionRequest]:
-        asked, requests = self.request.query_params, requests_of(_caller(self.request))
-        if "state" in asked:
-            requests = requests.filter(state=one_of("state", asked["state"], State.values))
+        params, requests = self.request.query_params, requests_of(_caller(self.request))
+        if "state" in params:
+            requests = requests.filter(state=one_of("state", params["state"], State.values))
         for name in ("customer", "conversation"):
-            if name in asked:
-                requests = requests.filter(**{f"{name}_id": id_of(name, asked[name])})
+            if name in params:
+                requests = requests.filter(**{f"{name}_id": id_of(name, params[name])})
         return requests
 
 

@@ -14,9 +14,9 @@ from actions.spec import Call, ReadAction, Requests, Terms, WriteAction
 class OrderRead(ReadAction):
     """A look-up of the customer's orders: one order if `order_id` is given, otherwise all."""
 
-    def look_up(self, asked: Arguments, identity: Identity, requests: Requests) -> Sequence[Order] | Reason:
+    def look_up(self, entered: Arguments, identity: Identity, requests: Requests) -> Sequence[Order] | Reason:
         requests.count()
-        order_id = asked.get("order_id")
+        order_id = entered.get("order_id")
         if order_id is None:
             # Never trust the merchant's list to contain only this customer's orders.
             return tuple(order for order in merchant().orders_of(identity.sub) if order.customer == identity.sub)
@@ -30,7 +30,7 @@ class OrderAction(WriteAction):
     subject_kind = ORDER
 
     @abstractmethod
-    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+    def terms(self, entered: Arguments, order: Order) -> Terms | Reason:
         """Return the complete terms, or the reason why the intent makes no sense for this order. Raises
         InvalidArguments for a value that turns out to be invalid for this order.
         """
@@ -42,8 +42,8 @@ class OrderAction(WriteAction):
     @abstractmethod
     def call(self, arguments: Arguments, customer: str) -> Call: ...
 
-    def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
-        order = fetch_own_order(merchant(), asked["order_id"], identity.sub)
+    def gather(self, entered: Arguments, identity: Identity) -> Records | Reason:
+        order = fetch_own_order(merchant(), entered["order_id"], identity.sub)
         return order if isinstance(order, Reason) else Records({ORDER: order}, identity, order.read_at)
 
     def no_records(self, arguments: Arguments) -> Reason:
@@ -52,8 +52,8 @@ class OrderAction(WriteAction):
     def subject(self, arguments: Arguments, records: Records | None) -> Subject:
         return Subject(ORDER, records.order.id if records else arguments["order_id"])
 
-    def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
-        return self.terms(asked, records.order)
+    def complete(self, entered: Arguments, records: Records) -> Terms | Reason:
+        return self.terms(entered, records.order)
 
     def back_end(self, arguments: Arguments, locale: str) -> Merchant:
         return merchant()

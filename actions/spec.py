@@ -184,7 +184,7 @@ class Action(ABC):
         return option
 
     def choices(
-        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, requests: Requests
+        self, arguments: Sequence[str], entered: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
         """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
         records, or the reason why the first has none. Counts each of its `requests`. Raises MerchantUnavailable,
@@ -237,7 +237,7 @@ class ReadAction(Action):
     has_cards: bool = False  # whether its answers contain records to draw
 
     @abstractmethod
-    def look_up(self, asked: Arguments, identity: Identity, requests: Requests) -> Sequence[Any] | Reason:
+    def look_up(self, entered: Arguments, identity: Identity, requests: Requests) -> Sequence[Any] | Reason:
         """Return the customer's own records, or why there are none to show. Counts each of its `requests`. Raises
         MerchantUnavailable, or what counting raises.
         """
@@ -269,7 +269,7 @@ class WriteAction(Action):
         )
 
     @abstractmethod
-    def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
+    def gather(self, entered: Arguments, identity: Identity) -> Records | Reason:
         """Return the records that the action depends on, or the reason why this customer has none. Someone else's
         record and a missing one give the same reason. Raises MerchantUnavailable or NotConnected.
         """
@@ -283,7 +283,7 @@ class WriteAction(Action):
         """Return the subject in the merchant's spelling; without records, only what the arguments say about it."""
 
     @abstractmethod
-    def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
+    def complete(self, entered: Arguments, records: Records) -> Terms | Reason:
         """Return the complete terms, or the reason why the intent makes no sense for these records. Raises
         InvalidArguments for a value that turns out to be invalid for these records.
         """

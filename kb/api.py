@@ -282,10 +282,10 @@ class Search(KnowledgeView):
         """Find passages that may answer a question, best first. Only the order of the scores is meaningful."""
         query = SearchQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        asked = query.validated_data
-        viewer = Viewer(Audience.INTERNAL, asked.get("locale"), Surface(asked["surface"]))
-        found = search(asked["q"], viewer=viewer, limit=asked["limit"], mode=asked["mode"])
-        return Response(SearchResultSerializer({"query": asked["q"], **_fields(found)}).data)
+        filters = query.validated_data
+        viewer = Viewer(Audience.INTERNAL, filters.get("locale"), Surface(filters["surface"]))
+        found = search(filters["q"], viewer=viewer, limit=filters["limit"], mode=filters["mode"])
+        return Response(SearchResultSerializer({"query": filters["q"], **_fields(found)}).data)
 
 
 def _categories() -> Any:

@@ -96,10 +96,10 @@ class NewestFirstPagination(CursorPagination):
 
     def get_page_size(self, request: Request) -> int:
         """Return the requested number of rows, at most `max_page_size`; raises InvalidInput if it is not a number."""
-        asked = request.query_params.getlist(self.page_size_query_param)
-        if not asked:
+        sizes = request.query_params.getlist(self.page_size_query_param)
+        if not sizes:
             return self.page_size
-        (first, *others) = asked
+        (first, *others) = sizes
         if others or not (first.isascii() and first.isdigit() and first.strip("0")):
             raise InvalidInput(fields={self.page_size_query_param: ["Give one whole number, 1 or higher."]})
         return min(int(first), self.max_page_size) if len(first) < 10 else self.max_page_size
@@ -122,9 +122,9 @@ class NewestFirstPagination(CursorPagination):
         }
 
 
-def check_query(asked: Iterable[str], known: Set[str]) -> None:
+def check_query(names: Iterable[str], known: Set[str]) -> None:
     """Raise InvalidInput for an unknown filter, because the result of a typo would look valid."""
-    if unknown := sorted(set(asked) - known):
+    if unknown := sorted(set(names) - known):
         raise InvalidInput(fields={name: ["Unknown field."] for name in unknown})
 
 

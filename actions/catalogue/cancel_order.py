@@ -91,10 +91,10 @@ class CancelOrder(OrderAction):
     }
     limits = Limits(max_requests_per_customer_day=5)
 
-    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+    def terms(self, entered: Arguments, order: Order) -> Terms | Reason:
         money = order.remaining
         arguments = {
-            **asked,
+            **entered,
             "order_id": order.id,
             "amount": format_amount(money.amount, money.currency),
             "currency": money.currency,

@@ -128,9 +128,9 @@ class ChangeShippingAddress(OrderAction):
     done = msgid("Delivery address changed")
     limits = Limits(max_requests_per_customer_day=5)
 
-    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+    def terms(self, entered: Arguments, order: Order) -> Terms | Reason:
         kept = {"name": order.address.name, "line2": "", "country": order.address.country}
-        address = {name: asked["address"].get(name, kept.get(name, "")) for name in _FIELDS}
+        address = {name: entered["address"].get(name, kept.get(name, "")) for name in _FIELDS}
         return Terms({"order_id": order.id, "address": address}, shown={"before": _one_line(order.address.as_json())})
 
     def is_applicable(self, order: Order) -> bool:

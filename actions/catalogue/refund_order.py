@@ -120,23 +120,23 @@ class RefundOrder(OrderAction):
         window_days=60,
     )
 
-    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+    def terms(self, entered: Arguments, order: Order) -> Terms | Reason:
         if order.remaining.amount <= 0 and order.status != "cancelled":  # a card for "Refund €0.00" would make no sense
             return Reason("already_refunded", {"order": order.id})
-        if "items" in asked:
-            money = _price(asked["items"], order)
-        elif "amount" in asked:
-            money = _requested_amount(asked["amount"], order.currency)
+        if "items" in entered:
+            money = _price(entered["items"], order)
+        elif "amount" in entered:
+            money = _requested_amount(entered["amount"], order.currency)
         else:
             money = order.remaining
         if isinstance(money, Reason):
             return money
-        items = [{"sku": sku, "quantity": count} for sku, count in _quantities(asked.get("items", ())).items()]
+        items = [{"sku": sku, "quantity": count} for sku, count in _quantities(entered.get("items", ())).items()]
         arguments = {
             "order_id": order.id,
             "amount": format_amount(money.amount, money.currency),
             "currency": money.currency,
-            "reason": asked["reason"],
+            "reason": entered["reason"],
             **({"items": items} if items else {}),
         }
         return Terms(arguments, money, {"payment": order.payment, "items": _named(items, order)})

@@ -112,7 +112,7 @@ class Client:
         trace: Trace | None,
         has_enough: _Reader,
     ) -> RawResponse:
-        asked = Request(
+        outgoing = Request(
             call.method,
             url,
             _merged(call, body, own),
@@ -122,7 +122,7 @@ class Client:
             client_cert=ClientCertificate(self.connection.secret) if self.connection.auth == Auth.MTLS else None,
             has_enough=has_enough,
         )
-        return request(asked, trace=trace)
+        return request(outgoing, trace=trace)
 
     def _headers(self, call: Call, url: str, body: bytes) -> dict[str, str]:
         message = Message(call.method, url, body, datetime.now(UTC), str(uuid7()))

@@ -99,11 +99,11 @@ def _judge(
 
 
 def _decide(action: DefinedWrite, request: ActionRequest, who: Identity) -> Decision:
-    asked = _asked(action, request)
-    records = gathered(action, asked, who, is_undo=request.undoes is not None)
+    arguments = _asked(action, request)
+    records = gathered(action, arguments, who, is_undo=request.undoes is not None)
     if isinstance(records, Reason):
         return _refused(records)
-    terms = action.complete(asked, records)
+    terms = action.complete(arguments, records)
     if isinstance(terms, Reason):
         return _refused(terms)
     obstacle = action.obstacle(terms.arguments, Facts(records, now(), None, Decimal(0)))

@@ -54,8 +54,8 @@ class Recorded:
     def sender(self, definition: Definition) -> Sender:
         raise NotConnected(gettext("A recorded case sends nothing."))
 
-    def _answer(self, asked: BackEndCall) -> Answer:
-        key = request_line(asked)
+    def _answer(self, request: BackEndCall) -> Answer:
+        key = request_line(request)
         if key not in self.records:
             raise MerchantUnavailable(gettext("The case has no answer for {call}.").format(call=key))
         record = self.records[key]
@@ -64,9 +64,9 @@ class Recorded:
         return Answer(_NOT_FOUND) if record is None else Answer(200, record)
 
 
-def request_line(asked: BackEndCall) -> str:
+def request_line(request: BackEndCall) -> str:
     """Return the key of a call's answer in a case: "GET /orders/1?full=yes"."""
-    return f"{asked.method} {asked.path}{f'?{asked.query}' if asked.query else ''}"
+    return f"{request.method} {request.path}{f'?{request.query}' if request.query else ''}"
 
 
 def failures_of(definition: ActionDefinition, action: Action) -> dict[str, list[str]]:
@@ -143,22 +143,24 @@ def verdict_of(case: DefinitionCase, action: Action) -> str:
     assert isinstance(action, DefinedWrite | DefinedRead)
     within = type(action)(action.definition, action.version, world)
     try:
-        asked = parse_arguments(within.arguments, read_arguments(case.arguments))
-        refusal = refusal_of(within, asked, Identity(case.sub, case.email), world.moment())
+        parsed = parse_arguments(within.arguments, read_arguments(case.arguments))
+        refusal = refusal_of(within, parsed, Identity(case.sub, case.email), world.moment())
     except (InvalidArguments, MerchantUnavailable) as error:
         return error.code
     return refusal.code if refusal else ALLOWED
 
 
-def refusal_of(action: DefinedWrite | DefinedRead, asked: Arguments, who: Identity, moment: datetime) -> Reason | None:
+def refusal_of(
+    action: DefinedWrite | DefinedRead, entered: Arguments, who: Identity, moment: datetime
+) -> Reason | None:
     """Return the definition's own refusal; the workspace's rules are not checked."""
     if isinstance(action, DefinedRead):
-        found = action.look_up(asked, who, Requests())
+        found = action.look_up(entered, who, Requests())
         return found if isinstance(found, Reason) else None
-    records = action.gather(asked, who)
+    records = action.gather(entered, who)
     if isinstance(records, Reason):
         return records
-    terms = action.complete(asked, records)
+    terms = action.complete(entered, records)
     if isinstance(terms, Reason):
         return terms
     return action.obstacle(terms.arguments, Facts(records, moment, None, Decimal(0)))

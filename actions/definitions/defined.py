@@ -149,25 +149,26 @@ class _Defined(Action):
         names = {"now": moment, "today": moment.date()}
         return {one.name: (_day(one.earliest, names), _day(one.latest, names)) for one in bounded}
 
-    def check_days(self, asked: Arguments) -> None:
+    def check_days(self, entered: Arguments) -> None:
         """Raise InvalidArguments for a day that is too early or too late for its argument, and ExpressionFailed if the
         bounds cannot be evaluated.
         """
         problems = {
             name: [_out_of_bounds(least, greatest)]
             for name, (least, greatest) in self._day_bounds().items()
-            if name in asked and not (least or date.min) <= date.fromisoformat(asked[name]) <= (greatest or date.max)
+            if name in entered
+            and not (least or date.min) <= date.fromisoformat(entered[name]) <= (greatest or date.max)
         }
         if problems:
             raise InvalidArguments(fields=problems)
 
     def choices(
-        self, arguments: Sequence[str], asked: Arguments, identity: Identity, locale: str, requests: Requests
+        self, arguments: Sequence[str], entered: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
         lookups = needed_for(self._choosing(arguments[0]), self.definition.lookups)
         ask = _counted(self._world.ask(self.definition), requests)
         names = evaluation.names_of(
-            self.definition, asked, SignedIdentity(identity.sub, identity.email), self._world.moment()
+            self.definition, entered, SignedIdentity(identity.sub, identity.email), self._world.moment()
         )
         own = in_locale({language: language for language in self.definition.title}, locale)
         found = {
@@ -201,10 +202,10 @@ class _Defined(Action):
         assert choosing is not None  # only called for such arguments
         return choosing
 
-    def gathered(self, asked: Arguments, identity: Identity, requests: Requests) -> Records | Reason:
+    def gathered(self, entered: Arguments, identity: Identity, requests: Requests) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""
         read_at, ask = now(), _counted(self._world.ask(self.definition), requests)
-        own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
+        own = {name: value for name, value in entered.items() if name in self.arguments.all_fields}
         try:
             signed = SignedIdentity(identity.sub, identity.email)
             names = evaluation.names_of(self.definition, own, signed, self._world.moment())
@@ -254,8 +255,8 @@ class DefinedWrite(_Defined, WriteAction):
     def done_in(self, locale: str) -> str:
         return in_locale(self.definition.done, locale) if self.definition.done else super().done_in(locale)
 
-    def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
-        return self.gathered(asked, identity, Requests())
+    def gather(self, entered: Arguments, identity: Identity) -> Records | Reason:
+        return self.gathered(entered, identity, Requests())
 
     def no_records(self, arguments: Arguments) -> Reason:
         return Reason("record_not_found")
@@ -265,10 +266,10 @@ class DefinedWrite(_Defined, WriteAction):
             return Subject(self.subject_kind, "")
         return Subject(*evaluation.subject_of(self.definition, records.found[NAMES]))
 
-    def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
+    def complete(self, entered: Arguments, records: Records) -> Terms | Reason:
         """Return the terms. Guards come first, because their messages explain more than a failing card."""
         try:
-            self.check_days(asked)
+            self.check_days(entered)
         except ExpressionFailed as error:
             return _failed("arguments", error)
         names: Names = records.found[NAMES]
@@ -276,10 +277,10 @@ class DefinedWrite(_Defined, WriteAction):
             refusal = self._refusal(records)
             if refusal is not None:
                 return refusal
-            subject = self.subject(asked, records)
+            subject = self.subject(entered, records)
             if not 1 <= len(subject.id) <= MAX_SUBJECT_ID or not subject.id.isprintable():
                 return _broken("subject.id")
-            arguments, money = self._completed(asked, names)
+            arguments, money = self._completed(entered, names)
             cards = self._cards(_with_money(names, money))
         except ExpressionFailed as error:
             return _failed("terms", error)
@@ -293,12 +294,12 @@ class DefinedWrite(_Defined, WriteAction):
     def _fingerprint(self, names: Names, at: str) -> str:
         """Return a hash of the call as it would be at this time, without its key; raises ExpressionFailed."""
         moment = datetime.fromisoformat(at)
-        asked = self._asked(names.with_names({"now": moment, "today": moment.date()}), _PROBE_KEY)
-        return hashlib.sha256(canonical(asdict(asked))).hexdigest()
+        request = self._asked(names.with_names({"now": moment, "today": moment.date()}), _PROBE_KEY)
+        return hashlib.sha256(canonical(asdict(request))).hexdigest()
 
-    def _completed(self, asked: Arguments, names: Names) -> tuple[dict[str, Any], Money | None]:
+    def _completed(self, entered: Arguments, names: Names) -> tuple[dict[str, Any], Money | None]:
         """Return the complete arguments, with the amount under "money"; raises ExpressionFailed."""
-        own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
+        own = {name: value for name, value in entered.items() if name in self.arguments.all_fields}
         arguments = evaluation.complete_arguments(self.definition, own, names)
         money = evaluation.money_of(self.definition, names)
         if money is None:
@@ -410,12 +411,12 @@ class DefinedRead(_Defined, ReadAction):
         self.has_cards = definition.result is not None and definition.result.card is not None
         self.is_public = definition.for_visitors
 
-    def look_up(self, asked: Arguments, identity: Identity, requests: Requests) -> Sequence[Names] | Reason:
+    def look_up(self, entered: Arguments, identity: Identity, requests: Requests) -> Sequence[Names] | Reason:
         try:
-            self.check_days(asked)
+            self.check_days(entered)
         except ExpressionFailed as error:
             return _failed("arguments", error)
-        records = self.gathered(asked, identity, requests)
+        records = self.gathered(entered, identity, requests)
         if isinstance(records, Reason):
             return records
         names: Names = records.found[NAMES]

@@ -402,8 +402,8 @@ def _arguments_of(name: str) -> dict[str, bool] | None:
     if version is None:
         return None
     declared = version.document.get("arguments", {})
-    asked = {key: one for key, one in declared.items() if one.get("from") not in _NOT_ASKED}
-    return {key: bool(one.get("required", True)) for key, one in asked.items()}
+    open_arguments = {key: one for key, one in declared.items() if one.get("from") not in _NOT_ASKED}
+    return {key: bool(one.get("required", True)) for key, one in open_arguments.items()}
 
 
 @transaction.atomic

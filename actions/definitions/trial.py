@@ -196,9 +196,9 @@ class _Watched:
     def ask(self, definition: Definition) -> Ask:
         ask = self._world.ask(definition)
 
-        def answer(asked: BackEndCall) -> Answer:
-            found = ask(asked)
-            self._kept[request_line(asked)] = _kept(found)
+        def answer(request: BackEndCall) -> Answer:
+            found = ask(request)
+            self._kept[request_line(request)] = _kept(found)
             return found
 
         return answer
@@ -237,15 +237,15 @@ class _Trial:
         return self._result
 
     def run(self, identity: Identity, arguments: str | Mapping[str, Any]) -> TrialCall:
-        asked = parse_arguments(self._action.arguments, read_arguments(arguments))
+        parsed = parse_arguments(self._action.arguments, read_arguments(arguments))
         if isinstance(self._action, DefinedRead):
-            return self._read(self._action, asked, identity)
-        return self._write(self._action, asked, identity)
+            return self._read(self._action, parsed, identity)
+        return self._write(self._action, parsed, identity)
 
-    def _read(self, action: DefinedRead, asked: dict[str, Any], identity: Identity) -> TrialCall:
-        found = action.look_up(asked, identity, Requests())
+    def _read(self, action: DefinedRead, entered: dict[str, Any], identity: Identity) -> TrialCall:
+        found = action.look_up(entered, identity, Requests())
         if isinstance(found, Reason):
-            self._result.other_owner = other_owner(action, asked, identity, self._result.records)
+            self._result.other_owner = other_owner(action, entered, identity, self._result.records)
         answer = found if isinstance(found, Reason) else action.answer(found, (), self._locale)
         if isinstance(answer, Reason):
             return self._refused(answer)
@@ -254,13 +254,13 @@ class _Trial:
         self._result.verdict, self._result.answer = ALLOWED, answer
         return self._result
 
-    def _write(self, action: DefinedWrite, asked: dict[str, Any], identity: Identity) -> TrialCall:
-        records = action.gather(asked, identity)
+    def _write(self, action: DefinedWrite, entered: dict[str, Any], identity: Identity) -> TrialCall:
+        records = action.gather(entered, identity)
         if isinstance(records, Reason):
-            self._result.other_owner = other_owner(action, asked, identity, self._result.records)
+            self._result.other_owner = other_owner(action, entered, identity, self._result.records)
             return self._refused(records)
         self._judge(action.definition, records.found[NAMES])
-        terms = action.complete(asked, records)
+        terms = action.complete(entered, records)
         if isinstance(terms, Reason):
             return self._refused(terms)
         result = self._result

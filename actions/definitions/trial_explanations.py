@@ -93,7 +93,7 @@ def _used(action: DefinedWrite, terms: Terms, records: Records, customer: Custom
 
 
 def other_owner(
-    action: DefinedWrite | DefinedRead, asked: Arguments, identity: Identity, answers: Mapping[str, Any]
+    action: DefinedWrite | DefinedRead, entered: Arguments, identity: Identity, answers: Mapping[str, Any]
 ) -> str:
     """Return the owner of the first record in a test call's answers that belongs to someone else; "" if there is none,
     or if an owner is not a single value.
@@ -104,7 +104,7 @@ def other_owner(
         without_owner = replace(lookup, owner=None, is_public=True)
         until = replace(action.definition, lookups=[*action.definition.lookups[:place], without_owner])
         try:
-            found = type(action)(until, action.version, Recorded(answers)).gathered(asked, identity, Requests())
+            found = type(action)(until, action.version, Recorded(answers)).gathered(entered, identity, Requests())
             if not isinstance(found, Records):
                 return ""
             owner = as_text(lookup.owner.evaluate(found.found[NAMES]))

@@ -105,8 +105,8 @@ class HttpMerchant:
 
 def _exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Answer:
     """Send one request and return its JSON response with any status; raises NotSent or NoAnswer."""
-    asked = Request(method, url, headers, body, timeout_seconds=deadline_seconds, max_bytes=MAX_RESPONSE_BYTES)
-    response = request(asked)
+    outgoing = Request(method, url, headers, body, timeout_seconds=deadline_seconds, max_bytes=MAX_RESPONSE_BYTES)
+    response = request(outgoing)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise NoAnswer(f"returned {response.status} without JSON", status=response.status)

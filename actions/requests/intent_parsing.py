@@ -41,8 +41,8 @@ def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, 
     """Return the parsed intent; raises UnknownAction, InvalidArguments or NotSignedIn, and logs each."""
     with _recorded_refusal(principal, name):
         action = action_named(name)
-        asked = parse_arguments(action.arguments, read_arguments(arguments))
-        return Intent(principal, action, asked, _identity(principal, action), asked_digest_of(action.name, asked))
+        parsed = parse_arguments(action.arguments, read_arguments(arguments))
+        return Intent(principal, action, parsed, _identity(principal, action), asked_digest_of(action.name, parsed))
 
 
 def identity_for(principal: Principal, action: Action) -> Identity:

@@ -133,10 +133,10 @@ def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[ForeignQ
     ]
 
 
-def _check_halves(corpora: Sequence[Corpus], asked: Sequence[Trial]) -> None:
+def _check_halves(corpora: Sequence[Corpus], trials: Sequence[Trial]) -> None:
     """Raise TooFewQuestions unless each half of each corpus has questions with and without an answer."""
     found = {
-        (row.corpus.slug, row.is_answerable, _is_seen(row.text.name)) for row in asked if row.text.kind != NEAR_MISS
+        (row.corpus.slug, row.is_answerable, _is_seen(row.text.name)) for row in trials if row.text.kind != NEAR_MISS
     }
     for corpus in corpora:
         for is_answerable, kind in ((True, "with an answer"), (False, "without one")):
@@ -153,10 +153,10 @@ def _of_others(other: Corpus) -> list[Text]:
     return [replace(text, kind=f"of {other.slug}") for text in (*sample(other.answerable), *other.unanswerable)]
 
 
-def _run_trials(asked: Sequence[Trial], each: Callable[[int], None]) -> list[Example]:
+def _run_trials(trials: Sequence[Trial], each: Callable[[int], None]) -> list[Example]:
     """Return the evidence for all trials; `each` is called with the number done."""
     examples = []
-    for done, row in enumerate(asked, start=1):
+    for done, row in enumerate(trials, start=1):
         with workspace_scope(row.corpus.workspace_id):
             parts = evidence_for(row.text.text, viewer=Viewer(Audience.INTERNAL, row.text.locale))
         text = row.text

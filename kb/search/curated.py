@@ -66,10 +66,10 @@ def _shares_words(question: str, article: Article) -> bool:
     language = base_language(article.locale)
     assert article.live_revision is not None, "a readable article is live"
     phrasings = list(Phrasing.objects.filter(article=article).values_list("text", flat=True))
-    asked = content_stems(question, language)
+    terms = content_stems(question, language)
     known = content_stems("\n".join([*phrasings, article.live_revision.title, article.live_revision.body]), language)
-    shared = max((overlap(asked, content_stems(text, language)) for text in phrasings), default=0.0)
-    return shared >= _NEARLY_ALL or (shared >= SOME and asked <= known)
+    shared = max((overlap(terms, content_stems(text, language)) for text in phrasings), default=0.0)
+    return shared >= _NEARLY_ALL or (shared >= SOME and terms <= known)
 
 
 def overlap(one: set[str], other: set[str]) -> float:

@@ -60,23 +60,23 @@ def terms(questions: Sequence[str], configurations: Sequence[str]) -> list[list[
 
 
 def _terms(
-    asked: Sequence[str], language: str, wanted: Sequence[str], lexemes: dict[str, dict[str, tuple[str, ...]]]
+    tokens: Sequence[str], language: str, wanted: Sequence[str], lexemes: dict[str, dict[str, tuple[str, ...]]]
 ) -> list[Term]:
     own, ignored = configuration(language), stop_words(language)  # PostgreSQL has no list for Polish and some others
     return [
         Term(word, tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])))
-        for word in asked
+        for word in tokens
         if lexemes[word][own] and word not in ignored
     ]
 
 
-def _lexemes(asked: Collection[str], known: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+def _lexemes(tokens: Collection[str], known: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the lexemes of every word in every configuration; a stop word has none."""
-    wanted = [(word, name) for word in asked for name in known]
+    wanted = [(word, name) for word in tokens for name in known]
     found = {pair: lexemes for pair in wanted if (lexemes := _LEXEMES.get(pair)) is not None}
     if missing := [pair for pair in wanted if pair not in found]:
         found |= _lexemes_from_database(missing)
-    return {word: {name: found[word, name] for name in known} for word in asked}
+    return {word: {name: found[word, name] for name in known} for word in tokens}
 
 
 def _lexemes_from_database(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:

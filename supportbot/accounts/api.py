@@ -109,8 +109,8 @@ class CustomerList(ScopedAPIView, ListAPIView[Customer]):
 
     def get_queryset(self) -> QuerySet[Customer]:
         customers = Customer.objects.all()
-        asked = self.request.query_params
-        search, external_id = (without_nul(asked.get(name, "")) for name in ("search", "external_id"))
+        params = self.request.query_params
+        search, external_id = (without_nul(params.get(name, "")) for name in ("search", "external_id"))
         if search:
             by_name = Q(name__icontains=search) | Q(email__icontains=search) | Q(external_id=search)
             customers = customers.filter(by_name)

@@ -141,7 +141,7 @@ def _request_for(
     turn_id: UUID,
 ) -> llm.ModelRequest:
     found, conversation = sought.retrieval, instructions.conversation
-    asked = instructions.document.parameters_for("answer")
+    parameters = instructions.document.parameters_for("answer")
     return llm.ModelRequest(
         purpose="answer",
         messages=(instructions.message(found.passages), *_as_chat_messages(dialogue, conversation.workspace.zone)),
@@ -157,8 +157,8 @@ def _request_for(
         prompt_version=ANSWER_VERSION,
         conversation_id=conversation.pk,
         turn_id=turn_id,
-        temperature=asked.temperature,
-        max_output_tokens=asked.max_output_tokens or ANSWER_TOKENS,
+        temperature=parameters.temperature,
+        max_output_tokens=parameters.max_output_tokens or ANSWER_TOKENS,
     )
 
 
@@ -229,8 +229,8 @@ def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], 
     """
     messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if _is_dialogue(message)]
     known = [message for message in messages if message.seq <= claim.through_seq]
-    asked = [message for message in known if message.source == Source.CUSTOMER and message.seq > claim.from_seq]
-    return [message for message in known if message not in asked], asked
+    questions = [message for message in known if message.source == Source.CUSTOMER and message.seq > claim.from_seq]
+    return [message for message in known if message not in questions], questions
 
 
 def _is_dialogue(message: Message) -> bool:

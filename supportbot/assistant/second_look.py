@@ -58,10 +58,10 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: S
     False means that they contradict the sentence. `facts` are texts about look-ups and actions in this conversation.
     Sentences that neither mentions, and sentences without a verdict, are not in the result.
     """
-    asked = list(sentences.items())[:MAX_SENTENCES]
-    if not asked or not is_on():
+    checked = list(sentences.items())[:MAX_SENTENCES]
+    if not checked or not is_on():
         return {}
-    numbered = "\n".join(f"{number}. {fenced(text)}" for number, (_, text) in enumerate(asked, start=1))
+    numbered = "\n".join(f"{number}. {fenced(text)}" for number, (_, text) in enumerate(checked, start=1))
     blocks = {"records": fenced("\n".join(facts)[:_FACTS_CHARACTERS]), "sentences": numbered}
     question = "\n\n".join(
         [sources_block(request.sources), *(f"<{name}>\n{text}\n</{name}>" for name, text in blocks.items())]
@@ -83,7 +83,7 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: S
     except LlmError as error:
         logger.info("no second look: %s", error.code)
         return {}
-    return {asked[number - 1][0]: is_supported for number, is_supported in _read(completion.text, len(asked))}
+    return {checked[number - 1][0]: is_supported for number, is_supported in _read(completion.text, len(checked))}
 
 
 def _read(text: str, count: int) -> Iterator[tuple[int, bool]]:

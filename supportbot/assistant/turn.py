@@ -389,9 +389,10 @@ def _author(provider: str) -> Author:
 
 
 def _with_results(request: ModelRequest, step: int, calls: list[ToolCall], results: list[ToolResult]) -> ModelRequest:
-    asked = [answerable(call, step, position) for position, call in enumerate(calls)]
+    calls_to_answer = [answerable(call, step, position) for position, call in enumerate(calls)]
     answers = [
-        ChatMessage("tool", result.for_model, tool_call_id=call.id) for call, result in zip(asked, results, strict=True)
+        ChatMessage("tool", result.for_model, tool_call_id=call.id)
+        for call, result in zip(calls_to_answer, results, strict=True)
     ]
-    message = ChatMessage("assistant", "", tool_calls=tuple(asked))
+    message = ChatMessage("assistant", "", tool_calls=tuple(calls_to_answer))
     return replace(request, messages=(*request.messages, message, *answers))

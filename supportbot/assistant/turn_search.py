@@ -294,9 +294,10 @@ def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
     return Grounds(nearest, 0.0 if retrieval.is_across else retrieval.share, float(retrieval.is_across))
 
 
-def similarities_of(request: llm.ModelRequest, asked: str = "") -> Mapping[str, float]:
-    """Return the cosine similarity of `asked`, or else the query, and each piece worth comparing; empty without a free
-    slot or an embedder.
+def similarities_of(request: llm.ModelRequest, query_text: str = "") -> Mapping[str, float]:
+    """Return the cosine similarity of `query_text`, or else the query, and each piece worth comparing.
+
+    Empty without a free slot or an embedder.
 
     Measuring takes up to half a second of a core. While enough other turns are measuring, the built-in answerer uses
     only words, so customers wait only for their own question under load. An evaluation waits for a slot, because its
@@ -305,29 +306,29 @@ def similarities_of(request: llm.ModelRequest, asked: str = "") -> Mapping[str, 
     if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
         return {}
     try:
-        return _measure(request, asked)
+        return _measure(request, query_text)
     finally:
         _slots.release()
 
 
-def _measured_in_turn(request: llm.ModelRequest, asked: str = "") -> Mapping[str, float]:
+def _measured_in_turn(request: llm.ModelRequest, query_text: str = "") -> Mapping[str, float]:
     with _slots:
-        return _measure(request, asked)
+        return _measure(request, query_text)
 
 
-def _measure(request: llm.ModelRequest, asked: str) -> Mapping[str, float]:
+def _measure(request: llm.ModelRequest, query_text: str) -> Mapping[str, float]:
     texts = worth_comparing(request)
     if len(texts) < 2:  # nothing to choose between
         return {}
     try:
-        return _cosines(asked or request.sought, texts, embedder_in_use())
+        return _cosines(query_text or request.sought, texts, embedder_in_use())
     except EmbeddingUnavailable:
         return {}
 
 
-def _cosines(asked: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
+def _cosines(query_text: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
     """Return cosine similarities of vectors by one embedder, even if search switches to another in the meantime."""
-    query, vectors = used.query(asked), passage_vectors(texts.values(), by=used)
+    query, vectors = used.query(query_text), passage_vectors(texts.values(), by=used)
     return {name: _cosine(query, vectors[text]) for name, text in texts.items()}
 
 

@@ -88,18 +88,18 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Conversation]:
-        asked = self.request.query_params
+        params = self.request.query_params
         conversations = conversations_of(_caller(self.request)).select_related("customer", "agent")
         if _is_customer(self.request):
             conversations = with_last_text(conversations)
         else:
             conversations = conversations.prefetch_related("ratings")
-        if "rated" in asked:
-            conversations = rated(conversations, one_of("rated", asked["rated"], RATED))
-        if "mode" in asked:
-            conversations = conversations.filter(mode=one_of("mode", asked["mode"], Conversation.Mode.values))
-        if "customer" in asked:
-            conversations = conversations.filter(customer_id=id_of("customer", asked["customer"]))
+        if "rated" in params:
+            conversations = rated(conversations, one_of("rated", params["rated"], RATED))
+        if "mode" in params:
+            conversations = conversations.filter(mode=one_of("mode", params["mode"], Conversation.Mode.values))
+        if "customer" in params:
+            conversations = conversations.filter(customer_id=id_of("customer", params["customer"]))
         return conversations
 
     @extend_schema(request=NewConversationInput, responses={201: OwnConversationSerializer})

@@ -252,5 +252,5 @@ def _kind_of(request: HttpRequest, connection: Connection | None) -> Kind:
     """Return the kind of a connection, or the kind chosen for a new one."""
     if connection is not None:
         return KINDS[Auth(connection.auth)]
-    asked = request.GET.get("auth")
-    return KINDS[Auth(asked) if asked in Auth.values else Auth.NONE]
+    auth = request.GET.get("auth")
+    return KINDS[Auth(auth) if auth in Auth.values else Auth.NONE]

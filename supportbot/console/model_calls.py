@@ -178,9 +178,9 @@ class LLMCallAdmin(ScopedAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         days = request.GET.get("days", "")
-        asked = request.GET.copy()
-        asked.pop("days", None)  # not a field of a call
-        request.GET = asked  # type: ignore[assignment]  # immutable for the type checker only
+        params = request.GET.copy()
+        params.pop("days", None)  # not a field of a call
+        request.GET = params  # type: ignore[assignment]  # immutable for the type checker only
         span = int(days) if days in {str(one) for one in SPANS} else SPANS[1]
         context = {**costs(span), "span": span, "spans": SPANS}
         answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **context})

@@ -114,14 +114,14 @@ def _knowledge(workspace: Workspace) -> Step:
 
 
 def _questions(workspace: Workspace) -> Step:
-    asked = LLMCall.objects.filter(purpose="answer").exclude(outcome=LLMCall.Outcome.SKIPPED)[:QUESTIONS].count()
+    count = LLMCall.objects.filter(purpose="answer").exclude(outcome=LLMCall.Outcome.SKIPPED)[:QUESTIONS].count()
     about = gettext("Ask as your customers would. Asked so far: {count} of {wanted}.")
     return Step(
         "questions",
         gettext("Ask it three questions"),
-        about.format(count=number(asked), wanted=number(QUESTIONS)),
+        about.format(count=number(count), wanted=number(QUESTIONS)),
         (Link(gettext("Ask a question"), reverse("admin:ask")),),
-        is_done=asked >= QUESTIONS,
+        is_done=count >= QUESTIONS,
     )
 
 

@@ -203,14 +203,14 @@ class _Talk:
             article.pk, article.external_id, live.title, url, live.number, start, start + len(quote), quote
         )
 
-    def turn(self, asked: Message, answer: Answer, trace: RetrievalTrace | None = None) -> Message:
+    def turn(self, question: Message, answer: Answer, trace: RetrievalTrace | None = None) -> Message:
         turn = Turn(
             id=uuid7_at(self.at),
             conversation=self.conversation,
             state=Turn.State.DONE,
             attempt=1,
-            from_seq=asked.seq - 1,
-            through_seq=asked.seq,
+            from_seq=question.seq - 1,
+            through_seq=question.seq,
             message_id=uuid7_at(self.at),
             created_at=self.at,
             started_at=self.at,
@@ -222,7 +222,7 @@ class _Talk:
         made, citations = message_of(self.conversation, turn.message_id, answer)
         made.created_at = self.at
         made.seq = self.event("assistant.final", with_trace(final_payload(turn.message_id, answer), trace))
-        self.conversation.answered_seq = asked.seq
+        self.conversation.answered_seq = question.seq
         for row in (turn, made, *citations):
             self.add(row)
         self.add(self._call(turn, started, first_ms, is_priced=trace is not None))

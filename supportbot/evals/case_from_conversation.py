@@ -50,10 +50,10 @@ def case_of_message(message: Message, expect: dict[str, Any]) -> dict[str, Any]:
 
 def asked_until(conversation: Conversation, *, key: str, seq: int | None = None) -> dict[str, Any]:
     """Return a case without expectations that asks the customer's messages, or only those before `seq`."""
-    asked = _messages(conversation).filter(source=Source.CUSTOMER)
+    questions = _messages(conversation).filter(source=Source.CUSTOMER)
     if seq is not None:
-        asked = asked.filter(seq__lt=seq)
-    texts = [text for text in asked.values_list("text", flat=True) if text.strip()]
+        questions = questions.filter(seq__lt=seq)
+    texts = [text for text in questions.values_list("text", flat=True) if text.strip()]
     names = _names_in(conversation)
     # The question is the last message, so keep the last ones; for a whole conversation, keep the first ones.
     kept = texts[:MAX_STEPS] if seq is None else texts[-MAX_STEPS:]

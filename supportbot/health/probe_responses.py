@@ -73,17 +73,17 @@ class Answer:
     content_type: str = TEXT
 
 
-def answer(asked: ProbeRequest, role: Role) -> Answer | None:
+def answer(request: ProbeRequest, role: Role) -> Answer | None:
     """Return the answer; None if this role does not serve the address."""
-    match asked.path:
+    match request.path:
         case "/livez":
             return _alive(outcomes(role.live))
         case "/readyz":
-            return _verdict("ready", outcomes(role.ready), asked)
+            return _verdict("ready", outcomes(role.ready), request)
         case "/healthz" if role.healthy:
-            return _health(outcomes(role.healthy), asked)
+            return _health(outcomes(role.healthy), request)
         case "/metrics":
-            return _metrics(asked, role)
+            return _metrics(request, role)
     return None
 
 
@@ -92,22 +92,22 @@ def _alive(found: dict[str, str]) -> Answer:
     return Answer(503, "".join(wrong).encode()) if wrong else Answer(200, b"ok\n")
 
 
-def _health(found: dict[str, str], asked: ProbeRequest) -> Answer:
+def _health(found: dict[str, str], request: ProbeRequest) -> Answer:
     # Parked announcements do not count as unhealthy, because neither a restart nor another process would help.
     parked = parked_announcements() if found["database"] == found["migrations"] == "ok" else None
-    return _verdict("healthy", found, asked, parked_announcements=parked)
+    return _verdict("healthy", found, request, parked_announcements=parked)
 
 
-def _verdict(name: str, found: dict[str, str], asked: ProbeRequest, **more: object) -> Answer:
+def _verdict(name: str, found: dict[str, str], request: ProbeRequest, **more: object) -> Answer:
     is_well = all(outcome == "ok" for outcome in found.values())
     body: dict[str, object] = {name: is_well}
-    if _may_see_details(asked):
+    if _may_see_details(request):
         body |= {"checks": found, **more}
     return Answer(200 if is_well else 503, json.dumps(body).encode(), "application/json")
 
 
-def _metrics(asked: ProbeRequest, role: Role) -> Answer:
-    if not _may_see_details(asked):
+def _metrics(request: ProbeRequest, role: Role) -> Answer:
+    if not _may_see_details(request):
         return Answer(403, b"The metrics token is required.\n")
     counted = CollectorRegistry()
     if role.counts:
@@ -124,16 +124,16 @@ def _of_processes() -> CollectorRegistry:
     return shared
 
 
-def _may_see_details(asked: ProbeRequest) -> bool:
+def _may_see_details(request: ProbeRequest) -> bool:
     if settings.METRICS_TOKEN:
-        return _shows_token(asked) or _is_private(asked)
-    return _is_private(asked)
+        return _shows_token(request) or _is_private(request)
+    return _is_private(request)
 
 
-def _is_private(asked: ProbeRequest) -> bool:
-    was_forwarded = any(name.startswith(FORWARDED) for name in asked.headers)
-    is_here = is_loopback(asked.listens_on) and not settings.PUBLIC_URL and is_loopback(asked.client)
-    return is_here and not was_forwarded and _names_this_machine(asked.headers.get("host", ""))
+def _is_private(request: ProbeRequest) -> bool:
+    was_forwarded = any(name.startswith(FORWARDED) for name in request.headers)
+    is_here = is_loopback(request.listens_on) and not settings.PUBLIC_URL and is_loopback(request.client)
+    return is_here and not was_forwarded and _names_this_machine(request.headers.get("host", ""))
 
 
 def _names_this_machine(host: str) -> bool:
@@ -143,8 +143,8 @@ def _names_this_machine(host: str) -> bool:
         return False
 
 
-def _shows_token(asked: ProbeRequest) -> bool:
-    scheme, _, token = asked.headers.get("authorization", "").partition(" ")
+def _shows_token(request: ProbeRequest) -> bool:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     # Compare bytes, because compare_digest accepts only ASCII strings.
     is_same = compare_digest(token.encode("utf-8", "surrogatepass"), settings.METRICS_TOKEN.encode())
     return scheme.lower() == "bearer" and is_same

@@ -61,9 +61,9 @@ def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = ProbeRequest(self.path.partition("?")[0], self.client_address[0], host, headers)
+            request = ProbeRequest(self.path.partition("?")[0], self.client_address[0], host, headers)
             try:
-                found = answer(asked, role) or Answer(404, b"There is nothing here.\n", TEXT)
+                found = answer(request, role) or Answer(404, b"There is nothing here.\n", TEXT)
             finally:
                 connections.close_all()  # this thread is about to end
             self.send_response(found.status)

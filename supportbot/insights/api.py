@@ -108,14 +108,14 @@ class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
         return rows
 
     def _moment(self, name: str) -> datetime | None:
-        asked = self.request.query_params.get(name)
-        return None if asked is None else _moment_of(name, asked)
+        text = self.request.query_params.get(name)
+        return None if text is None else _moment_of(name, text)
 
 
-def _moment_of(name: str, asked: str) -> datetime:
+def _moment_of(name: str, text: str) -> datetime:
     """Return a day's midnight in the active time zone, or a moment; raises InvalidInput for anything else."""
     try:
-        found: date | datetime | None = parse_date(asked) or parse_datetime(asked)
+        found: date | datetime | None = parse_date(text) or parse_datetime(text)
     except ValueError:
         found = None
     if isinstance(found, datetime) and found.tzinfo is not None:

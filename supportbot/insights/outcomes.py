@@ -156,8 +156,12 @@ def ending_of(facts: Facts) -> Ending:
 
 def has_come_back(facts: Facts) -> bool:
     """Return whether the customer asked in another conversation within a week of the last question."""
-    asked = facts.questions
-    return any(asked[-1].at < at <= asked[-1].at + CAME_BACK_WITHIN for at in facts.asked_again_at) if asked else False
+    questions = facts.questions
+    return (
+        any(questions[-1].at < at <= questions[-1].at + CAME_BACK_WITHIN for at in facts.asked_again_at)
+        if questions
+        else False
+    )
 
 
 def was_reopened(facts: Facts) -> bool:

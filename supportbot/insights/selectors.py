@@ -105,8 +105,8 @@ def _messages_of(ids: Any) -> Mapping[UUID, Sequence[PublicMessage]]:
 
 
 def _first_questions(ids: Any) -> Mapping[UUID, str]:
-    asked = Message.objects.filter(conversation__in=ids, source=Source.CUSTOMER, courtesy="")
-    first = asked.order_by("conversation_id", "seq").distinct("conversation_id")
+    questions = Message.objects.filter(conversation__in=ids, source=Source.CUSTOMER, courtesy="")
+    first = questions.order_by("conversation_id", "seq").distinct("conversation_id")
     return dict(first.values_list("conversation_id", Left("text", ENOUGH_TO_DETECT)))
 
 
@@ -159,6 +159,6 @@ def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[d
 
 def _began(customers: Any, until: datetime) -> Mapping[UUID, Sequence[tuple[UUID, datetime]]]:
     """Return when customers started conversations with a question."""
-    asked = Message.objects.filter(conversation=OuterRef("pk"), source=Source.CUSTOMER, courtesy="")
-    rows = Conversation.objects.filter(Exists(asked), customer__in=customers, created_at__lt=until)
+    questions = Message.objects.filter(conversation=OuterRef("pk"), source=Source.CUSTOMER, courtesy="")
+    rows = Conversation.objects.filter(Exists(questions), customer__in=customers, created_at__lt=until)
     return _grouped((row[0], row[1:]) for row in rows.values_list("customer_id", "pk", "created_at"))

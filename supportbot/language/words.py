@@ -154,15 +154,15 @@ def languages_by_stop_word() -> Mapping[str, Sequence[str]]:
     return dict(found)
 
 
-def stem_similarity(asked: str, terms: Collection[str]) -> float:
+def stem_similarity(word: str, terms: Collection[str]) -> float:
     """Return how well these stems match another one: 1 if they contain it, 0 if none is similar."""
-    return 1.0 if asked in terms else max((_similarity_of(asked, term) for term in terms), default=0.0)
+    return 1.0 if word in terms else max((_similarity_of(word, term) for term in terms), default=0.0)
 
 
 @lru_cache(maxsize=65_536)
-def _similarity_of(asked: str, found: str) -> float:
+def _similarity_of(word: str, found: str) -> float:
     """Return how well one stem matches another: below 1 for a longer form or a compound, otherwise 0."""
-    short, long = sorted((asked, found), key=len)
+    short, long = sorted((word, found), key=len)
     if len(short) < _MIN_SHARED:
         return 0.0
     if long.startswith(short):

@@ -55,8 +55,8 @@ def shortest(request: ModelRequest) -> ModelRequest:
 def _bounds(messages: Sequence[ChatMessage]) -> tuple[int, int]:
     """Return the indexes of the first message after the instructions, and of the newest question."""
     first = next((place for place, one in enumerate(messages) if one.role != "system"), len(messages))
-    asked = [place for place, one in enumerate(messages) if one.role == "user"]
-    return first, max(first, asked[-1] if asked else 0)
+    questions = [place for place, one in enumerate(messages) if one.role == "user"]
+    return first, max(first, questions[-1] if questions else 0)
 
 
 def _cost(message: ChatMessage) -> int:

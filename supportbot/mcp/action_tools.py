@@ -75,9 +75,9 @@ def resumed(agent: Agent, token: str, name: str, request_id: UUID) -> Answer:
 
 def action_status(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
     """Return a request's state and receipt; raises NotFound unless it belongs to the token's customer."""
-    asked = checked(StatusInput(data=arguments))
+    fields = checked(StatusInput(data=arguments))
     customer = required_customer(agent, token)
-    return _standing(request_for(customer.caller, asked["request"]), customer)
+    return _standing(request_for(customer.caller, fields["request"]), customer)
 
 
 def _offered(offer: Offer, locale: str) -> Answer:

@@ -98,8 +98,8 @@ def confirm_page(request: HttpRequest, key: str) -> HttpResponse:
 def _language(request: HttpRequest | Request, channel: Channel | None) -> str:
     """Return the first language with a catalogue: from `?lang=`, the browser's preferences, or the channel."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
-    asked = [request.GET.get("lang", ""), *accepted, channel.locale if channel else ""]
-    known = (tag for tag in asked if tag.lower() in LANGUAGES or tag.lower().split("-")[0] in LANGUAGES)
+    languages = [request.GET.get("lang", ""), *accepted, channel.locale if channel else ""]
+    known = (tag for tag in languages if tag.lower() in LANGUAGES or tag.lower().split("-")[0] in LANGUAGES)
     return language_of(next(known, SOURCE_LANGUAGE))
 
 

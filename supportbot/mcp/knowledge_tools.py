@@ -51,10 +51,10 @@ class AskInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 def search_pages(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
     """Return the passages that may answer a query, best first."""
-    asked = checked(SearchInput(data=arguments))
+    fields = checked(SearchInput(data=arguments))
     customer = customer_of(agent, token)
     audience = Audience.SIGNED_IN if customer else Audience.PUBLIC
-    found = search(asked["query"], viewer=Viewer(audience, asked.get("locale")), limit=asked["limit"])
+    found = search(fields["query"], viewer=Viewer(audience, fields.get("locale")), limit=fields["limit"])
     passages = [
         {
             "title": one.title,
@@ -73,17 +73,17 @@ def search_pages(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answ
 
 async def ask_assistant(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
     """Return the assistant's answer. Raises TooManyQuestions, NoAnswer and the errors of a refused message."""
-    asked = checked(AskInput(data=arguments))
-    customer, conversation = await db(_conversation, agent, token, asked)
-    return await db(_answer, await ask_runner(conversation, asked["question"], wait_seconds=WAIT_SECONDS), customer)
+    fields = checked(AskInput(data=arguments))
+    customer, conversation = await db(_conversation, agent, token, fields)
+    return await db(_answer, await ask_runner(conversation, fields["question"], wait_seconds=WAIT_SECONDS), customer)
 
 
-def _conversation(agent: Agent, token: str, asked: Mapping[str, Any]) -> tuple[Represented | None, Conversation]:
+def _conversation(agent: Agent, token: str, fields: Mapping[str, Any]) -> tuple[Represented | None, Conversation]:
     customer = customer_of(agent, token)
     if count(f"mcp-questions:{agent.key_id}", seconds=60) > settings.MCP_QUESTIONS_PER_MINUTE:
         raise TooManyQuestions()
     fallback = Workspace.objects.values_list("locale", flat=True).get(pk=agent.workspace_id)
-    locale = asked.get("locale") or detect(asked["question"], fallback)
+    locale = fields.get("locale") or detect(fields["question"], fallback)
     if customer is not None:
         return customer, start_conversation(customer.caller.customer_id, channel_id=customer.channel.pk, locale=locale)
     visitor = Customer.objects.create(name=agent.name, locale=locale)

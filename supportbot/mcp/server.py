@@ -143,8 +143,8 @@ def _can_open_pages(ctx: Context) -> bool:
 def _input_required(answer: Answer) -> InputRequiredResult:
     page = answer.confirmation
     assert page is not None
-    asked = ElicitRequest(params=ElicitRequestURLParams(message=page.message, url=page.url))
-    return InputRequiredResult(input_requests={"confirmation": asked}, request_state=str(page.request_id))
+    elicitation = ElicitRequest(params=ElicitRequestURLParams(message=page.message, url=page.url))
+    return InputRequiredResult(input_requests={"confirmation": elicitation}, request_state=str(page.request_id))
 
 
 def _agent(ctx: Context) -> Agent:

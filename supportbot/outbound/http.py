@@ -84,23 +84,23 @@ class Trace:
     certificate_ends: str = ""  # as stated in the server's certificate
 
 
-def request(asked: Request, *, trace: Trace | None = None) -> Response:
+def request(request: Request, *, trace: Trace | None = None) -> Response:
     """Send one request and return its response with any status; raises NotSent or NoAnswer.
 
     An answer is unusable, and raises NoAnswer with its status, if it is a redirect (unless requested), compressed,
     truncated or larger than `max_bytes`.
     """
     trace = trace or Trace()
-    ends_at = time.monotonic() + asked.timeout_seconds
-    _check(asked)
-    target = checked_target(asked.url, seconds=asked.timeout_seconds, also=asked.private_networks)
+    ends_at = time.monotonic() + request.timeout_seconds
+    _check(request)
+    target = checked_target(request.url, seconds=request.timeout_seconds, also=request.private_networks)
     trace.addresses = target.addresses
     connection = http.client.HTTPConnection(target.endpoint.host, target.endpoint.port)
     connection.auto_open = 0  # this would resolve the name a second time
-    connection.sock = _connect(target, ends_at, asked.client_cert, trace)
+    connection.sock = _connect(target, ends_at, request.client_cert, trace)
     with closing(connection), _shut_down_at(ends_at, connection.sock):
         _handshake(connection.sock, ends_at, trace)
-        return _read(_response(connection, asked, target.endpoint), asked)
+        return _read(_response(connection, request, target.endpoint), request)
 
 
 def may_set_header(name: str) -> bool:
@@ -108,10 +108,10 @@ def may_set_header(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None and name.lower() not in _RESERVED
 
 
-def _check(asked: Request) -> None:
-    if asked.method not in METHODS:
-        raise NotSent(_("the method %(method)s is not supported") % {"method": repr(asked.method)[:20]})
-    for name, value in asked.headers.items():
+def _check(request: Request) -> None:
+    if request.method not in METHODS:
+        raise NotSent(_("the method %(method)s is not supported") % {"method": repr(request.method)[:20]})
+    for name, value in request.headers.items():
         if not may_set_header(name):
             raise NotSent(_("the header %(name)s cannot be set") % {"name": repr(name)[:60]})
         if not _VALUE.fullmatch(value):
@@ -192,11 +192,11 @@ def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
     trace.certificate_ends = str((sock.getpeercert() or {}).get("notAfter", ""))
 
 
-def _response(connection: http.client.HTTPConnection, asked: Request, endpoint: Endpoint) -> http.client.HTTPResponse:
+def _response(connection: http.client.HTTPConnection, request: Request, endpoint: Endpoint) -> http.client.HTTPResponse:
     """Send the request; return the response when its headers have arrived."""
-    headers = {"Host": endpoint.host_header, **_DEFAULTS, **asked.headers}
+    headers = {"Host": endpoint.host_header, **_DEFAULTS, **request.headers}
     try:
-        connection.request(asked.method, endpoint.path, asked.body or None, headers)
+        connection.request(request.method, endpoint.path, request.body or None, headers)
         return connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(_why_unanswered(error)) from error
@@ -211,42 +211,42 @@ def _why_unanswered(error: Exception) -> str:
     return _("no answer: %(cause)s") % {"cause": getattr(error, "reason", "") or type(error).__name__}
 
 
-def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
+def _read(response: http.client.HTTPResponse, request: Request) -> Response:
     status = response.status
     if status < 200:
         raise NoAnswer(_("returned %(status)s without a body") % {"status": status})
-    if status in REDIRECTS and not asked.returns_redirects:
+    if status in REDIRECTS and not request.returns_redirects:
         raise NoAnswer(
             _("returned %(status)s, a redirect; redirects are not followed") % {"status": status}, status=status
         )
     encoding = response.getheader("Content-Encoding", "identity").strip().lower()
-    is_packed = encoding in _GZIP and asked.unpacks_gzip
+    is_packed = encoding in _GZIP and request.unpacks_gzip
     if encoding != "identity" and not is_packed:
         raise NoAnswer(
             _("returned %(status)s with compression that was not requested") % {"status": status}, status=status
         )
     try:
-        body, is_enough = _body(response, asked)
-        body = _unpacked(body, asked.max_bytes) if is_packed else body
+        body, is_enough = _body(response, request)
+        body = _unpacked(body, request.max_bytes) if is_packed else body
     except (OSError, http.client.HTTPException, zlib.error) as error:
         raise NoAnswer(
             _("returned %(status)s with only a part of the body") % {"status": status}, status=status
         ) from error
-    if len(body) > asked.max_bytes:
-        raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{asked.max_bytes:,}"}, status=status)
+    if len(body) > request.max_bytes:
+        raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{request.max_bytes:,}"}, status=status)
     if response.length and not is_enough:  # the part of the promised length that is missing
         raise NoAnswer(_("returned %(status)s with only a part of the body") % {"status": status}, status=status)
     return Response(status, _headers(response), body)
 
 
-def _body(response: http.client.HTTPResponse, asked: Request) -> tuple[bytes, bool]:
+def _body(response: http.client.HTTPResponse, request: Request) -> tuple[bytes, bool]:
     """Return the body, at most slightly longer than its limit, and whether the caller stopped reading."""
-    if asked.has_enough is None:
-        return response.read(asked.max_bytes + 1), False
+    if request.has_enough is None:
+        return response.read(request.max_bytes + 1), False
     body = bytearray()
-    while len(body) <= asked.max_bytes and (piece := response.read1(_PIECE)):
+    while len(body) <= request.max_bytes and (piece := response.read1(_PIECE)):
         body += piece
-        if asked.has_enough(piece):
+        if request.has_enough(piece):
             return bytes(body), True
     return bytes(body), False
 

@@ -126,11 +126,11 @@ class DeliveryList(WebhookView, ListAPIView[WebhookDelivery]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[WebhookDelivery]:
-        rows, asked = deliveries_of(endpoint_with_id(self.kwargs["webhook_id"])), self.request.query_params
-        if "state" in asked:
-            rows = rows.filter(state=one_of("state", asked["state"], WebhookDelivery.State.values))
-        if "kind" in asked:
-            rows = rows.filter(kind=one_of("kind", asked["kind"], [*KINDS, TEST]))
+        rows, params = deliveries_of(endpoint_with_id(self.kwargs["webhook_id"])), self.request.query_params
+        if "state" in params:
+            rows = rows.filter(state=one_of("state", params["state"], WebhookDelivery.State.values))
+        if "kind" in params:
+            rows = rows.filter(kind=one_of("kind", params["kind"], [*KINDS, TEST]))
         return rows
 
 

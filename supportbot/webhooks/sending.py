@@ -140,10 +140,10 @@ def attempt(delivery: WebhookDelivery) -> bool:
 def _send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, moment: datetime) -> Outcome:
     body = body_of(_completed(endpoint, delivery.payload))
     headers = headers_of(delivery.message_id, body, moment, endpoint.secrets)
-    asked = Request("POST", endpoint.url, headers, body, DEADLINE_SECONDS, MAX_ANSWER_BYTES)
+    outgoing = Request("POST", endpoint.url, headers, body, DEADLINE_SECONDS, MAX_ANSWER_BYTES)
     begun = time.monotonic()
     try:
-        response = request(asked)
+        response = request(outgoing)
     except NotSent as error:
         return Outcome(None, _since(begun), error=error.why)
     except NoAnswer as error:  # an answer that is too long or truncated still has its status

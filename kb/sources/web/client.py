@@ -91,7 +91,7 @@ class Client:
         pause = self._asked_at + self.delay_seconds - time.monotonic()
         if pause > 0:
             time.sleep(pause)
-        asked = Request(
+        outgoing = Request(
             "GET",
             url,
             {**_HEADERS, **headers},
@@ -102,7 +102,7 @@ class Client:
             unpacks_gzip=True,
         )
         try:
-            response = request(asked)
+            response = request(outgoing)
         except NoAnswer as error:
             problem = Unreadable if error.status else Unreachable
             raise problem(gettext("The site {problem}.").format(problem=error.why)) from error

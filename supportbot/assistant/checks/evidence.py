@@ -177,12 +177,12 @@ class Source:
         found = sorted((at, one) for one in set(wanted) for at in places.get(one, ()))
         return {(one, next_one) for (_, one), (_, next_one) in pairwise(found)}
 
-    def share(self, asked: Sequence[str]) -> float:
-        return sum(stem(word, self.language) in self.stems for word in asked) / len(asked) if asked else 0.0
+    def share(self, terms: Sequence[str]) -> float:
+        return sum(stem(word, self.language) in self.stems for word in terms) / len(terms) if terms else 0.0
 
-    def best_run(self, asked: Sequence[str]) -> tuple[int, int]:
+    def best_run(self, terms: Sequence[str]) -> tuple[int, int]:
         """Return the first and last position of the units that cover most of the words asked for."""
-        wanted = {stem(word, self.language) for word in asked}
+        wanted = {stem(word, self.language) for word in terms}
         found = [wanted.intersection(unit.stems) for unit in self.units]
         first = last = max(range(len(found)), key=lambda at: len(found[at]))
         have = found[first]
@@ -302,17 +302,17 @@ class Evidence:
         """
         if self.is_quoted(sentence):
             return Support(1.0, len(words(sentence)), is_quoted=True)
-        asked = self.telling(sentence)
-        if not asked:
+        terms = self.telling(sentence)
+        if not terms:
             return Support(None, 0)
-        found = sum(map(self._is_known, asked)) / len(asked)
+        found = sum(map(self._is_known, terms)) / len(terms)
         is_foreign = self.is_foreign(sentence)
         if similarity is not None:
             half = _HALF_NEAR_ABROAD if is_foreign else _HALF_NEAR
             found = max(found, 1 / (1 + math.exp(-_STEEP * (similarity - half))))
         elif is_foreign and found <= CITED_FROM:
-            return Support(None, len(asked))
-        return Support(found, len(asked))
+            return Support(None, len(terms))
+        return Support(found, len(terms))
 
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a source has the sentence word for word."""
@@ -324,15 +324,15 @@ class Evidence:
 
         A page that has all words of a sentence proves little: a page about refunds has those of any claim about one.
         """
-        asked = self.telling(sentence)
-        if len(asked) < 2:
+        terms = self.telling(sentence)
+        if len(terms) < 2:
             return 0.0
         found: set[int] = set()
         for source in self.sources:
-            stems = [stem(word, source.language) for word in asked]
+            stems = [stem(word, source.language) for word in terms]
             neighbours = source.neighbours(stems)
             found.update(place for place, pair in enumerate(pairwise(stems)) if pair in neighbours)
-        return len(found) / (len(asked) - 1)
+        return len(found) / (len(terms) - 1)
 
     def names(self, token: str) -> bool:
         """Return whether a source, a look-up or the customer uses this token, or a source uses a form of its word."""

@@ -78,8 +78,8 @@ def span_of(days: int) -> Span:
 
 def asked_span(request: HttpRequest) -> int:
     """Return the number of days requested; raises InvalidInput unless it is one of `SPANS`."""
-    asked = request.GET.get("days", "")
-    return int(one_of("days", asked, map(str, SPANS))) if asked else USUAL_SPAN
+    days = request.GET.get("days", "")
+    return int(one_of("days", days, map(str, SPANS))) if days else USUAL_SPAN
 
 
 def outcomes_of(span: Span) -> list[ConversationOutcome]:

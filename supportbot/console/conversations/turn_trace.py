@@ -68,10 +68,10 @@ def trace(request: HttpRequest, message_id: UUID) -> HttpResponse:
 
 
 def _question(answer: Message, turn: Turn | None) -> str:
-    asked = Message.objects.filter(conversation=answer.conversation, source=Source.CUSTOMER, seq__lt=answer.seq)
+    question = Message.objects.filter(conversation=answer.conversation, source=Source.CUSTOMER, seq__lt=answer.seq)
     if turn is not None and turn.from_seq is not None and turn.through_seq is not None:
-        asked = asked.filter(seq__gt=turn.from_seq, seq__lte=turn.through_seq)
-        return "\n".join(asked.order_by("seq").values_list("text", flat=True))
+        question = question.filter(seq__gt=turn.from_seq, seq__lte=turn.through_seq)
+        return "\n".join(question.order_by("seq").values_list("text", flat=True))
     return ""
 
 

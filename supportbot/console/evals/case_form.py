@@ -185,8 +185,8 @@ def _question_of(document: Mapping[str, Any]) -> str | None:
     is_list = isinstance(steps, list)
     if "simulate" in document or not is_list or len(steps) > 1 or (steps and not isinstance(steps[0], str)):
         return None
-    asked = steps[0] if steps else document.get("ask", "")
-    return str(asked) if _is_text(asked) else None
+    question = steps[0] if steps else document.get("ask", "")
+    return str(question) if _is_text(question) else None
 
 
 def _expect_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -115,8 +115,8 @@ def _former_number(check: ArticleCheck, article_id: UUID, live: int | None) -> i
 
 def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Article]) -> Edit:
     """Return the newest text of the chosen article (by default, the first), or its text before the change."""
-    asked = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
-    article = next((one for one in articles if one.pk == asked), articles[0] if articles else None)
+    article_id = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
+    article = next((one for one in articles if one.pk == article_id), articles[0] if articles else None)
     latest = article.latest_revision if article else None
     if article is None or latest is None:
         return Edit(None, "", "")

@@ -86,9 +86,9 @@ def _page(
 
 def _proposed(request: HttpRequest, pair: Contradiction, articles: Sequence[Article]) -> Edit:
     """Return the edit of the chosen article, or else of the one that was published longer ago."""
-    asked = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
+    article_id = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
     older = min(articles, key=lambda one: one.published_at.timestamp() if one.published_at else 0.0)
-    return agreeing(pair, next((one for one in articles if one.pk == asked), older))
+    return agreeing(pair, next((one for one in articles if one.pk == article_id), older))
 
 
 def _questions(articles: Sequence[Article]) -> list[str]:

@@ -79,8 +79,8 @@ def _cluster(kind: str, subject: UUID) -> Cluster:
 
 
 def _proposed(request: HttpRequest, found: Cluster, passage: str = "") -> Edit:
-    asked = request.POST.get("article") or request.GET.get("article", "")
-    target = None if asked == NEW else (article_id_in(asked) if asked else target_of(found))
+    article = request.POST.get("article") or request.GET.get("article", "")
+    target = None if article == NEW else (article_id_in(article) if article else target_of(found))
     return proposed(found, article_with_id(target) if target else None, passage)
 
 

@@ -147,15 +147,15 @@ class DraftForm(forms.Form):
         """Return the document's fields as entered; those not in this form are kept."""
         cleaned = dict(self.cleaned_data)
         routes = self._routes(cleaned)
-        asked = {"temperature": cleaned.pop("temperature"), "max_output_tokens": cleaned.pop("max_output_tokens")}
+        parameters = {"temperature": cleaned.pop("temperature"), "max_output_tokens": cleaned.pop("max_output_tokens")}
         kept = {name: cleaned[name] for name in cleaned if name not in ("edits", "reason")}
         others = {
             purpose: {"temperature": one.temperature, "max_output_tokens": one.max_output_tokens}
             for purpose, one in before.parameters.items()
             if purpose != "answer"
         }
-        given = any(value is not None for value in asked.values())
-        return {**kept, "parameters": {**others, **({"answer": asked} if given else {})}, "routes": routes}
+        given = any(value is not None for value in parameters.values())
+        return {**kept, "parameters": {**others, **({"answer": parameters} if given else {})}, "routes": routes}
 
 
 class GuidelineForm(forms.Form):
@@ -197,7 +197,7 @@ Guidelines = forms.formset_factory(GuidelineForm, extra=EMPTY_ROWS, max_num=60)
 
 
 def initial_of(document: Document, *, edits: int, reason: str) -> dict[str, Any]:
-    asked = document.parameters_for("answer")
+    parameters = document.parameters_for("answer")
     routes = {
         _route_field(purpose, place): name
         for purpose, route in document.routes.items()
@@ -214,8 +214,8 @@ def initial_of(document: Document, *, edits: int, reason: str) -> dict[str, Any]
         "hand_over_when": document.hand_over_when,
         "strictness": document.strictness,
         "passages": document.passages,
-        "temperature": asked.temperature,
-        "max_output_tokens": asked.max_output_tokens,
+        "temperature": parameters.temperature,
+        "max_output_tokens": parameters.max_output_tokens,
         "rules": document.rules,
     }
 

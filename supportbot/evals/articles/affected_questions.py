@@ -43,11 +43,11 @@ def questions_quoting(article_id: UUID) -> list[str]:
 
 def questions_quoting_any(article_ids: Collection[UUID]) -> dict[str, UUID]:
     """Return the newest customers' questions whose answers quoted one of these articles, with that article."""
-    asked = Message.objects.filter(
+    questions = Message.objects.filter(
         conversation=OuterRef("message__conversation"), source=Source.CUSTOMER, seq__lt=OuterRef("message__seq")
     ).order_by("-seq")
     rows = Citation.objects.filter(article_id__in=article_ids, message__created_at__gte=now() - timedelta(days=DAYS))
-    found = rows.annotate(asked=Subquery(asked.values("text")[:1])).order_by("-message__created_at")
+    found = rows.annotate(asked=Subquery(questions.values("text")[:1])).order_by("-message__created_at")
     quoted: dict[str, UUID] = {}
     for text, article_id in found.values_list("asked", "article_id")[:MAX_READ]:
         for question in _distinct([text], 1):
@@ -92,9 +92,9 @@ def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = v
     try:
         embedder_of(active_recipe())
         about = [*passage_vectors([wording.title]).values(), *vectors_of(wording).values()]
-        asked = vectors(questions)
+        question_vectors = vectors(questions)
     except (EmbeddingUnavailable, RecipeMismatch):
         return []
-    cosines = np.array([asked[question] for question in questions]) @ np.array(about).T
+    cosines = np.array([question_vectors[question] for question in questions]) @ np.array(about).T
     near = dict(zip(questions, cosines.max(axis=1).tolist(), strict=True))
     return sorted(near, key=lambda question: -near[question])[:MAX_NEAREST]

@@ -139,7 +139,7 @@ AS_IT_IS: Final = State()
 
 
 def quoted_if(
-    state: State, asked: Sequence[PreviewQuestion], *, workspace: Workspace, seconds: float | None = None
+    state: State, questions: Sequence[PreviewQuestion], *, workspace: Workspace, seconds: float | None = None
 ) -> list[Quoted]:
     """Return the built-in answerer's answers in this state of the articles. Raises the errors of creating the state.
 
@@ -147,17 +147,17 @@ def quoted_if(
     """
     ends = None if seconds is None else perf_counter() + seconds
     found: list[Found] = []
-    viewers = [_viewer(one.question, one.audience, one.locale, state.without) for one in asked]
+    viewers = [_viewer(one.question, one.audience, one.locale, state.without) for one in questions]
     with transaction.atomic() if state.make else nullcontext():
         if state.make:
             state.make()
-        for one, viewer in zip(asked, viewers, strict=True):
+        for one, viewer in zip(questions, viewers, strict=True):
             if ends is not None and perf_counter() > ends:
                 break
             found.append(seek(one.question, viewer, limit=current().document.passages))
         if state.make:
             transaction.set_rollback(True)
-    rows = zip(asked, viewers, found, strict=False)
+    rows = zip(questions, viewers, found, strict=False)
     return [_quoted(one.question, workspace, viewer, seen, state.names) for one, viewer, seen in rows]
 
 

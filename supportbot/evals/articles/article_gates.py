@@ -153,10 +153,10 @@ def broken(
     """
     if not cases:
         return [], 0
-    asked = [asked_by(case, workspace) for _, case in cases]
-    seen = quoted_if(after(), asked, workspace=workspace, seconds=seconds)
+    questions = [asked_by(case, workspace) for _, case in cases]
+    seen = quoted_if(after(), questions, workspace=workspace, seconds=seconds)
     failed = {place: grades for place, one in enumerate(seen) if (grades := failed_grades(cases[place][1], one))}
-    again = [asked[place] for place in failed]
+    again = [questions[place] for place in failed]
     was = quoted_if(before(again), again, workspace=workspace, seconds=seconds) if again else []
     failures = []
     for (place, grades), one in zip(failed.items(), was, strict=False):
@@ -169,8 +169,8 @@ def broken(
 
 def passing(cases: Sequence[tuple[str, Case]], *, workspace: Workspace, seconds: float) -> list[str]:
     """Return the names of the cases that pass with the live articles; cases not reached in time are left out."""
-    asked = [asked_by(case, workspace) for _, case in cases]
-    seen = quoted_if(AS_IT_IS, asked, workspace=workspace, seconds=seconds)
+    questions = [asked_by(case, workspace) for _, case in cases]
+    seen = quoted_if(AS_IT_IS, questions, workspace=workspace, seconds=seconds)
     both = zip(cases, seen, strict=False)
     return [name_of(suite, case) for (suite, case), one in both if not failed_grades(case, one)]
 

@@ -70,13 +70,13 @@ class ChangedArticles:
         return [{"question": question, "article": str(article_id)} for question, article_id in about.items()]
 
     def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
-        asked = [
+        questions = [
             PreviewQuestion(item["question"], self._asker(item["article"]), self._workspace.locale) for item in step
         ]
-        restored = nearest_articles(self._articles, self.before, asked)  # the same in both states
+        restored = nearest_articles(self._articles, self.before, questions)  # the same in both states
         before, after = (state_with(self._articles, facts, restored) for facts in (self.before, self.after))
         before = replace(before, without=before.without | self.unread)
-        both = (quoted_if(state, asked, workspace=self._workspace) for state in (before, after))
+        both = (quoted_if(state, questions, workspace=self._workspace) for state in (before, after))
         names = [one.external_id for one in self._articles]
         return [
             {**compared_row(item["question"], was, seen, *names), "article": item["article"]}
@@ -141,9 +141,9 @@ class ChangedArticles:
         apart = [(pk, np.array(list(vectors_of(text).values()))) for pk, text in self._not_in_index().items()]
         near: dict[str, tuple[float, UUID]] = {}
         for question in questions:
-            asked = vectors[question]
-            others = [(1 - float((passages @ np.array(asked)).max()), pk) for pk, passages in apart if passages.size]
-            if found := min([*self._near_passage(asked), *others], default=None):
+            vector = vectors[question]
+            others = [(1 - float((passages @ np.array(vector)).max()), pk) for pk, passages in apart if passages.size]
+            if found := min([*self._near_passage(vector), *others], default=None):
                 near[question] = found
         best = sorted(near, key=lambda question: near[question])[:MAX_NEAREST]
         return {question: near[question][1] for question in best}

@@ -272,21 +272,21 @@ class OneArticle:
         return [*asked, *({"question": question} for question in questions)]
 
     def rows(self, step: Sequence[Item]) -> list[dict[str, Any]]:
-        asked = [_asked(item, self.article, self.workspace) for item in step]
-        before_it, after_it = self._states(asked)
-        after = quoted_if(after_it, asked, workspace=self.workspace)
-        before = quoted_if(before_it, asked, workspace=self.workspace)
+        questions = [_asked(item, self.article, self.workspace) for item in step]
+        before_it, after_it = self._states(questions)
+        after = quoted_if(after_it, questions, workspace=self.workspace)
+        before = quoted_if(before_it, questions, workspace=self.workspace)
         return [_row(item, was, seen, self.article) for item, was, seen in zip(step, before, after, strict=True)]
 
     def found(self) -> None:
         """Do nothing: the article's page itself compares the newest text with the live articles."""
 
-    def _states(self, asked: Sequence[PreviewQuestion]) -> Sequence[ArticlesState]:
+    def _states(self, questions: Sequence[PreviewQuestion]) -> Sequence[ArticlesState]:
         if self.check.former is None:
             return AS_IT_IS, publication_of(self.text)
         # Copy even the live text: its passages may not have vectors yet, and saving the article must not have to wait.
         name, both = str(self.article.pk), (self.check.former, _published(self.check))
-        return [former_state([self.article], {name: facts}, asked) for facts in both]
+        return [former_state([self.article], {name: facts}, questions) for facts in both]
 
 
 def article_of(check: DraftCheck) -> Article | None:

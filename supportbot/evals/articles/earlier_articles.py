@@ -68,13 +68,15 @@ def _facts(article: Article, revision: int | None, phrasings: Sequence[str]) -> 
     return {**read, "revision": revision, "phrasings": list(phrasings)}
 
 
-def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[PreviewQuestion]) -> State:
+def former_state(
+    articles: Sequence[Article], facts: Mapping[str, Facts], questions: Sequence[PreviewQuestion]
+) -> State:
     """Return the state in which these articles match their former facts, given by id, for these questions.
 
     All articles that nobody could read are hidden. If there are more than `MOST` others, only those that share the most
     words with a question are restored. An article without facts keeps its current state.
     """
-    return state_with(articles, facts, nearest_articles(articles, facts, asked))
+    return state_with(articles, facts, nearest_articles(articles, facts, questions))
 
 
 def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored: Sequence[Article]) -> State:
@@ -94,7 +96,7 @@ def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored
 
 
 def nearest_articles(
-    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[PreviewQuestion]
+    articles: Sequence[Article], facts: Mapping[str, Facts], questions: Sequence[PreviewQuestion]
 ) -> Sequence[Article]:
     """Return the articles to restore for these questions, at most `MOST`: first those that someone could read, by the
     number of words that they share with a question.
@@ -102,7 +104,7 @@ def nearest_articles(
     known = [one for one in articles if str(one.pk) in facts]
     if len(known) <= MOST:
         return known
-    shared = dict(_shared_words(known, facts, asked))
+    shared = dict(_shared_words(known, facts, questions))
     return sorted(known, key=lambda one: (not _was_read(one, facts), -shared[one.pk]))[:MOST]
 
 
@@ -132,12 +134,12 @@ def _former_number(article: Article) -> int | None:
 
 
 def _shared_words(
-    articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[PreviewQuestion]
+    articles: Sequence[Article], facts: Mapping[str, Facts], questions: Sequence[PreviewQuestion]
 ) -> Iterator[tuple[UUID, int]]:
     """Yield each article's id with the largest number of words that its former and current text share with a
     question.
     """
-    wanted = [content_stems(one.question, base_language(one.locale)) for one in asked]
+    wanted = [content_stems(one.question, base_language(one.locale)) for one in questions]
     for at in range(0, len(articles), READ_AT_ONCE):
         some = articles[at : at + READ_AT_ONCE]
         was, live = texts_at(some, facts), _live_texts(some)

@@ -92,10 +92,10 @@ def real_questions(days: int, most: int) -> list[CustomerQuestion]:
 
     Signed-in customers may get more information than visitors, so a question that both have asked counts as two.
     """
-    asked = Message.objects.filter(
+    questions = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, courtesy="", created_at__gte=now() - timedelta(days=days)
     )
-    first = asked.order_by("conversation_id", "seq").distinct("conversation_id")
+    first = questions.order_by("conversation_id", "seq").distinct("conversation_id")
     rows = Message.objects.filter(pk__in=first.values("pk")).select_related("conversation__customer")
     found: dict[tuple[str, bool], CustomerQuestion] = {}
     for row in rows.order_by("-created_at", "-pk")[:MOST_READ].iterator(chunk_size=200):

@@ -51,12 +51,12 @@ class RetailShop:
             for item, variant in product["variants"].items()
         }
 
-    def ask(self, asked: BackEndCall) -> Answer:
-        path = [unquote(part) for part in asked.path.strip("/").split("/")]
-        if asked.method == "GET":
-            found = self._found(path, dict(parse_qsl(asked.query)))
+    def ask(self, request: BackEndCall) -> Answer:
+        path = [unquote(part) for part in request.path.strip("/").split("/")]
+        if request.method == "GET":
+            found = self._found(path, dict(parse_qsl(request.query)))
             return Answer(404) if found is None else Answer(200, found)
-        body = json.loads(asked.body or "{}", parse_float=Decimal)
+        body = json.loads(request.body or "{}", parse_float=Decimal)
         doing: dict[str, Callable[[str, Any], None]] = {
             "cancel": self._cancel, "payment": self._change_payment, "items": self._change_items,
             "exchanges": self._exchange, "returns": self._return, "address": self._move,

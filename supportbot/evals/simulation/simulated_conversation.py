@@ -103,8 +103,8 @@ class SimulatedConversation:
     async def say(self, text: str) -> Reply:
         """Return the assistant's answer to a message. Raises LlmError if no answer could be made."""
         began, self.calls = time.perf_counter(), []
-        asked = self._add(Source.CUSTOMER, text)
-        turn = _Turn(self, asked)
+        question = self._add(Source.CUSTOMER, text)
+        turn = _Turn(self, question)
         answer = await turn.simulate()
         written = self._add(Source.ASSISTANT, answer.text)
         written.by, written.is_abstention = answer.by, answer.is_abstention
@@ -142,9 +142,9 @@ class SimulatedConversation:
         written.by, written.is_abstention = reply.by, reply.is_abstention
         return context
 
-    def context(self, asked: Message, turn_id: UUID) -> TurnContext:
-        before = [message for message in self.messages if message.seq < asked.seq]
-        context = context_of(self.conversation, before, [asked], turn_id=turn_id, also=self.plant.passages)
+    def context(self, question: Message, turn_id: UUID) -> TurnContext:
+        before = [message for message in self.messages if message.seq < question.seq]
+        context = context_of(self.conversation, before, [question], turn_id=turn_id, also=self.plant.passages)
         context = replace(context, done=(*context.done, *self._done))
         tools = (*((WITHDRAW_CARDS,) if self.cards else ()), *((UNDO_LAST,) if self.cards or self._done else ()))
         request = context.request
@@ -178,16 +178,16 @@ def simulate_conversation(
 class _Turn(Turn):
     """A turn whose answer is returned instead of stored or streamed."""
 
-    def __init__(self, simulated: SimulatedConversation, asked: Message) -> None:
+    def __init__(self, simulated: SimulatedConversation, question: Message) -> None:
         conversation = simulated.conversation
         claim = Claim(
-            uuid7(), simulated.conversation.workspace_pk, conversation.pk, uuid7(), 1, ACTOR, asked.seq - 1, asked.seq,
-            conversation.locale,
+            uuid7(), simulated.conversation.workspace_pk, conversation.pk, uuid7(), 1, ACTOR, question.seq - 1,
+            question.seq, conversation.locale,
         )  # fmt: skip
         super().__init__(claim)
         self._deltas = _UnpublishedDeltas(claim)
         self._simulated = simulated
-        self._asked = asked
+        self._asked = question
         self._external_ids: dict[str, str] = {}
         self.found: TurnContext | None = None
 

@@ -99,9 +99,9 @@ class ScriptedCustomer:
         if has_card(replies[-1]):
             return Press(confirms=True) if self._described.confirms else None
         answer = _folded(replies[-1].text)
-        asked = [name for name in self._left if _folded(name) in answer]
-        if asked:
-            return ", ".join(self._left.pop(name) for name in asked)
+        named = [name for name in self._left if _folded(name) in answer]
+        if named:
+            return ", ".join(self._left.pop(name) for name in named)
         insists, self._insists = self._insists, ""
         return insists or None
 

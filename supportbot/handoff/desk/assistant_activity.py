@@ -205,9 +205,9 @@ def _questions_of(turns: Sequence[Turn]) -> dict[UUID, str]:
         seq__gt=min((first for first, _ in spans.values()), default=0),
         seq__lte=max((last for _, last in spans.values()), default=0),
     )
-    asked = list(messages.order_by("seq").values_list("seq", "text"))
+    questions = list(messages.order_by("seq").values_list("seq", "text"))
     return {
-        turn: "\n".join(text for seq, text in asked if first < seq <= last) for turn, (first, last) in spans.items()
+        turn: "\n".join(text for seq, text in questions if first < seq <= last) for turn, (first, last) in spans.items()
     }
 
 

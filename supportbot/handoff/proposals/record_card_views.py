@@ -71,33 +71,33 @@ def _key(text: str) -> UUID:
         raise NotFound() from error
 
 
-def _shown(asked: Mapping[str, str], ticket: Ticket, person: User) -> dict[str, Any]:
+def _shown(posted: Mapping[str, str], ticket: Ticket, person: User) -> dict[str, Any]:
     offered = look_ups(ticket, person)
-    action = next((one for one in offered if one.name == asked.get("look_up")), offered[0] if offered else None)
+    action = next((one for one in offered if one.name == posted.get("look_up")), offered[0] if offered else None)
     language = active_language()
     context: dict[str, Any] = {
         "look_ups": [{"name": one.name, "title": one.title_in(language)} for one in offered],
         "receipts": [{"request": one, "title": title, "key": uuid4()} for one, title in receipts_of(ticket, person)],
     }
-    return {**context, **_found(asked, ticket, person, action)} if action else context
+    return {**context, **_found(posted, ticket, person, action)} if action else context
 
 
-def _found(asked: Mapping[str, str], ticket: Ticket, person: User, action: ReadAction) -> dict[str, Any]:
+def _found(posted: Mapping[str, str], ticket: Ticket, person: User, action: ReadAction) -> dict[str, Any]:
     """Return the results of a look-up for the typed values; if values are missing, return only its form."""
     wrong: FieldErrors = {}
     context: dict[str, Any] = {"chosen": action.name, "cards": None}
     records: dict[str, FormChoices] = {}
     with suppress(SupportBotError):  # people can type a number instead, and the look-up then shows the reason
         requests = requests_for(ticket, person, action)
-        if "look_up" in asked or not action.arguments.required:
+        if "look_up" in posted or not action.arguments.required:
             try:
-                found = found_records(ticket, person, action, asked, requests=requests)
+                found = found_records(ticket, person, action, posted, requests=requests)
                 context["cards"] = [{"card": one.record, "seen": one.seen, "key": uuid4()} for one in found]
             except SupportBotError as error:
                 wrong, context["not_found"] = error.fields, error.message
                 if isinstance(error, MerchantUnavailable):
                     raise  # the lists would wait for the same system
-        records = records_for(ticket, person, action, asked, requests=requests)
-    context["fields"] = form_fields(action, asked, wrong, records)
-    context["are_newest_orders"] = ORDER in action.arguments.all_fields and not asked.get(ORDER)
+        records = records_for(ticket, person, action, posted, requests=requests)
+    context["fields"] = form_fields(action, posted, wrong, records)
+    context["are_newest_orders"] = ORDER in action.arguments.all_fields and not posted.get(ORDER)
     return context

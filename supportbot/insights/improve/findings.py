@@ -65,10 +65,10 @@ def _recent(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _asked_before(seq: str) -> Subquery:
-    asked = Message.objects.filter(
+    questions = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.CUSTOMER, courtesy="", seq__lt=OuterRef(seq)
     )
-    return Subquery(asked.order_by("-seq").values("text")[:1])
+    return Subquery(questions.order_by("-seq").values("text")[:1])
 
 
 def _answers() -> QuerySet[Any]:
@@ -131,7 +131,7 @@ def _answered_again() -> list[Finding]:
 
 def _corrected_drafts() -> list[Finding]:
     """Return drafts that an agent corrected before sending."""
-    asked = Message.objects.filter(
+    questions = Message.objects.filter(
         conversation=OuterRef("conversation"),
         source=Source.CUSTOMER,
         courtesy="",
@@ -140,7 +140,7 @@ def _corrected_drafts() -> list[Finding]:
     sent = Message.objects.filter(pk=OuterRef("message_id"))
     drafts = OfferedDraft.objects.filter(is_correction=True).exclude(text="")  # the text of old drafts is cleared
     rows = _recent(drafts).annotate(
-        asked=Subquery(asked.order_by("-seq").values("text")[:1]), reply=Subquery(sent.values("text")[:1])
+        asked=Subquery(questions.order_by("-seq").values("text")[:1]), reply=Subquery(sent.values("text")[:1])
     )
     return [
         Finding(
@@ -158,14 +158,14 @@ def _handed_over() -> list[Finding]:
     answers = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.ASSISTANT, created_at__lte=OuterRef("created_at")
     ).order_by("-seq")
-    asked = Message.objects.filter(
+    questions = Message.objects.filter(
         conversation=OuterRef("conversation"),
         source=Source.CUSTOMER,
         courtesy="",
         created_at__lte=OuterRef("created_at"),
     )
     rows = _recent(Ticket.objects.exclude(requested_by=Requester.AGENT)).annotate(
-        asked=Subquery(asked.order_by("-seq").values("text")[:1]),
+        asked=Subquery(questions.order_by("-seq").values("text")[:1]),
         answer=Subquery(answers.values("text")[:1]),
         answer_id=Subquery(answers.values("pk")[:1]),
         is_unknown=Subquery(answers.values("is_abstention")[:1]),

@@ -206,8 +206,8 @@ class OpenAIEmbeddings:
     async def embed(self, texts: Sequence[str]) -> Embedded:
         with provider_errors():
             async with AsyncExitStack() as stack:
-                asked = {"model": self.model, "input": list(texts), "encoding_format": "float"}
-                body = await _body(await self._client.post(stack, "embeddings", asked), MAX_EMBEDDINGS_BYTES)
+                fields = {"model": self.model, "input": list(texts), "encoding_format": "float"}
+                body = await _body(await self._client.post(stack, "embeddings", fields), MAX_EMBEDDINGS_BYTES)
             return _embedded(body, expected=len(texts))
 
     async def close(self) -> None:

@@ -54,33 +54,33 @@ class Redeemed:
     page_pass: PagePass
 
 
-def issue_code(asked: TicketRequest) -> IssuedCode:
+def issue_code(request: TicketRequest) -> IssuedCode:
     """Issue a code for a customer with a valid credential; for an invalid one, raises the errors of `issue_ticket`."""
     with blaming_fields():
-        return _issue_code(asked)
+        return _issue_code(request)
 
 
 @transaction.atomic
-def _issue_code(asked: TicketRequest) -> IssuedCode:
-    if not (asked.token or asked.visitor):
+def _issue_code(request: TicketRequest) -> IssuedCode:
+    if not (request.token or request.visitor):
         raise InvalidInput(fields={"token": ["Send a token or a visitor's secret: a code carries an identity."]})
-    if asked.token.startswith(hosted_page_credentials.PREFIX):
+    if request.token.startswith(hosted_page_credentials.PREFIX):
         raise InvalidToken("A page's pass cannot be used to request a code. Send an identity token.")
-    with workspace_scope(asked.channel.workspace_pk):
-        caller, _ = authenticate(asked)
+    with workspace_scope(request.channel.workspace_pk):
+        caller, _ = authenticate(request)
         count_ticket(caller.customer_id)
-        conversation = requested_conversation(asked, caller)
+        conversation = requested_conversation(request, caller)
         secret = f"hc_{secrets.token_urlsafe(32)}"
         row = PageCode.objects.create(
             secret_hash=hash_secret(secret),
-            channel=asked.channel,
+            channel=request.channel,
             customer_id=caller.customer_id,
             conversation=conversation,
             is_verified=caller.is_verified,
             identity_expires_at=caller.expires_at,
             expires_at=now() + LIFETIME,
         )
-    return IssuedCode(f"{hosted_url(asked.channel.key)}#code={secret}", row.expires_at)
+    return IssuedCode(f"{hosted_url(request.channel.key)}#code={secret}", row.expires_at)
 
 
 @transaction.atomic
@@ -95,11 +95,11 @@ def redeem_code(channel: Channel, *, code: str, origin: str, locale: str = "") -
             channel_id=channel.pk,
             expires_at=row.identity_expires_at,
         )
-        asked = TicketRequest(channel, origin, locale=locale)
+        request = TicketRequest(channel, origin, locale=locale)
         conversation = row.conversation or start_conversation(
-            caller.customer_id, channel_id=channel.pk, locale=asked.language
+            caller.customer_id, channel_id=channel.pk, locale=request.language
         )
-        return Redeemed(issue_to(asked, caller, conversation), make_page_pass(caller))
+        return Redeemed(issue_to(request, caller, conversation), make_page_pass(caller))
 
 
 def _use(channel: Channel, code: str) -> PageCode:

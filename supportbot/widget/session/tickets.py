@@ -71,14 +71,14 @@ class Session:
     caller: CustomerCaller
 
 
-def issue_ticket(asked: TicketRequest) -> IssuedTicket:
+def issue_ticket(request: TicketRequest) -> IssuedTicket:
     """Issue a ticket for the named conversation or a new one.
 
     Raises InvalidToken or InvalidVisitor for an invalid credential, NotFound for a conversation that does not exist or
     belongs to another customer (the caller cannot tell which), and TooManyTickets.
     """
     with blaming_fields():
-        return _issue_ticket(asked)
+        return _issue_ticket(request)
 
 
 @contextmanager
@@ -95,59 +95,59 @@ def blaming_fields() -> Iterator[None]:
 
 
 @transaction.atomic
-def _issue_ticket(asked: TicketRequest) -> IssuedTicket:
-    with workspace_scope(asked.channel.workspace_pk):
-        caller, visitor = authenticate(asked)
+def _issue_ticket(request: TicketRequest) -> IssuedTicket:
+    with workspace_scope(request.channel.workspace_pk):
+        caller, visitor = authenticate(request)
         if visitor is None:
             count_ticket(caller.customer_id)
-        conversation = requested_conversation(asked, caller) or start_conversation(
-            caller.customer_id, channel_id=asked.channel.pk, locale=asked.language
+        conversation = requested_conversation(request, caller) or start_conversation(
+            caller.customer_id, channel_id=request.channel.pk, locale=request.language
         )
-        return issue_to(asked, caller, conversation, visitor)
+        return issue_to(request, caller, conversation, visitor)
 
 
-def authenticate(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
+def authenticate(request: TicketRequest) -> tuple[CustomerCaller, str | None]:
     """Return the caller and, for a new visitor, their secret."""
-    if asked.token:
-        return customer_by_token(asked.channel, asked.token), None
-    if asked.visitor:
-        return _visitor(asked), None
-    if asked.conversation is not None:  # there is no credential
+    if request.token:
+        return customer_by_token(request.channel, request.token), None
+    if request.visitor:
+        return _visitor(request), None
+    if request.conversation is not None:  # there is no credential
         raise NotFound()
-    count_new_visitor(asked.channel.pk)
-    created = new_visitor(asked.channel, locale=asked.language)
-    return CustomerCaller(asked.channel.workspace_pk, created.customer.pk, is_verified=False), created.secret
+    count_new_visitor(request.channel.pk)
+    created = new_visitor(request.channel, locale=request.language)
+    return CustomerCaller(request.channel.workspace_pk, created.customer.pk, is_verified=False), created.secret
 
 
-def _visitor(asked: TicketRequest) -> CustomerCaller:
+def _visitor(request: TicketRequest) -> CustomerCaller:
     try:
-        caller = customer_by_visitor_secret(asked.visitor)
-        if caller.workspace_id != asked.channel.workspace_id:
+        caller = customer_by_visitor_secret(request.visitor)
+        if caller.workspace_id != request.channel.workspace_id:
             raise InvalidVisitor()
     except InvalidVisitor:
-        if asked.conversation is not None:  # a wrong secret reveals no more than a missing one
+        if request.conversation is not None:  # a wrong secret reveals no more than a missing one
             raise NotFound() from None
         raise
     return caller
 
 
-def requested_conversation(asked: TicketRequest, caller: CustomerCaller) -> Conversation | None:
+def requested_conversation(request: TicketRequest, caller: CustomerCaller) -> Conversation | None:
     """Return the named conversation if the caller may continue it; None if none is named. Raises NotFound."""
-    if asked.conversation is None:
+    if request.conversation is None:
         return None
-    return _on_channel(_owned(asked, asked.conversation, caller), asked.channel)
+    return _on_channel(_owned(request, request.conversation, caller), request.channel)
 
 
-def _owned(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
+def _owned(request: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
     """Return the caller's conversation. A visitor's conversation becomes theirs if they send a token together with the
     visitor's secret.
     """
     try:
         return conversation_for(caller, conversation_id)
     except NotFound:
-        if not (caller.is_verified and asked.visitor):
+        if not (caller.is_verified and request.visitor):
             raise
-    conversation_for(_visitor(asked), conversation_id)
+    conversation_for(_visitor(request), conversation_id)
     return bind(conversation_id, caller)
 
 
@@ -160,16 +160,16 @@ def _on_channel(conversation: Conversation, channel: Channel) -> Conversation:
 
 
 def issue_to(
-    asked: TicketRequest, caller: CustomerCaller, conversation: Conversation, visitor: str | None = None
+    request: TicketRequest, caller: CustomerCaller, conversation: Conversation, visitor: str | None = None
 ) -> IssuedTicket:
     """Issue a ticket to a caller who may open the conversation."""
     secret = f"st_{secrets.token_urlsafe(32)}"
     row = SocketTicket.objects.create(
         secret_hash=hash_secret(secret),
-        channel=asked.channel,
+        channel=request.channel,
         customer_id=caller.customer_id,
         conversation=conversation,
-        origin=asked.origin,
+        origin=request.origin,
         is_verified=caller.is_verified,
         identity_expires_at=caller.expires_at,
         expires_at=now() + LIFETIME,
