@@ -84,16 +84,16 @@ def detected_by_language(rows: list[dict[str, Any]], *, show: bool = False) -> I
                 came[group]["null_look_up"].append(is_read)
                 came[group]["null_asked_back"].append(bool(detected.candidates))
             else:
-                came[group]["heard"].append(detected.action == want)
+                came[group]["detected"].append(detected.action == want)
                 came[group]["asked_back"].append(want in detected.candidates)
                 came[group]["wrong_action"].append(bool(detected.action) and detected.action != want)
         if show and detected.action != (want or ""):
             sys.stdout.write(f"{want} {detected.action or detected.candidates} {row['text']!r}\n")
     for group, found in sorted(came.items()):
-        counts = {"requests": len(found["heard"]), "others": len(found["null_card"])}
+        counts = {"requests": len(found["detected"]), "others": len(found["null_card"])}
         shares = {name: _share(sum(values), len(values)) for name, values in found.items()}
-        either = [one or other for one, other in zip(found["heard"], found["asked_back"], strict=True)]
-        yield {"locale": group, **counts, "heard_or_asked_back": _share(sum(either), len(either)), **shares}
+        either = [one or other for one, other in zip(found["detected"], found["asked_back"], strict=True)]
+        yield {"locale": group, **counts, "detected_or_asked_back": _share(sum(either), len(either)), **shares}
 
 
 def half_of(row_id: str) -> str:

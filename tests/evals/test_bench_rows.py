@@ -117,7 +117,7 @@ def test_a_run_counts_what_the_benchmark_of_requests_counts(workspace: Workspace
     wanted = [ok for row, ok in zip(rows, came, strict=True) if row["want"]]
     others = [ok for row, ok in zip(rows, came, strict=True) if not row["want"]]
     assert (len(wanted), len(others)) == (told["requests"], told["others"])
-    assert round(sum(wanted) / len(wanted), 3) == told["heard_or_asked_back"]
+    assert round(sum(wanted) / len(wanted), 3) == told["detected_or_asked_back"]
     false = told["null_card"] + told["null_look_up"] + told["null_asked_back"]
     assert 1 - sum(others) / len(others) == pytest.approx(false)
     with pytest.raises(InvalidSuite, match="case 1: unknown key `after_deed`"):

@@ -3,7 +3,7 @@
 from supportbot.evals.runs.case_outcomes import Judgement, MadeCall, Played, Reply, played_from
 
 PLAYED = Played(
-    (Reply("Hi", "Hello", calls=(MadeCall("find_order", {"number": "A-17"}, "answered"),), heard=("find_order",)),),
+    (Reply("Hi", "Hello", calls=(MadeCall("find_order", {"number": "A-17"}, "answered"),), detected=("find_order",)),),
     judgement=Judgement(is_good=True, words="Fine."),
 )
 

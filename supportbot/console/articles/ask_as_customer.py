@@ -45,7 +45,7 @@ def ask_page(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest, question: str, workspace: Workspace) -> dict[str, Any]:
     if not question:
         raise InvalidInput(gettext("Enter a question first."))
-    if count(f"rehearsal:{person_of(request).pk}", seconds=60) > MAX_PER_MINUTE:
+    if count(f"preview:{person_of(request).pk}", seconds=60) > MAX_PER_MINUTE:
         raise InvalidInput(gettext("Too many questions in a minute. Wait a moment and try again."))
     audience = _asker(request)
     answers: list[AnswerPreview] = [preview_answer(question, workspace=workspace, audience=audience)]

@@ -43,7 +43,8 @@ class BrokenCaseSerializer(serializers.Serializer[Any]):
 
 class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
     failures = BrokenCaseSerializer(many=True)
-    mended = serializers.ListField(
+    fixed = serializers.ListField(
+        source="mended",
         child=serializers.CharField(),
         read_only=True,
         help_text="Cases that an earlier check reported and that pass again.",
@@ -61,7 +62,7 @@ class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
             "played",
             "untried",
             "failures",
-            "mended",
+            "fixed",
             "problem",
             "comparison",
             "created_at",

@@ -242,7 +242,7 @@ def quotation_cases() -> list[tuple[str, Case]]:
 
 def _suits_quotation(case: Case) -> bool:
     needs_more = case.history or case.simulate or case.rubric or case.needs_merchant
-    says_nothing_of_articles = case.given or case.expects("hears") or case.expects("requests")
+    says_nothing_of_articles = case.given or case.expects("detects") or case.expects("requests")
     return case.is_must and len(case.steps) == 1 and not (needs_more or says_nothing_of_articles)
 
 

@@ -240,8 +240,8 @@ def bare(text: str) -> str:
     return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
 
-def _hears(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
-    return _named(name, wanted, list(seen.last.heard), step)
+def _detects(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
+    return _named(name, wanted, list(seen.last.detected), step)
 
 
 def _requests(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
@@ -427,7 +427,7 @@ GRADERS: Final[Mapping[str, Grader]] = {
     "refuses": _refuses,
     "records": _records,
     "language": _language,
-    "hears": _hears,
+    "detects": _detects,
     "requests": _requests,
     "answerable": _answerable,
     "touched": _touched,

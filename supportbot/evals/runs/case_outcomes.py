@@ -48,7 +48,7 @@ class Reply:
     support: float | None = None  # the mean of the checks' scores; None without claims
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
-    heard: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
+    detected: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
     ranked: tuple[str, ...] = ()  # articles that a search for the message finds, best first; for `hit5` only
     is_answerable: bool | None = None  # whether the search expects to answer it; for `answerable` only
     inputs: str = ""  # a digest of everything the turn found; `run_worker` uses it to detect changes
@@ -133,7 +133,7 @@ def played_from(stored: Mapping[str, Any]) -> Played:
 
 def _reply(stored: Mapping[str, Any]) -> Reply:
     listed = {name: tuple(stored[name]) for name in ("citations", "passages", "withheld")}
-    listed["heard"] = tuple(stored.get("heard", ()))
+    listed["detected"] = tuple(stored.get("detected", ()))
     calls = tuple(MadeCall(**_known(MadeCall, call)) for call in stored["calls"])
     return Reply(**{**_known(Reply, stored), **listed, "calls": calls})
 

@@ -112,11 +112,11 @@ def _checked(case: Case, recorded: RecordedAnswer) -> Reply:
 
 
 async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
-    """Return the replies with what `hears`, `hit5` and `answerable` ask about the customer's messages, if the case
+    """Return the replies with what `detects`, `hit5` and `answerable` ask about the customer's messages, if the case
     expects it.
     """
-    if case.expects("hears"):
-        replies = [replace(one, heard=await outside(detected_actions_in, one.said, locale)) for one in replies]
+    if case.expects("detects"):
+        replies = [replace(one, detected=await outside(detected_actions_in, one.said, locale)) for one in replies]
     if case.expects("hit5"):
         replies = [replace(one, ranked=await db(_ranked, case, one, replies[:n])) for n, one in enumerate(replies)]
     if case.expects("answerable"):

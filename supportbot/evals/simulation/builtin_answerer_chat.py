@@ -1,4 +1,4 @@
-"""A chat with the built-in answerer alone, of a customer with five sample orders, and what it hears in one message."""
+"""A chat with the built-in answerer alone, of a customer with five sample orders, and what it detects in a message."""
 
 import asyncio
 import json
@@ -118,7 +118,7 @@ def _found(call: ToolCall, locale: str) -> str:
 
 
 def detected_actions_in(text: str, locale: str) -> tuple[str, ...]:
-    """Return the action that is heard in a message, or those that the answerer would ask about."""
+    """Return the action that is detected in a message, or those that the answerer would ask about."""
     found = intent_in(text, tools_in(detect(text, base_language(locale))))
     return (found.action,) if found.action else found.candidates
 

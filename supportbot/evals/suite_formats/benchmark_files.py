@@ -58,7 +58,7 @@ def _bench_case(row: Mapping[str, Any], place: int, file: str) -> dict[str, Any]
     if _is_message(row):
         if row.get("after_deed"):  # a case of a single message has no deed before it
             only(row, frozenset(row) - {"after_deed"}, placed(file, gettext("case {key}").format(key=place)))
-        return {"ask": row["text"], "expect": {"hears": row["want"] or False}, **shared}
+        return {"ask": row["text"], "expect": {"detects": row["want"] or False}, **shared}
     if _is_conversation(row):
         only(row, _CONVERSATION_KEYS, placed(file, gettext("case {key}").format(key=place)))
         requests = {"asks": row["asks"]} if row.get("asks") else row["expect"]

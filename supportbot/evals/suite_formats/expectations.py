@@ -195,7 +195,7 @@ EXPECTATIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "refuses": _flag_or_name,
     "records": _states,
     "language": _name,
-    "hears": _flag_or_name,
+    "detects": _flag_or_name,
     "requests": _requests,
     "answerable": _flag,
     "touched": _flag,
