@@ -17,14 +17,12 @@ from actions.states import FINAL, State
 from supportbot.outbox.models import Announcement
 
 
-def on_conversation_erased(announcement: Announcement) -> None:
-    """Erase free text and unconfirmed arguments from an erased conversation's requests."""
-    erase_words_about(announcement.object_id)
-
-
 def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
     """Erase free text and unconfirmed arguments from the requests of several erased conversations."""
     _erase(conversation_id__in=[one.object_id for one in announcements])
+
+
+on_conversation_erased = on_conversations_erased  # its former name, which settings may hold until 0.3
 
 
 def erase_words_about(conversation_id: UUID) -> None:

@@ -125,6 +125,9 @@ def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
     _forget_bodies([one.object_id for one in announcements])
 
 
+on_conversation_erased = on_conversations_erased  # its former name, which settings may hold until 0.3
+
+
 def _forget_bodies(conversation_ids: Sequence[UUID]) -> None:
     LLMBody.objects.filter(call__conversation_id__in=conversation_ids).delete()
 

@@ -238,6 +238,18 @@ def test_a_body_written_after_the_erasure_is_deleted(channel: NewChannel, alice:
     assert [body.call.conversation_id for body in LLMBody.objects.all()] == [kept.pk]
 
 
+def test_settings_may_name_the_former_consumers_of_erasures(
+    channel: NewChannel, alice: Customer, settings: Any
+) -> None:
+    former = ["supportbot.chat.erasure.on_conversation_erased", "actions.forgetting.on_conversation_erased"]
+    settings.OUTBOX_CONSUMERS = {**settings.OUTBOX_CONSUMERS, "conversation_erased": former}
+    conversation = start_conversation(alice.pk)
+    assert signed_in(channel, alice).delete(CONVERSATIONS).status_code == 204
+    LLMBody.objects.create(call=model_call(conversation), request="Hello", expires_at=now())
+    deliver_due()
+    assert not LLMBody.objects.exists() and not Announcement.objects.filter(delivered_at=None).exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_ticket_cannot_be_issued_during_an_erasure(
     channel: NewChannel, alice: Customer, monkeypatch: pytest.MonkeyPatch

@@ -319,6 +319,13 @@ def test_conversations_and_amounts_need_their_rights(enter: Enter, sample: Sampl
     assert editor.get("/admin/results.csv").status_code == 403
 
 
+def test_the_former_address_of_the_export_leads_to_the_current_one(enter: Enter) -> None:
+    agent = enter("agent")
+    assert agent.get("/admin/overview.csv?days=7").headers["Location"] == "/admin/results.csv?days=7"
+    assert agent.get("/admin/overview.csv", follow=True)["Content-Disposition"].startswith("attachment")
+    assert enter("editor").get("/admin/overview.csv", follow=True).status_code == 403
+
+
 def test_conversations_of_other_workspaces_are_not_counted(shown: Any, stranger: Any) -> None:
     talk(*ANSWERED)
     assert figures(read(stranger.get("/admin/")))["Conversations"][0] == "0"

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop, ngettext
@@ -102,6 +102,12 @@ def results_as_csv(request: HttpRequest) -> HttpResponse:
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     write_csv(answer, outcomes_of(span), sees_cost=may(person, "costs:read"))
     return answer
+
+
+def former_csv(request: HttpRequest) -> HttpResponse:
+    """Redirect the export's former address to the current one."""
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('admin:results-csv')}{'?' if query else ''}{query}")
 
 
 def _rows(by: str, groups: Mapping[str, Sums]) -> list[Row]:
