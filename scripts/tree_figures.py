@@ -70,7 +70,7 @@ def figures(root: Path) -> list[Figure]:
     long = long_functions(modules)
     private, once = private_functions(modules)
     circles = import_circles(modules, graph)
-    wide = long_template_lines(page for folder in TEMPLATES for page in (root / folder).glob("**/*.html"))
+    wide = long_template_lines(templates_in(root))
     return [
         Figure("product modules", str(len(modules))),
         Figure("lines in them", str(sum(module.lines for module in modules.values()))),
@@ -178,6 +178,14 @@ def import_circles(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> l
             if len(circle) > 1:
                 circles.append(tuple(sorted(circle)))
     return circles
+
+
+def templates_in(root: Path) -> Iterator[Path]:
+    """Yield the templates of pages and of mails."""
+    for folder in TEMPLATES:
+        for page in (root / folder).glob("**/*"):
+            if page.suffix == ".html" or (page.suffix == ".txt" and "templates" in page.parts):
+                yield page
 
 
 def long_template_lines(pages: Iterable[Path]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Templates are read in diffs, so lines that djangofmt cannot wrap are kept short here."""
+"""Templates of pages and mails are read in diffs, so lines that djangofmt cannot wrap are kept short here."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,12 @@ from django.conf import settings
 MAX_CHARACTERS = 160
 BROKEN_TAG = re.compile(r"\{\{[^}]*\n[^}]*\}\}|\{%[^%]*\n[^%]*%\}|\{#[^#]*\n[^#]*#\}")
 ROOT = Path(settings.BASE_DIR)
-TEMPLATES = sorted(page for folder in ("templates", "examples") for page in (ROOT / folder).glob("**/*.html"))
+TEMPLATES = sorted(
+    page
+    for folder in ("templates", "examples")
+    for page in (ROOT / folder).glob("**/*")
+    if page.suffix == ".html" or (page.suffix == ".txt" and "templates" in page.parts)
+)
 
 
 def test_template_lines_are_short() -> None:

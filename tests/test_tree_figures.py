@@ -70,6 +70,14 @@ def test_long_lines_of_templates_are_listed(tmp_path: Path) -> None:
     assert tree_figures.long_template_lines([page]) == ("page.html:2",)
 
 
+def test_templates_of_pages_and_mails_are_measured(tmp_path: Path) -> None:
+    for name in ("templates/page.html", "templates/mail.txt", "examples/a/templates/mail.txt", "examples/a/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = {str(page.relative_to(tmp_path)) for page in tree_figures.templates_in(tmp_path)}
+    assert found == {"templates/page.html", "templates/mail.txt", "examples/a/templates/mail.txt"}
+
+
 @pytest.mark.long
 def test_figures_of_the_product_are_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
