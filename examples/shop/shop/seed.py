@@ -64,8 +64,8 @@ def seed_if_empty() -> None:
 @transaction.atomic
 def reset_to_seed() -> None:
     """Delete everything and seed again from today."""
-    for books in (Refund, Change, Operation, OrderLine, Order, Customer):
-        books.objects.all().delete()
+    for model in (Refund, Change, Operation, OrderLine, Order, Customer):
+        model.objects.all().delete()
     _fill(timezone.now())
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from shop.views import books, demo, merchant, pages, storefront
+from shop.views import demo, ledger_page, merchant, pages, storefront
 from shop.views.chat_token import chat_token
 
 urlpatterns = [
@@ -13,9 +13,9 @@ urlpatterns = [
     path("account/sign-in", storefront.sign_in_as, name="sign-in-as"),
     path("account/sign-out", storefront.sign_out_here, name="sign-out"),
     path("account/chat-token", chat_token, name="chat-token"),
-    path("ledger", books.ledger, name="ledger"),
-    path("ledger/faults", books.set_faults, name="set-faults"),
-    path("ledger/reset", books.reset, name="reset"),
+    path("ledger", ledger_page.ledger, name="ledger"),
+    path("ledger/faults", ledger_page.set_faults, name="set-faults"),
+    path("ledger/reset", ledger_page.reset, name="reset"),
     path("language", set_language, name="set-language"),
     path("static/<str:name>", pages.static),
     path("pictures/<slug:name>.svg", pages.picture),

@@ -11,7 +11,7 @@ from shop.errors import InvalidInput
 from shop.faults import injector, parse_faults
 from shop.identity import sign_identity
 from shop.seed import reset_to_seed
-from shop.views.doors import only
+from shop.views.decorators import only
 
 
 @only("GET")

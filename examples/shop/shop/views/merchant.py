@@ -15,7 +15,7 @@ from shop.environment import environment
 from shop.faults import injector
 from shop.services import Outcome
 from shop.signature import verify_signature
-from shop.views.doors import only
+from shop.views.decorators import only
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from shop.errors import NotFound
 from shop.middleware import refused
-from shop.views.doors import only
+from shop.views.decorators import only
 
 # The pages' few files, read once: a name is looked up among these and never used as a path.
 _FILES = {file.name: file.read_bytes() for file in (Path(__file__).parents[1] / "static").iterdir()}

@@ -30,14 +30,14 @@ class FaultsForm(forms.Form):
 
 @require_safe
 def ledger(request: HttpRequest) -> HttpResponse:
-    return _books(request, FaultsForm())
+    return _page(request, FaultsForm())
 
 
 @require_POST
 def set_faults(request: HttpRequest) -> HttpResponse:
     form = FaultsForm(request.POST)
     if not form.is_valid():
-        return _books(request, form, status=400)
+        return _page(request, form, status=400)
     injector.set(form.faults())
     return redirect("ledger")
 
@@ -50,7 +50,7 @@ def reset(request: HttpRequest) -> HttpResponse:
     return redirect("ledger")
 
 
-def _books(request: HttpRequest, form: FaultsForm, *, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, form: FaultsForm, *, status: int = 200) -> HttpResponse:
     content = {
         "refunds": selectors.refunds_newest_first(),
         "changes": selectors.changes_newest_first(),
