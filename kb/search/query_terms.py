@@ -1,7 +1,8 @@
 """The terms of a question for the full-text search: its words, each with the lexemes that PostgreSQL makes of it.
 
 A question is parsed with every configuration of its workspace, since question and answer may be in different languages.
-The question's own language decides which words are stop words.
+The question's own language decides which words are stop words. PostgreSQL has no stemmer for some languages, such as
+Polish: passages in them are indexed word by word, and a term also matches every word that begins with its stem.
 """
 
 import re
@@ -12,7 +13,7 @@ from functools import lru_cache
 from kb.indexing.full_text import CONFIGURATIONS, PLAIN_CONFIGURATION, configuration, loosen
 from supportbot import sql
 from supportbot.language.detection import detect
-from supportbot.language.words import stop_words
+from supportbot.language.words import has_stemmer, stem, stop_words
 
 _LANGUAGES = {name: language for language, name in reversed(CONFIGURATIONS.items())}
 # A longer message is cut off. With a lower limit, the last parts of a long message would have no words.
@@ -21,23 +22,28 @@ _WORD = re.compile(r"\w+(?:[.,]\w+)*")
 # A word's lexemes in each configuration; dictionaries change only with PostgreSQL's version.
 _LEXEMES: dict[tuple[str, str], tuple[str, ...]] = {}
 _LEXEMES_MOST = 50_000  # about 10 MB
+# Letters; too many words begin with a shorter stem.
+_SHORTEST_BEGINNING = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word of a question with its lexemes in the languages of the workspace."""
+    """One word of a question with its lexemes in the languages of the workspace. `beginning` is the stem with which all
+    forms of the word begin, if only we can stem its language; "" otherwise.
+    """
 
     word: str
     lexemes: tuple[str, ...]
+    beginning: str = ""
 
     @property
     def tsquery(self) -> str:
-        return _any_of(self.lexemes)
+        return _any_of(self.lexemes, self.beginning)
 
 
 @lru_cache(maxsize=4_096)  # questions use the same words again and again, and a search needs each several times
-def _any_of(lexemes: tuple[str, ...]) -> str:
-    return " | ".join(map(_quoted, lexemes))
+def _any_of(lexemes: tuple[str, ...], beginning: str) -> str:
+    return " | ".join([*map(_quoted, lexemes), *([f"{_quoted(beginning)}:*"] if beginning else [])])
 
 
 def words(text: str) -> list[str]:
@@ -64,10 +70,20 @@ def _terms(
 ) -> list[Term]:
     own, ignored = configuration(language), stop_words(language)  # PostgreSQL has no list for Polish and some others
     return [
-        Term(word, tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])))
+        Term(
+            word,
+            tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])),
+            _beginning(word, language) if own == PLAIN_CONFIGURATION and has_stemmer(language) else "",
+        )
         for word in tokens
         if lexemes[word][own] and word not in ignored
     ]
+
+
+def _beginning(word: str, language: str) -> str:
+    """Return the stem of a word, if it is long enough and all forms of the word begin with it."""
+    stemmed = stem(word, language)
+    return stemmed if len(stemmed) >= _SHORTEST_BEGINNING and word.startswith(stemmed) else ""
 
 
 def _lexemes(tokens: Collection[str], known: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -88,6 +88,11 @@ def stem(word: str, language: str) -> str:
     return _stemmer(algorithm).stemWord(word)
 
 
+def has_stemmer(language: str) -> bool:
+    """Return whether Snowball knows the language."""
+    return language in _ALGORITHMS
+
+
 def _stemmer(algorithm: str) -> _Stemmer:
     known: dict[str, _Stemmer] = _of_thread.__dict__
     if algorithm not in known:

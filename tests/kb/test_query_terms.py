@@ -1,6 +1,7 @@
 """The words of a question that are searched for, and their language."""
 
 import pytest
+from django.db import connection
 
 from kb.indexing.full_text import configuration, loosen
 from kb.indexing.models import Chunk
@@ -13,6 +14,12 @@ pytestmark = pytest.mark.django_db
 
 def lexemes_of(question: str, *configurations: str) -> dict[str, tuple[str, ...]]:
     return {term.word: term.lexemes for term in terms([question], configurations)[0]}
+
+
+def matches(vector: str, query: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::tsvector @@ %s::tsquery", [vector, query])
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize(
@@ -53,6 +60,15 @@ def test_a_question_loses_the_stop_words_of_its_own_language(question: str, tell
 def test_a_word_has_the_lexemes_of_every_language() -> None:
     lexemes = lexemes_of("Where are my Bestellungen", "english", "german")["bestellungen"]
     assert {"bestellungen", "bestell"} <= set(lexemes)
+
+
+def test_all_forms_of_a_word_match_without_a_stemmer_in_the_database(workspace: Workspace) -> None:
+    """PostgreSQL cannot stem Polish."""
+    body = "Na zwrot towarów są 30 dni. Zwroty przyjmujemy w każdym sklepie."
+    publish(create_article(Change(title="Zasady", body=body, locale="pl")).pk)
+    [vector] = Chunk.objects.values_list("search_vector", flat=True)
+    found = {term.word: matches(vector, term.tsquery) for term in terms(["zwrotu towaru rabatu ran"], ["simple"])[0]}
+    assert found == {"zwrotu": True, "towaru": True, "rabatu": False, "ran": False}
 
 
 def test_stop_words_alone_give_no_terms() -> None:
