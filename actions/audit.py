@@ -28,7 +28,7 @@ PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """The end of a chain: the number of entries and the MAC of the last one."""
 
     seq: int
@@ -39,7 +39,7 @@ class Head:
 class Verification:
     """The result of a check. `problem` is "" for an intact chain; otherwise it names the first wrong entry and why."""
 
-    head: Head
+    head: ChainHead
     problem: str = ""
 
     @property
@@ -107,13 +107,13 @@ def _mac(entry: AuditEntry, key: bytes) -> str:
     return hmac.new(key, canonical(content), hashlib.sha256).hexdigest()
 
 
-def head() -> Head:
+def head() -> ChainHead:
     """Return the current end of the workspace's chain."""
     row = AuditHead.objects.first()
-    return Head(row.seq, row.mac) if row else Head(0, "")
+    return ChainHead(row.seq, row.mac) if row else ChainHead(0, "")
 
 
-def verify(expected: list[Head] | None = None) -> Verification:
+def verify(expected: list[ChainHead] | None = None) -> Verification:
     """Check the workspace's whole chain; `expected` contains earlier checkpoints, which must still be part of it."""
     # The head is read first: entries added during the check come after it.
     end = head()
@@ -143,7 +143,7 @@ def _problem(entry: AuditEntry, seq: int, previous: str, keys: Mapping[str, byte
     return ""
 
 
-def _missing_entry(seq: int, end: Head, milestones: Mapping[int, str]) -> str:
+def _missing_entry(seq: int, end: ChainHead, milestones: Mapping[int, str]) -> str:
     last = max(milestones, default=0)
     if seq < last or seq < end.seq:
         return gettext("entry {number} is missing").format(number=seq + 1)

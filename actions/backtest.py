@@ -128,7 +128,7 @@ class _Sums:
 
 
 @dataclass(slots=True)
-class _Use:
+class _AmountsUsed:
     """The amounts used up to a moment, by currency; requests per customer and day are counted in all currencies."""
 
     sums: defaultdict[str, _Sums] = field(default_factory=lambda: defaultdict(_Sums))
@@ -158,11 +158,11 @@ def _with_use(action: str, requests: list[ActionRequest]) -> Iterator[tuple[Acti
         yield request, _used(request, use.sums[request.currency], use.counts, today)
 
 
-def _used_before(earlier: QuerySet[LedgerEntry], requests: list[ActionRequest], first: date) -> _Use:
+def _used_before(earlier: QuerySet[LedgerEntry], requests: list[ActionRequest], first: date) -> _AmountsUsed:
     """Return the earlier amounts that count towards these requests' limits: by subject, by customer and day for a year,
     and by day.
     """
-    use, total = _Use(), Sum("amount")
+    use, total = _AmountsUsed(), Sum("amount")
     subjects = earlier.filter(subject_id__in={request.subject_id for request in requests} - {""})
     for kind, subject, currency, amount in subjects.values_list("subject_kind", "subject_id", "currency").annotate(
         total

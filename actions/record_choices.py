@@ -46,7 +46,7 @@ class FormChoices:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lacking:
+class _MissingArguments:
     """The missing arguments whose records can be found with the `given` ones. `is_all` is true if only one argument is
     missing, which was left out and not given as an empty text.
     """
@@ -155,7 +155,7 @@ def _valid(action: Action, arguments: str | Mapping[str, Any]) -> dict[str, Any]
         return parse_arguments(every, {name: value for name, value in given.items() if name not in wrong})
 
 
-def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _Lacking | None:
+def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _MissingArguments | None:
     """Return the missing arguments whose records can be found without another one that is missing; None if there are
     none, or if a given argument is invalid.
     """
@@ -172,7 +172,7 @@ def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _Lacking | N
         if one in action.chosen and not action.choices_need(one, [other for other in missing if other != one])
     ]  # fmt: skip
     is_all = missing == found[:1] and missing[0] not in read if missing else False
-    return _Lacking(found, given, parsed, is_all) if found else None
+    return _MissingArguments(found, given, parsed, is_all) if found else None
 
 
 @transaction.atomic

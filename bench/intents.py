@@ -32,7 +32,7 @@ FILE: Final = Path(__file__).parent.parent / "examples" / "evaluation" / "wishes
 
 
 @dataclass(frozen=True)
-class Played:
+class CaseTry:
     """A row and its result: the calls as (action, arguments), the last answer, and the slowest turn."""
 
     row: dict[str, Any]
@@ -101,7 +101,7 @@ def half_of(row_id: str) -> str:
     return "unseen" if hashlib.sha256(row_id.encode()).digest()[0] % 2 else "seen"
 
 
-def played(row: dict[str, Any]) -> Played:
+def played(row: dict[str, Any]) -> CaseTry:
     """Play a row's conversation with the built-in answerer."""
     from supportbot.evals.simulation.builtin_answerer_chat import Chat
 
@@ -110,10 +110,10 @@ def played(row: dict[str, Any]) -> Played:
         began = time.perf_counter()
         chat.send(text)
         times.append((time.perf_counter() - began) * 1000)
-    return Played(row, tuple(chat.calls), chat.answer, max(times))
+    return CaseTry(row, tuple(chat.calls), chat.answer, max(times))
 
 
-def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
+def figures(half: str, played: list[CaseTry]) -> Iterator[dict[str, Any]]:
     """Yield the figures of each action, then of the whole half."""
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for entry in played:
@@ -145,18 +145,18 @@ def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
     }
 
 
-def is_right(entry: Played) -> bool:
+def is_right(entry: CaseTry) -> bool:
     """Return whether exactly the wanted calls were made, with all arguments, or the right question was asked."""
     return entry.requests.are_met(entry.calls, entry.answer)
 
 
-def _proposals(entry: Played) -> list[str]:
+def _proposals(entry: CaseTry) -> list[str]:
     from supportbot.evals.grading.requested_calls import proposals
 
     return proposals(entry.calls)
 
 
-def _has_too_many(entry: Played) -> bool:
+def _has_too_many(entry: CaseTry) -> bool:
     from supportbot.evals.grading.requested_calls import proposals
 
     return any(

@@ -26,7 +26,7 @@ from supportbot.accounts.workspaces import create_workspace
 from supportbot.errors import SupportBotError
 from supportbot.evals.action_rule_gates import judged
 from supportbot.evals.articles.article_gates import Trial, archiving, changing, publishing, tried
-from supportbot.evals.runs.case_outcomes import Played
+from supportbot.evals.runs.case_outcomes import CaseTry
 from supportbot.evals.runs.case_runner import run_case
 from supportbot.evals.runs.run_worker import execute_run
 from supportbot.evals.selectors import document_of
@@ -66,13 +66,13 @@ class Demo:
             row = connections.save({"name": name, "base_url": url, "model": liar}, key="bench", actor="bench")
             self._models[name] = str(row.pk)
 
-    def played_without_a_model(self) -> list[Played]:
+    def played_without_a_model(self) -> list[CaseTry]:
         live = live_release()
         live.document = stored(replace(live.contents, routes={"answer": (BUILTIN,)}))
         with using(live), evaluating():
             return asyncio.run(self._run_all([case for suite in self.suites for case in document_of(suite).cases]))
 
-    async def _run_all(self, cases: Sequence[Case]) -> list[Played]:
+    async def _run_all(self, cases: Sequence[Case]) -> list[CaseTry]:
         try:
             return [(await run_case(self.workspace, case))[0] for case in cases]
         finally:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from kb.errors import InvalidDocument
 from kb.help_centre.slugs import check_slug, rename
 from kb.models import Article
-from kb.reviews import Care, set_care, writers
+from kb.reviews import ReviewSettings, set_care, writers
 from kb.translations import check_source, translate
 from supportbot.accounts.models import User
 
@@ -32,7 +32,7 @@ def set_extra_fields(article: Article, given: Mapping[str, Any], *, by: User | N
     if any(name in given for name in _CARE):
         people = {name: _person(name, given[name]) for name in ("owner", "reviewer") if name in given}
         owner, reviewer = people.get("owner", article.owner), people.get("reviewer", article.reviewer)
-        set_care(article, Care(owner, reviewer, given.get("check_by", article.check_by)), by=by)
+        set_care(article, ReviewSettings(owner, reviewer, given.get("check_by", article.check_by)), by=by)
 
 
 def _source(article_id: UUID | None, article: Article) -> Article | None:

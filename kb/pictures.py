@@ -28,7 +28,7 @@ from kb.models import Article, Picture, PictureUse, Revision, Unsaved
 from kb.rendering import PICTURE
 from supportbot.accounts.models import Membership, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
-from supportbot.accounts.stored_pictures import ENDINGS, Drawn, digest_of
+from supportbot.accounts.stored_pictures import ENDINGS, StoredPicture, digest_of
 from supportbot.errors import InvalidInput
 
 MAX_PICTURES: Final = 10_000
@@ -44,7 +44,7 @@ def add_picture(data: bytes) -> Picture:
     return store(drawn_from(data))
 
 
-def drawn_from(data: bytes) -> Drawn:
+def drawn_from(data: bytes) -> StoredPicture:
     """Return the picture in a file, re-encoded; a known or exported file is not decoded again.
 
     Raises InvalidInput.
@@ -54,11 +54,11 @@ def drawn_from(data: bytes) -> Drawn:
     return reencoded(data) if known is None else as_drawn(known)
 
 
-def as_drawn(stored: Picture) -> Drawn:
-    return Drawn(bytes(stored.content), stored.media_type, stored.width, stored.height, stored.file_digest)
+def as_drawn(stored: Picture) -> StoredPicture:
+    return StoredPicture(bytes(stored.content), stored.media_type, stored.width, stored.height, stored.file_digest)
 
 
-def store(drawn: Drawn) -> Picture:
+def store(drawn: StoredPicture) -> Picture:
     """Store a re-encoded picture; the same picture is stored only once. Raises InvalidInput if there are too many."""
     known = Picture.objects.filter(digest=drawn.digest)
     # Each upload restarts the waiting time of an unused picture (`delete_unused_pictures`).
@@ -74,13 +74,13 @@ def store(drawn: Drawn) -> Picture:
     return made
 
 
-def address_of(picture: Drawn | Picture) -> str:
+def address_of(picture: StoredPicture | Picture) -> str:
     """Return the address of a stored picture, or the one that a re-encoded picture will have once it is stored."""
     slug = Workspace.objects.get(pk=current_workspace_id()).slug
     return f"/help/{slug}/pictures/{file_name(picture)}"
 
 
-def file_name(picture: Drawn | Picture) -> str:
+def file_name(picture: StoredPicture | Picture) -> str:
     return f"{picture.digest}.{ENDINGS[picture.media_type]}"
 
 

@@ -80,7 +80,7 @@ def conversation_search() -> ConversationSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class ChangedContent:
     """The new content of a changed article; it decides which cases are run."""
 
     wording: "ArticleText"
@@ -99,14 +99,16 @@ class Verdict:
 class Gates(Protocol):
     """Runs the cases that must pass with a change to articles; the verdict is empty without gates."""
 
-    def __call__(self, change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+    def __call__(
+        self, change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float
+    ) -> Verdict:
         """`touched` is by external id. Cases that are not run within `seconds` are left out.
 
         Raises whatever `change` raises.
         """
 
 
-def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+def verdict_on(change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float) -> Verdict:
     """Return the verdict of the gates named by `KB_GATES` on a change, which is rolled back. Raises GatesRefuse."""
     gates: Gates = import_string(settings.KB_GATES)
     verdict = gates(change, touched, seconds=seconds)
@@ -115,7 +117,7 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
     return verdict
 
 
-class Afterwards(Protocol):
+class PublicationReporter(Protocol):
     """Reports how publishing articles has changed the answers to customers' questions; a worker may still be comparing
     them.
     """
@@ -126,7 +128,7 @@ class Afterwards(Protocol):
 
 def afterwards(article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
     """Return the report of `KB_AFTERWARDS` about articles published between these times."""
-    found: Afterwards = import_string(settings.KB_AFTERWARDS)
+    found: PublicationReporter = import_string(settings.KB_AFTERWARDS)
     return found(article_ids, since, until)
 
 

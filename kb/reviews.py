@@ -18,7 +18,7 @@ _WRITERS: Final = [role for role, scopes in ROLE_SCOPES.items() if "kb:write" in
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class ReviewSettings:
     """The values that an editor sets; None means nobody or never."""
 
     owner: User | None
@@ -33,7 +33,7 @@ def writers() -> QuerySet[User]:
     return rows
 
 
-def set_care(article: Article, care: Care, *, by: User | None) -> None:
+def set_care(article: Article, care: ReviewSettings, *, by: User | None) -> None:
     """Store who is responsible for an article. `by` is the person who asks a new reviewer; None for a program.
 
     Raises ArticleMissing.

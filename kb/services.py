@@ -18,7 +18,7 @@ from kb.help_centre.slugs import leads_elsewhere
 from kb.indexing.full_text import fill_search_vectors
 from kb.models import Article, Collection, State
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
-from kb.ports import Touched, Verdict, verdict_on
+from kb.ports import ChangedContent, Verdict, verdict_on
 from kb.revisions import (
     announce_changes,
     archive_articles,
@@ -161,7 +161,7 @@ def publish_through_gates(article: Article) -> Verdict:
     """
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
-    touched = {article.external_id: Touched(check_article_text(newest.title, newest.body), article.locale)}
+    touched = {article.external_id: ChangedContent(check_article_text(newest.title, newest.body), article.locale)}
     verdict = verdict_on(lambda: publish(article.pk, revision=newest.number), touched, seconds=GATE_SECONDS)
     with transaction.atomic():
         lock_unchanged(article)
@@ -187,7 +187,7 @@ def try_change(article: Article, change: Change, phrasings: Sequence[str] | None
 
     named = tuple(dict.fromkeys([*phrasings_of(article), *(phrasings or ())]))
     locale = change.locale or article.locale
-    touched = {article.external_id: Touched(check_article_text(live.title, live.body), locale, named)}
+    touched = {article.external_id: ChangedContent(check_article_text(live.title, live.body), locale, named)}
     return verdict_on(carry_out, touched, seconds=GATE_SECONDS)
 
 

@@ -86,7 +86,7 @@ def _judge(
 ) -> None:
     if seconds <= 0:
         raise MerchantUnavailable
-    world = _OneMoment(seconds, request.created_at)
+    world = _CachedWorld(seconds, request.created_at)
     published, proposed = (DefinedWrite(one.definition, one.version, world) for one in (live, new))
     before, after = _decide(published, request, who), _decide(proposed, request, who)
     was_refused = request.state == State.REFUSED and request.reason_code not in BY_RULES
@@ -131,7 +131,7 @@ def _confirmed(action: DefinedWrite, arguments: Arguments, records: Records) -> 
     return Decision(Verdict.CONFIRM_AND_APPROVE, approvals=action.approvals)
 
 
-class _OneMoment:
+class _CachedWorld:
     """The workspace's own connections, whose answers stay the same for both versions."""
 
     def __init__(self, seconds: float, asked_at: datetime) -> None:

@@ -32,7 +32,7 @@ from actions.definitions.evaluation_context import Identity as SignedIdentity
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_json
 from actions.definitions.ownership_analysis import needed_for, reads_argument
-from actions.definitions.parts import Choosing, Definition, Lookup
+from actions.definitions.parts import Definition, Lookup, RecordChoice
 from actions.definitions.record_lists import choices_of
 from actions.errors import CannotUndo, InvalidArguments
 from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
@@ -190,14 +190,14 @@ class _Defined(Action):
     def choices_need(self, argument: str, others: Collection[str]) -> bool:
         return reads_argument(self._choosing(argument), others, self.definition.lookups)
 
-    def _is_from_same_records(self, choosing: Choosing, lookups: Sequence[Lookup], lacking: Sequence[str]) -> bool:
+    def _is_from_same_records(self, choosing: RecordChoice, lookups: Sequence[Lookup], lacking: Sequence[str]) -> bool:
         """Return whether exactly these look-ups find the records to choose from, and none of them depends on another
         choice.
         """
         every = self.definition.lookups
         return needed_for(choosing, every) == lookups and not reads_argument(choosing, lacking, every)
 
-    def _choosing(self, argument: str) -> Choosing:
+    def _choosing(self, argument: str) -> RecordChoice:
         choosing = self.definition.arguments[argument].choose_from
         assert choosing is not None  # only called for such arguments
         return choosing

@@ -28,11 +28,11 @@ from actions.definitions.parts import (
     Argument,
     CallTemplate,
     CardTemplate,
-    Choosing,
     Definition,
     Guard,
     Lookup,
     Origin,
+    RecordChoice,
     Subject,
 )
 
@@ -88,7 +88,7 @@ _NEEDS_ITSELF: Final = gettext_noop("These records are looked up by {name} itsel
 
 
 @dataclass(frozen=True, slots=True)
-class Unbound:
+class OwnershipGap:
     """The gaps in a call's proof: arguments in its path, and whether it names neither the customer nor a record of
     theirs.
     """
@@ -106,7 +106,7 @@ def unbound(
     lookups: Sequence[Lookup],
     values: Mapping[str, Expression],
     guards: Sequence[Guard],
-) -> Unbound:
+) -> OwnershipGap:
     """Return the arguments that a write's call names without proof that their records are the customer's."""
     named = _Named(arguments, values)
     theirs = [lookup for lookup in lookups if not lookup.is_public]
@@ -126,7 +126,7 @@ def unbound(
     names = [name.removeprefix(f"{ARGUMENTS}.") for name in open_ones]
     rest = sorted(unproven.keys() - set(names))
     ids = [name for name in rest if unproven[name]]
-    return Unbound(names, concerns_nobody, names_customer, ids, [name for name in rest if name not in ids])
+    return OwnershipGap(names, concerns_nobody, names_customer, ids, [name for name in rest if name not in ids])
 
 
 def _unproven(
@@ -164,7 +164,7 @@ def _chosen_from_public_lists(
     }
 
 
-def _read_for_value(choosing: Choosing, named: "_Named") -> frozenset[str]:
+def _read_for_value(choosing: RecordChoice, named: "_Named") -> frozenset[str]:
     """Return what the values of a list are computed from, besides the list's entries."""
     sources = choosing.value.sources() - {choosing.element}
     return named.read(path for path in choosing.value.paths() if path[0] in sources)
@@ -288,14 +288,14 @@ def _all_read(name: str, reads: Mapping[str, Set[str]]) -> set[str]:
     return found
 
 
-def reads_argument(choosing: Choosing, arguments: Iterable[str], lookups: Sequence[Lookup]) -> bool:
+def reads_argument(choosing: RecordChoice, arguments: Iterable[str], lookups: Sequence[Lookup]) -> bool:
     """Return whether the records to choose from depend on any of these arguments."""
     read = {path[:2] for lookup in needed_for(choosing, lookups) for path in _read_by_lookup(lookup)}
     read |= {path[:2] for path in choosing.list.paths() | choosing.value.paths()}
     return not read.isdisjoint({(ARGUMENTS,), *((ARGUMENTS, one) for one in arguments)})
 
 
-def needed_for(choosing: Choosing, lookups: Sequence[Lookup]) -> list[Lookup]:
+def needed_for(choosing: RecordChoice, lookups: Sequence[Lookup]) -> list[Lookup]:
     """Return the look-ups that find the records to choose from, in their order."""
     wanted = {path[0] for path in choosing.list.paths()}
     needed: list[Lookup] = []
@@ -319,7 +319,7 @@ def sources_of(value: Expression, values: Mapping[str, Expression], seen: Set[st
     return frozenset(found)
 
 
-def require_bound(top: ObjectReader, found: Unbound, document: Mapping[str, Any]) -> None:
+def require_bound(top: ObjectReader, found: OwnershipGap, document: Mapping[str, Any]) -> None:
     """Require proof that the records named by the call are the customer's. For ids outside the path, only new versions
     need it; versions that were published before this rule stay valid.
     """
@@ -333,7 +333,7 @@ def require_bound(top: ObjectReader, found: Unbound, document: Mapping[str, Any]
         top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
 
 
-def require_unnamed(top: ObjectReader, found: Unbound, limits: Mapping[str, Any], *, moves_money: bool) -> None:
+def require_unnamed(top: ObjectReader, found: OwnershipGap, limits: Mapping[str, Any], *, moves_money: bool) -> None:
     """Require that a call marked as naming no customer names none, moves no money and has a limit per customer."""
     if moves_money:
         top.findings.add("call.names_no_customer", gettext(_MOVES_MONEY))

@@ -39,7 +39,7 @@ class OutcomeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choosing:
+class RecordChoice:
     """How a customer chooses a value from their own records: each entry of `list` is called `element`, `value` is the
     value that it stands for, and `words` describe it to the customer.
     """
@@ -66,7 +66,7 @@ class Argument:
     # The first and the last allowed day of a date; the expressions can read today and now.
     earliest: Expression | None = None
     latest: Expression | None = None
-    choose_from: Choosing | None = None
+    choose_from: RecordChoice | None = None
 
     @property
     def is_from_chat(self) -> bool:
@@ -163,7 +163,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LabelledValue:
     """One labelled value of a card, receipt or result, or a sentence instead; hidden if a value is null or absent."""
 
     name: str
@@ -178,7 +178,7 @@ class CardTemplate:
     title: Words
     summary: Words
     button: Words
-    rows: Sequence[Shown]
+    rows: Sequence[LabelledValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Result:
     list.
     """
 
-    fields: Sequence[Shown]
+    fields: Sequence[LabelledValue]
     words: Words
     each: Expression | None = None
     element: str = ""
@@ -246,7 +246,7 @@ class Definition:
     answer: AnswerRule | None = None
     outcome: Outcome | None = None
     card: CardTemplate | None = None
-    receipt: Sequence[Shown] = ()
+    receipt: Sequence[LabelledValue] = ()
     done: Texts = field(default_factory=dict)  # the title of the receipt; empty for the standard title
     done_words: Words = field(default_factory=dict)  # the sentence after success; empty for the standard one
     result: Result | None = None

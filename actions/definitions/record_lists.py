@@ -16,7 +16,7 @@ from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_text
 from actions.definitions.ownership_analysis import needed_for
 from actions.definitions.parsing.arguments import parsed
-from actions.definitions.parts import Argument, Choosing, Definition
+from actions.definitions.parts import Argument, Definition, RecordChoice
 from actions.definitions.record_lookups import with_records
 from supportbot.translation import in_locale
 
@@ -76,10 +76,10 @@ def as_listed(definition: Definition, names: Names, ask: Ask, locale: str) -> Na
     rules can compare it with the list, and look-ups, the call and the stored request use the value that the system
     knows. Each is looked up once, when it is first read, since a list may depend on choices from other lists.
     """
-    return _AsListed(definition, names, ask, locale).names
+    return _ChoiceFinder(definition, names, ask, locale).names
 
 
-class _AsListed:
+class _ChoiceFinder:
     """Finds what was chosen from each list; the lists read these `names`, too."""
 
     def __init__(self, definition: Definition, names: Names, ask: Ask, locale: str) -> None:
@@ -117,7 +117,7 @@ def _with_list(definition: Definition, argument: Argument, names: Names, ask: As
     return with_records(needed_for(_choosing(argument), definition.lookups), names, ask, locale)
 
 
-def _choosing(argument: Argument) -> Choosing:
+def _choosing(argument: Argument) -> RecordChoice:
     assert argument.choose_from is not None  # only called for such arguments
     return argument.choose_from
 
@@ -148,7 +148,7 @@ def _at(rule: Expression, error: NoValue) -> ExpressionFailed:
     return ExpressionFailed(error.why, place=rule.text)
 
 
-def _list(choosing: Choosing, names: Names) -> Sequence[Any]:
+def _list(choosing: RecordChoice, names: Names) -> Sequence[Any]:
     found = choosing.list.evaluate(names)
     if not isinstance(found, Sequence) or isinstance(found, str):
         raise ExpressionFailed(gettext_noop("this is not a list"), place=choosing.list.text)

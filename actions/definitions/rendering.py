@@ -15,7 +15,7 @@ from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, Labels, labelled, readable
 from actions.definitions.expressions.values import NoValue
 from actions.definitions.parsing.field_reader import ARGUMENTS
-from actions.definitions.parts import Definition, Shown, Words
+from actions.definitions.parts import Definition, LabelledValue, Words
 from actions.spec import Card, Row
 from supportbot.translation import in_locale
 
@@ -57,7 +57,7 @@ def _records_by_name(definition: Definition, names: Names, locale: str) -> Label
     return found
 
 
-def _row(row: Shown, definition: Definition, names: Names, locale: str) -> list[tuple[str, str]]:
+def _row(row: LabelledValue, definition: Definition, names: Names, locale: str) -> list[tuple[str, str]]:
     """Return a row's label and text, or nothing if it has no value. If a row shows just an argument that the customer
     chose from a list, its text is the line that they chose, such as "L-4411: The Hobbit".
     """
@@ -69,7 +69,7 @@ def _row(row: Shown, definition: Definition, names: Names, locale: str) -> list[
     return [(label, text) for _, label, text in shown([row], names, locale, MAX_ROW_VALUE)]
 
 
-def _chosen_in(row: Shown, names: Names) -> str:
+def _chosen_in(row: LabelledValue, names: Names) -> str:
     """Return the argument that a row consists of, if the customer chose it from a list; "" otherwise."""
     path = row.value.text.strip() if row.value and not row.labels else ""
     return next((name for name in names.chosen if path == f"{ARGUMENTS}.{name}"), "")
@@ -101,7 +101,7 @@ def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str
 
 
 def shown(
-    values: Sequence[Shown], names: Mapping[str, Any], locale: str, most: int = MAX_WORDS_VALUE
+    values: Sequence[LabelledValue], names: Mapping[str, Any], locale: str, most: int = MAX_WORDS_VALUE
 ) -> list[tuple[str, str, str]]:
     """Return (name, label, text) of each existing value, cut to `most` characters; raises ExpressionFailed."""
     found: list[tuple[str, str, str]] = []
@@ -112,7 +112,7 @@ def shown(
     return found
 
 
-def _value_of(one: Shown, rule: Expression, names: Mapping[str, Any], locale: str, most: int) -> str:
+def _value_of(one: LabelledValue, rule: Expression, names: Mapping[str, Any], locale: str, most: int) -> str:
     value = rule.evaluate_if_present(names)
     try:
         return readable(labelled(value, one.labels, locale), locale, most)
@@ -120,7 +120,7 @@ def _value_of(one: Shown, rule: Expression, names: Mapping[str, Any], locale: st
         raise ExpressionFailed(error.why, place=rule.text) from error
 
 
-def _words_of(one: Shown, names: Mapping[str, Any], locale: str, most: int) -> str:
+def _words_of(one: LabelledValue, names: Mapping[str, Any], locale: str, most: int) -> str:
     """Return a row's words, or "" if a value in them is null or absent."""
     words = in_locale(one.words, locale)
     if any(part.evaluate_if_present(names) is None for part in words.expressions()):

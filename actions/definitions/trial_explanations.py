@@ -27,7 +27,7 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 
 
-class Why(StrEnum):
+class ApprovalReason(StrEnum):
     """The reasons why a person must approve a request."""
 
     CONDITION = "condition"  # a condition of the definition
@@ -40,7 +40,7 @@ class Why(StrEnum):
 class Approval:
     """`total` is the amount that is compared with the limit `above`."""
 
-    why: Why
+    why: ApprovalReason
     people: int
     total: Money | None = None
     above: Money | None = None
@@ -53,15 +53,15 @@ def approval_of(action: DefinedWrite, terms: Terms, records: Records, customer: 
     rules, used = _rules(action), _used(action, terms, records, customer)
     people = approvals_needed(rules, terms.money, used)
     if action.wants_approval(terms.arguments, records):
-        return Approval(Why.CONDITION, max(people, action.approvals))
+        return Approval(ApprovalReason.CONDITION, max(people, action.approvals))
     if not people or terms.money is None:
         return None
     if terms.money.currency != rules.currency:
-        return Approval(Why.CURRENCY, people)
+        return Approval(ApprovalReason.CURRENCY, people)
     limit = rules.second_approval_above if people > 1 else rules.approval_above
     assert limit is not None  # follows from the decision
-    why = Why.AMOUNT if terms.money.amount > limit else Why.SUM
-    total = terms.money.amount + (used.before if why is Why.SUM else 0)
+    why = ApprovalReason.AMOUNT if terms.money.amount > limit else ApprovalReason.SUM
+    total = terms.money.amount + (used.before if why is ApprovalReason.SUM else 0)
     return Approval(why, people, Money(total, terms.money.currency), Money(limit, rules.currency))
 
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 
 from kb.validation import ArticleText
-from supportbot.accounts.stored_pictures import Drawn
+from supportbot.accounts.stored_pictures import StoredPicture
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPicture:
     """A picture of a document. The document's text uses the address that the picture will have once it is stored."""
 
-    picture: Drawn
+    picture: StoredPicture
     address: str
     reference: str = ""  # the address in the file, used if the picture cannot be stored; "" for none
 

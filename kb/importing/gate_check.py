@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from kb.importing.documents import Document, Failure
 from kb.importing.importer import import_documents
 from kb.models import Article
-from kb.ports import Touched, Verdict, verdict_on
+from kb.ports import ChangedContent, Verdict, verdict_on
 from kb.services import default_locale
 from kb.validation import language_of
 
@@ -22,14 +22,14 @@ def try_import(documents: Sequence[Document], *, collection: str, seconds: float
     return verdict_on(lambda: import_documents(documents, collection=collection), touched, seconds=seconds)
 
 
-def _touched(documents: Sequence[Document]) -> dict[str, Touched]:
+def _touched(documents: Sequence[Document]) -> dict[str, ChangedContent]:
     """Return the documents as articles, by external id, in the languages that they will have."""
     default, names = default_locale(), [one.external_id for one in documents]
     stored = dict(Article.objects.filter(external_id__in=names).values_list("external_id", "locale"))
     found = {}
     for one in documents:
         locale = one.locale or stored.get(one.external_id) or language_of(one.wording, default)
-        found[one.external_id] = Touched(one.wording, locale, one.phrasings or ())
+        found[one.external_id] = ChangedContent(one.wording, locale, one.phrasings or ())
     return found
 
 

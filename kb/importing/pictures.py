@@ -19,11 +19,11 @@ from django.utils.translation import gettext, gettext_noop
 from kb.importing.documents import Document, NamedPicture
 from kb.pictures import address_of, drawn_from, store
 from kb.validation import check_article_text
-from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, digest_of
+from supportbot.accounts.stored_pictures import MAX_BYTES, StoredPicture, digest_of
 from supportbot.errors import InvalidInput
 
 # The content of the file at a relative address, or the picture in it; None if there is none.
-Beside = Callable[[str], bytes | Drawn | None]
+Beside = Callable[[str], bytes | StoredPicture | None]
 
 MAX_PICTURES: Final = 50  # pictures of one document
 MAX_TOTAL_BYTES: Final = 10_000_000  # of one document's pictures, after re-encoding
@@ -86,7 +86,7 @@ class PicturesTaken:
         self._given: set[str] = set()  # addresses in the text, without decorations
         self._left_out: dict[str, tuple[str, str]] = {}  # by name: its name in the note, and why it is left out
         self._read = self._bytes = 0
-        self.pictures: dict[str, Drawn] = {}
+        self.pictures: dict[str, StoredPicture] = {}
 
     def take(self, reference: str, *, is_described: bool = True) -> str:
         """Return the new address of the picture at an address; "" if it is left out."""
@@ -117,10 +117,10 @@ class PicturesTaken:
             data = self._found(name) if content is None else content
             if data is None:
                 return self._leave_out(name, reference, _reason_text(_MISSING))
-            picture = data if isinstance(data, Drawn) else drawn_from(data)
+            picture = data if isinstance(data, StoredPicture) else drawn_from(data)
         except InvalidInput as refusal:
             return self._leave_out(name, reference, _reason(refusal))
-        self._read += 0 if isinstance(data, Drawn) else len(data)
+        self._read += 0 if isinstance(data, StoredPicture) else len(data)
         if self._bytes + len(picture.content) > MAX_TOTAL_BYTES:
             return self._leave_out(name, reference, _reason_text(_TOO_MANY))
         self._bytes += len(picture.content)
@@ -128,7 +128,7 @@ class PicturesTaken:
         self.pictures[address] = picture
         return address
 
-    def _found(self, name: str) -> bytes | Drawn | None:
+    def _found(self, name: str) -> bytes | StoredPicture | None:
         return None if "\0" in name else self._beside(name)  # no file can have this name, and PostgreSQL rejects it
 
     @property

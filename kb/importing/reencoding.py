@@ -7,23 +7,23 @@ from typing import Final, Literal
 
 from kb.errors import InvalidDocument
 from kb.importing.confinement import facts_and_contents, reason_in_words
-from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, digest_of, too_large
+from supportbot.accounts.stored_pictures import MAX_BYTES, StoredPicture, digest_of, too_large
 from supportbot.errors import InvalidInput
 
 _SIGNATURE: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP", re.DOTALL)
 
 
-def reencoded(data: bytes) -> Drawn:
+def reencoded(data: bytes) -> StoredPicture:
     """Return a PNG, JPEG, WebP or GIF file's first picture, upright and scaled down to a page; raises InvalidInput."""
     return _redrawn("picture", data)
 
 
-def redrawn_logo(data: bytes) -> Drawn:
+def redrawn_logo(data: bytes) -> StoredPicture:
     """Return a file's picture as a small PNG file. Raises InvalidInput."""
     return _redrawn("logo", data)
 
 
-def _redrawn(kind: Literal["picture", "logo"], data: bytes) -> Drawn:
+def _redrawn(kind: Literal["picture", "logo"], data: bytes) -> StoredPicture:
     if len(data) > MAX_BYTES:
         raise InvalidInput(fields={"picture": [too_large()]})
     if not _SIGNATURE.match(data):
@@ -36,4 +36,4 @@ def _redrawn(kind: Literal["picture", "logo"], data: bytes) -> Drawn:
             facts, [content] = facts_and_contents(kind, Path(file.name))
         except InvalidDocument as error:
             raise InvalidInput(fields={"picture": [error.message]}) from error
-    return Drawn(content, facts["type"], facts["width"], facts["height"], digest_of(data))
+    return StoredPicture(content, facts["type"], facts["width"], facts["height"], digest_of(data))

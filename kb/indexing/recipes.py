@@ -96,13 +96,13 @@ def has_embedder(recipe: Recipe) -> bool:
     return embedder().recipe.name == recipe.name
 
 
-class _InUse:
+class _EmbedderInUse:
     """The embedder of the active recipe, as this process last found it."""
 
     chosen: Embedder | None = None  # None: the configured one
 
 
-_in_use: Final = _InUse()
+_in_use: Final = _EmbedderInUse()
 
 
 def embedder_in_use() -> Embedder:

@@ -138,7 +138,7 @@ def rebuild_workspace(
     """
     ids = _live_ids()
     groups = [ids[at : at + ARTICLES_PER_COMMIT] for at in range(0, len(ids), ARTICLES_PER_COMMIT)]
-    beside = _Beside(recipe, NoVectors() if known is None else known, progress) if recipe.is_active else None
+    beside = _VectorPrefetch(recipe, NoVectors() if known is None else known, progress) if recipe.is_active else None
     if beside:
         beside.total = sum(len(missing_texts(group, recipe)) for group in groups)
     for group in groups:
@@ -155,7 +155,7 @@ def rebuild_workspace(
 
 
 @dataclass(slots=True)
-class _Beside:
+class _VectorPrefetch:
     """Computes vectors before their passages exist."""
 
     recipe: Recipe

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from kb.errors import GatesRefuse
 from kb.models import Article, State
-from kb.ports import Touched, Verdict, verdict_on
+from kb.ports import ChangedContent, Verdict, verdict_on
 from kb.sources.errors import SourceUnreadable
 from kb.sources.item_import import GATE_SECONDS, settle
 from kb.sources.models import SourceItem
@@ -68,7 +68,7 @@ def _verdict(items: Sequence[SourceItem]) -> Verdict:
     theirs = Q(source_item__in=[item.pk for item in items])
     articles = Article.objects.filter(theirs, state=State.LIVE).select_related("live_revision")
     touched = {
-        one.external_id: Touched(ArticleText(one.live_revision.title, one.live_revision.body), one.locale)
+        one.external_id: ChangedContent(ArticleText(one.live_revision.title, one.live_revision.body), one.locale)
         for one in articles
         if one.live_revision
     }

@@ -20,7 +20,7 @@ from kb.importing.loaders.file_discovery import Entries, changed_items_of_file, 
 from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
-from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
+from kb.sources.ports import Fetched, ItemGone, ItemSkipped, Known, Origin, Place, Read, Unchanged
 from supportbot.accounts.stored_pictures import MAX_BYTES
 
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
@@ -42,7 +42,7 @@ class _Files(ABC):
     def wants(self, key: str) -> bool:
         return True
 
-    def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+    def read(self, known: Known, fetched: Fetched) -> Read | ItemSkipped:
         """Return the documents of a file, or of all files in a zip file."""
         entries = Entries(known.entries)
         items = changed_items_of_file(fetched.file, known.key, known.key, self._beside(known, fetched), entries)
@@ -85,11 +85,11 @@ class Folder(_Files):
             raise SourceUnreadable(gettext("{path} cannot be read. Check its permissions.").format(path=place))
         yield from (Place(file.relative_to(place).as_posix()) for file in files_in(place) if _has_plain_name(file))
 
-    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone:
+    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | ItemGone:
         root = Path(self.origin.address)
         file = root if root.is_file() else root / known.key
         if not file.is_file():
-            return Gone(gettext("The file no longer exists."))
+            return ItemGone(gettext("The file no longer exists."))
         if not file.resolve().is_relative_to(root.resolve()):  # a link may lead to anything this account can read
             raise Unreadable(gettext("This link points outside the folder. Import its target by its own path."))
         stamp = _stamp(file)
@@ -132,10 +132,10 @@ class Uploads(_Files):
     def categories_stamp(self) -> str:
         return ""
 
-    def fetch(self, known: Known, folder: Path) -> Fetched | Gone:
+    def fetch(self, known: Known, folder: Path) -> Fetched | ItemGone:
         row = SourceFile.objects.filter(source_id=self.origin.source_id, path=known.key).first()
         if row is None:
-            return Gone(gettext("The file was removed from the source."))
+            return ItemGone(gettext("The file was removed from the source."))
         file = folder / f"upload{Path(known.key).suffix.lower()}"
         file.write_bytes(row.content)
         return Fetched(file, known.key)

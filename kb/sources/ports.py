@@ -51,14 +51,14 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class ItemGone:
     """The item is no longer there."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class ItemSkipped:
     """The item is not one of the source's articles, but the items it links to may be."""
 
     reason: str
@@ -66,7 +66,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class RetryLater:
     """The origin asks us to wait."""
 
     wait: timedelta
@@ -113,10 +113,10 @@ class Kind(Protocol):
     def wants(self, key: str) -> bool:
         """Return whether a known item still belongs to the source according to its settings."""
 
-    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone | LeftOut | Later:
+    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | ItemGone | ItemSkipped | RetryLater:
         """Fetch one item's content into `folder`. Raises Unreadable."""
 
-    def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+    def read(self, known: Known, fetched: Fetched) -> Read | ItemSkipped:
         """Return the documents in the content. Raises InvalidDocument."""
 
 

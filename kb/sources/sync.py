@@ -39,7 +39,7 @@ from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.item_import import digest_of, is_of_this_release, known_entries, settle, settle_embedded, store
 from kb.sources.models import ACTIVE, COMPARED, COMPARED_BY_ORIGIN, Source, SourceItem, SourceRun
 from kb.sources.ownership import requeue_refused
-from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Place, Unchanged
+from kb.sources.ports import Fetched, ItemGone, ItemSkipped, Kind, Known, Place, RetryLater, Unchanged
 from kb.sources.run_items import (
     add_items,
     drop_held,
@@ -282,18 +282,20 @@ class Turn:
             return None
         self._lease.extend(LONG_LEASE)  # the run may have been cancelled meanwhile
         match fetched:
-            case Later(wait=wait, reason=reason):
+            case RetryLater(wait=wait, reason=reason):
                 SourceItem.objects.filter(pk=item.pk).update(state=ItemState.QUEUED, reason=reason)
                 return wait
-            case Gone(reason=reason):
+            case ItemGone(reason=reason):
                 self._gone(item, reason)
-            case LeftOut():
+            case ItemSkipped():
                 self._left_out(item, fetched)
             case Fetched():
                 self._take_in(item, fetched)
         return None
 
-    def _is_unchanged(self, item: SourceItem, fetched: Fetched | Unchanged | Gone | LeftOut | Later) -> bool:
+    def _is_unchanged(
+        self, item: SourceItem, fetched: Fetched | Unchanged | ItemGone | ItemSkipped | RetryLater
+    ) -> bool:
         """Settle an item whose origin or content says that nothing has changed, in one statement."""
         facts: dict[str, str] = {}
         match fetched:
@@ -310,7 +312,7 @@ class Turn:
         digest, facts = digest_of(fetched.file), _compared_by_origin(fetched)
         read = self.kind.read(replace(_known(item), entries=known_entries(item)), fetched)
         self._lease.extend(LONG_LEASE)  # a run that was cancelled meanwhile must not take items from the next one
-        if isinstance(read, LeftOut):
+        if isinstance(read, ItemSkipped):
             self._left_out(item, read)
             return
         add_items(self.run, read.found)
@@ -355,7 +357,7 @@ class Turn:
             **self._forgotten,
         )
 
-    def _left_out(self, item: SourceItem, left: LeftOut) -> None:
+    def _left_out(self, item: SourceItem, left: ItemSkipped) -> None:
         add_items(self.run, left.found)
         self._gone(item, left.reason)
 

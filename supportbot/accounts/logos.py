@@ -9,13 +9,13 @@ from django.views.decorators.http import require_safe
 
 from supportbot.accounts.models import Logo, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.stored_pictures import Drawn
+from supportbot.accounts.stored_pictures import StoredPicture
 
 _POLICY: Final = "default-src 'none'; sandbox"
 _CACHE: Final = "public, max-age=31536000, immutable"
 
 
-def set_logo(workspace: Workspace, drawn: Drawn) -> Logo:
+def set_logo(workspace: Workspace, drawn: StoredPicture) -> Logo:
     """Store a workspace's logo, a small PNG file, replacing any earlier one."""
     facts = {"png": drawn.content, "digest": drawn.digest, "width": drawn.width, "height": drawn.height}
     with workspace_scope(workspace.pk):

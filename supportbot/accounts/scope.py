@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 Row = TypeVar("Row", bound=models.Model)
 
 
-class _Across:
+class _AcrossWorkspaces:
     """The value of the scope while a query spans all workspaces."""
 
 
-_ACROSS: Final = _Across()
-_scope: ContextVar[UUID | _Across | None] = ContextVar("workspace_scope", default=None)
+_ACROSS: Final = _AcrossWorkspaces()
+_scope: ContextVar[UUID | _AcrossWorkspaces | None] = ContextVar("workspace_scope", default=None)
 
 
 @contextmanager
@@ -73,7 +73,7 @@ class TenantManager(models.Manager[Row], Generic[Row]):
         if scope is None:
             raise UnscopedQuery(f"{self.model.__name__} was queried outside any workspace_scope(...).")
         rows = super().get_queryset()
-        if not isinstance(scope, _Across):
+        if not isinstance(scope, _AcrossWorkspaces):
             rows.query = _query_of(self.model, scope).clone()
         return rows
 

@@ -15,7 +15,7 @@ def digest_of(content: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class StoredPicture:
     """A re-encoded picture; `file_digest` is the digest of the original file."""
 
     content: bytes

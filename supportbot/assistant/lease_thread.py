@@ -86,12 +86,12 @@ class Leases:
             connections.close_all()
             return
         for holder, beat in beats.items():
-            self._tell(holder, holders[holder], beat, kept)
+            self._report_to(holder, holders[holder], beat, kept)
 
-    def _tell(
+    def _report_to(
         self, holder: Holder, loop: asyncio.AbstractEventLoop, beat: Heartbeat, kept: Mapping[UUID, bool]
     ) -> None:
-        """Tell a turn the state of its row, unless its claim has changed since or the turn has ended."""
+        """Report the state of its row to a turn, unless its claim has changed since or the turn has ended."""
         is_stopped = kept.get(beat.claim.turn_id)
         now = holder.heartbeat()
         if is_stopped is False or now is None or now.claim != beat.claim or holder not in self._holders:

@@ -12,7 +12,7 @@ from django.db.models.functions import Upper
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer
-from supportbot.bulk_reads import Among, wide_reads
+from supportbot.bulk_reads import IdIn, wide_reads
 from supportbot.chat.models import Conversation, Message
 from supportbot.word_search import HasWord, Words, words_of
 
@@ -110,8 +110,8 @@ def _ids_with(word: str, among: Sequence[UUID] | None = None) -> QuerySet[Any, A
     theirs = Conversation.objects.filter(customer__in=Customer.objects.filter(_is_of(word))).order_by()
     requests = _requests_about(word).order_by()
     if among is not None:
-        messages, theirs = messages.filter(Among("conversation_id", among)), theirs.filter(Among("id", among))
-        requests = requests.filter(Among("conversation_id", among))
+        messages, theirs = messages.filter(IdIn("conversation_id", among)), theirs.filter(IdIn("id", among))
+        requests = requests.filter(IdIn("conversation_id", among))
     return messages.values_list("conversation_id").union(
         theirs.values_list("pk"), requests.values_list("conversation_id")
     )

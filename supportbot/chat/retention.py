@@ -110,7 +110,7 @@ def erase_expired() -> dict[UUID, Report]:
     _forget_texts()
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
     pace, until = Pace(), time.monotonic() + MOST_SECONDS
-    nights = [_Night(workspace, pace) for workspace in limited]
+    nights = [_RetentionNight(workspace, pace) for workspace in limited]
     unfinished = [night for night in nights if night.is_prepared()]
     while unfinished and time.monotonic() < until:
         unfinished = [night for night in unfinished if night.erases_a_share(until)]
@@ -191,7 +191,7 @@ def erase_mail_files(before: datetime) -> int:
     return len(old)
 
 
-class _Night:
+class _RetentionNight:
     """The work of one night in one workspace."""
 
     def __init__(self, workspace: Workspace, pace: Pace) -> None:

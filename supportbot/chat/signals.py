@@ -80,7 +80,7 @@ class WatchRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
+class AgentViewing:
     """An agent has the conversation open; only colleagues see this.
 
     `doing` is reading, replying, noting or gone. With `asks`, the others are asked for their status.
@@ -113,7 +113,7 @@ Signal = (
     | TurnsSuperseded
     | TurnWaiting
     | WatchRequested
-    | AtWork
+    | AgentViewing
     | DeskNotified
     | Erased
 )
@@ -126,7 +126,7 @@ _NAMES: Final[dict[type[Any], str]] = {
     TurnsSuperseded: "TurnsSuperseded",
     TurnWaiting: "TurnWaiting",
     WatchRequested: "Watched",
-    AtWork: "AtWork",
+    AgentViewing: "AtWork",
     DeskNotified: "DeskRings",
     Erased: "Erased",
 }

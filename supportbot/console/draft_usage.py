@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.models import User
 from supportbot.console.conversations.figures import Span, percent
-from supportbot.handoff.desk.offered_drafts import Shares, shares_by_person, shares_by_release
+from supportbot.handoff.desk.offered_drafts import DraftOutcomes, shares_by_person, shares_by_release
 from supportbot.insights.improve.findings import DAYS
 from supportbot.team_formats import number
 
@@ -29,7 +29,7 @@ def rows_by_person(span: Span) -> list[dict[str, Any]]:
     return [_row(name, shares) for name, shares in sorted(rows, key=lambda row: (-row[1].offered, row[0]))]
 
 
-def _row(name: str, shares: Shares) -> dict[str, Any]:
+def _row(name: str, shares: DraftOutcomes) -> dict[str, Any]:
     numbers = (shares.as_is, shares.edited, shares.replaced, shares.unused)
     return {
         "name": name,

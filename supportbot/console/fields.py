@@ -59,7 +59,7 @@ class PictureInput(forms.ClearableFileInput):
 
 
 class Picture(forms.FileField):
-    """An uploaded picture, re-encoded (`Drawn`); False to remove it."""
+    """An uploaded picture, re-encoded (`StoredPicture`); False to remove it."""
 
     widget = PictureInput
 

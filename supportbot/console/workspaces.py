@@ -21,7 +21,7 @@ from supportbot.accounts.branding import colour_validator
 from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import add_member
-from supportbot.accounts.stored_pictures import Drawn
+from supportbot.accounts.stored_pictures import StoredPicture
 from supportbot.accounts.workspaces import CURRENCY, create_workspace
 from supportbot.chat.retention import count_expired, latest_runs
 from supportbot.console.base import ScopedAdmin
@@ -264,7 +264,7 @@ def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
 
 def change_logo(workspace: Workspace, chosen: Any) -> None:
     """Store the logo: a re-encoded picture replaces it, False removes it, and any other value keeps it."""
-    if isinstance(chosen, Drawn):
+    if isinstance(chosen, StoredPicture):
         set_logo(workspace, chosen)
     elif chosen is False:
         remove_logo(workspace)

@@ -38,7 +38,7 @@ from supportbot.accounts.people import create_person
 from supportbot.accounts.principals import ROLE_SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
-from supportbot.accounts.stored_pictures import Drawn
+from supportbot.accounts.stored_pictures import StoredPicture
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.demo.channel import ACCENT, storefront_channel
 from supportbot.demo.history import write_history
@@ -129,7 +129,7 @@ def _workspace() -> Workspace:
     made.first_steps = ["hidden"]  # the demo is set up
     made.accent = ACCENT
     made.save(update_fields=["timezone", "first_steps", "accent"])
-    set_logo(made, Drawn(LOGO.read_bytes(), "image/png", LOGO_PIXELS, LOGO_PIXELS))
+    set_logo(made, StoredPicture(LOGO.read_bytes(), "image/png", LOGO_PIXELS, LOGO_PIXELS))
     return made
 
 

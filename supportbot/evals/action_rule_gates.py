@@ -16,7 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.result_texts import why
-from supportbot.evals.runs.case_outcomes import Played
+from supportbot.evals.runs.case_outcomes import CaseTry
 from supportbot.evals.runs.case_runner import run_case
 from supportbot.evals.selectors import gate_cases
 from supportbot.evals.suite_formats.own_format import Case
@@ -42,14 +42,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RuleVerdict:
     """The gates' verdict on rules: the cases that would fail, and the names of those not judged in time."""
 
     failures: tuple[Failure, ...]
     unjudged: tuple[str, ...]
 
 
-def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | None = None) -> Judged:
+def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | None = None) -> RuleVerdict:
     """Judge new rules for an action with the gates' cases about actions; without `seconds`, run all of them.
 
     Raises GateMissing if a suite does not exist.
@@ -62,7 +62,7 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
         for (name, case), reasons in zip(cases, found, strict=False)
         if reasons
     ]
-    return Judged(tuple(failures), tuple(f"{name}: {case.key}" for name, case in cases[len(found) :]))
+    return RuleVerdict(tuple(failures), tuple(f"{name}: {case.key}" for name, case in cases[len(found) :]))
 
 
 def refusals(rules: Rules, action: str) -> list[str]:
@@ -98,8 +98,8 @@ def _reasons(
     ]
 
 
-async def _run_all(cases: Sequence[Case], workspace: Workspace, seconds: float | None) -> list[Played]:
-    played: list[Played] = []
+async def _run_all(cases: Sequence[Case], workspace: Workspace, seconds: float | None) -> list[CaseTry]:
+    played: list[CaseTry] = []
     try:
         async with asyncio.timeout(seconds) as deadline:
             for case in cases:

@@ -123,7 +123,7 @@ class Run(TenantModel):
 
 
 class Result(TenantModel):
-    """One try of a case: its outcome (`outcomes.Played`) and its grades (`graders.Grade`)."""
+    """One try of a case: its outcome (`case_outcomes.CaseTry`) and its grades (`graders.Grade`)."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="results", db_constraint=False)
     key = models.CharField(max_length=80)
@@ -381,8 +381,8 @@ class Replay(TenantModel):
 
 
 class ReplayedQuestion(TenantModel):
-    """A question of a replay. Both answers (`outcomes.Played`) and the `kinds` of their differences are null until it
-    has run.
+    """A question of a replay. Both answers (`case_outcomes.CaseTry`) and the `kinds` of their differences are null
+    until it has run.
     """
 
     replay = models.ForeignKey(Replay, on_delete=models.CASCADE, related_name="questions", db_constraint=False)

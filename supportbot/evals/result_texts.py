@@ -68,7 +68,7 @@ SUBJECTS: Final = {
     "cost": gettext_noop("cost"),
     "judge": gettext_noop("judge’s verdict"),
 }
-# Why a case ended early, by the code in its outcome (`outcomes.Played`).
+# Why a case ended early, by the code in its outcome (`case_outcomes.CaseTry`).
 FAILURES: Final = {
     "customer_no_json": gettext_noop("The model that plays the customer did not answer with JSON."),
     "too_costly": gettext_noop("The conversation became more expensive than the case allows."),

@@ -17,7 +17,7 @@ from typing import Final
 
 from supportbot.formats import babel_locale
 from supportbot.language.figures import figures_in
-from supportbot.language.relative_days import Written, relative_days_in
+from supportbot.language.relative_days import NamedDay, relative_days_in
 
 _YEAR: Final = re.compile(r"[.,]*\s*(?:(?:de|del|of)\s+)?(?P<year>(?:19|20)\d{2})(?![\w:])")
 _DIGIT: Final = re.compile(r"\d")  # a digit of any script
@@ -50,12 +50,12 @@ def days_in(text: str, locale: str, written_on: date | None = None) -> tuple[Day
     return tuple(sorted(days, key=lambda day: day.start))
 
 
-def _as_day(found: Written) -> Day:
+def _as_day(found: NamedDay) -> Day:
     only = found.possible[0] if len(found.possible) == 1 else None
     return Day(only, found.start, found.end, found.possible)
 
 
-def _concerns(text: str, weekday: Written, day: Day) -> bool:
+def _concerns(text: str, weekday: NamedDay, day: Day) -> bool:
     """Return whether a relative day is part of a written date, or is its weekday, as in "Friday, 5 March 2027"."""
     if weekday.start < day.end and day.start < weekday.end:
         return True

@@ -26,7 +26,7 @@ _BEGINNING: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class NamedDay:
     """The position of a named day, and the days that it may be."""
 
     start: int
@@ -46,7 +46,7 @@ class _Words:
     past: tuple[tuple[str, str], ...]
 
 
-def relative_days_in(text: str, locale: str, written_on: date) -> list[Written]:
+def relative_days_in(text: str, locale: str, written_on: date) -> list[NamedDay]:
     """Return the relative days in the text in this locale, in order."""
     language = base_language(locale)
     words = _words_of(language)
@@ -61,7 +61,7 @@ def relative_days_in(text: str, locale: str, written_on: date) -> list[Written]:
     return sorted(found, key=lambda one: one.start)
 
 
-def _named(text: str, words: _Words, today: date) -> Iterator[Written]:
+def _named(text: str, words: _Words, today: date) -> Iterator[NamedDay]:
     for match in words.named.finditer(text):
         name = _plain(match[0])
         # A noun in a language that capitalises nouns, as in "Am Morgen".
@@ -71,7 +71,7 @@ def _named(text: str, words: _Words, today: date) -> Iterator[Written]:
             possible: tuple[date, ...] = (today + timedelta(days=words.days_off[name]),)
         else:
             possible = _weekday(*words.weekdays[name], today)
-        yield Written(match.start(), match.end(), possible)
+        yield NamedDay(match.start(), match.end(), possible)
 
 
 def _weekday(weekday: int, week: int, today: date) -> tuple[date, ...]:
@@ -88,7 +88,7 @@ def _of_week(weekday: int, week: int, today: date) -> date:
     return today + timedelta(days=weekday - today.weekday()) + week * _WEEK
 
 
-def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[Written]:
+def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[NamedDay]:
     """Yield the weekdays without a week; they are in "next week" if the text names it and no other week."""
     weeks = {words.weeks_off[_plain(match[0])] for match in words.weeks.finditer(text)}
     for figure in figures:
@@ -98,10 +98,10 @@ def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) 
             weekday = int(value)
             coming = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
             possible = {_of_week(weekday, week, today) for week in weeks} or {coming}
-            yield Written(figure.start, figure.end, tuple(sorted(possible)))
+            yield NamedDay(figure.start, figure.end, tuple(sorted(possible)))
 
 
-def _spans(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[Written]:
+def _spans(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[NamedDay]:
     """Yield the days given by a span of time: "in 3 days", "two weeks ago"."""
     for figure in figures:
         seconds = [int(value) for unit, value in figure.readings if unit == "second" and value.isdecimal()]
@@ -109,7 +109,7 @@ def _spans(text: str, figures: Sequence[Figure], words: _Words, today: date) -> 
             continue
         for sign, around in ((1, words.future), (-1, words.past)):
             if any(_stands_between(text, figure.start, figure.end, *marks) for marks in around):
-                yield Written(figure.start, figure.end, (today + sign * timedelta(seconds=seconds[0]),))
+                yield NamedDay(figure.start, figure.end, (today + sign * timedelta(seconds=seconds[0]),))
 
 
 def _stands_between(text: str, start: int, end: int, before: str, after: str) -> bool:

@@ -40,7 +40,7 @@ from supportbot.llm.errors import (
 )
 from supportbot.llm.history import shortest, within_budget
 from supportbot.llm.masking import Placeholders, Restoring
-from supportbot.llm.ports import EmbeddingProvider, Provider, ProviderEvent, Working
+from supportbot.llm.ports import EmbeddingProvider, ModelWorking, Provider, ProviderEvent
 from supportbot.llm.retry import pause_after
 from supportbot.llm.routing import Routes
 from supportbot.llm.tokens import highest_usage
@@ -256,7 +256,7 @@ class Gateway:
         restoring = Restoring(call.placeholders_for(provider))
         async with aclosing(_attempts(call, provider, breaker, active, ends_at)) as events:
             async for event in events:
-                if not isinstance(event, Working):
+                if not isinstance(event, ModelWorking):
                     for restored in restoring.take(event):
                         yield restored
 

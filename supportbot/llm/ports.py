@@ -8,12 +8,12 @@ from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Tool
 
 
 @dataclass(frozen=True, slots=True)
-class Working:
+class ModelWorking:
     """A sign of life: the model is producing something that is not shown (reasoning, a tool call's arguments)."""
 
 
-WORKING = Working()
-ProviderEvent = TextDelta | Blocks | ToolCall | Finished | Working
+WORKING = ModelWorking()
+ProviderEvent = TextDelta | Blocks | ToolCall | Finished | ModelWorking
 
 
 class Provider(Protocol):

@@ -27,7 +27,7 @@ FRESH_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class ReleaseInForce:
     """The release used for an answer."""
 
     id: UUID
@@ -36,11 +36,11 @@ class InForce:
     document: Document
 
 
-_cache: dict[UUID, tuple[float, InForce]] = {}
-_chosen: ContextVar[InForce | None] = ContextVar("chosen_release", default=None)
+_cache: dict[UUID, tuple[float, ReleaseInForce]] = {}
+_chosen: ContextVar[ReleaseInForce | None] = ContextVar("chosen_release", default=None)
 
 
-def current() -> InForce:
+def current() -> ReleaseInForce:
     """Return the release for answers: the one chosen by `using`, or else the live one."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
@@ -49,7 +49,7 @@ def current() -> InForce:
     return _live(workspace_id)
 
 
-def known() -> InForce | None:
+def known() -> ReleaseInForce | None:
     """Return the release for answers, or None if that needs a database query, which coroutines must not make."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
@@ -59,7 +59,7 @@ def known() -> InForce | None:
     return found[1] if found is not None and found[0] > monotonic() else None
 
 
-def last_known() -> InForce | None:
+def last_known() -> ReleaseInForce | None:
     """Return the last release known to this process, however old; None outside a scope or before the first query."""
     workspace_id = scoped_workspace_id()
     if workspace_id is None:
@@ -129,7 +129,7 @@ def next_number() -> int:
     return (newest or 0) + 1
 
 
-def _live(workspace_id: UUID) -> InForce:
+def _live(workspace_id: UUID) -> ReleaseInForce:
     held = _cache.get(workspace_id)
     if held is not None and held[0] > monotonic():
         return held[1]
@@ -138,8 +138,8 @@ def _live(workspace_id: UUID) -> InForce:
     return found
 
 
-def _in_force(release: Release) -> InForce:
-    return InForce(release.pk, release.number, release.workspace_pk, release.contents)
+def _in_force(release: Release) -> ReleaseInForce:
+    return ReleaseInForce(release.pk, release.number, release.workspace_pk, release.contents)
 
 
 def _first() -> Release:

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from supportbot.ids import uuid7
 from supportbot.releases.document import Document
-from supportbot.releases.selectors import InForce, _chosen
+from supportbot.releases.selectors import ReleaseInForce, _chosen
 
 
 @contextmanager
 def answering_by(document: Document, *, workspace_id: UUID) -> Iterator[None]:
     """Use this document for answers in this context, without a database."""
-    token = _chosen.set(InForce(uuid7(), 1, workspace_id, document))
+    token = _chosen.set(ReleaseInForce(uuid7(), 1, workspace_id, document))
     try:
         yield
     finally:

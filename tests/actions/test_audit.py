@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from actions import audit
-from actions.audit import Head, record, verify
+from actions.audit import ChainHead, record, verify
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, AuditHead
 from actions.requests.sweeps import checkpoint_audit_chain
 from actions.states import TRANSITIONS, State, may_become
@@ -44,7 +44,7 @@ def as_superuser(sql: str, *values: Any) -> None:
 
 def test_an_intact_chain_is_verified(chain: list[AuditEntry]) -> None:
     found = verify()
-    assert (found.is_whole, found.head) == (True, Head(6, chain[-1].mac))
+    assert (found.is_whole, found.head) == (True, ChainHead(6, chain[-1].mac))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from supportbot.evals import services
 from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.runs import run_worker
-from supportbot.evals.runs.case_outcomes import Played, Reply
+from supportbot.evals.runs.case_outcomes import CaseTry, Reply
 from supportbot.evals.runs.command_output import facts_of
 from supportbot.evals.selectors import tries_of
 from supportbot.evals.suite_formats.files import case_from_yaml, read_suite
@@ -200,7 +200,7 @@ def finished_run(name: str, cases: int) -> Run:
     asked = [{"id": f"c{n}", "ask": "How long?", "expect": {"figures": "7 days"}} for n in range(cases)]
     suite = services.save_suite(parse_suite({"suite": name, "title": f"Suite {name}", "cases": asked}, file=""))
     run = services.start_run(suite, runner="test")
-    played, grades = Played((Reply("How long?", "It depends."),)).as_json(), [{"grader": "figures", "passed": False}]
+    played, grades = CaseTry((Reply("How long?", "It depends."),)).as_json(), [{"grader": "figures", "passed": False}]
     rows = [Result(run=run, key=f"c{n}", number=1, passed=False, grades=grades, played=played) for n in range(cases)]
     Result.objects.bulk_create(rows)
     report = report_of(tries_of(run)).as_json()
@@ -316,7 +316,7 @@ def test_a_run_shows_its_figures_and_whether_chance_explains_a_change(enter: Ent
 def played_run(suite: Suite, passed: Mapping[str, bool], *, sampled: Collection[str], baseline: Run | None) -> Run:
     """Store a finished run in which these cases passed or failed; a model answered the sampled ones."""
     run = services.start_run(suite, runner="test")
-    played = Played((Reply("How long?", "It depends."),)).as_json()
+    played = CaseTry((Reply("How long?", "It depends."),)).as_json()
     Result.objects.bulk_create(
         Result(run=run, key=key, number=1, passed=ok, is_deterministic=key not in sampled, grades=[], played=played)
         for key, ok in passed.items()

@@ -17,7 +17,7 @@ from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run, SeenVerdicts
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.runs import run_worker
-from supportbot.evals.runs.case_outcomes import Judgement, Played, Reply
+from supportbot.evals.runs.case_outcomes import CaseTry, Judgement, Reply
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.releases.document import Document, stored
 from supportbot.releases.models import Release
@@ -138,7 +138,7 @@ def test_verdicts_are_hidden_over_rest_from_whoever_can_still_label(workspace: W
     facts: dict[str, Any] = {"suite": suite(), "suite_name": "shop", "total": 1, "state": "done", "report": report}
     run = Run.objects.create(cases=[case, {**case, "id": "d", "expect": {"abstains": True}}], **facts)
     grade = {"grader": "judge", "passed": True, "wanted": "good", "got": "It greets."}
-    played = Played((Reply("Hello", "Hi."),), judgement=Judgement(True, "It greets.", "m")).as_json()
+    played = CaseTry((Reply("Hello", "Hi."),), judgement=Judgement(True, "It greets.", "m")).as_json()
     for key, judged in (("c", True), ("d", None)):
         Result.objects.create(
             run=run, key=key, number=1, passed=True, judged_good=judged, judged_by="m", grades=[grade], played=played

@@ -1,8 +1,8 @@
 """Stored tries of cases, including those that another release has stored."""
 
-from supportbot.evals.runs.case_outcomes import Judgement, MadeCall, Played, Reply, played_from
+from supportbot.evals.runs.case_outcomes import CaseTry, Judgement, MadeCall, Reply, played_from
 
-PLAYED = Played(
+PLAYED = CaseTry(
     (Reply("Hi", "Hello", calls=(MadeCall("find_order", {"number": "A-17"}, "answered"),), detected=("find_order",)),),
     judgement=Judgement(is_good=True, words="Fine."),
 )

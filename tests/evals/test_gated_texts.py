@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from kb.importing.documents import Document
 from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture
-from kb.ports import Touched, Verdict
+from kb.ports import ChangedContent, Verdict
 from kb.services import Change, create_article, save_draft
 from kb.sources import archiving, sync
 from kb.sources.models import SourceItem
@@ -84,10 +84,10 @@ def test_a_tested_import_locks_no_pictures_and_leaves_out_articles_that_change_m
     assert Picture.objects.count() == 1
 
 
-touched_by_import: dict[str, Touched] = {}
+touched_by_import: dict[str, ChangedContent] = {}
 
 
-def remember(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+def remember(change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float) -> Verdict:
     touched_by_import.update(touched)
     return Verdict()
 

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from supportbot.evals.grading.graders import GRADERS, Grade, grade_from, grades_of
 from supportbot.evals.result_texts import SUBJECTS, why
-from supportbot.evals.runs.case_outcomes import Judgement, MadeCall, Played, Reply, played_from
+from supportbot.evals.runs.case_outcomes import CaseTry, Judgement, MadeCall, Reply, played_from
 from supportbot.evals.suite_formats.own_format import parse_case
 
 PROPOSED = MadeCall("refund_order", {"order_id": "A-1001", "amount": "12.50", "items": ["BOOT"]}, "proposed")
@@ -101,7 +101,7 @@ CASES: list[tuple[str, Any, Reply, Reply]] = [
 @pytest.mark.parametrize(("name", "value", "good", "bad"), CASES)
 def test_an_expectation_is_graded(name: str, value: Any, good: Reply, bad: Reply) -> None:
     case = parse_case({"ask": "How long?", "expect": {name: value}})
-    (met,), (missed,) = (grades_of(case, Played((reply,))) for reply in (good, bad))
+    (met,), (missed,) = (grades_of(case, CaseTry((reply,))) for reply in (good, bad))
     assert (met.grader, met.passed) == (name, True)
     assert not missed.passed
     assert missed.missing or missed.found or missed.wanted != missed.got
@@ -137,7 +137,7 @@ def test_the_arguments_of_a_request_are_compared_by_their_meaning(
     wanted: dict[str, Any], given: dict[str, Any], is_met: bool
 ) -> None:
     case = parse_case({"ask": "Hi", "expect": {"requests": [{"action": "refund_order", "arguments": wanted}]}})
-    (grade,) = grades_of(case, Played((replace(BAD, calls=(MadeCall("refund_order", given, "proposed"),)),)))
+    (grade,) = grades_of(case, CaseTry((replace(BAD, calls=(MadeCall("refund_order", given, "proposed"),)),)))
     assert grade.passed is is_met
 
 
@@ -159,14 +159,14 @@ def test_every_expectation_has_a_test() -> None:
 )
 def test_a_stated_fact_needs_its_figures_and_no_negation(text: str, is_said: bool) -> None:
     case = parse_case({"ask": "?", "expect": {"says": "Unused items can be returned within 60 days of delivery."}})
-    (grade,) = grades_of(case, Played((Reply("?", text),)))
+    (grade,) = grades_of(case, CaseTry((Reply("?", text),)))
     assert grade.passed is is_said
 
 
 def test_cost_and_verdict_are_graded() -> None:
     case = parse_case({"ask": "?", "expect": {"cost": 0.01, "judge": "Is polite."}})
-    cheap = Played((GOOD,), cost="0.009", judgement=Judgement(True, "It is."))
-    dear = Played((GOOD,), cost="0.02", judgement=Judgement(False, "It is rude."))
+    cheap = CaseTry((GOOD,), cost="0.009", judgement=Judgement(True, "It is."))
+    dear = CaseTry((GOOD,), cost="0.02", judgement=Judgement(False, "It is rude."))
     assert [grade.passed for grade in grades_of(case, cheap)] == [True, True]
     assert [grade.passed for grade in grades_of(case, dear)] == [False, False]
     no_json = replace(cheap, judgement=Judgement(None, "no_json"))
@@ -194,27 +194,27 @@ def test_the_shop_must_end_with_one_of_the_expected_records(
 ) -> None:
     states = [ORDER, {"orders": {"A-1": {"state": "cancelled", "total": 12.5}}}]
     case = parse_case({"ask": "?", "expect": {"records": states}})
-    (grade,) = grades_of(case, Played((GOOD,), records=records))
+    (grade,) = grades_of(case, CaseTry((GOOD,), records=records))
     assert (grade.passed, grade.got or None) == (difference is None, difference)
 
 
 def test_a_step_is_graded_by_its_own_answer() -> None:
     steps = [{"say": "Hi", "expect": {"proposes": False}}, {"say": "A-1001", "expect": {"proposes": "refund_order"}}]
     case = parse_case({"steps": steps, "expect": {"abstains": False}})
-    whole = Played((replace(GOOD, calls=()), GOOD))
+    whole = CaseTry((replace(GOOD, calls=()), GOOD))
     assert [(grade.step, grade.passed) for grade in grades_of(case, whole)] == [(1, True), (2, True), (0, True)]
-    handed = grades_of(case, Played((HANDED,)))
+    handed = grades_of(case, CaseTry((HANDED,)))
     assert [(grade.grader, grade.step, grade.passed) for grade in handed][1] == ("answered", 2, False)
 
 
 def test_no_expectation_of_a_failed_case_passes() -> None:
     case = parse_case({"ask": "?", "expect": {"abstains": False}})
-    (grade,) = grades_of(case, Played((), failure="model_unavailable"))
+    (grade,) = grades_of(case, CaseTry((), failure="model_unavailable"))
     assert not grade.passed and grade.got == "model_unavailable"
 
 
 def test_results_are_stored_and_read() -> None:
-    played = Played((GOOD, HANDED), cost="0.1", currency="EUR", tokens=7, judgement=Judgement(None, "no_json"))
+    played = CaseTry((GOOD, HANDED), cost="0.1", currency="EUR", tokens=7, judgement=Judgement(None, "no_json"))
     assert played_from(played.as_json()) == played
 
 

@@ -16,7 +16,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals.replays.shadow_replay import kinds_of, real_questions
-from supportbot.evals.runs.case_outcomes import MadeCall, Played, Reply
+from supportbot.evals.runs.case_outcomes import CaseTry, MadeCall, Reply
 from supportbot.releases.document import stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, next_number
@@ -88,4 +88,4 @@ def test_a_common_question_is_asked_once_for_visitors_and_once_for_customers(
     ],
 )
 def test_answers_differ_in_these_kinds(before: Reply, after: Reply, kinds: tuple[str, ...]) -> None:
-    assert kinds_of(Played((before,)), Played((after,))) == kinds
+    assert kinds_of(CaseTry((before,)), CaseTry((after,))) == kinds

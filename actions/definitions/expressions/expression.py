@@ -116,7 +116,7 @@ class Expression:
         """Return the names that the expression gives to list entries and their positions: {"v"} for
         `all(variants, v, v.price > 0)`.
         """
-        each = (node for node in _nodes(self._tree) if isinstance(node, tree.EachOf))
+        each = (node for node in _nodes(self._tree) if isinstance(node, tree.ListFunction))
         return frozenset(name for node in each for name in (node.name, node.position) if name)
 
 
@@ -165,7 +165,7 @@ class _Evaluation:
                 return multiply(Decimal(-1), self.value(node.operand))
             case tree.Conditional():
                 return self.value(node.then if self._condition(node.condition) else node.otherwise)
-            case tree.EachOf():
+            case tree.ListFunction():
                 return self._each(node)
             case tree.CallOf(function="has"):
                 return self.present(node.arguments[0]) is not None
@@ -271,7 +271,7 @@ class _Evaluation:
             raise ExpressionFailed(NO_CONDITION, kind=kind_of(value), place=self._place(node), position=node.start)
         return value
 
-    def _each(self, node: tree.EachOf) -> Any:
+    def _each(self, node: tree.ListFunction) -> Any:
         elements = a_list(self.value(node.over))
         match node.function:
             case "all":
@@ -291,7 +291,7 @@ class _Evaluation:
                 return [value for _, value in self._values(node, elements)]
         return total([value for _, value in self._values(node, elements)], self._spend)
 
-    def _conditions(self, node: tree.EachOf, elements: Any) -> Iterator[tuple[Any, bool]]:
+    def _conditions(self, node: tree.ListFunction, elements: Any) -> Iterator[tuple[Any, bool]]:
         for element, value in self._values(node, elements):
             if not isinstance(value, bool):
                 raise NoValue(
@@ -301,7 +301,7 @@ class _Evaluation:
                 )
             yield element, value
 
-    def _values(self, node: tree.EachOf, elements: Any) -> Iterator[tuple[Any, Any]]:
+    def _values(self, node: tree.ListFunction, elements: Any) -> Iterator[tuple[Any, Any]]:
         for place, element in enumerate(elements):
             bound = {node.name: element} | ({node.position: place} if node.position else {})
             inner = _Evaluation(self._text, _Bound(self._names, bound), self._spend)
@@ -356,7 +356,7 @@ def _fields(node: tree.Node, bound: Mapping[str, str]) -> Iterator[str]:
             yield field
             for key in node.keys if isinstance(node, tree.Path) else ():
                 yield from _fields(key, bound)
-        case tree.EachOf():
+        case tree.ListFunction():
             yield from _fields(node.over, bound)
             if node.function not in _OF_A_CONDITION:
                 yield from _fields(node.body, _with_entry(node, bound))
@@ -373,14 +373,14 @@ def _field_read(node: tree.Node, bound: Mapping[str, str]) -> str:
         case tree.Path() if inside := _field_read(node.of, bound):
             names = [key.value for key in node.keys if isinstance(key, tree.Literal)]
             return ".".join([inside, *(one for one in names if isinstance(one, str))])
-        case tree.EachOf(function="filter" | "first"):
+        case tree.ListFunction(function="filter" | "first"):
             return _field_read(node.over, bound)
-        case tree.EachOf(function="map"):
+        case tree.ListFunction(function="map"):
             return _field_read(node.body, _with_entry(node, bound))
     return ""
 
 
-def _with_entry(node: tree.EachOf, bound: Mapping[str, str]) -> Mapping[str, str]:
+def _with_entry(node: tree.ListFunction, bound: Mapping[str, str]) -> Mapping[str, str]:
     return {**bound, node.name: _field_read(node.over, bound), node.position: ""}
 
 
@@ -392,7 +392,7 @@ def _field(node: tree.Node) -> tuple[str, ...]:
             keys = [key.value for key in node.keys if isinstance(key, tree.Literal)]
             names = [key for key in keys if isinstance(key, str)]
             return (*inside, *names) if len(keys) == len(node.keys) else ()
-        case tree.EachOf(function="map") if inside := _field(node.over):
+        case tree.ListFunction(function="map") if inside := _field(node.over):
             first, *rest = _field(node.body) or ("",)
             return (*inside, *rest) if first == node.name else ()
     return ()
@@ -437,7 +437,7 @@ def _mentions(node: tree.Node, name: str) -> Iterator[tuple[int, int]]:
     match node:
         case tree.Name() if node.name == name:
             yield node.start, node.end
-        case tree.EachOf() if name in (node.name, node.position):  # bound inside
+        case tree.ListFunction() if name in (node.name, node.position):  # bound inside
             yield from _mentions(node.over, name)
         case _:
             for child in _children(node):
@@ -455,7 +455,7 @@ def _paths(node: tree.Node, bound: frozenset[str]) -> Iterator[Path]:
                 yield (name, *_written(keys))
             for key in keys:
                 yield from _paths(key, bound)
-        case tree.EachOf():
+        case tree.ListFunction():
             yield from _paths(node.over, bound)
             yield from _paths(node.body, bound | {node.name, node.position})
         case _:
@@ -468,9 +468,9 @@ def _sources(node: tree.Node, bound: frozenset[str]) -> Iterator[str]:
         case tree.Name():
             if node.name not in bound:
                 yield node.name
-        case tree.EachOf(function="first" | "filter"):
+        case tree.ListFunction(function="first" | "filter"):
             yield from _sources(node.over, bound)
-        case tree.EachOf():
+        case tree.ListFunction():
             yield from _sources(node.over, bound)
             yield from _sources(node.body, bound | {node.name, node.position})
         case _:

@@ -98,7 +98,7 @@ class CallOf(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class EachOf(Node):
+class ListFunction(Node):
     """A function over a list: `body` is evaluated with `name` bound to each element and `position` to its index."""
 
     function: str
@@ -337,7 +337,7 @@ class _Parser:
         names = [node.name for node in bound if isinstance(node, Name)]
         if len(names) < len(bound) or len(set(names)) < len(names):
             self._fail(_usage(function.text), function)
-        return EachOf(function.start, end, function.text, over, names[0], (names[1:] or [""])[0], body)
+        return ListFunction(function.start, end, function.text, over, names[0], (names[1:] or [""])[0], body)
 
     def _arguments(self, closing: str) -> tuple[Node, ...]:
         if self._takes(closing):
@@ -392,7 +392,7 @@ class _Parser:
 
 def _names_something(node: Node) -> bool:
     of = node.of if isinstance(node, Path) else node
-    return isinstance(of, Name) or (isinstance(of, EachOf) and of.function == "first")
+    return isinstance(of, Name) or (isinstance(of, ListFunction) and of.function == "first")
 
 
 def _as_json_escape(written: str) -> str:

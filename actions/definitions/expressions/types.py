@@ -125,7 +125,7 @@ class _Types:
                 one, other = self.of(node.then), self.of(node.otherwise)
                 is_known = one is not UNKNOWN and other is not UNKNOWN and kind_of(one) == kind_of(other)
                 return one if is_known else UNKNOWN
-            case tree.EachOf():
+            case tree.ListFunction():
                 return self._each(node)
             case tree.CallOf():
                 return self._called(node.function, [self.of(argument) for argument in node.arguments])
@@ -184,7 +184,7 @@ class _Types:
         elif value is not UNKNOWN:
             a_text(value, Spend(_STEPS))
 
-    def _each(self, node: tree.EachOf) -> Any:
+    def _each(self, node: tree.ListFunction) -> Any:
         over = self.of(node.over)
         if over is not UNKNOWN:
             a_list(over)

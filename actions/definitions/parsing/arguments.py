@@ -27,7 +27,7 @@ from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import as_json
 from actions.definitions.parsing import patterns
 from actions.definitions.parsing.field_reader import ARGUMENTS, CIRCULAR, ObjectReader, Scope, circular
-from actions.definitions.parts import Argument, Choosing, Origin, Texts
+from actions.definitions.parts import Argument, Origin, RecordChoice, Texts
 
 MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"
@@ -89,7 +89,7 @@ def read_arguments(document: ObjectReader, scope: Scope, locales: Sequence[str])
     return arguments
 
 
-def _choosing(spec: ObjectReader, scope: Scope, locales: Sequence[str]) -> Choosing | None:
+def _choosing(spec: ObjectReader, scope: Scope, locales: Sequence[str]) -> RecordChoice | None:
     inner = spec.object("choose_from")
     if inner is None:
         return None
@@ -99,7 +99,7 @@ def _choosing(spec: ObjectReader, scope: Scope, locales: Sequence[str]) -> Choos
     value = inner.expression("value", entry, needed=True, awaits=gettext(_AWAITED))
     words = inner.words("words", entry, locales=locales)
     inner.close()
-    return Choosing(records, element, value, words) if records and value and words else None
+    return RecordChoice(records, element, value, words) if records and value and words else None
 
 
 def _bounds(spec: ObjectReader) -> tuple[Expression | None, Expression | None]:

@@ -36,7 +36,9 @@ class CardReader:
         spec.close()
         return parts.CardTemplate(title, summary, button, rows)
 
-    def rows(self, outer: ObjectReader, name: str, scope: Scope, most: int, *, named: bool) -> Iterator[parts.Shown]:
+    def rows(
+        self, outer: ObjectReader, name: str, scope: Scope, most: int, *, named: bool
+    ) -> Iterator[parts.LabelledValue]:
         for spec in outer.objects(name, most):
             key = spec.text("name", pattern=NAME, needed=named, example="reference")
             label = spec.texts("label", most=100, locales=self._locales)
@@ -46,7 +48,7 @@ class CardReader:
                 spec.add("words", gettext("Write either a value or words, not both."))
             spec.close()
             if value or words:
-                yield parts.Shown(key, label, value, words, scope.labels_of(value) if value else {})
+                yield parts.LabelledValue(key, label, value, words, scope.labels_of(value) if value else {})
 
     def result(self, scope: Scope) -> parts.Result | None:
         spec = self._top.object("result", needed=True)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from actions.audit import Head, verify
+from actions.audit import ChainHead, verify
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 
@@ -40,16 +40,16 @@ class Command(WorkspaceCommand):
         }
 
 
-def _head(text: str) -> Head:
+def _head(text: str) -> ChainHead:
     seq, _, mac = text.partition(":")
     if not seq.isascii() or not seq.isdigit() or not mac:
         raise CommandError(
             gettext("“{text}” is not a checkpoint in the form that this command prints (SEQ:MAC).").format(text=text)
         )
-    return Head(int(seq), mac)
+    return ChainHead(int(seq), mac)
 
 
-def _checkpoints(workspace: Workspace) -> list[Head]:
+def _checkpoints(workspace: Workspace) -> list[ChainHead]:
     """Return the workspace's checkpoints from the file that the hourly task appends to."""
     path = settings.ACTIONS_AUDIT_HEADS
     if not path.exists():
@@ -59,7 +59,7 @@ def _checkpoints(workspace: Workspace) -> list[Head]:
         try:
             note = json.loads(line)
             if note["workspace"] == str(workspace.pk):
-                heads.append(Head(int(note["seq"]), str(note["mac"])))
+                heads.append(ChainHead(int(note["seq"]), str(note["mac"])))
         except (ValueError, KeyError, TypeError) as error:
             raise CommandError(
                 gettext(

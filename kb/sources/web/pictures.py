@@ -22,7 +22,7 @@ from kb.sources.models import SourcePicture
 from kb.sources.ports import Origin
 from kb.sources.web.client import Answer, Client
 from kb.sources.web.urls import MAX_CHARACTERS
-from supportbot.accounts.stored_pictures import Drawn, digest_of
+from supportbot.accounts.stored_pictures import StoredPicture, digest_of
 from supportbot.errors import InvalidInput
 
 SECONDS_PER_PAGE: Final = 120
@@ -39,7 +39,7 @@ class SitePictures:
 
     def __init__(self, origin: Origin, client_for: Callable[[str], Client], why_not: Callable[[str], str]) -> None:
         self._origin, self._client_for, self._why_not = origin, client_for, why_not
-        self._found: dict[str, Drawn | InvalidInput] = {}
+        self._found: dict[str, StoredPicture | InvalidInput] = {}
         self._failed_for_now: set[str] = set()
         self._decorations: dict[str, bool] = {}
         self._taken: PicturesTaken | None = None
@@ -74,7 +74,7 @@ class SitePictures:
             return ""
         return "" if self._origin.is_check and self._stored(url) is None else url
 
-    def _picture(self, url: str) -> Drawn:
+    def _picture(self, url: str) -> StoredPicture:
         if url not in self._found:
             self._found[url] = self._found_at(url)
         self.is_partial = self.is_partial or url in self._failed_for_now
@@ -83,7 +83,7 @@ class SitePictures:
             raise found
         return found
 
-    def _found_at(self, url: str) -> Drawn | InvalidInput:
+    def _found_at(self, url: str) -> StoredPicture | InvalidInput:
         known = self._stored(url)
         if known is not None and self._origin.is_check:
             return known[1]
@@ -114,13 +114,13 @@ class SitePictures:
             return True
         return False
 
-    def _fetched(self, url: str, known: tuple[SourcePicture, Drawn] | None) -> Drawn:
+    def _fetched(self, url: str, known: tuple[SourcePicture, StoredPicture] | None) -> StoredPicture:
         if urlsplit(url).path.lower().endswith(".svg"):
             raise _refusal(reason_in_words("picture_svg", {}))
         answer = self._answer(url, known[0] if known else None)
         return known[1] if answer.status == 304 and known is not None else self._drawn(url, answer)
 
-    def _drawn(self, url: str, answer: Answer) -> Drawn:
+    def _drawn(self, url: str, answer: Answer) -> StoredPicture:
         """Return the picture in an answer, and store the headers for the next conditional request."""
         drawn = drawn_from(answer.body)
         facts = {
@@ -154,7 +154,7 @@ class SitePictures:
     def _rows(self, url: str) -> QuerySet[SourcePicture]:
         return SourcePicture.objects.filter(source_id=self._origin.source_id, url=url)
 
-    def _stored(self, url: str) -> tuple[SourcePicture, Drawn] | None:
+    def _stored(self, url: str) -> tuple[SourcePicture, StoredPicture] | None:
         row = self._rows(url).first()
         picture = Picture.objects.filter(digest=row.digest).first() if row else None
         return None if row is None or picture is None else (row, as_drawn(picture))

@@ -20,7 +20,7 @@ from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.page_encoding import decode
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreadable
 from kb.sources.models import SourceItem
-from kb.sources.ports import Fetched, Gone, Known, Later, LeftOut, Origin, Place, Read, Unchanged
+from kb.sources.ports import Fetched, ItemGone, ItemSkipped, Known, Origin, Place, Read, RetryLater, Unchanged
 from kb.sources.web.client import AGENT, Answer, Client
 from kb.sources.web.page import Page, read_page
 from kb.sources.web.pictures import SitePictures
@@ -291,37 +291,37 @@ class Site:
     def wants(self, key: str) -> bool:
         return self._scope.holds(key) and self._rules().allows(key)
 
-    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone | LeftOut | Later:
+    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | ItemGone | ItemSkipped | RetryLater:
         if not self._scope.holds(known.key):
-            return LeftOut(gettext("The settings of the source leave this page out."))
+            return ItemSkipped(gettext("The settings of the source leave this page out."))
         if not self._rules().allows(known.key):
-            return LeftOut(_forbidden())
+            return ItemSkipped(_forbidden())
         given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
         answer = self._at_hand.pop(known.key, None) or self._client.get(
             known.key, {name: value for name, value in given.items() if value}
         )
         if (patience := answer.patience) is not None:
-            return Later(patience, _busy(answer))
+            return RetryLater(patience, _busy(answer))
         if answer.status == 304:
             return Unchanged()
         if answer.status in (404, 410):
-            return Gone(gettext("The page no longer exists ({status}).").format(status=answer.status))
+            return ItemGone(gettext("The page no longer exists ({status}).").format(status=answer.status))
         if answer.status != 200:
             raise Unreadable(_refused(answer.status))
         return self._moved(known, answer) or self._as_file(known, answer, folder)
 
-    def _moved(self, known: Known, answer: Answer) -> LeftOut | None:
+    def _moved(self, known: Known, answer: Answer) -> ItemSkipped | None:
         target = self._scope.at_home(one_spelling(answer.url))
         if answer.url == known.key or is_page_of_key(target, known.key):
             return None
         if not self._scope.holds(target):
-            return LeftOut(gettext("It redirects to another site: {url}").format(url=target))
-        return LeftOut(gettext("It redirects to {url}").format(url=target), (Place(target, known.depth),))
+            return ItemSkipped(gettext("It redirects to another site: {url}").format(url=target))
+        return ItemSkipped(gettext("It redirects to {url}").format(url=target), (Place(target, known.depth),))
 
-    def _as_file(self, known: Known, answer: Answer, folder: Path) -> Fetched | LeftOut:
+    def _as_file(self, known: Known, answer: Answer, folder: Path) -> Fetched | ItemSkipped:
         ending = ".html" if _is_html(answer) else _ENDINGS.get(answer.content_type, "")
         if not ending:
-            return LeftOut(gettext("It is {type}, not a web page.").format(type=answer.content_type or "?"))
+            return ItemSkipped(gettext("It is {type}, not a web page.").format(type=answer.content_type or "?"))
         if ending == ".html" and len(answer.body) > MAX_HTML_BYTES:
             raise Unreadable(gettext("The page is larger than {most} MB.").format(most=MAX_HTML_BYTES // 1_000_000))
         file = folder / f"page{ending}"
@@ -338,31 +338,31 @@ class Site:
             facts=facts,
         )
 
-    def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+    def read(self, known: Known, fetched: Fetched) -> Read | ItemSkipped:
         if fetched.name.endswith(".html"):
             return self._read_page(known, fetched)
         if _is_noindex(fetched.facts.get("robots", "")):
-            return LeftOut(gettext("The page asks not to be indexed (noindex)."))
+            return ItemSkipped(gettext("The page asks not to be indexed (noindex)."))
         name = name_of(known.key)
         return Read([
             replace(item, url=_own_address(known.key)) if isinstance(item, Document) else item
             for item in read_file(fetched.file, format_of(fetched.file, fetched.name), name, known.key)
         ])  # fmt: skip
 
-    def _read_page(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+    def _read_page(self, known: Known, fetched: Fetched) -> Read | ItemSkipped:
         body = fetched.file.read_bytes()
         text = decode(body, fetched.facts.get("type", ""))
         self._pictures.begin_page()
         page = read_page(text, known.key, self._frame, fetched.facts.get("robots", ""), self._pictures.of_page)
         found = self._found(page, known.depth)
         if not page.is_indexed:
-            return LeftOut(gettext("The page asks not to be indexed (noindex)."), found)
+            return ItemSkipped(gettext("The page asks not to be indexed (noindex)."), found)
         canonical = self._scope.at_home(page.canonical)
         if self._is_copy(canonical, known.key):
             target = Place(canonical, known.depth)
-            return LeftOut(gettext("It is a copy of {url}").format(url=canonical), (target, *found))
+            return ItemSkipped(gettext("It is a copy of {url}").format(url=canonical), (target, *found))
         if page.is_index:
-            return LeftOut(gettext("It only lists other pages."), found)
+            return ItemSkipped(gettext("It only lists other pages."), found)
         items: list[Document | Failure] = [self._pictures.given_to(item) for item in _documents(page, known.key)]
         return Read(items, found, is_partial=self._pictures.is_partial)
 

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User
-from supportbot.bulk_reads import Among
+from supportbot.bulk_reads import IdIn
 from supportbot.chat.conversation_search import newest_with
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.log import is_open
@@ -153,7 +153,7 @@ class ConversationAdmin(ScopedAdmin):
         if len(found) == MAX_FOUND:
             text = gettext("Only the newest {number} are listed. Add a word to find older ones.")
             messages.info(request, text.format(number=number(MAX_FOUND)))
-        return queryset.filter(Among("id", found)), False
+        return queryset.filter(IdIn("id", found)), False
 
     @admin.display(description=_("First message"))
     def opening(self, conversation: Any) -> str:

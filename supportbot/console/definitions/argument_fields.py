@@ -33,7 +33,7 @@ class Entries(JsonText):
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class SingleField:
     """A value that has a field of its own."""
 
     path: str
@@ -41,21 +41,21 @@ class Leaf:
     spec: Spec
 
 
-def leaves(name: str, spec: Spec, sent: Mapping[str, Any]) -> Iterator[Leaf]:
+def leaves(name: str, spec: Spec, sent: Mapping[str, Any]) -> Iterator[SingleField]:
     """Yield the values of an argument. `sent` are the submitted values by path: a list gets a row for each entry, and
     an empty one.
     """
-    yield from _inside(Leaf(name, name, spec), sent, 0)
+    yield from _inside(SingleField(name, name, spec), sent, 0)
 
 
-def _inside(leaf: Leaf, sent: Mapping[str, Any], depth: int) -> Iterator[Leaf]:
+def _inside(leaf: SingleField, sent: Mapping[str, Any], depth: int) -> Iterator[SingleField]:
     fields, of = _fields(leaf.spec), leaf.spec.get("of")
     if fields and depth < _DEEPEST:
         for inner, spec in fields.items():
-            yield from _inside(Leaf(f"{leaf.path}.{inner}", f"{leaf.label}: {inner}", spec), sent, depth + 1)
+            yield from _inside(SingleField(f"{leaf.path}.{inner}", f"{leaf.label}: {inner}", spec), sent, depth + 1)
     elif isinstance(of, Mapping) and _fields(of) and depth < _DEEPEST:
         for place in range(_rows(leaf, sent)):
-            yield from _inside(Leaf(f"{leaf.path}.{place}", f"{leaf.label} {place + 1}", of), sent, depth)
+            yield from _inside(SingleField(f"{leaf.path}.{place}", f"{leaf.label} {place + 1}", of), sent, depth)
     else:
         yield leaf
 
@@ -66,7 +66,7 @@ def _fields(spec: Spec) -> dict[str, Spec]:
     return {str(name): one for name, one in fields if isinstance(one, Mapping)}
 
 
-def _rows(leaf: Leaf, sent: Mapping[str, Any]) -> int:
+def _rows(leaf: SingleField, sent: Mapping[str, Any]) -> int:
     """Return how many entries of a list have fields: those with a value, and an empty one."""
     before = f"{leaf.path}."
     own = [path.removeprefix(before) for path, value in sent.items() if value and path.startswith(before)]
@@ -100,7 +100,7 @@ def _typed(spec: Spec, value: Any) -> Any:
     return int(value) if spec.get("type") == "integer" and re.fullmatch(r"-?[0-9]{1,15}", str(value)) else value
 
 
-def field_of(leaf: Leaf) -> forms.Field:
+def field_of(leaf: SingleField) -> forms.Field:
     """Return the form field of a value."""
     spec = leaf.spec
     about: dict[str, Any] = {

@@ -21,7 +21,7 @@ from actions.definitions.expressions.values import as_json, json_text
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.services import missing_in
 from actions.definitions.trial import SAMPLE, TrialCall, trial_call
-from actions.definitions.trial_explanations import Approval, Why
+from actions.definitions.trial_explanations import Approval, ApprovalReason
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.money import format_money
 from supportbot.connection_test_limit import TooManyTests
@@ -217,12 +217,14 @@ def _approval(approval: Approval) -> str:
 
 
 APPROVALS: Final = {
-    Why.CONDITION: gettext_noop(
+    ApprovalReason.CONDITION: gettext_noop(
         "A person must approve it because of the action's own condition (Limits and approval)."
     ),
-    Why.CURRENCY: gettext_noop("Its currency is not that of the rules, so their amounts cannot be compared."),
-    Why.AMOUNT: gettext_noop("{total} is above {above}, the amount above which the rules require approval."),
-    Why.SUM: gettext_noop(
+    ApprovalReason.CURRENCY: gettext_noop(
+        "Its currency is not that of the rules, so their amounts cannot be compared."
+    ),
+    ApprovalReason.AMOUNT: gettext_noop("{total} is above {above}, the amount above which the rules require approval."),
+    ApprovalReason.SUM: gettext_noop(
         "Together with what this customer or record has already used, the total of {total} is above {above}, the "
         "amount above which the rules require approval."
     ),

@@ -36,7 +36,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class RatesChart:
     points: tuple[Point, ...]
     ticks: tuple[Tick, ...]
     width: int = WIDTH
@@ -48,7 +48,7 @@ class Shares:
         return " ".join(f"{point.x},{point.y}" for point in self.points)
 
 
-def shares_of(newest_first: Iterable[Run]) -> Shares | None:
+def shares_of(newest_first: Iterable[Run]) -> RatesChart | None:
     """Return the chart of finished runs, the oldest on the left; None for fewer than two."""
     runs = [run for run in newest_first if run.report is not None][:MOST_RUNS][::-1]
     if len(runs) < 2:  # a single point shows nothing
@@ -60,7 +60,7 @@ def shares_of(newest_first: Iterable[Run]) -> Shares | None:
         _point(run, LEFT + (place + 0.5) * step, (len(runs) - 1 - place, every), is_one_day=is_one_day)
         for place, run in enumerate(runs)
     ]
-    return Shares(tuple(points), tuple(Tick(_y(tick / 100), f"{tick}%") for tick in TICKS))
+    return RatesChart(tuple(points), tuple(Tick(_y(tick / 100), f"{tick}%") for tick in TICKS))
 
 
 def _point(run: Run, x: float, counted: tuple[int, int], *, is_one_day: bool) -> Point:

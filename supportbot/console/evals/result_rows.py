@@ -13,7 +13,7 @@ from supportbot.console.display import moment_in_words, tag
 from supportbot.evals.grading.run_reports import Report, report_from
 from supportbot.evals.models import Case, Result, Run
 from supportbot.evals.result_texts import expectations
-from supportbot.evals.runs.case_outcomes import Played, played_from
+from supportbot.evals.runs.case_outcomes import CaseTry, played_from
 from supportbot.evals.selectors import reasons_of_each
 
 SHOWN: Final = {
@@ -31,7 +31,7 @@ class Try:
 
     passed: bool
     reasons: list[str]
-    played: Played
+    played: CaseTry
 
 
 @dataclass(slots=True)

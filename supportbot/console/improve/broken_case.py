@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from kb.models import Article, Revision
 from supportbot.console.articles.gate_check import gate_cases
 from supportbot.console.improve.already_settled import settled
-from supportbot.console.improve.edit import Choices, Replayed, Work, article_id_in, edit_context, handle
+from supportbot.console.improve.edit import Choices, FindingEdit, Replayed, article_id_in, edit_context, handle
 from supportbot.console.improve.listing import BROKEN, KINDS, MOST_NAMED
 from supportbot.console.request_context import needs
 from supportbot.console.text_diff import Row, compare
@@ -43,7 +43,7 @@ def broken_case(request: HttpRequest, case: str) -> HttpResponse:
     page = partial(_page, request, found, articles)
     if request.method != "POST":
         return page(_proposed(request, found[0], articles))
-    work = Work(
+    work = FindingEdit(
         BROKEN,
         subjects=(),  # the case is listed until it passes
         questions=lambda: _questions(found[1], articles),

@@ -15,7 +15,7 @@ from kb.models import Article
 from kb.selectors import article_with_id
 from kb.validation import ArticleText
 from supportbot.console.improve.already_settled import settled
-from supportbot.console.improve.edit import Choices, Replayed, Work, article_id_in, edit_context, handle
+from supportbot.console.improve.edit import Choices, FindingEdit, Replayed, article_id_in, edit_context, handle
 from supportbot.console.improve.listing import KINDS, ContradictingSide, sides_of
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound
@@ -51,7 +51,7 @@ def contradiction(request: HttpRequest, subject: UUID) -> HttpResponse:
     page = partial(_page, request, pair, articles)
     if request.method != "POST":
         return page(_proposed(request, pair, articles))
-    work = Work(
+    work = FindingEdit(
         KIND,
         # Publishing the text removes the pair. A pair that is still there has not been dealt with.
         subjects=(),

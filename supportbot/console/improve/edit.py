@@ -66,7 +66,7 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class FindingEdit:
     """A page's subject: the findings that an edit settles, the questions to replay, and the effect of *Dismiss*."""
 
     kind: str
@@ -82,7 +82,7 @@ class Page(Protocol):
     ) -> HttpResponse: ...
 
 
-def handle(request: HttpRequest, work: Work, page: Page) -> HttpResponse:
+def handle(request: HttpRequest, work: FindingEdit, page: Page) -> HttpResponse:
     """Handle the buttons below an edit; typed text is never lost."""
     needs(request, "kb:write")
     edit = None
@@ -109,7 +109,7 @@ def to_list(kind: str) -> HttpResponse:
     return redirect(f"{reverse('admin:improve')}?kind={kind}")
 
 
-def _publish(request: HttpRequest, work: Work, edit: Edit) -> None:
+def _publish(request: HttpRequest, work: FindingEdit, edit: Edit) -> None:
     article = article_with_id(edit.article_id) if edit.article_id else None
     passed = pass_gates(
         publishing(article, edit.change),

@@ -20,8 +20,8 @@ from supportbot.console.improve.edit import (
     MOST_REPLAYED,
     NEW,
     Choices,
+    FindingEdit,
     Replayed,
-    Work,
     article_id_in,
     edit_context,
     handle,
@@ -61,7 +61,7 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
         messages.warning(request, without_model())
         return page(unchecked(request) or _proposed(request, found))
     subjects = [one.subject for one in found.findings]
-    work = Work(
+    work = FindingEdit(
         kind,
         subjects,
         lambda: found.questions,

@@ -20,7 +20,7 @@ from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.replays.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS, rank
 from supportbot.evals.result_texts import interruption
-from supportbot.evals.runs.case_outcomes import Played, Reply, played_from
+from supportbot.evals.runs.case_outcomes import CaseTry, Reply, played_from
 from supportbot.handoff.desk.assistant_activity import confirmation_of, withheld_sentences
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
@@ -158,7 +158,7 @@ def _tag(kind: str) -> SafeString:
     return tag(colour, gettext(words))
 
 
-def _answer(label: str, played: Played) -> dict[str, Any]:
+def _answer(label: str, played: CaseTry) -> dict[str, Any]:
     return {"label": label, "played": played, "checks": [_checks(one) for one in played.replies]}
 
 

@@ -18,7 +18,7 @@ from kb.indexing.vector_cache import passage_vectors
 from kb.validation import ArticleText
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.models import Audience, Citation, Message, Source
-from supportbot.evals.articles.answer_preview import Maker, vectors_of
+from supportbot.evals.articles.answer_preview import VectorMaker, vectors_of
 from supportbot.language.normalise import normalised
 
 Vectors = Callable[[Sequence[str]], Mapping[str, Sequence[float]]]
@@ -73,12 +73,12 @@ def vectors_of_questions(questions: Sequence[str]) -> dict[str, Sequence[float]]
     """Return the vectors of customers' questions; they are kept only in this process's memory."""
     recipe = active_recipe()
     # read the recipe only once, since it could be switched between two reads
-    maker = Maker(recipe.name, embedder_of(recipe))
+    maker = VectorMaker(recipe.name, embedder_of(recipe))
     return {question: _vector(maker, question) for question in questions}
 
 
 @lru_cache(maxsize=1_024)
-def _vector(maker: Maker, question: str) -> Sequence[float]:
+def _vector(maker: VectorMaker, question: str) -> Sequence[float]:
     return tuple(maker.embedder.query(question))
 
 

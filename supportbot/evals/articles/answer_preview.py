@@ -215,14 +215,14 @@ def vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
     found: dict[str, Sequence[float]] = {row.content_hash: row.embedding or () for row in rows}
     missing = [key for key in hashes if key not in found][:MAX_EMBEDDED]
     try:
-        maker = Maker(recipe.name, embedder_of(recipe))
+        maker = VectorMaker(recipe.name, embedder_of(recipe))
         return found | {key: _vector(maker, hashes[key]) for key in missing}
     except (EmbeddingUnavailable, RecipeMismatch):
         return found
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class VectorMaker:
     """Makes the vectors of a recipe. All makers of the same recipe are equal, so caches can share their vectors."""
 
     recipe: str
@@ -230,7 +230,7 @@ class Maker:
 
 
 @lru_cache(maxsize=512)
-def _vector(maker: Maker, text: str) -> Sequence[float]:
+def _vector(maker: VectorMaker, text: str) -> Sequence[float]:
     """Return the text's vector. Cached, because editors ask repeatedly with mostly the same text."""
     (vector,) = maker.embedder.passages([text])
     return tuple(vector)

@@ -14,7 +14,7 @@ from uuid import UUID
 from kb.indexing.vector_cache import question_vectors
 from kb.models import Article, Audience, Phrasing
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
-from kb.ports import Touched, Verdict
+from kb.ports import ChangedContent, Verdict
 from kb.search.curated import SOME, overlap
 from kb.services import Change, archive, default_locale, save_draft
 from kb.validation import ArticleText, check_article_text, language_of
@@ -35,7 +35,7 @@ from supportbot.evals.articles.answer_preview import (
     vectors_of,
 )
 from supportbot.evals.grading.graders import Grade, grades_of
-from supportbot.evals.runs.case_outcomes import Played, Reply
+from supportbot.evals.runs.case_outcomes import CaseTry, Reply
 from supportbot.evals.selectors import gate_cases, in_words
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language
@@ -180,7 +180,7 @@ def name_of(suite: str, case: Case) -> str:
     return f"{suite}: {case.key}"
 
 
-def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
+def cases_about(touched: Mapping[str, ChangedContent]) -> list[tuple[str, Case]]:
     """Return the cases to run for these articles (by external id); for many articles, all cases."""
     cases = quotation_cases()
     if len(touched) > MAX_APART:
@@ -191,7 +191,7 @@ def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
     return list(found.values())
 
 
-def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+def verdict_on(change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float) -> Verdict:
     """Return the gates' verdict on a change to articles. The setting `KB_GATES` names this function.
 
     Raises GateMissing, and the errors of the change.
@@ -209,7 +209,7 @@ def as_it_is(*_questions: Sequence[PreviewQuestion]) -> State:
     return AS_IT_IS
 
 
-def _with_vectors(change: Callable[[], object], touched: Mapping[str, Touched]) -> State:
+def _with_vectors(change: Callable[[], object], touched: Mapping[str, ChangedContent]) -> State:
     vectors = {key: vector for one in touched.values() for key, vector in vectors_of(one.wording).items()}
     texts = dict.fromkeys(text for some in _phrasings_of(touched).values() for text in some)
     phrasings = phrasing_vectors(texts)
@@ -222,7 +222,7 @@ def _with_vectors(change: Callable[[], object], touched: Mapping[str, Touched]) 
     return State(carry_out)
 
 
-def _phrasings_of(touched: Mapping[str, Touched]) -> dict[str, tuple[str, ...]]:
+def _phrasings_of(touched: Mapping[str, ChangedContent]) -> dict[str, tuple[str, ...]]:
     """Return the phrasings of articles before and after a change, by external id."""
     found = {name: list(one.phrasings) for name, one in touched.items()}
     stored = Phrasing.objects.filter(article__external_id__in=list(touched)).order_by("pk")
@@ -287,7 +287,7 @@ def failed_grades(case: Case, seen: Quoted) -> list[Grade]:
     answer = seen.answer
     cited: tuple[dict[str, Any], ...] = tuple(span.as_payload() for span in answer.citations)
     reply = Reply(case.asks, answer.text, citations=cited, by="builtin", is_abstention=answer.is_abstention)
-    return [grade for grade in grades_of(case, Played((reply,))) if not grade.passed]
+    return [grade for grade in grades_of(case, CaseTry((reply,))) if not grade.passed]
 
 
 def _archive(article_id: UUID) -> None:

@@ -32,7 +32,7 @@ Facts = Mapping[str, Any]  # in their stored form, as JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class FormerState:
     """An article's former state: its text (None if nobody could read it), phrasings, audience and language."""
 
     article: Article
@@ -115,7 +115,7 @@ def texts_at(articles: Sequence[Article], facts: Mapping[str, Facts]) -> dict[UU
     return {row.article_id: ArticleText(row.title, row.body) for row in rows if row.number == numbers[row.article_id]}
 
 
-def _former(articles: Sequence[Article], facts: Mapping[str, Facts]) -> list[Former]:
+def _former(articles: Sequence[Article], facts: Mapping[str, Facts]) -> list[FormerState]:
     texts, known = texts_at(articles, facts), [one for one in articles if str(one.pk) in facts]
     return [_as_it_was(one, texts.get(one.pk), facts[str(one.pk)]) for one in known]
 
@@ -124,8 +124,8 @@ def _was_read(article: Article, facts: Mapping[str, Facts]) -> bool:
     return facts[str(article.pk)]["revision"] is not None
 
 
-def _as_it_was(article: Article, wording: ArticleText | None, facts: Facts) -> Former:
-    return Former(article, wording, tuple(facts["phrasings"]), {name: facts[name] for name in READ_BY})
+def _as_it_was(article: Article, wording: ArticleText | None, facts: Facts) -> FormerState:
+    return FormerState(article, wording, tuple(facts["phrasings"]), {name: facts[name] for name in READ_BY})
 
 
 def _former_number(article: Article) -> int | None:
@@ -154,7 +154,7 @@ def _live_texts(articles: Sequence[Article]) -> dict[UUID, ArticleText]:
     return {row.article_id: ArticleText(row.title, row.body) for row in rows}
 
 
-def _copy(copied: Mapping[str, Former], vectors: Vectors, phrasings: Vectors) -> None:
+def _copy(copied: Mapping[str, FormerState], vectors: Vectors, phrasings: Vectors) -> None:
     copies = {name: _copy_of(one, name) for name, one in copied.items()}
     Article.objects.bulk_create(copies.values())
     add_revisions([(copies[name], one.wording) for name, one in copied.items() if one.wording])
@@ -174,6 +174,6 @@ def _copy(copied: Mapping[str, Former], vectors: Vectors, phrasings: Vectors) ->
     Phrasing.objects.bulk_create(rows)
 
 
-def _copy_of(former: Former, name: str) -> Article:
+def _copy_of(former: FormerState, name: str) -> Article:
     kept = {field: getattr(former.article, field) for field in ("collection_id", "category", "url", "on_help_pages")}
     return Article(external_id=name, **kept, **former.facts)

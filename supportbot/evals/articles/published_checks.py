@@ -21,7 +21,7 @@ from django.utils.timezone import now
 
 from kb.database_time import database_now
 from kb.models import Article, State
-from kb.ports import Touched
+from kb.ports import ChangedContent
 from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
@@ -254,8 +254,8 @@ def _cases_about(articles: Sequence[Article], before: Mapping[str, Facts]) -> li
     return cases_about({one.external_id: _touched(one, before.get(str(one.pk))) for one in articles})
 
 
-def _touched(article: Article, before: Facts | None) -> Touched:
-    return Touched(_words(article), article.locale, tuple(before["phrasings"]) if before else ())
+def _touched(article: Article, before: Facts | None) -> ChangedContent:
+    return ChangedContent(_words(article), article.locale, tuple(before["phrasings"]) if before else ())
 
 
 def _words(article: Article) -> ArticleText:

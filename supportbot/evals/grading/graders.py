@@ -23,7 +23,7 @@ from supportbot.assistant.checks.evidence import Evidence
 from supportbot.errors import SupportBotError
 from supportbot.evals.grading.record_equality import differences, is_same
 from supportbot.evals.grading.requested_calls import requests_of
-from supportbot.evals.runs.case_outcomes import MadeCall, Played, Reply
+from supportbot.evals.runs.case_outcomes import CaseTry, MadeCall, Reply
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import all_figures_in, known_figures
@@ -66,12 +66,12 @@ def grade_from(stored: Mapping[str, Any]) -> Grade:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Graded:
     """The scope of one expectation: its answer, and the conversation up to that point."""
 
     last: Reply
     replies: tuple[Reply, ...]
-    played: Played
+    played: CaseTry
     calls: tuple[MadeCall, ...] = field(default=())
 
     @property
@@ -88,21 +88,21 @@ def words_of(reply: Reply) -> str:
     return plain(unmarked(reply.text))
 
 
-def grades_of(case: Case, played: Played) -> list[Grade]:
+def grades_of(case: Case, played: CaseTry) -> list[Grade]:
     """Return a grade for each expectation; a case that ended early gets a single failed grade."""
     if played.failure:
         return [Grade("answered", False, wanted="answer", got=played.failure)]
     found: list[Grade] = []
     for place, (step, reply) in enumerate(zip(case.steps, played.replies, strict=False), 1):
-        seen = _Seen(reply, (reply,), played, reply.calls)
+        seen = _Graded(reply, (reply,), played, reply.calls)
         found += [_grade(name, value, seen, place) for name, value in step.expect.items()]
     unanswered = [place for place, step in enumerate(case.steps, 1) if place > len(played.replies) and step.expect]
     found += [Grade("answered", False, place, wanted="answer", got="handed_over") for place in unanswered]
-    whole = _Seen(played.last, played.replies, played, played.calls)
+    whole = _Graded(played.last, played.replies, played, played.calls)
     return found + [_grade(name, value, whole, 0) for name, value in case.expect.items()]
 
 
-def _grade(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
+def _grade(name: str, wanted: Any, seen: _Graded, step: int) -> Grade:
     try:
         return GRADERS[name](name, wanted, seen, step)
     except (SupportBotError, AnyDatabaseError):
@@ -113,19 +113,19 @@ def _grade(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
         return Grade("answered", False, step, wanted="answer", got="ungraded")
 
 
-def _contains(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _contains(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     text = _folded(seen.text)
     missing = tuple(one for one in wanted if _folded(one) not in text)
     return Grade(name, not missing, step, missing=missing)
 
 
-def _contains_any(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _contains_any(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     text = _folded(seen.text)
     passed = any(_folded(one) in text for one in wanted)
     return Grade(name, passed, step, missing=() if passed else tuple(wanted))
 
 
-def _mentions(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _mentions(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     text = _without_commas(seen.everything)
     missing = tuple(one for one in wanted if _without_commas(one) not in text)
     return Grade(name, not missing, step, missing=missing)
@@ -136,29 +136,29 @@ def _without_commas(text: str) -> str:
     return _folded(text).replace(",", "")
 
 
-def _not_contains(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _not_contains(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     text = _folded(seen.everything)
     found = tuple(one for one in wanted if _folded(one) in text)
     return Grade(name, not found, step, found=found)
 
 
-def _equals(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+def _equals(name: str, wanted: str, seen: _Graded, step: int) -> Grade:
     passed = _spaced(seen.text) == _spaced(wanted)
     return Grade(name, passed, step, wanted=wanted, got=_shortened(seen.text))
 
 
-def _not_equals(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _not_equals(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     replies = {_spaced(words_of(reply)) for reply in seen.replies}
     found = tuple(one for one in wanted if _spaced(one) in replies)
     return Grade(name, not found, step, found=found)
 
 
-def _starts_with(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+def _starts_with(name: str, wanted: str, seen: _Graded, step: int) -> Grade:
     passed = _spaced(seen.text).startswith(_spaced(wanted))
     return Grade(name, passed, step, wanted=wanted, got=_shortened(seen.text))
 
 
-def _not_starts_with(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _not_starts_with(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     replies = [_spaced(words_of(reply)) for reply in seen.replies]
     found = tuple(one for one in wanted if any(text.startswith(_spaced(one)) for text in replies))
     return Grade(name, not found, step, found=found)
@@ -174,12 +174,12 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN_TEXT else f"{text[:_SHOWN_TEXT]}…"
 
 
-def _pattern(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _pattern(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     missing = tuple(one for one in wanted if not _matches(one, seen.text))
     return Grade(name, not missing, step, missing=missing)
 
 
-def _not_pattern(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _not_pattern(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     found = tuple(one for one in wanted if _matches(one, seen.everything))
     return Grade(name, not found, step, found=found)
 
@@ -191,12 +191,12 @@ def _matches(pattern: str, text: str) -> bool:
     return any(re.search(pattern, piece) for piece in pieces)
 
 
-def _figures(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _figures(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     missing = tuple(one for one in wanted if not _has_figures(one, seen.text))
     return Grade(name, not missing, step, missing=missing)
 
 
-def _not_figures(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _not_figures(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     found = tuple(one for one in wanted if _has_figures(one, seen.everything))
     return Grade(name, not found, step, found=found)
 
@@ -207,24 +207,24 @@ def _has_figures(wanted: str, text: str) -> bool:
     return all(not known.readings.isdisjoint(one.readings) for one in all_figures_in(wanted, "en"))
 
 
-def _source(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _source(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     cited = seen.last.sources
     passed = not set(wanted).isdisjoint(cited)
     return Grade(name, passed, step, wanted=", ".join(wanted), got=", ".join(dict.fromkeys(cited)))
 
 
-def _finds(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _finds(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     found = [str(passage.get("external_id", "")) for passage in seen.last.passages][:FOUND_WITHIN]
     passed = not set(wanted).isdisjoint(found)
     return Grade(name, passed, step, wanted=", ".join(wanted), got=", ".join(dict.fromkeys(filter(None, found))))
 
 
-def _hit5(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _hit5(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     ranked = next((one.ranked for one in reversed(seen.replies) if not one.pressed), ())  # of the last message
     return Grade(name, score(ranked, wanted).hit5 == 1, step, wanted=", ".join(wanted), got=", ".join(ranked[:5]))
 
 
-def _quotes(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _quotes(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     passed = any(quotes_one_of(str(one.get("quote", "")), map(bare, wanted)) for one in seen.last.citations)
     return Grade(name, passed, step, missing=() if passed else tuple(wanted))
 
@@ -240,11 +240,11 @@ def bare(text: str) -> str:
     return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
 
-def _detects(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
+def _detects(name: str, wanted: bool | str, seen: _Graded, step: int) -> Grade:
     return _named(name, wanted, list(seen.last.detected), step)
 
 
-def _requests(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
+def _requests(name: str, wanted: Any, seen: _Graded, step: int) -> Grade:
     requests, made = requests_of(wanted), [(call.name, call.arguments) for call in seen.calls]
     expected = "; ".join(_written(*call, None) for call in requests.calls) or "false"
     got = "; ".join(_written(*call, None) for call in made) or _shortened(seen.text)
@@ -252,33 +252,33 @@ def _requests(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
     return Grade(name, requests.are_met(made, seen.last.text), step, wanted=wanted_words, got=got)
 
 
-def _answerable(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+def _answerable(name: str, wanted: bool, seen: _Graded, step: int) -> Grade:
     return _flag(name, wanted, bool(seen.last.is_answerable), step)
 
 
-def _touched(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+def _touched(name: str, wanted: bool, seen: _Graded, step: int) -> Grade:
     return _flag(name, wanted, seen.last.is_touched, step)
 
 
-def _cites(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+def _cites(name: str, wanted: bool, seen: _Graded, step: int) -> Grade:
     return _flag(name, wanted, bool(seen.last.citations), step)
 
 
-def _says(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _says(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     missing = tuple(one for one in wanted if not says(seen.text, one))
     return Grade(name, not missing, step, missing=missing)
 
 
-def _never_says(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+def _never_says(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
     found = tuple(one for one in wanted if any(says_in_a_sentence(words_of(reply), one) for reply in seen.replies))
     return Grade(name, not found, step, found=found)
 
 
-def _abstains(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+def _abstains(name: str, wanted: bool, seen: _Graded, step: int) -> Grade:
     return _flag(name, wanted, seen.last.is_abstention, step)
 
 
-def _hands_over(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+def _hands_over(name: str, wanted: bool, seen: _Graded, step: int) -> Grade:
     return _flag(name, wanted, any(call.end == "handed_over" for call in seen.calls), step)
 
 
@@ -290,7 +290,7 @@ def _yes(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _proposes(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
+def _proposes(name: str, wanted: Any, seen: _Graded, step: int) -> Grade:
     proposed = [call for call in seen.calls if call.end == "proposed"]
     got = "; ".join(map(_shown, proposed)) or "false"
     if wanted is False:
@@ -305,12 +305,12 @@ def _proposes(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
     return Grade(name, passed, step, wanted=shown, got=got)
 
 
-def _looks_up(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
+def _looks_up(name: str, wanted: bool | str, seen: _Graded, step: int) -> Grade:
     made = [call.name for call in seen.calls if call.end == "answered"]
     return _named(name, wanted, made, step)
 
 
-def _refuses(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
+def _refuses(name: str, wanted: bool | str, seen: _Graded, step: int) -> Grade:
     return _named(name, wanted, [call.reason for call in seen.calls if call.end == "refused"], step)
 
 
@@ -343,7 +343,7 @@ def _plain(value: Any) -> Any:
         return _folded(str(value))
 
 
-def _records(name: str, wanted: Sequence[Mapping[str, Any]], seen: _Seen, step: int) -> Grade:
+def _records(name: str, wanted: Sequence[Mapping[str, Any]], seen: _Graded, step: int) -> Grade:
     got = seen.played.records
     if got is None:
         return Grade(name, False, step, wanted="records", got="no_merchant")
@@ -358,28 +358,28 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)[:_SHOWN_JSON]
 
 
-def _language(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+def _language(name: str, wanted: str, seen: _Graded, step: int) -> Grade:
     got = detect(seen.text, base_language(wanted))
     return Grade(name, got == base_language(wanted), step, wanted=wanted, got=got)
 
 
-def _support(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
+def _support(name: str, wanted: float, seen: _Graded, step: int) -> Grade:
     score = seen.last.support
     passed = score is not None and score >= wanted
     return Grade(name, passed, step, wanted=f"≥ {wanted:g}", got="–" if score is None else f"{score:.2f}")
 
 
-def _seconds(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
+def _seconds(name: str, wanted: float, seen: _Graded, step: int) -> Grade:
     slowest = max((reply.took_ms for reply in seen.replies), default=0.0) / 1000
     return Grade(name, slowest <= wanted, step, wanted=f"≤ {wanted:g}", got=f"{slowest:.2f}")
 
 
-def _cost(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
+def _cost(name: str, wanted: float, seen: _Graded, step: int) -> Grade:
     cost = Decimal(seen.played.cost or 0)
     return Grade(name, cost <= Decimal(str(wanted)), step, wanted=f"≤ {wanted:g}", got=f"{cost:f}")
 
 
-def _judge(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+def _judge(name: str, wanted: str, seen: _Graded, step: int) -> Grade:
     judgement = seen.played.judgement
     if judgement is None or judgement.is_good is None:
         return Grade(name, False, step, wanted=VERDICT, got=judgement.words if judgement else "none")
@@ -399,7 +399,7 @@ def _folded(text: str) -> str:
     return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'").casefold().split())
 
 
-Grader = Callable[[str, Any, _Seen, int], Grade]
+Grader = Callable[[str, Any, _Graded, int], Grade]
 GRADERS: Final[Mapping[str, Grader]] = {
     "contains": _contains,
     "contains_any": _contains_any,

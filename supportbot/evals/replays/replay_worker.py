@@ -25,8 +25,8 @@ from supportbot.evals.build_fingerprint import for_this_build, product_mark
 from supportbot.evals.errors import ProductChangedMeanwhile, ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.replays.shadow_replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, real_questions, run_with_both
-from supportbot.evals.runs.case_outcomes import Played
-from supportbot.evals.runs.case_runner import Away
+from supportbot.evals.runs.case_outcomes import CaseTry
+from supportbot.evals.runs.case_runner import ModelUnreachable
 from supportbot.evals.services import LEASE
 from supportbot.evals.suite_formats.own_format import Case, Step
 from supportbot.leases import extending
@@ -109,7 +109,7 @@ def run_replay(replay_id: UUID) -> None:
         return
     try:
         _run(replay)
-    except Away as away:
+    except ModelUnreachable as away:
         _pause(replay, away.code)
     except SupportBotError as error:  # its release was deleted, or the release or the product has changed
         logger.warning("replay %s ended: %s", replay.pk, error.code)
@@ -188,7 +188,9 @@ def _leave_out_erased(replay: Replay) -> None:
 
 
 @transaction.atomic
-def _store(replay: Replay, step: Sequence[ReplayedQuestion], before: Sequence[Played], after: Sequence[Played]) -> bool:
+def _store(
+    replay: Replay, step: Sequence[ReplayedQuestion], before: Sequence[CaseTry], after: Sequence[CaseTry]
+) -> bool:
     """Store both answers to some questions; return False if the replay is no longer held."""
     if not _mine(replay).update(lease_until=now() + LEASE):
         return False

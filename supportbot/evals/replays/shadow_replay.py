@@ -17,7 +17,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.models import Audience, Message, Source
-from supportbot.evals.runs.case_outcomes import MadeCall, Played
+from supportbot.evals.runs.case_outcomes import CaseTry, MadeCall
 from supportbot.evals.runs.case_runner import run_case
 from supportbot.evals.suite_formats.own_format import Case, Step
 from supportbot.language.figures import all_figures_in
@@ -66,7 +66,7 @@ class Replayed:
 
 
 def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replayed:
-    """Return how the candidate's answers differ from those of the live release. Raises Away if a model is
+    """Return how the candidate's answers differ from those of the live release. Raises ModelUnreachable if a model is
     unavailable.
     """
     cases = [one.case for one in real_questions(days, most)]
@@ -110,15 +110,15 @@ def real_questions(days: int, most: int) -> list[CustomerQuestion]:
     return list(found.values())
 
 
-def run_with_both(live: Release, candidate: Release, cases: Sequence[Case]) -> tuple[list[Played], list[Played]]:
-    """Return the answers of both releases to the same questions. Raises Away if a model is unavailable."""
+def run_with_both(live: Release, candidate: Release, cases: Sequence[Case]) -> tuple[list[CaseTry], list[CaseTry]]:
+    """Return the answers of both releases to the same questions. Raises ModelUnreachable if a model is unavailable."""
     return _played(live, cases), _played(candidate, cases)
 
 
-def _played(release: Release, cases: Sequence[Case]) -> list[Played]:
+def _played(release: Release, cases: Sequence[Case]) -> list[CaseTry]:
     workspace = Workspace.objects.get(pk=current_workspace_id())
 
-    async def ask_all() -> list[Played]:
+    async def ask_all() -> list[CaseTry]:
         try:
             return [(await run_case(workspace, case))[0] for case in cases]
         finally:
@@ -128,7 +128,7 @@ def _played(release: Release, cases: Sequence[Case]) -> list[Played]:
         return asyncio.run(ask_all())
 
 
-def kinds_of(before: Played, after: Played) -> tuple[str, ...]:
+def kinds_of(before: CaseTry, after: CaseTry) -> tuple[str, ...]:
     """Return the ways in which two answers differ, worst first; () if they are the same."""
     one, other = before.last, after.last
     differs = {
@@ -155,5 +155,5 @@ def _figures(text: str) -> set[frozenset[tuple[str, str]]]:
     return {frozenset((str(unit), str(value)) for unit, value in one.readings) for one in all_figures_in(text, "en")}
 
 
-def _words(played: Played) -> str:
+def _words(played: CaseTry) -> str:
     return " ".join(unmarked(played.last.text).split())

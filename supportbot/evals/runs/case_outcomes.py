@@ -80,7 +80,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class CaseTry:
     """One try of a case. `failure` is the code of the error that ended it early."""
 
     replies: tuple[Reply, ...]
@@ -118,12 +118,12 @@ def signals_of(replies: Sequence[Reply]) -> tuple[str, ...]:
     return tuple(name for name in SIGNALS if found[name])
 
 
-def played_from(stored: Mapping[str, Any]) -> Played:
+def played_from(stored: Mapping[str, Any]) -> CaseTry:
     """Return the value stored by `as_json`, ignoring unknown keys from other versions."""
     judgement = stored.get("judgement")
-    return Played(
+    return CaseTry(
         **{
-            **_known(Played, stored),
+            **_known(CaseTry, stored),
             "replies": tuple(map(_reply, stored["replies"])),
             "signals": tuple(stored.get("signals", ())),
             "judgement": Judgement(**_known(Judgement, judgement)) if judgement else None,
@@ -138,6 +138,6 @@ def _reply(stored: Mapping[str, Any]) -> Reply:
     return Reply(**{**_known(Reply, stored), **listed, "calls": calls})
 
 
-def _known(kind: type[Reply | MadeCall | Judgement | Played], stored: Mapping[str, Any]) -> dict[str, Any]:
+def _known(kind: type[Reply | MadeCall | Judgement | CaseTry], stored: Mapping[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in stored.items() if name in names}

@@ -23,13 +23,13 @@ from supportbot.assistant.prompts import fenced
 from supportbot.async_db import db, outside
 from supportbot.errors import SupportBotError
 from supportbot.evals.errors import MerchantMissing
-from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
+from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, CaseTry, Judgement, Reply, signals_of
 from supportbot.evals.runs.recorded_answers import RecordedAnswer, checked
 from supportbot.evals.simulation.builtin_answerer_chat import detected_actions_in, replies_to
 from supportbot.evals.simulation.simulated_conversation import SimulatedConversation, simulate_conversation
 from supportbot.evals.simulation.simulated_customers import (
     Customer,
-    Lost,
+    CustomerStuck,
     ModelCustomer,
     Press,
     ScriptedCustomer,
@@ -64,7 +64,7 @@ _VERDICT_SCHEMA: Final[Mapping[str, Any]] = {
 logger = logging.getLogger(__name__)
 
 
-class Away(Exception):
+class ModelUnreachable(Exception):
     """The model does not respond, so nothing was measured and the run has to wait."""
 
     def __init__(self, code: str) -> None:
@@ -72,23 +72,23 @@ class Away(Exception):
         super().__init__(code)
 
 
-async def run_case(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
-    """Return the result, and the id of the customer's row if there is one. Raises Away."""
+async def run_case(workspace: Workspace, case: Case) -> tuple[CaseTry, UUID | None]:
+    """Return the result, and the id of the customer's row if there is one. Raises ModelUnreachable."""
     try:
         merchant = merchant_of(case)
     except MerchantMissing as error:
-        raise Away(error.code) from error
+        raise ModelUnreachable(error.code) from error
     with use_simulated_backend(merchant) if merchant else nullcontext():
         return await _run_case(workspace, case, merchant)
 
 
-async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None) -> tuple[Played, UUID | None]:
+async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None) -> tuple[CaseTry, UUID | None]:
     if needs_judge(case) and not gateway.has_route("judge"):
-        raise Away(ModelMisconfigured.code)
+        raise ModelUnreachable(ModelMisconfigured.code)
     try:
         simulated = await db(simulate_conversation, workspace, case.customer, locale=case.locale, plant=case.plant)
     except SupportBotError as error:  # no customer has this id, or the shop is unavailable
-        return Played((), failure=error.code), None
+        return CaseTry((), failure=error.code), None
     simulated.remember(case.history)
     replies, failure = await _replies(simulated, case)
     verdict = None
@@ -98,7 +98,7 @@ async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None)
     await gateway.written()
     cost, currency, tokens = await db(_costs, simulated.conversation.pk)
     conversation, signals = str(simulated.conversation.pk), signals_of(replies)
-    played = Played(
+    played = CaseTry(
         replies, failure, cost, currency, tokens, verdict, conversation, is_by_model(case), signals,
         records=merchant.changes() if merchant else None,
     )  # fmt: skip
@@ -180,7 +180,7 @@ class _Bounds:
 
 async def _replies(simulated: SimulatedConversation, case: Case) -> tuple[tuple[Reply, ...], str]:
     """Return the answers with what is measured about them, and the code of the reason if the case ended early. Raises
-    Away.
+    ModelUnreachable.
     """
     replies: list[Reply] = []
     try:
@@ -192,10 +192,10 @@ async def _replies(simulated: SimulatedConversation, case: Case) -> tuple[tuple[
         else:
             failure = await _converse(simulated, customer_of(simulated, case), _Bounds.of(case), replies)
         return tuple(await _measured(case, replies, simulated.conversation.locale)), failure
-    except Lost as lost:
+    except CustomerStuck as lost:
         return tuple(replies), lost.code
     except _NOTHING_MEASURED as error:
-        raise Away(error.code) from error
+        raise ModelUnreachable(error.code) from error
     except LlmError as error:
         return tuple(replies), error.code
     except AnyDatabaseError:
@@ -235,7 +235,7 @@ def _costs(conversation_id: UUID) -> tuple[str, str, int]:
 
 
 async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: bool, locale: str) -> Judgement:
-    """Return the verdict; if there is none, `is_good` is None and the text is an error code. Raises Away."""
+    """Return the verdict; without one, `is_good` is None and the text is an error code. Raises ModelUnreachable."""
     transcript = "\n".join(f"Customer: {fenced(reply.spoken)}\nAssistant: {fenced(reply.text)}" for reply in replies)
     transcript = transcript[:_MOST_JUDGED_CHARACTERS]
     question = f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{transcript}\n</conversation>"
@@ -252,7 +252,7 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
             )
         )
     except (*_NOTHING_MEASURED, DeadlineExceeded) as error:  # a slow answer is a result, but a slow judge is not
-        raise Away(error.code) from error
+        raise ModelUnreachable(error.code) from error
     except LlmError as error:
         return Judgement(None, error.code)
     match json_in(completion.text):

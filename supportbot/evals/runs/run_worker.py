@@ -36,8 +36,8 @@ from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.result_texts import interruption
-from supportbot.evals.runs.case_outcomes import Played, played_from
-from supportbot.evals.runs.case_runner import Away, run_case
+from supportbot.evals.runs.case_outcomes import CaseTry, played_from
+from supportbot.evals.runs.case_runner import ModelUnreachable, run_case
 from supportbot.evals.runs.release_under_test import under
 from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of
@@ -116,11 +116,11 @@ def execute_held(run_id: UUID, runner: str) -> None:
             raise ProductChangedMeanwhile()
         with under(run.release_id, run.release_digest), evaluating():
             asyncio.run(_Execution(run, runner).execute())
-    except Away as away:
+    except ModelUnreachable as away:
         _pause(run, runner, away.code)
     except SupportBotError as error:  # its release was deleted or has changed
         _pause(run, runner, error.code)
-    except _Lost:
+    except _RunTaken:
         logger.info("evaluation run %s: cancelled, or taken by another worker", run.pk)
     except AnyDatabaseError:  # the next worker continues after the lease
         raise
@@ -132,7 +132,7 @@ def execute_held(run_id: UUID, runner: str) -> None:
         _finish(run, runner)
 
 
-class _Lost(Exception):
+class _RunTaken(Exception):
     """The run was cancelled, or another worker holds it."""
 
 
@@ -149,7 +149,7 @@ class _Execution:
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def execute(self) -> None:
-        """Run all of them. Raises Away, _Lost."""
+        """Run all of them. Raises ModelUnreachable, _RunTaken."""
         workers = [asyncio.create_task(self._run_next()) for _ in range(AT_ONCE)]
         beating = asyncio.create_task(self._beat())
         everything = asyncio.ensure_future(asyncio.gather(*workers))
@@ -193,7 +193,7 @@ def _tries(run: Run) -> Iterator[tuple[Case, int]]:
         yield from ((case, number) for case, times in cases if number <= times)
 
 
-def _result(run: Run, case: Case, number: int, played: Played, customer_id: UUID | None) -> Result:
+def _result(run: Run, case: Case, number: int, played: CaseTry, customer_id: UUID | None) -> Result:
     grades, judged = grades_of(case, played), played.judgement
     return Result(
         run=run,
@@ -218,16 +218,16 @@ def _held(run: Run, runner: str) -> QuerySet[Run]:
 
 @transaction.atomic
 def _store(run: Run, runner: str, result: Result, *, is_kept: bool, took_ms: int) -> None:
-    """Store a try, and extend the lease. Raises _Lost."""
+    """Store a try, and extend the lease. Raises _RunTaken."""
     counts = {"done": F("done") + 1, "kept": F("kept") + int(is_kept), "played_ms": F("played_ms") + took_ms}
     if not _held(run, runner).update(**counts, lease_until=Now() + LEASE):
-        raise _Lost()
+        raise _RunTaken()
     result.save(force_insert=True)
 
 
 def _extend(run: Run, runner: str, *, took_ms: int) -> None:
     if not _held(run, runner).update(lease_until=Now() + LEASE, played_ms=F("played_ms") + took_ms):
-        raise _Lost()
+        raise _RunTaken()
 
 
 def _pause(run: Run, runner: str, code: str) -> None:
@@ -259,7 +259,7 @@ def reusable_result(run: Run, earlier: Result | None, case: Case, workspace: Wor
     return Result(run=run, original=original, **{name: getattr(earlier, name) for name in _COPIED})
 
 
-def finds_the_same(played: Played, case: Case, workspace: Workspace) -> bool:
+def finds_the_same(played: CaseTry, case: Case, workspace: Workspace) -> bool:
     """Return whether each turn of a conversation finds now what it found then."""
     if played.failure or not played.replies or case.given is not None:
         return False

@@ -20,7 +20,7 @@ _NOWHERE: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Plant:
+class PlantedTexts:
     """The attacker's texts: a help page, a field of a look-up, and a name of a page and a product."""
 
     article: str = ""
@@ -48,17 +48,17 @@ class Plant:
         return replace(found, for_model=for_model, looked_up="\n".join((found.looked_up, *fields.values())))
 
 
-def plant_of(value: Any, where: str) -> Plant:
+def plant_of(value: Any, where: str) -> PlantedTexts:
     """Return the attacks that a case plants. Raises InvalidSuite."""
     here = placed(where, "plant")
     found = mapping_of(value, here)
     only(found, PLANT_KEYS, here)
-    plant = Plant(**{name: text_of(found, name, here) for name in PLANT_KEYS})
-    if plant == Plant():
+    plant = PlantedTexts(**{name: text_of(found, name, here) for name in PLANT_KEYS})
+    if plant == PlantedTexts():
         raise InvalidSuite(placed(here, gettext("plant something in `article`, `look_up` or `name`.")))
     return plant
 
 
-def planted(plant: Plant | None) -> Mapping[str, str]:
+def planted(plant: PlantedTexts | None) -> Mapping[str, str]:
     """Return the planted attacks in the format of a document."""
     return {name: text for name, text in asdict(plant).items() if text} if plant else {}

@@ -67,7 +67,7 @@ from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.turns import Claim
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.runs.case_outcomes import WITHOUT_MODEL, CallEnd, MadeCall, Reply
-from supportbot.evals.simulation.prompt_injection import Plant
+from supportbot.evals.simulation.prompt_injection import PlantedTexts
 from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources
 from supportbot.llm.types import ModelRequest, ToolCall
@@ -80,8 +80,10 @@ _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 class SimulatedConversation:
     """A conversation in memory. Call `say` for one message after another; not for concurrent use."""
 
-    def __init__(self, workspace: Workspace, customer: Customer, locale: str, plant: Plant | None = None) -> None:
-        self.plant = plant or Plant()
+    def __init__(
+        self, workspace: Workspace, customer: Customer, locale: str, plant: PlantedTexts | None = None
+    ) -> None:
+        self.plant = plant or PlantedTexts()
         self.conversation = Conversation(id=uuid7(), workspace=workspace, customer=customer, locale=locale)
         self.messages: list[Message] = []
         self.calls: list[MadeCall] = []
@@ -166,7 +168,7 @@ class SimulatedConversation:
 
 
 def simulate_conversation(
-    workspace: Workspace, customer_id: str, *, locale: str = "", plant: Plant | None = None
+    workspace: Workspace, customer_id: str, *, locale: str = "", plant: PlantedTexts | None = None
 ) -> SimulatedConversation:
     """Return a new conversation for the merchant's customer, or for a visitor if the id is empty; nothing is stored.
     Raises NotFound for an unknown id, MerchantUnavailable.

@@ -48,7 +48,7 @@ _CARD_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-class Lost(Exception):
+class CustomerStuck(Exception):
     """A simulated customer cannot continue, so the case says nothing about the assistant. `code` is the reason."""
 
     def __init__(self, code: str) -> None:
@@ -67,7 +67,7 @@ class Customer(Protocol):
     async def next(self, replies: Sequence[Reply]) -> str | Press | None:
         """Return the customer's next message or decision after these answers; None when they have nothing more to say.
 
-        Raises Lost, LlmError.
+        Raises CustomerStuck, LlmError.
         """
 
 
@@ -138,7 +138,7 @@ class ModelCustomer:
                 return None
             case {"say": str(text), "done": False} if text.strip():
                 return text.strip()[:_MOST_CHARACTERS]
-        raise Lost("customer_no_json")
+        raise CustomerStuck("customer_no_json")
 
     def _role(self) -> str:
         one = self._described

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.recorded_answers import RecordedAnswer, recorded_answer_document, recorded_answer_of
-from supportbot.evals.simulation.prompt_injection import Plant, plant_of, planted
+from supportbot.evals.simulation.prompt_injection import PlantedTexts, plant_of, planted
 from supportbot.evals.simulation.simulation_format import Simulation, simulated, simulation_of
 from supportbot.evals.suite_formats.expectations import checked_value, is_expectation
 from supportbot.evals.suite_formats.values import (
@@ -60,7 +60,7 @@ class Case:
     expect: Expectations = field(default_factory=dict, hash=False)
     history: tuple[tuple[str, str], ...] = ()  # earlier messages, as (customer or assistant, text)
     simulate: Simulation | None = None
-    plant: Plant | None = None
+    plant: PlantedTexts | None = None
     given: RecordedAnswer | None = None
     customer: str = ""
     locale: str = ""

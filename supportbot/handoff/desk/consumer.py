@@ -32,7 +32,7 @@ from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import Receipt, add_agent_message, add_note
 from supportbot.chat.signal_broker import signal_broker
-from supportbot.chat.signals import AtWork, Typing
+from supportbot.chat.signals import AgentViewing, Typing
 from supportbot.chat.socket_base import Socket
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
 from supportbot.handoff.desk.protocol import (
@@ -228,9 +228,11 @@ class DeskConsumer(Socket):
         if followed is not None and self._agent is not None:
             self._doing = doing
             user = self._agent.user
-            signal_broker().publish(followed.conversation_id, AtWork(str(user.pk), user.display_name, doing, asks))
+            signal_broker().publish(
+                followed.conversation_id, AgentViewing(str(user.pk), user.display_name, doing, asks)
+            )
 
-    def _on_colleague_activity(self, signal: AtWork) -> None:
+    def _on_colleague_activity(self, signal: AgentViewing) -> None:
         if self._agent is None or signal.user == str(self._agent.user.pk) or self.out.followed is None:
             return
         self.out.frame(

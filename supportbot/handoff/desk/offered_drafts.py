@@ -152,7 +152,7 @@ def _figures(text: str, language: str) -> set[frozenset[tuple[str, str]]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class DraftOutcomes:
     """The number of drafts by outcome. Drafts from the last day that have no reply yet are not counted."""
 
     as_is: int = 0
@@ -169,7 +169,7 @@ class Shares:
         return 100 * number / self.offered if self.offered else None
 
 
-def shares_by_release(since: datetime, until: datetime) -> list[tuple[int | None, Shares]]:
+def shares_by_release(since: datetime, until: datetime) -> list[tuple[int | None, DraftOutcomes]]:
     """Return the shares of each release by its number, newest first; None stands for deleted releases."""
     found = _shares("release_id", since, until)
     numbers = dict(Release.objects.filter(pk__in=[key for key in found if key]).values_list("pk", "number"))
@@ -177,14 +177,14 @@ def shares_by_release(since: datetime, until: datetime) -> list[tuple[int | None
     return sorted(rows, key=lambda row: -(row[0] or 0))
 
 
-def shares_by_person(since: datetime, until: datetime) -> Mapping[UUID | None, Shares]:
+def shares_by_person(since: datetime, until: datetime) -> Mapping[UUID | None, DraftOutcomes]:
     return _shares("person_id", since, until)
 
 
-def _shares(by: str, since: datetime, until: datetime) -> dict[Any, Shares]:
+def _shares(by: str, since: datetime, until: datetime) -> dict[Any, DraftOutcomes]:
     rows = OfferedDraft.objects.filter(created_at__gte=since, created_at__lt=until)
     counted = rows.exclude(sent="", created_at__gte=now() - SENT_WITHIN)
     found: defaultdict[Any, Counter[str]] = defaultdict(Counter)
     for key, sent, number in counted.order_by().values_list(by, "sent").annotate(number=Count("pk")):
         found[key][sent or "unused"] += number
-    return {key: Shares(**counts) for key, counts in found.items()}
+    return {key: DraftOutcomes(**counts) for key, counts in found.items()}

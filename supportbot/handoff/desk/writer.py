@@ -20,7 +20,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
 from supportbot.chat.signal_broker import signal_broker
-from supportbot.chat.signals import AtWork, DeskNotified, NewEvent, Signal, Typing
+from supportbot.chat.signals import AgentViewing, DeskNotified, NewEvent, Signal, Typing
 from supportbot.handoff.desk.protocol import encode
 from supportbot.handoff.desk.queue_rows import groups_for, queue_counts, rows_for
 from supportbot.handoff.desk.thread import Reader, lines_after
@@ -61,7 +61,7 @@ class Outbound:
         self._stale: set[UUID] = set()
         self._is_queue_due = False
         self._next_rows_at = 0.0
-        self.on_colleague_activity: Callable[[AtWork], None] = lambda signal: None
+        self.on_colleague_activity: Callable[[AgentViewing], None] = lambda signal: None
 
     # --- Requests to write.
 
@@ -137,7 +137,7 @@ class Outbound:
                 self._wakeup.set()
             case Typing(source="customer"):
                 self.frame("typing", conversation=self._listening_to, source="customer")
-            case AtWork():
+            case AgentViewing():
                 self.on_colleague_activity(signal)
 
     # --- Writing.

@@ -8,7 +8,7 @@ import pytest
 from actions.connections.decimal_json import from_json
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.template import compile_template
-from actions.definitions.parts import Shown
+from actions.definitions.parts import LabelledValue
 from actions.definitions.rendering import shown
 from tests.actions.definitions.openapi_files import drafts
 
@@ -130,7 +130,7 @@ def test_a_figure_that_may_mean_something_else_stays_as_it_is(fields: str) -> No
 def rows_of(fields: list[dict[str, Any]], record: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what a customer reads of these fields, label and text."""
     read = [
-        Shown(
+        LabelledValue(
             one["name"],
             one["label"],
             compile_expression(one["value"]) if "value" in one else None,

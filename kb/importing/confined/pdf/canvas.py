@@ -15,7 +15,7 @@ from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it 
 from kb.importing.confined.pdf.geometry import IDENTITY, Box, Matrix, contains
 
 if TYPE_CHECKING:  # `framed_text` needs the lines, which need this module
-    from kb.importing.confined.pdf.framed_text import Boxed
+    from kb.importing.confined.pdf.framed_text import FramedText
 
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15
@@ -50,7 +50,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sideways:
+class RotatedText:
     """Text that runs up or down a page, as if the page were turned; `back` turns it back."""
 
     runs: list[Run]
@@ -72,7 +72,7 @@ class PageText:
     area: float
     bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
     uprights: list[tuple[float, float, float]]  # vertical lines: position, bottom, top
-    sideways: tuple[Boxed, ...] = ()  # tables, with the text around them
+    sideways: tuple[FramedText, ...] = ()  # tables, with the text around them
 
 
 @dataclass(slots=True)

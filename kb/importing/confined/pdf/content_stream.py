@@ -13,12 +13,12 @@ from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
-from kb.importing.confined.pdf.canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run, Sideways
+from kb.importing.confined.pdf.canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, RotatedText, Run
 from kb.importing.confined.pdf.descriptions import description_in
 from kb.importing.confined.pdf.direction import as_seen
 from kb.importing.confined.pdf.errors import BROKEN
-from kb.importing.confined.pdf.fields import Typed, resources_of_fields, typed_on
-from kb.importing.confined.pdf.framed_text import Boxed
+from kb.importing.confined.pdf.fields import FormText, resources_of_fields, typed_on
+from kb.importing.confined.pdf.framed_text import FramedText
 from kb.importing.confined.pdf.geometry import (
     IDENTITY,
     UNIT_SQUARE,
@@ -87,7 +87,9 @@ def text_of(page: PageObject, number: int) -> PageText:
     )
 
 
-def _read_sideways(page: PageObject, content: _Content, degrees: int, canvas: Canvas, number: int) -> Iterator[Boxed]:
+def _read_sideways(
+    page: PageObject, content: _Content, degrees: int, canvas: Canvas, number: int
+) -> Iterator[FramedText]:
     """Yield sideways text with tables. The names of columns join the page's text; other text stays left out."""
     for quarter in (90, 270):
         is_mark = canvas.letters[quarter] < MIN_SIDEWAYS or not canvas.has_lines(quarter)
@@ -95,7 +97,7 @@ def _read_sideways(page: PageObject, content: _Content, degrees: int, canvas: Ca
             continue
         turned_page = _drawn(page, content, (degrees + quarter) % 360)
         bars, uprights = sorted(turned_page.bars), sorted(turned_page.uprights)
-        text = Sideways(turned_page.runs, bars, uprights, turned(360 - quarter))
+        text = RotatedText(turned_page.runs, bars, uprights, turned(360 - quarter))
         names = names_of_columns(text, number, canvas.runs)
         canvas.runs += names
         table = None if names else table_in(text, number)
@@ -118,7 +120,7 @@ def _drawn(page: PageObject, content: _Content, degrees: int) -> Canvas:
     return canvas
 
 
-def _show_typed(canvas: Canvas, page: PageObject, typed: Typed, turns: Matrix) -> None:
+def _show_typed(canvas: Canvas, page: PageObject, typed: FormText, turns: Matrix) -> None:
     """Show a filled-in field by its drawing, or by its text if the drawing is broken or shows none."""
     before = canvas.pieces
     if typed.drawing is not None:

@@ -18,7 +18,7 @@ _TYPED: Final = ("/Tx", "/Ch")  # text and choices; buttons have marks from a fo
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class FormText:
     """A text in its box. `drawing` is its appearance, placed by `matrix`. Some programs store only the value, or an
     empty drawing; `text` is then shown.
     """
@@ -29,7 +29,7 @@ class Typed:
     matrix: Matrix = IDENTITY
 
 
-def typed_on(page: PageObject) -> Iterator[Typed]:
+def typed_on(page: PageObject) -> Iterator[FormText]:
     """Yield the texts that were typed on a page."""
     try:
         annotations = _resolved(page.get("/Annots"))
@@ -70,7 +70,7 @@ def _is_seen(annotation: DictionaryObject) -> bool:
     return annotation.get("/Subtype") == "/Widget" and _inherited(annotation, "/FT") in _TYPED and not is_secret
 
 
-def _typed(annotation: DictionaryObject, *, is_stale: bool) -> Typed | None:
+def _typed(annotation: DictionaryObject, *, is_stale: bool) -> FormText | None:
     """Return the text typed into an annotation, without its drawing if the file says that drawings are out of date."""
     x, y, other_x, other_y = (float(value) for value in _resolved(annotation["/Rect"]))
     box = Box(min(x, other_x), min(y, other_y), max(x, other_x), max(y, other_y))
@@ -80,8 +80,8 @@ def _typed(annotation: DictionaryObject, *, is_stale: bool) -> Typed | None:
     drawings = _resolved(annotation.get("/AP"))
     drawing = _resolved(drawings.get("/N")) if isinstance(drawings, DictionaryObject) else None
     if isinstance(drawing, StreamObject) and not (is_field and is_stale and text):
-        return Typed(text if is_field else "", box, drawing, _into(box, drawing))
-    return Typed(text, box) if text else None
+        return FormText(text if is_field else "", box, drawing, _into(box, drawing))
+    return FormText(text, box) if text else None
 
 
 def _value(field: DictionaryObject) -> Any:

@@ -20,7 +20,7 @@ Rows = list[list[Line]]
 
 
 @dataclass(frozen=True, slots=True)
-class Boxed:
+class FramedText:
     """The text inside a frame."""
 
     page: int
@@ -29,9 +29,9 @@ class Boxed:
     bars: tuple[Bar, ...] | None = None  # for rotated text, which the page's own bars do not fit
 
 
-def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[Boxed]]:
+def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[FramedText]]:
     """Return the lines of a page without those in frames beside other text, and the content of these frames."""
-    rest, found = list(rows), list[Boxed]()
+    rest, found = list(rows), list[FramedText]()
     for frame, drawn in _frames(page):
         inside = _part(rest, frame, is_inside=True)
         outside = _part(rest, frame, is_inside=False)
@@ -39,7 +39,7 @@ def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[Boxed]
         if not inside or not beside or _share_heights(inside, beside):
             continue
         if _is_table(frame, drawn) or _is_note(frame, drawn, inside, beside):
-            found.append(Boxed(page.number, frame, inside))
+            found.append(FramedText(page.number, frame, inside))
             rest = outside
     return rest, found
 

@@ -19,7 +19,7 @@ from kb.importing.confined.pdf.framed_text import boxed
 from kb.importing.confined.pdf.geometry import Box
 from kb.importing.confined.pdf.lines import Line, rows_of, without_repeated
 from kb.importing.confined.pdf.margin_notes import margin_notes
-from kb.importing.confined.pdf.pictures import Placed
+from kb.importing.confined.pdf.pictures import PlacedPicture
 from kb.importing.confined.pdf.prose_columns import Bar, in_columns, usual_gutters
 from kb.importing.confined.pdf.tables_or_columns import Cells, Grid, flows_and_grids
 
@@ -37,7 +37,7 @@ class Layout:
     """The document; `outline` maps page and lower-case text of a heading to its level."""
 
     def __init__(
-        self, pages: Sequence[PageText], outline: Mapping[tuple[int, str], int], pictures: Sequence[Placed] = ()
+        self, pages: Sequence[PageText], outline: Mapping[tuple[int, str], int], pictures: Sequence[PlacedPicture] = ()
     ) -> None:
         self._pictures = pictures
         rows = [rows_of(page.runs, page.number, page.uprights) for page in pages]
@@ -161,7 +161,7 @@ def _over_width(block: Block, box: Box) -> Block:
     return replace(block, left=min(block.left, box.left), right=max(block.right, box.right))
 
 
-def _with_pictures(blocks: Sequence[Block], pictures: Sequence[Placed]) -> list[Block]:
+def _with_pictures(blocks: Sequence[Block], pictures: Sequence[PlacedPicture]) -> list[Block]:
     """Return the blocks with each picture after the text that is right above it."""
     found = list(blocks)
     for picture in sorted(pictures, key=lambda one: (one.page, -one.box.top)):

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from kb.importing.confined.pdf.continuations import SENTENCE_END
-from kb.importing.confined.pdf.framed_text import Boxed, Rows
+from kb.importing.confined.pdf.framed_text import FramedText, Rows
 from kb.importing.confined.pdf.geometry import Box
 from kb.importing.confined.pdf.lines import Line
 from kb.importing.confined.pdf.prose_columns import is_prose
@@ -37,7 +37,7 @@ class _Text:
     right: float
 
 
-def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[Boxed]]:
+def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[FramedText]]:
     """Return the lines of a page without the notes in its margins, and the notes.
 
     A note may begin beside the middle of a sentence, or be a sentence in smaller letters. Cells and labels begin where
@@ -46,7 +46,7 @@ def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[Boxed]]:
     """
     lines = [line for row in rows for line in row]
     text = _running_text(lines) if len(lines) <= MAX_PIECES else None
-    found: list[Boxed] = []
+    found: list[FramedText] = []
     if text is None:
         return list(rows), found
     rest = list(rows)
@@ -138,7 +138,7 @@ def _has_one_each(notes: Sequence[Note], text: _Text) -> bool:
     return len(notes) > 1 and paragraphs == list(range(paragraphs[0], paragraphs[0] + len(notes)))
 
 
-def _boxed(note: Note, text: _Text) -> Boxed:
+def _boxed(note: Note, text: _Text) -> FramedText:
     """Return a note as a box that is as wide as the text, since it belongs after the text above it."""
     size = note[0].size
-    return Boxed(note[0].page, Box(text.left, note[-1].y, text.right, note[0].y + size), [[line] for line in note])
+    return FramedText(note[0].page, Box(text.left, note[-1].y, text.right, note[0].y + size), [[line] for line in note])

@@ -29,7 +29,7 @@ CPU_SECONDS: Final = 60  # half of the process's limit: the text is more importa
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedPicture:
     """A picture on a page, by its name."""
 
     page: int
@@ -40,7 +40,7 @@ class Placed:
 
 @dataclass(slots=True)
 class Pictures:
-    placed: list[Placed]
+    placed: list[PlacedPicture]
     contents: list[bytes]  # PNG files; the first is named `picture-1`
     left_out: int = 0
 
@@ -60,7 +60,7 @@ def pictures_of(pages: Sequence[PageText], described: Descriptions) -> Pictures:
             names[key] = _stored(one.stream, found)
         if names[key]:
             description = one.description or ("" if one.mark is None else described.get((number, one.mark), ""))
-            found.placed.append(Placed(number, one.box, names[key], description))
+            found.placed.append(PlacedPicture(number, one.box, names[key], description))
         else:
             found.left_out += 1
     return found

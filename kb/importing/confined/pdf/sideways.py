@@ -6,8 +6,8 @@ Other sideways text, such as a printer's mark along an edge, is left out.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kb.importing.confined.pdf.canvas import Run, Sideways
-from kb.importing.confined.pdf.framed_text import Boxed, Rows
+from kb.importing.confined.pdf.canvas import RotatedText, Run
+from kb.importing.confined.pdf.framed_text import FramedText, Rows
 from kb.importing.confined.pdf.geometry import Box, Matrix, placed
 from kb.importing.confined.pdf.lines import Line, rows_of
 from kb.importing.confined.pdf.tables_or_columns import Grid, flows_and_grids
@@ -18,15 +18,15 @@ CLOSE: Final = 2.0  # letters above that row at which the upright names are plac
 BESIDE: Final = 8.0  # letters; a name may be this far to the left or right of the cells below it
 
 
-def table_in(text: Sideways, page: int) -> Boxed | None:
+def table_in(text: RotatedText, page: int) -> FramedText | None:
     """Return sideways text with a table, including the text around the table; None if there is no table."""
     rows = rows_of(text.runs, page, text.uprights)
     if len(rows) > MOST_LINES or not any(_is_table(part) for part in flows_and_grids(rows, text.bars)):
         return None
-    return Boxed(page, _box(rows, text.back), rows, tuple(text.bars))
+    return FramedText(page, _box(rows, text.back), rows, tuple(text.bars))
 
 
-def names_of_columns(text: Sideways, page: int, upright: Sequence[Run]) -> list[Run]:
+def names_of_columns(text: RotatedText, page: int, upright: Sequence[Run]) -> list[Run]:
     """Turn adjacent sideways lines above the cells of a table into upright column names; return an empty list if the
     lines are something else.
     """

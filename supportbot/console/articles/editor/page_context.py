@@ -38,7 +38,7 @@ MAX_PREVIEWED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class EditorValues:
     """The values of the editor's fields, and the errors found when they were submitted."""
 
     values: dict[str, str]
@@ -80,7 +80,7 @@ def compared(article: Article | None) -> dict[str, Any]:
     }
 
 
-def stored(article: Article) -> Typed:
+def stored(article: Article) -> EditorValues:
     latest = article.latest_revision
     values = {
         "title": latest.title if latest else "",
@@ -97,16 +97,16 @@ def stored(article: Article) -> Typed:
         **help_page_fields.values_of(article),
         "phrasings": "\n".join(phrasings_of(article)),
     }
-    return Typed(values, {})
+    return EditorValues(values, {})
 
 
-def refused(request: HttpRequest, refusal: SupportBotError) -> Typed:
+def refused(request: HttpRequest, refusal: SupportBotError) -> EditorValues:
     values = {name: request.POST.get(name, "") for name in FIELDS}
     errors = {name: " ".join(texts) for name, texts in refusal.fields.items()}
     failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
     asked = refusal.field if isinstance(refusal, ArticleRefused) else OVERRIDE_FIELD
     given = {name: request.POST.get(name, "") for name in OVERRIDES if name != asked}
-    return Typed(
+    return EditorValues(
         values,
         errors,
         refusal.message,
@@ -124,7 +124,7 @@ def rendered(title: str, body: str) -> dict[str, Any]:
     return {"title": title.strip(), "rendered": rendered, "is_cut": len(shown) < len(body)}
 
 
-def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpResponse:
+def page(request: HttpRequest, article: Article | None, typed: EditorValues) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": article.title if article else gettext("New article"),
@@ -171,7 +171,7 @@ def may_write_here(request: HttpRequest, article: Article | None) -> bool:
     return may(staff(request), "kb:write") and not is_closed
 
 
-def _based_on_what(request: HttpRequest, article: Article | None, typed: Typed) -> int | str:
+def _based_on_what(request: HttpRequest, article: Article | None, typed: EditorValues) -> int | str:
     """Return the revision that the next save is based on: the one that was read, or the newer one once it was shown."""
     newest = article.latest_revision.number if article and article.latest_revision else ""
     return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest

@@ -21,7 +21,7 @@ Wanted = Mapping[Step, datetime | None]  # None deletes a plan
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PlanTag:
     """A plan as a tag, with the reason if it was not carried out."""
 
     kind: str
@@ -71,9 +71,9 @@ def times_of(article: Article) -> dict[str, str]:
     }
 
 
-def shown_plans(article: Article) -> list[Shown]:
+def shown_plans(article: Article) -> list[PlanTag]:
     """Return an article's plans as pages show them."""
-    return [Shown(*_in_words(plan), plan.problem) for plan in article.plans.all()]
+    return [PlanTag(*_in_words(plan), plan.problem) for plan in article.plans.all()]
 
 
 def _in_words(plan: Plan) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext
 
 from kb.models import Article
-from kb.reviews import Care, is_stale, writers
+from kb.reviews import ReviewSettings, is_stale, writers
 from supportbot import team_formats as formats
 from supportbot.accounts.models import User
 from supportbot.errors import InvalidInput
@@ -17,11 +17,11 @@ from supportbot.errors import InvalidInput
 FIELDS: Final = ("owner", "reviewer", "check_by")
 
 
-def wanted(request: HttpRequest) -> Care | None:
+def wanted(request: HttpRequest) -> ReviewSettings | None:
     """Return the values in the form; None if it lacks the fields. Raises InvalidInput."""
     if "check_by" not in request.POST:
         return None
-    return Care(_person(request, "owner"), _person(request, "reviewer"), _day(request))
+    return ReviewSettings(_person(request, "owner"), _person(request, "reviewer"), _day(request))
 
 
 def values_of(article: Article) -> dict[str, str]:

@@ -19,7 +19,7 @@ from kb.pictures import add_picture, address_of, store
 from kb.selectors import article_with_id
 from kb.translations import sources_for
 from kb.validation import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS
-from supportbot.accounts.stored_pictures import MAX_BYTES, Drawn, too_large
+from supportbot.accounts.stored_pictures import MAX_BYTES, StoredPicture, too_large
 from supportbot.console.articles.editor.page_context import compared, index_state, rendered
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
@@ -117,7 +117,7 @@ def _pasted(request: HttpRequest) -> str:
     return content.decode("utf-8", errors="replace")
 
 
-def _is_stored(picture: Drawn) -> bool:
+def _is_stored(picture: StoredPicture) -> bool:
     try:
         store(picture)
     except InvalidInput:  # the storage limit is reached

@@ -19,14 +19,14 @@ from kb.collections import default_collection
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
 from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_phrasings
-from kb.reviews import Care, set_care
+from kb.reviews import ReviewSettings, set_care
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
 from kb.validation import SWITCHES
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, based_on
 from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
-from supportbot.console.articles.editor.page_context import Typed, page, refused, stored
+from supportbot.console.articles.editor.page_context import EditorValues, page, refused, stored
 from supportbot.console.articles.gate_check import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.publication_messages import show_published
 from supportbot.console.request_context import needs, person_of
@@ -42,7 +42,7 @@ def new_article(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         given = {"audience": str(Audience.PUBLIC), "title": request.GET.get("title", "")[:300]}
         values = dict.fromkeys(FIELDS, "") | dict.fromkeys(SWITCHES, "on") | given
-        return page(request, None, Typed(values, {}))
+        return page(request, None, EditorValues(values, {}))
     external_id, author = request.POST.get("external_id", "").strip(), person_of(request)
     try:
         change = _change(request)
@@ -113,7 +113,7 @@ def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
 
 
 def _done(
-    request: HttpRequest, article: Article, terms: Terms, times: plan_fields.Wanted, care: Care | None
+    request: HttpRequest, article: Article, terms: Terms, times: plan_fields.Wanted, care: ReviewSettings | None
 ) -> HttpResponse:
     for key in (article.pk, None) if not request.POST.get("based_on") else (article.pk,):
         forget(person_of(request), key)

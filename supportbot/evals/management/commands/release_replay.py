@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.replays.shadow_replay import MOST_DAYS, MOST_QUESTIONS, replay
-from supportbot.evals.runs.case_runner import Away
+from supportbot.evals.runs.case_runner import ModelUnreachable
 from supportbot.evals.runs.release_under_test import release_numbered
 from supportbot.releases.selectors import live_release
 
@@ -35,7 +35,7 @@ class Command(WorkspaceCommand):
         live, candidate = live_release(), release_numbered(options["release"])
         try:
             found = replay(live, candidate, days=options["days"], most=options["most"])
-        except Away as away:
+        except ModelUnreachable as away:
             raise CommandError(gettext("The model did not answer ({code}).").format(code=away.code)) from away
         return {"live": live.number, "release": candidate.number, **asdict(found)}
 
