@@ -47,10 +47,10 @@ def again(reply: Reply, unread: int, language: str) -> Reply:
     if not unread or reply.calls or not reply.text:
         return reply
     if unread > _PATIENCE and reply.part:
-        told = (say("cannot_read", language, part=reply.part), reply.expected, say("offer", language))
-        return replace(reply, text=" ".join(sentence for sentence in told if sentence))
-    told = (say("unread", language), "" if reply.expected in reply.text else reply.expected, reply.text)
-    text = " ".join(sentence for sentence in told if sentence)
+        sentences = (say("cannot_read", language, part=reply.part), reply.expected, say("offer", language))
+        return replace(reply, text=" ".join(sentence for sentence in sentences if sentence))
+    sentences = (say("unread", language), "" if reply.expected in reply.text else reply.expected, reply.text)
+    text = " ".join(sentence for sentence in sentences if sentence)
     return replace(reply, text=f"{text}\n\n{say('offer', language)}" if unread > _PATIENCE else text)
 
 
@@ -154,14 +154,14 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
     expected = say("parts_in_lines", language)
     if most == 1:
         return Reply(prompt, blocks=(form,), part=part, expected=expected)
-    told = say("several_parts", language, minimum=str(least), maximum=str(most))
+    limits = say("several_parts", language, minimum=str(least), maximum=str(most))
     words = {
         "title": field_title(name, shape, language),
         "add": say("add", language),
         "remove": say("remove", language),
     }
     entries = {"minItems": least, "maxItems": most, **words}
-    return Reply(f"{prompt} {told}", blocks=({**form, "entries": entries},), part=part, expected=expected)
+    return Reply(f"{prompt} {limits}", blocks=({**form, "entries": entries},), part=part, expected=expected)
 
 
 def _named(titles: Sequence[str]) -> str:

@@ -297,8 +297,8 @@ def _is_meant(found: re.Match[str], text: str, language: str) -> bool:
     before, after = text[: found.start()], words(text[found.end() :])
     if not (words(before) or after):
         return True
-    said = f" {' '.join(words(before))} "
-    is_correction = any(f" {' '.join(words(one))} " in said for one in word_lists()["meant"])
+    padded = f" {' '.join(words(before))} "
+    is_correction = any(f" {' '.join(words(one))} " in padded for one in word_lists()["meant"])
     return is_correction and (not after or after[0] in stop_words(language))
 
 

@@ -21,8 +21,8 @@ from supportbot.builtin.actions.message_reading import (
     is_try,
     names_record,
     plain,
+    request_after_refusal,
     requests_in,
-    wish_after_a_no,
     with_stated_reason,
 )
 from supportbot.builtin.actions.replaced_numbers import meant_in
@@ -178,7 +178,7 @@ class DialogueState:
         return False
 
     def _detect(self, text: str, kind: str) -> Outcome:
-        if self._asks_for_words() and (other := wish_after_a_no(self.tools, text, self.open)):
+        if self._asks_for_words() and (other := request_after_refusal(self.tools, text, self.open)):
             action, rest = other
             if not (self.tool(action).is_read or names_record(self.tool(action), rest)):
                 return self._ask_back(text, [action])  # "no, leave it next door" may still be the answer
@@ -381,10 +381,10 @@ def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> Dialogu
     may_undo = UNDO_TOOL in {tool.name for tool in request.tools}
     is_answerable = request.is_answerable and bool(request.sources)
     dialogue = DialogueState(tools, request.locale, is_after_deed=may_undo, is_answerable=is_answerable)
-    said = [one for one in request.messages if one.role in ("user", "assistant") and one.content]
-    if not said or said[-1].role != "user":
-        said.append(ChatMessage("user", request.question))
-    for message in said:
+    messages = [one for one in request.messages if one.role in ("user", "assistant") and one.content]
+    if not messages or messages[-1].role != "user":
+        messages.append(ChatMessage("user", request.question))
+    for message in messages:
         if message.role == "user":
             dialogue.on_user(message.content, message.written_on)
         else:

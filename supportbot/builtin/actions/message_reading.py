@@ -35,7 +35,7 @@ _NO_TRY: Final = ("thanks", "greeting")  # courtesies, which are not attempts to
 _MAY_HAVE_WORDS: Final = (*OF_WORDS, "list", "address", "object", "objects", "items")
 _SHORT_WORDS: Final = 8
 _REQUESTS_MOST: Final = 8
-_TELLING: Final = 3  # the minimum number of words in a part that says more than "please" or "thanks"
+_STATEMENT_WORDS: Final = 3  # the minimum number of words in a part that says more than "please" or "thanks"
 _SENTENCE: Final = re.compile(r"(?<=[.!?;\n])\s+")
 _CLAUSE: Final = re.compile(r"[,.;:!?–—]+\s+|\s+-\s+|\n+")
 _PARTS_MOST: Final = 8  # parts per message; each is embedded
@@ -106,7 +106,9 @@ def _parts(tools: Sequence[ToolSpec], text: str, best: str, locale: str) -> list
     return found or [(best, text)]
 
 
-def wish_after_a_no(tools: Sequence[ToolSpec], text: str, open_intents: Sequence[Intent]) -> tuple[str, str] | None:
+def request_after_refusal(
+    tools: Sequence[ToolSpec], text: str, open_intents: Sequence[Intent]
+) -> tuple[str, str] | None:
     """Return the action that is clearly requested after a "no" or "never mind", and its words. None if it is already
     open or in doubt, since "No, please ring twice" is an answer.
     """
@@ -154,8 +156,10 @@ def is_question_instead(text: str, detected: DetectedIntent) -> bool:
     mistaken for the note, which the customer then sees on a card.
     """
     parts = [part for part in _CLAUSE.split(text) if part.strip()]
-    told = [part for part in parts[1:] if len(part.split()) >= _TELLING and not begins_like_question(part)]
-    if not any(map(begins_like_question, parts)) or told:
+    statements = [
+        part for part in parts[1:] if len(part.split()) >= _STATEMENT_WORDS and not begins_like_question(part)
+    ]
+    if not any(map(begins_like_question, parts)) or statements:
         return False
     message = intents.classify(text)
     may_request = "?" in text and bool(detected.candidates)
@@ -211,16 +215,16 @@ def says_why(tool: ToolSpec, text: str) -> bool:
     if because and len(because[0].split()) > 1 and before.strip():
         return True
     parts = [part for part in _PART.split(text) if part.strip()][:_PARTS_MOST]
-    telling = [part for part in parts if _tells(part)]
+    telling = [part for part in parts if _is_statement(part)]
     if len(parts) < 2 or not telling:
         return False
     request = max(parts, key=lambda part: _likelihood(tool, part))
     return any(part is not request for part in telling)
 
 
-def _tells(part: str) -> bool:
-    said = without_numbers(part).replace(";", "")
-    return len(said.split()) >= _TELLING and not is_question(part) and intents.courtesy(part) is None
+def _is_statement(part: str) -> bool:
+    words = without_numbers(part).replace(";", "")
+    return len(words.split()) >= _STATEMENT_WORDS and not is_question(part) and intents.courtesy(part) is None
 
 
 def _likelihood(tool: ToolSpec, part: str) -> float:

@@ -38,13 +38,13 @@ def denies(text: str, language: str) -> bool:
     """Return whether the text says "not", "nothing" or the like. A "no" alone, such as "no, the 27th" and "yok, 27'si",
     denies nothing that follows it.
     """
-    return bool(operators(text, language).get("not") or _says_nothing_of(text, language))
+    return bool(operators(text, language).get("not") or _has_negative_pronoun(text, language))
 
 
-def _says_nothing_of(text: str, language: str) -> bool:
+def _has_negative_pronoun(text: str, language: str) -> bool:
     """Return whether the text has a word such as "nothing" or "never"."""
-    said = words(text)
-    kept = said[1:] if said[:1] and said[0] in word_lists()["meant"] else said
+    tokens = words(text)
+    kept = tokens[1:] if tokens[:1] and tokens[0] in word_lists()["meant"] else tokens
     no = words(say("no", language))
     return bool(operators(" ".join(word for word in kept if [word] != no), language).get("none"))
 
@@ -124,9 +124,9 @@ def _behind_a_no(clause: str, language: str, named: Naming) -> str:
 
 def _before_a_condition(clause: str, language: str) -> str:
     """Return the text before an "if" that is followed by the "not", as in "the 27th if that's not a problem"."""
-    said = clause.split()
-    start = next((at for at, word in enumerate(said) if operators(word, language).get("if")), 0)
-    before = " ".join(said[:start])
+    tokens = clause.split()
+    start = next((at for at, word in enumerate(tokens) if operators(word, language).get("if")), 0)
+    before = " ".join(tokens[:start])
     return "" if denies(before, language) else before
 
 
@@ -134,11 +134,11 @@ def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
     """Return the side of a "not" that does not name the card's own value, if the other side does. If the text says
     "nothing", as in "L-4411 has nothing to do with L-4412", it is unclear whether either side is wanted.
     """
-    if operators(clause, language).get("not") != 1 or _says_nothing_of(clause, language):
+    if operators(clause, language).get("not") != 1 or _has_negative_pronoun(clause, language):
         return ""
-    said = clause.split()
-    place = next(at for at in range(len(said)) if operators(" ".join(said[: at + 1]), language).get("not"))
-    before, after = " ".join(said[:place]), " ".join(said[place + 1 :])
+    tokens = clause.split()
+    place = next(at for at in range(len(tokens)) if operators(" ".join(tokens[: at + 1]), language).get("not"))
+    before, after = " ".join(tokens[:place]), " ".join(tokens[place + 1 :])
     is_behind = _words_before_a_value(after, language, named, most=_BETWEEN) is not None
     wanted, denied = (before, after) if is_behind else (after, before)
     is_clear = not named(denied).other and not named(wanted).own

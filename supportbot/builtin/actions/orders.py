@@ -79,9 +79,9 @@ def refused_by_call(messages: Sequence[ChatMessage]) -> dict[str, list[str]]:
     """Return the tools called in this turn, each with the arguments that were refused."""
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
     turn = messages[newest + 1 :]
-    told = {message.tool_call_id: message.content for message in turn if message.role == "tool"}
+    results = {message.tool_call_id: message.content for message in turn if message.role == "tool"}
     calls = [call for message in turn for call in message.tool_calls]
-    return {call.name: _refused_in(told.get(call.id, "")) for call in calls}
+    return {call.name: _refused_in(results.get(call.id, "")) for call in calls}
 
 
 def called_with(messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
@@ -146,8 +146,8 @@ def matching_orders(intent: Intent, orders: Sequence[KnownOrder]) -> list[KnownO
     return possible[int(intent.order.place) :][:1]
 
 
-def _is_number(said: str, known: str) -> bool:
-    plain, other = _plain(said), _plain(known)
+def _is_number(text: str, known: str) -> bool:
+    plain, other = _plain(text), _plain(known)
     return plain == other or (plain.isdigit() and len(plain) >= 3 and plain == re.sub(r"\D", "", other))
 
 

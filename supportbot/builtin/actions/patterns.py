@@ -38,21 +38,21 @@ def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
     If the customer was not asked, each of several words needs a digit, and a word without digits counts only if nothing
     else matches, because a format of letters and spaces would match any sentence.
     """
-    found = [said for _, _, said in placed_stretches(pattern, text, is_asked=is_asked)]
+    found = [span for _, _, span in placed_stretches(pattern, text, is_asked=is_asked)]
     if is_asked:
         return found
-    return [said for said in found if _has_digits(said)] or (found if len(found) == 1 else [])
+    return [span for span in found if _has_digits(span)] or (found if len(found) == 1 else [])
 
 
 def placed_stretches(pattern: str, text: str, *, is_asked: bool) -> list[tuple[int, int, str]]:
     """Return the longest parts of the text in this format as (start, end, value), including words without digits."""
     form, has_blanks = form_of(pattern), _NO_BLANK.fullmatch(pattern) is None
 
-    def may_be(said: str) -> bool:
-        is_of_its_words = len(said.split()) == 1 or (has_blanks and (is_asked or _has_digits(said)))
-        return is_of_its_words and len(_bare(said)) <= _CHARACTERS_MOST
+    def may_be(span: str) -> bool:
+        is_of_its_words = len(span.split()) == 1 or (has_blanks and (is_asked or _has_digits(span)))
+        return is_of_its_words and len(_bare(span)) <= _CHARACTERS_MOST
 
-    return _longest(text, lambda said: _of_form(form, said), may_be)
+    return _longest(text, lambda span: _of_form(form, span), may_be)
 
 
 def nearly_in(pattern: str, text: str) -> str | None:
@@ -63,9 +63,9 @@ def nearly_in(pattern: str, text: str) -> str | None:
         return None
     form, whole = form_of(pattern), text.strip()
 
-    def read(said: str) -> str:
+    def read(span: str) -> str:
         # In a sentence, "in 2024" does not mean "IN2024".
-        return _nearly(form, said, keeps_case=said != whole and not _has_digits(said))
+        return _nearly(form, span, keeps_case=span != whole and not _has_digits(span))
 
     found = {value for _, _, value in _longest(text, read, _may_be_corrected)}
     return found.pop() if len(found) == 1 else None
@@ -88,8 +88,8 @@ def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool
         is_inside = first - 1 != taken and _is_among_digits(text, words, first)
         for last in () if is_inside else (*joined.get(first, ()), first):
             start, end = words[first][0], words[last][1]
-            if said := read(text[start:end]):
-                found.append((start, end, said))
+            if span := read(text[start:end]):
+                found.append((start, end, span))
                 first = taken = last
                 break
         first += 1
@@ -121,24 +121,24 @@ def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
     return _BLANKS.fullmatch(text, ends, beginning) is not None and _FIGURE.fullmatch(text, begins, ends) is not None
 
 
-def _of_form(form: re.Pattern[str], said: str) -> str:
+def _of_form(form: re.Pattern[str], span: str) -> str:
     """Return the text in this format, without surrounding punctuation if necessary; "" if it does not match."""
-    plain = said.strip(_ENDS)
-    if len(_bare(said)) > _CHARACTERS_MOST:
+    plain = span.strip(_ENDS)
+    if len(_bare(span)) > _CHARACTERS_MOST:
         return ""
-    spellings = dict.fromkeys(one for one in (plain, _bare(plain), said) if len(one) <= _CHARACTERS_MOST)
+    spellings = dict.fromkeys(one for one in (plain, _bare(plain), span) if len(one) <= _CHARACTERS_MOST)
     return next(filter(form.fullmatch, spellings), "")
 
 
-def _may_be_corrected(said: str) -> bool:
-    return len(_bare(said)) <= _CODE_MOST and _has_digit(said)
+def _may_be_corrected(span: str) -> bool:
+    return len(_bare(span)) <= _CODE_MOST and _has_digit(span)
 
 
-def _nearly(form: re.Pattern[str], said: str, *, keeps_case: bool) -> str:
+def _nearly(form: re.Pattern[str], span: str, *, keeps_case: bool) -> str:
     """Return the only reading of the text with digits that matches this format, trying fewer changes first."""
-    if not _may_be_corrected(said):
+    if not _may_be_corrected(span):
         return ""
-    plain = _bare(said)
+    plain = _bare(span)
     closed = re.sub(r"[\s-]", "", plain)
     hyphenated = {f"{closed[:at]}-{closed[at:]}" for at in range(1, len(closed))}
     for spellings in ({plain}, {closed}, {re.sub(r"\s+", "-", plain), *hyphenated}):
@@ -149,14 +149,14 @@ def _nearly(form: re.Pattern[str], said: str, *, keeps_case: bool) -> str:
     return ""
 
 
-def _bare(said: str) -> str:
-    return said.strip(_ENDS + _QUOTES)
+def _bare(span: str) -> str:
+    return span.strip(_ENDS + _QUOTES)
 
 
-def _has_digit(said: str) -> bool:
-    return any(sign.isdigit() for sign in said)
+def _has_digit(span: str) -> bool:
+    return any(sign.isdigit() for sign in span)
 
 
-def _has_digits(said: str) -> bool:
+def _has_digits(span: str) -> bool:
     """Return whether each word has a digit."""
-    return all(map(_has_digit, said.split()))
+    return all(map(_has_digit, span.split()))

@@ -39,7 +39,7 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
         return text
     values = {numbers[at][2] for at in denied if at >= 0}
     others = {value for at, (_, _, value) in enumerate(numbers) if at not in denied}
-    if -1 in denied or len(others) != 1 or values & others or not _says_only(tokens, language, request_words):
+    if -1 in denied or len(others) != 1 or values & others or not _has_only(tokens, language, request_words):
         return None
     for at in sorted(denied, reverse=True):
         start, end, _ = numbers[at]
@@ -54,7 +54,7 @@ def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words:
     language, tokens = detect(text, locale), _tokens(text, numbers)
     is_denied = bool(numbers) and set(_denied(tokens, language)) == set(range(len(numbers)))
     is_question = any(sign in text for sign in QUESTIONS)
-    return is_denied and (not is_question or _says_only(tokens, language, request_words))
+    return is_denied and (not is_question or _has_only(tokens, language, request_words))
 
 
 def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]]:
@@ -121,7 +121,7 @@ def _later_number(tokens: Sequence[tuple[str, int | None]], start: int) -> list[
     return []
 
 
-def _says_only(tokens: Sequence[tuple[str, int | None]], language: str, request_words: Collection[str]) -> bool:
+def _has_only(tokens: Sequence[tuple[str, int | None]], language: str, request_words: Collection[str]) -> bool:
     """Return whether the text's only words are those that replace a number, correct one, or belong to a request."""
     lists = word_lists()
     phrases = (*lists["instead_of"].get(language, ()), *lists["instead_of_before"].get(language, ()), *lists["meant"])

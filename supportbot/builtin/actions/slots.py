@@ -300,11 +300,11 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
             values[name], is_misread = _amount(tool, text, locale, is_asked=is_asked)
             unclear += [name] if is_misread else []
         elif name not in values:
-            told = _meant_record(tool, shape, text, locale) if kind == "pattern" else text
-            if told is None:
+            answer = _meant_record(tool, shape, text, locale) if kind == "pattern" else text
+            if answer is None:
                 unclear.append(name)
                 continue
-            values[name] = _value(kind, shape, told, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
+            values[name] = _value(kind, shape, answer, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
     given = {name: value for name, value in values.items() if value not in (None, "", {})}
     days = frozenset(day for one in named for day in one.possible)
     return Intent(tool.name, order, given, text, tuple(unclear), days=days)
@@ -407,7 +407,7 @@ def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
     """Return a list's entries that the text names. Numbers in the shop's own format count even without a question."""
     if "pattern" in items:
         found = stretches_in(str(items["pattern"]), text, is_asked=is_asked)
-        return found if is_asked else [said for said in found if any(sign.isdigit() for sign in said)]
+        return found if is_asked else [part for part in found if any(sign.isdigit() for sign in part)]
     if not is_asked:
         return []
     if items.get("format") == "date":
@@ -423,12 +423,13 @@ def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
     """Return the text's reference to an order; None if there is none. Most positions count only in an answer."""
     if numbers := order_numbers_in(text, is_asked=is_asked):
         return OrderRef(numbers[0])
-    said, known = words(text), word_lists()
+    tokens, known = words(text), word_lists()
     for rank, names in enumerate(known["places"] if is_asked else ()):
-        if said == [str(rank + 1)] or not set(names).isdisjoint(said):
+        if tokens == [str(rank + 1)] or not set(names).isdisjoint(tokens):
             return OrderRef(place=str(rank))
     for place in ("last", "oldest", "other"):
-        at = next((said.index(word) for word in said if word in known[place]), None)
-        if at is not None and not any(units_of(word) for word in said[at + 1 : at + 2]):  # "last week" is not an order
+        at = next((tokens.index(word) for word in tokens if word in known[place]), None)
+        # "last week" is not an order
+        if at is not None and not any(units_of(word) for word in tokens[at + 1 : at + 2]):
             return OrderRef(place=place)
     return None

@@ -147,14 +147,14 @@ def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> 
     """Return the options that the text names by value or label, or by label without the text in brackets."""
     if exact := options_as_written(options, labels, text):
         return exact[:1]
-    said = _whole_words(text)
+    tokens = _whole_words(text)
     short = {one: _whole_words(_BRACKETED.sub(" ", labels.get(one, ""))) for one in options}
     named: dict[str, set[str]] = {}
     for one in options:
         spellings = [_whole_words(_spaced(one)), _whole_words(labels.get(one, ""))]
         if [*short.values()].count(short[one]) == 1:
             spellings.append(short[one])
-        whole = [spelling for spelling in spellings if spelling and spelling <= said]
+        whole = [spelling for spelling in spellings if spelling and spelling <= tokens]
         named |= {one: max(whole, key=len)} if whole else {}
     # "Late breakfast" does not also name "breakfast".
     return [one for one, own in named.items() if not any(own < other for other in named.values())]
