@@ -18,7 +18,7 @@ from supportbot.evals.grading.human_labels import agreement_in
 from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Label, Result, Run, SeenVerdicts
 from supportbot.evals.runs import run_worker
-from supportbot.evals.runs.case_outcomes import Played, Reply
+from supportbot.evals.runs.case_outcomes import CaseTry, Reply
 from supportbot.evals.runs.command_output import junit
 from supportbot.evals.selectors import tries_of
 from supportbot.evals.suite_formats.own_format import parse_case, parse_suite
@@ -144,7 +144,7 @@ def judged_run(cases: int, judged: int) -> Run:
 def judge(run: Run, number: int) -> Result:
     """Store a result that the judge fails, as a worker does."""
     grade = {"grader": "judge", "passed": False, "wanted": "Is polite.", "got": "It is rude."}
-    facts = {"judged_good": False, "judged_by": "m", "played": Played((Reply("Hello", "Go away."),)).as_json()}
+    facts = {"judged_good": False, "judged_by": "m", "played": CaseTry((Reply("Hello", "Go away."),)).as_json()}
     made: Result = Result.objects.create(
         run=run, key=f"c{number}", number=1, passed=False, is_must=True, grades=[grade], **facts
     )
@@ -193,7 +193,7 @@ def mixed_run(baseline: Run | None = None) -> Run:
     ]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": asked}, file=""))
     run = services.start_run(suite, baseline=baseline)
-    played = Played((Reply("Hello", "Hi."),)).as_json()
+    played = CaseTry((Reply("Hello", "Hi."),)).as_json()
     Result.objects.create(run=run, key="plain", number=1, passed=True, is_must=True, grades=[], played=played)
     judge(run, 0)
     finish(run)
@@ -297,7 +297,7 @@ def reuse(monkeypatch: pytest.MonkeyPatch, run: Run, *results: Result) -> None:
     monkeypatch.setattr(run_worker, "finds_the_same", lambda *_: True)
     documents = {document["id"]: document for document in run.cases}
     for result in results:
-        copy = run_worker.kept(run, result, parse_case(documents[result.key]), run.workspace)
+        copy = run_worker.reusable_result(run, result, parse_case(documents[result.key]), run.workspace)
         assert copy is not None
         copy.save(force_insert=True)
     finish(run)

@@ -17,7 +17,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.evals import services
 from supportbot.evals.grading.graders import grades_of
 from supportbot.evals.models import Case
-from supportbot.evals.runs.case_outcomes import Played, Reply
+from supportbot.evals.runs.case_outcomes import CaseTry, Reply
 from supportbot.evals.suite_formats.files import as_yaml, case_from_yaml, read_suite
 from supportbot.evals.suite_formats.own_format import case_document
 from supportbot.handoff.models import OfferedDraft
@@ -69,7 +69,7 @@ def cases_linked(client: Client, address: str) -> set[str]:
 def passes(document: dict[str, Any], text: str, *, is_abstention: bool = False, source: str = "") -> bool:
     reply = Reply("?", text, citations=({"external_id": source},) if source else (), is_abstention=is_abstention)
     case = case_from_yaml(as_yaml(document))
-    return all(grade.passed for grade in grades_of(case, Played((reply,))))
+    return all(grade.passed for grade in grades_of(case, CaseTry((reply,))))
 
 
 @pytest.mark.long

@@ -205,11 +205,11 @@ def test_the_number_of_cached_tokens_is_bounded(
     connect: Connect, api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.answer = Tokens()
-    monkeypatch.setattr(oauth_tokens, "_kept", {})
+    monkeypatch.setattr(oauth_tokens, "_tokens", {})
     monkeypatch.setattr(oauth_tokens, "MAX_TOKENS", 2)
     for number in range(4):
         Client(connect("oauth_client_credentials", f"shop{number}")).send(POST)
-    assert len(oauth_tokens._kept) <= 2
+    assert len(oauth_tokens._tokens) <= 2
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ async def test_its_turn_is_claimed_with_it_and_begins_after_its_vectors(
     sessions: list[Session], begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The thread is slow between the commit and its end, so a turn that did not wait for it would begin first.
-    monkeypatch.setattr(services, "tell", lambda *_, **__: begun.event.wait(0.3))
+    monkeypatch.setattr(services, "log_event", lambda *_, **__: begun.event.wait(0.3))
     ack = await run_command(MESSAGE, sessions[0])
     assert ack is not None
     await asyncio.to_thread(begun.event.wait, PATIENCE_SECONDS)
