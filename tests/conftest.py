@@ -23,13 +23,14 @@ from supportbot.server_urls import cache_at
 from tests.connections import leave_connection, pass_connections_on
 from tests.emptying import check_constraints_once, empty_quickly
 from tests.locks import refuse_locks_outside_transactions
+from tests.log_lines import log_lines
 from tests.logins import log_in_quickly
 from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS
 from tests.pseudo import pseudo_language
 from tests.reader import fork_readers, new_reader
 
-__all__ = ["new_reader", "pseudo_language"]  # fixtures
+__all__ = ["log_lines", "new_reader", "pseudo_language"]  # fixtures
 check_constraints_once()
 empty_quickly()
 pass_connections_on()

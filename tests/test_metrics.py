@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -23,7 +24,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.test import Client
 from django.utils.timezone import now
+from kombu import Connection
 from prometheus_client import REGISTRY
+from pytest_django.fixtures import Settings
 
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Workspace
@@ -31,12 +34,15 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.embedded.metrics_files import SharedCounters
+from supportbot.handoff.models import OutgoingMail, Ticket
+from supportbot.handoff.tasks import send_mail
 from supportbot.handoff.tickets import services
 from supportbot.health import gauges
 from supportbot.health.gauges import QUERIES, Gauges
-from supportbot.llm.models import Budget
+from supportbot.llm.models import Budget, LLMCall
 from supportbot.observing.http import HEADER, observed_socket
 from supportbot.observing.logs import Event, PlainFormatter, about, concerning, log_event
+from supportbot.outbox.models import Announcement
 from supportbot.server_urls import postgres_at
 from tests.patience import PATIENCE_SECONDS
 
@@ -71,14 +77,40 @@ def test_waiting_work_is_counted(alice: Customer) -> None:
     conversation = start_conversation(alice.pk)
     add_customer_message(conversation.pk, text="Hello", client_id="1")
     Turn.objects.update(created_at=now() - timedelta(seconds=90))
-    services.request(start_conversation(alice.pk).pk, reason="customer_asked", by="customer", summary="")
+    ticket = services.request(start_conversation(alice.pk).pk, reason="customer_asked", by="customer", summary="")
+    Ticket.objects.update(waiting_since=now() - timedelta(seconds=190))
+    Announcement.objects.filter(object_id=ticket.pk).update(created_at=now() - timedelta(seconds=290))
+    for number, facts in enumerate(({}, {"sent_at": now()}, {"due_at": now() + timedelta(hours=1)})):
+        OutgoingMail.objects.create(ticket=ticket, message_id=UUID(int=number), address="a@example.com", **facts)
+    for days, cost in ((0, "0.25"), (0, "0.5"), (1, "7")):
+        LLMCall.objects.create(
+            purpose="answer", provider="p", model="m", duration_ms=1, outcome="done", currency="EUR",
+            cost=Decimal(cost), started_at=now() - timedelta(days=days),
+        )  # fmt: skip
     publish(create_article(Change(title="Delivery", body="A parcel takes two days.")).pk)
     found = values(Gauges())
     assert (found["supportbot_turns_pending"], found["supportbot_tickets_waiting"]) == (1, 1)
-    assert found["supportbot_turn_oldest_seconds"] > 80
+    oldest = [found[f"supportbot_{name}_seconds"] for name in ("turn_oldest", "ticket_oldest", "outbox_due")]
+    assert [seconds // 100 * 100 for seconds in oldest] == [0, 100, 200] and oldest[0] > 80
+    assert (found["supportbot_mail_due"], found["supportbot_cost_today"]) == (1, 0.75)
     assert (found["supportbot_index_behind"], found["supportbot_gauges_up"]) == (1, 1)
     assert found["supportbot_gauges_late"] == 0
     assert {f"supportbot_{name}" for name, _, label, _ in QUERIES if not label} <= set(found)
+
+
+def test_tasks_that_wait_for_a_worker_are_counted_by_queue(settings: Settings, valkey_url: str) -> None:
+    settings.CELERY_BROKER_URL = f"{valkey_url}/0"
+    with Connection(settings.CELERY_BROKER_URL) as broker:
+        for _ in range(2):
+            send_mail.apply_async(connection=broker)
+        lengths = {
+            sample.labels["queue"]: sample.value
+            for metric in Gauges().collect()
+            for sample in metric.samples
+            if sample.name == "supportbot_celery_queue_length"
+        }
+        broker.default_channel.client.flushdb()
+    assert lengths.pop("mail") == 2 and set(lengths.values()) == {0}
 
 
 @pytest.mark.django_db(transaction=True)

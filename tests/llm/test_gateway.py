@@ -30,6 +30,7 @@ from supportbot.llm.types import (
     Usage,
 )
 from tests.llm.conftest import BUILTIN_ANSWER, read, text_of
+from tests.log_lines import counted
 from tests.modelserver import Behaviour, Call, ModelServer
 
 Ask = Callable[..., ModelRequest]
@@ -369,12 +370,16 @@ async def test_the_breaker_opens_after_five_failures_and_probes_once(
 ) -> None:
     settings.LLM_RETRIES = 0
     server.default = Behaviour(status=500)
+    hits = counted("breaker_hits_total", kind="answers")
     for _ in range(5):
+        assert counted("breakers_open", kind="answers") == 0
         await read(ask())
     assert len(server.chats) == 5
+    assert (counted("breakers_open", kind="answers"), counted("breaker_hits_total", kind="answers")) == (1, hits)
     events = await read(ask())
     assert events[0] == RouteStarted("builtin", "extractive")
     assert len(server.chats) == 5, "nothing is requested while the breaker is open"
+    assert counted("breaker_hits_total", kind="answers") == hits + 1
 
     now = time.monotonic()
     monkeypatch.setattr("supportbot.llm.breaker.monotonic", lambda: now + 11)
@@ -385,6 +390,7 @@ async def test_the_breaker_opens_after_five_failures_and_probes_once(
     server.default = Behaviour(text="Back again.")
     assert text_of(await read(ask())) == "Back again."
     assert text_of(await read(ask())) == "Back again."
+    assert (counted("breakers_open", kind="answers"), counted("breaker_hits_total", kind="answers")) == (0, hits + 6)
 
 
 async def test_a_refused_request_does_not_open_the_breaker(server: ModelServer, ask: Ask, unstored: None) -> None:

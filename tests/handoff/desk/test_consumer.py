@@ -1,5 +1,6 @@
 """An agent's socket over a real server: log-in, queue, conversation, messages, colleagues, reconnects."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -21,8 +22,10 @@ from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.desk.desksocket import CLIENT_FRAMES, cookie_of, logged_in_desk, open_desk, schema
 from tests.handoff.desk.turns import answer_turn
+from tests.log_lines import counted
 from tests.widget.conftest import running as running
 from tests.widget.conftest import server as server
+from tests.widget.serving import Served
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,11 +43,16 @@ def test_the_schemas_name_the_same_frames_as_the_code() -> None:
 # --- Log-in.
 
 
-async def test_a_socket_without_a_session_is_refused(server: str, workspace: Workspace) -> None:
+async def test_a_socket_without_a_session_is_refused_and_counted(
+    server: str, running: Served, workspace: Workspace
+) -> None:
+    before = counted("socket_closes_total", kind="desk", code="4401")
     for cookie in ("", "sessionid=unknown", "sessionid=é;;=;a b[=1"):
         async with open_desk(server, cookie) as socket:
             assert await socket.close_code() == 4401
             assert socket.frames[-1]["code"] == "not_logged_in"
+    await asyncio.to_thread(running.wait_until_idle)
+    assert counted("socket_closes_total", kind="desk", code="4401") == before + 3
 
 
 async def test_another_origin_is_refused_even_with_a_session(server: str, bob: User) -> None:

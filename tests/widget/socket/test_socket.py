@@ -1,6 +1,8 @@
 """A customer's socket over a real server: greeting, messages, resuming, a second reader, handoff, closing."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +21,13 @@ from supportbot.chat.signals import Delta, Typing
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
+from supportbot.observing.http import HEADER
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.socket import feed
+from tests.flows.people import call
+from tests.log_lines import LogLines, counted
 from tests.widget.page import greeted, identity_token, open_socket, ticket
-from tests.widget.serving import check_sockets
+from tests.widget.serving import Served, check_sockets
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +67,34 @@ async def test_a_message_is_stored_acknowledged_and_logged(server: str, channel:
     assert message.text == events[-1]["payload"]["text"] == "Where is my order?"
     assert (ack["seq"], events[-1]["prev_seq"]) == (message.seq, 1)
     assert await db(Turn.objects.get, conversation=granted["conversation"], state="pending")
+
+
+async def test_a_message_is_logged_with_its_socket_or_request_and_its_socket_is_counted(
+    server: str, running: Served, channel: NewChannel, log_lines: LogLines
+) -> None:
+    """The line is written by a database thread."""
+    closed = partial(counted, "socket_closes_total", kind="chat")
+    before, waits = (closed(code="1000"), closed(code="4401")), counted("db_pool_wait_seconds_count", wait="thread")
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        assert counted("sockets_open", kind="chat") == 1
+        await socket.say("message", client_id="m1", text="Hello")
+        await socket.until("ack")
+        async with open_socket(server) as second:
+            await second.hello(granted["ticket"])
+            assert await second.close_code() == 4401
+    await asyncio.to_thread(running.wait_until_idle)
+    assert (closed(code="1000"), closed(code="4401")) == (before[0] + 1, before[1] + 1)
+    assert counted("sockets_open", kind="chat") == 0
+    assert counted("db_pool_wait_seconds_count", wait="thread") > waits
+
+    headers = {"Authorization": f"Bearer {granted['visitor']}", HEADER: "of-the-proxy-1"}
+    body = {"client_id": "m2", "text": "Hello?"}
+    path = f"/api/v1/conversations/{granted['conversation']}/messages"
+    assert (await call(server, "POST", path, body, **headers))[0] == 201
+    by_socket, by_request = log_lines.of("message")
+    assert len(by_socket["socket"]) == 32 and "request" not in by_socket
+    assert by_request["request"] == "of-the-proxy-1" and "socket" not in by_request
 
 
 async def test_a_message_sent_twice_is_stored_once(server: str, channel: NewChannel) -> None:
