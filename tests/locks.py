@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import connection
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.transaction import TransactionManagementError
 
@@ -19,3 +20,10 @@ def refuse_locks_outside_transactions() -> None:
         return as_sql(self, *args, **kwargs)
 
     SQLCompiler.as_sql = checked
+
+
+def has_waiting_locks() -> bool:
+    """Return whether a transaction waits for another one's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone() == (True,))

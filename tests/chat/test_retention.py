@@ -2,21 +2,25 @@
 
 import os
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from actions.models import ActionPolicy, ActionRequest
+from actions import audit
+from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.policy_store import ensure_policies
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat import retention
+from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retention import Report, erase_expired
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -29,6 +33,7 @@ from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import count_due
 from supportbot.widget.models import Rating
 from tests.chat.old_conversations import OLD, in_batches_of, left, old_body, silent
+from tests.locks import has_waiting_locks
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket
 
 pytestmark = pytest.mark.django_db
@@ -138,11 +143,15 @@ def test_conversations_with_open_matters_are_kept(limited: Workspace, bob: User)
         spec_version=1, policy_version=policy, asked_digest="x", arguments={}, digest="x", proposed_by="x",
     )  # fmt: skip
     ActionRequest.objects.update(state="awaiting_confirmation", expires_at=now())
+    with transaction.atomic():
+        audit.record("proposed", actor="test", request_id=ActionRequest.objects.get().pk)
+    audited = list(AuditEntry.objects.values())
     Conversation.objects.update(last_event_at=now() - OLD)
     assert erase_expired()[limited.pk] == Report(conversations=0, kept=3, bodies=0)
     ActionRequest.objects.update(state="cancelled")
     assert erase_expired()[limited.pk].conversations == 1
     assert ActionRequest.objects.count() == 1  # records of money stay
+    assert list(AuditEntry.objects.values()) == audited and audit.verify().is_whole
 
 
 def test_a_message_at_the_last_moment_keeps_a_conversation(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +165,31 @@ def test_a_message_at_the_last_moment_keeps_a_conversation(limited: Workspace, m
     monkeypatch.setattr(retention, "_erase", late)
     assert erase_expired()[limited.pk].conversations == 1
     assert left() == {one.pk} and other.pk not in left()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_is_stored_while_the_erasure_waits_for_the_lock_keeps_a_conversation(
+    limited: Workspace,
+) -> None:
+    one, other = silent(), silent()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            lock_conversation(one.pk)
+            erasing = pool.submit(erased_in_a_thread)
+            while not has_waiting_locks():
+                assert not erasing.done()
+                time.sleep(0.01)
+            add_customer_message(one.pk, text="Wait", client_id="1")
+        assert erasing.result()[limited.pk].conversations == 1
+    assert left() == {one.pk} and other.pk not in left()
+    assert Message.objects.filter(conversation=one, text="Wait").exists()
+
+
+def erased_in_a_thread() -> dict[Any, Report]:
+    try:
+        return erase_expired()
+    finally:
+        connections.close_all()
 
 
 def test_bodies_have_their_own_limit(limited: Workspace) -> None:

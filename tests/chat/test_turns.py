@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.utils.timezone import now
 from prometheus_client import REGISTRY
 
@@ -37,6 +37,7 @@ from supportbot.chat.turns import (
 )
 from supportbot.observing.logs import JsonFormatter, concerning
 from tests.chat.slots import Slots
+from tests.locks import has_waiting_locks
 
 pytestmark = pytest.mark.django_db
 ANSWER = Answer(text="It arrives on Thursday.", citations=(), by="builtin")
@@ -398,18 +399,12 @@ def finished_after(claim: Claim, meanwhile: Callable[[Conversation], object]) ->
         with transaction.atomic():
             locked = lock_conversation(claim.conversation_id)
             finishing = pool.submit(finish)
-            while not _has_waiting_locks():
+            while not has_waiting_locks():
                 assert not finishing.done()
                 time.sleep(0.01)
             meanwhile(locked)
         wait([finishing])
     return finishing
-
-
-def _has_waiting_locks() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone() == (True,))
 
 
 @pytest.mark.django_db(transaction=True)
