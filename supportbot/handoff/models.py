@@ -7,6 +7,7 @@ conversation's row is locked before its ticket's row.
 from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -15,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel, User
 from supportbot.chat.models import Conversation
+from supportbot.word_search import Words
+
+TICKET_WORDS: Final = Words("summary", "contact_email")
 
 
 class Reason(models.TextChoices):
@@ -110,6 +114,7 @@ class Ticket(TenantModel):
                 condition=Q(state__in=["waiting", "claimed", "snoozed"]),
                 name="ticket_queue",
             ),
+            GinIndex(TICKET_WORDS, name="ticket_words"),
         ]
 
     def __str__(self) -> str:

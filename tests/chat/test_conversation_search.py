@@ -17,6 +17,7 @@ from supportbot.chat import conversation_search
 from supportbot.chat.conversation_search import CUSTOMER_WORDS, newest_with
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.handoff.models import TICKET_WORDS, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.ids import uuid7
 from supportbot.word_search import HasWord, Words, words_of
@@ -132,12 +133,29 @@ def test_the_newest_come_first_and_only_those_of_the_workspace(asked: Conversati
 
 
 @pytest.mark.parametrize(
-    ("model", "columns", "index"), [(Message, ("text",), "message_words"), (Customer, CUSTOMER_WORDS, "customer_words")]
+    ("model", "words", "index"),
+    [
+        (Message, Words("text"), "message_words"),
+        (Customer, Words(*CUSTOMER_WORDS), "customer_words"),
+        (Ticket, TICKET_WORDS, "ticket_words"),
+    ],
 )
-def test_an_index_serves_the_search(workspace: Workspace, model: Any, columns: tuple[str, ...], index: str) -> None:
+def test_an_index_serves_the_search(workspace: Workspace, model: Any, words: Words, index: str) -> None:
     with connection.cursor() as cursor, across_workspaces("whose own index would do for few rows"):
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-        assert index in model.objects.filter(HasWord(Words(*columns), "where")).explain()
+        assert index in model.objects.filter(HasWord(words, "where")).explain()
+
+
+def test_an_index_serves_the_search_for_an_order_number(workspace: Workspace) -> None:
+    """By its beginning, whatever the case. For few rows, any index of the workspace's requests would do."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indrelid = 'actions_actionrequest'::regclass"
+            " AND indexrelid <> 'action_request_by_subject'::regclass"
+        )
+        plan = conversation_search._requests_about("wf-20418").explain()
+    assert "action_request_by_subject" in plan and "~>=~ 'WF-20418'" in plan, plan
 
 
 def test_at_most_six_words_are_searched() -> None:

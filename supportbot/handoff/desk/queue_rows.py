@@ -23,11 +23,11 @@ from supportbot.chat.conversation_search import first_with
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.desk.labels import REASON_ICONS, avatar_hue, duration_label, first_name, initials, reason_label
-from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
+from supportbot.handoff.models import HELD, OPEN, TICKET_WORDS, Priority, Reason, State, Ticket
 from supportbot.handoff.tickets.queue_rules import LATE_AFTER, NEARLY_LATE_AFTER, is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
-from supportbot.word_search import MAX_CHARACTERS, words_of
+from supportbot.word_search import MAX_CHARACTERS, HasWord, words_of
 
 ROWS_PER_PAGE: Final = 50
 MAX_SEARCH_PAGES: Final = 20  # a search reads the ids of all pages up to the requested one
@@ -141,13 +141,12 @@ def _found(query: str, page: int) -> list[Ticket]:
     words = words_of(query)
     if not words:
         return []
-    by_ticket = Q()
-    for word in words:
-        by_ticket &= Q(summary__icontains=word) | Q(contact_email__icontains=word)
     newest, listed = ("-created_at", "-id"), page * ROWS_PER_PAGE + 1
     by_talk = first_with(query, Ticket.objects.order_by(*newest), conversation="conversation", limit=listed)
+    by_ticket = Ticket.objects.filter(*(HasWord(TICKET_WORDS, word) for word in words)).order_by(*newest)
     with wide_reads():
-        return _paged(ticket_queryset().filter(by_ticket | Q(pk__in=by_talk)).order_by(*newest), page)
+        found = {*by_talk, *by_ticket.values_list("pk", flat=True)[:listed]}
+        return _paged(ticket_queryset().filter(pk__in=found).order_by(*newest), page)
 
 
 def rows_for(conversation_ids: Iterable[UUID], person: User, now: datetime) -> list[Row]:

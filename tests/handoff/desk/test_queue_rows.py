@@ -110,9 +110,14 @@ def test_a_long_list_is_paginated(bob: User, monkeypatch: pytest.MonkeyPatch) ->
     assert [bool(page.more) for page in pages] == [True, True, False]
 
 
-@pytest.mark.parametrize("asked", ["mara", "LINDNER Mara", "mara@mail", "cus_1001", "tight boots", "wf-20418"])
+@pytest.mark.parametrize(
+    "asked", ["mara", "LINDNER Mara", "mara@mail", "cus_1001", "tight boots", "wf-20418", "home@mail.example boot"]
+)
 def test_search_finds_by_name_address_id_and_summary(bob: User, asked: str) -> None:
-    waiting("Mara Lindner", summary="Boots too tight, WF-20418", email="mara@mail.example", external_id="cus_1001")
+    made = waiting(
+        "Mara Lindner", summary="Boots too tight, WF-20418", email="mara@mail.example", external_id="cus_1001"
+    )
+    Ticket.objects.filter(pk=made.pk).update(contact_email="home@mail.example")
     waiting("Jonas Weber", summary="Parcel not there", email="jonas@mail.example", external_id="cus_1002")
     assert [row.who for row in search_rows(asked, bob, now()).rows] == ["Mara Lindner"]
 
