@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from django.db import connection
 from psycopg import errors
 
 from kb.indexing.models import Recipe
+from supportbot.embedded.checks import check_roles
 from supportbot.embedded.servers.database_roles import (
     APPEND_ONLY,
     create_application_role,
@@ -21,6 +23,7 @@ from supportbot.embedded.servers.database_roles import (
     may_write,
     weaknesses,
 )
+from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
 from tests.patience import PATIENCE_SECONDS
 
@@ -138,8 +141,18 @@ def test_the_application_has_time_limits_and_no_excess_rights(
     assert application.execute("SHOW lock_timeout").fetchone() == ("1min",)
     assert application.execute("SHOW statement_timeout").fetchone() == ("2min",)
     assert (weaknesses(application), may_write(application)) == ("", True)
-    with psycopg.connect(urls[0]) as owner:
-        assert weaknesses(owner) == "it is a superuser"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doctor_says_what_is_weaker_with_a_single_role(urls: tuple[str, str], plan: Plan) -> None:
+    owner, application = urls
+    assert check_roles(replace(plan, database_url=application)) == "the application's role can only read and write rows"
+    weaker = "weaker than it could be: the role in DATABASE_URL may do more than read and write rows"
+    assert check_roles(replace(plan, database_url=owner)).startswith(f"{weaker} (it is a superuser). Give ")
+    with psycopg.connect(owner, autocommit=True) as almighty:
+        almighty.execute(f"GRANT CREATE ON SCHEMA public TO {NAME}".encode())
+    may_alter = f"{weaker} (it may alter tables and change the audit trail). Give "
+    assert check_roles(replace(plan, database_url=application)).startswith(may_alter)
 
 
 @pytest.mark.django_db(transaction=True)
