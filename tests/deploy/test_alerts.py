@@ -39,7 +39,13 @@ def panels() -> list[dict[str, Any]]:
 
 
 def queries() -> list[str]:
-    return [rule["expr"] for rule in rules()] + [query["expr"] for panel in panels() for query in panel["targets"]]
+    """Return all queries in PromQL: of the alerts, the dashboard and the adapter that scales pods."""
+    adapter = yaml.safe_load((DEPLOY / "kubernetes" / "overlays" / "metrics" / "adapter-rules.yaml").read_text())
+    return [
+        *(rule["expr"] for rule in rules()),
+        *(query["expr"] for panel in panels() for query in panel["targets"]),
+        *(rule["metricsQuery"] for rule in adapter["rules"]["external"]),
+    ]
 
 
 def known_series() -> set[str]:
@@ -49,7 +55,7 @@ def known_series() -> set[str]:
     return counted | asked | {"supportbot_gauges_up", "supportbot_gauges_late", "supportbot_celery_queue_length"}
 
 
-def test_rules_and_panels_use_existing_series() -> None:
+def test_every_query_uses_existing_series() -> None:
     from supportbot.assistant import turn  # noqa: F401  # registers the series of the checks
 
     used = {name for query in queries() for name in re.findall(r"\bsupportbot_\w+", query)}
@@ -69,7 +75,7 @@ def test_each_rule_fires_on_its_condition() -> None:
 
 
 @needs_promtool
-def test_prometheus_understands_every_panel(tmp_path: Path) -> None:
+def test_prometheus_understands_every_query(tmp_path: Path) -> None:
     recorded = [
         {"record": f"panel:{number}", "expr": query.replace("$__rate_interval", "5m")}
         for number, query in enumerate(queries())
