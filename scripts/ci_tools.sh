@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs the Debian packages without which some tests are skipped: those of the image, the alert rules, the pooler,
-# the clock and the files of Compose and Kubernetes. In CI, a package that cannot be installed is an error, or a run
-# without half of the tests would be green; WITHOUT_TOOLS=true allows it. Elsewhere, a test says itself which program it
-# lacks.
+# the clock and the files of Compose, Kubernetes, Caddy and systemd (without its init). In CI, a package that cannot be
+# installed is an error, or a run without half of the tests would be green; WITHOUT_TOOLS=true allows it. Elsewhere, a
+# test says itself which program it lacks.
 set -eu
 
 missing=
 for pair in buildah:buildah mmdebstrap:mmdebstrap promtool:prometheus pgbouncer:pgbouncer faketime:faketime \
-    docker-compose:docker-compose kustomize:kustomize; do
+    docker-compose:docker-compose kustomize:kustomize caddy:caddy systemd-analyze:systemd; do
     PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 if [ -z "$missing" ]; then exit 0; fi

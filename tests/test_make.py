@@ -8,6 +8,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from tests.promises import give_up
+
 ROOT = Path(settings.BASE_DIR)
 MAKEFILE = (ROOT / "Makefile").read_text()
 # Parts of other targets, not meant to be called directly.
@@ -56,3 +58,28 @@ def test_ci_fails_without_the_programs_of_its_tests(given: dict[str, str], code:
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     assert "buildah" in done.stderr and ("WITHOUT_TOOLS=true" in done.stderr) == bool(code)
+
+
+@pytest.mark.parametrize(
+    ("user", "programs", "reason"),
+    [(1000, (), "only root"), (0, (), "buildah is not"), (0, ("buildah", "mmdebstrap"), "no mounts can be made here")],
+)
+def test_ci_says_why_it_does_not_build_the_image(
+    user: int, programs: tuple[str, ...], reason: str, tmp_path: Path
+) -> None:
+    for name in ("id", *programs):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {user}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", str(ROOT / "scripts" / "ci_image.sh")], env={"PATH": str(tmp_path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and reason in done.stderr
+
+
+def test_a_test_that_this_machine_can_run_is_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(pytest.skip.Exception):
+        give_up("no mounts", promise="WITH_SOMETHING")
+    monkeypatch.setenv("WITH_SOMETHING", "true")
+    with pytest.raises(pytest.fail.Exception):
+        give_up("no mounts", promise="WITH_SOMETHING")

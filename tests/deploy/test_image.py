@@ -21,6 +21,7 @@ from django.conf import settings
 from supportbot.embedded.free_ports import free_port
 from tests.deploy.test_files import DEPLOY
 from tests.deploy.test_parts import status
+from tests.promises import give_up
 
 MISSING = [program for program in ("buildah", "mmdebstrap") if shutil.which(program) is None]
 pytestmark = [
@@ -28,6 +29,7 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} is not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="building an image without a daemon needs root here"),
 ]
+PROMISE = "WITH_IMAGE"
 BASE, IMAGE = "localhost/supportbot-base", "localhost/supportbot"
 CERTIFICATES = Path("/etc/ssl/certs")
 LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
@@ -91,14 +93,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Builder, s
         capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     if made.returncode:
-        pytest.skip(f"no base image could be made: {made.stderr[-300:]}")
+        give_up(f"no base image could be made: {made.stderr[-300:]}", promise=PROMISE)
     builder = Builder(folder)
     try:  # if even this is refused, no image can be built
         scratch = builder("from", *_limits(), "scratch")
         builder("add", scratch, str(base), "/", seconds=120)
         builder("run", scratch, "--", "true")
     except AssertionError as error:
-        pytest.skip(f"containers cannot be run here: {error}")
+        give_up(f"containers cannot be run here: {error}", promise=PROMISE)
     builder("commit", "--rm", scratch, BASE, seconds=120)
     base.unlink()
     builder.build("--build-arg=EXTRAS=otel", "-t", IMAGE)
@@ -150,7 +152,7 @@ def configuration(builder: Builder) -> dict[str, Any]:
 def check_read_only(builder: Builder, container: str, environment: dict[str, str]) -> None:
     """Serve with a root file system that is read-only for everybody, and ask the Dockerfile's health check."""
     if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
-        pytest.skip("no mounts can be made here, so a read-only root cannot be tried")
+        give_up("no mounts can be made here, so a read-only root cannot be tried", promise=PROMISE)
 
     def command(*words: str, **more: str) -> list[str]:
         return builder.read_only(container, {**environment, **more}, *words)
