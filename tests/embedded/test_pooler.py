@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -30,18 +31,19 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = any
 pool_mode = {mode}
+{more}
 """
 
 
 @pytest.fixture
-def pooled(home: Path) -> Iterator[Callable[[str], str]]:
+def pooled(home: Path) -> Iterator[Callable[..., str]]:
     """Return a function that starts a pooler in front of the test database in this mode, and returns its address."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(mode: str) -> str:
+    def start(mode: str, more: str = "") -> str:
         assert PROGRAM is not None
         port, file = free_port(), home / "pgbouncer.ini"
-        file.write_text(CONFIGURED.format(port=port, mode=mode, **connection.settings_dict))
+        file.write_text(CONFIGURED.format(port=port, mode=mode, more=more, **connection.settings_dict))
         file.chmod(0o644)
         account = server_account()
         running.append(
@@ -68,7 +70,7 @@ def _answers(address: str) -> bool:
 @pytest.mark.long
 @pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian's package pgbouncer)")
 def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
-    pooled: Callable[[str], str], settings: Settings
+    pooled: Callable[..., str], settings: Settings
 ) -> None:
     assert external_servers.probe_database(pooled("session")).startswith("PostgreSQL 18")
     settings.DATABASE_URL = pooled("transaction")
@@ -78,6 +80,18 @@ def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
         call_command("migrate", verbosity=0)
     for part in ("serve", "work"):
         assert "session mode" in refusal(part, DATABASE_URL=settings.DATABASE_URL)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian's package pgbouncer)")
+def test_a_pooler_that_uses_spare_connections_in_turn_is_refused(pooled: Callable[..., str]) -> None:
+    address = pooled("transaction", "server_round_robin = 1")
+    with ExitStack() as stack:  # more at the same time than the probe opens
+        busy = [stack.enter_context(psycopg.connect(address)) for _ in range(12)]
+        for one in busy:
+            one.execute("SELECT 1")
+    with pytest.raises(StartRefused, match="session mode"):
+        external_servers.refuse_transaction_pooling(address)
 
 
 def test_a_read_only_database_is_refused() -> None:

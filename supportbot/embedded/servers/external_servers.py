@@ -13,7 +13,7 @@ from psycopg import sql
 from supportbot.installation.errors import StartRefused
 
 CONNECT_SECONDS = 3
-_POOLER_TRIES = 3  # a pooler may have spare connections, and returns the last used one first
+_POOLER_TRIES = 3
 OLDEST_POSTGRES = 16
 OLDEST_PGVECTOR = (0, 8)
 OLDEST_REDIS = 7
@@ -78,14 +78,14 @@ def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
 def refuse_transaction_pooling(url: str) -> None:
     """Raise StartRefused if a pooler in transaction mode shares a server connection among several of ours. A session's
     locks and settings would then affect other sessions. Only with such a pooler can two of our connections have the
-    same server process.
+    same server process, or one of them several: it may have spare connections, and use them in turn.
     """
     try:
         with connect(url) as one, connect(url) as other:
-            is_shared = any(_backend(one) == _backend(other) for _ in range(_POOLER_TRIES))
+            processes = [(_backend(one), _backend(other)) for _ in range(_POOLER_TRIES)]
     except psycopg.Error as error:  # the connection was lost right after it was opened
         raise _away(url, "DATABASE_URL", error) from error
-    if is_shared:
+    if len(set(processes)) > 1 or processes[0][0] == processes[0][1]:
         raise StartRefused(
             gettext(
                 "DATABASE_URL points to a connection pooler in transaction mode. Switch it to session mode, or use "
