@@ -31,7 +31,14 @@ class Ticks(bootsteps.StartStopStep):
         from supportbot.health.main_loop import tick
 
         tick()
-        consumer.timer.call_repeatedly(TICK_SECONDS, tick)
+        consumer.timer.call_repeatedly(TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        from supportbot.health.main_loop import tick
+        from supportbot.observing.broker_outages import broker_trouble
+
+        tick()
+        broker_trouble.has_responded()  # this loop only runs while the worker is connected
 
 
 app.steps["consumer"].add(Ticks)

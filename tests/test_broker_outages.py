@@ -5,6 +5,7 @@ import io
 import logging
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ import redis
 from asgiref.sync import async_to_sync
 from celery import current_app
 from celery.beat import PersistentScheduler, SchedulingError
+from celery.exceptions import CPendingDeprecationWarning
+from celery.worker.consumer import Consumer
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from supportbot.celery import TickingScheduler
+from supportbot.celery import TICK_SECONDS, TickingScheduler, Ticks
 from supportbot.chat import channel_layer
 from supportbot.observing import server_trouble
 from supportbot.observing.broker_outages import BrokerOutagesInOneLine, broker_trouble, layer_trouble
@@ -128,6 +132,51 @@ def test_the_channel_layer_ends_its_outage(call: Any, clock: list[float], caplog
     clock[0] += 6
     async_to_sync(call)("a-group", {"type": "any"} if call is channel_layer.send else "a-channel")
     assert caplog.messages[1:] == ["Redis or Valkey responds again"]
+
+
+def test_a_worker_that_tries_to_connect_again_and_again_logs_one_line(
+    console: io.StringIO, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="celery")  # as `work` runs it
+    connection = Connection("redis://:secret@127.0.0.1:1")
+
+    def ensure_connection(told: Any, *_: Any, **__: Any) -> Any:
+        for seconds in (2.0, 4.0):
+            told(OperationalError("Error 111 connecting to 10.0.0.5:6379. Connection refused."), seconds)
+        return connection
+
+    connection.ensure_connection = ensure_connection
+    worker: Any = SimpleNamespace(
+        app=current_app, connection=None, conninfo=connection, first_connection_attempt=False,
+        broker_connection_retry_attempt=0, initial_prefetch_count=1, max_prefetch_count=1, prefetch_multiplier=1,
+        qos_global=False,
+    )  # fmt: skip
+    with pytest.warns(CPendingDeprecationWarning):  # Celery's own, which a worker does not show
+        Consumer.on_connection_error_after_connected(worker, redis.ConnectionError("Connection closed by server."))
+    Consumer.ensure_connected(worker, connection)
+    Consumer.on_connection_error_before_connected(worker, REFUSED)
+    [line] = console.getvalue().splitlines()
+    assert line.endswith("the broker: it is not responding (Connection closed by server); retrying")
+
+
+def test_a_worker_that_a_broker_with_a_full_disk_ends_logs_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    full = redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device")
+    assert not passes("celery.worker", chained(redis.exceptions.ExecAbortError("Transaction discarded"), full))
+    assert passes("celery.worker", redis.ResponseError("WRONGTYPE Operation against a key"))
+    assert [line.partition("(")[2] for line in caplog.messages] == [f"{full}); retrying"]
+
+
+def test_the_loop_of_a_connected_worker_ends_the_outage(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[Any] = []
+    timer = SimpleNamespace(call_repeatedly=lambda seconds, call: calls.append((seconds, call)))
+    Ticks(None).start(SimpleNamespace(timer=timer))
+    [(seconds, tick)] = calls
+    assert seconds == TICK_SECONDS
+    broker_trouble.found(NOT_RESPONDING)
+    tick()  # another attempt may have failed a moment ago
+    clock[0] += 6
+    tick()
+    assert caplog.messages[1:] == ["the broker responds again"]
 
 
 def test_a_published_task_ends_the_outage_of_the_broker(

@@ -14,26 +14,44 @@ from supportbot.observing.server_trouble import NOT_RESPONDING, ServerTrouble
 logger = logging.getLogger(__name__)
 layer_trouble: Final = ServerTrouble("Redis or Valkey", logger)
 broker_trouble: Final = ServerTrouble("the broker", logger)  # may be another server: CELERY_BROKER_URL
-# The listener of the channel layer tries again every second, and beat at each tick; both log a traceback each time.
-_REPEATING: Final = {"channels_redis.pubsub": layer_trouble, "celery.beat": broker_trouble}
+# The listener of the channel layer tries again every second, beat at each tick, and the worker ever more slowly; the
+# first two log a traceback each time, the worker a line with the error among its arguments.
+_REPEATING: Final = {
+    "channels_redis.pubsub": layer_trouble,
+    "celery.beat": broker_trouble,
+    "celery.worker.consumer.consumer": broker_trouble,
+    "celery.worker": broker_trouble,  # it ends if the broker refuses its commands, and is started again
+}
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError, TimeoutError, gaierror)
 # Both libraries also report these as a failed connection, but they are the fault of this process or machine.
+_FULL: Final = "MISCONF"  # how an error begins if the server cannot write to its disk
 _OURS: Final = (errno.EMFILE, errno.ENFILE)
 
 
 class BrokerOutagesInOneLine(logging.Filter):
-    """Replaces the tracebacks of those who keep trying."""
+    """Replaces the tracebacks and lines of those who keep trying."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         trouble = _REPEATING.get(record.name)
-        if trouble is None or not record.exc_info:
+        if trouble is None:
             return True
-        chain = list(_chain(record.exc_info[1]))
-        cause = next((error for error in chain if isinstance(error, _AWAY)), None)
+        chain = list(_chain(_error_of(record)))
+        cause = next((error for error in chain if _is_of_server(error)), None)
         if cause is None or any(isinstance(error, OSError) and error.errno in _OURS for error in chain):
             return True
         trouble.found(NOT_RESPONDING, str(cause).strip().partition("\n")[0].rstrip(".") or type(cause).__name__)
         return False
+
+
+def _is_of_server(error: BaseException) -> bool:
+    return isinstance(error, _AWAY) or (isinstance(error, redis.ResponseError) and str(error).startswith(_FULL))
+
+
+def _error_of(record: logging.LogRecord) -> BaseException | None:
+    if record.exc_info:
+        return record.exc_info[1]
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    return next((one for one in arguments if isinstance(one, BaseException)), None)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
