@@ -74,6 +74,13 @@ def _database() -> str:
     return "read-only" if read_only == "on" else "ok" if may_write else "lacks rights"
 
 
+def _writes() -> str:
+    """Check whether this process's last writes were stored. Stored chats and help pages can be read from a database
+    whose disk is full, so a web process stays ready.
+    """
+    return "refused" if trouble.refuses_writes else "ok"
+
+
 def _vector_extension() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'")
@@ -163,6 +170,7 @@ def _loop() -> str:
 OF_DATABASE: Final = frozenset({"database", "vector", "migrations", "recipe"})
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
+    "writes": _writes,
     "vector": _vector_extension,
     "migrations": _migrations,
     "layer": _layer,

@@ -8,6 +8,7 @@ from django.db import OperationalError
 from psycopg_pool import PoolTimeout
 
 from supportbot.observing.connection_failures import last_failure
+from supportbot.observing.metrics import WRITES_REFUSED
 from supportbot.observing.server_trouble import NOT_RESPONDING, ServerTrouble
 
 logger = logging.getLogger(__name__)
@@ -15,7 +16,10 @@ LACKS_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py mi
 # By SQLSTATE. These may also be caused by our own mistakes, so their tracebacks are logged.
 _OF_SCHEMA: Final = {"42P01": LACKS_MIGRATIONS, "42703": LACKS_MIGRATIONS}
 _OF_RIGHTS: Final = {"42501": "the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL"}
-_OF_OPERATION: Final = {"25006": "it is read-only. Use the address of a server that accepts writes"}
+_OF_OPERATION: Final = {
+    "25006": "it is read-only. Use the address of a server that accepts writes",
+    "53100": "its disk is full. Free some space there",
+}
 _ALL_IN_USE: Final = "no connection of the pool was free in time. If this persists, raise DATABASE_POOL_SIZE"
 # Connection, login, resources, shutdown. Other errors in these classes, such as time limits, are caused by code.
 _AWAY: Final = ("08", "28", "3D", "53", "57P")
@@ -79,20 +83,31 @@ class DatabaseTrouble(ServerTrouble):
         self.happened(error)
         return True
 
+    def found(self, cause: str, details: str = "") -> None:
+        super().found(cause, details)
+        if cause in _OF_OPERATION.values():
+            WRITES_REFUSED.set(1)
+
     @property
-    def is_read_only(self) -> bool:
-        """Whether writes have failed and none has succeeded since."""
+    def refuses_writes(self) -> bool:
+        """Whether writes have failed because nothing can be stored, and none has succeeded since."""
         return any(cause in self._logged_at for cause in _OF_OPERATION.values())
 
     def has_read(self) -> None:
         """Log that the database responds again, if there was an outage and nothing has failed for a few seconds. A read
-        proves nothing about writes, because a read-only database answers it, too.
+        proves nothing about writes, because a database that is read-only or whose disk is full answers it, too.
         """
         self.has_responded(without=_OF_OPERATION.values())
 
     def has_written(self) -> None:
         """Log that the database responds again, or accepts writes again."""
         self.has_responded()
+        if not self.refuses_writes:
+            WRITES_REFUSED.set(0)
+
+    def forget(self) -> None:
+        super().forget()
+        WRITES_REFUSED.set(0)
 
 
 trouble: Final = DatabaseTrouble("the database", logger)

@@ -33,5 +33,8 @@ BREAKER_HITS = Counter("supportbot_breaker_hits_total", "Calls that met an open 
 DATABASE_WAIT = Histogram(
     "supportbot_db_pool_wait_seconds", "Wait for a database thread, and for a connection", ["wait"], buckets=_FAST
 )
+WRITES_REFUSED = Gauge(
+    "supportbot_writes_refused", "Whether the database is read-only or has no space", multiprocess_mode="livemax"
+)
 TASKS = Counter("supportbot_tasks_total", "Background tasks that ended, by state", ["task", "state"])
 BUILD = Gauge("supportbot_build_info", "The running version", ["version"], multiprocess_mode="livemax")

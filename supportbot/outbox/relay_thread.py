@@ -15,7 +15,7 @@ from django.db import close_old_connections, connections
 from supportbot.observing.database_errors import trouble
 from supportbot.outbox import wakeup
 from supportbot.outbox.delivery import deliver_due
-from supportbot.outbox.models import Announcement
+from supportbot.outbox.services import try_to_write
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 2.0
@@ -56,9 +56,8 @@ class Relay:
         try:
             handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
             trouble.has_read()
-            if trouble.is_read_only:
-                # matches no row, but a read-only database refuses it
-                Announcement.objects.filter(pk=0).update(attempts=0)
+            if trouble.refuses_writes:
+                try_to_write()
                 trouble.has_written()
         except AnyDatabaseError as error:
             trouble.happened(error)

@@ -18,6 +18,7 @@ from supportbot.outbox import wakeup
 from supportbot.outbox.models import Announcement
 
 KEPT_AFTER_DELIVERY: Final = timedelta(days=7)
+ROWS_OF_A_TRIAL: Final = 200  # about 80 kB
 
 
 def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
@@ -57,3 +58,14 @@ def purge_delivered() -> int:
     """Delete announcements delivered more than a week ago; return the number of deleted rows."""
     deleted, _ = Announcement.objects.filter(delivered_at__lt=timezone.now() - KEPT_AFTER_DELIVERY).delete()
     return deleted
+
+
+def try_to_write() -> None:
+    """Write rows that are never committed. Raises an error of the database if it is read-only or its disk is full.
+
+    They need several new pages: a single row may fit on a page with some space left.
+    """
+    row = {"topic": "", "object_id": UUID(int=0), "workspace_id": UUID(int=0), "delivered_at": Now()}
+    with transaction.atomic():
+        Announcement.objects.bulk_create(Announcement(last_error="x" * 300, **row) for _ in range(ROWS_OF_A_TRIAL))
+        transaction.set_rollback(True)

@@ -21,6 +21,8 @@ from django.core.management import call_command
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from prometheus_client import REGISTRY
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
@@ -33,12 +35,16 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.start_plan import plan_from_environment
 from supportbot.observing.database_errors import OutagesInOneLine, trouble
+from supportbot.outbox.models import Announcement
 from supportbot.outbox.relay_thread import relay
+from supportbot.outbox.services import try_to_write
 from tests.embedded.instance import MANAGE
 from tests.embedded.test_checks import database_url
+from tests.kb.test_full_disk import full_database
 from tests.patience import PATIENCE_SECONDS
 
 LONG = pytest.mark.long
+LOCAL = {"Host": "127.0.0.1:8000"}  # details are only for this machine
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -263,6 +269,7 @@ def test_migrate_never_hides_that_a_newer_database_lacks_a_migration_of_this_ver
         (psycopg.OperationalError("the connection is lost"), OperationalError, "it is not responding"),
         (errors.AdminShutdown(), OperationalError, "it is not responding"),
         (errors.ReadOnlySqlTransaction(), InternalError, "it is read-only. Use the address"),
+        (errors.DiskFull("could not extend file"), OperationalError, "its disk is full. Free some space there"),
         (PoolTimeout("all connections are in use"), OperationalError, ""),
         (errors.InsufficientPrivilege("permission denied"), ProgrammingError, ""),
         (psycopg.InterfaceError("the cursor is closed"), InterfaceError, ""),
@@ -301,13 +308,40 @@ def test_reads_do_not_end_an_outage_of_writes(
     assert caplog.messages[1:] == ["the database responds again"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_full_disk_ends_with_a_write_that_needs_space(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: Client
+) -> None:
+    """The disk of the database is full for rows of a trial, as for others."""
+    monkeypatch.setattr("supportbot.observing.server_trouble.SETTLED_AFTER_SECONDS", 0.0)
+    with full_database("outbox_announcement", "xxx"):
+        with pytest.raises(OperationalError) as refused:
+            try_to_write()
+        assert trouble.explains(refused.value)
+        for _ in range(2):
+            relay.round()
+        assert caplog.messages == [
+            "the database: its disk is full. Free some space there (could not extend file: No space left on device);"
+            " retrying"
+        ]
+        assert REGISTRY.get_sample_value("supportbot_writes_refused") == 1
+        assert client.get("/healthz", headers=LOCAL).json()["checks"]["writes"] == "refused"
+        assert client.get("/readyz", headers=LOCAL).status_code == 200
+    relay.round()
+    assert caplog.messages[1:] == ["the database responds again"]
+    assert REGISTRY.get_sample_value("supportbot_writes_refused") == 0
+    assert not Announcement.objects.exists()
+
+
 # Tasks and requests while the database is away, then the relay until it is back.
 DURING_AN_OUTAGE = """
 import sys, django
 django.setup()
 from django.conf import settings
 from django.test import Client
+from supportbot.outbox.models import Announcement
 from supportbot.outbox.relay_thread import relay
+from supportbot.outbox.services import try_to_write
 from supportbot.outbox.tasks import purge
 if int(sys.argv[1]):
     settings.DATABASES["default"]["OPTIONS"]["pool"].update(timeout=1, reconnect_timeout=1)
