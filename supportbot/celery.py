@@ -1,6 +1,8 @@
 """The Celery application. Tasks are thin wrappers around services; there is a queue for each kind of work."""
 
+import logging
 import os
+import shelve
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from celery.signals import beat_init, task_postrun, task_prerun, worker_init, wo
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
 
+logger = logging.getLogger(__name__)
 TICK_SECONDS = 5.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -44,9 +47,18 @@ class Ticks(bootsteps.StartStopStep):
 app.steps["consumer"].add(Ticks)
 
 
+class Unstored:
+    """Keeps the schedule in memory, in place of the module `shelve`."""
+
+    @staticmethod
+    def open(filename: str, *, writeback: bool) -> "shelve.Shelf[Any]":
+        return shelve.Shelf({}, writeback=writeback)
+
+
 class TickingScheduler(PersistentScheduler):
     """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
-    back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart.
+    back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart. And it survives
+    a full disk, which would end it: losing the schedule does no harm.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -66,13 +78,26 @@ class TickingScheduler(PersistentScheduler):
 
     is_writing = False
 
+    def setup_schedule(self) -> None:
+        try:
+            super().setup_schedule()
+        except OSError as error:
+            report_full_disk(error)
+            self.persistence = Unstored  # type: ignore[assignment]  # only its `open` is used
+            super().setup_schedule()
+
     def sync(self) -> None:
         """Write the schedule. A stop signal waits for this, so no half-written file is left behind."""
         self.is_writing = True
         try:
-            super().sync()
+            with without_space():
+                super().sync()
         finally:
             self.is_writing = False
+
+    def close(self) -> None:
+        with without_space():
+            super().close()
 
     def _forget_runs_in_the_future(self) -> None:
         ahead = [one for one in self.schedule.values() if one.last_run_at and one.last_run_at > one.default_now()]
@@ -80,6 +105,24 @@ class TickingScheduler(PersistentScheduler):
             entry.last_run_at = entry.default_now()
         if ahead:
             self._heap = None  # its times are from the former clock
+
+
+@contextmanager
+def without_space() -> Iterator[None]:
+    """Leave the block if the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        report_full_disk(error)
+
+
+def report_full_disk(error: OSError) -> None:
+    """Log an error that means that the disk is full; raise others."""
+    from supportbot.errors import is_out_of_space
+
+    if not is_out_of_space(error):
+        raise error
+    logger.error("beat: the disk is full, so the times of the last ticks are not stored")
 
 
 @task_prerun.connect

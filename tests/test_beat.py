@@ -1,5 +1,6 @@
 """Every task of beat, called as a worker calls it: without arguments and outside any workspace."""
 
+import errno
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -96,6 +97,27 @@ def run(task: str) -> None:
 def load_tasks() -> None:
     """Load the tasks, once, because loading also checks all models."""
     current_app.loader.import_default_modules()
+
+
+def no_space(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_beat_continues_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduler = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
+    scheduler.setup_schedule()
+    with monkeypatch.context() as patch:
+        patch.setattr(scheduler._store, "sync", no_space)
+        scheduler.sync()
+        scheduler.close()
+        patch.setattr("shelve.open", no_space)
+        started = TickingScheduler(app=app, schedule_filename=str(tmp_path / "other"), lazy=True)
+        started.setup_schedule()
+    assert set(product.CELERY_BEAT_SCHEDULE) <= set(started.schedule)
+    told = {record.getMessage() for record in caplog.records if record.name == "supportbot.celery"}
+    assert told == {"beat: the disk is full, so the times of the last ticks are not stored"}
 
 
 def test_these_tests_run_outside_every_workspace(busy_workspace: Workspace) -> None:

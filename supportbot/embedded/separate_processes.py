@@ -28,6 +28,7 @@ from supportbot.installation.start_plan import Plan
 WORKER_THREADS = 8
 # The server closes with 1009 above this size; the application sends an error frame from 16 KiB on.
 SOCKET_FRAME_BYTES = 262_144
+IN_MEMORY: Final = "/dev/shm"  # the folder in it has a random name
 WEB_GRACE_SECONDS = 12  # the web server closes open connections before its process is killed
 BACKLOG = 2048
 BETWEEN_SECONDS: Final = 0.05  # the pause between closing two sockets
@@ -73,7 +74,7 @@ def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
         raise _port_in_use(plan)
     command = web_command(plan, application, lifespan=lifespan)
     names = [f"web-{number}" for number in range(1, plan.web_processes + 1)]
-    with stop_signals(), TemporaryDirectory(prefix="supportbot-metrics-") as folder:
+    with stop_signals(), _folder_of_counters() as folder:
         environment = product_environment(plan) | counting_together(Path(folder), plan)
         children = [ChildProcess(name, command, None, environment, settings.BASE_DIR) for name in names]
         supervisor = Supervisor(on_change=SharedCounters(Path(folder)).forget_dead, on_poll=lambda: None)
@@ -84,6 +85,14 @@ def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
             return
         finally:
             supervisor.stop()
+
+
+def _folder_of_counters() -> "TemporaryDirectory[str]":
+    prefix = "supportbot-metrics-"
+    try:
+        return TemporaryDirectory(prefix=prefix)
+    except OSError:  # no temporary folder has space: a full disk stops no part, so chats continue
+        return TemporaryDirectory(prefix=prefix, dir=IN_MEMORY)
 
 
 def work(queues: str) -> None:

@@ -260,8 +260,8 @@ class Composition:
         return self._demo_file.write(_with_supervisor(self._supervisor.pids))
 
     def _save_pids(self, pids: dict[str, int]) -> None:
-        self._registry.save(_with_supervisor(pids))
         self._counters.forget_dead(pids)
+        self._registry.save(_with_supervisor(pids))  # fails on a full disk
         if self._demo_file is not None:
             self._demo_file.write(_with_supervisor(pids))
 

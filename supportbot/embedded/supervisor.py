@@ -55,6 +55,7 @@ class _Managed:
 class Supervisor:
     def __init__(self, *, on_change: Callable[[dict[str, int]], None], on_poll: Callable[[], None]) -> None:
         self._managed: list[_Managed] = []
+        self._is_unreported = False  # a change that `on_change` could not store, on a full disk
         self._on_change = on_change
         self._on_poll = on_poll
 
@@ -85,6 +86,8 @@ class Supervisor:
     def check(self) -> None:
         """Schedule restarts of dead services, start those that are due, and call `on_poll`."""
         self._on_poll()
+        if self._is_unreported:
+            self._report_restart()
         now = time.monotonic()
         for managed in self._managed:
             if managed.service.is_alive:
@@ -101,12 +104,25 @@ class Supervisor:
         logger.warning("%s exited unexpectedly; restarting it in %.1f s", managed.service.name, managed.pause())
 
     def _restart(self, managed: _Managed) -> None:
+        managed.started = time.monotonic()
         try:
-            self._start(managed)
+            managed.service.start()
         except (InstallationError, OSError) as error:
             logger.warning("%s could not be restarted: %s", managed.service.name, error)
         else:
             logger.warning("%s is running again", managed.service.name)
+            self._report_restart()
+
+    def _report_restart(self) -> None:
+        """Report the processes. If that fails, the restarted one runs all the same, and the next check tries again."""
+        try:
+            self._on_change(self.pids)
+        except OSError as error:
+            if not self._is_unreported:
+                logger.warning("the list of processes could not be stored: %s", error)
+            self._is_unreported = True
+        else:
+            self._is_unreported = False
 
     def stop(self) -> None:
         """Tell all product processes to end at the same time, then stop everything, servers last."""

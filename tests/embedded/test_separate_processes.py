@@ -1,5 +1,6 @@
 """`manage.py serve`, `work`, `beat` and `migrate`: each checks the settings first."""
 
+import errno
 import io
 import logging
 import os
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
@@ -27,7 +29,7 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from supportbot.accounts.models import Workspace
-from supportbot.embedded import open_files
+from supportbot.embedded import open_files, separate_processes
 from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.separate_processes import serve_with_several, work
@@ -433,6 +435,16 @@ def asked(port: int) -> int | None:
             return int(answer.read())
     except (URLError, OSError):
         return None
+
+
+def test_web_processes_start_without_a_temporary_folder_that_has_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space() -> str:  # what Python raises if it can write to none of the folders it tries
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile._get_default_tempdir", no_space)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with separate_processes._folder_of_counters() as folder:
+        assert Path(folder).parent == Path(separate_processes.IN_MEMORY)
 
 
 @LONG

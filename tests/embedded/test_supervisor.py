@@ -1,5 +1,6 @@
 """The supervisor, with small real processes."""
 
+import errno
 import os
 import signal
 import sys
@@ -63,6 +64,35 @@ def test_a_killed_child_is_restarted_and_reported(supervisor: Supervisor, record
 
     assert wait_until(runs_again, seconds=PATIENCE_SECONDS)
     assert recorder.pids == [{"web": first}, {"web": web.pid}]
+
+
+def test_a_restart_that_cannot_be_stored_is_not_called_a_failure(
+    supervisor: Supervisor, recorder: Recorder, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def on_full_disk(pids: dict[str, int]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    web = child(tmp_path, "web")
+    supervisor.start([web])
+    monkeypatch.setattr(supervisor, "_on_change", on_full_disk)
+    assert web.process is not None
+    web.process.kill()
+
+    def runs_again() -> bool:
+        supervisor.check()
+        return "is running again" in caplog.text
+
+    assert wait_until(runs_again, seconds=PATIENCE_SECONDS)
+    supervisor.check()
+    assert [line.partition(": ")[0] for line in caplog.messages[1:]] == [
+        "web is running again",
+        "the list of processes could not be stored",
+    ]
+    monkeypatch.setattr(supervisor, "_on_change", recorder.on_change)
+    for _ in range(2):
+        supervisor.check()
+    assert recorder.pids[1:] == [{"web": web.pid}]
 
 
 @pytest.mark.long
