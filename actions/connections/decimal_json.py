@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
+from django.utils.translation import gettext
+
 MAX_DIGITS: Final = 40
 MAX_DEPTH: Final = 50
 _SUSPECT: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # an escape that may encode NUL or a surrogate
@@ -21,10 +23,10 @@ def to_json(value: Any) -> bytes:
 
 def _written(value: Any, depth: int) -> str:
     if depth > MAX_DEPTH:
-        raise ValueError("nested too deeply")
+        raise ValueError(gettext("nested too deeply"))
     if isinstance(value, Decimal):
         if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
-            raise ValueError("a number that JSON does not support")
+            raise ValueError(gettext("a number that JSON does not support"))
         return format(value, "f")
     if isinstance(value, Mapping):
         entries = (f"{json.dumps(str(name))}:{_written(item, depth + 1)}" for name, item in value.items())
@@ -33,7 +35,7 @@ def _written(value: Any, depth: int) -> str:
         return "[" + ",".join(_written(item, depth + 1) for item in value) + "]"
     if value is None or isinstance(value, str | bool | int):
         return json.dumps(value)
-    raise ValueError(f"a value that JSON does not support: {type(value).__name__}")
+    raise ValueError(gettext("a value that JSON does not support: {kind}").format(kind=type(value).__name__))
 
 
 def from_json(raw: bytes) -> Any:

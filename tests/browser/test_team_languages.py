@@ -2,6 +2,7 @@
 phone.
 """
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -149,3 +150,59 @@ def test_pages_before_the_login_follow_the_browser(new_page: Callable[..., Page]
         page.goto(address)
         expect(page.locator("html")).to_have_attribute("lang", "de")
         fits(page, name)
+
+
+# A file with a note on itself, and notes and checks on its operation.
+NOTED: Final = {
+    "openapi": "3.1.0",
+    "info": {"title": "Shop"},
+    "paths": {
+        "/orders/{id}/pauses": {
+            "post": {
+                "operationId": "pause",
+                "parameters": [
+                    {"name": "customerId", "in": "query", "schema": {"type": "string"}},
+                    {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}},
+                    {"name": "session", "in": "cookie"},
+                    {"name": "window", "in": "query", "schema": {"oneOf": [{"type": "string"}, {"type": "object"}]}},
+                ],
+                "responses": {"202": {}},
+            }
+        }
+    },
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("language", "refused", "noted", "wrong"),
+    [
+        ("de", "Das ist Swagger 2.0.", "Die Datei nennt keinen Server.", "Hier fehlt ein Wert. (bei Zeichen 9)"),
+        ("fr", "C’est du Swagger 2.0.", "Le fichier n’indique aucun serveur.", "Il manque une valeur ici."),
+    ],
+)
+def test_imports_and_mistakes_in_definitions_are_explained_in_the_language_chosen_there(
+    page: Page, open_as: Callable[[Page, str, str], None], language: str, refused: str, noted: str, wrong: str
+) -> None:
+    open_as(page, "admin", "/admin/")
+    page.locator("#language").select_option(language)
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    page.goto("/admin/actions/actiondefinition/add/")
+    page.locator("[name=file-text]").fill('{"swagger": "2.0"}')
+    follow(page.locator("form:has([name=file-text]) button.btn").last)
+    expect(page.locator("main")).to_contain_text(refused)
+    fits(page, f"import-refused-{language}")
+    page.locator("[name=file-text]").fill(json.dumps(NOTED))
+    follow(page.locator("form:has([name=file-text]) button.btn").last)
+    page.locator("main summary").click()
+    expect(page.locator("main")).to_contain_text(noted)
+    fits(page, f"import-noted-{language}")
+    page.locator("[name=pick]").check()
+    follow(page.locator("button[name=import]").last)
+    fits(page, f"import-draft-{language}")
+    page.goto(f"{page.url.partition('change/')[0]}part/guards/")
+    page.locator("[name=guards-0-name]").fill("is_open")
+    page.locator("[name=guards-0-require]").fill("today >= ")
+    follow(page.locator("main form button.primary").last)
+    expect(page.locator("main")).to_contain_text(wrong)
+    fits(page, f"definition-wrong-{language}")
