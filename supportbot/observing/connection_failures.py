@@ -3,6 +3,8 @@
 If the server is unavailable, a pool only reports that no connection was free in time.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import psycopg
@@ -15,14 +17,25 @@ class PooledConnection(psycopg.Connection[Any]):
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:
-        global _last_failure
-        try:
-            opened = super().connect(conninfo, **options)
-        except psycopg.Error as error:
-            _last_failure = error
-            raise
-        _last_failure = None
-        return opened
+        with noted():
+            return super().connect(conninfo, **options)
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """Store an error of this block."""
+    global _last_failure
+    try:
+        yield
+    except psycopg.Error as error:
+        _last_failure = error
+        raise
+
+
+def forget_failure() -> None:
+    """Note that a connection could be opened and used: a pooler may accept it, but have no server for it."""
+    global _last_failure
+    _last_failure = None
 
 
 def last_failure() -> psycopg.Error | None:

@@ -20,7 +20,10 @@ _OF_OPERATION: Final = {
     "25006": "it is read-only. Use the address of a server that accepts writes",
     "53100": "its disk is full. Free some space there",
 }
-_ALL_IN_USE: Final = "no connection of the pool was free in time. If this persists, raise DATABASE_POOL_SIZE"
+_ALL_IN_USE: Final = (
+    "no connection of the pool was free in time. If this persists, raise DATABASE_POOL_SIZE, or the size of the pooler "
+    "in front of the database, if there is one"
+)
 # Connection, login, resources, shutdown. Other errors in these classes, such as time limits, are caused by code.
 _AWAY: Final = ("08", "28", "3D", "53", "57P")
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import psycopg
 from django.db.backends.postgresql import base
 
+from supportbot.observing.connection_failures import forget_failure, noted
 from supportbot.observing.metrics import DATABASE_WAIT
 from supportbot.postgresql import LIMITS
 
@@ -29,6 +30,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: "psycopg.Connection[Any]") -> bool:
         """Set the session's options. Called for each new connection, with or without a pool."""
-        is_changed: bool = super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
-        connection.execute(_LIMIT, [list(LIMITS), list(LIMITS.values())])
+        with noted():
+            is_changed: bool = super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
+            connection.execute(_LIMIT, [list(LIMITS), list(LIMITS.values())])
+        forget_failure()
         return is_changed

@@ -1,74 +1,44 @@
 """A pooler works in session mode. Its transaction mode is refused at once, and so is a read-only database."""
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from pytest_django.fixtures import Settings
 
-from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers import external_servers
-from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.installation.errors import StartRefused
+from supportbot.observing.database_errors import own_words
+from supportbot.server_urls import postgres_at
 from tests.embedded.test_checks import database_url
 from tests.embedded.test_separate_processes import refusal
-from tests.patience import PATIENCE_SECONDS
+from tests.pooler import Pooler, needs_pgbouncer
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
-CONFIGURED = """[databases]
-pooled = host=127.0.0.1 port={PORT} dbname={NAME} user={USER} password={PASSWORD}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = {mode}
-{more}
-"""
 
 
 @pytest.fixture
 def pooled(home: Path) -> Iterator[Callable[..., str]]:
     """Return a function that starts a pooler in front of the test database in this mode, and returns its address."""
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[Pooler] = []
 
     def start(mode: str, more: str = "") -> str:
-        assert PROGRAM is not None
-        port, file = free_port(), home / "pgbouncer.ini"
-        file.write_text(CONFIGURED.format(port=port, mode=mode, more=more, **connection.settings_dict))
-        file.chmod(0o644)
-        account = server_account()
-        running.append(
-            subprocess.Popen([PROGRAM, "-q", str(file)], cwd="/", **({} if account is None else account.as_popen()))
-        )
-        address = f"postgresql://anyone:anything@127.0.0.1:{port}/pooled"
-        assert wait_until(lambda: _answers(address), seconds=PATIENCE_SECONDS)
-        return address
+        running.append(Pooler(home, connection.settings_dict, mode=mode, more=more))
+        running[-1].start()
+        return running[-1].address
 
     yield start
-    for process in running:
-        process.terminate()
-        process.wait(timeout=PATIENCE_SECONDS)
-
-
-def _answers(address: str) -> bool:
-    try:
-        psycopg.connect(address).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+    for pooler in running:
+        pooler.stop()
 
 
 @pytest.mark.long
-@pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian's package pgbouncer)")
+@needs_pgbouncer
 def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
     pooled: Callable[..., str], settings: Settings
 ) -> None:
@@ -83,15 +53,36 @@ def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
 
 
 @pytest.mark.long
-@pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian's package pgbouncer)")
+@needs_pgbouncer
 def test_a_pooler_that_uses_spare_connections_in_turn_is_refused(pooled: Callable[..., str]) -> None:
     address = pooled("transaction", "server_round_robin = 1")
     with ExitStack() as stack:  # more at the same time than the probe opens
-        busy = [stack.enter_context(psycopg.connect(address)) for _ in range(12)]
-        for one in busy:
+        for one in [stack.enter_context(psycopg.connect(address)) for _ in range(12)]:
             one.execute("SELECT 1")
     with pytest.raises(StartRefused, match="session mode"):
         external_servers.refuse_transaction_pooling(address)
+
+
+@pytest.mark.long
+@needs_pgbouncer
+def test_a_pooler_without_a_free_server_is_the_cause_that_the_log_names(pooled: Callable[..., str]) -> None:
+    """It accepts a connection at once, and ends it when the first statement has waited too long."""
+    address = pooled("session", "default_pool_size = 1\nquery_wait_timeout = 1")
+    parts = urlsplit(address)
+    other = connection.copy()
+    pool = postgres_at(address, most_connections=2)["OPTIONS"]
+    other.settings_dict = {
+        **connection.settings_dict, "USER": parts.username, "PASSWORD": parts.password, "PORT": parts.port,
+        "NAME": parts.path[1:], "CONN_MAX_AGE": 0, "OPTIONS": {**pool, "pool": {**pool["pool"], "timeout": 3.0}},
+    }  # fmt: skip
+    with psycopg.connect(address) as busy:
+        busy.execute("SELECT 1")
+        try:
+            with pytest.raises(OperationalError) as failed:
+                other.ensure_connection()
+        finally:
+            other.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's backend
+    assert "query_wait_timeout" in own_words(failed.value)
 
 
 def test_a_read_only_database_is_refused() -> None:
