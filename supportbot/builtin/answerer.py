@@ -19,7 +19,7 @@ from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.builtin.ranking import ranked
 from supportbot.language.detection import base_language
-from supportbot.language.follow_ups import is_question
+from supportbot.language.follow_ups import asks_something, is_question
 from supportbot.llm.types import ModelRequest, ToolCall
 
 HUMAN_TOOL: Final = "request_human"
@@ -58,13 +58,23 @@ def _reply(request: ModelRequest, language: str) -> Reply:
     if (step := next_step(request, language)) is not None:
         return step
     if needs_account(request):
-        return Reply(_for_a_visitor(_answer(request, language), language))
+        return Reply(_with_offer(_for_a_visitor(_answer(request, language), language), request.question, language))
     # check after `next_step`, because "the second one" is unclear only if nothing was asked
     if kind := courtesy(request.question):
         return Reply(say(kind, language))
     if is_mere_no(request.question):
         return Reply(say("acknowledgement", language))
-    return Reply(_answer(request, language) or say(_otherwise(request.question), language))
+    answer = _with_offer(_answer(request, language), request.question, language)
+    return Reply(answer or say(_otherwise(request.question), language))
+
+
+def _with_offer(answer: str, question: str, language: str) -> str:
+    """Return an answer, with the offer of a person at its end if the customer reports a problem and asks nothing:
+    such a customer wants to be heard, and may not want to read a page.
+    """
+    if not answer or asks_something(question) or not is_complaint(question):
+        return answer
+    return f"{answer}\n\n{say('offer', language)}"
 
 
 def _draft(request: ModelRequest, language: str) -> str:
@@ -84,8 +94,7 @@ def _otherwise(question: str) -> Phrase:
         return "nothing_to_undo"
     if is_surely("nonsense", question):
         return "not_understood"
-    # A customer who reports a problem without asking a question wants to be heard, and our pages do not cover it.
-    return "complaint" if is_complaint(question) and not is_question(question) else "not_found"
+    return "complaint" if is_complaint(question) and not asks_something(question) else "not_found"
 
 
 def _for_a_visitor(answer: str, language: str) -> str:

@@ -3,8 +3,8 @@
 `scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`. It predicts the kind of
 message and, for the actions in the rows, whether the message is a request ("wish"), a question, a refusal, a thought or
 a report. An action needs only its own examples: the head's classes for them show which trained requests it resembles;
-if it resembles none, the distance to the examples decides. A second model (`persons.py`) tells requests for a person
-from questions about who is answering.
+if it resembles none, the distance to the examples decides. Two more models (`persons.py`) tell requests for a person
+from questions about who is answering and from all other messages.
 """
 
 import re
@@ -34,6 +34,12 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # the minimum probability of a kind
+# By the model that knows only requests for a person and all other messages: from the first probability on, a message
+# asks for a person, even if the head takes it for something else; from the second one on, the head's sure request is
+# one. docs/decisions/built-in-answerer.md has the figures.
+PERSON_FROM: Final = 0.85
+PERSON_CONFIRMED_FROM: Final = 0.5
+QUESTION_FROM: Final = 0.5  # the probability of a question from which a message is not such a request
 # At or above this probability, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
 # questions would count as one, too.
 NO_FROM: Final = 0.9
@@ -73,10 +79,13 @@ class Weights:
 
 @dataclass(frozen=True)
 class Classification:
-    """A message's unit vector, and the probability of each class."""
+    """A message's unit vector, and the probability of each class. `person` is the probability of a request for a person
+    by a model of its own; None without a vector.
+    """
 
     vector: Array
     chances: Array
+    person: float | None = None
 
     @cached_property  # every turn reads each message of a conversation
     def kinds(self) -> Mapping[str, float]:
@@ -96,6 +105,17 @@ class Classification:
     def is_clearly_no_request(self) -> bool:
         """Whether the message is clearly a question, a refusal, a report or a complaint."""
         return self.kind in NO_REQUEST and self.kinds[self.kind] >= SURE_FROM
+
+    @property
+    def asks_for_a_person(self) -> bool:
+        """Whether the message is surely a request for a person, whatever else it says."""
+        is_sure = self.kinds["person"] >= SURE_FROM
+        if self.person is None:
+            return is_sure
+        if is_sure:
+            return self.person >= PERSON_CONFIRMED_FROM
+        is_question = self.kinds["question"] + self.kinds["asks"] >= QUESTION_FROM
+        return not is_question and self.person * (1 - self.kinds["who"]) >= PERSON_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +165,9 @@ def courtesy(text: str) -> Courtesy | None:
     """Return the courtesy that makes up the whole message; None if it says more. Courtesies are never searched for."""
     if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):
         return "how_are_you"  # "??"
-    return (_may_ask_for_a_person(classify(text)) or _sure_courtesy(classify(text))) if text.strip() else None
+    if not text.strip() or classify(text).asks_for_a_person:  # "no more robots, thanks"
+        return None
+    return _may_ask_for_a_person(classify(text)) or _sure_courtesy(classify(text))
 
 
 def says_nothing(text: str) -> bool:
@@ -196,7 +218,9 @@ def wants_person(text: str, tools: Sequence[ToolSpec] = ()) -> bool:
     """Return whether the customer asks to be put in touch with a human being. The words of an action's own example mean
     that action, such as "I need a technician".
     """
-    return is_surely("person", text) and not any(_is_example(text, tool) for tool in tools)
+    if not text.strip() or not classify(text).asks_for_a_person:
+        return False
+    return not any(_is_example(text, tool) for tool in tools)
 
 
 def is_surely(kind: str, text: str) -> bool:
@@ -220,7 +244,8 @@ def classification_of(text: str, vector: Sequence[float] | None) -> Classificati
     side, shape = unit(vector), shape_of(text)
     both = weights.net.chances(side, shape) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
     share = persons.person_share(features, side, shape, persons.weights_shipped())
-    return Classification(side, _with_person_share(both / both.sum(), share))
+    person = persons.person_share(features, side, shape, persons.request_weights_shipped())
+    return Classification(side, _with_person_share(both / both.sum(), share), person)
 
 
 def _with_person_share(chances: Array, share: float) -> Array:

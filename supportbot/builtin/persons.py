@@ -1,9 +1,12 @@
-"""Distinguishes requests for a person from questions about who is answering.
+"""Distinguishes requests for a person from questions about who is answering, and from all other messages.
 
-"Can I talk to a person?" and "Am I talking to a person?" share most of their words. This model only divides
-the probability that the head in `intents.py` gives to both kinds together, so it changes nothing else.
-`scripts/train_persons.py` trains it on the rows in `data/persons.jsonl`, which are our own, and on the intents' rows of
-both kinds.
+"Can I talk to a person?" and "Am I talking to a person?" share most of their words. The first model only divides the
+probability that the head in `intents.py` gives to both kinds together, so it changes nothing else. It is trained on the
+rows in `data/persons.jsonl`, which are our own, and on the intents' rows of both kinds.
+
+In "My jacket ripped, get me someone", the head sees above all the problem. The second model knows only requests for a
+person and all other messages. It is trained on these rows, on our own in `data/person_requests.jsonl`, and on all those
+of the intents and complaints. `scripts/train_persons.py` trains both.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,6 +20,7 @@ import numpy as np
 from supportbot.language.classifiers import Array, Linear, Net, linear_in, net_in
 
 FILE: Final = Path(__file__).parent / "data" / "persons.npz"
+REQUESTS_FILE: Final = FILE.with_name("person_requests.npz")
 VECTOR_SHARE: Final = 0.6  # the weight of the net in the geometric mean of the two models
 
 
@@ -29,8 +33,8 @@ class Weights:
 
 
 def person_share(features: Collection[int], vector: Array | None, shape: Array, weights: Weights) -> float:
-    """Return the probability that a message of one of the two kinds asks for a person; without a vector, from its words
-    alone.
+    """Return the probability that a message asks for a person, if it is of a kind that the weights know; without a
+    vector, from its words alone.
     """
     both = weights.linear.chances(features)
     if vector is not None:
@@ -40,8 +44,15 @@ def person_share(features: Collection[int], vector: Array | None, shape: Array, 
 
 @cache
 def weights_shipped() -> Weights:
-    """Return the weights, read once per process."""
+    """Return the weights that divide both kinds, read once per process."""
     with np.load(FILE) as stored:
+        return weights_from(stored)
+
+
+@cache
+def request_weights_shipped() -> Weights:
+    """Return the weights that know all kinds of messages, read once per process."""
+    with np.load(REQUESTS_FILE) as stored:
         return weights_from(stored)
 
 

@@ -20,6 +20,7 @@ _DATA: Final = files("supportbot.language") / "data"
 # The maximum number of content words in a follow-up, without and with a sign that it is one.
 MAX_BARE_WORDS: Final = 1
 MAX_FOLLOW_UP_WORDS: Final = 3
+_CLAUSE: Final = re.compile(r"[,.;:!–—…]+\s+|\s+-\s+|\n+")
 
 
 def is_incomplete(question: str) -> bool:
@@ -59,6 +60,11 @@ def _looks_like_follow_up(question: str) -> bool:
 def is_question(text: str) -> bool:
     """Return whether the text has the form of a question, since parts of a message may also be statements."""
     return "?" in text or begins_like_question(text)
+
+
+def asks_something(text: str) -> bool:
+    """Return whether a part of the text has the form of a question."""
+    return "?" in text or any(map(begins_like_question, _CLAUSE.split(text)))
 
 
 def begins_like_question(text: str) -> bool:

@@ -262,6 +262,18 @@ def test_a_complaint_without_a_question_or_an_answer_gets_regret_and_the_offer_o
     assert ask(text, sources=(), is_answerable=False).text == say("complaint", "en")
 
 
+def test_a_complaint_that_asks_nothing_gets_regret_first_and_the_offer_of_a_person_after_the_page() -> None:
+    parts = ask("The boots you sent have a hole.").text.split("\n\n")
+    assert (parts[0], parts[-1]) == (say("regret", "en"), say("offer", "en"))
+    assert "[1]" in "".join(parts[1:-1])
+    asked = ask("The boots you sent have a hole, how do I return them").text
+    assert asked.startswith(say("regret", "en")) and say("offer", "en") not in asked
+
+
+def test_a_draft_for_an_agent_does_not_offer_a_person() -> None:
+    assert say("offer", "en") not in ask("The boots you sent have a hole.", purpose="draft").text
+
+
 def test_a_yes_after_a_complaint_requests_a_person() -> None:
     said = (ChatMessage("user", "you are useless"), ChatMessage("assistant", say("complaint", "en")))
     assert ask("yes", messages=said, tools=(HUMAN,)).calls

@@ -13,6 +13,7 @@ from tests.pace import bounded
 
 EVALUATION = Path(__file__).parents[2] / "examples/evaluation"
 SMALL_TALK, PERSONS = EVALUATION / "small_talk.jsonl", EVALUATION / "persons.jsonl"
+PERSONS_AND_COMPLAINTS = EVALUATION / "persons_and_complaints.jsonl"
 PERSON = """I want to talk to a person
 can I speak to someone please
 human please
@@ -167,6 +168,28 @@ def test_most_requests_for_a_person_are_detected_and_hardly_anything_else() -> N
     assert len(passed_on["person"]) / len(asked["person"]) >= 0.9
     assert len(passed_on["who"]) / len(asked["who"]) <= 0.07, passed_on["who"]
     assert len(passed_on["question"]) / len(asked["question"]) <= 0.1, passed_on["question"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My jacket ripped after two days. I want to speak to someone.",
+        "La semelle de mes chaussures se décolle, je veux parler à un conseiller",
+        "Können Sie mich weiterverbinden?",
+        "not a bot please",
+    ],
+)
+def test_a_request_for_a_person_is_heard_after_a_problem_and_without_a_name_for_the_person(text: str) -> None:
+    assert intents.wants_person(text) and not intents.courtesy(text)
+
+
+@pytest.mark.long
+def test_requests_for_a_person_are_heard_after_problems_and_plain_questions_are_not_taken_for_them() -> None:
+    rows = [json.loads(line) for line in PERSONS_AND_COMPLAINTS.open()]
+    asked = {kind: [row["question"] for row in rows if row["kind"] == kind] for kind in ("person", "question")}
+    passed_on = {kind: [text for text in texts if intents.wants_person(text)] for kind, texts in asked.items()}
+    assert len(passed_on["person"]) / len(asked["person"]) >= 0.75
+    assert len(passed_on["question"]) / len(asked["question"]) <= 0.03, passed_on["question"]
 
 
 @pytest.mark.long
