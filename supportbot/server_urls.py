@@ -88,20 +88,26 @@ def database_at(address: str, offset: int) -> str:
     return urlunsplit(parts._replace(path=f"/{int(number) + offset}", query=others))
 
 
-def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
-    """Return Django's database settings for this address; with a pool if `most_connections` is not 0."""
+def require_postgres(name: str, address: str) -> dict[str, Any]:
+    """Return Django's settings for the PostgreSQL address in the variable `name`. Raises ImproperlyConfigured if it is
+    not one, or names no database: the server would choose one with the role's name.
+    """
     try:
         is_postgres = urlsplit(address).scheme in ("postgres", "postgresql")
         found: dict[str, Any] = Env.db_url_config(address) if is_postgres else {}
     except ValueError as error:  # its message names the port or the bracket, never the password
-        raise ImproperlyConfigured(f"DATABASE_URL is not a valid address: {error}.") from error
+        raise ImproperlyConfigured(f"{name} is not a valid address: {error}.") from error
     if not found:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
-        )
+        raise ImproperlyConfigured(f"{name} must be a PostgreSQL address, such as postgres://user:secret@host/name.")
+    if not found.get("NAME") and "service" not in found.get("OPTIONS", {}):
+        raise ImproperlyConfigured(f"{name} names no database. Write it like postgres://user:secret@host/name.")
+    return found
+
+
+def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
+    """Return Django's database settings for this address; with a pool if `most_connections` is not 0."""
+    found = require_postgres("DATABASE_URL", address)
     options = dict(found.get("OPTIONS", {}))
-    if not found.get("NAME") and "service" not in options:
-        raise ImproperlyConfigured("DATABASE_URL names no database. Write it like postgres://user:secret@host/name.")
     options["prepare_threshold"] = _prepared_after(options.get("prepare_threshold", PREPARED_AFTER))
     if "PGCONNECT_TIMEOUT" not in os.environ:
         options.setdefault("connect_timeout", CONNECT_SECONDS)

@@ -18,7 +18,15 @@ from supportbot.installation.cores import usable_cores
 from supportbot.installation.environment import Env, is_field_key, unknown_name
 from supportbot.observing import tracing
 from supportbot.outbound.ip_addresses import private_networks
-from supportbot.server_urls import cache_at, database_at, mail_at, postgres_at, public_address, require_web_address
+from supportbot.server_urls import (
+    cache_at,
+    database_at,
+    mail_at,
+    postgres_at,
+    public_address,
+    require_postgres,
+    require_web_address,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -132,10 +140,14 @@ DATABASE_CONNECTIONS = (DATABASE_POOL_SIZE or 16) + 8  # the maximum per process
 if not os.environ.get("DATABASE_URL"):
     clear_libpq_environment()
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
-# The role that migrates, backs up and restores, if it is not the application's.
-DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=_runtime.database_owner_url if _runtime else "")
-if DATABASE_OWNER_URL and urlsplit(DATABASE_OWNER_URL).scheme not in ("postgres", "postgresql"):
-    raise ImproperlyConfigured("DATABASE_OWNER_URL must be an address like that of DATABASE_URL, with another role.")
+# The role that migrates, backs up and restores, if it is not the application's. The running instance's is of no use for
+# another database.
+_is_database_of_runtime = _runtime is not None and _runtime.database_url == DATABASE_URL
+DATABASE_OWNER_URL = env.str(
+    "DATABASE_OWNER_URL", default=_runtime.database_owner_url if _runtime and _is_database_of_runtime else ""
+)
+if DATABASE_OWNER_URL:
+    require_postgres("DATABASE_OWNER_URL", DATABASE_OWNER_URL)
 # This is a variable as well as a flag of `migrate`, because versions that do not know the variable ignore it.
 MIGRATE_ALLOW_NEWER = env.bool("MIGRATE_ALLOW_NEWER", default=False)
 if DATABASE_URL:

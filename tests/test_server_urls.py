@@ -8,7 +8,14 @@ from django.core.exceptions import ImproperlyConfigured
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.startup import Servers
 from supportbot.installation.start_plan import Plan
-from supportbot.server_urls import KEEPALIVES, PREPARED_AFTER, database_at, postgres_at, public_address
+from supportbot.server_urls import (
+    KEEPALIVES,
+    PREPARED_AFTER,
+    database_at,
+    postgres_at,
+    public_address,
+    require_postgres,
+)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +129,20 @@ def test_the_pool_waits_until_two_addresses_of_a_host_have_timed_out() -> None:
 def test_an_address_without_a_database_is_refused(address: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL names no database") as refusal:
         postgres_at(address, most_connections=4)
+    assert "hidden" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("postgres://owner:hidden@host:abc/name", "is not a valid address: Port could not be cast"),
+        ("mysql://owner:hidden@host/name", "must be a PostgreSQL address"),
+        ("postgres://owner:hidden@host", "names no database"),
+    ],
+)
+def test_the_owners_address_is_checked_like_the_applications(address: str, problem: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"^DATABASE_OWNER_URL {problem}") as refusal:
+        require_postgres("DATABASE_OWNER_URL", address)
     assert "hidden" not in str(refusal.value)
 
 

@@ -36,10 +36,14 @@ def newer_migration(applied: set[tuple[str, str]]) -> str:
     """Return the last of these migrations that is ours and unknown to this version; "" if there is none."""
     on_disk = _on_disk()
     replaced = {old for migration in on_disk.values() for old in migration.replaces}
-    # Only our own apps count, because a database may be shared, and libraries come and go.
-    ours = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
-    unknown = sorted(f"{app}.{name}" for app, name in applied - on_disk.keys() - replaced if app in ours)
+    unknown = sorted(f"{app}.{name}" for app, name in ours(applied - on_disk.keys() - replaced))
     return unknown[-1] if unknown else ""
+
+
+def ours(applied: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return those of our own apps, because a database may be shared, and libraries come and go."""
+    labels = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
+    return {(app, name) for app, name in applied if app in labels}
 
 
 def _on_disk() -> dict[tuple[str, str], Migration]:

@@ -23,10 +23,11 @@ from typing import Any
 from django.utils.translation import gettext
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from supportbot.embedded.applied_migrations import applied_migrations, refuse_newer
+from supportbot.embedded.applied_migrations import applied_migrations, ours, refuse_newer
 from supportbot.embedded.data_dir import DataDir, remove
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
+from supportbot.embedded.servers.database_roles import refuse_two_databases
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.installation.addresses_and_secrets import ensure_secrets, read_json
 from supportbot.installation.errors import InstallationError
@@ -63,7 +64,15 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
             )
         )
     has_secrets = with_secrets and (data_dir / SECRETS).exists()
-    migrations = sorted([app, name] for app, name in applied_migrations(database_url))
+    applied = applied_migrations(database_url)
+    if not ours(applied):
+        raise InstallationError(
+            gettext(
+                "The database {url} contains no installation of SupportBot, so there is nothing to back up. Correct "
+                "the address."
+            ).format(url=external_servers.without_secrets(database_url))
+        )
+    migrations = sorted([app, name] for app, name in applied)
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     with _work_folder(file.absolute().parent, name=file.name) as folder:
         # Copy these before the dump, because checkpoints recorded after this point may be missing from the dump.
@@ -199,6 +208,8 @@ def _check_digests(file: Path, folder: Path, digests: dict[str, str]) -> None:
 
 
 def _load_into_given(plan: Plan, data: DataDir, folder: Path, manifest: Manifest) -> None:
+    if plan.database_url and plan.database_owner_url:
+        refuse_two_databases(plan.database_owner_url, plan.database_url)
     external_servers.probe_database(plan.owner_url)
     if applied_migrations(plan.owner_url):
         raise InstallationError(

@@ -25,7 +25,7 @@ from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import LOOPBACK, is_taken
 from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
-from supportbot.embedded.servers.database_roles import may_write, weaknesses
+from supportbot.embedded.servers.database_roles import may_write, refuse_two_databases, weaknesses
 from supportbot.embedded.servers.external_servers import DatabaseAway, connect, is_read_only
 from supportbot.embedded.servers.postgres import check_cluster
 from supportbot.embedded.servers.valkey import find_program
@@ -287,14 +287,14 @@ def check_schema(plan: Plan) -> str:
 
 def check_roles(plan: Plan) -> str:
     """Return the excessive rights of the application's role. A single role works, too. A role that may not write is
-    refused, and so is an owner who cannot log in, because the next upgrade would fail.
+    refused, and so is an owner who cannot log in, or logs in to another database: the next upgrade would fail.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
         return gettext("checked once the database is running")
     if settings.DATABASE_OWNER_URL:
-        connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()
+        refuse_two_databases(settings.DATABASE_OWNER_URL, url)
     with connect(url) as connection:
         if not may_write(connection):
             raise StartRefused(

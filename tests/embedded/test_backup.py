@@ -118,6 +118,15 @@ def test_a_backup_can_be_restored_into_an_external_database(
 
 
 @pytest.mark.long
+def test_the_owner_of_a_running_instance_is_not_that_of_another_database(
+    running: Instance, empty_database: str, home: Path
+) -> None:
+    """Otherwise, this would back up the running instance's database."""
+    answer = running.command("backup", str(home / "one.backup"), DATABASE_URL=empty_database)
+    assert "/own contains no installation of SupportBot" in error_of(answer)
+
+
+@pytest.mark.long
 def test_keys_in_the_environment_open_a_backup_without_secrets(
     running: Instance, restored: Instance, empty_database: str, home: Path
 ) -> None:

@@ -5,29 +5,39 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import override_settings
 from psycopg import errors
 
 from kb.indexing.models import Recipe
+from supportbot.embedded.backup import back_up, restore
 from supportbot.embedded.checks import check_roles
+from supportbot.embedded.management.commands import migrate
 from supportbot.embedded.servers.database_roles import (
     APPEND_ONLY,
     create_application_role,
     divide,
     may_write,
+    refuse_two_databases,
     weaknesses,
 )
+from supportbot.embedded.servers.postgres import PostgresServer
+from supportbot.installation.errors import InstallationError, StartRefused
 from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
+from tests.embedded.test_backup import archive_of
 from tests.patience import PATIENCE_SECONDS
 
-NAME, PASSWORD = "roles_app", "test"
+NAME, PASSWORD = "roles_app", "hidden"
+EMPTY = {"format": 1, "version": "0.1.0", "made_at": "", "has_secrets": True, "migrations": []}
 
 
 def address(database: str, login: str = "") -> str:
@@ -153,6 +163,52 @@ def test_doctor_says_what_is_weaker_with_a_single_role(urls: tuple[str, str], pl
         almighty.execute(f"GRANT CREATE ON SCHEMA public TO {NAME}".encode())
     may_alter = f"{weaker} (it may alter tables and change the audit trail). Give "
     assert check_roles(replace(plan, database_url=application)).startswith(may_alter)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_roles_must_use_one_database(urls: tuple[str, str]) -> None:
+    owner, application = urls
+    refuse_two_databases(owner, application)  # though the application's role may not read everything
+    refuse_two_databases(owner, address(database_of(owner), "nobody:wrong"))  # its role may be missing
+    for role in (application, address(database_of(owner), "nobody:wrong")):
+        with pytest.raises(StartRefused, match=r"DATABASE_OWNER_URL .* lead to different databases") as refusal:
+            refuse_two_databases(address("postgres"), role)
+        assert PASSWORD not in str(refusal.value)
+
+
+@pytest.mark.long
+def test_a_database_of_the_same_name_on_another_server_is_another_one(deployment_server: PostgresServer) -> None:
+    with pytest.raises(StartRefused, match="lead to different databases"):
+        refuse_two_databases(deployment_server.url("postgres"), address("postgres"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_command_of_the_owner_refuses_another_database(urls: tuple[str, str], plan: Plan, tmp_path: Path) -> None:
+    """The role of a managed server often has an address that ends in `/postgres`."""
+    plan = replace(plan, database_url=urls[1], database_owner_url=address("postgres"))
+    file = tmp_path / "one.backup"
+    archive_of(tmp_path / "old.backup", about=EMPTY)
+    with override_settings(DATABASE_URL=urls[1], DATABASE_OWNER_URL=address("postgres")):
+        for call in (
+            lambda: call_command("backup", str(file)),
+            lambda: restore(tmp_path / "old.backup", plan),
+            lambda: migrate.Command().check(),
+            lambda: check_roles(plan),
+        ):
+            with pytest.raises((StartRefused, CommandError), match="lead to different databases"):
+                call()
+    assert not file.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_without_an_installation_is_not_backed_up(tmp_path: Path) -> None:
+    with pytest.raises(InstallationError, match=r"/postgres contains no installation of SupportBot, so there is"):
+        back_up(address("postgres"), tmp_path, tmp_path / "empty.backup", with_secrets=False)
+    assert not list(tmp_path.iterdir())
+
+
+def database_of(url: str) -> str:
+    return urlsplit(url).path.strip("/")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -165,6 +165,8 @@ def test_migrate_names_an_owner_who_cannot_log_in() -> None:
     error = refusal("migrate", DATABASE_OWNER_URL="postgres://owner:hidden@127.0.0.1:1/name")
     assert "DATABASE_OWNER_URL postgres://owner:…@127.0.0.1:1/name could not be opened" in error
     assert error.endswith("Correct it.\n")
+    error = refusal("migrate", DATABASE_OWNER_URL="postgres://owner:hidden@127.0.0.1:54 32/name")
+    assert "DATABASE_OWNER_URL is not a valid address: Port" in error and "hidden" not in error
 
 
 @LONG

@@ -9,9 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 from django.utils.translation import gettext
-from psycopg import sql
+from psycopg import errors, sql
 
-from supportbot.embedded.servers.external_servers import connect
+from supportbot.embedded.servers.external_servers import DatabaseAway, connect, without_secrets
+from supportbot.installation.errors import StartRefused
 from supportbot.postgresql import LIMITS
 
 APPEND_ONLY: Final = ("actions_auditentry",)
@@ -22,6 +23,41 @@ Connection = psycopg.Connection[Any]
 def role_of(url: str) -> str:
     """Return the name of the role in a database URL."""
     return unquote(urlsplit(url).username or "")
+
+
+def refuse_two_databases(owner_url: str, application_url: str) -> None:
+    """Raise StartRefused if the two URLs lead to different databases: a backup would be that of the wrong one.
+
+    The addresses may differ, since a pooler may stand before one of them and give the database another name, so the
+    servers are asked. If the application cannot log in, as before its role is created, the names are compared.
+    """
+    with connect(owner_url, variable="DATABASE_OWNER_URL") as connection:
+        owner = _identity(connection)
+    try:
+        with connect(application_url) as connection:
+            application = _identity(connection)
+    except DatabaseAway:
+        application = (unquote(urlsplit(application_url).path.strip("/")) or owner[0], *owner[1:])
+    if any(mine != other for mine, other in zip(owner, application, strict=True) if None not in (mine, other)):
+        raise StartRefused(
+            gettext(
+                "DATABASE_URL {application} and DATABASE_OWNER_URL {owner} lead to different databases. Correct the "
+                "one that is not the installation's."
+            ).format(application=without_secrets(application_url), owner=without_secrets(owner_url))
+        )
+
+
+def _identity(connection: Connection) -> tuple[object, object, object]:
+    """Return the database's name and number, and the identifier of its cluster; None if the role may not read it."""
+    row = connection.execute(
+        "SELECT current_database(), oid FROM pg_database WHERE datname = current_database()"
+    ).fetchone()
+    assert row is not None  # the current database always exists
+    try:
+        cluster = connection.execute("SELECT system_identifier FROM pg_control_system()").fetchone()
+    except (errors.InsufficientPrivilege, errors.UndefinedFunction, errors.FeatureNotSupported):
+        cluster = None
+    return row[0], row[1], cluster[0] if cluster else None
 
 
 def create_application_role(connection: Connection, name: str, password: str) -> None:

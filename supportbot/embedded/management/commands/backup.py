@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import back_up
+from supportbot.embedded.servers.database_roles import refuse_two_databases
 from supportbot.installation.addresses_and_secrets import NOT_RUNNING
 from supportbot.installation.errors import InstallationError
 
@@ -28,6 +29,8 @@ class Command(ProductCommand):
         if not settings.DATABASE_URL:
             raise CommandError(NOT_RUNNING)
         try:
+            if settings.DATABASE_OWNER_URL:
+                refuse_two_databases(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
             address = settings.DATABASE_OWNER_URL or settings.DATABASE_URL
             about = back_up(address, settings.DATA_DIR, file, with_secrets=not options["without_secrets"])
         except InstallationError as refusal:

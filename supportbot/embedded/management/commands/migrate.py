@@ -27,7 +27,7 @@ from psycopg import Error, errors
 
 from supportbot.commands import errors_by_one_name
 from supportbot.embedded.applied_migrations import newer_migration
-from supportbot.embedded.servers.database_roles import divide
+from supportbot.embedded.servers.database_roles import divide, refuse_two_databases
 from supportbot.embedded.servers.external_servers import (
     connect,
     create_extensions_in,
@@ -171,6 +171,8 @@ class Command(migrate.Command):
         require_settings()
         if settings.DATABASE_OWNER_URL:
             connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()
+            if settings.DATABASE_URL:
+                refuse_two_databases(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
         elif settings.DATABASE_URL:
             connect(settings.DATABASE_URL).close()
         super().check(*args, **options)
