@@ -149,6 +149,19 @@ def _suggestion(name: str, host: str, port: int) -> str:
     return gettext(", for example `{setting} make run`").format(setting=f"{name}={free}")
 
 
+def check_proxies(plan: Plan) -> str:
+    """Return how many proxies are trusted to name the customer's address, with a warning if it cannot be right: `serve`
+    has no TLS, so with `https://` there is at least one.
+    """
+    number = settings.REST_FRAMEWORK["NUM_PROXIES"]
+    if plan.public_url.startswith("https://") and not number:
+        return gettext(
+            "NUM_PROXIES is 0, but PUBLIC_URL begins with https://. Behind a proxy, all customers then have its "
+            "address and share the limits by address: set NUM_PROXIES to the number of proxies."
+        )
+    return f"NUM_PROXIES {number}"
+
+
 def check_data_dir(plan: Plan) -> str:
     data = DataDir(plan.data_dir)
     data.check()

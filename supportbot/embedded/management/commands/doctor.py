@@ -17,6 +17,7 @@ from supportbot.embedded.checks import (
     check_mail,
     check_model_answers,
     check_ports_free,
+    check_proxies,
     machine_checks,
     run_checks,
 )
@@ -32,6 +33,7 @@ NAMES: Final = (
     gettext_noop("settings"),
     gettext_noop("ports"),
     gettext_noop("ports free"),
+    gettext_noop("proxies"),
     gettext_noop("data directory"),
     gettext_noop("disk"),
     gettext_noop("embedder"),
@@ -68,6 +70,7 @@ class Command(TranslatedCommand):
                 checks["demo"] = check_demo
         if "model" in checks:
             checks["model"] = check_model_answers
+        checks["proxies"] = check_proxies
         checks["field keys"] = check_field_keys
         if settings.EMAIL_URL:
             checks["mail"] = check_mail
