@@ -16,6 +16,8 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands
 
+from supportbot.health.middleware import PATHS
+from supportbot.installation.environment import Env, unknown_name
 from tests.deploy.test_alerts import known_series, promtool
 
 DEPLOY = settings.BASE_DIR / "deploy"
@@ -94,6 +96,15 @@ def test_compose_starts_every_part_after_the_migrations() -> None:
         named = [volume.split(":")[0] for volume in service["volumes"] if not volume.startswith(".")]
         assert set(named) <= COMPOSE["volumes"].keys()
         assert all(other in services for other in service["depends_on"])
+
+
+def test_every_container_accepts_what_the_compose_file_reads() -> None:
+    """`.env` is for both: Compose replaces variables in its file with it, and passes all of it to each container."""
+    guide = (settings.BASE_DIR / "docs" / "deploy.md").read_text()
+    read = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text()))
+    assert read == {"CONTAINER_IMAGE", "SITE_ADDRESS"}
+    assert unknown_name(dict.fromkeys(read, "any"), Env.names) is None
+    assert all(f"{name}=" in guide for name in read)
 
 
 def test_compose_keeps_a_limited_amount_of_output() -> None:

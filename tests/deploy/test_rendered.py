@@ -2,10 +2,12 @@
 renders what a cluster is given.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any, Final
 import kubernetes_validate
 import pytest
 import yaml
+from django.conf import settings
 
 from tests.deploy.test_files import COMMANDS, DEPLOY, KUBERNETES, KUBERNETES_VERSION, OVERLAYS, OWNER, PORTS
 from tests.patience import PATIENCE_SECONDS
@@ -62,6 +65,28 @@ def test_compose_accepts_its_file(tmp_path: Path) -> None:
     wrong.write_text((DEPLOY / "compose.yaml").read_text().replace("command: [serve]", "comand: [serve]"))
     refused = compose(wrong)
     assert refused.returncode != 0 and "comand" in refused.stderr, "Compose checks the file by a schema"
+
+
+@needs_compose
+def test_a_filled_env_file_stops_no_container(tmp_path: Path) -> None:
+    """The settings of the guide's example, and an image that was built elsewhere."""
+    guide = (settings.BASE_DIR / "docs" / "deploy.md").read_text()
+    example = "\n".join(
+        re.findall(r"^    (\w+=\S+)$", guide.partition("## Compose")[2].partition("##")[0], re.MULTILINE)
+    )
+    shutil.copy(DEPLOY / "compose.yaml", tmp_path)
+    (tmp_path / ".env").write_text(f"{example}\nCONTAINER_IMAGE=registry.example.com/supportbot:0.2\n")
+    services = json.loads(compose(tmp_path / "compose.yaml").stdout)["services"]
+    ours = {name: one for name, one in services.items() if name in ("secrets", "migrate", *COMMANDS)}
+    assert {one["image"] for one in ours.values()} == {"registry.example.com/supportbot:0.2"}
+    given = ours["migrate"]["environment"]
+    assert all(given.items() >= one["environment"].items() for one in ours.values())
+    assert given["PUBLIC_URL"] == "https://support.example.com" and "EMAIL_URL" in given
+    started = subprocess.run(
+        [sys.executable, "-c", "import supportbot.settings"], env={**given, "DATA_DIR": str(tmp_path)},
+        cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
+    assert started.returncode == 0, started.stderr
 
 
 @pytest.mark.one_in(3)
