@@ -206,7 +206,7 @@ def test_units_start_the_parts_after_the_migrations(part: str) -> None:
     unit = ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's names have capitals
     unit.read_string((DEPLOY / "systemd" / f"supportbot-{part}.service").read_text())
-    command = unit["Service"]["ExecStart"].partition(" manage.py ")[2].split()[0]
+    command = unit["Service"]["ExecStart"].strip("'").partition(" manage.py ")[2].split()[0]
     assert command == COMMANDS.get(part, "migrate")
     assert unit["Service"]["ProtectSystem"] == "strict" and unit["Service"]["User"] == "supportbot"
     text = (DEPLOY / "systemd" / f"supportbot-{part}.service").read_text()
@@ -224,11 +224,8 @@ def test_units_start_the_parts_after_the_migrations(part: str) -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
-    """They are unchanged except for the program, which must exist on this machine."""
     units = tmp_path / "units"
     shutil.copytree(DEPLOY / "systemd", units)
-    for file in units.glob("*.service"):
-        file.write_text(file.read_text().replace("/opt/supportbot/.venv/bin/python", "/bin/true"))
     found = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *map(str, sorted(units.iterdir()))],
         capture_output=True, text=True, check=False, env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"},
@@ -251,4 +248,4 @@ def test_migrations_run_without_a_flag_that_an_older_version_would_reject() -> N
     assert container["args"] == ["migrate", "--noinput"]
     assert container["env"] == [{"name": "MIGRATE_ALLOW_NEWER", "value": "1"}]
     unit = (DEPLOY / "systemd" / "supportbot-migrate.service").read_text()
-    assert "manage.py migrate --noinput\n" in unit and "Environment=MIGRATE_ALLOW_NEWER=1 " in unit
+    assert "manage.py migrate --noinput'\n" in unit and "Environment=MIGRATE_ALLOW_NEWER=1 " in unit

@@ -73,7 +73,8 @@ def under_systemd(addresses: dict[str, str], tmp_path: Path) -> Run:
 
     def run(text: str) -> "subprocess.CompletedProcess[str]":
         properties, command = parsed(text)
-        assert ("WorkingDirectory", "/opt/supportbot") in properties and ("User", "supportbot") in properties
+        folder = dict(properties)["WorkingDirectory"]
+        assert folder in ("/opt/supportbot", "/opt/supportbot-0.3") and ("User", "supportbot") in properties
         given: dict[str, str] = {}
         for value in [value for name, value in properties if name == "Environment"]:
             given |= dict(pair.split("=", 1) for pair in shlex.split(value))
@@ -81,7 +82,9 @@ def under_systemd(addresses: dict[str, str], tmp_path: Path) -> Run:
         for value in [value for name, value in properties if name == "EnvironmentFile"]:
             given |= files[value]
         environment = {**given, "PATH": os.defpath, "DATA_DIR": str(tmp_path / "data")}
-        assert command[0] == "/opt/supportbot/.venv/bin/python"
+        if command[:2] == ["/bin/sh", "-c"]:
+            command = shlex.split(command[2].removeprefix("exec ").replace("$$(pwd -P)", folder))
+        assert command[0] == f"{folder}/.venv/bin/python"
         return finished([sys.executable, *command[1:]], environment, settings.BASE_DIR)
 
     return run
@@ -130,10 +133,13 @@ def test_the_job_of_the_manifests_builds_the_index(on_kubernetes: Run, addresses
 
 def test_the_transient_unit_builds_the_index(under_systemd: Run, addresses: dict[str, str]) -> None:
     unit = (DEPLOY / "systemd" / "supportbot-migrate.service").read_text()
-    [command] = re.findall(r"^    (systemd-run (?:.*\\\n)*.*kb_reindex)$", GUIDE, re.MULTILINE)
-    command = command.replace("\\\n", " ")
-    check_reindexing(under_systemd, unit, command, addresses)
-    upgrade = under_systemd(command.replace("kb_reindex", "migrate"))
+    migrate, reindex = (
+        command.replace("\\\n", " ")
+        for command in re.findall(r"^    (systemd-run (?:.*\\\n)*.*manage\.py \w+)$", GUIDE, re.MULTILINE)
+    )
+    assert migrate.endswith(" migrate") and reindex.endswith(" kb_reindex")
+    check_reindexing(under_systemd, unit, reindex, addresses)
+    upgrade = under_systemd(migrate)
     assert upgrade.returncode == 0, upgrade.stderr
 
 
