@@ -18,6 +18,7 @@ from supportbot.assistant import check_vectors
 from supportbot.assistant.runner import runner
 from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.evals.build_fingerprint import build
+from supportbot.health.checks import report_missing_migrations
 from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.words import stem
@@ -54,6 +55,7 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 def _prepare_apart() -> None:
     try:
         prepare()
+        report_missing_migrations()
     finally:
         connections.close_all()
 

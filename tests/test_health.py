@@ -97,6 +97,15 @@ def test_a_worker_waits_for_migrations_and_says_so_once(
     assert (len(pauses), len([line for line in caplog.messages if "lacks this version's migrations" in line])) == (3, 1)
 
 
+@pytest.mark.django_db
+def test_a_web_process_with_an_older_schema_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    checks.report_missing_migrations()
+    assert caplog.messages == []
+    MigrationRecorder.Migration.objects.latest("id").delete()
+    checks.report_missing_migrations()
+    assert caplog.messages == ["the database: it lacks this version's migrations. Run `manage.py migrate`"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_without_rights_names_them_each_minute(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -1,6 +1,7 @@
 """The checks, by name. Each returns "ok" or the problem; exceptions from servers are reported by type."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import cache as kept
@@ -24,6 +25,8 @@ from supportbot.health import main_loop
 from supportbot.observing.database_errors import LACKS_MIGRATIONS, trouble
 from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
+
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_MAX_AGE_SECONDS = 45
 SCHEMA_PAUSE_SECONDS: Final = 2.0
@@ -107,6 +110,17 @@ def wait_for_migrations() -> None:
         time.sleep(SCHEMA_PAUSE_SECONDS)
     trouble.has_read()
     connection.close()
+
+
+def report_missing_migrations() -> None:
+    """Log once that migrations are missing, for a web process, which serves nevertheless: nothing else says why it is
+    not ready.
+    """
+    try:
+        if _migrations() == "behind":
+            logger.error("the database: %s", LACKS_MIGRATIONS)
+    except AnyDatabaseError as error:
+        trouble.happened(error)
 
 
 def _migrations_or_trouble() -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,20 @@ def test_the_manifests_are_consistent(overlay: str) -> None:
         if one["kind"] == "Ingress":
             path = one["spec"]["rules"][0]["http"]["paths"][0]
             assert ("Service", path["backend"]["service"]["name"]) in names
+
+
+def test_probes_and_metrics_are_not_available_from_outside() -> None:
+    """Neither by Caddy nor by the ingress, whose second object admits no address to these paths of its first one."""
+    [hidden] = re.findall(r"@inside path (.*)", (DEPLOY / "Caddyfile").read_text())
+    assert set(hidden.split()) == PATHS
+    found = {one["metadata"]["name"]: one for one in manifests(KUBERNETES / "overlays" / "production")}
+    site, inside = (found[name] for name in ("supportbot", "supportbot-inside"))
+    [rule] = inside["spec"]["rules"]
+    assert rule["host"] == site["spec"]["rules"][0]["host"]
+    assert {path["path"] for path in rule["http"]["paths"]} == PATHS
+    assert all(path["pathType"] == "Exact" for path in rule["http"]["paths"])
+    [admitted] = [value for name, value in inside["metadata"]["annotations"].items() if "whitelist" in name]
+    assert IPv4Network(admitted).subnet_of(IPv4Network("192.0.2.0/24")), "addresses of documentation, which nobody has"
 
 
 def test_pods_are_probed_and_cannot_change_the_file_system() -> None:
