@@ -128,6 +128,7 @@ def approve(page: Page, card: dict[str, Any]) -> None:
 
 def return_this_one(page: Page) -> None:
     keys = page.keyboard
+    expect(page.locator("[data-carried-out]")).to_have_count(0)  # until then, the page is loaded again
     page.get_by_role("link", name="Open the conversation").focus()
     press_through(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Priya Raman")
