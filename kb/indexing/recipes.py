@@ -81,11 +81,11 @@ def embedder_of(recipe: Recipe) -> Embedder:
         return found
     current = embedder()
     if current.recipe.name != recipe.name:
-        told = gettext(
+        text = gettext(
             "The index has vectors of {indexed}, but KB_EMBEDDER produces those of {current}. Run "
             "`manage.py kb_reindex`, or reset KB_EMBEDDER."
         )
-        raise RecipeMismatch(told.format(indexed=recipe.name, current=current.recipe.name))
+        raise RecipeMismatch(text.format(indexed=recipe.name, current=current.recipe.name))
     return current
 
 

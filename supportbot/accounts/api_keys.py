@@ -68,10 +68,10 @@ def revoke_api_key(prefix: str, *, actor: str = "") -> ApiKey:
     is_revoked_now = ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:
-        told = gettext(
+        text = gettext(
             "There is no API key with the prefix {prefix}. The prefix is everything before the second underscore."
         )
-        raise NoSuchKey(told.format(prefix=prefix))
+        raise NoSuchKey(text.format(prefix=prefix))
     if is_revoked_now:
         record_change("api_key.revoked", actor=actor, prefix=prefix, name=key.name)
     return key

@@ -67,11 +67,11 @@ async def _models() -> list[str]:
             with provider_errors():
                 page = await sdk.with_options(timeout=openai.Timeout(10.0, connect=5.0)).models.list()
         except ProviderError as error:
-            told = gettext(
+            text = gettext(
                 "OPENAI_MODEL is not set and the server does not list its models ({error}). Set OPENAI_MODEL, or check "
                 "OPENAI_BASE_URL and OPENAI_API_KEY."
             )
-            raise ModelMisconfigured(told.format(error=error)) from error
+            raise ModelMisconfigured(text.format(error=error)) from error
     return sorted(model.id for model in page.data)
 
 
