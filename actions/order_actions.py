@@ -2,11 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from django.utils.timezone import now
+
 from actions.facts import ORDER, Arguments, Identity, Order, Records, Subject
-from actions.merchant_api.port import Merchant, fetch_own_order, merchant
+from actions.merchant_api.port import Merchant, merchant
 from actions.reasons import Reason
 from actions.spec import Call, ReadAction, Requests, Terms, WriteAction
 
@@ -66,3 +68,14 @@ class OrderAction(WriteAction):
 
     def command(self, arguments: Arguments, records: Records, *, key: str) -> Call:
         return self.call(arguments, records.order.customer)
+
+
+def fetch_own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
+    """Return the customer's own order; someone else's order and a missing one give the same result after the same
+    query.
+    """
+    asked_at = now()
+    order = merchant.order(order_id)
+    if order is None or order.customer != merchant_id:
+        return Reason("order_not_found", {"order": order_id})
+    return replace(order, read_at=asked_at)

@@ -1,22 +1,17 @@
 """The interface that a merchant's system must provide: its orders, and a back end that runs commands for them."""
 
-from dataclasses import replace
 from typing import Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
-from django.utils.timezone import now
 
 from actions.errors import NotConnected
 from actions.facts import Order
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
-from actions.reasons import Reason
 from actions.simulated_backend import simulated_backend
 from actions.spec import Call
 
-__all__ = [
-    "DidNot", "Found", "Happened", "Merchant", "NeverSeen", "Outcome", "Unclear", "fetch_own_order", "merchant",
-]  # fmt: skip
+__all__ = ["DidNot", "Found", "Happened", "Merchant", "NeverSeen", "Outcome", "Unclear", "merchant"]
 
 
 class Merchant(Protocol):
@@ -42,14 +37,3 @@ def merchant() -> Merchant:
     connect = import_string(settings.ACTIONS_MERCHANT)
     connected: Merchant = connect()
     return connected
-
-
-def fetch_own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
-    """Return the customer's own order; someone else's order and a missing one give the same result after the same
-    query.
-    """
-    asked_at = now()
-    order = merchant.order(order_id)
-    if order is None or order.customer != merchant_id:
-        return Reason("order_not_found", {"order": order_id})
-    return replace(order, read_at=asked_at)
