@@ -19,7 +19,8 @@ from actions.principals import Principal
 from actions.reasons import Reason
 from actions.requests.execution import LEASE, MAX_ATTEMPTS, Blocked, LeaseLost, claim, execute, recover, settle
 from actions.requests.rule_decision import Decision, Verdict
-from actions.requests.sweeps import SETTLED_AFTER, SETTLED_AFTER_ANSWER, sweep
+from actions.requests.sweeps import sweep
+from actions.requests.unknown_outcomes import SETTLED_AFTER, SETTLED_AFTER_ANSWER
 from actions.services import cancel, confirm, decline, propose
 from actions.states import FINAL, State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued

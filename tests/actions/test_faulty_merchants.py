@@ -18,7 +18,8 @@ from actions.merchant_connection import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
 from actions.principals import Principal
 from actions.requests.execution import MAX_ATTEMPTS
-from actions.requests.sweeps import SETTLED_AFTER, sweep
+from actions.requests.sweeps import sweep
+from actions.requests.unknown_outcomes import SETTLED_AFTER
 from actions.services import confirm, propose
 from actions.states import State
 from actions.testing import current_shop, make_due, run_queued

@@ -7,7 +7,7 @@ import pytest
 
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.requests.sweeps import reconcile
+from actions.requests.unknown_outcomes import reconcile
 from actions.services import approve, confirm, decline, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, make_due, run_queued
