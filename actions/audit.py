@@ -7,6 +7,8 @@ both the database and the key.
 
 import hashlib
 import hmac
+import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -21,8 +23,11 @@ from django.utils.translation import gettext
 
 from actions.canonical_json import canonical
 from actions.models import AuditEntry, AuditHead
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import SupportBotError
 
+logger = logging.getLogger(__name__)
 _PURPOSE: Final = b"supportbot audit chain 1"
 PAGE: Final = 1_000
 
@@ -151,3 +156,18 @@ def _missing_entry(seq: int, end: ChainHead, milestones: Mapping[int, str]) -> s
     if AuditEntry.objects.filter(seq__gt=end.seq).exists() and head() == end:
         return gettext("entry {number} comes after the end").format(number=end.seq + 1)
     return ""
+
+
+def checkpoint_audit_chain() -> None:
+    """Append the end of every audit chain to a file outside the database, for `audit_verify`, and log it, because a
+    container's files may be lost with it.
+    """
+    settings.ACTIONS_AUDIT_HEADS.parent.mkdir(parents=True, exist_ok=True)
+    with settings.ACTIONS_AUDIT_HEADS.open("a", encoding="utf-8") as file:
+        for workspace in Workspace.objects.order_by("id"):
+            with workspace_scope(workspace.pk):
+                end = head()
+            if end.seq:
+                checkpoint = {"workspace": str(workspace.pk), "seq": end.seq, "mac": end.mac, "at": now().isoformat()}
+                file.write(json.dumps(checkpoint) + "\n")
+                logger.info("checkpoint of the audit chain of workspace %s: %s:%s", workspace.slug, end.seq, end.mac)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from actions import audit
 from actions.connections import services as connections
 from actions.definitions import tool_changes
 from actions.requests import sweeps
@@ -37,7 +38,7 @@ def expire_waiting() -> None:
 
 @shared_task
 def checkpoint_audit_chain() -> None:
-    sweeps.checkpoint_audit_chain()
+    audit.checkpoint_audit_chain()
 
 
 @shared_task
@@ -54,4 +55,4 @@ def check_tools() -> None:
 @shared_task(name="actions.tasks.write_down_heads")
 def write_down_heads() -> None:
     """The former name of `checkpoint_audit_chain`, for messages that an older beat has sent; until 0.3."""
-    sweeps.checkpoint_audit_chain()
+    audit.checkpoint_audit_chain()

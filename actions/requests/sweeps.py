@@ -4,7 +4,6 @@ requests by changed rules, expire requests.
 Every step is conditional on the request's state, so two sweeps at once, or a sweep and a worker, do nothing twice.
 """
 
-import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,12 +12,10 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
-from actions import audit
 from actions.models import ActionRequest
 from actions.reasons import Reason
 from actions.requests.celery_publisher import publish
@@ -27,7 +24,6 @@ from actions.requests.reevaluation import judge_anew, unjudged
 from actions.requests.transitions import expire
 from actions.requests.unknown_outcomes import reconcile
 from actions.states import State
-from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 
 logger = logging.getLogger(__name__)
@@ -110,18 +106,3 @@ def expire_waiting() -> None:
     """Expire the cards and approvals whose time is up."""
     for state, reason in ((State.AWAITING_CONFIRMATION, "not_confirmed"), (State.AWAITING_APPROVAL, "not_approved")):
         _for_each(partial(expire, reason=Reason(reason)), _due(Q(state=state, expires_at__lte=now())))
-
-
-def checkpoint_audit_chain() -> None:
-    """Append the end of every audit chain to a file outside the database, for `audit_verify`, and log it, because a
-    container's files may be lost with it.
-    """
-    settings.ACTIONS_AUDIT_HEADS.parent.mkdir(parents=True, exist_ok=True)
-    with settings.ACTIONS_AUDIT_HEADS.open("a", encoding="utf-8") as file:
-        for workspace in Workspace.objects.order_by("id"):
-            with workspace_scope(workspace.pk):
-                end = audit.head()
-            if end.seq:
-                checkpoint = {"workspace": str(workspace.pk), "seq": end.seq, "mac": end.mac, "at": now().isoformat()}
-                file.write(json.dumps(checkpoint) + "\n")
-                logger.info("checkpoint of the audit chain of workspace %s: %s:%s", workspace.slug, end.seq, end.mac)

@@ -12,9 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from actions import audit
-from actions.audit import ChainHead, record, verify
+from actions.audit import ChainHead, checkpoint_audit_chain, record, verify
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, AuditHead
-from actions.requests.sweeps import checkpoint_audit_chain
 from actions.states import TRANSITIONS, State, may_become
 from supportbot.accounts.models import Workspace
 
