@@ -23,7 +23,7 @@ from django.utils.translation import gettext
 
 from actions.canonical_json import canonical
 from actions.models import AuditEntry, AuditHead
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import SupportBotError
 
@@ -171,3 +171,8 @@ def checkpoint_audit_chain() -> None:
                 checkpoint = {"workspace": str(workspace.pk), "seq": end.seq, "mac": end.mac, "at": now().isoformat()}
                 file.write(json.dumps(checkpoint) + "\n")
                 logger.info("checkpoint of the audit chain of workspace %s: %s:%s", workspace.slug, end.seq, end.mac)
+
+
+def actor_of(user: User) -> str:
+    """Return how records name a person, `user:` with their id: stable, and free of personal data."""
+    return f"user:{user.pk}"

@@ -30,7 +30,7 @@ from actions.definitions.models import (  # noqa: F401  # tables of this app
 from actions.states import OPEN, UNDOING, State
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.encrypted_fields import EncryptedTextField
-from supportbot.accounts.models import TenantModel, User
+from supportbot.accounts.models import TenantModel
 
 APPROVE = "approve_action"
 MAX_ORDER_ID = 60
@@ -331,8 +331,3 @@ class AuditEntry(TenantModel):
         verbose_name_plural = "audit entries"
         constraints = [models.UniqueConstraint(fields=["workspace", "seq"], name="audit_entry_seq_once")]
         indexes = [models.Index(fields=["workspace", "request_id", "seq"], name="audit_entry_by_request")]
-
-
-def actor_of(user: User) -> str:
-    """Return how records name a person, `user:` with their id: stable, and free of personal data."""
-    return f"user:{user.pk}"

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
+from actions.audit import actor_of
 from actions.errors import ActionError
 from actions.models import (
     APPROVE,
@@ -23,7 +24,6 @@ from actions.models import (
     ActionPolicyUserPermission,
     ActionPolicyVersion,
     MerchantConnection,
-    actor_of,
 )
 from actions.registry import action_in_force, code_actions
 from actions.requests.rule_decision import Rules, allows_more, bounded

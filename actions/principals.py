@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.utils.translation import gettext
 
+from actions.audit import actor_of
 from actions.definitions.models import ActionDefinition
 from actions.errors import NotSignedIn
 from actions.facts import Identity
 from actions.merchant_api.port import merchant
-from actions.models import actor_of
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.errors import NotFound

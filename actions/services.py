@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import audit, ledger
-from actions.audit import record_refusal
+from actions.audit import actor_of, record_refusal
 from actions.canonical_json import is_same_digest
 from actions.errors import (
     AlreadySent,
@@ -31,7 +31,7 @@ from actions.errors import (
 )
 from actions.facts import Records
 from actions.lookup_refusals import read_refused, requests_of
-from actions.models import ActionRequest, actor_of
+from actions.models import ActionRequest
 from actions.outcomes import OutcomeKind
 from actions.policy_store import may_approve, policy_of, rules_of
 from actions.principals import Principal

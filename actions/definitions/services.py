@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
+from actions.audit import actor_of
 from actions.connections.models import Connection, Environment
 from actions.definitions.cases import failures_of
 from actions.definitions.disabling import disable_definition
@@ -33,7 +34,7 @@ from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
 from actions.definitions.selectors import found_by_import, tool_read_since
 from actions.definitions.suggested_texts import only_adds_texts
-from actions.models import ActionPolicy, ActionRequest, actor_of
+from actions.models import ActionPolicy, ActionRequest
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
 from actions.registry import code_actions

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import actor_of
+from actions.audit import actor_of
 from supportbot.accounts.api_keys import issue_api_key, revoke_api_key
 from supportbot.accounts.models import ApiKey, Workspace
 from supportbot.accounts.principals import SCOPES

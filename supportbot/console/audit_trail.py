@@ -15,7 +15,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from actions.models import AuditEntry, actor_of
+from actions.audit import actor_of
+from actions.models import AuditEntry
 from supportbot.accounts.models import User
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words

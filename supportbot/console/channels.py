@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import actor_of
+from actions.audit import actor_of
 from supportbot.accounts.branding import (
     colour_validator,
     personalised_greeting,

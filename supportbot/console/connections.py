@@ -14,12 +14,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from actions.audit import actor_of
 from actions.connections import services
 from actions.connections.auth import Auth
 from actions.connections.auth_kinds import KINDS, Kind, Setting
 from actions.connections.models import Connection, Environment
 from actions.connections.selectors import connection_with_id, listed_connections
-from actions.models import actor_of
 from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.display import error_text, moment_in_words, tag

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import actor_of
+from actions.audit import actor_of
 from supportbot.console import search_models
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words

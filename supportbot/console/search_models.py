@@ -17,7 +17,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import actor_of
+from actions.audit import actor_of
 from kb.errors import EmbeddingUnavailable, IndexNotBuilt, RecipeMismatch
 from kb.indexing.model_switch import UNEXPECTED, progress_of
 from kb.indexing.recipes import active_recipe

@@ -19,7 +19,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import ActionPolicy, actor_of
+from actions.audit import actor_of
+from actions.models import ActionPolicy
 from actions.policy_store import forbid_every_approval, policies_approved_by
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace

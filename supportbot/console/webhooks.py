@@ -18,7 +18,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import actor_of
+from actions.audit import actor_of
 from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.display import error_text, moment_in_words, tag

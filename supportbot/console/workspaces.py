@@ -16,7 +16,7 @@ from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from actions import audit
-from actions.models import actor_of
+from actions.audit import actor_of
 from supportbot.accounts.branding import colour_validator
 from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace

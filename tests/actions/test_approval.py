@@ -11,15 +11,9 @@ from django.utils.timezone import now, timedelta
 from pytest_django.plugin import DjangoDbBlocker
 
 from actions import errors
+from actions.audit import actor_of
 from actions.cards import state_payload
-from actions.models import (
-    ActionPolicy,
-    ActionPolicyGroupPermission,
-    ActionRequest,
-    AuditEntry,
-    LedgerEntry,
-    actor_of,
-)
+from actions.models import ActionPolicy, ActionPolicyGroupPermission, ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import (
     allow_approval,
     approvers_of,

@@ -8,8 +8,8 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from actions import errors
-from actions.audit import verify
-from actions.models import ActionRequest, AuditEntry, actor_of
+from actions.audit import actor_of, verify
+from actions.models import ActionRequest, AuditEntry
 from actions.money import Money
 from actions.policy_store import allow_approval, forbid_approval, policy_of
 from actions.principals import Principal, operator_for

@@ -17,13 +17,13 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from actions.audit import verify
+from actions.audit import actor_of, verify
 from actions.connections import services as connections
 from actions.definitions import services
 from actions.definitions.import_and_export import import_text
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.errors import ActionError, NeedsAnotherPerson, NotApprover, OwnRequest
-from actions.models import ActionRequest, AuditEntry, actor_of
+from actions.models import ActionRequest, AuditEntry
 from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.principals import Principal
 from actions.requests.undo import propose_undo

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import pytest
 
+from actions.audit import actor_of
 from actions.connections import mcp_session
 from actions.connections import services as connections
 from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions import services
-from actions.models import ActionRequest, actor_of
+from actions.models import ActionRequest
 from actions.states import State
 from actions.testing import run_queued
 from kb.rendering import render_markdown

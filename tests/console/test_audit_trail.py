@@ -11,7 +11,8 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from actions import audit
-from actions.models import AuditEntry, actor_of
+from actions.audit import actor_of
+from actions.models import AuditEntry
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.console.audit_trail import SUBJECTS
 from supportbot.ids import uuid7

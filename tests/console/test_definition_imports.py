@@ -6,13 +6,13 @@ from urllib.parse import parse_qs
 import pytest
 from django.test import Client
 
+from actions.audit import actor_of
 from actions.connections import services as connections
 from actions.definitions import services
 from actions.definitions.errors import NeedsSecondPerson
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import newest_version, save_draft
-from actions.models import actor_of
 from supportbot.accounts.models import User, Workspace
 from tests.actions.connections.tool_servers import ScriptedMcpServer
 from tests.actions.defined.conftest import bilingual, document, record_a_case

@@ -8,11 +8,12 @@ import pytest
 from django.test import Client
 from django.utils.translation import override
 
+from actions.audit import actor_of
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition
 from actions.definitions.selectors import reasons_for_saving
 from actions.definitions.services import missing_in, newest_version, publish, save_draft
-from actions.models import ActionPolicy, AuditEntry, actor_of
+from actions.models import ActionPolicy, AuditEntry
 from actions.policy_store import ensure_policies
 from actions.registry import code_actions
 from supportbot.accounts.models import User, Workspace

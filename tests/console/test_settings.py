@@ -10,7 +10,8 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
-from actions.models import AuditEntry, actor_of
+from actions.audit import actor_of
+from actions.models import AuditEntry
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace

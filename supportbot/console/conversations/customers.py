@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
-from actions.models import actor_of
+from actions.audit import actor_of
 from supportbot.accounts.models import Customer
 from supportbot.chat.erasure import Encoder, export_for, forget_customer
 from supportbot.chat.errors import NotSettled

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from actions.audit import actor_of
 from actions.definitions import services
 from actions.definitions.backtest import DAYS, judge_past_requests
 from actions.definitions.defined import DefinedWrite
@@ -22,7 +23,7 @@ from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import delete_drafts
-from actions.models import ActionPolicy, ActionRequest, actor_of
+from actions.models import ActionPolicy, ActionRequest
 from actions.policy_store import allow_approval
 from supportbot.accounts.models import User
 from supportbot.connection_test_limit import TooManyTests, count_test

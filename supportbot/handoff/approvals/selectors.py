@@ -12,8 +12,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import ledger
+from actions.audit import actor_of
 from actions.cards import card_of, reason_of, title_of_request
-from actions.models import ActionPolicyVersion, ActionRequest, actor_of
+from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import Money, format_money
 from actions.policy_store import approvers_of, policy_of
 from actions.registry import action_as_made, approval_role

@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
+from actions.audit import actor_of
 from actions.connections.models import Connection
 from actions.definitions import services
 from actions.definitions.cases import verdict_of
@@ -16,7 +17,7 @@ from actions.definitions.key_order import entered_order
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from, action_of_version
-from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest, actor_of
+from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest
 from actions.policy_store import RULE_FIELDS, ensure_policy
 from actions.principals import Principal, principal_in_conversation
 from actions.services import confirm, propose

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from actions.audit import actor_of
 from actions.connections import services as connections
 from actions.connections.models import Connection
 from actions.definitions import services
@@ -16,7 +17,7 @@ from actions.definitions.document_warnings import advice
 from actions.definitions.errors import NeedsCases
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.trial import TrialCall, trial_call
-from actions.models import ActionPolicy, actor_of
+from actions.models import ActionPolicy
 from actions.principals import Principal
 from actions.reasons import Reason, sentence
 from actions.services import confirm, propose

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import override
 
-from actions.audit import verify
+from actions.audit import actor_of, verify
 from actions.definitions import services
 from actions.definitions.errors import (
     CasesFailed,
@@ -21,7 +21,7 @@ from actions.definitions.errors import (
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parsing.document import missing
 from actions.errors import UnknownAction
-from actions.models import ActionPolicy, ActionRequest, AuditEntry, actor_of
+from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.principals import Principal
 from actions.registry import action_as_made, action_in_force, action_named, all_actions
 from actions.services import confirm, propose, run_read
