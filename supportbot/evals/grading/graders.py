@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 from uuid import UUID
@@ -21,8 +21,8 @@ from supportbot.assistant.check_vectors import vectors_of
 from supportbot.assistant.checks.doubtful_sentences import DENYING, Doubts
 from supportbot.assistant.checks.evidence import Evidence
 from supportbot.errors import SupportBotError
-from supportbot.evals.grading.record_equality import differences, is_same
 from supportbot.evals.grading.requested_calls import requests_of
+from supportbot.evals.grading.value_equality import differences, folded, includes, is_same
 from supportbot.evals.runs.case_outcomes import CaseTry, MadeCall, Reply
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language, detect
@@ -114,14 +114,14 @@ def _grade(name: str, wanted: Any, seen: _Graded, step: int) -> Grade:
 
 
 def _contains(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
-    text = _folded(seen.text)
-    missing = tuple(one for one in wanted if _folded(one) not in text)
+    text = folded(seen.text)
+    missing = tuple(one for one in wanted if folded(one) not in text)
     return Grade(name, not missing, step, missing=missing)
 
 
 def _contains_any(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
-    text = _folded(seen.text)
-    passed = any(_folded(one) in text for one in wanted)
+    text = folded(seen.text)
+    passed = any(folded(one) in text for one in wanted)
     return Grade(name, passed, step, missing=() if passed else tuple(wanted))
 
 
@@ -133,12 +133,12 @@ def _mentions(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Gra
 
 def _without_commas(text: str) -> str:
     """Return the text without thousands separators: 1,497.65 becomes 1497.65."""
-    return _folded(text).replace(",", "")
+    return folded(text).replace(",", "")
 
 
 def _not_contains(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade:
-    text = _folded(seen.everything)
-    found = tuple(one for one in wanted if _folded(one) in text)
+    text = folded(seen.everything)
+    found = tuple(one for one in wanted if folded(one) in text)
     return Grade(name, not found, step, found=found)
 
 
@@ -297,7 +297,7 @@ def _proposes(name: str, wanted: Any, seen: _Graded, step: int) -> Grade:
         return Grade(name, not proposed, step, wanted="false", got=got)
     passed = any(
         call.name == wanted["action"]
-        and _holds(call.arguments, wanted["arguments"])
+        and includes(call.arguments, wanted["arguments"])
         and call.approvals == wanted.get("approvals", call.approvals)
         for call in proposed
     )
@@ -318,29 +318,6 @@ def _named(name: str, wanted: bool | str, made: Sequence[str], step: int) -> Gra
     passed = wanted in made if isinstance(wanted, str) else bool(made) == wanted
     shown = wanted if isinstance(wanted, str) else _yes(wanted)
     return Grade(name, passed, step, wanted=shown, got=", ".join(made) or "false")
-
-
-def _holds(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Return whether the arguments include all expected ones; further arguments are allowed."""
-    return all(name in given and _equal(given[name], value) for name, value in wanted.items())
-
-
-def _equal(given: Any, wanted: Any) -> bool:
-    if isinstance(given, Mapping) and isinstance(wanted, Mapping):
-        return _holds(given, wanted)
-    if isinstance(given, list | tuple) and isinstance(wanted, list | tuple):
-        return len(given) == len(wanted) and all(map(_equal, given, wanted))
-    if isinstance(given, bool) or isinstance(wanted, bool):
-        return given is wanted
-    return bool(_plain(given) == _plain(wanted))
-
-
-def _plain(value: Any) -> Any:
-    """Return a normalised value, which is equal for "12.5" and 12.50, and for different spellings of a word."""
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return _folded(str(value))
 
 
 def _records(name: str, wanted: Sequence[Mapping[str, Any]], seen: _Graded, step: int) -> Grade:
@@ -393,10 +370,6 @@ def _shown(call: MadeCall) -> str:
 def _written(name: str, arguments: Mapping[str, Any], approvals: int | None) -> str:
     shown = f" {json.dumps(arguments, ensure_ascii=False, default=str)}" if arguments else ""
     return f"{name}{shown}" if approvals is None else f"{name}{shown}, approvals: {approvals}"
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'").casefold().split())
 
 
 Grader = Callable[[str, Any, _Graded, int], Grade]

@@ -26,7 +26,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.policy_store import policy_of, rules_of
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
-from supportbot.evals.grading.record_equality import is_same
+from supportbot.evals.grading.value_equality import is_same
 from supportbot.releases import services as releases
 from supportbot.releases.selectors import live_release
 

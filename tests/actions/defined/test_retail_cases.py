@@ -21,7 +21,7 @@ from actions.registry import action_named
 from actions.services import confirm, propose, run_read
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.evals.grading.record_equality import is_same
+from supportbot.evals.grading.value_equality import is_same
 from supportbot.evals.retail.shop import RetailShop
 from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as

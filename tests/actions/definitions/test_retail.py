@@ -25,7 +25,7 @@ from actions.definitions.evaluation_context import FAILED, Identity, Obstacle, f
 from actions.definitions.parsing.document import missing, parse_document
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
-from supportbot.evals.grading.record_equality import is_same
+from supportbot.evals.grading.value_equality import is_same
 from supportbot.evals.retail.shop import DEFINITIONS as RETAIL
 from supportbot.evals.retail.shop import RetailShop
 
