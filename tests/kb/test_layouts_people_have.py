@@ -14,7 +14,7 @@ from pypdf.generic import (
 )
 from pypdf.generic._font import Font
 
-from kb.importing.confined.pdf import content_stream
+from kb.importing.confined.pdf import page as pdf_page
 from kb.importing.confined.pdf import reader as reading
 from kb.importing.confined.pdf.canvas import Canvas, PageText, Run
 from kb.importing.confined.pdf.direction import logical
@@ -275,34 +275,34 @@ def test_sideways_tables_are_left_out_once_a_file_has_taken_too_long(monkeypatch
         60, 760, ["Pegs are sold one by one. The prices are", "those of this year. Ask for other pegs, too."] * 2
     )
     page = PdfReader(io.BytesIO(pdf([*above, *SIDEWAYS]))).pages[0]
-    monkeypatch.setattr(content_stream, "SIDEWAYS_CPU_SECONDS", inf)
-    assert len(content_stream.text_of(page, 1).sideways) == 1
-    monkeypatch.setattr(content_stream, "SIDEWAYS_CPU_SECONDS", 0)
-    late = content_stream.text_of(page, 1)
+    monkeypatch.setattr(pdf_page, "SIDEWAYS_CPU_SECONDS", inf)
+    assert len(pdf_page.text_of(page, 1).sideways) == 1
+    monkeypatch.setattr(pdf_page, "SIDEWAYS_CPU_SECONDS", 0)
+    late = pdf_page.text_of(page, 1)
     assert late.sideways == ()
     assert "Peg 7" in late.rotated
 
 
 def test_a_page_with_marks_along_its_edges_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
-    draw = content_stream._drawn
+    draw = pdf_page._drawn
 
-    def counted(page: PageObject, content: content_stream._Content, degrees: int) -> Canvas:
+    def counted(page: PageObject, content: pdf_page._Content, degrees: int) -> Canvas:
         drawn.append(degrees)
         return draw(page, content, degrees)
 
-    monkeypatch.setattr(content_stream, "_drawn", counted)
-    monkeypatch.setattr(content_stream, "SIDEWAYS_CPU_SECONDS", inf)
+    monkeypatch.setattr(pdf_page, "_drawn", counted)
+    monkeypatch.setattr(pdf_page, "SIDEWAYS_CPU_SECONDS", inf)
     marks = [
         "BT /R 8 Tf 0 1 -1 0 30 300 Tm (Printed in Leith) Tj 90 0 Td (Form 27 of May) Tj ET",
         "BT /R 8 Tf 0 -1 1 0 570 300 Tm (Keep this page dry) Tj ET",
     ]
     text = paragraph(60, 760, ["Pegs are sold one by one. The prices are", "those of this year."])
-    page = content_stream.text_of(PdfReader(io.BytesIO(pdf([*text, *marks]))).pages[0], 1)
+    page = pdf_page.text_of(PdfReader(io.BytesIO(pdf([*text, *marks]))).pages[0], 1)
     assert drawn == [0]
     assert page.rotated == "Printed in Leith Form 27 of May Keep this page dry"
     drawn.clear()
-    content_stream.text_of(PdfReader(io.BytesIO(pdf([*text, *SIDEWAYS]))).pages[0], 1)
+    pdf_page.text_of(PdfReader(io.BytesIO(pdf([*text, *SIDEWAYS]))).pages[0], 1)
     assert len(drawn) > 1
 
 
@@ -311,7 +311,7 @@ def test_sideways_text_counts_toward_the_length_of_a_file(monkeypatch: pytest.Mo
         60, 760, ["Pegs are sold one by one. The prices are", "those of this year. Ask for other pegs, too."] * 2
     )
     content = pdf(above, [*above, *SIDEWAYS])
-    monkeypatch.setattr(content_stream, "SIDEWAYS_CPU_SECONDS", inf)
+    monkeypatch.setattr(pdf_page, "SIDEWAYS_CPU_SECONDS", inf)
     monkeypatch.setattr(reading, "MAX_CHARACTERS", 2 * sum(len(text.words) for text in above) + 10)
     facts, _ = reading.read_pdf(io.BytesIO(content))
     assert "Peg 7" not in facts["html"]
