@@ -17,10 +17,10 @@ from pypdf.generic._font import Font
 from kb.importing.confined.pdf import page as pdf_page
 from kb.importing.confined.pdf import reader as reading
 from kb.importing.confined.pdf.canvas import Canvas, PageText, Run
-from kb.importing.confined.pdf.direction import logical
 from kb.importing.confined.pdf.layout import Layout
 from kb.importing.confined.pdf.lines import Line
 from kb.importing.confined.pdf.margin_notes import MAX_PIECES, margin_notes
+from kb.importing.confined.pdf.right_to_left import logical
 from kb.indexing.models import Chunk
 from supportbot.accounts.models import Workspace
 from supportbot.language.plain_text import plain

@@ -11,8 +11,6 @@ from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObje
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
 from kb.importing.confined.pdf.canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, Run
-from kb.importing.confined.pdf.descriptions import description_in
-from kb.importing.confined.pdf.direction import as_seen
 from kb.importing.confined.pdf.geometry import (
     IDENTITY,
     UNIT_SQUARE,
@@ -23,6 +21,8 @@ from kb.importing.confined.pdf.geometry import (
     point_at,
     times,
 )
+from kb.importing.confined.pdf.picture_descriptions import description_in
+from kb.importing.confined.pdf.right_to_left import as_seen
 
 MAX_FORM_DEPTH: Final = 8
 MAX_DRAWINGS: Final = 500

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from kb.importing.confined.pdf.canvas import PageText, Run
-from kb.importing.confined.pdf.direction import as_seen, logical
 from kb.importing.confined.pdf.gaps import WORD_GAP, Upright, closed_up, cut, strips
+from kb.importing.confined.pdf.right_to_left import as_seen, logical
 
 SAME_LINE: Final = 0.45  # in letters; raised and lowered characters stay on their line
 EDGE: Final = 0.1  # share of a page's height

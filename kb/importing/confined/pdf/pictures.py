@@ -11,8 +11,8 @@ from typing import Final, cast
 from pypdf.generic import ArrayObject, StreamObject
 
 from kb.importing.confined.pdf.canvas import Drawing, PageText
-from kb.importing.confined.pdf.descriptions import Descriptions
 from kb.importing.confined.pdf.geometry import Box
+from kb.importing.confined.pdf.picture_descriptions import Descriptions
 from kb.importing.confined.picture import MAX_EDGE, MAX_PIXELS
 
 MAX_PICTURES: Final = 50

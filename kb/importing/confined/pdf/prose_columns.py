@@ -6,8 +6,8 @@ from itertools import pairwise, takewhile
 from statistics import median
 from typing import Final
 
-from kb.importing.confined.pdf.direction import is_right_to_left
 from kb.importing.confined.pdf.lines import Line
+from kb.importing.confined.pdf.right_to_left import is_right_to_left
 
 MIN_LINES: Final = 4
 PROSE_WORDS: Final = 3.5

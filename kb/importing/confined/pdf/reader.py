@@ -9,11 +9,11 @@ from pypdf.errors import PyPdfError
 from pypdf.generic import Destination
 
 from kb.importing.confined.pdf.canvas import PageText
-from kb.importing.confined.pdf.descriptions import Descriptions, descriptions_of
 from kb.importing.confined.pdf.errors import BROKEN
 from kb.importing.confined.pdf.layout import Layout
 from kb.importing.confined.pdf.lines import plain_text
 from kb.importing.confined.pdf.page import text_of
+from kb.importing.confined.pdf.picture_descriptions import Descriptions, descriptions_of
 from kb.importing.confined.pdf.pictures import Pictures, pictures_of
 from kb.importing.confined.refusal import Notes, Refused, shortened
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from kb.importing.confined.pdf.direction import is_right_to_left
 from kb.importing.confined.pdf.lines import Line
 from kb.importing.confined.pdf.prose_columns import Bar, is_prose, start_together
+from kb.importing.confined.pdf.right_to_left import is_right_to_left
 
 MIN_GAP: Final = 0.25  # the least width that a gap may shrink to over many rows, in letters
 ROW_STEP: Final = 4.0  # in letters, since there may be space between rows of a table
