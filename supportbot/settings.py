@@ -13,9 +13,9 @@ from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
 from supportbot import background_settings, translation
-from supportbot.installation.addresses_and_secrets import clear_libpq_environment, load_runtime
 from supportbot.installation.cores import usable_cores
-from supportbot.installation.environment import Env, is_field_key, unknown_name
+from supportbot.installation.environment import Env, clear_libpq_environment, is_field_key, unknown_name
+from supportbot.installation.running_instance import load_runtime
 from supportbot.observing import tracing
 from supportbot.outbound.ip_addresses import private_networks
 from supportbot.server_urls import (

@@ -25,7 +25,7 @@ from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.embedded.servers.valkey import ValkeyServer
-from supportbot.installation.addresses_and_secrets import clear_libpq_environment
+from supportbot.installation.environment import clear_libpq_environment
 from supportbot.installation.process_identity import identify
 
 PREFIX = "supportbot-tests-"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from supportbot.accounts.channels import change_channel, create_channel
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.origins import clean_origin
-from supportbot.installation.addresses_and_secrets import Secrets
+from supportbot.installation.instance_secrets import Secrets
 from supportbot.installation.start_plan import Plan, is_loopback
 
 CHANNEL: Final = "Storefront"

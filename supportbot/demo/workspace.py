@@ -47,8 +47,9 @@ from supportbot.evals.services import save_suite
 from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
-from supportbot.installation.addresses_and_secrets import Secrets, read_json, write_private
 from supportbot.installation.demo_facts import DemoFacts, DemoUser
+from supportbot.installation.instance_secrets import Secrets
+from supportbot.installation.private_files import read_json, write_private
 from supportbot.installation.start_plan import Plan, is_loopback
 from supportbot.releases.models import ReleaseGates
 from supportbot.releases.services import name_gates

@@ -29,8 +29,9 @@ from supportbot.embedded.servers import external_servers
 from supportbot.embedded.servers.binaries import find_binaries
 from supportbot.embedded.servers.database_roles import refuse_two_databases
 from supportbot.embedded.servers.postgres import PostgresServer
-from supportbot.installation.addresses_and_secrets import ensure_secrets, read_json
 from supportbot.installation.errors import InstallationError
+from supportbot.installation.instance_secrets import ensure_secrets
+from supportbot.installation.private_files import read_json
 from supportbot.installation.start_plan import Plan
 from supportbot.version import VERSION
 

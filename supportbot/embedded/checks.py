@@ -30,9 +30,9 @@ from supportbot.embedded.servers.external_servers import DatabaseAway, connect, 
 from supportbot.embedded.servers.postgres import check_cluster
 from supportbot.embedded.servers.valkey import find_program
 from supportbot.embedded.setting_checks import require_host, require_settings
-from supportbot.installation.addresses_and_secrets import load_runtime
 from supportbot.installation.environment import LAST_PORT
 from supportbot.installation.errors import InstallationError, StartRefused
+from supportbot.installation.running_instance import load_runtime
 from supportbot.installation.start_plan import Plan
 from supportbot.llm.conf import is_remote_configured
 

@@ -19,8 +19,8 @@ from uuid import uuid4
 from django.utils.translation import gettext
 
 from supportbot.embedded.servers.os_accounts import Account, server_account
-from supportbot.installation.addresses_and_secrets import read_json, write_private
 from supportbot.installation.errors import AlreadyRunning, InstallationError, StartRefused
+from supportbot.installation.private_files import read_json, write_private
 
 FORMAT = 1
 OUTSIDE = Path("/var/lib/supportbot")

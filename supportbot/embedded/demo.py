@@ -22,15 +22,11 @@ from actions.registry import all_actions
 from supportbot.embedded.applied_migrations import applied_migrations
 from supportbot.embedded.product_processes import CommandRunner
 from supportbot.embedded.servers import external_servers
-from supportbot.installation.addresses_and_secrets import (
-    Secrets,
-    ensure_secrets,
-    load_runtime,
-    read_json,
-    write_private,
-)
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
+from supportbot.installation.instance_secrets import Secrets, ensure_secrets
+from supportbot.installation.private_files import read_json, write_private
+from supportbot.installation.running_instance import load_runtime
 from supportbot.installation.start_plan import Plan
 
 NOT_CREATED_YET = ["the demo users (not created yet)"]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from supportbot.embedded.child_processes import terminate
-from supportbot.installation.addresses_and_secrets import read_json, write_private
 from supportbot.installation.errors import StartRefused
+from supportbot.installation.private_files import read_json, write_private
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 
 

@@ -37,9 +37,10 @@ from supportbot.embedded.servers.external_servers import connect
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.embedded.servers.valkey import ValkeyServer
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
-from supportbot.installation.addresses_and_secrets import Addresses, Secrets, ensure_secrets, save_runtime
 from supportbot.installation.demo_facts import DemoFacts
+from supportbot.installation.instance_secrets import Secrets, ensure_secrets
 from supportbot.installation.process_identity import identify
+from supportbot.installation.running_instance import Addresses, save_runtime
 from supportbot.installation.start_plan import Plan
 from supportbot.server_urls import database_at
 

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 PREFIX: Final = "SUPPORTBOT_"
 LAST_PORT: Final = 65535
 SHORTEST: Final = 8  # letters; shorter names, such as HOST and PORT, are too similar to other programs' variables
+_LIBPQ_VARIABLE: Final = re.compile(r"PG[A-Z]+")
 # Kubernetes sets these variables, named after the service, for each service of a namespace. It also sets NAME_PORT,
 # which contains an address.
 _SERVICE_LINK: Final = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
@@ -98,3 +99,9 @@ def _is_near(name: str, other: str) -> bool:
     rest, wanted = name[start:], other[start:]
     swapped = rest[:2] == wanted[1::-1] and rest[2:] == wanted[2:]
     return swapped or rest[1:] == wanted or rest == wanted[1:] or rest[1:] == wanted[1:]
+
+
+def clear_libpq_environment() -> None:
+    """Remove libpq's PG* variables from this process and its children, since PGHOSTADDR would override a URL's host."""
+    for name in [name for name in os.environ if _LIBPQ_VARIABLE.fullmatch(name)]:
+        del os.environ[name]

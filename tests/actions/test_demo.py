@@ -11,7 +11,7 @@ from actions.registry import all_actions
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.demo import workspace as demo_workspace
-from supportbot.installation.addresses_and_secrets import ensure_secrets
+from supportbot.installation.instance_secrets import ensure_secrets
 from supportbot.installation.start_plan import plan_from_environment
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer
-from supportbot.installation.addresses_and_secrets import ensure_secrets
+from supportbot.installation.instance_secrets import ensure_secrets
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 from tests.migrated import load_schema
 from tests.patience import PATIENCE_SECONDS

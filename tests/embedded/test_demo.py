@@ -12,9 +12,9 @@ from actions.registry import all_actions
 from supportbot.accounts.models import User
 from supportbot.embedded.demo import Demo, check_demo, refuse_exposed_passwords
 from supportbot.embedded.product_processes import shop_child
-from supportbot.installation.addresses_and_secrets import ensure_secrets
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
+from supportbot.installation.instance_secrets import ensure_secrets
 from supportbot.installation.start_plan import Plan, is_loopback
 
 FACTS: DemoFacts = {

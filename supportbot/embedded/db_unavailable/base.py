@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.dummy import base
 
-from supportbot.installation.addresses_and_secrets import NOT_RUNNING
+from supportbot.installation.running_instance import NOT_RUNNING
 
 
 def raise_unavailable(*args: Any, **kwargs: Any) -> NoReturn:  # Any: it replaces methods of every signature

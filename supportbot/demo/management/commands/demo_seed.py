@@ -6,7 +6,7 @@ from django.utils.translation import gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.demo.workspace import seed
-from supportbot.installation.addresses_and_secrets import ensure_secrets
+from supportbot.installation.instance_secrets import ensure_secrets
 from supportbot.installation.start_plan import plan_from_environment
 
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import back_up
 from supportbot.embedded.servers.database_roles import refuse_two_databases
-from supportbot.installation.addresses_and_secrets import NOT_RUNNING
 from supportbot.installation.errors import InstallationError
+from supportbot.installation.running_instance import NOT_RUNNING
 
 
 class Command(ProductCommand):

@@ -1,4 +1,4 @@
-"""Finding a running instance, and ignoring the files of a dead one."""
+"""Finding a running instance, ignoring the files of a dead one, and its secrets."""
 
 import json
 import os
@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.installation.addresses_and_secrets import Addresses, ensure_secrets, load_runtime, save_runtime
 from supportbot.installation.errors import StartRefused
+from supportbot.installation.instance_secrets import ensure_secrets
 from supportbot.installation.process_identity import identify
+from supportbot.installation.running_instance import Addresses, load_runtime, save_runtime
 
 
 def addresses(pid: int, started: str) -> Addresses:
@@ -37,7 +38,7 @@ def test_secrets_are_generated_once_and_private(tmp_path: Path) -> None:
 def test_concurrent_processes_get_the_same_secrets(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path;"
-        "from supportbot.installation.addresses_and_secrets import ensure_secrets;"
+        "from supportbot.installation.instance_secrets import ensure_secrets;"
         "print(ensure_secrets(Path(sys.argv[1])).secret_key)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "data")]
