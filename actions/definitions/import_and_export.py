@@ -24,7 +24,8 @@ from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.key_order import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parsing.document import missing
-from actions.definitions.services import definition_named, newest_version, save_draft, version_of
+from actions.definitions.selectors import definition_named, newest_version, version_of
+from actions.definitions.services import save_draft
 from actions.registry import code_actions
 
 Origin = ActionDefinition.Origin

@@ -4,7 +4,6 @@ Each call queries which versions are published. Versions never change, so each p
 """
 
 import logging
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -13,8 +12,9 @@ from uuid import UUID
 from actions.definitions.defined import DefinedRead, DefinedWrite
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.parsing.document import DEFINITION_NAME, FORMAT, parse_document
+from actions.definitions.parsing.document import FORMAT, parse_document
 from actions.definitions.parts import Definition, Kind
+from actions.definitions.selectors import is_name
 from actions.spec import Action
 from supportbot import sql
 from supportbot.accounts.models import Membership
@@ -26,12 +26,6 @@ _KEPT: Final = 1_000  # versions cached by a process
 _PUBLISHED: Final = """
 SELECT name, current_id FROM actions_actiondefinition
 WHERE workspace_id = %s AND state = 'published' AND current_id IS NOT NULL"""
-_NAME: Final = re.compile(DEFINITION_NAME, re.ASCII)
-
-
-def is_name(name: str) -> bool:
-    """Return whether a definition can have this name at all; PostgreSQL would reject queries for some others."""
-    return _NAME.fullmatch(name) is not None
 
 
 def published_actions() -> Mapping[str, Action]:

@@ -1,16 +1,21 @@
-"""Queries for the data that the console shows about definitions apart from their documents."""
+"""Reads definitions: one by its name or id, its versions, and what the console shows besides its documents."""
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from actions.deferred_text import from_json, translated
+from actions.definitions.errors import NoSuchDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.parsing.document import DEFINITION_NAME
 from actions.models import AuditEntry
 from supportbot.errors import NotFound
+
+_NAME: Final = re.compile(DEFINITION_NAME, re.ASCII)
 
 
 def definition_with_id(definition_id: UUID) -> ActionDefinition:
@@ -115,3 +120,31 @@ def picture_hosts() -> list[str]:
     published = ActionDefinition.objects.filter(state=ActionDefinition.State.PUBLISHED)
     cards = published.values_list("current__document__result__card", flat=True)
     return sorted({host for card in cards if card and card.get("picture") for host in card["hosts"]})
+
+
+def definition_named(name: str) -> ActionDefinition:
+    """Return the workspace's definition; raises NoSuchDefinition."""
+    found: ActionDefinition | None = ActionDefinition.objects.filter(name=name).first() if is_name(name) else None
+    if found is None:
+        raise NoSuchDefinition(gettext("There is no definition named {name}.").format(name=f"“{name[:60]}”"))
+    return found
+
+
+def newest_version(definition: ActionDefinition) -> ActionDefinitionVersion:
+    """Return the latest version, published or not, with its arguments in the order in which they were entered."""
+    found: ActionDefinitionVersion = definition.versions.order_by("-number")[0]
+    found.document = found.in_entered_order()
+    return found
+
+
+def version_of(definition: ActionDefinition, number: int) -> ActionDefinitionVersion:
+    """Return one version; raises NoSuchDefinition."""
+    found: ActionDefinitionVersion | None = definition.versions.filter(number=number).first()
+    if found is None:
+        raise NoSuchDefinition(gettext("{name} has no version {number}.").format(name=definition.name, number=number))
+    return found
+
+
+def is_name(name: str) -> bool:
+    """Return whether a definition can have this name at all; PostgreSQL would reject queries for some others."""
+    return _NAME.fullmatch(name) is not None

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from actions.audit import actor_of, verify
 from actions.connections import services as connections
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.definitions.import_and_export import import_text
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.errors import ActionError, NeedsAnotherPerson, NotApprover, OwnRequest
@@ -74,7 +74,7 @@ def twin(other_workspace: Workspace, retail: LoopbackShop) -> Iterator[tuple[Loo
             for made in (document(), document("get_order_details")):
                 version = services.save_draft(made, actor="operator:them")
                 record_a_case(version)
-                services.publish(made["name"], number=1, person=person)
+                publishing.publish(made["name"], number=1, person=person)
             them = signed_in_as(Customer.objects.create(external_id="ann_lee_1", name=CANARY))
             card = propose(them, NAME, CANCEL, proposal_key="turn:7:1")
         yield shop, card

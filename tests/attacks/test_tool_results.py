@@ -16,7 +16,7 @@ from actions.audit import actor_of
 from actions.connections import mcp_session
 from actions.connections import services as connections
 from actions.connections.tool_fingerprints import fingerprint
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.models import ActionRequest
 from actions.states import State
 from actions.testing import run_queued
@@ -198,7 +198,7 @@ def _publish(scenario: Scenario, address: str) -> None:
         for made in documents():
             version = services.save_draft(made, actor="operator:test")
             record_a_case(version)
-            services.publish(made["name"], number=version.number, person=admin)
+            publishing.publish(made["name"], number=version.number, person=admin)
         assert actor_of(admin)
 
 

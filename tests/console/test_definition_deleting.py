@@ -4,10 +4,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.definitions.errors import NoSuchDefinition, NotPublisher, Outdated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
-from actions.definitions.services import newest_version, save_draft
+from actions.definitions.selectors import newest_version
+from actions.definitions.services import save_draft
 from actions.models import AuditEntry
 from supportbot.accounts.models import User
 from tests.actions.defined.conftest import document, store_as_published
@@ -94,7 +95,7 @@ def test_a_version_that_is_deleted_meanwhile_is_neither_published_nor_saved_agai
     number = newest_version(draft).number
     monkeypatch.setattr(services, "failures_of", passes_and_deletes)
     with pytest.raises(NoSuchDefinition):
-        services.publish(NAME, number=number, person=dora)
+        publishing.publish(NAME, number=number, person=dora)
     with pytest.raises(Outdated):
         save_draft({**document(), "card": None}, actor="operator:test", based_on=number)
     assert not ActionDefinition.objects.exists()

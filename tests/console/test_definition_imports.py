@@ -8,11 +8,12 @@ from django.test import Client
 
 from actions.audit import actor_of
 from actions.connections import services as connections
-from actions.definitions import services
+from actions.definitions import publishing, selectors, services
 from actions.definitions.errors import NeedsSecondPerson
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.models import ActionDefinition
-from actions.definitions.services import newest_version, save_draft
+from actions.definitions.selectors import newest_version
+from actions.definitions.services import save_draft
 from supportbot.accounts.models import User, Workspace
 from tests.actions.connections.tool_servers import ScriptedMcpServer
 from tests.actions.defined.conftest import bilingual, document, record_a_case
@@ -187,8 +188,8 @@ def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, mcp_server: S
 @pytest.mark.long
 def test_a_look_up_with_a_tool_is_entered_with_the_tools_name(browser: Client, mcp_server: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
-    made = services.definition_named("create_return")
-    read = newest_version(services.definition_named("get_order")).document["call"]
+    made = selectors.definition_named("create_return")
+    read = newest_version(selectors.definition_named("get_order")).document["call"]
     page = browser.get(at(made, "part/lookups/"))
     assert "From an MCP server" in visible_text(page_of(browser.get(at(made))), " ")
     entered = {"lookups-0-name": "item", "lookups-0-owner": "item.structuredContent.owner"}
@@ -212,7 +213,7 @@ def test_a_look_up_with_a_tool_is_entered_with_the_tools_name(browser: Client, m
 
 def test_saving_a_page_accepts_no_change_of_a_tool(browser: Client, mcp_server: ScriptedMcpServer) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
-    made = services.definition_named("create_return")
+    made = selectors.definition_named("create_return")
     stored = newest_version(made).document
     save_draft({**stored, "call": {**stored["call"], "schema_hash": "0" * 64}}, actor="t")
     sent = fields_of(browser.get(at(made, "part/call/")))
@@ -277,12 +278,12 @@ def test_a_reviewer_who_uses_the_files_texts_is_not_the_author_of_the_draft(
     browser.post(at(draft, "texts/"), {"take": taken})
     version = newest_version(draft)
     assert (version.number, version.created_by) == (2, actor_of(dora))
-    assert services.needs_second_person(version, author) and not services.needs_second_person(version, dora)
+    assert publishing.needs_second_person(version, author) and not publishing.needs_second_person(version, dora)
     record_a_case(version)
     with pytest.raises(NeedsSecondPerson):
-        services.publish(NAME, number=2, person=author)
+        publishing.publish(NAME, number=2, person=author)
     edited = save_draft({**version.document, "subject": {"kind": "order", "id": "order.user_id"}}, actor=actor_of(dora))
-    assert services.needs_second_person(edited, dora) and not services.needs_second_person(edited, author)
+    assert publishing.needs_second_person(edited, dora) and not publishing.needs_second_person(edited, author)
 
 
 def test_a_reviewer_who_changes_the_order_of_the_questions_becomes_the_author(
@@ -296,10 +297,10 @@ def test_a_reviewer_who_changes_the_order_of_the_questions_becomes_the_author(
     turned = {**before, "arguments": dict(reversed(before["arguments"].items()))}
     version = save_draft(turned, actor=actor_of(dora))
     assert version.number == 3
-    assert services.needs_second_person(version, dora) and not services.needs_second_person(version, author)
+    assert publishing.needs_second_person(version, dora) and not publishing.needs_second_person(version, author)
     record_a_case(version)
     with pytest.raises(NeedsSecondPerson):
-        services.publish(NAME, number=3, person=dora)
+        publishing.publish(NAME, number=3, person=dora)
 
 
 @pytest.mark.long

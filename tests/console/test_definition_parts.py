@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from actions.definitions import services
+from actions.definitions import selectors, services
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.import_and_export import import_text
 from actions.definitions.importing.mcp import read_tools
@@ -315,12 +315,12 @@ def test_the_kind_is_chosen_in_the_form(browser: Client, draft: ActionDefinition
     page = browser.get(at(draft, "part/basics/"))
     assert fields_of(page)["kind"] == "write"
     answer = browser.post(at(draft, "part/basics/"), {**fields_of(page), "kind": "read"}, follow=True)
-    made = services.newest_version(draft).document
+    made = selectors.newest_version(draft).document
     assert (made["kind"], made["lookups"][-1]["call"]["method"]) == ("read", "POST")
     assert "call" not in made and "Result" in visible_text(page_of(answer), " ")
     back = {**fields_of(browser.get(at(draft, "part/basics/"))), "kind": "write"}
     browser.post(at(draft, "part/basics/"), back)
-    assert services.newest_version(draft).document["kind"] == "write"
+    assert selectors.newest_version(draft).document["kind"] == "write"
 
 
 def test_a_call_that_deletes_cannot_become_a_look_up(browser: Client, draft: ActionDefinition) -> None:
@@ -331,7 +331,7 @@ def test_a_call_that_deletes_cannot_become_a_look_up(browser: Client, draft: Act
     sent = {**fields_of(browser.get(at(draft, "part/basics/"))), "kind": "read"}
     answer = browser.post(at(draft, "part/basics/"), sent)
     assert answer.status_code == 400 and "its call is a DELETE" in problems_of(answer)
-    assert services.newest_version(draft).document["kind"] == "write"
+    assert selectors.newest_version(draft).document["kind"] == "write"
 
 
 def test_a_tool_that_only_reads_becomes_a_look_up_with_one_tick(browser: Client, retail: LoopbackShop) -> None:
@@ -341,4 +341,4 @@ def test_a_tool_that_only_reads_becomes_a_look_up_with_one_tick(browser: Client,
     page = browser.get(at(seats, "part/basics/"))
     assert "It looks something up" in visible_text(page_of(page).css_first("q"))
     browser.post(at(seats, "part/basics/"), {**fields_of(page), "take": "kind"})
-    assert services.newest_version(seats).document["lookups"][0]["call"]["tool"] == "find_seats"
+    assert selectors.newest_version(seats).document["lookups"][0]["call"]["tool"] == "find_seats"

@@ -9,7 +9,8 @@ from actions.definitions.cases import verdict_of
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from
-from actions.definitions.services import newest_version, save_draft
+from actions.definitions.selectors import newest_version
+from actions.definitions.services import save_draft
 from tests.actions.defined.conftest import CANCEL, document
 from tests.console.definition_pages import at, fields_of, page_of
 from tests.console.definition_pages import browser as browser

@@ -11,8 +11,9 @@ from django.utils.translation import override
 from actions.audit import actor_of
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition
-from actions.definitions.selectors import reasons_for_saving
-from actions.definitions.services import missing_in, newest_version, publish, save_draft
+from actions.definitions.publishing import publish
+from actions.definitions.selectors import newest_version, reasons_for_saving
+from actions.definitions.services import missing_in, save_draft
 from actions.models import ActionPolicy, AuditEntry
 from actions.policy_store import ensure_policies
 from actions.registry import code_actions

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from actions.audit import verify
 from actions.cards import card_of, reason_of
 from actions.connections import services as connections
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.models import ActionRequest
 from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
@@ -42,7 +42,7 @@ def gym(workspace: Workspace, admin: User, settings: Any) -> Iterator[Gym]:
         versions = [services.save_draft(json.loads(file.read_text()), actor="operator:test") for file in DEFINITIONS]
         for version in versions:  # all drafts first, since two of them refer to each other
             record_a_case(version)
-            services.publish(version.definition.name, number=1, person=admin)
+            publishing.publish(version.definition.name, number=1, person=admin)
         yield running
 
 

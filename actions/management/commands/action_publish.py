@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from actions.definitions.case_file import keep_cases
-from actions.definitions.services import definition_named, newest_version, publish, switch_off
+from actions.definitions.publishing import publish, switch_off
+from actions.definitions.selectors import definition_named, newest_version
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import User, Workspace
 from supportbot.commands import text_of

@@ -32,7 +32,8 @@ from actions.definitions.importing.drafts import Draft, Imported
 from actions.definitions.importing.openapi import read_openapi
 from actions.definitions.models import ActionDefinition
 from actions.definitions.parsing.document import DEFINITION_NAME
-from actions.definitions.services import definition_named, newest_version, save_draft
+from actions.definitions.selectors import definition_named, newest_version
+from actions.definitions.services import save_draft
 from actions.errors import NotConnected
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id

@@ -20,8 +20,9 @@ import actions.definitions
 from actions.definitions.errors import InvalidDefinition, Outdated
 from actions.definitions.key_order import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.publishing import obstacles
 from actions.definitions.selectors import found_by_import, open_hints
-from actions.definitions.services import missing_in, obstacles, save_renamed
+from actions.definitions.services import missing_in, save_renamed
 from actions.models import ActionPolicy
 from kb.rendering import RenderedArticle, render_article
 from supportbot.console.definitions.checklist import Checklist, checklist, missing_parts, warnings_about

@@ -11,8 +11,7 @@ from django.utils.translation import gettext
 
 from actions.audit import actor_of
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.selectors import definition_with_id
-from actions.definitions.services import newest_version
+from actions.definitions.selectors import definition_with_id, newest_version
 from supportbot.console.display import tag
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.audit import actor_of
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.definitions.backtest import DAYS, judge_past_requests
 from actions.definitions.defined import DefinedWrite
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
@@ -63,7 +63,7 @@ class PublishForm(forms.Form):
 def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     definition, newest = opened(request, definition_id)
     person = person_of(request)
-    begins = services.begins(newest)
+    begins = publishing.begins(newest)
     form = PublishForm(
         request.POST if request.method == "POST" else None,
         initial={"number": newest.number},
@@ -81,13 +81,13 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 def _obstacles_shown(definition: ActionDefinition, newest: ActionDefinitionVersion, person: User) -> dict[str, Any]:
     """Return the context of the page: the version, and all obstacles to publishing it."""
-    problems = services.obstacles(newest)
+    problems = publishing.obstacles(newest)
     results = results_of(definition, newest)
     is_live = definition.state == ActionDefinition.State.PUBLISHED
     is_new = definition.current_id != newest.pk or not is_live
     fails = any(one["failure"] for one in results)
-    lacks_cases = services.needs_cases(newest)
-    by_other = services.needs_second_person(newest, person)
+    lacks_cases = publishing.needs_cases(newest)
+    by_other = publishing.needs_second_person(newest, person)
     is_ready = is_new and not services.missing_in(newest.document) and not problems
     return {
         "newest": newest,
@@ -101,7 +101,7 @@ def _obstacles_shown(definition: ActionDefinition, newest: ActionDefinitionVersi
         "fails": fails,
         "by_other": by_other,
         "rules": ActionPolicy.objects.filter(action=definition.name).first(),
-        "with_reason": services.needs_reason(newest, person),
+        "with_reason": publishing.needs_reason(newest, person),
         "can_publish": is_ready and not fails and not by_other and not lacks_cases,
         "lacks_cases": lacks_cases,
         "rows": difference(definition.current, newest),
@@ -153,7 +153,7 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
     cleaned = form.cleaned_data
     try:
         with transaction.atomic():  # nothing is in force without those who may approve it
-            services.publish(
+            publishing.publish(
                 definition.name,
                 number=cleaned["number"],
                 person=person,
@@ -172,7 +172,7 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
 
 def switch_off(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     definition, _newest = opened(request, definition_id)
-    services.switch_off(definition.name, person=person_of(request))
+    publishing.switch_off(definition.name, person=person_of(request))
     messages.success(
         request, gettext("{name} is switched off. Nothing more is sent for it.").format(name=definition.name)
     )

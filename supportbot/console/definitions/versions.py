@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST
 from actions.definitions.errors import InvalidDefinition, Outdated
 from actions.definitions.key_order import written
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.selectors import reasons_for_saving, versions_of
-from actions.definitions.services import restore_version, version_of
+from actions.definitions.selectors import reasons_for_saving, version_of, versions_of
+from actions.definitions.services import restore_version
 from supportbot.console.definitions.page_frame import actor_of_request, frame, opened
 from supportbot.console.text_diff import Row, compare
 from supportbot.handoff.desk.assistant_activity import actor_names

@@ -19,6 +19,7 @@ from actions.connections import services as connections
 from actions.connections.client import Call, Response
 from actions.connections.decimal_json import from_json, to_json
 from actions.connections.models import Connection
+from actions.definitions import publishing
 from actions.definitions import services as definitions
 from actions.definitions.case_file import keep_cases
 from actions.definitions.evaluation_context import Answer, BackEndCall
@@ -208,9 +209,9 @@ def offer_operations(person: User) -> None:
         if _in_force(document):
             continue
         version = definitions.save_draft(document, actor=ACTOR, origin=ActionDefinition.Origin.FILE)
-        if definitions.needs_cases(version):
+        if publishing.needs_cases(version):
             keep_cases(version.definition, _CASES, actor=ACTOR)
-        definitions.publish(document["name"], number=version.number, person=person)
+        publishing.publish(document["name"], number=version.number, person=person)
 
 
 def _in_force(document: dict[str, Any]) -> bool:

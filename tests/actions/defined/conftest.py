@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from actions.audit import actor_of
 from actions.connections.models import Connection
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.definitions.cases import verdict_of
 from actions.definitions.key_order import entered_order
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
@@ -113,7 +113,7 @@ def publish(made: dict[str, Any], admin: User) -> ActionDefinitionVersion:
     """Save a document as another person, and publish it."""
     version = services.save_draft(made, actor="operator:test")
     record_a_case(version)
-    services.publish(made["name"], number=version.number, person=admin)
+    publishing.publish(made["name"], number=version.number, person=admin)
     return version
 
 

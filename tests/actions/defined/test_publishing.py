@@ -12,7 +12,7 @@ from django.test import Client
 from actions.audit import actor_of
 from actions.connections import services as connections
 from actions.connections.models import Connection
-from actions.definitions import services
+from actions.definitions import publishing, selectors, services
 from actions.definitions.document_warnings import advice
 from actions.definitions.errors import NeedsCases
 from actions.definitions.models import ActionDefinition, DefinitionCase
@@ -43,7 +43,7 @@ def browser(workspace: Workspace) -> Client:
 def test_a_case_is_required_and_the_page_links_to_it(retail: LoopbackShop, admin: User, browser: Client) -> None:
     version = services.save_draft(document(), actor="operator:test")
     with pytest.raises(NeedsCases) as refused:
-        services.publish(NAME, number=1, person=admin)
+        publishing.publish(NAME, number=1, person=admin)
     assert "Record as a case" in refused.value.message
     address = f"/admin/actions/actiondefinition/{version.definition_id}/publish/"
     page = page_of(browser.get(address))
@@ -51,7 +51,7 @@ def test_a_case_is_required_and_the_page_links_to_it(retail: LoopbackShop, admin
     assert "Publish version 1" not in visible_text(page, " ")
     assert "no case is recorded" in browser.post(address, {"number": "1"}).content.decode()
     services.save_draft(document("get_order_details"), actor=actor_of(admin))
-    services.publish("get_order_details", number=1, person=admin)  # a look-up needs no case
+    publishing.publish("get_order_details", number=1, person=admin)  # a look-up needs no case
 
 
 @pytest.mark.long
@@ -91,9 +91,9 @@ def test_cases_come_from_a_file_next_to_the_definition(retail: LoopbackShop, adm
         publish({**case, "orders": {}})
     with pytest.raises(CommandError, match="do not pass"):
         publish(case)
-    assert services.definition_named(NAME).state == "draft"
+    assert selectors.definition_named(NAME).state == "draft"
     publish({**case, "records": {"GET /orders/%23W0000001": order}})
-    assert DefinitionCase.objects.count() == 1 and services.definition_named(NAME).state == "published"
+    assert DefinitionCase.objects.count() == 1 and selectors.definition_named(NAME).state == "published"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actions.connections import services as connections
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.errors import ActionError
 from actions.models import ActionPolicy
 from actions.policy_store import change_rules
@@ -41,7 +41,7 @@ def retail(workspace: Workspace, settings: Any, admin: User) -> Iterator[Loopbac
         for file in DOCUMENTS:
             made = document(file.stem)
             record_a_case(services.save_draft(made, actor="operator:test"))
-            services.publish(made["name"], number=1, person=admin)
+            publishing.publish(made["name"], number=1, person=admin)
         for policy in ActionPolicy.objects.all():
             change_rules(policy, actor="test", currency="USD")
         yield shop

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import override
 
 from actions.audit import actor_of, verify
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.definitions.errors import (
     CasesFailed,
     InvalidDefinition,
@@ -57,7 +57,7 @@ def test_an_incomplete_draft_is_kept_and_its_missing_fields_are_listed(retail: L
     version = services.save_draft(made, actor="operator:test")
     assert services.missing_in(version.document) == ["guards[0].code", "card"]
     with pytest.raises(InvalidDefinition) as refused:
-        services.publish(NAME, number=1, person=admin)
+        publishing.publish(NAME, number=1, person=admin)
     assert set(refused.value.fields) == {"guards[0].code", "card"}
 
 
@@ -84,9 +84,9 @@ def test_names_of_built_in_actions_and_tools_are_taken(retail: LoopbackShop, nam
 def test_whoever_saved_a_definition_cannot_publish_it(retail: LoopbackShop, admin: User, other_admin: User) -> None:
     services.save_draft(document(), actor=actor_of(admin))
     with pytest.raises(NeedsSecondPerson):
-        services.publish(NAME, number=1, person=admin, reason="I am sure")
+        publishing.publish(NAME, number=1, person=admin, reason="I am sure")
     record_a_case(ActionDefinitionVersion.objects.get())
-    services.publish(NAME, number=1, person=other_admin)
+    publishing.publish(NAME, number=1, person=other_admin)
     version = ActionDefinitionVersion.objects.get()
     assert (version.published_by, version.definition.current_id) == (actor_of(other_admin), version.pk)
     assert NAME in all_actions() and ActionPolicy.objects.get(action=NAME).is_enabled
@@ -95,9 +95,9 @@ def test_whoever_saved_a_definition_cannot_publish_it(retail: LoopbackShop, admi
 def test_the_only_admin_gives_a_reason_that_the_audit_keeps(retail: LoopbackShop, admin: User) -> None:
     services.save_draft(document(), actor=actor_of(admin))
     with pytest.raises(NeedsReason):
-        services.publish(NAME, number=1, person=admin)
+        publishing.publish(NAME, number=1, person=admin)
     record_a_case(ActionDefinitionVersion.objects.get())
-    services.publish(NAME, number=1, person=admin, reason="Nobody else works here")
+    publishing.publish(NAME, number=1, person=admin, reason="Nobody else works here")
     entry = AuditEntry.objects.get(event="definition.published")
     assert entry.payload == {"action": NAME, "version": 1, "reason": "Nobody else works here"}
     assert verify().is_whole
@@ -107,7 +107,7 @@ def test_a_look_up_can_be_published_without_a_second_person(
     retail: LoopbackShop, admin: User, other_admin: User
 ) -> None:
     services.save_draft(document("get_order_details"), actor=actor_of(admin))
-    services.publish("get_order_details", number=1, person=admin)
+    publishing.publish("get_order_details", number=1, person=admin)
     assert "get_order_details" in all_actions()
 
 
@@ -115,15 +115,15 @@ def test_only_admins_publish(retail: LoopbackShop, bob: User, mallory: User, adm
     services.save_draft(document(), actor="operator:test")
     for person in (bob, mallory):
         with pytest.raises(NotPublisher):
-            services.publish(NAME, number=1, person=person)
+            publishing.publish(NAME, number=1, person=person)
     with pytest.raises(NoSuchDefinition):
-        services.publish(NAME, number=2, person=admin)
+        publishing.publish(NAME, number=2, person=admin)
 
 
 def test_refusals_are_in_the_language_of_the_page(retail: LoopbackShop, admin: User) -> None:
     services.save_draft(document(connection="nowhere"), actor="operator:test")
     with override("de"), pytest.raises(InvalidDefinition) as refused:
-        services.publish(NAME, number=1, person=admin)
+        publishing.publish(NAME, number=1, person=admin)
     assert refused.value.fields == {"connection": ["Es gibt keine Live-Verbindung namens nowhere."]}
     assert refused.value.message.startswith("Die Definition enthält Fehler.")
 
@@ -144,7 +144,7 @@ def test_a_definition_that_the_engine_cannot_run_is_not_published(
         made[part] = {**made.get(part, {}), **change} if isinstance(change, dict) else change
     services.save_draft(made, actor="operator:test")
     with pytest.raises(InvalidDefinition) as refused:
-        services.publish(NAME, number=1, person=admin)
+        publishing.publish(NAME, number=1, person=admin)
     assert list(refused.value.fields) == [path]
 
 
@@ -168,10 +168,10 @@ def test_recorded_cases_must_pass(retail: LoopbackShop, admin: User) -> None:
         expected="not_pending",
     )  # fmt: skip
     with pytest.raises(CasesFailed) as refused:
-        services.publish(NAME, number=1, person=admin)
+        publishing.publish(NAME, number=1, person=admin)
     assert refused.value.fields == {"wrong": ["It expects not_pending, but the definition says allowed."]}
     wrong.delete()
-    services.publish(NAME, number=1, person=admin)
+    publishing.publish(NAME, number=1, person=admin)
     assert not any(line.startswith("GET") for line in retail.asked)  # playing a case calls nobody
 
 
@@ -181,13 +181,13 @@ def test_nothing_is_proposed_or_sent_for_an_action_that_is_switched_off(
     put_in_force(document())
     card = propose(ann, NAME, CANCEL, proposal_key="turn:1:1")
     confirm(card.pk, principal=ann, digest=card.digest)
-    services.switch_off(NAME, person=admin)
+    publishing.switch_off(NAME, person=admin)
     run_queued()
     card.refresh_from_db()
     assert (card.state, card.reason_code, retail.performed) == (State.FAILED, "policy_changed", [])
     with pytest.raises(UnknownAction):
         propose(ann, NAME, CANCEL, proposal_key="turn:1:2")
-    services.publish(NAME, number=1, person=admin)
+    publishing.publish(NAME, number=1, person=admin)
     assert NAME in all_actions()
 
 
@@ -248,7 +248,7 @@ def test_a_definition_with_an_unproven_id_is_not_published_again(admin: User, re
     assert services.missing_in(version.document) == ["arguments.voucher_id.from"]
     for number in (1, 2):
         with pytest.raises(InvalidDefinition) as refused:
-            services.publish(NAME, number=number, person=admin, reason="As before")
+            publishing.publish(NAME, number=number, person=admin, reason="As before")
         assert list(refused.value.fields) == ["arguments.voucher_id.from"]
     definition.refresh_from_db()
     assert definition.current is not None and definition.current.number == 1

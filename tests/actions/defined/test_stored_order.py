@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from actions.definitions import services
+from actions.definitions import selectors, services
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.parsing.document import check_draft, missing
@@ -55,7 +55,7 @@ def test_changing_the_order_of_the_arguments_creates_a_new_version(retail: Loopb
     assert services.save_draft(made, actor="operator:test").number == first.number
     turned = {**made, "arguments": dict(reversed(made["arguments"].items()))}
     assert services.save_draft(turned, actor="operator:test").number == first.number + 1
-    stored = services.newest_version(first.definition).document["arguments"]
+    stored = selectors.newest_version(first.definition).document["arguments"]
     assert list(stored) == list(turned["arguments"])
 
 
@@ -66,7 +66,7 @@ def test_a_version_saved_without_the_order_of_fields_is_the_same_document(retail
         "guests": {"type": "list", "description": "Who comes.", "of": {"type": "object", "fields": fields}}
     }
     saved = services.save_draft(made, actor="operator:test")
-    assert list(services.newest_version(saved.definition).document["arguments"]["guests"]["of"]["fields"]) == [
+    assert list(selectors.newest_version(saved.definition).document["arguments"]["guests"]["of"]["fields"]) == [
         "long_name", "b",
     ]  # fmt: skip
     older = ActionDefinitionVersion(
@@ -74,5 +74,5 @@ def test_a_version_saved_without_the_order_of_fields_is_the_same_document(retail
         argument_order=",".join(made["arguments"]),
     )  # fmt: skip
     older.save()
-    newest = services.newest_version(saved.definition)
+    newest = selectors.newest_version(saved.definition)
     assert services.save_draft(newest.document, actor="operator:test").number == older.number

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from actions.connections import mcp_session
 from actions.connections import services as connections
 from actions.connections.tool_fingerprints import fingerprint
-from actions.definitions import services, tool_changes
+from actions.definitions import publishing, selectors, services, tool_changes
 from actions.definitions.errors import InvalidDefinition, ServerUnreadable
 from actions.definitions.import_and_export import import_tools
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
@@ -55,7 +55,7 @@ def answer_to(message: dict[str, Any]) -> dict[str, Any]:
 
 def completed(**changes: Any) -> dict[str, Any]:
     """Return the imported draft with the parts that only a person can fill in."""
-    document: dict[str, Any] = dict(services.newest_version(services.definition_named(NAME)).document)
+    document: dict[str, Any] = dict(selectors.newest_version(selectors.definition_named(NAME)).document)
     document["arguments"] = {
         name: {**spec, "description": "The order."} for name, spec in document["arguments"].items()
     }
@@ -82,7 +82,7 @@ def in_force(mcp_server: ScriptedMcpServer, admin: User) -> ScriptedMcpServer:
     import_tools("warehouse", actor="operator:test")
     version = services.save_draft(completed(), actor="operator:test")
     record_a_case(version)
-    services.publish(NAME, number=version.number, person=admin)
+    publishing.publish(NAME, number=version.number, person=admin)
     return mcp_server
 
 
@@ -196,21 +196,21 @@ def test_a_tool_cannot_be_published_as_replay_safe(mcp_server: ScriptedMcpServer
     made["call"]["body"]["key"] = "{key}"
     version = services.save_draft(made, actor="operator:test")
     with pytest.raises(InvalidDefinition) as refused:
-        services.publish(NAME, number=version.number, person=admin)
+        publishing.publish(NAME, number=version.number, person=admin)
     assert "outcome.kind" in refused.value.fields
 
 
 def test_an_earlier_version_with_a_changed_tool_is_not_published_until_the_tool_is_reviewed_again(
     in_force: ScriptedMcpServer, admin: User
 ) -> None:
-    definition = services.definition_named(NAME)
+    definition = selectors.definition_named(NAME)
     changed = {**TOOL, "description": "Now for parts of an order, too."}
     in_force.results["tools/list"] = {"tools": [ORDER_TOOL, changed]}
     import_tools("warehouse", actor="operator:test")
-    reviewed = services.newest_version(definition)
+    reviewed = selectors.newest_version(definition)
     assert reviewed.document["call"]["schema_hash"] == fingerprint(changed)
     restored = services.restore_version(definition, 2, actor="operator:test", based_on=reviewed.number)
-    assert services.obstacles(restored) == {
+    assert publishing.obstacles(restored) == {
         "call.tool": [
             "The tool create_return has changed since it was reviewed for this version. Import the server's tools "
             "again, and complete the new draft."
@@ -218,54 +218,54 @@ def test_an_earlier_version_with_a_changed_tool_is_not_published_until_the_tool_
     }
     record_a_case(restored)
     with pytest.raises(InvalidDefinition):
-        services.publish(NAME, number=restored.number, person=admin)
+        publishing.publish(NAME, number=restored.number, person=admin)
     assert ActionDefinition.objects.get(name=NAME).state == "published"
     import_tools("warehouse", actor="operator:test")
-    again = services.newest_version(definition)
+    again = selectors.newest_version(definition)
     assert (again.number, again.document) == (restored.number + 1, reviewed.document)
     completed_again = services.save_draft(completed(), actor="operator:test")
-    assert services.obstacles(completed_again) == {}
+    assert publishing.obstacles(completed_again) == {}
 
 
 def test_a_changed_tool_that_a_look_up_reads_is_an_obstacle_until_the_draft_of_the_import_is_completed(
     in_force: ScriptedMcpServer,
 ) -> None:
-    definition = services.definition_named(NAME)
-    newest = services.newest_version(definition)
-    assert services.obstacles(newest) == {}
+    definition = selectors.definition_named(NAME)
+    newest = selectors.newest_version(definition)
+    assert publishing.obstacles(newest) == {}
     changed = {**ORDER_TOOL, "description": "Reads orders."}
     in_force.results["tools/list"] = {"tools": [changed, TOOL]}
     import_tools("warehouse", actor="operator:test")
-    assert "get_order" in services.obstacles(newest)["call.tool"][0]
-    draft = services.newest_version(definition)
+    assert "get_order" in publishing.obstacles(newest)["call.tool"][0]
+    draft = selectors.newest_version(definition)
     assert draft.number == newest.number + 1 and "lookups" not in draft.document
     again = completed()
     again["lookups"][0]["call"]["schema_hash"] = fingerprint(changed)
-    assert services.obstacles(services.save_draft(again, actor="operator:test")) == {}
+    assert publishing.obstacles(services.save_draft(again, actor="operator:test")) == {}
     import_tools("warehouse", actor="operator:test")
-    assert services.newest_version(definition).number == draft.number + 1
+    assert selectors.newest_version(definition).number == draft.number + 1
 
 
 def test_a_tool_that_has_changed_back_is_reviewed_again(mcp_server: ScriptedMcpServer) -> None:
     import_tools("warehouse", actor="operator:test")
-    before = services.newest_version(services.definition_named(NAME))
+    before = selectors.newest_version(selectors.definition_named(NAME))
     for tool in ({**TOOL, "description": "Other."}, TOOL):
         mcp_server.results["tools/list"] = {"tools": [ORDER_TOOL, tool]}
         import_tools("warehouse", actor="operator:test")
-    newest = services.newest_version(services.definition_named(NAME))
+    newest = selectors.newest_version(selectors.definition_named(NAME))
     assert (newest.number, newest.document) == (before.number + 2, before.document)
 
 
 def test_a_restored_version_is_reviewed_again_although_the_tool_is_as_it_was_then(
     in_force: ScriptedMcpServer,
 ) -> None:
-    definition = services.definition_named(NAME)
+    definition = selectors.definition_named(NAME)
     in_force.results["tools/list"] = {"tools": [ORDER_TOOL, {**TOOL, "description": "Other."}]}
     import_tools("warehouse", actor="operator:test")
-    changed = services.newest_version(definition)
+    changed = selectors.newest_version(definition)
     restored = services.restore_version(definition, 2, actor="operator:test", based_on=changed.number)
-    assert "call.tool" in services.obstacles(restored)
+    assert "call.tool" in publishing.obstacles(restored)
     in_force.results["tools/list"] = {"tools": [ORDER_TOOL, TOOL]}
     import_tools("warehouse", actor="operator:test")  # what the obstacle asks for
-    assert services.newest_version(definition).number == restored.number + 1
-    assert services.obstacles(services.save_draft(completed(), actor="operator:test")) == {}
+    assert selectors.newest_version(definition).number == restored.number + 1
+    assert publishing.obstacles(services.save_draft(completed(), actor="operator:test")) == {}

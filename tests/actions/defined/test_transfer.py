@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from actions.connections import services as connections
-from actions.definitions import services, trial
+from actions.definitions import publishing, selectors, services, trial
 from actions.definitions.import_and_export import import_text
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.errors import InvalidArguments
@@ -132,7 +132,7 @@ def test_a_chat_cannot_set_an_imported_parameter_that_names_the_customer(
     draft["description"] = {"en": "The profile."}
     draft["result"] |= {"words": {"en": "You are {record.user_id}."}}
     version = services.save_draft(draft, actor="operator:test")
-    services.publish("get_profile", number=version.number, person=admin)
+    publishing.publish("get_profile", number=version.number, person=admin)
     with pytest.raises(InvalidArguments):
         run_read(ann, "get_profile", {"customer_id": "bob_ray_2"})
     assert retail.asked == []
@@ -241,11 +241,11 @@ def test_a_changed_file_replaces_no_draft_that_was_edited_or_is_about_another_ca
 
     assert imported(OPENAPI)[0] == ("get_order", 1)
     assert imported(summarised("a")) == [("get_order", 2)]  # nobody has edited it
-    edited = services.newest_version(ActionDefinition.objects.get(name="get_order")).document | {
+    edited = selectors.newest_version(ActionDefinition.objects.get(name="get_order")).document | {
         "description": {"en": "Mine."}
     }
     services.save_draft(edited, actor="user:1")
     assert imported(summarised("b")) == [("get_order_2", 1)]
     assert imported(summarised("b")) == [("get_order_2", 1)] and imported(summarised("a")) == [("get_order", 2)]
-    assert services.newest_version(ActionDefinition.objects.get(name="get_order")).document == edited
+    assert selectors.newest_version(ActionDefinition.objects.get(name="get_order")).document == edited
     assert imported(summarised("b"), connection="another") == [("get_order_3", 1)]

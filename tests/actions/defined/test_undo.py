@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.cards import proposed_payload, receipt_title
-from actions.definitions import services
+from actions.definitions import publishing, services
 from actions.definitions.errors import InvalidDefinition
 from actions.errors import CannotUndo
 from actions.models import ActionRequest, AuditEntry
@@ -181,7 +181,7 @@ def test_an_undo_that_does_not_fit_is_not_published(
 ) -> None:
     services.save_draft(moving(**undo), actor="operator:test")
     with pytest.raises(InvalidDefinition) as refused:
-        services.publish(MOVE, number=1, person=admin)
+        publishing.publish(MOVE, number=1, person=admin)
     assert words in refused.value.fields["undo"][0]
 
 
