@@ -1,21 +1,24 @@
-"""Archives articles that are gone from a source, through the gates: with `source_sync --gate`, an article stays if
-archiving it would fail a case that must pass. Its item is listed as broken with the reason, and the next run asks
-again.
+"""Archives articles that are gone from a source: after a person has confirmed a large loss, or through the gates. With
+`source_sync --gate`, an article stays if archiving it would fail a case that must pass. Its item is listed as broken
+with the reason, and the next run asks again.
 """
 
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.errors import GatesRefuse
 from kb.models import Article, State
 from kb.ports import ChangedContent, Verdict, verdict_on
-from kb.sources.errors import SourceUnreadable
+from kb.revisions import archive_where
+from kb.sources.errors import NothingToConfirm, SourceUnreadable
 from kb.sources.item_import import GATE_SECONDS, settle
-from kb.sources.models import SourceItem
-from kb.sources.runs import ItemState, Outcome, archive_lost, archive_where
+from kb.sources.models import Source, SourceItem, SourceRun
+from kb.sources.runs import LOSS_CONFIRMED, ItemState, Outcome, RunState, end
 from kb.validation import ArticleText
 from supportbot.releases.errors import GateMissing
 
@@ -73,3 +76,44 @@ def _verdict(items: Sequence[SourceItem]) -> Verdict:
         if one.live_revision
     }
     return verdict_on(lambda: archive_where(theirs), touched, seconds=GATE_SECONDS) if touched else Verdict()
+
+
+@transaction.atomic
+def confirm_loss(source: Source) -> int:
+    """Archive articles that are gone, after a person has confirmed it; return their number. A run with gates continues
+    instead, and keeps the articles that the gates keep. Raises NothingToConfirm if no run is waiting for this.
+    """
+    run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
+    if run is None:
+        raise NothingToConfirm()
+    if run.asks_gates:
+        counts = run.counts | {LOSS_CONFIRMED: True}
+        SourceRun.objects.filter(pk=run.pk).update(state=RunState.QUEUED, counts=counts, lease_until=None, due_at=None)
+        return 0
+    count = archive_lost(lost_in(run))
+    end(run, RunState.DONE)
+    return count
+
+
+@transaction.atomic
+def keep_lost(source: Source) -> None:
+    """Keep the articles whose origin is gone; the next run asks again if it still is. Raises NothingToConfirm."""
+    run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
+    if run is None:
+        raise NothingToConfirm()
+    lost_in(run).update(state=ItemState.READY, outcome="")
+    end(run, RunState.DONE)
+
+
+def lost_in(run: SourceRun) -> QuerySet[SourceItem]:
+    """Return the items that a run found to be gone but whose articles still exist."""
+    return SourceItem.objects.filter(run=run, outcome=Outcome.GONE, imported_at__isnull=False, archived_at=None)
+
+
+@transaction.atomic
+def archive_lost(items: QuerySet[SourceItem]) -> int:
+    """Archive the articles of items that are gone, and record this, so that they return if their origin does."""
+    ids = list(items.values_list("pk", flat=True))
+    count = archive_where(Q(source_item__in=ids))
+    SourceItem.objects.filter(pk__in=ids).update(archived_at=now())
+    return count

@@ -1,6 +1,6 @@
 """The kinds of sources. A new one needs a class like these, and its line here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +8,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from kb.sources.files import Folder, Uploads
-from kb.sources.ports import Kind
+from kb.sources.models import Source
+from kb.sources.ports import Kind, Origin
 from kb.sources.web.site import Site
 
 SITE: Final = "site"
@@ -30,3 +31,17 @@ KINDS: Final[Mapping[str, Described]] = {
     FOLDER: Described(_("Folder on the server"), Folder),
     UPLOADS: Described(_("Uploaded files"), Uploads),
 }
+
+
+def kind_of(source: Source, *, is_check: bool = False, still_working: Callable[[], None] = lambda: None) -> Kind:
+    origin = Origin(
+        source_id=source.pk,
+        address=source.address,
+        config=source.config,
+        memory=source.memory,
+        delay_seconds=source.delay_seconds,
+        allows_private=source.allows_private,
+        is_check=is_check,
+        still_working=still_working,
+    )
+    return KINDS[source.kind].make(origin)

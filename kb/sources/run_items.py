@@ -3,7 +3,7 @@ has fetched is held for an hour, so that publishing need not fetch it again.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,8 @@ from django.utils.translation import gettext
 
 from kb.models import Article, State
 from kb.sources import runs
-from kb.sources.kinds import KINDS
 from kb.sources.models import Source, SourceItem, SourceRun
-from kb.sources.ports import Fetched, Kind, Origin, Place
+from kb.sources.ports import Fetched, Kind, Place
 
 Mode, ItemState, Outcome = runs.Mode, runs.ItemState, runs.Outcome
 MAX_ITEMS: Final = 10_000
@@ -24,20 +23,6 @@ FORGOTTEN_AFTER: Final = timedelta(days=30)  # an address that is gone is checke
 HELD: Final = timedelta(hours=1)
 MAX_HELD_BYTES: Final = 4_000_000  # size of an item's content; larger ones are fetched again
 LOST_SHARE: Final = 3  # a loss of one item in three needs a person's confirmation
-
-
-def kind_of(source: Source, *, is_check: bool = False, still_working: Callable[[], None] = lambda: None) -> Kind:
-    origin = Origin(
-        source_id=source.pk,
-        address=source.address,
-        config=source.config,
-        memory=source.memory,
-        delay_seconds=source.delay_seconds,
-        allows_private=source.allows_private,
-        is_check=is_check,
-        still_working=still_working,
-    )
-    return KINDS[source.kind].make(origin)
 
 
 def with_articles(items: QuerySet[SourceItem]) -> QuerySet[SourceItem]:

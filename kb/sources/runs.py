@@ -1,4 +1,4 @@
-"""Starting, cancelling and confirming runs of sources. A run is a row; workers take turns at it, each with a lease
+"""Starting, cancelling and ending runs of sources. A run is a row; workers take turns at it, each with a lease
 (`kb.sources.sync`). Nothing waits for a broker: a periodic task finds what is due.
 """
 
@@ -8,13 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils.timezone import now
 
 from kb.access import check_may_write
-from kb.models import Article, State
-from kb.revisions import archive_articles, lock_articles
-from kb.sources.errors import NothingToConfirm, SourceBusy, SourceMissing
+from kb.sources.errors import SourceBusy, SourceMissing
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import across_workspaces, workspace_scope
@@ -28,21 +26,12 @@ EVERY: Final = {
     Source.Schedule.DAILY: timedelta(days=1),
     Source.Schedule.WEEKLY: timedelta(weeks=1),
 }
-ARCHIVED_AT_ONCE: Final = 200
 KEPT_RUNS: Final = 20
 DUE_AT_ONCE: Final = 100
 LOSS_CONFIRMED: Final = "loss_confirmed"  # a key in a run's counts
 # A lease is extended only once this much of it has passed, so that reading an unchanged page does not write it each
 # time.
 SPARE: Final = timedelta(seconds=15)
-
-
-def source_with_id(source_id: UUID) -> Source:
-    """Return a source of this workspace; raises SourceMissing."""
-    source = Source.objects.select_related("collection").filter(pk=source_id).first()
-    if source is None:
-        raise SourceMissing
-    return source
 
 
 @transaction.atomic
@@ -92,58 +81,6 @@ def end_preview(source: Source, *, person: User | None = None) -> SourceRun:
     under_way = SourceRun.objects.filter(source=source, state__in=ACTIVE, mode=Mode.CHECK)
     under_way.update(state=RunState.CANCELLED, ended_at=now(), lease_until=None)
     return begin(source, Mode.SYNC, person=person)
-
-
-@transaction.atomic
-def confirm_loss(source: Source) -> int:
-    """Archive articles that are gone, after a person has confirmed it; return their number. A run with gates continues
-    instead, and keeps the articles that the gates keep. Raises NothingToConfirm if no run is waiting for this.
-    """
-    run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
-    if run is None:
-        raise NothingToConfirm()
-    if run.asks_gates:
-        counts = run.counts | {LOSS_CONFIRMED: True}
-        SourceRun.objects.filter(pk=run.pk).update(state=RunState.QUEUED, counts=counts, lease_until=None, due_at=None)
-        return 0
-    count = archive_lost(lost_in(run))
-    end(run, RunState.DONE)
-    return count
-
-
-@transaction.atomic
-def keep_lost(source: Source) -> None:
-    """Keep the articles whose origin is gone; the next run asks again if it still is. Raises NothingToConfirm."""
-    run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
-    if run is None:
-        raise NothingToConfirm()
-    lost_in(run).update(state=ItemState.READY, outcome="")
-    end(run, RunState.DONE)
-
-
-def lost_in(run: SourceRun) -> QuerySet[SourceItem]:
-    """Return the items that a run found to be gone but whose articles still exist."""
-    return SourceItem.objects.filter(run=run, outcome=Outcome.GONE, imported_at__isnull=False, archived_at=None)
-
-
-@transaction.atomic
-def archive_lost(items: QuerySet[SourceItem]) -> int:
-    """Archive the articles of items that are gone, and record this, so that they return if their origin does."""
-    ids = list(items.values_list("pk", flat=True))
-    count = archive_where(Q(source_item__in=ids))
-    SourceItem.objects.filter(pk__in=ids).update(archived_at=now())
-    return count
-
-
-@transaction.atomic
-def archive_where(which: Q) -> int:
-    """Archive articles; return how many were not archived before."""
-    rows = Article.objects.filter(which).exclude(state=State.ARCHIVED).order_by("id")
-    ids = list(rows.values_list("pk", flat=True))
-    for begin_at in range(0, len(ids), ARCHIVED_AT_ONCE):
-        articles = lock_articles(Q(pk__in=ids[begin_at : begin_at + ARCHIVED_AT_ONCE]))
-        archive_articles([article for article in articles if article.state != State.ARCHIVED])
-    return len(ids)
 
 
 def end(run: SourceRun, state: str, *, reason: str = "") -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Value, When
 
 from kb.models import Article, State
+from kb.sources.errors import SourceMissing
 from kb.sources.models import Source, SourceItem, SourceRun
 
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
@@ -95,3 +96,11 @@ def counts_of(run: SourceRun) -> dict[str, int]:
     """Return how many items of a run had each outcome."""
     rows = SourceItem.objects.filter(run=run).order_by().values_list("outcome").annotate(number=Count("pk"))
     return {str(outcome or "waiting"): number for outcome, number in rows}
+
+
+def source_with_id(source_id: UUID) -> Source:
+    """Return a source of this workspace; raises SourceMissing."""
+    source = Source.objects.select_related("collection").filter(pk=source_id).first()
+    if source is None:
+        raise SourceMissing
+    return source

@@ -20,11 +20,12 @@ from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
 from kb.models import Article, Audience, Collection, State
 from kb.ports import audit
+from kb.revisions import archive_where
 from kb.sources.errors import InvalidSource
 from kb.sources.kinds import FOLDER, KINDS, SITE, UPLOADS
 from kb.sources.models import COMPARED, Source, SourceFile, SourceItem, SourceRun
 from kb.sources.run_items import MAX_ITEMS
-from kb.sources.runs import archive_where, cancel, next_due
+from kb.sources.runs import cancel, next_due
 from kb.sources.web.site import MAX_DEPTH
 from kb.sources.web.urls import one_spelling
 from supportbot.accounts.models import User

@@ -32,11 +32,12 @@ from kb.categories import MAX_CATEGORIES, unknown_categories
 from kb.errors import KnowledgeError
 from kb.importing.documents import Document
 from kb.indexing.sync import sync_articles
-from kb.sources import runs
+from kb.sources import archiving, runs
 from kb.sources.archiving import archive_by_gates
 from kb.sources.categories import new_categories, store_categories
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.item_import import digest_of, is_of_this_release, known_entries, settle, settle_embedded, store
+from kb.sources.kinds import kind_of
 from kb.sources.models import ACTIVE, COMPARED, COMPARED_BY_ORIGIN, Source, SourceItem, SourceRun
 from kb.sources.ownership import requeue_refused
 from kb.sources.ports import Fetched, ItemGone, ItemSkipped, Kind, Known, Place, RetryLater, Unchanged
@@ -46,7 +47,6 @@ from kb.sources.run_items import (
     held_content,
     hold,
     is_suspicious,
-    kind_of,
     note_gone,
     queue_known,
     with_articles,
@@ -388,7 +388,7 @@ class Turn:
         problem = store_categories(self.source, self.kind) if self.run.mode == Mode.SYNC else ""
         if self._is_check:
             self._note_categories(new_categories(self.source, self.kind))
-        lost = runs.lost_in(self.run)
+        lost = archiving.lost_in(self.run)
         if not self._is_check and is_suspicious(self.run, self.kind, with_articles(lost).count()):
             self.run.counts |= counts_of(self.run)
             mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING)
@@ -396,7 +396,7 @@ class Turn:
             return False
         if not self._is_check:
             if not self.run.asks_gates:
-                runs.archive_lost(lost)
+                archiving.archive_lost(lost)
             elif not archive_by_gates(lost, ends_at=ends_at, still_busy=lambda: self._lease.extend(LONG_LEASE)):
                 return self.release()
             drop_held(self.source)

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from kb.models import Article, Revision, Source, SourceItem, SourceRun
 from kb.services import Change, archive, save_draft
-from kb.sources import item_import, runs, sync
+from kb.sources import archiving, item_import, runs, sync
 from kb.sources.errors import Unreadable
 from kb.sources.files import Folder
 from kb.sources.ports import Place, Read
@@ -75,12 +75,12 @@ def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
     assert again()["state"] == "unconfirmed"
     assert len(live()) == 6  # new articles are there, and none are gone
     source = Source.objects.get()
-    runs.keep_lost(source)
+    archiving.keep_lost(source)
     assert len(live()) == 6
     assert again("--archive-lost")["archived"] == 2
     assert (len(live()), SourceRun.objects.latest("id").state) == (4, "done")
     with pytest.raises(runs.NothingToConfirm):
-        runs.confirm_loss(source)
+        archiving.confirm_loss(source)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,9 +7,10 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.database_time import database_now
 from kb.publication_report import REPORT_HELP, report_after
+from kb.sources.archiving import confirm_loss
 from kb.sources.foreground import follow, in_words
 from kb.sources.models import Source
-from kb.sources.runs import Mode, confirm_loss
+from kb.sources.runs import Mode
 from kb.sources.selectors import changed_articles
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace

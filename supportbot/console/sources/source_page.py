@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kb.access import check_may_write, restricted_collections
 from kb.models import Article
-from kb.sources import runs
+from kb.sources import archiving, runs, selectors
 from kb.sources.errors import SourceMissing
 from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source, SourceItem, SourceRun
@@ -50,7 +50,7 @@ Mode = runs.Mode
 def source_page(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Show a source; save its settings."""
     needs(request, "kb:read")
-    source = runs.source_with_id(source_id)
+    source = selectors.source_with_id(source_id)
     form = _form(source)
     if request.method == "POST":
         needs(request, "kb:write")
@@ -59,7 +59,7 @@ def source_page(request: HttpRequest, source_id: UUID) -> HttpResponse:
         if form.is_valid() and _is_saved(request, source, form):
             messages.success(request, gettext("Saved."))
             return redirect("admin:kb_source_change", source.pk)
-        source = runs.source_with_id(source_id)
+        source = selectors.source_with_id(source_id)
     return _page(request, source, form)
 
 
@@ -67,14 +67,14 @@ def source_page(request: HttpRequest, source_id: UUID) -> HttpResponse:
 def progress(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Return the part of the page that changes while a run is under way."""
     needs(request, "kb:read")
-    return render(request, "console/sources/progress.html", _progress(request, runs.source_with_id(source_id)))
+    return render(request, "console/sources/progress.html", _progress(request, selectors.source_with_id(source_id)))
 
 
 @require_POST
 def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Perform one action on a source, and redirect to its page."""
     needs(request, "kb:write")
-    source = runs.source_with_id(source_id)
+    source = selectors.source_with_id(source_id)
     check_may_write(person_of(request), source.collection)
     do = _DEEDS.get(request.POST.get("do", ""))
     if do is None:
@@ -98,7 +98,7 @@ def original(request: HttpRequest, source_id: UUID, file_id: UUID) -> HttpRespon
     comments and hidden sheets. A browser must never render it: it may be a page with scripts.
     """
     needs(request, "kb:write")
-    source = runs.source_with_id(source_id)
+    source = selectors.source_with_id(source_id)
     check_may_write(person_of(request), source.collection)
     file = source.files.filter(pk=file_id).first()
     if file is None:
@@ -134,7 +134,7 @@ def _cancel(request: HttpRequest, source: Source) -> str:
 
 
 def _confirm(request: HttpRequest, source: Source) -> str:
-    count = runs.confirm_loss(source)
+    count = archiving.confirm_loss(source)
     if not count:  # the run continues
         return gettext("The gates now check each article.")
     text = ngettext("Archived: {number} article.", "Archived: {number} articles.", count)
@@ -142,7 +142,7 @@ def _confirm(request: HttpRequest, source: Source) -> str:
 
 
 def _keep(request: HttpRequest, source: Source) -> str:
-    runs.keep_lost(source)
+    archiving.keep_lost(source)
     return gettext("The articles are kept. The next run asks again if their origin is still gone.")
 
 
@@ -268,7 +268,7 @@ def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:
         "progress": progress_of(run) if run else None,
         "is_put_off": bool(run and run.is_under_way and run.due_at and run.due_at > now()),
         "is_check": bool(run and run.mode == Mode.CHECK),
-        "lost": runs.lost_in(run).count() if run and run.state == SourceRun.State.UNCONFIRMED else 0,
+        "lost": archiving.lost_in(run).count() if run and run.state == SourceRun.State.UNCONFIRMED else 0,
         "may_write": may(staff(request), "kb:write") and not is_closed,
         "rows": rows,
         "page": page,
