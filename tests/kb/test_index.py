@@ -18,8 +18,9 @@ from kb.indexing.embedding import embed_missing, lock_free_articles
 from kb.indexing.model_switch import KEPT_AFTER_FLIP, delete_retired_rows
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
-from kb.indexing.reindex import LOCK, _create_vector_index, reindex
+from kb.indexing.reindex import reindex
 from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
+from kb.indexing.vector_index import LOCK, create_vector_index
 from kb.models import Article
 from kb.ports import RecipeSpec
 from kb.services import Change, archive, create_article, publish, save_draft
@@ -383,7 +384,7 @@ def test_a_second_reindex_waits_for_the_index_of_the_first(
             first.execute("CREATE INDEX CONCURRENTLY kb_chunk_hnsw_64 ON kb_chunk (id)")
             first.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
-        monkeypatch.setattr("kb.indexing.reindex.time.sleep", finish_first)
+        monkeypatch.setattr("kb.indexing.vector_index.time.sleep", finish_first)
         reindex()
         definition = first.execute("SELECT pg_get_indexdef('kb_chunk_hnsw_64'::regclass)").fetchone()
         assert definition is not None and "hnsw (" not in definition[0], "it is not built twice"
@@ -445,9 +446,9 @@ def test_an_index_is_built_without_the_applications_time_limits_if_there_is_one_
         owner.execute(limits)
         seen.append(owner.fetchone())
 
-    monkeypatch.setattr("kb.indexing.reindex._replace_vector_index", look)
-    monkeypatch.setattr("kb.indexing.reindex._has_vector_index", lambda dimensions: False)
-    _create_vector_index(64)
+    monkeypatch.setattr("kb.indexing.vector_index._replace_vector_index", look)
+    monkeypatch.setattr("kb.indexing.vector_index._has_vector_index", lambda dimensions: False)
+    create_vector_index(64)
     with connection.cursor() as cursor:
         cursor.execute(limits)
         assert (seen, cursor.fetchone()) == ([("0", "0")], ("1min", "2min"))
