@@ -11,7 +11,6 @@ help to order them.
 """
 
 import json
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,6 +24,7 @@ from kb.access import Viewer, condition_on_articles
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
 from kb.search.fusion import Candidate, PartCandidates
+from kb.search.lexical_query import MAX_RANKED, LexicalQuery, ScopeStats
 from kb.search.query_preparation import READ_ABROAD, is_foreign
 from kb.search.query_terms import Term
 from supportbot import sql
@@ -32,10 +32,6 @@ from supportbot.accounts.scope import current_workspace_id
 
 # Above this many chunks in scope, the exact scan (about 1 ms per thousand) costs more than the index.
 EXACT_UP_TO = 5_000
-# At most this many rows are ranked by their words; more common words only help to order them.
-MAX_RANKED = 2_000
-# Common words are only looked up in combination; hardly any passage contains more of them than this.
-_MAX_COMBINED = 3
 # The number of rows that the approximate index scans if few rows of a large table qualify, and the breadth of its
 # search.
 _MAX_SCANNED = 200_000
@@ -102,14 +98,6 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
     return Scope(workspace_id, sql.loaded(Recipe, recipe), viewer, has_curated, groups or "", only), locales
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeStats:
-    """The size of the scope, and how many of its chunks contain each word; both are counted only up to a limit."""
-
-    chunks: int
-    counts: dict[str, int]
-
-
 def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
     """Count the chunks in scope and those with each term, cheaply: beyond a limit, the number does not affect any
     decision.
@@ -133,14 +121,6 @@ def covers(scope: Scope, article_id: str | None) -> bool:
     statement = f"SELECT EXISTS(SELECT FROM kb_chunk c WHERE c.article_id = %s AND {condition})"
     [(is_covered,)] = sql.fetch(statement, [article_id, *parameters])
     return bool(is_covered)
-
-
-@dataclass(frozen=True, slots=True)
-class LexicalQuery:
-    """`queries` are tried in turn until one finds enough; `weights` rank the matches."""
-
-    queries: tuple[str, ...]
-    weights: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,47 +276,3 @@ def _text(vector: Sequence[float]) -> str:
 def _vector_text(vector: tuple[float, ...]) -> str:
     text: str = HalfVector(list(vector)).to_text()
     return text
-
-
-def idf(count: int, chunks: int) -> float:
-    """Return BM25's inverse document frequency of a word that occurs in `count` of `chunks` passages."""
-    return math.log(1 + (max(chunks, count) - count + 0.5) / (count + 0.5))
-
-
-def known_share(terms: Sequence[Term], stats: ScopeStats) -> float:
-    """Return the share of `terms`, weighted by rarity, that occurs anywhere in scope; 0 without terms."""
-    weights = [(idf(stats.counts[term.word], stats.chunks), stats.counts[term.word] > 0) for term in terms]
-    total = sum(weight for weight, _ in weights)
-    return sum(weight for weight, is_known in weights if is_known) / total if total else 0.0
-
-
-def plan_lexical_query(terms: Sequence[Term], stats: ScopeStats) -> LexicalQuery | None:
-    """Return the query for `terms`; None if none of them occurs in scope."""
-    known = sorted((term for term in terms if stats.counts[term.word]), key=lambda term: stats.counts[term.word])
-    if not known:
-        return None
-    weights = tuple((term.tsquery, idf(stats.counts[term.word], stats.chunks)) for term in known)
-    fetching = _selective_terms(known, stats)
-    if fetching:
-        return LexicalQuery((_any_of(fetching),), weights)
-    common = known[:_MAX_COMBINED]
-    return LexicalQuery((_all_of(common), _any_of(common)), weights)
-
-
-def _selective_terms(known: Sequence[Term], stats: ScopeStats) -> list[Term]:
-    """Return the rarest terms that together match at most MAX_RANKED passages."""
-    chosen, rows = [], 0
-    for term in known:
-        rows += stats.counts[term.word]
-        if rows > MAX_RANKED:
-            break
-        chosen.append(term)
-    return chosen
-
-
-def _any_of(terms: Sequence[Term]) -> str:
-    return " | ".join(term.tsquery for term in terms)
-
-
-def _all_of(terms: Sequence[Term]) -> str:
-    return " & ".join(f"({term.tsquery})" for term in terms)

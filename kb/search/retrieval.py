@@ -27,17 +27,13 @@ from kb.search.candidates import (
     EXACT_UP_TO,
     PartQuery,
     Scope,
-    ScopeStats,
     approximate_neighbours,
     covers,
     exact_neighbours,
-    idf,
-    known_share,
     lexical_matches,
     mean_vector,
     neighbours_and_matches,
     open_scope,
-    plan_lexical_query,
     scope_stats,
     with_similarity,
 )
@@ -63,6 +59,7 @@ from kb.search.fusion import (
     nearest,
     ranked,
 )
+from kb.search.lexical_query import ScopeStats, idf, known_share, plan_lexical_query
 from kb.search.passages import Retrieval, load_passages
 from kb.search.query_preparation import READ_ABROAD, is_foreign, without_common_part
 from kb.search.query_terms import Term, terms

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from kb.evaluation.metrics import difference, mean, percentile, score
-from kb.search.candidates import MAX_RANKED, ScopeStats, idf, known_share, plan_lexical_query
 from kb.search.fusion import Candidate, PartCandidates, boost_language, fuse, fuse_by_article, fuse_in_context, ranked
+from kb.search.lexical_query import MAX_RANKED, ScopeStats, idf, known_share, plan_lexical_query
 from kb.search.query_preparation import CONTEXT_WORDS, MAX_PARTS, ONE_PART_WORDS, clean, split, with_context
 from kb.search.query_terms import Term
 

@@ -26,7 +26,7 @@ from kb.indexing.full_text import configuration
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.sync import sync_articles
 from kb.models import Article, Audience, State
-from kb.search import Retrieval, candidates, query_terms, search
+from kb.search import Retrieval, candidates, lexical_query, query_terms, search
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.testing import HashEmbedder
 from kb.validation import ArticleText
@@ -276,7 +276,7 @@ def test_both_indexes_find_the_same_together_as_alone(
         monkeypatch.setattr(candidates, "_selective_terms", lambda known, stats: [])
     scope, locales = candidates.open_scope(PUBLIC)
     (terms,) = query_terms.terms(["is a voucher or a parcel valid for a guarantee"], [*map(configuration, locales)])
-    words = candidates.plan_lexical_query(terms, candidates.scope_stats(scope, terms))
+    words = lexical_query.plan_lexical_query(terms, candidates.scope_stats(scope, terms))
     assert words is not None and len(words.queries) == 1 + are_common
     vector = HashEmbedder().query("is a voucher valid")
     part = candidates.PartQuery(vector, terms, words)
