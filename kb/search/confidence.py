@@ -1,5 +1,5 @@
-"""Estimates how likely it is that the passages found contain an answer. Pure: evidence and fitted numbers in, a
-probability out.
+"""Estimates how likely it is that the passages found contain an answer. Pure: the passages found and fitted numbers in,
+a probability out.
 
 The numbers are fitted per embedding recipe by `manage.py kb_calibrate` and shipped in `calibrations/`.
 docs/decisions/abstention.md describes the data and how well the numbers generalise.
@@ -8,13 +8,19 @@ docs/decisions/abstention.md describes the data and how well the numbers general
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kb.search.fusion import Candidate, PartCandidates, lead, nearest
+from kb.search.lexical_query import ScopeStats, idf, known_share
+from kb.search.query_preparation import is_foreign
+from kb.search.query_terms import Term
+
 logger = logging.getLogger(__name__)
+_COMPARED = 10
 _SHIPPED = Path(__file__).parent / "calibrations"
 
 
@@ -132,3 +138,38 @@ def _parse(stored: Mapping[str, Any], kind: type[Evidence | Grounds] = Evidence)
     if unknown := set(weights) - known:
         raise ValueError(f"unknown evidence: {', '.join(sorted(unknown))}")
     return Calibration(weights, float(stored["bias"]), float(stored["threshold"]))
+
+
+def gather_evidence(
+    terms: Sequence[Term],
+    stats: ScopeStats,
+    locale: str | None,
+    *,
+    first: Sequence[Candidate],
+    part: PartCandidates,
+) -> Evidence:
+    """Return the evidence for one part of a question in the language `locale`; `first` are its best passages."""
+    weights = [idf(stats.counts[term.word], stats.chunks) for term in terms]
+    found = [candidate.contains for candidate in first]
+    return Evidence(
+        similarity=nearest(part),
+        lead=lead(part.by_vector),
+        best_share=max((_share(weights, row) for row in found), default=0.0),
+        joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
+        known_share=known_share(terms, stats),
+        overlap=_overlap(part.by_vector, part.by_words),
+        length=math.log1p(len(terms)),
+        across=float(is_foreign(locale, [candidate.locale for candidate in first])),
+    )
+
+
+def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
+    """Return the share of the weights that was found; 0 for a question without query terms."""
+    total = sum(weights)
+    return sum(weight for weight, hit in zip(weights, hits, strict=False) if hit) / total if total else 0.0
+
+
+def _overlap(by_vector: Sequence[Candidate], by_words: Sequence[Candidate]) -> float:
+    """Return the share of the nearest passages that full text also ranks first; sharing two is rarely a coincidence."""
+    first = {candidate.chunk_id for candidate in by_words[:_COMPARED]}
+    return sum(candidate.chunk_id in first for candidate in by_vector[:_COMPARED]) / _COMPARED

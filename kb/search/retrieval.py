@@ -43,6 +43,7 @@ from kb.search.confidence import (
     abroad_calibration,
     calibration_set,
     elsewhere_calibration,
+    gather_evidence,
 )
 from kb.search.curated import curated_answer
 from kb.search.fusion import (
@@ -59,7 +60,7 @@ from kb.search.fusion import (
     nearest,
     ranked,
 )
-from kb.search.lexical_query import ScopeStats, idf, known_share, plan_lexical_query
+from kb.search.lexical_query import ScopeStats, known_share, plan_lexical_query
 from kb.search.passages import Retrieval, load_passages
 from kb.search.query_preparation import READ_ABROAD, is_foreign, without_common_part
 from kb.search.query_terms import Term, terms
@@ -80,7 +81,6 @@ _FEEDBACK_PASSAGES = 5
 _STANDS_ALONE = 0.9
 # At or above this share of the question's words in one passage, nearer ones in another language are not searched.
 SHARE_OF_WORDS = 0.8
-_COMPARED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,38 +388,3 @@ def _calibration(retrieved: _RetrievedParts) -> Calibration:
     if retrieved.scope.without:
         return elsewhere_calibration(recipe.name) or fitted.full
     return (abroad_calibration(recipe.name) if retrieved.is_abroad else None) or fitted.full
-
-
-def gather_evidence(
-    terms: Sequence[Term],
-    stats: ScopeStats,
-    locale: str | None,
-    *,
-    first: Sequence[Candidate],
-    part: PartCandidates,
-) -> Evidence:
-    """Return the evidence for one part of a question in the language `locale`; `first` are its best passages."""
-    weights = [idf(stats.counts[term.word], stats.chunks) for term in terms]
-    found = [candidate.contains for candidate in first]
-    return Evidence(
-        similarity=nearest(part),
-        lead=lead(part.by_vector),
-        best_share=max((_share(weights, row) for row in found), default=0.0),
-        joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
-        known_share=known_share(terms, stats),
-        overlap=_overlap(part.by_vector, part.by_words),
-        length=math.log1p(len(terms)),
-        across=float(is_foreign(locale, [candidate.locale for candidate in first])),
-    )
-
-
-def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
-    """Return the share of the weights that was found; 0 for a question without query terms."""
-    total = sum(weights)
-    return sum(weight for weight, hit in zip(weights, hits, strict=False) if hit) / total if total else 0.0
-
-
-def _overlap(by_vector: Sequence[Candidate], by_words: Sequence[Candidate]) -> float:
-    """Return the share of the nearest passages that full text also ranks first; sharing two is rarely a coincidence."""
-    first = {candidate.chunk_id for candidate in by_words[:_COMPARED]}
-    return sum(candidate.chunk_id in first for candidate in by_vector[:_COMPARED]) / _COMPARED
