@@ -20,7 +20,7 @@ from supportbot.accounts.models import Membership
 from supportbot.accounts.principals import Staff
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.approvals.selectors import SHOWN, approval_case, approval_items
-from supportbot.handoff.desk.decorators import agent_required, render_page
+from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.tickets.access import user_of
 from supportbot.handoff.tickets.presence import record_presence
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from supportbot.accounts.principals import Staff
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.desk.canned_replies import delete_reply, matching_replies, save_reply
-from supportbot.handoff.desk.decorators import agent_required, render_page
+from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.models import CannedReply
 from supportbot.handoff.tickets.access import ticket_for, user_of
 

@@ -26,9 +26,9 @@ from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
 from supportbot.handoff.approvals import views as approval_views
 from supportbot.handoff.desk import canned_reply_views
 from supportbot.handoff.desk.assistant_activity import action_records, turn_records
-from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.desk.drafting import draft_reply
 from supportbot.handoff.desk.offered_drafts import remember
+from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.desk.queue_rows import queue_context
 from supportbot.handoff.desk.ticket_actions import TICKET_ACTIONS, Submission, error_text
 from supportbot.handoff.desk.ticket_page import RefusedForm, render_ticket

@@ -16,7 +16,7 @@ from actions.spec import WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
-from supportbot.handoff.desk.decorators import agent_required, render_page
+from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals.services import (
     form_fields,
