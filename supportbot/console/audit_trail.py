@@ -21,7 +21,7 @@ from supportbot.accounts.models import User
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.filters import LabelledFilter
-from supportbot.handoff.desk.assistant_activity import actor_names, user_ids
+from supportbot.handoff.desk.actor_names import actor_names, user_ids
 from supportbot.team_formats import number
 
 # The beginnings of the events of each subject, before the point.

@@ -26,7 +26,7 @@ from supportbot.console.definitions.page_frame import READ_RIGHT
 from supportbot.console.display import tag
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
-from supportbot.handoff.desk.assistant_activity import actor_names
+from supportbot.handoff.desk.actor_names import actor_names
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 from supportbot.team_formats import active_language

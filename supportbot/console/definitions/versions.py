@@ -17,7 +17,7 @@ from actions.definitions.selectors import reasons_for_saving, version_of, versio
 from actions.definitions.services import restore_version
 from supportbot.console.definitions.page_frame import actor_of_request, frame, opened
 from supportbot.console.text_diff import Row, compare
-from supportbot.handoff.desk.assistant_activity import actor_names
+from supportbot.handoff.desk.actor_names import actor_names
 
 MAX_COMPARED = 120_000  # characters; longer documents are not compared here
 

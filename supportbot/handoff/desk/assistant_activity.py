@@ -5,7 +5,6 @@ Turns include their search, the passages found and the model calls; actions incl
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,10 +19,10 @@ from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, failure_text,
 from actions.selectors import Step as AuditStep
 from actions.selectors import steps_of
 from actions.states import State as ActionState
-from supportbot.accounts.models import User
 from supportbot.chat.answers import Withheld
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
+from supportbot.handoff.desk.actor_names import actor_names
 from supportbot.llm.models import LLMCall
 from supportbot.llm.selectors import model_in_words
 from supportbot.team_formats import active_language, cost
@@ -294,38 +293,6 @@ def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
 def state_label(state: ActionState) -> str:
     """Return the name of an action's state on pages."""
     return gettext(STATE_LABELS[state])
-
-
-def actor_names(actors: Iterable[str]) -> dict[str, str]:
-    """Return a display name for each actor, using a single query; records contain ids, never names."""
-    distinct = set(actors)
-    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=user_ids(distinct))}
-    return {actor: people.get(actor) or _actor_label(actor) for actor in distinct}
-
-
-def user_ids(actors: Iterable[str]) -> list[UUID]:
-    """Return the ids of the people among actors."""
-    found = []
-    for actor in actors:
-        kind, _, who = actor.partition(":")
-        with suppress(ValueError):  # text from elsewhere that merely starts like a person
-            found += [UUID(who)] if kind == "user" else []
-    return found
-
-
-def _actor_label(actor: str) -> str:
-    kind, _, who = actor.partition(":")
-    named = {
-        "customer": gettext("the customer"),
-        "policy": gettext("the rules"),
-        "system": gettext("the system"),
-        "worker": gettext("the system"),
-        "merchant": gettext("the connected system"),
-        "operator": gettext("operator {name}").format(name=who),
-        "key": gettext("API key {name}").format(name=who),
-        "user": gettext("a former member"),
-    }
-    return named.get(kind, actor)
 
 
 def withheld_sentences(withheld: Sequence[Withheld]) -> tuple[WithheldSentence, ...]:
