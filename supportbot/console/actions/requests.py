@@ -28,8 +28,8 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.handoff.approvals.selectors import amount_label
+from supportbot.handoff.desk.action_records import STATE_LABELS, state_label
 from supportbot.handoff.desk.actor_names import actor_names
-from supportbot.handoff.desk.assistant_activity import STATE_LABELS, state_label
 from supportbot.team_formats import active_language
 
 KINDS: Final = {

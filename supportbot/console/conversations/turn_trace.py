@@ -20,7 +20,8 @@ from supportbot.console.model_calls import prompt_number, purpose_label, reason_
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
-from supportbot.handoff.desk.assistant_activity import action_record, confirmation_label, withheld_sentences
+from supportbot.handoff.desk.action_records import action_record
+from supportbot.handoff.desk.assistant_activity import confirmation_label, withheld_sentences
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.selectors import model_in_words
 from supportbot.releases.selectors import releases

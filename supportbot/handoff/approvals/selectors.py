@@ -26,8 +26,8 @@ from actions.states import State
 from supportbot.accounts.models import Customer, Membership, User
 from supportbot.accounts.selectors import people_who_may
 from supportbot.chat.models import Message
+from supportbot.handoff.desk.action_records import ActionRecord, action_record, state_label
 from supportbot.handoff.desk.actor_names import actor_names
-from supportbot.handoff.desk.assistant_activity import ActionRecord, action_record, state_label
 from supportbot.handoff.desk.labels import duration_label
 from supportbot.handoff.models import Ticket
 from supportbot.team_formats import active_language

@@ -14,7 +14,8 @@ from supportbot.accounts.principals import Staff
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import MAX_MESSAGE_CHARACTERS
-from supportbot.handoff.desk.assistant_activity import ActionRecord, action_records, turn_records
+from supportbot.handoff.desk.action_records import ActionRecord, action_records
+from supportbot.handoff.desk.assistant_activity import turn_records
 from supportbot.handoff.desk.labels import avatar_hue, initials, reason_label, requester_label
 from supportbot.handoff.desk.page_frame import render_page
 from supportbot.handoff.desk.queue_rows import group_of, queue_context

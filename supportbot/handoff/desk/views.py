@@ -25,7 +25,8 @@ from supportbot.chat.access import conversation_for
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
 from supportbot.handoff.approvals import views as approval_views
 from supportbot.handoff.desk import canned_reply_views
-from supportbot.handoff.desk.assistant_activity import action_records, turn_records
+from supportbot.handoff.desk.action_records import action_records
+from supportbot.handoff.desk.assistant_activity import turn_records
 from supportbot.handoff.desk.drafting import draft_reply
 from supportbot.handoff.desk.offered_drafts import remember
 from supportbot.handoff.desk.page_frame import agent_required, render_page

@@ -24,7 +24,7 @@ from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
-from supportbot.handoff.desk.assistant_activity import action_record
+from supportbot.handoff.desk.action_records import action_record
 from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import CANCEL, KINDS, document

@@ -1,0 +1,121 @@
+"""The action requests of a conversation with their audited steps, each with its reason in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.utils.translation import gettext, gettext_noop
+
+from actions.cards import card_of, reason_of
+from actions.models import ActionRequest
+from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, failure_text, needs_facts, sentence
+from actions.selectors import Step as AuditStep
+from actions.selectors import steps_of
+from actions.states import State as ActionState
+from supportbot.handoff.desk.actor_names import actor_names
+from supportbot.team_formats import active_language
+
+STATE_LABELS: Final = {
+    ActionState.PROPOSED: gettext_noop("Proposed"),
+    ActionState.REFUSED: gettext_noop("Refused by the rules"),
+    ActionState.AWAITING_CONFIRMATION: gettext_noop("Waiting for the customer"),
+    ActionState.AWAITING_APPROVAL: gettext_noop("Waiting for approval"),
+    ActionState.QUEUED: gettext_noop("Accepted"),
+    ActionState.EXECUTING: gettext_noop("In progress"),
+    ActionState.UNKNOWN: gettext_noop("Outcome unknown"),
+    ActionState.SUCCEEDED: gettext_noop("Done"),
+    ActionState.FAILED: gettext_noop("Failed"),
+    ActionState.CANCELLED: gettext_noop("Withdrawn"),
+    ActionState.REJECTED: gettext_noop("Rejected"),
+    ActionState.EXPIRED: gettext_noop("Expired"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStep:
+    state: str
+    actor: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """One action request with its steps."""
+
+    request: UUID
+    title: str
+    state: str
+    reason: str
+    digest: str
+    at: datetime
+    steps: tuple[ActionStep, ...]
+    undo: str = ""  # the title of the action that the reader may propose to undo this one
+
+
+def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:
+    """Return a conversation's newest action requests (all if `most` is None) with their audited steps, oldest first."""
+    newest = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
+    return [action_record(request) for request in reversed(newest)]
+
+
+def action_record(request: ActionRequest) -> ActionRecord:
+    """Return a request with all its audited steps."""
+    reason = reason_of(request, active_language())
+    steps = list(steps_of(request.pk))
+    names = actor_names(one.actor for one in steps)
+    return ActionRecord(
+        request=request.pk,
+        title=card_of(request, active_language()).title,
+        state=state_label(ActionState(request.state)),
+        reason=reason["text"] if reason else "",
+        digest=request.digest,
+        at=request.created_at,
+        steps=tuple(
+            ActionStep(state_label(one.state), names[one.actor], one.at, _reason(one, _facts_of(one, steps, request)))
+            for one in steps
+        ),
+    )
+
+
+def _facts_of(step: AuditStep, steps: Sequence[AuditStep], request: ActionRequest) -> Mapping[str, str] | None:
+    """Return the facts of a step's reason; None if they are gone, because a request keeps only its newest reason's."""
+    newest = next((one for one in reversed(steps) if one.reason_code), None)
+    is_newest = step is newest and step.reason_code == request.reason_code
+    return {"order": request.subject_id, **request.reason_facts} if is_newest else None
+
+
+def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
+    """Return why a step was taken, in words; for a rejection, the text that a colleague gave, if any."""
+    if step.state is not ActionState.REJECTED:
+        return _in_words(step.reason_code, facts)
+    given = {
+        gettext("shown to the customer"): (facts or {}).get("words"),
+        gettext("for the team only"): (facts or {}).get("note"),
+    }
+    text = "; ".join(f"{reader}: {words}" for reader, words in given.items() if words)
+    return text or _in_words("rejected" if step.reason_code else "", facts)
+
+
+def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
+    """Return a reason's sentence; or its code, if it has no sentence, or if the sentence needs facts that are gone. If
+    an action could not be decided, the place in its definition is added, since the team can correct it.
+    """
+    if not code:
+        return ""
+    if facts is None:
+        return code if code not in CODES or needs_facts(code) else sentence(Reason(code), active_language())
+    if code not in CODES and not any(name.startswith(WORDS) for name in facts):
+        return code
+    text = sentence(Reason(code, facts), active_language())
+    if code == FAILED and "place" in facts:
+        return f"{text} ({failure_text(facts)})"
+    is_noted = code in SETTLED and "note" in facts
+    return f"{text} ({gettext('for the team only')}: {facts['note']})" if is_noted else text
+
+
+def state_label(state: ActionState) -> str:
+    """Return the name of an action's state on pages."""
+    return gettext(STATE_LABELS[state])
