@@ -18,6 +18,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.proposals.form_fields import form_fields, typed_in
 from supportbot.handoff.proposals.record_cards import (
     found_records,
     look_up_named,
@@ -27,7 +28,7 @@ from supportbot.handoff.proposals.record_cards import (
     send_receipt,
     send_record,
 )
-from supportbot.handoff.proposals.services import ORDER, form_fields, records_for, typed_in
+from supportbot.handoff.proposals.services import ORDER, records_for
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.team_formats import active_language
 

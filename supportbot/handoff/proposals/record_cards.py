@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from actions import argument_types
 from actions.canonical_json import canonical
 from actions.cards import card_of, receipt_title
 from actions.lookup_refusals import requests_of
@@ -26,7 +25,8 @@ from supportbot.chat.services import add_agent_message
 from supportbot.errors import NotFound
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.proposals.services import arguments_json, owns, principal_for
+from supportbot.handoff.proposals.form_fields import arguments_json, fits_a_form
+from supportbot.handoff.proposals.services import owns, principal_for
 from supportbot.team_formats import active_language
 from supportbot.translation import text_in
 
@@ -49,12 +49,8 @@ def look_ups(ticket: Ticket, person: User) -> list[ReadAction]:
     return [
         action
         for action in all_actions().values()
-        if isinstance(action, ReadAction) and action.has_cards and action.name in offered and _fits_a_form(action)
+        if isinstance(action, ReadAction) and action.has_cards and action.name in offered and fits_a_form(action)
     ]
-
-
-def _fits_a_form(action: ReadAction) -> bool:
-    return not any(isinstance(field, argument_types.Listing) for field in action.arguments.required.values())
 
 
 def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:

@@ -18,14 +18,13 @@ from supportbot.accounts.principals import Staff
 from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.proposals.form_fields import form_fields, typed_in
 from supportbot.handoff.proposals.services import (
-    form_fields,
     offered_action,
     preview_action,
     propose_action,
     propose_undoing,
     records_for,
-    typed_in,
 )
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.team_formats import active_language
