@@ -55,6 +55,12 @@ def card_of(request: ActionRequest, locale: str = "") -> Card:
     return Card(title=title, summary=title, button=title, rows=())
 
 
+def whole_text(card: Card) -> str:
+    """Return everything that a card says in one string, which shows whether a card is still as someone has seen it."""
+    parts = [card.title, *(f"{row.label}: {row.value}" for row in card.rows)]
+    return " ".join("; ".join(parts).split())  # white space in the form in which browsers send it back
+
+
 def reason_of(request: ActionRequest, locale: str = "") -> dict[str, str] | None:
     """Return {"code", "text"}, or None if the request needs no explanation."""
     if not request.reason_code:

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from actions import argument_types
-from actions.cards import card_of
+from actions.cards import card_of, whole_text
 from actions.errors import CannotUndo
 from actions.models import ActionRequest
 from actions.principals import Principal, proposed_by
@@ -56,8 +56,7 @@ class Preview:
     @property
     def fingerprint(self) -> str:
         """Return the card's full text, which is used to detect later changes."""
-        parts = [self.face.title, *(f"{row.label}: {row.value}" for row in self.face.rows)]
-        return " ".join("; ".join(parts).split())  # white space in the form in which browsers send it back
+        return whole_text(self.face)
 
 
 def available_offers(ticket: Ticket, person: User) -> list[Offer]:
