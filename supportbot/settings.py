@@ -201,7 +201,7 @@ BEFORE_RETENTION = ["supportbot.insights.rollups.roll_up_workspace"]
 # Each is called every night and clears texts that are kept for a shorter time than their conversations.
 RETENTION_OF_TEXTS = ["supportbot.handoff.desk.offered_drafts.forget_texts"]
 # Each is called with a customer who is about to be erased, in the same transaction.
-ERASURE_OF_CUSTOMER = ["supportbot.evals.services.take_customer_out_of_cases"]
+ERASURE_OF_CUSTOMER = ["supportbot.evals.erasure.take_customer_out_of_cases"]
 
 # --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on separate ports.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from supportbot.evals.articles.draft_checks import forget_questions, forget_unasked
 from supportbot.evals.articles.published_checks import note_change
+from supportbot.evals.erasure import forget_customer, forget_questions, forget_unasked, forget_words
 from supportbot.evals.release_gates import run_after_restore
-from supportbot.evals.replays.replay_worker import forget_words
-from supportbot.evals.services import forget_customer
 from supportbot.outbox.models import Announcement
 
 

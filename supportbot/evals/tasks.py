@@ -11,7 +11,7 @@ from django.utils.translation import override
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import stored_language
-from supportbot.evals import services
+from supportbot.evals import erasure
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.runs import run_worker
@@ -66,7 +66,7 @@ def prepare_questions() -> None:
 
 @shared_task
 def purge() -> None:
-    services.purge_runs()
+    erasure.purge_runs()
     published_checks.purge_checks()
     draft_checks.purge_drafts()
     replay_worker.purge_replays()

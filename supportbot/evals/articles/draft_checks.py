@@ -355,15 +355,3 @@ def purge_drafts() -> None:
     """Delete old checks of all workspaces, because they contain customers' questions."""
     with across_workspaces("old checks of drafts"):
         DraftCheck.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
-
-
-def forget_unasked() -> None:
-    """Delete the workspace's unfinished checks: they contain unmasked questions, which may come from a conversation
-    that is being erased.
-    """
-    DraftCheck.objects.exclude(state=State.DONE).filter(items__isnull=False).delete()
-
-
-def forget_questions() -> None:
-    """Delete the workspace's checks, because their questions may come from a customer whose data is being erased."""
-    DraftCheck.objects.all().delete()

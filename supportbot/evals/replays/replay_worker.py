@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
@@ -224,11 +224,6 @@ def _mine(replay: Replay) -> QuerySet[Replay]:
 def _pause(replay: Replay, code: str) -> None:
     logger.warning("replay %s is interrupted: %s", replay.pk, code)
     _mine(replay).update(state=State.PAUSED, problem=code[:40], lease_until=None)
-
-
-def forget_words(**whose: Any) -> None:
-    """Delete the questions of a customer or a conversation, including the answers."""
-    ReplayedQuestion.objects.filter(**whose).delete()
 
 
 def purge_replays() -> None:
