@@ -1,17 +1,20 @@
 """The texts of results in the reader's language: grades, reports, failures and comparisons of runs."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.utils.translation import get_language, gettext, gettext_noop, ngettext
 
 from actions.reasons import CODES, Reason, sentence
+from kb.models import Article
 from supportbot.evals.grading.graders import VERDICT, Grade, grade_from
 from supportbot.evals.grading.run_comparison import Comparison
 from supportbot.evals.grading.run_reports import Report
 from supportbot.team_formats import number, percentage
 
 _SMALLEST_P: Final = 0.001  # smaller ones are shown as "less than"
+NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations that name articles by their ids
 SIGNAL_WORDS: Final = {
     "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
     "unmarked": gettext_noop("The model names the sources of its claims in fewer answers than before."),
@@ -307,3 +310,42 @@ def verdict_parts(report: Report) -> list[tuple[str, tuple[str, ...]]]:
         words = gettext("Worse than before: pass rate down {lost} points in {cases} sampled cases (p = {p}).")
         lines.append((words.format(lost=lost, cases=report.sampled, p=f"{report.worse_p:.3f}"), ()))
     return lines + [(gettext(SIGNAL_WORDS[name]), ()) for name in report.signals]
+
+
+def reasons_of(stored: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the reasons why a try failed, from its stored grades, with article titles; [] if it passed."""
+    return reasons_of_each([stored])[0]
+
+
+def reasons_of_each(stored: Iterable[Iterable[Mapping[str, Any]]]) -> list[list[str]]:
+    """Return the reasons why each of several tries failed. All titles are read in one query."""
+    failed = [[grade for grade in map(grade_from, grades) if not grade.passed] for grades in stored]
+    titles = _titles([grade for grades in failed for grade in grades])
+    return [[_in_words(grade, titles) for grade in grades] for grades in failed]
+
+
+def in_words(failed: Iterable[Grade]) -> list[str]:
+    """Return why expectations failed, with articles' titles instead of their ids."""
+    grades = list(failed)
+    titles = _titles(grades)
+    return [_in_words(grade, titles) for grade in grades]
+
+
+def _titles(grades: Iterable[Grade]) -> dict[str, str]:
+    """Return the titles of the articles named in grades, by id."""
+    ids = {one for grade in grades if grade.grader in NAMING_ARTICLES for one in _listed(grade.wanted, grade.got)}
+    known = Article.objects.filter(external_id__in=ids).values_list("external_id", "latest_revision__title")
+    return dict(known) if ids else {}
+
+
+def _in_words(grade: Grade, titles: Mapping[str, str]) -> str:
+    return why(_titled(grade, titles) if grade.grader in NAMING_ARTICLES else grade)
+
+
+def _titled(grade: Grade, titles: Mapping[str, str]) -> Grade:
+    wanted, got = (_quoted([titles.get(one, one) for one in _listed(ids)]) for ids in (grade.wanted, grade.got))
+    return replace(grade, wanted=wanted, got=got)
+
+
+def _listed(*texts: str) -> list[str]:
+    return [one for text in texts for one in text.split(", ") if one]

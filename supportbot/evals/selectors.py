@@ -3,29 +3,22 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
-from kb.models import Article
 from supportbot.errors import NotFound
 from supportbot.evals.errors import NoRunToCompare, SuiteMissing
-from supportbot.evals.grading.graders import Grade, grade_from
 from supportbot.evals.grading.run_comparison import Comparison, compared
 from supportbot.evals.grading.run_reports import CaseTries
 from supportbot.evals.models import Case, Result, Run, Suite
-from supportbot.evals.result_texts import why
 from supportbot.evals.suite_formats import own_format
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates
-
-NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations that name articles by their ids
 
 
 def suite_named(name: str) -> Suite:
@@ -68,49 +61,6 @@ def gate_cases() -> list[tuple[str, own_format.Case]]:
         raise GateMissing(problem.format(names=", ".join(missing)))
     known = {suite.name: suite for suite in Suite.objects.filter(name__in=named)}
     return [(name, case) for name in named for case in document_of(known[name]).cases]
-
-
-def reasons_of(stored: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the reasons why a try failed, from its stored grades, with article titles; [] if it passed."""
-    return reasons_of_each([stored])[0]
-
-
-def reasons_of_each(stored: Iterable[Iterable[Mapping[str, Any]]]) -> list[list[str]]:
-    """Return the reasons why each of several tries failed. All titles are read in one query."""
-    failed = [[grade for grade in map(grade_from, grades) if not grade.passed] for grades in stored]
-    titles = _titles([grade for grades in failed for grade in grades])
-    return [[_in_words(grade, titles) for grade in grades] for grades in failed]
-
-
-def in_words(failed: Iterable[Grade]) -> list[str]:
-    """Return why expectations failed, with articles' titles instead of their ids."""
-    grades = list(failed)
-    titles = _titles(grades)
-    return [_in_words(grade, titles) for grade in grades]
-
-
-def _titles(grades: Iterable[Grade]) -> dict[str, str]:
-    """Return the titles of the articles named in grades, by id."""
-    ids = {one for grade in grades if grade.grader in NAMING_ARTICLES for one in _listed(grade.wanted, grade.got)}
-    known = Article.objects.filter(external_id__in=ids).values_list("external_id", "latest_revision__title")
-    return dict(known) if ids else {}
-
-
-def _in_words(grade: Grade, titles: Mapping[str, str]) -> str:
-    return why(_titled(grade, titles) if grade.grader in NAMING_ARTICLES else grade)
-
-
-def _titled(grade: Grade, titles: Mapping[str, str]) -> Grade:
-    wanted, got = (_quoted([titles.get(one, one) for one in _listed(ids)]) for ids in (grade.wanted, grade.got))
-    return replace(grade, wanted=wanted, got=got)
-
-
-def _listed(*texts: str) -> list[str]:
-    return [one for text in texts for one in text.split(", ") if one]
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(gettext("“{quotation}”").format(quotation=name) for name in names)
 
 
 def runs() -> QuerySet[Run]:

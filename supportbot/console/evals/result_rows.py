@@ -12,9 +12,8 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.console.display import moment_in_words, tag
 from supportbot.evals.grading.run_reports import Report, report_from
 from supportbot.evals.models import Case, Result, Run
-from supportbot.evals.result_texts import expectations
+from supportbot.evals.result_texts import expectations, reasons_of_each
 from supportbot.evals.runs.case_outcomes import CaseTry, played_from
-from supportbot.evals.selectors import reasons_of_each
 
 SHOWN: Final = {
     "all": gettext_noop("All"),

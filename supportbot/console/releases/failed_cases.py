@@ -8,8 +8,8 @@ from uuid import UUID
 from django.urls import reverse
 
 from supportbot.evals.models import Result, Run
+from supportbot.evals.result_texts import reasons_of_each
 from supportbot.evals.runs.case_outcomes import played_from
-from supportbot.evals.selectors import reasons_of_each
 from supportbot.evals.suite_formats.own_format import parse_case
 
 

@@ -35,8 +35,9 @@ from supportbot.evals.articles.answer_preview import (
     vectors_of,
 )
 from supportbot.evals.grading.graders import Grade, grades_of
+from supportbot.evals.result_texts import in_words
 from supportbot.evals.runs.case_outcomes import CaseTry, Reply
-from supportbot.evals.selectors import gate_cases, in_words
+from supportbot.evals.selectors import gate_cases
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems

@@ -46,8 +46,8 @@ from supportbot.evals.articles.batch_comparison import UNREAD, ChangedArticles, 
 from supportbot.evals.articles.earlier_articles import READ_BY, Facts, former_state
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.models import DraftCheck, Suite
-from supportbot.evals.result_texts import stopped
-from supportbot.evals.selectors import in_words, missing_suites
+from supportbot.evals.result_texts import in_words, stopped
+from supportbot.evals.selectors import missing_suites
 from supportbot.evals.suite_formats.own_format import case_document, parse_case
 from supportbot.language.personal_data import without_personal_data
 from supportbot.leases import extending
