@@ -312,11 +312,6 @@ def verdict_parts(report: Report) -> list[tuple[str, tuple[str, ...]]]:
     return lines + [(gettext(SIGNAL_WORDS[name]), ()) for name in report.signals]
 
 
-def reasons_of(stored: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the reasons why a try failed, from its stored grades, with article titles; [] if it passed."""
-    return reasons_of_each([stored])[0]
-
-
 def reasons_of_each(stored: Iterable[Iterable[Mapping[str, Any]]]) -> list[list[str]]:
     """Return the reasons why each of several tries failed. All titles are read in one query."""
     failed = [[grade for grade in map(grade_from, grades) if not grade.passed] for grades in stored]

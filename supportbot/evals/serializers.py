@@ -7,7 +7,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from supportbot.evals.grading.human_labels import Agreement, agreements_in
+from supportbot.evals.grading.judge_agreement import Agreement, agreements_in
 from supportbot.evals.grading.run_reports import report_from
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.result_texts import comparison_facts, reasons

@@ -14,7 +14,7 @@ from kb.models import Article
 from supportbot.accounts.models import User, Workspace
 from supportbot.console.evals import run_pages
 from supportbot.evals import services
-from supportbot.evals.grading.human_labels import agreement_in
+from supportbot.evals.grading.judge_agreement import agreement_in
 from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Label, Result, Run, SeenVerdicts
 from supportbot.evals.runs import run_worker

@@ -21,7 +21,8 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
 from supportbot.evals import erasure, services, tasks
 from supportbot.evals.errors import InvalidSuite, RunEnded
-from supportbot.evals.grading.human_labels import agreement_in, hidden_runs, to_label
+from supportbot.evals.grading.human_labels import hidden_runs, to_label
+from supportbot.evals.grading.judge_agreement import agreement_in
 from supportbot.evals.grading.run_reports import CaseTries, report_from, report_of
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.runs import case_runner, run_worker

@@ -16,7 +16,8 @@ from supportbot.console.evals.page_frame import WRITE
 from supportbot.console.request_context import needs, person_of
 from supportbot.evals import services
 from supportbot.evals.grading import human_labels
-from supportbot.evals.grading.human_labels import Agreement, are_hidden, to_label
+from supportbot.evals.grading.human_labels import are_hidden, to_label
+from supportbot.evals.grading.judge_agreement import Agreement
 from supportbot.evals.grading.run_reports import Report, report_from, report_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.selectors import tries_of

@@ -21,7 +21,8 @@ from supportbot.console.evals.suite_pages import suite_with_id
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.evals import services
-from supportbot.evals.grading.human_labels import agreement_in, to_label
+from supportbot.evals.grading.human_labels import to_label
+from supportbot.evals.grading.judge_agreement import agreement_in
 from supportbot.evals.grading.run_comparison import compared
 from supportbot.evals.grading.run_reports import Report
 from supportbot.evals.models import Run

@@ -20,7 +20,7 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
-from supportbot.evals.grading.human_labels import agreement_of
+from supportbot.evals.grading.judge_agreement import agreement_of
 from supportbot.evals.models import Case, Suite
 from supportbot.evals.selectors import document_of, runs
 from supportbot.evals.suite_formats.files import (

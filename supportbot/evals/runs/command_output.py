@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.utils.translation import gettext
 
-from supportbot.evals.grading.human_labels import agreement_in, words_of
+from supportbot.evals.grading.judge_agreement import agreement_in, words_of
 from supportbot.evals.grading.run_reports import report_from
 from supportbot.evals.models import Result, Run
 from supportbot.evals.result_texts import comparison_facts, reasons, summary, verdict
