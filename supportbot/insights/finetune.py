@@ -25,7 +25,7 @@ from supportbot.insights.improve.findings import LEAST_REPLY
 from supportbot.insights.outcomes import HAPPY, UNHAPPY
 from supportbot.language.personal_data import without_names
 from supportbot.language.sentences import unmarked
-from supportbot.llm.call_record import redact
+from supportbot.llm.masking import redact
 from supportbot.widget.models import Rating
 
 VALIDATION_SHARE: Final = 10  # percent of the customers

@@ -7,7 +7,6 @@ are not found.
 """
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,8 +22,8 @@ from supportbot import sql
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.async_db import db
-from supportbot.language.personal_data import Kind, personal_data_in, replaced
 from supportbot.llm import budget
+from supportbot.llm.masking import redact
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, Price, price_of
 from supportbot.llm.types import Usage
@@ -37,10 +36,6 @@ logger = logging.getLogger(__name__)
 BODY_DAYS = 30
 # The database or its driver refuses a row, so nothing of its statement is stored; other rows may be, by themselves.
 _OF_A_ROW: Final = (DataError, IntegrityError, ValueError)
-_SECRET: Final = re.compile(r"\b(?:sk|pk|vs|whsec|ghp|xox[bp])[_-][\w-]{8,}|\beyJ[\w-]{10,}(?:\.[\w-]+){1,2}")
-_NUMBER: Final = re.compile(r"(?<![\w.])\+?\d(?:[ ()./-]{0,3}\d){6,22}(?![\w.]*\d)")
-_ACCOUNT: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
-_MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN": "[account]", "PHONE": "[number]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +186,6 @@ def cost_of(record: CallRecord) -> Money | None:
         return Money(Decimal(0), "")
     price = record.price or price_of(record.model)
     return None if price is None else price.of(record.usage)
-
-
-def redact(text: str) -> str:
-    """Return `text` with addresses, keys, account, card and phone numbers replaced by their kind."""
-    text = _SECRET.sub("[secret]", text)
-    text = replaced(text, personal_data_in(text), lambda one: _MASKS[one.kind])
-    return _NUMBER.sub("[number]", _ACCOUNT.sub("[account]", text))
 
 
 def _row(record: CallRecord) -> LLMCall:

@@ -1,4 +1,5 @@
-"""Replaces personal data in a request to a remote model by placeholders, and restores it in the answer. Pure.
+"""Replaces personal data in a request to a remote model by placeholders, and restores it in the answer; in texts that
+are kept, it is replaced by its kind. Pure.
 
 Within a request, each value has one placeholder, such as `[EMAIL_1]`, for all messages and spellings. Data in the
 request's sources is public and is kept. Invariant: only values from the request itself are restored.
@@ -23,6 +24,10 @@ _MARK: Final = re.compile(r"\\?\[(?P<kind>EMAIL|CARD|IBAN|PHONE)\\?_(?P<number>\
 _LONGEST: Final = 20
 # JSON escapes look like letters to the recogniser: the "n" of "\\nalice@example.com" is not part of the address.
 _ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
+_SECRET: Final = re.compile(r"\b(?:sk|pk|vs|whsec|ghp|xox[bp])[_-][\w-]{8,}|\beyJ[\w-]{10,}(?:\.[\w-]+){1,2}")
+_NUMBER: Final = re.compile(r"(?<![\w.])\+?\d(?:[ ()./-]{0,3}\d){6,22}(?![\w.]*\d)")
+_ACCOUNT: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN": "[account]", "PHONE": "[number]"}
 
 
 @lru_cache(maxsize=512)  # the same page supports many answers
@@ -154,3 +159,10 @@ def _marks_in(text: str) -> set[str]:
 
 def _name(match: re.Match[str]) -> str:
     return f"[{match['kind'].upper()}_{int(match['number'])}]"
+
+
+def redact(text: str) -> str:
+    """Return `text` with addresses, keys, account, card and phone numbers replaced by their kind."""
+    text = _SECRET.sub("[secret]", text)
+    text = replaced(text, personal_data_in(text), lambda one: _MASKS[one.kind])
+    return _NUMBER.sub("[number]", _ACCOUNT.sub("[account]", text))

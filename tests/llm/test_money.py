@@ -21,8 +21,9 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
 from supportbot.llm import budget, call_record, gateway
-from supportbot.llm.call_record import CallRecord, purge_expired_bodies, redact, save_calls, store_together
+from supportbot.llm.call_record import CallRecord, purge_expired_bodies, save_calls, store_together
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, ProviderUnclear, Reason
+from supportbot.llm.masking import redact
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.pricing import Price, parse_prices
 from supportbot.llm.testing import Says, ScriptedModel, answering
