@@ -1,9 +1,11 @@
-"""Limits on ticket requests.
+"""Limits on requests for tickets, and on the frames of a socket.
 
 A channel's key is public, and programs can claim any origin. A flood of anonymous requests must not lock out known
 customers, so known customers are limited only by IP address and by customer.
 """
 
+import time
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -35,3 +37,25 @@ def count_ticket(customer_id: UUID) -> None:
     """Count one more ticket of a known customer; raises TooManyTickets."""
     if count(f"tickets:{customer_id}", seconds=60) > TICKETS_PER_MINUTE:
         raise TooManyTickets()
+
+
+class TokenBucket:
+    """Limits the frames of one socket to `burst` at once and `per_second` after that. The chat limits how fast a
+    customer may write.
+    """
+
+    __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")
+
+    def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._burst, self._per_second, self._clock = burst, per_second, clock
+        self._left, self._at = burst, clock()
+
+    def allows(self) -> bool:
+        """Count one more frame, and return whether it is within the limit."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -6,8 +6,6 @@ the log, so no event is lost in between.
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -45,6 +43,7 @@ from supportbot.widget.socket.protocol import (
     error_frame,
 )
 from supportbot.widget.socket.writer import Writer
+from supportbot.widget.throttles import TokenBucket
 
 logger = logging.getLogger(__name__)
 HELLO_SECONDS: Final = 10.0
@@ -224,25 +223,3 @@ class ChatConsumer(Socket):
     def _refuse_and_close(self, error: SupportBotError) -> None:
         self.writer.send(error_frame(error))
         self.writer.close(error.close_code or INTERNAL, error.code)
-
-
-class TokenBucket:
-    """Limits the frames of one socket to `burst` at once and `per_second` after that. The chat limits how fast a
-    customer may write.
-    """
-
-    __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")
-
-    def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._burst, self._per_second, self._clock = burst, per_second, clock
-        self._left, self._at = burst, clock()
-
-    def allows(self) -> bool:
-        """Count one more frame, and return whether it is within the limit."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

@@ -13,9 +13,9 @@ from supportbot.chat.signals import Delta, EventView, NewEvent
 from supportbot.strict_json import BadJson, loads
 from supportbot.widget.errors import FrameError
 from supportbot.widget.socket import protocol
-from supportbot.widget.socket.consumer import TokenBucket
 from supportbot.widget.socket.parsing import FRAMES, parse_client_frame
 from supportbot.widget.socket.send_queue import MAX_BYTES, MAX_ITEMS, Close, SendQueue
+from supportbot.widget.throttles import TokenBucket
 from tests.widget.page import CLIENT_FRAMES, SERVER_FRAMES, schema
 
 ID = str(uuid4())
