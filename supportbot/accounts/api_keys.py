@@ -10,11 +10,11 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from supportbot.accounts.errors import NoSuchKey
+from supportbot.accounts.field_checks import check_fields
 from supportbot.accounts.models import ApiKey, User, Workspace, hash_secret
 from supportbot.accounts.ports import person_in_records, record_change
 from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.workspaces import check_fields
 from supportbot.errors import InvalidInput
 
 

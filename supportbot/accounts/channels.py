@@ -12,11 +12,12 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from supportbot.accounts.colour import LIGHT, fit
+from supportbot.accounts.errors import NoSuchKey
+from supportbot.accounts.field_checks import check_fields, check_locale
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.origins import clean_origins, is_allowed, own_origins
 from supportbot.accounts.ports import record_change
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.workspaces import check_fields, check_locale
 from supportbot.errors import InvalidInput, NotFound
 
 
@@ -144,3 +145,11 @@ def create_channel(
         )
         record_change("channel.created", actor=actor, channel=channel.key, name=channel.name)
     return NewChannel(channel, secret)
+
+
+def channel_named(key: str) -> Channel:
+    """Return the channel of the current workspace with this public key, live or not; raises NoSuchKey."""
+    channel: Channel | None = Channel.objects.filter(key=key).first()
+    if channel is None:
+        raise NoSuchKey(gettext("There is no channel {key} in this workspace.").format(key=key))
+    return channel

@@ -25,14 +25,6 @@ class NewIdentityKey:
     secret: str = ""
 
 
-def channel_named(key: str) -> Channel:
-    """Return the channel of the current workspace with this public key, live or not; raises NoSuchKey."""
-    channel: Channel | None = Channel.objects.filter(key=key).first()
-    if channel is None:
-        raise NoSuchKey(gettext("There is no channel {key} in this workspace.").format(key=key))
-    return channel
-
-
 def add_identity_key(channel: Channel, *, actor: str = "") -> NewIdentityKey:
     """Add an HS256 key under the next free number; raises NameTaken if another was added at the same time."""
     new = NewIdentityKey(_next_kid(channel), secrets.token_urlsafe(48))

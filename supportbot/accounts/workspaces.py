@@ -1,17 +1,15 @@
-"""Workspaces: creating and changing them, and the checks of fields that their channels and keys share."""
+"""Workspaces: creating and changing them."""
 
 import re
 from typing import Final
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Model
 from django.utils.text import slugify
 from django.utils.translation import gettext
 
-from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.errors import NameTaken
+from supportbot.accounts.field_checks import check_fields, check_locale
 from supportbot.accounts.models import Workspace
 from supportbot.errors import InvalidInput
 
@@ -53,17 +51,3 @@ def change_workspace(workspace_id: UUID, **changes: str) -> Workspace:
     check_fields(workspace)
     workspace.save(update_fields=list(changes))
     return workspace
-
-
-def check_locale(locale: str) -> None:
-    """Raise InvalidInput unless `locale` is a language code."""
-    if not LOCALE.fullmatch(locale):
-        raise InvalidInput(fields={"locale": [gettext("Use a language code such as en, de or pt-br.")]})
-
-
-def check_fields(row: Model) -> None:
-    """Raise InvalidInput for a value that does not fit its column, before the database refuses it."""
-    try:
-        row.clean_fields()
-    except ValidationError as error:
-        raise InvalidInput(fields=error.message_dict) from error

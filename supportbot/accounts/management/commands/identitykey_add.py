@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from supportbot.accounts.channels import channel_named
 from supportbot.accounts.commands import WorkspaceCommand, operator
-from supportbot.accounts.identity_keys import add_identity_key, add_public_key, channel_named
+from supportbot.accounts.identity_keys import add_identity_key, add_public_key
 from supportbot.accounts.models import Workspace
 
 

@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from supportbot.accounts.channels import channel_named
 from supportbot.accounts.commands import WorkspaceCommand, operator
-from supportbot.accounts.identity_keys import channel_named, revoke_identity_key
+from supportbot.accounts.identity_keys import revoke_identity_key
 from supportbot.accounts.models import Workspace
 
 

@@ -1,0 +1,22 @@
+"""Checks of fields that several services of accounts share."""
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.utils.translation import gettext
+
+from supportbot.accounts.branding import LOCALE
+from supportbot.errors import InvalidInput
+
+
+def check_locale(locale: str) -> None:
+    """Raise InvalidInput unless `locale` is a language code."""
+    if not LOCALE.fullmatch(locale):
+        raise InvalidInput(fields={"locale": [gettext("Use a language code such as en, de or pt-br.")]})
+
+
+def check_fields(row: Model) -> None:
+    """Raise InvalidInput for a value that does not fit its column, before the database refuses it."""
+    try:
+        row.clean_fields()
+    except ValidationError as error:
+        raise InvalidInput(fields=error.message_dict) from error
