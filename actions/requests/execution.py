@@ -32,7 +32,7 @@ from actions.selectors import approvals_given
 from actions.spec import WriteAction
 from actions.states import State
 from supportbot.accounts.models import Customer
-from supportbot.observing import genai, tracing
+from supportbot.observing import span_descriptions, tracing
 
 # Longer than all deadlines of one attempt together (find, records, run, find).
 LEASE: Final = timedelta(seconds=25)
@@ -65,7 +65,7 @@ def execute(request_id: UUID) -> None:
     """Run one queued request; a second delivery of the same message changes nothing."""
     attempt = claim(request_id)
     if attempt is not None:
-        with tracing.span(genai.action(attempt.request.action, request_id)):
+        with tracing.span(span_descriptions.action(attempt.request.action, request_id)):
             result = _run_attempt(attempt)
             tracing.describe_current({"supportbot.outcome": type(result).__name__})
             settle(attempt, result)

@@ -20,7 +20,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.turns import check_held
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.types import ToolCall, ToolSpec
-from supportbot.observing import genai
+from supportbot.observing import span_descriptions
 from supportbot.observing.tracing import span
 from supportbot.translation import text_in
 
@@ -99,7 +99,7 @@ class Tools:
         """Carry out one call; a refusal is audited and returned to the model. Raises LeaseLost."""
         try:
             self._check(call, place)
-            with span(genai.tool(call.name)):  # one of the offered names, whatever the model wrote
+            with span(span_descriptions.tool(call.name)):  # one of the offered names, whatever the model wrote
                 return self._carry_out(call, place)
         except ToolRefused as refusal:
             if place.position <= MAX_CALLS:  # only the first call beyond the limit is audited, in case of a flood

@@ -57,7 +57,7 @@ from supportbot.llm.types import (
     TextDelta,
     ToolCall,
 )
-from supportbot.observing import genai
+from supportbot.observing import span_descriptions
 from supportbot.observing.logs import concerning
 from supportbot.observing.tracing import span
 from supportbot.translation import text_in
@@ -92,7 +92,11 @@ class Turn:
         """Write and store the answer, or record that it failed."""
         claim, report = self.claim, self._report
         ids = {"turn": claim.turn_id, "conversation": claim.conversation_id, "workspace": claim.workspace_id}
-        with workspace_scope(claim.workspace_id), concerning(**ids), span(genai.turn(claim.conversation_id)):
+        with (
+            workspace_scope(claim.workspace_id),
+            concerning(**ids),
+            span(span_descriptions.turn(claim.conversation_id)),
+        ):
             await signal_broker().listen(claim.conversation_id, self._on_signal)
             try:
                 await self._answer()

@@ -9,7 +9,7 @@ from prometheus_client import Counter
 
 from supportbot.chat.answers import Answer
 from supportbot.chat.turns import Claim
-from supportbot.observing import genai, tracing
+from supportbot.observing import span_descriptions, tracing
 from supportbot.observing.logs import Event, log_event
 from supportbot.observing.metrics import TURN_SECONDS, TURNS
 
@@ -33,7 +33,7 @@ class Phases:
         self._book()
         self._open.append(phase)
         try:
-            with tracing.span(genai.phase(phase)):
+            with tracing.span(span_descriptions.phase(phase)):
                 yield
         finally:
             self._book()
@@ -78,7 +78,7 @@ class TurnReport:
         TURNS.labels(self.outcome, self.by).inc()
         for phase, value in seconds.items():
             TURN_SECONDS.labels(phase).observe(value)
-        tracing.describe_current(genai.ended_turn(self.outcome, self.by, self.code, attempt))
+        tracing.describe_current(span_descriptions.ended_turn(self.outcome, self.by, self.code, attempt))
         # The logging context adds the ids of turn, conversation and workspace to the line.
         log_event(
             Event.ANSWER,

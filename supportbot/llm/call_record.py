@@ -27,7 +27,7 @@ from supportbot.llm.masking import redact
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, Price, price_of
 from supportbot.llm.types import Usage
-from supportbot.observing import genai, tracing
+from supportbot.observing import span_descriptions, tracing
 from supportbot.observing.logs import Event, log_event
 from supportbot.observing.metrics import MODEL_CALLS, MODEL_COST, MODEL_SECONDS, MODEL_TOKENS
 
@@ -124,7 +124,7 @@ def _count(one: CallRecord) -> None:
         MODEL_SECONDS.labels(one.purpose).observe(one.duration_seconds)
     MODEL_TOKENS.labels("in").inc(one.usage.input_tokens)
     MODEL_TOKENS.labels("out").inc(one.usage.output_tokens)
-    call = genai.model_call(
+    call = span_descriptions.model_call(
         purpose=one.purpose,
         provider=one.provider,
         model=one.model,

@@ -13,7 +13,7 @@ from typing import Final
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode
 
-from supportbot.observing.genai import ERROR, Attribute, Described
+from supportbot.observing.span_descriptions import ERROR, Attribute, Described
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 EXTRA: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")

@@ -39,9 +39,9 @@ ASKED = "Please refund A-1001, my kettle arrived with a dent"
 STARTED = """
 import django
 django.setup()
-from supportbot.observing import genai, tracing
+from supportbot.observing import span_descriptions, tracing
 tracing.start("web")
-with tracing.span(genai.tool("refund_order")):
+with tracing.span(span_descriptions.tool("refund_order")):
     pass
 """
 
