@@ -15,12 +15,13 @@ from typing import Final
 from django.db.models import Count, QuerySet, Sum
 from django.utils.timezone import now
 
-from actions.ledger import YEAR, Status, workspace_time
+from actions.ledger import YEAR, Status
 from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
 from actions.policy_store import RULE_FIELDS
 from actions.requests.proposing import money_in
 from actions.requests.rule_decision import Decision, Rules, Used, Verdict, decide_write
 from actions.states import State
+from supportbot.accounts.workspaces import workspace_time
 
 MAX_REQUESTS: Final = 2_000
 # Refusals that come from the rules; all others would be the same under any rules.

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
@@ -12,8 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry, LedgerHead
 from actions.money import Money
 from actions.requests.rule_decision import Used
-from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import current_workspace_id
+from supportbot.accounts.workspaces import workspace_time
 
 YEAR: Final = timedelta(days=365)
 Status = LedgerEntry.Status
@@ -143,9 +141,3 @@ def release(request: ActionRequest) -> None:
 def workspace_day(moment: datetime) -> date:
     """Return the date in the workspace's time zone: limits reset at its midnight."""
     return workspace_time(moment).date()
-
-
-def workspace_time(moment: datetime) -> datetime:
-    """Return the time in the workspace's time zone."""
-    zone = Workspace.objects.values_list("timezone", flat=True).get(pk=current_workspace_id())
-    return moment.astimezone(ZoneInfo(zone))

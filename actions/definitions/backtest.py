@@ -15,7 +15,6 @@ from typing import Final
 
 from django.utils.timezone import now
 
-from actions import ledger
 from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.backtest import BY_RULES, Change, Compared
@@ -31,6 +30,7 @@ from actions.requests.proposing import gathered
 from actions.requests.rule_decision import Decision, Verdict
 from actions.states import State
 from supportbot.accounts.models import Customer
+from supportbot.accounts.workspaces import workspace_time
 
 DAYS: Final = 30
 MAX_REQUESTS: Final = 20
@@ -136,8 +136,8 @@ class _CachedWorld:
 
     def __init__(self, seconds: float, asked_at: datetime) -> None:
         self._seconds = min(GATHER_SECONDS, seconds)  # time limit for the look-ups of a request
-        self._moment = ledger.workspace_time(now())
-        self._asked_at = ledger.workspace_time(asked_at)
+        self._moment = workspace_time(now())
+        self._asked_at = workspace_time(asked_at)
         self._asks: dict[str, Ask] = {}
 
     def moment(self) -> datetime:

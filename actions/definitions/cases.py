@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from actions import audit, ledger
+from actions import audit
 from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.definitions.backend import Sender
@@ -27,6 +27,7 @@ from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity
 from actions.reasons import Reason, one_line
 from actions.spec import Action, Requests
+from supportbot.accounts.workspaces import workspace_time
 from supportbot.errors import InvalidInput
 
 ALLOWED: Final = "allowed"
@@ -43,10 +44,10 @@ class Recorded:
     recorded_at: datetime | None = None
 
     def moment(self) -> datetime:
-        return ledger.workspace_time(self.at or now())
+        return workspace_time(self.at or now())
 
     def asked_at(self) -> datetime:
-        return ledger.workspace_time(self.at or self.recorded_at or now())
+        return workspace_time(self.at or self.recorded_at or now())
 
     def ask(self, definition: Definition) -> Ask:
         return self._answer

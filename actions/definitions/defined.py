@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol
 from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
-from actions import ledger
 from actions.canonical_json import canonical
 from actions.definitions import evaluation, rendering
 from actions.definitions.backend import (
@@ -55,6 +54,7 @@ from actions.spec import (
     Undo,
     WriteAction,
 )
+from supportbot.accounts.workspaces import workspace_time
 from supportbot.translation import in_locale
 
 NAMES: Final = "names"
@@ -84,7 +84,7 @@ class Live:
     """The workspace's own connections."""
 
     def moment(self) -> datetime:
-        return ledger.workspace_time(now())
+        return workspace_time(now())
 
     def asked_at(self) -> datetime:
         return self.moment()

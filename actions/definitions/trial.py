@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions import audit, ledger
+from actions import audit
 from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.connections.client import Call, NoAnswer, NotSent, Response
@@ -35,6 +35,7 @@ from actions.outcomes import DidNot, Happened, Outcome, Unclear
 from actions.reasons import Reason, failure_text, sentence
 from actions.spec import Card, Requests, Row
 from supportbot.accounts.models import Customer
+from supportbot.accounts.workspaces import workspace_time
 from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7
 from supportbot.translation import in_locale
@@ -165,7 +166,7 @@ class _Sandbox:
         self._kept = kept
 
     def moment(self) -> datetime:
-        return ledger.workspace_time(now())
+        return workspace_time(now())
 
     def asked_at(self) -> datetime:
         return self.moment()

@@ -1,8 +1,10 @@
-"""Workspaces: creating and changing them."""
+"""Workspaces: creating and changing them, and the time in their time zone."""
 
 import re
+from datetime import datetime
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
@@ -11,6 +13,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.errors import NameTaken
 from supportbot.accounts.field_checks import check_fields, check_locale
 from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput
 
 CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -51,3 +54,9 @@ def change_workspace(workspace_id: UUID, **changes: str) -> Workspace:
     check_fields(workspace)
     workspace.save(update_fields=list(changes))
     return workspace
+
+
+def workspace_time(moment: datetime) -> datetime:
+    """Return the time in the workspace's time zone."""
+    zone = Workspace.objects.values_list("timezone", flat=True).get(pk=current_workspace_id())
+    return moment.astimezone(ZoneInfo(zone))
