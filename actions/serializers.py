@@ -11,7 +11,7 @@ from actions.money import format_amount
 from actions.reasons import MAX_CHARACTERS
 from actions.requests.undo import offer_of
 from actions.selectors import Step, approvals_given
-from supportbot.web import ClosedSerializerMixin, TextField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, TextField, example
 
 # The characters that actions.reasons refuses, for the OpenAPI schema: control characters other than white space.
 _LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]+$"}

@@ -24,7 +24,7 @@ from kb.validation import (
     MAX_URL_CHARACTERS,
     check_locale,
 )
-from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
+from supportbot.serializer_fields import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
 
 # The checks of kb.validation, for the OpenAPI schema.
 _TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MAX_TITLE_CHARACTERS}

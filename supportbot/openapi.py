@@ -17,7 +17,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 
-from supportbot.web import ClosedSerializerMixin
+from supportbot.serializer_fields import ClosedSerializerMixin
 
 _OPERATIONS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 _ALWAYS: Final = {
@@ -146,7 +146,7 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
 
 class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
-    target_class = "supportbot.web.ClosedSerializerMixin"
+    target_class = "supportbot.serializer_fields.ClosedSerializerMixin"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  
 class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
     """Adds the allowed characters to every text field of a request."""
 
-    target_class = "supportbot.web.TextField"
+    target_class = "supportbot.serializer_fields.TextField"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from supportbot.accounts.branding import (
 )
 from supportbot.accounts.channels import hosted_url, snippet
 from supportbot.accounts.models import Channel, Customer, Workspace
-from supportbot.web import ClosedSerializerMixin, FlagField, PatternField, TextField, example, more_than_spaces
+from supportbot.serializer_fields import (
+    ClosedSerializerMixin,
+    FlagField,
+    PatternField,
+    TextField,
+    example,
+    more_than_spaces,
+)
 
 MAX_ORIGINS = 50
 

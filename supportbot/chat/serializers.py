@@ -9,7 +9,7 @@ from supportbot.accounts.branding import LOCALE
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import CONTROLS, MAX_MESSAGE_CHARACTERS
 from supportbot.language.normalise import UNSEEN_IN_SCHEMAS
-from supportbot.web import ClosedSerializerMixin, PatternField, TextField, example, more_than_spaces
+from supportbot.serializer_fields import ClosedSerializerMixin, PatternField, TextField, example, more_than_spaces
 
 _SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCHEMAS)
 _TEXT: Final = {"allOf": [{"pattern": _SAYS_SOMETHING}], "maxLength": MAX_MESSAGE_CHARACTERS}

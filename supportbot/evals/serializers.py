@@ -13,7 +13,7 @@ from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.result_texts import comparison_facts, reasons
 from supportbot.evals.selectors import compared_with_baseline
 from supportbot.evals.suite_formats.own_format import MAX_REPEAT
-from supportbot.web import ClosedSerializerMixin, WholeNumberField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, WholeNumberField, example
 
 
 class SuiteSerializer(serializers.ModelSerializer[Suite]):

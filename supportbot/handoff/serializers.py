@@ -8,7 +8,7 @@ from supportbot.chat.services import CONTROLS
 from supportbot.handoff.models import Reason, Ticket
 from supportbot.handoff.tickets.selectors import queue_position
 from supportbot.handoff.tickets.text_cleaning import MAX_NOTE_CHARACTERS
-from supportbot.web import ClosedSerializerMixin, TextField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, TextField, example
 
 _NOTE: Final = {"pattern": f"^[^{CONTROLS}]+$", "maxLength": MAX_NOTE_CHARACTERS}
 

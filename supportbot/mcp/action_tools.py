@@ -28,7 +28,7 @@ from supportbot.mcp.knowledge_tools import checked
 from supportbot.mcp.request_status import outcome
 from supportbot.mcp.tool_results import Answer, Confirmation
 from supportbot.rate_counters import count
-from supportbot.web import ClosedSerializerMixin
+from supportbot.serializer_fields import ClosedSerializerMixin
 
 # Agents are programs, so the texts about tools are in English, like the rest of the API.
 _CHOOSE: Final = "Let the customer choose one of their own records, then call this again with its value."

@@ -35,8 +35,8 @@ from supportbot.mcp.confirmation_links import OpenedLink, open_link, opened_link
 from supportbot.mcp.errors import ForeignPage, LinkRefused
 from supportbot.mcp.request_status import STATUS, message
 from supportbot.rate_counters import FailOpenThrottle
+from supportbot.serializer_fields import ClosedSerializerMixin, TextField
 from supportbot.translation import LANGUAGES, SOURCE_LANGUAGE, language_of, msgid, text_in
-from supportbot.web import ClosedSerializerMixin, TextField
 
 RIGHT_TO_LEFT: Final = frozenset({"ar"})
 _CHANGED: Final = msgid("This has changed since you saw it. Please look at it again.")

@@ -30,7 +30,7 @@ from supportbot.mcp.errors import TooManyQuestions
 from supportbot.mcp.request_status import outcome
 from supportbot.mcp.tool_results import Answer
 from supportbot.rate_counters import count
-from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField
+from supportbot.serializer_fields import ClosedSerializerMixin, TextField, WholeNumberField
 
 MAX_CHARACTERS: Final = 4_000
 MAX_PASSAGES: Final = 20

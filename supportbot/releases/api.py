@@ -18,7 +18,8 @@ from supportbot.releases import services
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id, releases
 from supportbot.releases.serializers import DraftInput, PublishInput, ReleaseSerializer, RestoreInput
-from supportbot.web import EmptyInput, NewestFirstPagination
+from supportbot.serializer_fields import EmptyInput
+from supportbot.web import NewestFirstPagination
 
 
 class ReleaseView(ScopedAPIView):

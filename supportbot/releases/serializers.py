@@ -21,7 +21,7 @@ from supportbot.releases.document import (
 )
 from supportbot.releases.models import Release
 from supportbot.releases.services import changed_since, verdict_on
-from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, TextField, WholeNumberField, example
 
 _TEXT = {"type": "string", "pattern": r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"}
 _GUIDELINE = {

@@ -6,7 +6,14 @@ from django.utils.timezone import now
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from supportbot.web import ClosedSerializerMixin, FlagField, TextField, WholeNumberField, example, more_than_spaces
+from supportbot.serializer_fields import (
+    ClosedSerializerMixin,
+    FlagField,
+    TextField,
+    WholeNumberField,
+    example,
+    more_than_spaces,
+)
 from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.services import MAX_ADDRESS, MAX_KEEP_HOURS, MAX_NAME

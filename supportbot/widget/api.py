@@ -13,7 +13,7 @@ from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.rest.cors import CustomerPagesAPIView
 from supportbot.accounts.rest.permissions import IsCustomer
 from supportbot.chat.access import conversation_for
-from supportbot.web import EmptyInput
+from supportbot.serializer_fields import EmptyInput
 from supportbot.widget.base_views import PublicWidgetView, ticket_response
 from supportbot.widget.serializers import (
     CodeRequestSerializer,

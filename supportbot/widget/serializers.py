@@ -5,7 +5,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from supportbot.accounts.branding import LOCALE
-from supportbot.web import ClosedSerializerMixin, PatternField, TextField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, PatternField, TextField, example
 
 _CHANNEL_KEY: Final = "pk_[0-9A-Za-z_-]{1,37}"
 

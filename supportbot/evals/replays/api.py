@@ -19,14 +19,8 @@ from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.replays.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS
 from supportbot.evals.runs.release_under_test import release_numbered
-from supportbot.web import (
-    ClosedSerializerMixin,
-    EmptyInput,
-    NewestFirstPagination,
-    WholeNumberField,
-    example,
-    one_of,
-)
+from supportbot.serializer_fields import ClosedSerializerMixin, EmptyInput, WholeNumberField, example
+from supportbot.web import NewestFirstPagination, one_of
 
 READING: Final = ("evals:read", "releases:read", "conversations:read")  # replays contain customers' questions
 DIFFERENT, SAME, UNPLAYED = "different", "same", "unplayed"

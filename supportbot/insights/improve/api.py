@@ -27,7 +27,7 @@ from supportbot.insights.improve.clusters import Cluster, clusters, group_with
 from supportbot.insights.improve.findings import Kind, findings
 from supportbot.insights.services import MAX_REASON, dismiss
 from supportbot.language.personal_data import without_personal_data
-from supportbot.web import ClosedSerializerMixin, TextField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, TextField, example
 
 KINDS = (*(str(kind) for kind in Kind), contradicting.KIND)
 
