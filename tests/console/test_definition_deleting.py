@@ -93,7 +93,7 @@ def test_a_version_that_is_deleted_meanwhile_is_neither_published_nor_saved_agai
 
     DefinitionCase.objects.create(definition=draft, name="ok", sub="a", expected="allowed")
     number = newest_version(draft).number
-    monkeypatch.setattr(services, "failures_of", passes_and_deletes)
+    monkeypatch.setattr(publishing, "failures_of", passes_and_deletes)
     with pytest.raises(NoSuchDefinition):
         publishing.publish(NAME, number=number, person=dora)
     with pytest.raises(Outdated):

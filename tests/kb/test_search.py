@@ -273,7 +273,7 @@ def test_both_indexes_find_the_same_together_as_alone(
 ) -> None:
     archive(write("vouchers-old", TOPICS["vouchers"]).pk)
     if are_common:
-        monkeypatch.setattr(candidates, "_selective_terms", lambda known, stats: [])
+        monkeypatch.setattr(lexical_query, "_selective_terms", lambda known, stats: [])
     scope, locales = candidates.open_scope(PUBLIC)
     (terms,) = query_terms.terms(["is a voucher or a parcel valid for a guarantee"], [*map(configuration, locales)])
     words = lexical_query.plan_lexical_query(terms, candidates.scope_stats(scope, terms))

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from kb.models import Article, Revision, Source, SourceItem, SourceRun
 from kb.services import Change, archive, save_draft
 from kb.sources import archiving, item_import, runs, sync
-from kb.sources.errors import Unreadable
+from kb.sources.errors import NothingToConfirm, Unreadable
 from kb.sources.files import Folder
 from kb.sources.ports import Place, Read
 from kb.sources.selectors import listed_sources
@@ -79,7 +79,7 @@ def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
     assert len(live()) == 6
     assert again("--archive-lost")["archived"] == 2
     assert (len(live()), SourceRun.objects.latest("id").state) == (4, "done")
-    with pytest.raises(runs.NothingToConfirm):
+    with pytest.raises(NothingToConfirm):
         archiving.confirm_loss(source)
 
 
