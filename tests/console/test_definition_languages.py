@@ -17,7 +17,7 @@ from actions.definitions.selectors import found_by_import, open_hints
 from actions.definitions.services import newest_version, save_draft
 from actions.models import ActionRequest, AuditEntry
 from supportbot.accounts.models import User
-from supportbot.handoff.desk.assistant_activity import action_record
+from supportbot.handoff.desk.action_records import action_record
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
 from tests.actions.defined.conftest import ann as ann
