@@ -16,7 +16,7 @@ from supportbot.evals.grading.human_labels import hidden_runs
 from supportbot.evals.grading.statistics import Confusion, confusion, kappa
 from supportbot.evals.models import Label, Result, Run
 
-_Said = tuple[str, bool, str, int]  # judge, its verdict, a person's verdict, and the number of times
+_Verdicts = tuple[str, bool, str, int]  # judge, its verdict, a person's verdict, and the number of times
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ def agreement_of(suite_name: str, person_id: UUID | None = None) -> Agreement | 
     return agreement_in(newest, person_id) if newest else None
 
 
-def _said(suites: Set[str], judges: Set[str], person_id: UUID | None) -> Mapping[str, Sequence[_Said]]:
+def _verdicts_of(suites: Set[str], judges: Set[str], person_id: UUID | None) -> Mapping[str, Sequence[_Verdicts]]:
     """Return the verdicts of these judges and of people on the same results, by suite name; without those in runs that
     are hidden from this person.
     """
-    found: defaultdict[str, list[_Said]] = defaultdict(list)
+    found: defaultdict[str, list[_Verdicts]] = defaultdict(list)
     if suites:
         labels = Label.objects.filter(result__run__suite_name__in=suites, result__judged_by__in=judges)
         rows = labels.exclude(result__judged_good=None).order_by()
