@@ -13,7 +13,7 @@ from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it 
 from kb.importing.confined.pdf.canvas import Canvas, GraphicsState, PageText, RotatedText, Run
 from kb.importing.confined.pdf.content_stream import Interpreter
 from kb.importing.confined.pdf.errors import BROKEN
-from kb.importing.confined.pdf.form_fields import resources_of_fields, typed_on
+from kb.importing.confined.pdf.form_fields import FormText, resources_of_fields, typed_on
 from kb.importing.confined.pdf.framed_text import FramedText
 from kb.importing.confined.pdf.geometry import Box, Matrix, placed, times, turned
 from kb.importing.confined.pdf.sideways import names_of_columns, table_in
