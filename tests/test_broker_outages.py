@@ -160,7 +160,8 @@ def test_a_worker_that_tries_to_connect_again_and_again_logs_one_line(
 
 
 def test_a_worker_that_a_broker_with_a_full_disk_ends_logs_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    full = redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device")
+    misconf = "MISCONF Errors writing to the AOF file: No space left on device"
+    full = redis.ResponseError(f"Command # 1 (BRPOP mail 1) of pipeline caused error: {misconf}")
     assert not passes("celery.worker", chained(redis.exceptions.ExecAbortError("Transaction discarded"), full))
     assert passes("celery.worker", redis.ResponseError("WRONGTYPE Operation against a key"))
     assert [line.partition("(")[2] for line in caplog.messages] == [f"{full}); retrying"]

@@ -24,7 +24,7 @@ _REPEATING: Final = {
 }
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError, TimeoutError, gaierror)
 # Both libraries also report these as a failed connection, but they are the fault of this process or machine.
-_FULL: Final = "MISCONF"  # how an error begins if the server cannot write to its disk
+_FULL: Final = "MISCONF"  # in an error if the server cannot write to its disk; a pipeline names its command first
 _OURS: Final = (errno.EMFILE, errno.ENFILE)
 
 
@@ -44,7 +44,7 @@ class BrokerOutagesInOneLine(logging.Filter):
 
 
 def _is_of_server(error: BaseException) -> bool:
-    return isinstance(error, _AWAY) or (isinstance(error, redis.ResponseError) and str(error).startswith(_FULL))
+    return isinstance(error, _AWAY) or (isinstance(error, redis.ResponseError) and _FULL in str(error))
 
 
 def _error_of(record: logging.LogRecord) -> BaseException | None:
