@@ -2,6 +2,7 @@
 an answer was slow, what today costs, which work waits and what is behind.
 """
 
+import asyncio
 import json
 import re
 import shutil
@@ -9,8 +10,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
@@ -20,9 +22,10 @@ import yaml
 from django.conf import settings
 
 from supportbot.embedded.free_ports import free_port
+from supportbot.embedded.product_processes import ChildProcess
 from supportbot.embedded.servers.postgres import DATABASE
 from tests.deploy.test_alerts import panels
-from tests.flows.people import Visitor, ask
+from tests.flows.people import Agent, Visitor, ask
 from tests.flows.speech import QUESTION, whole
 from tests.flows.stack import Stack, Web, web
 from tests.modelserver import ModelServer
@@ -35,6 +38,10 @@ pytestmark = [
 BASE = Path(settings.BASE_DIR)
 TOKEN = "a-token-for-metrics"
 PRICES = '{"currency": "EUR", "per_million_tokens": {"scripted": {"input": "100", "output": "400"}}}'
+STALL_SECONDS = 2.0
+PARTS = ("search", "model", "tools", "check", "store")
+WAITING = "max(supportbot_tickets_waiting)"
+COST = "max by (currency) (supportbot_cost_today)"
 PROBES = {"worker": "WORKER_PROBE_PORT", "beat": "BEAT_PROBE_PORT"}
 
 
@@ -80,6 +87,14 @@ class Prometheus:
         return {" ".join(sorted(one["metric"].values())): float(one["value"][1]) for one in found}
 
 
+class Watched(NamedTuple):
+    """What Prometheus scrapes: a web process, a worker and a beat."""
+
+    prometheus: Prometheus
+    web: Web
+    worker: ChildProcess
+
+
 @pytest.fixture
 def interval() -> str:
     """The time between two scrapes, which is also Prometheus' timeout."""
@@ -87,12 +102,11 @@ def interval() -> str:
 
 
 @pytest.fixture
-def watched(
-    stack: Stack, model_settings: dict[str, str], tmp_path: Path, interval: str
-) -> Iterator[tuple[Prometheus, Web]]:
+def watched(stack: Stack, model_settings: dict[str, str], tmp_path: Path, interval: str) -> Iterator[Watched]:
     ports = {name: str(free_port()) for name in PROBES}
     # A public address, as in production: metrics then need their token.
-    given = {"METRICS_TOKEN": TOKEN, "PUBLIC_URL": "https://help.example", "LLM_PRICES": PRICES, **model_settings}
+    given = {"METRICS_TOKEN": TOKEN, "PUBLIC_URL": "https://help.example", "LLM_PRICES": PRICES}
+    given |= {"LOG_FORMAT": "json", **model_settings}
     children = [stack.child(name, **given, **{PROBES[name]: ports[name]}) for name in PROBES]
     with web(stack, **given) as one:
         for child in children:
@@ -104,7 +118,7 @@ def watched(
         prometheus = Prometheus(tmp_path, targets, interval)
         process = prometheus.start()
         try:
-            yield prometheus, one
+            yield Watched(prometheus, one, children[0])
         finally:
             process.terminate()
             process.wait(timeout=PATIENCE_SECONDS)
@@ -125,23 +139,36 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
-    stack: Stack, model: ModelServer, watched: tuple[Prometheus, Web]
+    stack: Stack, model: ModelServer, watched: Watched
 ) -> None:
-    prometheus, one = watched
+    """From the series and the log alone."""
+    prometheus, one, worker = watched
     wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
-    async with Visitor(stack, one.address).chat() as socket:
-        model.will(whole())
+    wait_for(lambda: prometheus.values(WAITING))
+    before, cost_before = prometheus.values(WAITING)[""], prometheus.values(COST).get("EUR", 0.0)
+    visitor = Visitor(stack, one.address)
+    async with visitor.chat() as socket:
+        model.will(replace(whole(), first_after=STALL_SECONDS))
         await ask(socket, QUESTION)
         await socket.say("request_human")
     wait_for(lambda: prometheus.values('sum(supportbot_turns_total{outcome="answered"})').get("", 0) >= 1)
+
+    # Why it was slow: in the series of this process, whose first answer it was, and in the line of the answer.
     phases = prometheus.values("sum by (phase) (supportbot_turn_seconds_sum)")
-    assert {"queue", "search", "model", "check", "store", "first_text", "total"} <= phases.keys()
-    assert phases["total"] >= phases["search"] > 0
-    for query in ("max(supportbot_turns_pending)", "max(supportbot_index_behind)", "max(supportbot_mail_due)"):
-        wait_for(lambda query=query: "" in prometheus.values(query))  # type: ignore[misc]  # bound at once
+    assert {"queue", *PARTS, "first_text", "total"} <= phases.keys()
+    assert slowest(phases) == "model" and STALL_SECONDS < phases["model"] <= phases["total"]
+    [answer], [call] = (lines_of(one, name, conversation=visitor.conversation) for name in ("answer", "model_call"))
+    assert slowest({part: answer[f"{part}_seconds"] for part in PARTS}) == "model"
+    assert answer["model_seconds"] == pytest.approx(phases["model"], abs=0.01)
+    assert call["turn"] == answer["turn"] and STALL_SECONDS < call["first_token"] <= call["seconds"]
+
+    # What today costs, and who waits.
+    [cost] = prometheus.values('sum by (currency) (supportbot_model_cost_total{currency="EUR"})').values()
+    assert cost == pytest.approx(float(call["cost"])) and cost > 0
+    wait_for(lambda: prometheus.values(COST).get("EUR", 0.0) == pytest.approx(cost_before + cost))
+    wait_for(lambda: prometheus.values(WAITING).get("", 0) >= before + 1)
     assert prometheus.values("max(supportbot_turns_pending)") == {"": 0}
-    wait_for(lambda: prometheus.values("max by (currency) (supportbot_cost_today)").get("EUR", 0) > 0)
-    wait_for(lambda: prometheus.values("max(supportbot_tickets_waiting)").get("", 0) >= 1)
+    wait_for(lambda: "" in prometheus.values("max(supportbot_mail_due)"))
     for query in (query["expr"].replace("$__rate_interval", "1m") for panel in panels() for query in panel["targets"]):
         if not any(name in query for name in MAY_BE_EMPTY):
             wait_for(lambda query=query: prometheus.values(query))  # type: ignore[misc]  # a panel with a graph
@@ -149,9 +176,33 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
     assert not [alert for alert in prometheus.get("alerts")["alerts"] if alert["state"] == "firing"]
 
+    # What is behind: without a worker, an article keeps its place until one indexes it.
+    behind = "max(supportbot_index_behind)"
+    wait_for(lambda: prometheus.values(behind) == {"": 0})
+    await asyncio.to_thread(worker.stop)
+    made = json.loads(stack.manage("apikey_create", "An editor's program", "--scope", "kb:write", "--json"))
+    editor = Agent(replace(stack, demo={"api_key": made["api_key"]}), one.address)
+    article = await editor.does("POST", "articles", {"title": "Keys", "body": "The caretaker has the second key."})
+    await editor.does("POST", f"articles/{article['id']}/publish", {})
+    wait_for(lambda: prometheus.values(behind) == {"": 1})
+    worker.start()
+    wait_for(lambda: prometheus.values(behind) == {"": 0})
+    await editor.does("POST", f"articles/{article['id']}/archive", {})
 
-def test_a_part_that_stops_is_noticed_while_the_others_stay_up(watched: tuple[Prometheus, Web]) -> None:
-    prometheus, one = watched
+
+def slowest(seconds: dict[str, float]) -> str:
+    return max(PARTS, key=lambda part: seconds.get(part, 0.0))
+
+
+def lines_of(one: Web, message: str, **ids: str) -> list[dict[str, Any]]:
+    """Return the lines of a web process's log with this message and these ids."""
+    assert one.child.log is not None
+    lines = (json.loads(line) for line in one.child.log.read_text().splitlines() if line.startswith("{"))
+    return [line for line in lines if line["message"] == message and ids.items() <= line.items()]
+
+
+def test_a_part_that_stops_is_noticed_while_the_others_stay_up(watched: Watched) -> None:
+    prometheus, one, _ = watched
     wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
     one.kill()
     wait_for(lambda: sorted(prometheus.values("up").values()) == [0, 1, 1])
@@ -175,10 +226,8 @@ def away(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("interval", ["5s"])
-def test_an_outage_of_the_database_is_reported_and_affects_nothing_else(
-    stack: Stack, watched: tuple[Prometheus, Web]
-) -> None:
-    prometheus, _ = watched
+def test_an_outage_of_the_database_is_reported_and_affects_nothing_else(stack: Stack, watched: Watched) -> None:
+    prometheus = watched.prometheus
 
     def alerts() -> dict[str, str]:
         return {one["labels"]["alertname"]: one["state"] for one in prometheus.get("alerts")["alerts"]}
