@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from supportbot.embedded.servers.database_roles import may_write, weaknesses
 from tests.embedded.instance import Instance
 
 BACKUP_OF_0_1_0 = Path(__file__).parent / "data" / "harbour-0.1.0.backup"
@@ -38,8 +39,10 @@ def test_an_installation_of_0_1_0_can_be_upgraded(upgraded: Instance) -> None:
     assert run(upgraded, "kb_search", "send something back")["passages"][0]["external_id"] == "returns"
     assert "zwei bis drei Werktage" in run(upgraded, "ask", "Wie lange dauert die Lieferung?")["answer"]
 
-    url = json.loads((upgraded.data_dir / "runtime.json").read_text())["database_owner_url"]
-    with psycopg.connect(url) as connection:
+    urls = json.loads((upgraded.data_dir / "runtime.json").read_text())
+    with psycopg.connect(urls["database_url"]) as connection:  # the restored directory has the owner's role alone
+        assert (weaknesses(connection), may_write(connection)) == ("", True)
+    with psycopg.connect(urls["database_owner_url"]) as connection:
         events = connection.execute(
             "SELECT seq, event, payload->>'text' FROM chat_conversationevent WHERE conversation_id = "
             "(SELECT conversation_id FROM handoff_ticket WHERE state = 'waiting') ORDER BY seq"
