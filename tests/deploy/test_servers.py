@@ -45,7 +45,7 @@ def test_valkey_starts_with_the_file_of_compose_and_neither_evicts_nor_forgets(t
             with redis.Redis.from_url(url) as client, redis.Redis(port=port) as stranger:
                 assert wait_until(lambda: is_up(client), seconds=PATIENCE_SECONDS)
                 assert client.incr("starts") and client.config_get("maxmemory-policy") == {
-                    b"maxmemory-policy": b"noeviction"
+                    "maxmemory-policy": "noeviction"
                 }
                 with pytest.raises(redis.AuthenticationError):
                     stranger.ping()
