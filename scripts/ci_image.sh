@@ -11,10 +11,23 @@ refuse() {
 for program in buildah mmdebstrap; do
     command -v "$program" >/dev/null 2>&1 || refuse "$program is not installed."
 done
-# A container has its own mounts, which some kernels and outer containers refuse.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+# A container has its own mounts, which some kernels and outer containers refuse: this one contains a single program.
 unshare --mount true 2>/dev/null || refuse "no mounts can be made here."
-release=$(mktemp)
-trap 'rm -f "$release"' EXIT
+mkdir "$folder/files"
+cp --parents --dereference /bin/true $(ldd /bin/true | grep -o '/[^ ]*') "$folder/files"
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+run_buildah() {
+    command=$1
+    shift
+    buildah --root "$folder/store" --runroot "$folder/run" "$command" "$@" 2>/dev/null
+}
+limit_of() { prlimit "--$1" --output HARD --noheadings | tr -d ' '; } # raising one is refused
+container=$(run_buildah from --ulimit "nofile=$(limit_of nofile)" --ulimit "nproc=$(limit_of nproc)" scratch) &&
+    run_buildah add "$container" "$folder/files" / >/dev/null &&
+    run_buildah run "$container" -- /bin/true || refuse "containers cannot be run here."
+release=$folder/release
 # mmdebstrap takes its packages from there, by the same proxies as apt.
 /usr/lib/apt/apt-helper download-file http://deb.debian.org/debian/dists/trixie/Release "$release" >/dev/null 2>&1 ||
     refuse "Debian's archive cannot be reached."

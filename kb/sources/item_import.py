@@ -71,15 +71,15 @@ def store(
     unchanged_ids = [one.external_id for one in read.items if isinstance(one, UnchangedDocument)]
     if not documents and not unchanged_ids:
         raise InvalidDocument(_item_reason(failures) or gettext("It has no text."))
-    facts = {**facts, "entries": _entries(item, read, documents)}
     text_hash = _hash_with_unchanged(item, documents, unchanged_ids) if read.entries else _text_hash(documents)
+    facts = {**facts, "entries": _entries(item, read, documents), "text_hash": text_hash}
     if _has_same_text(item, documents, unchanged_ids, text_hash):  # only its boilerplate changed; edits are kept
         refused = ours(source, item, documents)[1]
         # Only the states that `requeue_refused` handles, since it also ends their notes.
         lasting = [failure for failure in refused if failure.external_id in (item.refused or ())]
         others = [*_notes_of(item, unchanged_ids), *_notes_in(documents)]
         notes = _item_reason([*failures, *lasting, *others])
-        more = {} if is_check else {**facts, "text_hash": text_hash, "notes": notes}
+        more = {} if is_check else {**facts, "notes": notes}
         settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, _item_reason([*failures, *refused, *others]), **more)
         return []
     if (twin := twin_of(source, item, text_hash)) is not None:
@@ -87,7 +87,6 @@ def store(
         return []
     asks_gates = asks_gates and source.publishes and bool(documents) and not is_check
     untried = _ask_gates(source, ours(source, item, documents)[0]) if asks_gates else []
-    facts["text_hash"] = text_hash
     with transaction.atomic():
         _lock(item)
         return _import(

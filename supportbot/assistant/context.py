@@ -91,8 +91,7 @@ def context_of(
     sought = _sought(question, viewer, topics, also, limit=document.passages)
     guidelines = document.guidelines_for(is_signed_in=is_signed_in, language=language)
     moment = moment_in_words(now().astimezone(conversation.workspace.zone))
-    tools = tools_for(conversation, language, requests)
-    instructions = _Instructions(conversation, tools, document, guidelines, moment)
+    instructions = _Instructions(conversation, tools_for(conversation, language, requests), document, guidelines, moment)
     dialogue = (*messages, *waiting)
     request = _request_for(sought, instructions, dialogue, question=question, language=language, turn_id=turn_id)
     return TurnContext(
