@@ -11,10 +11,10 @@ refuse() {
 for program in buildah mmdebstrap; do
     command -v "$program" >/dev/null 2>&1 || refuse "$program is not installed."
 done
+unshare --mount true 2>/dev/null || refuse "no mounts can be made here."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# A container has its own mounts, which some kernels and outer containers refuse: this one contains a single program.
-unshare --mount true 2>/dev/null || refuse "no mounts can be made here."
+# Some kernels and outer containers refuse even a container with a single program.
 mkdir "$folder/files"
 cp --parents --dereference /bin/true $(ldd /bin/true | grep -o '/[^ ]*') "$folder/files"
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
