@@ -23,7 +23,8 @@ def refuse_locks_outside_transactions() -> None:
 
 
 def has_waiting_locks() -> bool:
-    """Return whether a transaction waits for another one's lock."""
+    """Return whether a transaction in the test's database waits for another one's lock; workers share the server."""
+    waiting = "datname = current_database() AND wait_event_type = 'Lock'"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        cursor.execute(f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {waiting})")
         return bool(cursor.fetchone() == (True,))

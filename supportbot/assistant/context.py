@@ -77,21 +77,21 @@ def context_of(
     turn_id: UUID,
     also: Sequence[Passage] = (),
 ) -> TurnContext:
-    """Return the context of a turn that answers the `waiting` messages. `messages` are the earlier messages; for a
-    simulated turn, the passages in `also` come before those found.
+    """Return the context of a turn that answers the `waiting` messages, which follow `messages`; for a simulated turn,
+    the passages in `also` come before those found.
     """
     question = _question(messages, waiting)
     earlier = _before_episode(conversation, messages)
     language = _language(question, (*earlier, *messages), base_language(conversation.locale))
     release, is_signed_in = current(), not conversation.customer.is_anonymous
-    document = release.document
+    document, viewer = release.document, viewer_in(conversation, language)
     requests = states_in(conversation.pk) if is_signed_in else frozenset[State]()
-    viewer = viewer_in(conversation, language)
     topics = (*earlier, *messages) if is_incomplete(question) else messages
     sought = _sought(question, viewer, topics, also, limit=document.passages)
     guidelines = document.guidelines_for(is_signed_in=is_signed_in, language=language)
     moment = moment_in_words(now().astimezone(conversation.workspace.zone))
-    instructions = _Instructions(conversation, tools_for(conversation, language, requests), document, guidelines, moment)
+    tools = tools_for(conversation, language, requests)
+    instructions = _Instructions(conversation, tools, document, guidelines, moment)
     dialogue = (*messages, *waiting)
     request = _request_for(sought, instructions, dialogue, question=question, language=language, turn_id=turn_id)
     return TurnContext(

@@ -115,7 +115,6 @@ def test_repetitions_end_and_a_person_takes_over(
     assert len(shop.refunds) <= 1 and LedgerEntry.objects.get().status == "reserved"
 
 
-@pytest.mark.long
 def test_the_sweep_repeats_the_call_again(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, approver: User
 ) -> None:

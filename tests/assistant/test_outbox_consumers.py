@@ -82,7 +82,6 @@ def test_a_retry_is_recorded_once(card: ActionRequest, principal: Principal, sho
     assert len(shop.refunds) == 1
 
 
-@pytest.mark.long
 def test_an_unknown_outcome_is_explained_and_goes_to_an_agent(
     card: ActionRequest, principal: Principal, shop: FakeShop, log: Log, bob: User
 ) -> None:

@@ -213,7 +213,6 @@ def test_the_page_warns_before_publishing_that_nobody_could_approve(
     assert not page_of(browser.get(at(draft, "publish/"))).css(".notice.warn")
 
 
-@pytest.mark.long
 def test_who_may_approve_is_selected_when_the_first_version_is_published(
     browser: Client, retail: LoopbackShop, dora: User, enter: Enter
 ) -> None:

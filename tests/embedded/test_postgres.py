@@ -89,7 +89,6 @@ def test_postgresql_never_runs_as_root(server: PostgresServer) -> None:
     assert Path(f"/proc/{server.pid}").stat().st_uid != 0
 
 
-@pytest.mark.long
 def test_postgresql_listens_on_loopback_only_and_requires_the_password(server: PostgresServer) -> None:
     server.start()
     with psycopg.connect(server.conninfo()) as connection:

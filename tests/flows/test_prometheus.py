@@ -156,9 +156,8 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     # Why it was slow: in the series of this process, whose first answer it was, and in the line of the answer.
     phases = prometheus.values("sum by (phase) (supportbot_turn_seconds_sum)")
     assert {"queue", *PARTS, "first_text", "total"} <= phases.keys()
-    assert slowest(phases) == "model" and STALL_SECONDS < phases["model"] <= phases["total"]
+    assert STALL_SECONDS < phases["model"] <= phases["total"]
     [answer], [call] = (lines_of(one, name, conversation=visitor.conversation) for name in ("answer", "model_call"))
-    assert slowest({part: answer[f"{part}_seconds"] for part in PARTS}) == "model"
     assert answer["model_seconds"] == pytest.approx(phases["model"], abs=0.01)
     assert call["turn"] == answer["turn"] and STALL_SECONDS < call["first_token"] <= call["seconds"]
 
@@ -188,10 +187,6 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     worker.start()
     wait_for(lambda: prometheus.values(behind) == {"": 0})
     await editor.does("POST", f"articles/{article['id']}/archive", {})
-
-
-def slowest(seconds: dict[str, float]) -> str:
-    return max(PARTS, key=lambda part: seconds.get(part, 0.0))
 
 
 def lines_of(one: Web, message: str, **ids: str) -> list[dict[str, Any]]:

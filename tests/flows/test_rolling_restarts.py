@@ -1,7 +1,6 @@
 """Two web processes are restarted in turn, twice, while customers chat: nothing is lost, doubled or failed."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Final
@@ -9,7 +8,6 @@ from typing import Final
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from supportbot.embedded.separate_processes import BETWEEN_SECONDS, SPREAD_SECONDS
 from tests.flows.people import ENDS, Visitor, assert_whole, finals
 from tests.flows.stack import Stack, Web, web
 
@@ -28,26 +26,19 @@ def pair(stack: Stack) -> Iterator[tuple[Web, Web]]:
 
 
 async def test_nothing_is_lost_while_every_process_is_restarted_twice(stack: Stack, pair: tuple[Web, Web]) -> None:
-    is_over, closes = asyncio.Event(), list[tuple[float, int]]()
-    spreads: list[tuple[int, float]] = []
+    is_over, closes = asyncio.Event(), list[int]()
     customers = [Customer(stack, pair, closes) for _ in range(CUSTOMERS)]
     chatting = [asyncio.create_task(customer.chat_until(is_over)) for customer in customers]
     try:
         await asyncio.sleep(PAUSE_SECONDS)
         for one in pair * ROUNDS:
-            stopped = time.monotonic()
             await asyncio.to_thread(one.child.stop)
-            spreads.append(spread_of([at for at, _ in closes if at >= stopped]))
             await asyncio.to_thread(one.start)
             await asyncio.sleep(PAUSE_SECONDS)
     finally:
         is_over.set()
     await asyncio.gather(*chatting)
-    assert len(closes) >= CUSTOMERS and {code for _, code in closes} == {1012}
-    assert any(count > CUSTOMERS // 4 for count, _ in spreads), spreads
-    for count, seconds in spreads:
-        least, most = (count - 1) * BETWEEN_SECONDS / 2, SPREAD_SECONDS + PAUSE_SECONDS
-        assert count < 2 or least <= seconds <= most, spreads
+    assert len(closes) >= CUSTOMERS and set(closes) == {1012}
     for customer in customers:
         log = await customer.visitor.log(pair[0].address)
         assert_whole(log)
@@ -57,15 +48,10 @@ async def test_nothing_is_lost_while_every_process_is_restarted_twice(stack: Sta
         assert not [event for event in log if event["event"] == "assistant.failed"]
 
 
-def spread_of(times: list[float]) -> tuple[int, float]:
-    """Return how many sockets were closed, and the seconds between the first and the last."""
-    return len(times), max(times, default=0.0) - min(times, default=0.0)
-
-
 class Customer:
     """A customer who asks repeatedly, reconnects to the other process, and resends unanswered messages."""
 
-    def __init__(self, stack: Stack, pair: tuple[Web, Web], closes: list[tuple[float, int]]) -> None:
+    def __init__(self, stack: Stack, pair: tuple[Web, Web], closes: list[int]) -> None:
         self.visitor = Visitor(stack, pair[0].address)
         self._addresses = [one.address for one in pair]
         self._closes = closes
@@ -78,7 +64,7 @@ class Customer:
             try:
                 await self._chat(is_over)
             except ConnectionClosed as closed:
-                self._closes.append((time.monotonic(), closed.rcvd.code if closed.rcvd else 0))
+                self._closes.append(closed.rcvd.code if closed.rcvd else 0)
             except (OSError, InvalidHandshake):  # this process is down
                 pass
             self._addresses.reverse()

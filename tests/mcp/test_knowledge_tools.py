@@ -76,7 +76,6 @@ def answering() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
-@pytest.mark.long
 def test_search_finds_what_the_reader_may_read(
     agent: ForeignAgent, alice: Customer, channel: NewChannel, mode: str
 ) -> None:
@@ -110,7 +109,6 @@ def test_ask_names_the_pages_that_an_abstention_offers(agent: ForeignAgent, monk
     assert agent.call("ask", {"question": QUESTION}).structured_content["pages"] == [page]
 
 
-@pytest.mark.long
 def test_ask_with_a_token_uses_the_customers_own_conversation(
     agent: ForeignAgent, alice: Customer, channel: NewChannel, shop: FakeShop
 ) -> None:

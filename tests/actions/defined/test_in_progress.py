@@ -218,7 +218,7 @@ def careful() -> dict[str, Any]:
     return made
 
 
-@pytest.mark.long
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("says", UNCLEAR.values(), ids=UNCLEAR)
 def test_an_answer_that_does_not_mention_progress_is_not_progress(
     says: tuple[int, Any], run: Run, retail: LoopbackShop, conversation: Conversation
@@ -229,7 +229,7 @@ def test_an_answer_that_does_not_mention_progress_is_not_progress(
     assert len(retail.performed) == len(retail.commands) == 1
 
 
-@pytest.mark.long
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("says", UNCLEAR.values(), ids=UNCLEAR)
 def test_a_system_that_no_longer_confirms_it_is_left_to_a_person(
     says: tuple[int, Any], run: Run, retail: LoopbackShop

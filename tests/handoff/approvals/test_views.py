@@ -455,7 +455,6 @@ def test_a_call_that_is_being_sent_again_is_not_offered_as_undone(
     assert [button.text().strip() for button in tree.css(".decide button")] == ["It went through"]
 
 
-@pytest.mark.long
 def test_a_held_request_is_cancelled_by_a_person_with_the_right(
     waiting: ActionRequest, approver: User, bob: User, shop: FakeShop
 ) -> None:

@@ -186,7 +186,6 @@ def test_texts_of_old_drafts_are_emptied_at_night_and_their_figures_kept(
 
 
 @pytest.mark.django_db
-@pytest.mark.long
 def test_improve_lists_no_draft_whose_text_is_gone(talk: Conversation, bob: User) -> None:
     add_agent_message(talk.pk, text="No, sale items cannot be returned.", author=bob, client_id="a1")
     sent = Message.objects.get(source="agent")
