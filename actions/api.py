@@ -15,11 +15,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from actions import services
+from actions.audit import steps_of
 from actions.models import ActionPolicy, ActionRequest
 from actions.principals import principal_of
 from actions.registry import all_actions
 from actions.requests.undo import propose_undo
-from actions.selectors import policies_in_force, request_for, requests_of, steps_of
+from actions.selectors import policies_in_force, request_for, requests_of
 from actions.serializers import (
     ActionRequestDetailSerializer,
     ActionRequestSerializer,

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,12 +23,14 @@ from django.utils.translation import gettext
 
 from actions.canonical_json import canonical
 from actions.models import AuditEntry, AuditHead
+from actions.states import State
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import SupportBotError
 
 logger = logging.getLogger(__name__)
 _PURPOSE: Final = b"supportbot audit chain 1"
+_STEP: Final = "request."  # before the state that a request has reached
 PAGE: Final = 1_000
 
 
@@ -50,6 +52,17 @@ class Verification:
     @property
     def is_whole(self) -> bool:
         return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state that a request has reached. `number` increases with every step in the workspace, with gaps."""
+
+    number: int
+    state: State
+    at: datetime
+    actor: str
+    reason_code: str
 
 
 def record(event: str, *, actor: str, request_id: UUID | None = None, **payload: Any) -> None:
@@ -171,6 +184,16 @@ def checkpoint_audit_chain() -> None:
                 checkpoint = {"workspace": str(workspace.pk), "seq": end.seq, "mac": end.mac, "at": now().isoformat()}
                 file.write(json.dumps(checkpoint) + "\n")
                 logger.info("checkpoint of the audit chain of workspace %s: %s:%s", workspace.slug, end.seq, end.mac)
+
+
+def steps_of(request_id: UUID) -> list[Step]:
+    """Return every state that a request has reached, oldest first. Unlike announcements, these are never merged."""
+    entries = AuditEntry.objects.filter(request_id=request_id, event__startswith=_STEP).order_by("seq")
+    return [
+        Step(entry.seq, State(state), entry.at, entry.actor, entry.payload.get("reason", ""))
+        for entry in entries
+        if (state := entry.event.removeprefix(_STEP)) in State.values
+    ]
 
 
 def actor_of(user: User) -> str:

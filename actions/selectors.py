@@ -1,7 +1,6 @@
-"""Reading requests: lists for the team and for a customer, and a request's history."""
+"""Reading requests: lists for the team and for a customer."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from django.utils.timezone import now
 
 from actions.cards import card_of
 from actions.facts import Unsettled
-from actions.models import ActionPolicy, ActionRequest, AuditEntry
+from actions.models import ActionPolicy, ActionRequest
 from actions.policy_store import tried_rules
 from actions.states import OPEN, State
 from supportbot import sql
@@ -18,7 +17,6 @@ from supportbot.accounts.principals import Caller, CustomerCaller
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import NotFound
 
-_STEP: Final = "request."
 # The customer already knows of refused, declined and expired requests, and the record itself shows successful ones.
 _UNSUCCESSFUL: Final = (State.REJECTED, State.FAILED)
 _DECIDED: Final = (*OPEN, *_UNSUCCESSFUL, State.SUCCEEDED)
@@ -26,27 +24,6 @@ _RECENT: Final = timedelta(days=30)
 # Written in SQL, because these statements run in each turn.
 _ENABLED: Final = "SELECT action FROM actions_actionpolicy WHERE workspace_id = %s AND is_enabled"
 _STATES: Final = "SELECT DISTINCT state FROM actions_actionrequest WHERE conversation_id = %s AND workspace_id = %s"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A state that a request has reached. `number` increases with every step in the workspace, with gaps."""
-
-    number: int
-    state: State
-    at: datetime
-    actor: str
-    reason_code: str
-
-
-def steps_of(request_id: UUID) -> list[Step]:
-    """Return every state that a request has reached, oldest first. Unlike announcements, these are never merged."""
-    entries = AuditEntry.objects.filter(request_id=request_id, event__startswith=_STEP).order_by("seq")
-    return [
-        Step(entry.seq, State(state), entry.at, entry.actor, entry.payload.get("reason", ""))
-        for entry in entries
-        if (state := entry.event.removeprefix(_STEP)) in State.values
-    ]
 
 
 def approvals_given(request: ActionRequest) -> int:

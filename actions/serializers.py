@@ -5,12 +5,13 @@ from typing import Any, Final
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from actions.audit import Step
 from actions.cards import card_of, reason_of
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import format_amount
 from actions.reasons import MAX_CHARACTERS
 from actions.requests.undo import offer_of
-from actions.selectors import Step, approvals_given
+from actions.selectors import approvals_given
 from supportbot.serializer_fields import ClosedSerializerMixin, TextField, example
 
 # The characters that actions.reasons refuses, for the OpenAPI schema: control characters other than white space.

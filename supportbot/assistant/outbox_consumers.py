@@ -11,12 +11,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from actions.audit import Step, steps_of
 from actions.cards import proposed_payload, state_payload
 from actions.erasure import erase_words_about as forget_words_about
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
 from actions.requests.receipt_links import receipt_block
-from actions.selectors import Step, steps_of
 from actions.states import State
 from supportbot.assistant.outcome_messages import explanation
 from supportbot.chat.log import append_event, lock_conversation, notify_desk

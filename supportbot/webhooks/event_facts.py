@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from actions.audit import steps_of
 from actions.models import ActionRequest
-from actions.selectors import steps_of
 from kb.models import Article
 from kb.models import State as ArticleState
 from supportbot.chat.models import Conversation, ConversationEvent

@@ -10,11 +10,11 @@ import pytest
 from django.db import connection
 
 from actions import errors
+from actions.audit import steps_of
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry
 from actions.policy_store import allow_approval, ensure_policies
 from actions.principals import Principal
 from actions.requests.execution import execute
-from actions.selectors import steps_of
 from actions.services import approve, cancel, confirm, decline, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, run_queued

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.utils.translation import gettext, gettext_noop
 
+from actions.audit import Step as AuditStep
+from actions.audit import steps_of
 from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
 from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, failure_text, needs_facts, sentence
-from actions.selectors import Step as AuditStep
-from actions.selectors import steps_of
 from actions.states import State as ActionState
 from supportbot.handoff.desk.actor_names import actor_names
 from supportbot.team_formats import active_language
