@@ -1,18 +1,14 @@
 """Writing revisions and moving articles' pointers, for one or hundreds of articles with the same few statements.
 
-Everything here except `archive_where` runs inside the caller's transaction, on articles that the caller has locked
-(`lock_articles`).
+Everything here runs inside the caller's transaction, on articles that the caller has locked (`lock_articles`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
-from django.db import transaction
 from django.db.models import Q, Subquery
 from django.utils import timezone
 
 from kb.access import is_wider
-from kb.indexing.models import Chunk
 from kb.indexing.recipes import hold_active_recipe, lock_active_recipe
 from kb.indexing.sync import replace_chunks
 from kb.models import Article, Plan, Revision, State
@@ -23,7 +19,6 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.outbox.services import announce
 
 TOPIC = "article_changed"
-ARCHIVED_AT_ONCE: Final = 200
 
 
 def lock_articles(which: Q) -> list[Article]:
@@ -92,16 +87,6 @@ def set_metadata(article: Article, facts: Mapping[str, object], *, keeps_text: b
         article.published_revisions = [live.number] if live else []
 
 
-def archive_articles(articles: Sequence[Article]) -> None:
-    """Archive each: search only covers live articles, so they disappear at commit; their chunk rows are deleted."""
-    for article in articles:
-        article.state, article.indexed_revision = State.ARCHIVED, None
-    save_articles(articles, "state", "indexed_revision")
-    Chunk.objects.filter(article__in=articles).delete()
-    Plan.objects.filter(article__in=articles).delete()
-    announce_changes(articles)
-
-
 def announce_changes(articles: Iterable[Article]) -> None:
     """Announce each article; call this in the transaction that changes it."""
     for article in articles:
@@ -132,14 +117,3 @@ def save_articles(articles: Sequence[Article], *fields: str) -> None:
     for article in articles:
         article.updated_at = now
     Article.objects.bulk_update(articles, [*fields, "updated_at"], batch_size=200)
-
-
-@transaction.atomic
-def archive_where(which: Q) -> int:
-    """Archive articles; return how many were not archived before."""
-    rows = Article.objects.filter(which).exclude(state=State.ARCHIVED).order_by("id")
-    ids = list(rows.values_list("pk", flat=True))
-    for begin_at in range(0, len(ids), ARCHIVED_AT_ONCE):
-        articles = lock_articles(Q(pk__in=ids[begin_at : begin_at + ARCHIVED_AT_ONCE]))
-        archive_articles([article for article in articles if article.state != State.ARCHIVED])
-    return len(ids)

@@ -16,14 +16,15 @@ from kb.collections import collection_named, default_name
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.help_centre.slugs import leads_elsewhere
 from kb.indexing.full_text import fill_search_vectors
-from kb.models import Article, Collection, State
+from kb.indexing.models import Chunk
+from kb.models import Article, Collection, Plan, State
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
 from kb.ports import ChangedContent, Verdict, verdict_on
 from kb.revisions import (
     announce_changes,
-    archive_articles,
     lock_articles,
     publish_articles,
+    save_articles,
     set_metadata,
     write_revisions,
 )
@@ -41,6 +42,7 @@ from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 
+ARCHIVED_AT_ONCE: Final = 200
 GATE_SECONDS: Final = 20.0  # the caller waits this long, with the article's row locked
 Facts = dict[str, str | bool | Collection]
 _AUDIENCE_WIDENED = gettext_noop(
@@ -204,8 +206,29 @@ def archive(article_id: UUID) -> Article:
     """Archive an article: nobody can read it any more, but its revisions are kept. Raises ArticleMissing."""
     article = _locked(article_id)
     if article.state != State.ARCHIVED:
-        archive_articles([article])
+        _archive_locked([article])
     return article
+
+
+@transaction.atomic
+def archive_where(which: Q) -> int:
+    """Archive articles; return how many were not archived before."""
+    rows = Article.objects.filter(which).exclude(state=State.ARCHIVED).order_by("id")
+    ids = list(rows.values_list("pk", flat=True))
+    for begin_at in range(0, len(ids), ARCHIVED_AT_ONCE):
+        articles = lock_articles(Q(pk__in=ids[begin_at : begin_at + ARCHIVED_AT_ONCE]))
+        _archive_locked([article for article in articles if article.state != State.ARCHIVED])
+    return len(ids)
+
+
+def _archive_locked(articles: Sequence[Article]) -> None:
+    """Archive each: search only covers live articles, so they disappear at commit; their chunk rows are deleted."""
+    for article in articles:
+        article.state, article.indexed_revision = State.ARCHIVED, None
+    save_articles(articles, "state", "indexed_revision")
+    Chunk.objects.filter(article__in=articles).delete()
+    Plan.objects.filter(article__in=articles).delete()
+    announce_changes(articles)
 
 
 def _change_facts(article: Article, facts: Facts, *, keeps_text: bool) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from kb.errors import GatesRefuse
 from kb.models import Article, State
 from kb.ports import ChangedContent, Verdict, verdict_on
-from kb.revisions import archive_where
+from kb.services import archive_where
 from kb.sources.errors import NothingToConfirm, SourceUnreadable
 from kb.sources.item_import import GATE_SECONDS, settle
 from kb.sources.models import Source, SourceItem, SourceRun

@@ -18,7 +18,7 @@ from kb.importing.documents import Document, Failure, UnchangedDocument
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
-from kb.revisions import archive_where
+from kb.services import archive_where
 from kb.sources.models import COMPARED, Source, SourceItem
 from kb.sources.ownership import ours, twin_of
 from kb.sources.ports import Read

@@ -20,7 +20,7 @@ from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
 from kb.models import Article, Audience, Collection, State
 from kb.ports import audit
-from kb.revisions import archive_where
+from kb.services import archive_where
 from kb.sources.errors import InvalidSource
 from kb.sources.kinds import FOLDER, KINDS, SITE, UPLOADS
 from kb.sources.models import COMPARED, Source, SourceFile, SourceItem, SourceRun
