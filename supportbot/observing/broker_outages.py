@@ -23,8 +23,8 @@ _REPEATING: Final = {
     "celery.worker": broker_trouble,  # it ends if the broker refuses its commands, and is started again
 }
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError, TimeoutError, gaierror)
-# Both libraries also report these as a failed connection, but they are the fault of this process or machine.
 _FULL: Final = "MISCONF"  # in an error if the server cannot write to its disk; a pipeline names its command first
+# Both libraries also report these as a failed connection, but they are the fault of this process or machine.
 _OURS: Final = (errno.EMFILE, errno.ENFILE)
 
 
