@@ -1,5 +1,6 @@
 """The Celery application. Tasks are thin wrappers around services; there is a queue for each kind of work."""
 
+import dbm
 import logging
 import os
 import shelve
@@ -58,7 +59,7 @@ class Unstored:
 class TickingScheduler(PersistentScheduler):
     """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
     back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart. And it survives
-    a full disk, which would end it: losing the schedule does no harm.
+    a file that cannot be written, as on a full disk, which would end it: losing the schedule does no harm.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -77,12 +78,15 @@ class TickingScheduler(PersistentScheduler):
         return published
 
     is_writing = False
+    _store: Any = None  # Celery's, whose types do not mention it
 
     def setup_schedule(self) -> None:
         try:
             super().setup_schedule()
-        except OSError as error:
-            report_full_disk(error)
+        except dbm.error as error:
+            report_unstored(error)
+            if self._store is not None:
+                self._store.writeback = False  # or it would try once more when it is deleted
             self.persistence = Unstored  # type: ignore[assignment]  # only its `open` is used
             super().setup_schedule()
 
@@ -90,14 +94,18 @@ class TickingScheduler(PersistentScheduler):
         """Write the schedule. A stop signal waits for this, so no half-written file is left behind."""
         self.is_writing = True
         try:
-            with without_space():
-                super().sync()
+            super().sync()
+        except dbm.error as error:
+            report_unstored(error)
+            self._store.writeback = True  # the failed write has switched it off
         finally:
             self.is_writing = False
 
     def close(self) -> None:
-        with without_space():
+        try:
             super().close()
+        except dbm.error as error:
+            report_unstored(error)
 
     def _forget_runs_in_the_future(self) -> None:
         ahead = [one for one in self.schedule.values() if one.last_run_at and one.last_run_at > one.default_now()]
@@ -107,22 +115,9 @@ class TickingScheduler(PersistentScheduler):
             self._heap = None  # its times are from the former clock
 
 
-@contextmanager
-def without_space() -> Iterator[None]:
-    """Leave the block if the disk is full."""
-    try:
-        yield
-    except OSError as error:
-        report_full_disk(error)
-
-
-def report_full_disk(error: OSError) -> None:
-    """Log an error that means that the disk is full; raise others."""
-    from supportbot.errors import is_out_of_space
-
-    if not is_out_of_space(error):
-        raise error
-    logger.error("beat: the disk is full, so the times of the last ticks are not stored")
+def report_unstored(error: BaseException) -> None:
+    """Log an error of the file of the schedule. It may be any, since SQLite's on a full disk has no `errno`."""
+    logger.error("beat: the times of the last ticks are not stored: %s", error)
 
 
 @task_prerun.connect

@@ -1,6 +1,8 @@
 """Every task of beat, called as a worker calls it: without arguments and outside any workspace."""
 
+import dbm
 import errno
+import pickle
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,6 +10,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery import current_app
@@ -99,13 +102,19 @@ def load_tasks() -> None:
     current_app.loader.import_default_modules()
 
 
-def no_space(*_: Any, **__: Any) -> Any:
-    raise OSError(errno.ENOSPC, "No space left on device")
+# As the databases of `shelve` report it: files, SQLite (Python 3.13), and others.
+FULL: list[Exception] = [
+    OSError(errno.ENOSPC, "No space left on device"),
+    OSError("database or disk is full"),
+    dbm.error[0]("no space"),
+]
 
 
+@pytest.mark.parametrize("error", FULL, ids=str)
 def test_beat_continues_on_a_full_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    no_space = Mock(side_effect=error)
     scheduler = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
     scheduler.setup_schedule()
     with monkeypatch.context() as patch:
@@ -117,7 +126,26 @@ def test_beat_continues_on_a_full_disk(
         started.setup_schedule()
     assert set(product.CELERY_BEAT_SCHEDULE) <= set(started.schedule)
     told = {record.getMessage() for record in caplog.records if record.name == "supportbot.celery"}
-    assert told == {"beat: the disk is full, so the times of the last ticks are not stored"}
+    assert told == {f"beat: the times of the last ticks are not stored: {error}"}
+
+
+class FullDisk(dict[bytes, bytes]):
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        raise OSError("database or disk is full")
+
+
+def test_the_schedule_is_stored_again_once_there_is_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
+    scheduler.setup_schedule()
+    store = scheduler._store
+    name, entry = next(iter(scheduler.schedule.items()))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "dict", FullDisk())
+        scheduler.sync()
+    entry.total_run_count = 7
+    scheduler.sync()
+    assert pickle.loads(store.dict[b"entries"])[name].total_run_count == 7
+    scheduler.close()
 
 
 def test_these_tests_run_outside_every_workspace(busy_workspace: Workspace) -> None:
