@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from actions import audit
 from actions.models import ActionRequest
-from actions.reasons import SETTLED, WORDS
+from actions.reasons import FAILED, SETTLED, WORDS
 from actions.states import FINAL, State
 from supportbot.outbox.models import Announcement
 
@@ -42,11 +42,11 @@ def _erase(**whose: Any) -> None:
 
 
 def _erase_words(**whose: Any) -> None:
-    """Remove the reasons that colleagues gave for rejections, and their notes on outcomes; the audit entry keeps only
-    their keyed hash.
+    """Remove the reasons that colleagues gave for rejections, their notes on outcomes, and where and why a definition
+    failed, which may repeat values of the customer's records; the audit entry keeps only their keyed hash.
     """
-    theirs = Q(state=State.REJECTED) | Q(reason_code__in=SETTLED)
-    written = ActionRequest.objects.filter(theirs, **whose).exclude(reason_facts={})
+    free_text = Q(state=State.REJECTED) | Q(reason_code__in=(*SETTLED, FAILED))
+    written = ActionRequest.objects.filter(free_text, **whose).exclude(reason_facts={})
     for request in written.order_by("pk").select_for_update(no_key=True):
         if request.state == State.REJECTED:
             request.reason_code = "rejected"

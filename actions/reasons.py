@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-from actions.deferred_text import DeferredText, from_json, translated
+from actions.deferred_text import DeferredText, Value, from_json, translated
 from actions.money import Money, format_money, parse_amount
 from supportbot.errors import InvalidInput
 from supportbot.formats import country_name
@@ -87,7 +87,7 @@ _OUTSIDE_WINDOW: Final = nmsgid(
 CODES: Final = frozenset({*_SENTENCES, "outside_window"})
 FAILED: Final = "definition_failed"
 PLACE_TEXT: Final = "place_text"  # a fact of FAILED: the place as a deferred text in JSON
-MAX_PLACE: Final = 200  # characters
+MAX_PLACE: Final = 200  # characters of the place in English, and of each value of the deferred text
 WORDS: Final = "words."  # facts of a defined action's refusal: its sentence by locale
 SETTLED: Final = ("settled_happened", "settled_did_not")
 MAX_CHARACTERS: Final = 500  # characters of a colleague's reason
@@ -131,8 +131,19 @@ def failed_at(where: str) -> Reason:
     """Return the reason of a definition that failed there. The facts are in English, since they are stored and logged;
     those of a deferred text can be shown in other languages by `failure_text`.
     """
-    facts = {PLACE_TEXT: json.dumps(where.as_json())} if isinstance(where, DeferredText) else {}
+    facts = {PLACE_TEXT: json.dumps(_shortened(where).as_json())} if isinstance(where, DeferredText) else {}
     return Reason(FAILED, {"place": where[:MAX_PLACE], **facts})
+
+
+def _shortened(text: DeferredText) -> DeferredText:
+    """Return a deferred text whose values, also those of the texts in it, have at most MAX_PLACE characters."""
+    return DeferredText(text.message, **{name: _shortened_value(value) for name, value in text.values.items()})
+
+
+def _shortened_value(value: Value) -> Value:
+    if isinstance(value, DeferredText):
+        return _shortened(value)
+    return value[:MAX_PLACE] if isinstance(value, str) else value
 
 
 def failure_text(facts: Mapping[str, str]) -> str:
@@ -143,7 +154,9 @@ def failure_text(facts: Mapping[str, str]) -> str:
 
 
 def place_of(reason: Reason | None) -> dict[str, str]:
-    """Return where in its definition an action failed, for the audit trail; without any data from records."""
+    """Return where in its definition an action failed, for the audit trail, which is never erased: of the records, it
+    contains at most kinds of values and currencies.
+    """
     return {"place": reason.facts["place"]} if reason is not None and reason.code == FAILED else {}
 
 

@@ -328,7 +328,7 @@ def _zone(name: Any) -> tzinfo:
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, OSError, ValueError) as error:
-            raise NoValue(gettext_noop("there is no time zone {name}"), name=name) from error
+            raise NoValue(gettext_noop("there is no time zone with this name")) from error
     raise NoValue(gettext_noop('a time zone is written like "-05:00" or "Europe/Berlin"'))
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from actions.audit import verify
 from actions.cards import card_of, reason_of
+from actions.deferred_text import DeferredText
 from actions.definitions.models import ActionDefinitionVersion
 from actions.errors import NotApprover
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
+from actions.reasons import MAX_PLACE, failed_at, failure_text
 from actions.registry import action_as_made
 from actions.services import approve, confirm, may_decide, propose
 from actions.states import State
@@ -235,3 +237,36 @@ def test_the_words_of_a_refusal_are_erased_with_the_chat(put_in_force: Put, ann:
     assert (refused.reason_code, refused.reason_facts, refused.arguments) == ("not_pending", {}, {})
     reason = reason_of(refused)
     assert reason is not None and "colleague" in reason["text"] and verify().is_whole
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_the_reason_of_a_failed_definition_is_erased_with_the_chat(
+    put_in_force: Put, ann: Principal, retail: LoopbackShop, is_confirmed: bool
+) -> None:
+    made = document()
+    made["guards"][0] |= {"require": "time(now, order.status) > now"}
+    put_in_force(made)
+    retail.records.records["orders"][CANCEL["order_id"]]["status"] = "Mars/Olympus"
+    conversation = start_conversation(ann.customer_id)
+    refused = propose(
+        ann, "cancel_pending_order", CANCEL, proposal_key="turn:1:1:1", conversation_id=conversation.pk
+    )  # fmt: skip
+    assert refused.reason_code == "definition_failed"
+    assert refused.reason_facts.keys() == {"place", "place_text"}
+    if is_confirmed:
+        ActionRequest.objects.filter(pk=refused.pk).update(confirmed_by="customer:1")
+    caller = CustomerCaller(conversation.workspace_pk, conversation.customer_id, is_verified=True)
+    erase_conversation(caller, conversation.pk)
+    deliver_due()
+    refused.refresh_from_db()
+    assert (refused.reason_code, refused.reason_facts) == ("definition_failed", {})
+    # The audit trail keeps the place, which contains no value of the record.
+    place = AuditEntry.objects.get(request_id=refused.pk, event="request.refused").payload["place"]
+    assert place == "guards.is_pending: there is no time zone with this name (in: time(now, order.status))"
+
+
+def test_the_place_of_a_failure_has_a_limited_length() -> None:
+    why = DeferredText("there is no field {field}", field="f" * 5000)
+    facts = failed_at(DeferredText("{where}: {why}", where="w" * 5000, why=why)).facts
+    assert len(facts["place"]) == MAX_PLACE and len(facts["place_text"]) < 3 * MAX_PLACE
+    assert failure_text(facts) == f"{'w' * MAX_PLACE}: there is no field {'f' * MAX_PLACE}"
