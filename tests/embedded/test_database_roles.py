@@ -20,6 +20,7 @@ from psycopg import errors
 from kb.indexing.models import Recipe
 from supportbot.embedded.backup import back_up, restore
 from supportbot.embedded.checks import check_roles
+from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.management.commands import migrate
 from supportbot.embedded.servers.database_roles import (
     APPEND_ONLY,
@@ -27,6 +28,7 @@ from supportbot.embedded.servers.database_roles import (
     divide,
     may_write,
     refuse_two_databases,
+    server_of,
     weaknesses,
 )
 from supportbot.embedded.servers.postgres import PostgresServer
@@ -174,6 +176,29 @@ def test_two_roles_must_use_one_database(urls: tuple[str, str]) -> None:
         with pytest.raises(StartRefused, match=r"DATABASE_OWNER_URL .* lead to different databases") as refusal:
             refuse_two_databases(address("postgres"), role)
         assert PASSWORD not in str(refusal.value)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_login_says_nothing_about_the_database_behind_another_address(urls: tuple[str, str]) -> None:
+    """A pooler may stand there, and give the database another name."""
+    owner, _ = urls
+    pooler = f"127.0.0.1:{free_port()}"
+    for given in (f"{pooler}/pooled", f"{pooler}/pooled?unknown=1"):
+        refuse_two_databases(owner, f"postgresql://{NAME}:wrong@{given}")
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("postgres://a:b@db/x", ("db", "5432")),
+        ("postgresql://c@db:5432/y", ("db", "5432")),
+        ("postgresql://c@db:6432/y", ("db", "6432")),
+        ("postgresql:///y?host=/run/postgresql", ("/run/postgresql", "5432")),
+        ("postgresql://db/y?unknown=1", None),
+    ],
+)
+def test_theserver_of_an_address(url: str, server: object) -> None:
+    assert server_of(url) == server
 
 
 @pytest.mark.long

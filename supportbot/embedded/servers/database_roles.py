@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from django.utils.translation import gettext
 from psycopg import errors, sql
+from psycopg.conninfo import conninfo_to_dict
 
 from supportbot.embedded.servers.external_servers import DatabaseAway, connect, without_secrets
 from supportbot.installation.errors import StartRefused
@@ -17,6 +18,7 @@ from supportbot.postgresql import LIMITS
 
 APPEND_ONLY: Final = ("actions_auditentry",)
 READ_ONLY: Final = ("django_migrations",)
+DEFAULT_PORT: Final = "5432"
 Connection = psycopg.Connection[Any]
 
 
@@ -29,7 +31,8 @@ def refuse_two_databases(owner_url: str, application_url: str) -> None:
     """Raise StartRefused if the two URLs lead to different databases: a backup would be that of the wrong one.
 
     The addresses may differ, since a pooler may stand before one of them and give the database another name, so the
-    servers are asked. If the application cannot log in, as before its role is created, the names are compared.
+    servers are asked. If the application cannot log in, as before its role is created, the names are compared, but only
+    if both addresses are those of one server. Otherwise nothing is known, and what needs the login reports its failure.
     """
     with connect(owner_url, variable="DATABASE_OWNER_URL") as connection:
         owner = _identity(connection)
@@ -37,6 +40,8 @@ def refuse_two_databases(owner_url: str, application_url: str) -> None:
         with connect(application_url) as connection:
             application = _identity(connection)
     except DatabaseAway:
+        if server_of(application_url) != server_of(owner_url):
+            return
         application = (unquote(urlsplit(application_url).path.strip("/")) or owner[0], *owner[1:])
     if any(mine != other for mine, other in zip(owner, application, strict=True) if None not in (mine, other)):
         raise StartRefused(
@@ -45,6 +50,15 @@ def refuse_two_databases(owner_url: str, application_url: str) -> None:
                 "one that is not the installation's."
             ).format(application=without_secrets(application_url), owner=without_secrets(owner_url))
         )
+
+
+def server_of(url: str) -> object:
+    """Return the host and port in a database URL; None if it cannot be parsed."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return None
+    return parts.get("host"), parts.get("port", DEFAULT_PORT)
 
 
 def _identity(connection: Connection) -> tuple[object, object, object]:
