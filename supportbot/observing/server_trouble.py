@@ -49,6 +49,13 @@ class ServerTrouble:
                 del self._logged_at[cause]
         self._logger.warning("%s responds again", self._server)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing has failed for a few seconds, so the outage may have ended."""
+        with self._lock:
+            latest = max((self._failed_at[cause] for cause in self._logged_at), default=0.0)
+        return time.monotonic() - latest >= SETTLED_AFTER_SECONDS
+
     def forget(self) -> None:
         """Forget what has been logged."""
         self._logged_at.clear()

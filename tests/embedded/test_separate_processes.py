@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -335,6 +336,23 @@ def test_a_full_disk_ends_with_a_write_that_needs_space(
     assert caplog.messages[1:] == ["the database responds again"]
     assert REGISTRY.get_sample_value("supportbot_writes_refused") == 0
     assert not Announcement.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_trial_ends_an_outage_of_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each leaves rows for PostgreSQL to clean up, which need the last space of a disk that is nearly full."""
+    trial = Mock()
+    monkeypatch.setattr("supportbot.outbox.relay_thread.try_to_write", trial)
+    failure = OperationalError("full")
+    failure.__cause__ = errors.DiskFull("full")
+    assert trouble.explains(failure)
+    for _ in range(2):
+        relay.round()
+    assert (trial.call_count, trouble.refuses_writes) == (0, True)
+    monkeypatch.setattr("supportbot.observing.server_trouble.SETTLED_AFTER_SECONDS", 0.0)
+    for _ in range(2):
+        relay.round()
+    assert (trial.call_count, trouble.refuses_writes) == (1, False)
 
 
 # Tasks and requests while the database is away, then the relay until it is back.
