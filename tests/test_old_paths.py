@@ -29,9 +29,13 @@ NAMED = [
     ("supportbot.accounts.auth.CallerThrottle", "supportbot.accounts.rest.throttles.CallerThrottle"),
     ("supportbot.accounts.permissions.DenyUnlessNamed", "supportbot.accounts.rest.permissions.DenyUnlessNamed"),
     ("supportbot.accounts.throttles.CallerThrottle", "supportbot.accounts.rest.throttles.CallerThrottle"),
-    ("supportbot.evals.articles.afterwards.told_of", "supportbot.evals.articles.publication_report.told_of"),
+    ("supportbot.evals.articles.afterwards.told_of", "supportbot.evals.articles.publication_report.publication_report"),
     ("supportbot.evals.gates.judge", "supportbot.evals.release_gates.judge"),
     ("supportbot.evals.receivers.on_article_changed", "supportbot.evals.outbox_consumers.on_article_changed"),
+    (
+        "supportbot.evals.services.take_customer_out_of_cases",
+        "supportbot.evals.erasure.take_customer_out_of_cases",
+    ),
     (
         "supportbot.handoff.frontdesk.on_customer_message",
         "supportbot.handoff.tickets.customer_messages.on_customer_message",

@@ -11,6 +11,9 @@ from django.utils.timezone import now
 from supportbot.accounts.models import User
 from supportbot.errors import NotFound
 from supportbot.evals.build_fingerprint import product_mark
+from supportbot.evals.erasure import (
+    take_customer_out_of_cases as take_customer_out_of_cases,  # its former path, which settings may hold until 0.3
+)
 from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
 from supportbot.evals.grading.human_labels import may_label, runs_behind, who_sees_verdicts
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
