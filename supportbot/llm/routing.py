@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
@@ -234,15 +235,18 @@ class Routes:
         return OpenAIProvider(self._shared_client(), model=model or await self._only_model())
 
     async def _only_model(self) -> str:
-        """Return the name of the server's only model. Raises ModelMisconfigured while the server does not name it."""
+        """Return the name of the server's only model. Raises ModelMisconfigured while the server does not name it; its
+        text is English, since it is logged, and kept for other readers' calls.
+        """
         from supportbot.llm.operator_model import resolve_model
 
         now = asyncio.get_running_loop().time()
         if now < self._asks_again_at:
             raise ModelMisconfigured(self._unnamed)
         try:
-            async with asyncio.timeout(NAME_SECONDS):
-                return await resolve_model()
+            with translation.override("en"):
+                async with asyncio.timeout(NAME_SECONDS):
+                    return await resolve_model()
         except ModelMisconfigured as error:
             self._asks_again_at, self._unnamed = now + ASK_AGAIN_SECONDS, error.message
             raise

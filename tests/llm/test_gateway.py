@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError
+from django.utils import translation
 
 from supportbot import sql
 from supportbot.accounts.errors import UnscopedQuery
@@ -346,6 +347,18 @@ async def test_the_built_in_answerer_replaces_a_server_that_does_not_name_its_mo
     assert (await gateway.complete(ask())).provider == "builtin"
     server.models = ["just-one"]
     assert (await gateway.complete(ask())).model == "just-one"
+
+
+async def test_the_log_says_in_english_why_the_built_in_answerer_answers(
+    server: ModelServer, ask: Ask, unstored: None, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.OPENAI_MODEL = ""
+    server.models = []
+    with translation.override("de"):
+        assert (await gateway.complete(ask())).provider == "builtin"
+    assert (
+        "the built-in answerer answers instead: OPENAI_MODEL is not set and the server offers no model" in caplog.text
+    )
 
 
 async def test_the_built_in_answerer_replaces_a_server_that_lists_no_models_in_time(
