@@ -10,7 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
 
+from kb.errors import InvalidDocument
+from kb.importing.loaders.markdown import split_front_matter
 from kb.indexing.models import Chunk
 from kb.models import Article, Collection, Revision, State
 from kb.phrasings import phrasings_of
@@ -329,6 +332,11 @@ def test_two_imports_at_once_duplicate_nothing_and_share_the_work(workspace: Wor
     assert (
         Article.objects.count() == Revision.objects.count() == Article.objects.filter(indexed_revision=1).count() == 60
     )
+
+
+def test_an_error_in_the_front_matter_names_the_line_in_the_readers_language() -> None:
+    with override("de"), pytest.raises(InvalidDocument, match=r"nicht gelesen werden \(Zeile 3\): "):
+        split_front_matter("---\ntitle: Fees\nurl: a: b\n---\nText")
 
 
 def test_front_matter_keys_of_other_programs_are_ignored(workspace: Workspace, tmp_path: Path) -> None:

@@ -118,18 +118,24 @@ def _parsed(block: str) -> object:
         # The base loader returns every value as text, so a numeric id stays as written, and "no" stays a word.
         return yaml.load(block, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f" (line {mark.line + 2})" if mark else ""  # the opening hyphens are line one
-        problem = error.problem or gettext("it is not YAML")
-        raise InvalidDocument(
-            gettext(
-                "The front matter cannot be read{line}: {problem}. Put the value in quotes, or fix the line."
-            ).format(line=line, problem=problem)
-        ) from error
+        raise InvalidDocument(_problem_of(error)) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidDocument(
-            gettext("The front matter cannot be read. Write one `key: value` pair per line.")
-        ) from error
+        raise InvalidDocument(_unreadable()) from error
+
+
+def _problem_of(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return _unreadable()
+    text = gettext(
+        "The front matter cannot be read (line {line}): {problem}. Put the value in quotes, or fix the line."
+    )
+    # The opening hyphens are line one.
+    return text.format(line=mark.line + 2, problem=error.problem or gettext("it is not YAML"))
+
+
+def _unreadable() -> str:
+    return gettext("The front matter cannot be read. Write one `key: value` pair per line.")
 
 
 def _known_keys(front: object) -> dict[str, str]:
