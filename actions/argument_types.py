@@ -198,7 +198,7 @@ class Choice:
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         if isinstance(value, str) and value in self.options:
             return value
-        _add_problem(problems, at, gettext("Choose one of: {join}.").format(join=", ".join(self.options)))
+        _add_problem(problems, at, gettext("Choose one of: {names}.").format(names=", ".join(self.options)))
         return ""
 
     def json_schema(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def action_named(name: str) -> Action:
     action = action_in_force(name)
     if action is None:
         raise UnknownAction(
-            fields={"action": [gettext("Choose one of: {join}.").format(join=", ".join(all_actions()))]}
+            fields={"action": [gettext("Choose one of: {names}.").format(names=", ".join(all_actions()))]}
         )
     return action
 

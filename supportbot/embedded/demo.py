@@ -120,9 +120,9 @@ def refuse_exposed_passwords(plan: Plan, names: list[str]) -> None:
         raise StartRefused(
             gettext(
                 "HOST={host} would expose the demo logins to the network, and these still have their first "
-                "passwords: {join}. Start once with HOST=127.0.0.1 and change them (`manage.py changepassword "
+                "passwords: {names}. Start once with HOST=127.0.0.1 and change them (`manage.py changepassword "
                 "NAME`), or start without the demo (`manage.py up --no-demo`)."
-            ).format(host=plan.host, join=", ".join(names))
+            ).format(host=plan.host, names=", ".join(names))
         )
 
 
