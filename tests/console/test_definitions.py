@@ -218,6 +218,14 @@ def test_the_error_box_names_and_links_each_wrong_field(
     assert links == [link] and "Box(" not in visible_text(box)
 
 
+def test_the_error_box_has_a_space_before_the_colon_in_french(browser: Client, draft: ActionDefinition) -> None:
+    User.objects.update(language="fr")
+    wrong = {"guards-2-name": "late", "guards-2-require": "arrival in more"}
+    sent = fields_of(browser.get(at(draft, "part/guards/")))
+    box = page_of(browser.post(at(draft, "part/guards/"), {**sent, **wrong})).css_first("#form-errors")
+    assert [visible_text(one) for one in box.css("a")] == ["Condition 3 : Ce qui doit être vrai"]
+
+
 @pytest.mark.long
 def test_arguments_keep_the_order_in_which_they_were_entered(browser: Client, draft: ActionDefinition) -> None:
     entered = [*document()["arguments"], "zip", "a_much_longer_name"]

@@ -44,6 +44,7 @@ from supportbot.console.display import error_text
 from supportbot.console.fields import LanguageCode
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
+from supportbot.team_formats import labelled
 
 KEPT_SECONDS: Final = 3_600
 MAX_LISTED: Final = 200  # operations on one page; a search shows the others
@@ -255,7 +256,7 @@ def _imported(request: HttpRequest, form: FileForm) -> HttpResponse | None:
         result = import_text(text, actor=actor_of_request(request), connection=connection)
     except InvalidDefinition as refusal:
         for path, texts in refusal.fields.items():
-            form.add_error(None, [f"{path}: {one}" for one in texts])
+            form.add_error(None, [labelled(path, one) for one in texts])
         return None
     except InvalidFile as refusal:
         form.add_error(None, error_text(refusal))

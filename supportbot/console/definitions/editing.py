@@ -35,7 +35,7 @@ from supportbot.console.definitions.versions import version_rows
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
-from supportbot.team_formats import listed
+from supportbot.team_formats import labelled, listed
 
 MAX_SHOWN = 6
 # The page shows these sections of docs/definitions.md, because the file is not part of an installation.
@@ -182,7 +182,7 @@ def document_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
             if problems is None:
                 return redirect("admin:actiondefinition-document", definition.pk)
             for path, texts in problems.items():
-                form.add_error("text" if path else None, [f"{path}: {text}" if path else text for text in texts])
+                form.add_error("text" if path else None, [labelled(path, text) if path else text for text in texts])
     context = {"form": form, "saving": saving, "newest": newest, "gaps": missing_in(newest.document)}
     context["warnings"] = warnings_about(newest.document).gaps
     title = gettext("Document")

@@ -20,7 +20,7 @@ from actions.definitions.selectors import imported_tools
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
 from supportbot.console.definitions.form_elements import Box, Kind, Part, Rows
 from supportbot.console.fields import LanguageCode
-from supportbot.team_formats import active_language
+from supportbot.team_formats import active_language, labelled
 
 REMOVE: Final = "remove"
 _READ_BY_NAME: Final = ("lookups", "values")
@@ -183,7 +183,7 @@ class PartForm(forms.Form):
                 self.fields[remove] = forms.BooleanField(required=False, label=gettext("Remove"))
             text = gettext("{kind} {number}").format(kind=rows.one, number=place + 1)
             name = row.stored.get("name", "") if isinstance(row.stored.get("name", ""), str) else ""
-            legend = gettext("{row}, new").format(row=text) if is_blank else f"{text}: {name}" if name else text
+            legend = gettext("{row}, new").format(row=text) if is_blank else labelled(text, name) if name else text
             kind = str(row.stored.get("type") or "string")
             further = frozenset(
                 name
@@ -373,7 +373,7 @@ class PartForm(forms.Form):
         for path, texts in problems.items():
             name = self._name_of(path, places)
             for text in texts:
-                self.add_error(name, text if name else f"{path}: {text}")
+                self.add_error(name, text if name else labelled(path, text))
 
     def _name_of(self, path: str, places: Mapping[str, str]) -> str | None:
         for place, prefix in places.items():

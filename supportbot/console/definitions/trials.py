@@ -33,7 +33,7 @@ from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_requ
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
-from supportbot.team_formats import language_name
+from supportbot.team_formats import labelled, language_name
 
 ARGUMENT: Final = "argument-"
 
@@ -150,11 +150,11 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm
         )
     except InvalidArguments as refusal:
         for path, texts in refusal.fields.items():
-            form.add_error(form.field_for(str(path)), [f"{path}: {one}" for one in texts])
+            form.add_error(form.field_for(str(path)), [labelled(str(path), one) for one in texts])
         if not refusal.fields:
             form.add_error(None, refusal.message)
     except InvalidDefinition as refusal:
-        form.add_error(None, [f"{path}: {text}" for path, texts in refusal.fields.items() for text in texts])
+        form.add_error(None, [labelled(path, text) for path, texts in refusal.fields.items() for text in texts])
     except (NotConnected, MerchantUnavailable, InvalidInput, TooManyTests) as refusal:
         form.add_error(None, error_text(refusal))
     return None
