@@ -23,6 +23,7 @@ MOVED: Final = {
     "supportbot.accounts.auth": "supportbot.accounts.rest.auth",  # REST_FRAMEWORK, likewise the next two
     "supportbot.accounts.permissions": "supportbot.accounts.rest.permissions",
     "supportbot.accounts.throttles": "supportbot.accounts.rest.throttles",
+    "supportbot.assistant.doubts": "supportbot.assistant.agent_draft_checks",  # HANDOFF_DRAFT_CHECKS
     "supportbot.assistant.receivers": "supportbot.assistant.outbox_consumers",  # OUTBOX_CONSUMERS
     "supportbot.evals.articles.afterwards": "supportbot.evals.articles.publication_report",  # KB_AFTERWARDS
     "supportbot.evals.articles.trials": "supportbot.evals.articles.article_gates",  # KB_GATES

@@ -29,6 +29,7 @@ NAMED = [
     ("supportbot.accounts.auth.CallerThrottle", "supportbot.accounts.rest.throttles.CallerThrottle"),
     ("supportbot.accounts.permissions.DenyUnlessNamed", "supportbot.accounts.rest.permissions.DenyUnlessNamed"),
     ("supportbot.accounts.throttles.CallerThrottle", "supportbot.accounts.rest.throttles.CallerThrottle"),
+    ("supportbot.assistant.doubts.doubts_of", "supportbot.assistant.agent_draft_checks.doubts_of"),
     ("supportbot.evals.articles.afterwards.told_of", "supportbot.evals.articles.publication_report.publication_report"),
     ("supportbot.evals.gates.judge", "supportbot.evals.release_gates.judge"),
     ("supportbot.evals.receivers.on_article_changed", "supportbot.evals.outbox_consumers.on_article_changed"),
@@ -44,6 +45,10 @@ NAMED = [
     ("supportbot.llm.embedding_routes.embedder_of_route", "supportbot.llm.embeddings.routes.embedder_of_route"),
     ("supportbot.llm.gateway_embedder.GatewayEmbedder", "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder"),
     ("supportbot.pages.csrf_failure", "supportbot.home_and_error_pages.csrf_failure"),
+    (
+        "supportbot.webhooks.receivers.on_conversation_erased",
+        "supportbot.webhooks.outbox_consumers.on_conversations_erased",
+    ),
     ("supportbot.webhooks.receivers.on_ticket_changed", "supportbot.webhooks.outbox_consumers.on_ticket_changed"),
 ]
 
