@@ -30,6 +30,7 @@ MOVED: Final = {
     "supportbot.evals.gates": "supportbot.evals.release_gates",  # RELEASES_GATE
     "supportbot.evals.product_mark": "supportbot.evals.build_fingerprint",  # RELEASES_REFERENCES
     "supportbot.evals.receivers": "supportbot.evals.outbox_consumers",  # OUTBOX_CONSUMERS
+    "supportbot.evals.rules": "supportbot.evals.action_rule_gates",  # ACTIONS_GATES
     "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
     "supportbot.llm.embedding_routes": "supportbot.llm.embeddings.routes",  # KB_ROUTED_EMBEDDER

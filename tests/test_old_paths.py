@@ -33,6 +33,7 @@ NAMED = [
     ("supportbot.evals.articles.afterwards.told_of", "supportbot.evals.articles.publication_report.publication_report"),
     ("supportbot.evals.gates.judge", "supportbot.evals.release_gates.judge"),
     ("supportbot.evals.receivers.on_article_changed", "supportbot.evals.outbox_consumers.on_article_changed"),
+    ("supportbot.evals.rules.refusals", "supportbot.evals.action_rule_gates.refusals"),
     (
         "supportbot.evals.services.take_customer_out_of_cases",
         "supportbot.evals.erasure.take_customer_out_of_cases",
