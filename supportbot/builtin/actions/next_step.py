@@ -40,6 +40,7 @@ from supportbot.builtin.actions.slots import (
 )
 from supportbot.builtin.actions.values import record_described, record_named
 from supportbot.builtin.phrases import say
+from supportbot.language.figures import known_figures
 from supportbot.language.order_numbers import order_numbers_in, placed_order_numbers, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, ToolCall, ToolSpec
@@ -82,11 +83,13 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def gives_figure(request: ModelRequest) -> bool:
-    """Return whether a few words contain a figure that an action is waiting for, or a new one for its card: "2
-    personnes" does not ask for a person.
+    """Return whether a few words contain a figure that an action is waiting for, or a new one for its card: neither "2
+    personnes" nor "twenty-one, please" asks for a person.
     """
     text, tools = request.question, [tool for tool in request.tools if tool.examples]
-    if not tools or len(text.split()) > _FEW_WORDS or not any(sign.isdigit() for sign in text):
+    if not tools or len(text.split()) > _FEW_WORDS:
+        return False
+    if not any(sign.isdigit() for sign in text) and not known_figures([text]).numbers:
         return False
     return follow_dialogue(request, tools).has_new_value
 
