@@ -47,7 +47,8 @@ def _with_regret(reply: Reply, question: str, language: str) -> Reply:
     their own outcome, and texts that replace an answer are unchanged.
     """
     is_instead = any(reply.text == say(phrase, language) for phrase in SAID_ALONE)
-    if not reply.text or reply.calls or is_instead or not is_complaint(question):
+    has_regret = reply.text.startswith(say("complaint", language))
+    if not reply.text or reply.calls or is_instead or has_regret or not is_complaint(question):
         return reply
     return replace(reply, text=f"{say('regret', language)}\n\n{reply.text}")
 
@@ -69,12 +70,12 @@ def _reply(request: ModelRequest, language: str) -> Reply:
 
 
 def _with_offer(answer: str, question: str, language: str) -> str:
-    """Return an answer, with the offer of a person at its end if the customer reports a problem and asks nothing:
+    """Return an answer, after regret and the offer of a person if the customer reports a problem and asks nothing:
     such a customer wants to be heard, and may not want to read a page.
     """
     if not answer or asks_something(question) or not is_complaint(question):
         return answer
-    return f"{answer}\n\n{say('offer', language)}"
+    return f"{say('complaint', language)}\n\n{answer}"
 
 
 def _draft(request: ModelRequest, language: str) -> str:

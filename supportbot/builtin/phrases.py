@@ -183,8 +183,8 @@ def says_a_person_can_take_over(text: str) -> bool:
 
 
 def is_offer_of_a_person(text: str) -> bool:
-    """Return whether `text` ends with the offer to talk to a person."""
-    return text.rstrip().endswith(tuple(_in_all("offer")))
+    """Return whether `text` ends with the offer to talk to a person, or begins with it after words of regret."""
+    return text.rstrip().endswith(tuple(_in_all("offer"))) or text.startswith(tuple(_in_all("complaint")))
 
 
 def without_offer_of_a_person(text: str) -> str:

@@ -262,10 +262,10 @@ def test_a_complaint_without_a_question_or_an_answer_gets_regret_and_the_offer_o
     assert ask(text, sources=(), is_answerable=False).text == say("complaint", "en")
 
 
-def test_a_complaint_that_asks_nothing_gets_regret_first_and_the_offer_of_a_person_after_the_page() -> None:
-    parts = ask("The boots you sent have a hole.").text.split("\n\n")
-    assert (parts[0], parts[-1]) == (say("regret", "en"), say("offer", "en"))
-    assert "[1]" in "".join(parts[1:-1])
+def test_a_complaint_that_asks_nothing_gets_regret_and_the_offer_of_a_person_before_the_page() -> None:
+    first, *page = ask("The boots you sent have a hole.").text.split("\n\n")
+    assert first == say("complaint", "en")
+    assert "[1]" in "".join(page) and say("offer", "en") not in "".join(page)
     asked = ask("The boots you sent have a hole, how do I return them").text
     assert asked.startswith(say("regret", "en")) and say("offer", "en") not in asked
 
@@ -275,8 +275,10 @@ def test_a_draft_for_an_agent_does_not_offer_a_person() -> None:
 
 
 def test_a_yes_after_a_complaint_requests_a_person() -> None:
-    said = (ChatMessage("user", "you are useless"), ChatMessage("assistant", say("complaint", "en")))
-    assert ask("yes", messages=said, tools=(HUMAN,)).calls
+    answers = (say("complaint", "en"), ask("The boots you sent have a hole.").text)
+    for answer in answers:
+        said = (ChatMessage("user", "The boots you sent have a hole."), ChatMessage("assistant", answer))
+        assert ask("yes", messages=said, tools=(HUMAN,)).calls
 
 
 def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
