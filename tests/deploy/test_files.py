@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from tests.deploy.test_alerts import known_series, promtool
 DEPLOY = settings.BASE_DIR / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 KUBERNETES = DEPLOY / "kubernetes"
-KUBERNETES_VERSION = "1.30"
+KUBERNETES_VERSIONS = ("1.30", kubernetes_validate.latest_version())
 OWNER = {"secretRef": {"name": "supportbot-owner", "optional": True}}
 OURS = ("web", "worker", "beat")
 OF_OWNER = ("migrate", "reindex")  # jobs with the role that owns the tables
@@ -41,6 +40,12 @@ def manifests(folder: Path) -> list[dict[str, Any]]:
         path = (folder / name).resolve()
         found += manifests(path) if path.is_dir() else list(yaml.safe_load_all(path.read_text()))
     return found
+
+
+def check_schema(one: dict[str, Any]) -> None:
+    """Raise an error if the oldest or the newest version of Kubernetes would refuse this object."""
+    for version in KUBERNETES_VERSIONS:
+        kubernetes_validate.validate(one, version, strict=True)
 
 
 def generated(folder: Path) -> list[str]:
@@ -127,7 +132,7 @@ def test_the_guide_names_the_targets_of_compose() -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_manifests_are_valid(overlay: str) -> None:
     for one in manifests(KUBERNETES / "overlays" / overlay):
-        kubernetes_validate.validate(one, KUBERNETES_VERSION, strict=True)
+        check_schema(one)
 
 
 def test_pods_are_added_for_waiting_work() -> None:
@@ -136,7 +141,7 @@ def test_pods_are_added_for_waiting_work() -> None:
     replaced = {one["metadata"]["name"]: one for one in manifests(folder) if one["kind"] == "HorizontalPodAutoscaler"}
     asked = []
     for one in yaml.safe_load_all((folder / "autoscaling.yaml").read_text()):
-        kubernetes_validate.validate(one, KUBERNETES_VERSION, strict=True)
+        check_schema(one)
         former = replaced[one["metadata"]["name"]]["spec"]
         assert one["spec"]["scaleTargetRef"] == former["scaleTargetRef"]
         assert one["spec"]["metrics"][:-1] == former["metrics"]
@@ -180,22 +185,28 @@ def test_the_manifests_are_consistent(overlay: str) -> None:
             assert (target["kind"], target["name"]) in names
             assert one["spec"]["metrics"]
         if one["kind"] == "Ingress":
-            path = one["spec"]["rules"][0]["http"]["paths"][0]
-            assert ("Service", path["backend"]["service"]["name"]) in names
+            for path in one["spec"]["rules"][0]["http"]["paths"]:
+                assert ("Service", path["backend"]["service"]["name"]) in names
+
+
+def test_no_manifest_depends_on_one_ingress_controller() -> None:
+    """Controllers ignore each other's annotations, and a class that a cluster does not have."""
+    for path in (KUBERNETES / "overlays" / "production").glob("*.yaml"):
+        for one in yaml.safe_load_all(path.read_text()):
+            assert "annotations" not in one.get("metadata", {}), path
+            assert "ingressClassName" not in one.get("spec", {}), path
 
 
 def test_probes_and_metrics_are_not_available_from_outside() -> None:
-    """Neither by Caddy nor by the ingress, whose second object admits no address to these paths of its first one."""
+    """Neither by Caddy nor by the ingress, where their exact paths lead to a service without pods."""
     [hidden] = re.findall(r"@inside path (.*)", (DEPLOY / "Caddyfile").read_text())
     assert set(hidden.split()) == PATHS
-    found = {one["metadata"]["name"]: one for one in manifests(KUBERNETES / "overlays" / "production")}
-    site, inside = (found[name] for name in ("supportbot", "supportbot-inside"))
-    [rule] = inside["spec"]["rules"]
-    assert rule["host"] == site["spec"]["rules"][0]["host"]
-    assert {path["path"] for path in rule["http"]["paths"]} == PATHS
-    assert all(path["pathType"] == "Exact" for path in rule["http"]["paths"])
-    [admitted] = [value for name, value in inside["metadata"]["annotations"].items() if "whitelist" in name]
-    assert IPv4Network(admitted).subnet_of(IPv4Network("192.0.2.0/24")), "addresses of documentation, which nobody has"
+    [site] = [one for one in manifests(KUBERNETES / "overlays" / "production") if one["kind"] == "Ingress"]
+    [rule] = site["spec"]["rules"]
+    assert site["spec"]["tls"][0]["hosts"] == [rule["host"]]
+    leads = {(one["path"], one["pathType"]): one["backend"]["service"]["name"] for one in rule["http"]["paths"]}
+    exact = {(path, "Exact"): "supportbot-nothing" for path in PATHS}
+    assert leads == {("/", "Prefix"): "supportbot-web", **exact}
 
 
 def test_pods_are_probed_and_cannot_change_the_file_system() -> None:
