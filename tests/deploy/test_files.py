@@ -260,9 +260,18 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     assert (found.returncode, ours) == (0, []), found.stderr
 
 
-def test_migrations_restart_until_the_database_is_up() -> None:
-    text = (DEPLOY / "systemd" / "supportbot-migrate.service").read_text()
-    assert "\nRestart=on-failure\n" in text and "\nStartLimitIntervalSec=0\n" in text
+@pytest.mark.parametrize("part", [*OURS, "migrate"])
+def test_a_database_that_is_away_for_long_leaves_no_unit_failed(part: str) -> None:
+    """By default, systemd gives up after five starts within ten seconds."""
+    text = (DEPLOY / "systemd" / f"supportbot-{part}.service").read_text()
+    assert f"\nRestart={'on-failure' if part == 'migrate' else 'always'}\n" in text
+    unit, _, service = text.partition("[Service]")
+    assert "\nStartLimitIntervalSec=0\n" in unit
+    pauses = dict(re.findall(r"^(Restart\w*)=(\d+)$", service, re.MULTILINE))
+    expected = {"RestartSec": "5"} if part == "migrate" else {
+        "RestartSec": "1", "RestartSteps": "5", "RestartMaxDelaySec": "30",
+    }  # fmt: skip
+    assert pauses == expected
 
 
 def test_migrations_run_without_a_flag_that_an_older_version_would_reject() -> None:
