@@ -7,10 +7,8 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
 
-from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
 
 from supportbot.observing.logs import concerning
 from supportbot.observing.metrics import HTTP_SECONDS, SOCKET_CLOSES, SOCKETS
@@ -20,29 +18,19 @@ ABNORMAL: Final = 1006
 METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _ID: Final = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
-Respond = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaitable[HttpResponse]]
+Respond = Callable[[HttpRequest], HttpResponse]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-@sync_and_async_middleware
 def observed(get_response: Respond) -> Respond:
     """Count each request, and give it an id: the proxy's, if it sends one."""
-    if iscoroutinefunction(get_response):
 
-        async def respond(request: HttpRequest) -> HttpResponse:
-            began, request_id = time.monotonic(), _id_of(request)
-            with concerning(request=request_id):
-                return _counted(request, await get_response(request), began, request_id)
-
-        return respond
-
-    def respond_at_once(request: HttpRequest) -> HttpResponse:
+    def respond(request: HttpRequest) -> HttpResponse:
         began, request_id = time.monotonic(), _id_of(request)
         with concerning(request=request_id):
-            response = get_response(request)
-            return _counted(request, response, began, request_id)  # type: ignore[arg-type]  # no coroutine
+            return _counted(request, get_response(request), began, request_id)
 
-    return respond_at_once
+    return respond
 
 
 def observed_socket(kind: str, serve: Application) -> Application:
