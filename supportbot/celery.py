@@ -59,7 +59,8 @@ class Unstored:
 class TickingScheduler(PersistentScheduler):
     """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
     back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart. And it survives
-    a file that cannot be written, as on a full disk, which would end it: losing the schedule does no harm.
+    a file that cannot be written, as on a full disk, which would end it: losing the schedule does no harm. If it has
+    started without a file, it makes one as soon as there is space.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -78,7 +79,10 @@ class TickingScheduler(PersistentScheduler):
         return published
 
     is_writing = False
-    _store: Any = None  # Celery's, whose types do not mention it
+    _is_in_memory = False
+    # Celery's, whose types do not mention them
+    _store: Any = None
+    schedule_filename: str
 
     def setup_schedule(self) -> None:
         try:
@@ -89,17 +93,33 @@ class TickingScheduler(PersistentScheduler):
                 self._store.writeback = False  # or it would try once more when it is deleted
             self.persistence = Unstored  # type: ignore[assignment]  # only its `open` is used
             super().setup_schedule()
+            self._is_in_memory = True
 
     def sync(self) -> None:
         """Write the schedule. A stop signal waits for this, so no half-written file is left behind."""
         self.is_writing = True
         try:
+            if self._is_in_memory:
+                self._return_to_the_file()
             super().sync()
         except dbm.error as error:
             report_unstored(error)
             self._store.writeback = True  # the failed write has switched it off
         finally:
             self.is_writing = False
+
+    def _return_to_the_file(self) -> None:
+        """Move the schedule from memory into a new file. Raises an error of the file while it still has no space."""
+        # A full disk may have left an unreadable one. (Celery's types do not mention this method.)
+        self._remove_db()  # type: ignore[attr-defined]
+        store: Any = shelve.open(self.schedule_filename, flag="n", writeback=True)  # noqa: SIM115  # it stays open
+        try:
+            store.update(self._store)
+        except dbm.error:
+            store.writeback = False  # or it would try once more when it is deleted
+            raise
+        self._store, self._is_in_memory = store, False
+        logger.info("beat: the times of the last ticks are stored again")
 
     def close(self) -> None:
         try:

@@ -3,6 +3,7 @@
 import dbm
 import errno
 import pickle
+import shelve
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -146,6 +147,27 @@ def test_the_schedule_is_stored_again_once_there_is_space(tmp_path: Path, monkey
     scheduler.sync()
     assert pickle.loads(store.dict[b"entries"])[name].total_run_count == 7
     scheduler.close()
+
+
+def test_a_beat_that_started_on_a_full_disk_stores_its_schedule_once_there_is_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("shelve.open", Mock(side_effect=FULL[0]))
+        scheduler.setup_schedule()
+    name, entry = next(iter(scheduler.schedule.items()))
+    entry.total_run_count = 7
+    with monkeypatch.context() as patch:
+        patch.setattr("shelve.open", lambda *_, **named: shelve.Shelf(FullDisk(), writeback=True))
+        scheduler.sync()
+    (tmp_path / "schedule").touch()  # an unreadable rest
+    scheduler.sync()
+    assert scheduler.schedule[name].total_run_count == 7
+    scheduler.close()
+    again = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    assert again.schedule[name].total_run_count == 7
+    again.close()
 
 
 def test_these_tests_run_outside_every_workspace(busy_workspace: Workspace) -> None:
