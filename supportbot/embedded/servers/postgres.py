@@ -17,7 +17,7 @@ import psycopg
 from django.utils.translation import gettext
 from psycopg.conninfo import make_conninfo
 
-from supportbot.embedded.child_processes import spawn, stop, wait_until
+from supportbot.embedded.child_processes import spawn, stop, wait_until, without_a_word
 from supportbot.embedded.free_ports import LOOPBACK
 from supportbot.embedded.servers.binaries import Binaries, find_binaries
 from supportbot.embedded.servers.database_roles import create_application_role
@@ -237,7 +237,8 @@ def _server_environment() -> dict[str, str]:
 def _last_error(log: Path, *, since: int) -> str:
     with log.open("rb") as file:
         file.seek(since)
-        return _cause(file.read().decode(errors="replace"))
+        output = file.read().decode(errors="replace")
+    return _cause(output) if output.strip() else without_a_word(log)
 
 
 def _cause(output: str) -> str:

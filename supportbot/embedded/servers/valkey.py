@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 from django.utils.translation import gettext
 
-from supportbot.embedded.child_processes import spawn, stop, wait_until
+from supportbot.embedded.child_processes import spawn, stop, wait_until, without_a_word
 from supportbot.embedded.free_ports import LOOPBACK, is_taken
 from supportbot.embedded.servers.embedded_server import LocalServer
 from supportbot.installation.errors import StartRefused
@@ -33,12 +33,13 @@ class ValkeyServer(LocalServer):
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             self._choose_port()
+            log_start = self.log.stat().st_size if self.log.exists() else 0
             with self.log.open("ab") as output:
                 self._process = spawn([program, self._write_configuration()], output=output)
             if self._wait_for_answer(self._process):
                 self._has_run = True
                 return
-            cause = _last_line(self.log)
+            cause = _last_line(self.log, since=log_start)
             # The port's owner may have released the port by now, so checking the port is not enough.
             if not (is_taken(self.port) or PORT_WAS_TAKEN in cause) or time.monotonic() > deadline:
                 raise StartRefused(
@@ -112,6 +113,6 @@ def _quoted(path: Path) -> str:
     return str(path).replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip().rstrip(".") if lines else "no error message"
+def _last_line(log: Path, *, since: int) -> str:
+    lines = log.read_bytes()[since:].decode(errors="replace").strip().splitlines()
+    return lines[-1].strip().rstrip(".") if lines else without_a_word(log)
