@@ -2,7 +2,8 @@
 
 Every write by a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
 LeaseLost is raised, so a stale runner can neither add text nor end a turn. A turn whose lease has expired is claimed
-again with the next attempt; at the third loss, it fails visibly. Times come from the database.
+again with the next attempt; at the third loss, it fails visibly. Times come from the database. A lease that ends too
+far in the future was given before the database's clock was set back, and has expired, too.
 
 The statements of each turn are plain SQL, built only once; `tests/chat/test_sql_statements.py` compares them with
 querysets.
@@ -45,6 +46,8 @@ from supportbot.observing.metrics import LEASES_LOST, TURNS
 
 logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=5)
+# Longer than a lease may be ahead of a statement that began before it and had to wait.
+_LONGEST_LEASE: Final = timedelta(minutes=1)
 # A turn that ends its own process each time must stop at some point; two crashes within one answer are bad luck.
 MAX_LOSSES: Final = 2
 _NOW: Final = "statement_timestamp()"
@@ -60,7 +63,8 @@ FROM chat_turn t JOIN chat_conversation c ON c.id = t.conversation_id
 WHERE (
     t.state = 'pending' AND NOT EXISTS (
         SELECT FROM chat_turn r WHERE r.conversation_id = t.conversation_id AND r.state = 'running')
-    OR t.state = 'running' AND t.lease_until < statement_timestamp())
+    OR t.state = 'running' AND NOT t.lease_until
+        BETWEEN statement_timestamp() AND statement_timestamp() + interval '{_LONGEST_LEASE.total_seconds()} seconds')
   AND NOT t.id = ANY(%(in_hand)s) AND (%(only)s::uuid IS NULL OR t.conversation_id = %(only)s)
 ORDER BY t.created_at LIMIT 1 FOR NO KEY UPDATE OF t, c SKIP LOCKED"""
 # A retry has a fixed end; without this, messages sent before it starts would never be answered.

@@ -52,7 +52,8 @@ def claimable() -> Any:
     """Return the turns that can be claimed, by a queryset."""
     running = Turn.objects.filter(conversation_id=OuterRef("conversation_id"), state=Turn.State.RUNNING)
     waits = Q(state=Turn.State.PENDING) & ~Exists(running)
-    is_lost = Q(state=Turn.State.RUNNING, lease_until__lt=Now())
+    is_held = Q(lease_until__gte=Now(), lease_until__lte=Now() + timedelta(minutes=1))
+    is_lost = Q(state=Turn.State.RUNNING) & ~is_held
     return Turn.objects.filter(waits | is_lost).order_by("created_at")
 
 
@@ -98,10 +99,12 @@ def test_messages_are_those_of_the_episode_that_customers_see(conversation: Conv
 
 
 def test_the_oldest_claimable_turn_is_the_one_of_the_models(workspace: Workspace, alice: Customer) -> None:
-    """For every state of a turn, next to a running one and alone, with a valid and an expired lease."""
-    later = now() + timedelta(minutes=1)
+    """For every state of a turn, next to a running one and alone, with a valid and an expired lease, and with one from
+    before the clock was set back.
+    """
+    later = now() + timedelta(seconds=30)
     for state in Turn.State.values:
-        for lease in (later, now() - timedelta(minutes=1)):
+        for lease in (later, now() - timedelta(minutes=1), now() + timedelta(hours=1)):
             own = Conversation.objects.create(customer=alice)
             Turn.objects.create(conversation=own, state=state, lease_until=lease)
             if state == Turn.State.PENDING:
@@ -116,7 +119,7 @@ def test_the_oldest_claimable_turn_is_the_one_of_the_models(workspace: Workspace
             assert same is not None and same.pk == turn.pk
         assert [fields(turn) for turn in found] == [fields(turn) for turn in expected]
         assert [fields(turn.conversation) for turn in found] == [fields(turn.conversation) for turn in expected]
-    assert len(found) == 2
+    assert len(found) == 3
 
 
 def test_leases_are_extended_together(alice: Customer) -> None:
