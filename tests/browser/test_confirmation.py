@@ -62,6 +62,7 @@ def test_a_customer_confirms_and_sees_the_result(page: Page, proposed: dict[str,
     expect(page.get_by_role("status")).to_contain_text("This link has been used")
 
 
+@pytest.mark.long
 def test_a_page_without_a_code_reports_it_in_the_readers_language(page: Page, demo: dict[str, Any]) -> None:
     page.goto(f"/confirm/{demo['channel']}/?lang=ar")
     expect(page.locator("html")).to_have_attribute("dir", "rtl")

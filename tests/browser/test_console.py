@@ -142,6 +142,7 @@ def test_an_editor_writes_previews_publishes_and_asks(enter: Callable[[str], Pag
     check(page)
 
 
+@pytest.mark.long
 def test_a_dark_console_has_a_dark_desk(enter: Callable[[str], Page]) -> None:
     page = enter("daniel")
     page.get_by_role("button", name="Dark").click()
@@ -207,6 +208,7 @@ def test_restored_text_replaces_a_colleagues_only_after_a_warning(enter: Callabl
     expect(tariq.get_by_text("Draft, revision 3")).to_be_visible()
 
 
+@pytest.mark.long
 def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[[str], Page], tmp_path: Path) -> None:
     for number in range(4):
         text = (

@@ -335,6 +335,7 @@ AudioContext.prototype.resume = () => new Promise(() => {});
 """
 
 
+@pytest.mark.long
 def test_an_agent_who_looks_away_is_notified(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
@@ -430,6 +431,7 @@ def test_without_scripts_an_agent_takes_over_answers_and_resolves(
     assert visitor.agent_texts() == ["I can help."]
 
 
+@pytest.mark.long
 def test_doubtful_sentences_of_a_draft_stay_visible_until_it_is_sent(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:

@@ -63,6 +63,7 @@ def test_the_page_moves_on_with_its_request(page: Page, seen: list[str], shown_a
     assert seen == [shown_at, OWN, OWN, OWN]  # two look-ups, and the page itself
 
 
+@pytest.mark.long
 def test_the_page_stays_while_a_link_is_focused(page: Page, seen: list[str]) -> None:
     page.goto(f"{SITE}{OWN}")
     link = page.get_by_role("link", name="Desk")

@@ -195,6 +195,7 @@ def until_quiet(page: Page, asked: list[str]) -> None:
             return
 
 
+@pytest.mark.long
 def test_a_connection_that_stays_silent_after_opening_is_abandoned(
     new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:

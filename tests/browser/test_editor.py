@@ -158,6 +158,7 @@ def test_the_toolbar_writes_markdown_that_the_preview_shows_and_the_browser_can_
     expect(body).to_have_value("Sizes\n| | |\n| --- | --- |\n| | |\n")
 
 
+@pytest.mark.long
 def test_ctrl_s_saves_the_draft_wherever_the_cursor_is(editor: Page) -> None:
     body = editor.get_by_label("Text, Markdown")
     editor.get_by_label("Title", exact=True).fill("Felt")

@@ -79,7 +79,7 @@ def test_help_pages_fit_a_small_phone(new_page: Callable[..., Page], languages_w
         check_for_everybody(page)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("language", EVERY_LANGUAGE)
 def test_a_missing_chat_is_reported(new_page: Callable[..., Page], language: str) -> None:
     page = new_page(viewport=PHONE, locale=language)

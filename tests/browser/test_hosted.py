@@ -105,7 +105,7 @@ def test_the_page_of_a_missing_chat_is_accessible(page: Page) -> None:
     check_for_everybody(page)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("high", [844, 390])
 def test_imprint_and_privacy_are_under_the_chat_on_a_narrow_screen(
     new_page: Callable[..., Page], demo: dict[str, Any], high: int

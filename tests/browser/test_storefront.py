@@ -159,6 +159,7 @@ def test_the_ledger_updates_itself(shopper: Shopper) -> None:
         shopper.misbehave()
 
 
+@pytest.mark.long
 def test_the_customer_is_told_that_the_platform_is_unavailable(shopper: Shopper) -> None:
     shopper.page.route("**/widget/v1.js", lambda route: route.abort())
     shopper.be("Felix Brenner")
@@ -190,6 +191,7 @@ def test_every_page_is_accessible(shopper: Shopper, path: str) -> None:
     shopper.check()
 
 
+@pytest.mark.long
 def test_the_storefront_can_be_used_by_keyboard(shopper: Shopper) -> None:
     page = shopper.page
     page.goto(shopper.demo["urls"]["storefront"])

@@ -70,6 +70,7 @@ def test_a_page_reloads_until_its_form_is_sent(slow: Page) -> None:
     assert sent == [True, 0]
 
 
+@pytest.mark.long
 def test_a_form_that_was_stopped_while_sending_can_be_sent_again_later(slow: Page) -> None:
     assert slow.evaluate("[press(), told(), press()]") == [True, WORDS, False]
     assert slow.evaluate("[pass(80000), press(), told()]") == [0, False, WORDS]

@@ -120,6 +120,7 @@ def test_an_answer_is_rated_with_a_reason(chat: Shop) -> None:
     ]
 
 
+@pytest.mark.long
 def test_an_answer_is_copied_as_shown(chat: Shop) -> None:
     page, platform = chat
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

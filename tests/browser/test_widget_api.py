@@ -80,6 +80,7 @@ def test_an_unknown_call_does_not_break_the_chat(browser: Browser) -> None:
         assert page.evaluate("SupportBot.push(['opne']).then(() => '', (error) => error.name)") == "TypeError"
 
 
+@pytest.mark.long
 def test_open_close_toggle_show_hide(shop: Shop) -> None:
     page, _ = shop
     dialog, launcher = page.get_by_role("dialog"), page.get_by_role("button", name="Open chat")
@@ -140,6 +141,7 @@ def test_a_silent_message_does_not_open_the_panel(shop: Shop) -> None:
     assert widget_events(page, "open") == []
 
 
+@pytest.mark.long
 def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
@@ -156,6 +158,7 @@ def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
     expect(page.get_by_role("dialog")).to_have_css("color-scheme", "dark")
 
 
+@pytest.mark.long
 def test_a_file_that_could_not_be_loaded_is_fetched_again(shop: Shop) -> None:
     page, _ = shop
     page.context.route(f"{PLATFORM}/widget/*/en.js", lambda route: route.abort(), times=1)
@@ -205,6 +208,7 @@ def test_on_returns_a_function_that_removes_the_listener(shop: Shop) -> None:
     assert page.evaluate("window.count") == 1
 
 
+@pytest.mark.long
 def test_destroy_removes_everything(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
@@ -265,6 +269,7 @@ def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     assert len(platform.wait_for_frames("logout")) == 1
 
 
+@pytest.mark.long
 def test_the_chat_continues_if_the_token_function_fails_for_a_while(browser: Browser) -> None:
     short = json.dumps(token("cus_1", lives_seconds=1))
     fetching = f"window.getToken = async () => {{ if (window.isCut) throw new Error('cut'); return {short}; }};"
@@ -301,6 +306,7 @@ def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) 
         expect(page.get_by_role("dialog")).not_to_contain_text(DELETED)  # the customer's chat is still theirs
 
 
+@pytest.mark.long
 def test_a_conversation_that_has_been_deleted_in_the_meantime_is_mentioned_once(browser: Browser) -> None:
     """As after the time for which the shop keeps conversations."""
     keeping = (
@@ -396,6 +402,7 @@ def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> Non
         assert widget_events(page, "identity:error") == [{"code": "identity_expired", "message": "x"}]
 
 
+@pytest.mark.long
 def test_a_refused_identity_is_always_reported(browser: Browser) -> None:
     refused = {"code": "invalid_token", "message": "The identity token has expired.", "fields": {}}
     with visit(browser, platform=Platform(refusals=[(401, refused)])) as (page, platform):
@@ -423,6 +430,7 @@ def test_a_page_of_another_origin_gets_an_error_and_no_chat(browser: Browser) ->
         check_for_everybody(page)
 
 
+@pytest.mark.long
 def test_an_element_in_the_page_shows_an_inline_chat(browser: Browser) -> None:
     inline = '<support-bot channel="pk_test" storage="none" suggestions="One|Two" title="Help"></support-bot>'
     script = script_tag().replace(' data-channel="pk_test"', "")

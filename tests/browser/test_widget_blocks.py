@@ -62,6 +62,7 @@ def test_a_button_sends_its_label_and_stays_pressed(chat: Shop) -> None:
     check_in_both_themes(page)
 
 
+@pytest.mark.long
 def test_writing_instead_closes_the_choices(chat: Shop) -> None:
     page, platform = chat
     asks_which_order(platform, 2)
@@ -275,6 +276,7 @@ def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> N
     check_in_both_themes(page)
 
 
+@pytest.mark.long
 def test_only_the_text_of_an_answer_with_an_unknown_block_is_shown(chat: Shop) -> None:
     page, platform = chat
     platform.ends(platform.starts(6), "What colour?", by="builtin", blocks=[{"type": "palette", "colours": ["red"]}])
@@ -309,6 +311,7 @@ FORMER_CHAT = """async (address) => {
 }"""  # noqa: E501  # a script
 
 
+@pytest.mark.long
 def test_a_chat_open_during_an_upgrade_still_gets_its_buttons(chat: Shop) -> None:
     page, _ = chat
     page.evaluate(FORMER_CHAT, f"{PLATFORM}/widget/0123456789abcdef/asking.js")
@@ -319,6 +322,7 @@ def test_a_chat_open_during_an_upgrade_still_gets_its_buttons(chat: Shop) -> Non
     assert page.evaluate("sent") == [["This one", {"type": "choose", "option": "a", "block": "m1:0"}], 5]
 
 
+@pytest.mark.long
 def test_records_are_drawn_as_cards_and_buttons_stay_usable(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "What about my jacket?")

@@ -73,6 +73,7 @@ def test_a_card_shows_each_step_of_its_request(chat: Shop) -> None:
     expect(page.get_by_role("log")).to_contain_text("Refund €69.00. Done")
 
 
+@pytest.mark.long
 def test_a_defined_action_labels_its_receipt(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()
@@ -128,6 +129,7 @@ def test_a_held_request_says_until_when_and_can_be_withdrawn(chat: Shop) -> None
     assert platform.wait_for_frames("decline") == [{"type": "decline", "request": request}]
 
 
+@pytest.mark.long
 def test_a_card_that_had_no_effect_gives_the_reason_and_a_next_step(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "x", "text": "The card was closed. Nothing was done."}
@@ -163,6 +165,7 @@ def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser
         assert platform.frames_of("confirm") == []
 
 
+@pytest.mark.long
 def test_a_waiting_customer_reads_the_place_in_line(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")

@@ -65,6 +65,7 @@ def test_a_click_on_a_broken_connection_is_resent_and_reported_once(chat: Shop) 
     expect(card).not_to_contain_text("The time is over.")
 
 
+@pytest.mark.long
 def test_a_response_that_breaks_off_is_requested_again(browser: Browser) -> None:
     cut = """
       const whole = window.fetch;
@@ -80,6 +81,7 @@ def test_a_response_that_breaks_off_is_requested_again(browser: Browser) -> None
         assert len(platform.tickets) == 2
 
 
+@pytest.mark.long
 def test_a_request_that_hangs_times_out_and_is_retried(browser: Browser) -> None:
     sooner = """
       const whole = AbortSignal.timeout;
@@ -211,6 +213,7 @@ def test_running_the_script_twice_makes_one_chat(browser: Browser) -> None:
         assert len(platform.tickets) == 1
 
 
+@pytest.mark.long
 def test_messages_to_a_closed_chat_are_counted_at_the_launcher(chat: Shop) -> None:
     page, platform = chat
     write(page, "Hello?")

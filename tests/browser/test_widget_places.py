@@ -24,7 +24,7 @@ def is_whole(node: Locator) -> bool:
     return seen
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE])
 def test_a_card_stays_fully_visible_while_its_answer_grows_above(browser: Browser, size: dict[str, int]) -> None:
     with visit(browser, viewport=size) as (page, platform):
@@ -45,6 +45,7 @@ def test_a_card_stays_fully_visible_while_its_answer_grows_above(browser: Browse
         wait_for(page, lambda: is_whole(card))
 
 
+@pytest.mark.long
 def test_only_a_card_scrolls_into_view_for_a_reader_further_up(chat: Shop) -> None:
     page, platform = chat
     for number in range(1, 8):
@@ -92,6 +93,7 @@ def test_the_surrounding_page_never_scrolls(browser: Browser) -> None:
         assert page.evaluate("scrollY") == 0
 
 
+@pytest.mark.long
 def test_a_proposal_has_no_rating_buttons(chat: Shop) -> None:
     page, platform = chat
     answer = platform.starts(1)
@@ -137,6 +139,7 @@ def test_a_refusal_is_shown_once(chat: Shop) -> None:
     expect(page.get_by_role("group", name="Refund €9.00")).to_contain_text("Too late.")
 
 
+@pytest.mark.long
 def test_lines_to_an_agent_follow_each_other_and_show_typing(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
@@ -156,6 +159,7 @@ def test_lines_to_an_agent_follow_each_other_and_show_typing(chat: Shop) -> None
     expect(page.locator(".m.human", has=dots)).to_contain_text("IK")
 
 
+@pytest.mark.long
 def test_the_chat_says_who_ended_the_conversation(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)

@@ -68,6 +68,7 @@ def test_an_agent_is_typing_and_the_chat_ends(chat: Shop) -> None:
     check(page)
 
 
+@pytest.mark.long
 def test_the_menus_pages_are_accessible(chat: Shop) -> None:
     page, platform = chat
     platform.config = {"privacy_url": "https://shop.test/privacy"}
