@@ -53,10 +53,13 @@ echo "migrating with $("$@" | tail -n 1)" >>"$CALLS"
 
 def block_after(words: str) -> list[str]:
     """Return the commands of the first block after these words, without comments."""
-    block = re.search(r"\n\n((?:    .*\n)+)", GUIDE.partition(words)[2])
-    assert block is not None
-    joined = block[1].replace("\\\n", " ")
-    return [re.sub(r"\s{2,}#.*$", "", line).strip() for line in joined.splitlines()]
+    return blocks_in(GUIDE.partition(words)[2])[0]
+
+
+def blocks_in(text: str) -> list[list[str]]:
+    """Return the commands of each block, without comments."""
+    found = [block.replace("\\\n", " ").splitlines() for block in re.findall(r"\n\n((?:    .*\n)+)", text)]
+    return [[re.sub(r"\s{2,}#.*$", "", line).strip() for line in lines] for lines in found]
 
 
 def test_the_upgrade_of_compose_builds_the_image_that_migrates_and_runs() -> None:
