@@ -24,20 +24,29 @@ from supportbot.errors import NotFound
 
 # The parts of the statement of `append_if`. The columns of `locked` are those after a wait for the lock. The event may
 # have been made before that wait, but its time must not precede that of the one before it.
-_LOCKED: Final = "SELECT * FROM chat_conversation WHERE id = %s AND workspace_id = %s FOR NO KEY UPDATE"
+_LOCKED: Final = """
+SELECT *, ctid AS version FROM chat_conversation WHERE id = %s AND workspace_id = %s FOR NO KEY UPDATE"""
 NEXT_SEQ: Final = "locked.last_seq + 1"
 IF_CHANGED: Final = "locked, changed"
+# Other tables are read as they were when the statement began. If another transaction has changed the conversation
+# since, for example during a wait for the lock, it may have written to them as well.
+IF_UP_TO_DATE: Final = "locked.version = (SELECT ctid FROM chat_conversation known WHERE known.id = locked.id)"
 # A row may be built long before the lock is granted. But an event further ahead has the time of a clock that was
 # wrong, which must not become the time of all later events.
 MAX_AHEAD: Final = timedelta(minutes=5)
 NEXT_TIME: Final = f"""greatest(%s, CASE WHEN locked.last_event_at <=
     clock_timestamp() + interval '{MAX_AHEAD.total_seconds():.0f} seconds' THEN locked.last_event_at END)"""
+_SECOND_SEQ: Final = "locked.last_seq + 2"
 _FIELDS_OF_NEXT: Final = {"seq": NEXT_SEQ, "prev_seq": "locked.last_public_seq", "created_at": NEXT_TIME}
-_GROWN: Final = f"""
-UPDATE chat_conversation c SET last_seq = {NEXT_SEQ}, last_public_seq = {NEXT_SEQ},
+_FIELDS_OF_SECOND: Final = {"seq": _SECOND_SEQ, "prev_seq": NEXT_SEQ, "created_at": NEXT_TIME}
+_GROWN: Final[Mapping[str, str]] = {
+    last_seq: f"""
+UPDATE chat_conversation c SET last_seq = {last_seq}, last_public_seq = {last_seq},
     last_event_at = {NEXT_TIME}, answered_seq = greatest(%s, locked.answered_seq)
 FROM {IF_CHANGED} WHERE c.id = locked.id
-RETURNING locked.last_public_seq, {sql.columns(Conversation, "c")}"""
+RETURNING locked.last_public_seq, {NEXT_TIME}, {sql.columns(Conversation, "c")}"""
+    for last_seq in (NEXT_SEQ, _SECOND_SEQ)
+}
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
@@ -96,29 +105,37 @@ def append_if(
     change: sql.Statement,
     event: ConversationEvent,
     *,
+    second: ConversationEvent | None = None,
     also: Mapping[str, sql.Statement] = MappingProxyType({}),
     answered_through: int = 0,
 ) -> Conversation | None:
-    """Lock the conversation of an event that everyone sees, and append the event if `change` returns a row: all in one
-    statement, together with the statements in `also`. Notify the readers after the commit.
+    """Lock the conversation of an event that everyone sees, and append the event, and a `second` one after it, if
+    `change` returns a row: all in one statement, together with the statements in `also`. Notify the readers after the
+    commit.
 
     `change` sees the conversation as `locked`, and the statements in `also` see both, as `locked` and `changed`.
     Returns the conversation as it is now; None if nothing was written, since `change` did nothing or the scope's
     workspace has no such conversation.
     """
+    last = second or event
     parts = {
         "locked": sql.Statement(_LOCKED, [event.conversation_id, current_workspace_id()]),
         "changed": change,
         "appended": sql.insertion(event, IF_CHANGED, **_FIELDS_OF_NEXT),
+        **({"followed": sql.insertion(second, IF_CHANGED, **_FIELDS_OF_SECOND)} if second else {}),
         **also,
     }
-    found = sql.fetch_together(parts, sql.Statement(_GROWN, [event.created_at, answered_through]))
+    grown = _GROWN[_SECOND_SEQ if second else NEXT_SEQ]
+    found = sql.fetch_together(parts, sql.Statement(grown, [last.created_at, answered_through, event.created_at]))
     if not found:
         return None
-    event.prev_seq, *columns = found[0]
+    event.prev_seq, event.created_at, *columns = found[0]
     conversation: Conversation = sql.loaded(Conversation, columns)
-    event.seq, event.created_at = conversation.last_seq, conversation.last_event_at
-    _announce(conversation, event)
+    last.seq, last.created_at = conversation.last_seq, conversation.last_event_at
+    if second:
+        event.seq = second.prev_seq = second.seq - 1
+        _announce(conversation, event)
+    _announce(conversation, last)
     return conversation
 
 

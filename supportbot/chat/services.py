@@ -14,7 +14,8 @@ from django.utils.module_loading import import_string
 
 from supportbot import sql
 from supportbot.accounts.models import User
-from supportbot.accounts.principals import Caller
+from supportbot.accounts.principals import Caller, CustomerCaller
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.access import is_open_to
 from supportbot.chat.errors import (
     ClientIdReused,
@@ -28,7 +29,7 @@ from supportbot.chat.log import NEXT_SEQ, NEXT_TIME, append_event, append_if, ch
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id
-from supportbot.chat.turns import Slot, is_turn_pending, mark_answered, start_turn
+from supportbot.chat.turns import Slot, add_and_claim, is_turn_pending, mark_answered, start_turn
 from supportbot.errors import NotFound
 from supportbot.ids import uuid7
 from supportbot.language.normalise import visible
@@ -50,7 +51,10 @@ class OnCustomerMessage(Protocol):
     """The hook for `handoff`, so that this package does not depend on tickets."""
 
     def __call__(self, conversation: Conversation, seq: int) -> None:
-        """Handle the message at `seq` from a customer who is not talking to a person; the conversation is locked."""
+        """Handle the message at `seq` from a customer who is not talking to a person; the conversation is locked.
+
+        It need not be called for a message to the assistant in a conversation that has never had a ticket.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,6 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
     return conversation
 
 
-@transaction.atomic
 def add_customer_message(
     conversation_id: UUID, *, text: str, client_id: str, sender: Caller | None = None, slot: Slot | None = None
 ) -> Receipt:
@@ -89,6 +92,31 @@ def add_customer_message(
     conversation is not open to a `sender`; without one, the caller has checked this.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
+    receipt = None
+    if slot is not None and (sender is None or isinstance(sender, CustomerCaller)):
+        receipt = _add_and_claim(conversation_id, text, client_id, sender, slot)
+    return receipt or _add_in_steps(conversation_id, text, client_id, sender, slot)
+
+
+def _add_and_claim(
+    conversation_id: UUID, text: str, client_id: str, sender: CustomerCaller | None, slot: Slot
+) -> Receipt | None:
+    """Add a message that only has to be answered, and claim its turn; None if nothing was written."""
+    if sender is not None and sender.workspace_id != current_workspace_id():
+        return None
+    message, event = _customer_message(conversation_id, text, client_id)
+    of = None if sender is None else sender.customer_id
+    claim = add_and_claim(message, event, of=of, unless_known=_UNLESS_KNOWN, slot=slot)
+    if claim is None:
+        return None
+    transaction.on_commit(partial(log_event, Event.MESSAGE, conversation=conversation_id, turn=claim.turn_id))
+    return Receipt(event.seq, message.pk, is_new=True)
+
+
+@transaction.atomic
+def _add_in_steps(
+    conversation_id: UUID, text: str, client_id: str, sender: Caller | None, slot: Slot | None
+) -> Receipt:
     # Stored before it is checked, so that this takes one statement with the lock; the errors of the checks undo it.
     grown, receipt = _add_unless_known(conversation_id, text, client_id)
     conversation = grown or lock_conversation(conversation_id)
@@ -172,13 +200,17 @@ def _add_unless_known(conversation_id: UUID, text: str, client_id: str) -> tuple
     """Add a customer's message to the log, and return the conversation with it. Nothing is written, and there is no
     conversation, if its client id is known or the scope's workspace has no such conversation.
     """
-    conversation = Conversation(pk=conversation_id)  # it is read when it is locked
-    message = Message(conversation=conversation, source=Source.CUSTOMER, text=text, client_id=client_id)
-    payload = {"message": str(message.pk), "source": "customer", "text": text, "client_id": client_id}
-    event = ConversationEvent(conversation=conversation, event="message", payload=payload)
+    message, event = _customer_message(conversation_id, text, client_id)
     added = sql.insertion(message, "locked", seq=NEXT_SEQ, created_at=NEXT_TIME, ending=_UNLESS_KNOWN)
     grown = append_if(added, event)
     return grown, Receipt(event.seq, message.pk, is_new=True)
+
+
+def _customer_message(conversation_id: UUID, text: str, client_id: str) -> tuple[Message, ConversationEvent]:
+    conversation = Conversation(pk=conversation_id)  # it is read when it is locked
+    message = Message(conversation=conversation, source=Source.CUSTOMER, text=text, client_id=client_id)
+    payload = {"message": str(message.pk), "source": "customer", "text": text, "client_id": client_id}
+    return message, ConversationEvent(conversation=conversation, event="message", payload=payload)
 
 
 def _earlier(

@@ -29,6 +29,7 @@ from supportbot.chat.answers import Answer, final_payload
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import (
     IF_CHANGED,
+    IF_UP_TO_DATE,
     NEXT_SEQ,
     NEXT_TIME,
     append_event,
@@ -52,6 +53,7 @@ _LONGEST_LEASE: Final = timedelta(minutes=1)
 MAX_LOSSES: Final = 2
 _NOW: Final = "statement_timestamp()"
 _LEASE_FROM_NOW: Final = f"{_NOW} + interval '{LEASE.total_seconds()} seconds'"
+_OF_A_CLAIM: Final = {"lease_until": _LEASE_FROM_NOW, "started_at": _NOW}
 OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
 RETRIABLE: Final = (Turn.State.FAILED, Turn.State.STOPPED)
 _MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}\]")
@@ -77,6 +79,11 @@ WHERE id = %s"""
 # conversation's lock, PostgreSQL checks its claim again.
 _UNLESS_OPEN: Final = """locked WHERE NOT EXISTS (
     SELECT FROM chat_turn o WHERE o.conversation_id = locked.id AND o.state IN ('pending', 'running'))"""
+# What must be true so that a message only has to be stored and answered by the assistant. A conversation without an
+# earlier episode has never had a ticket.
+_ONLY_TO_ANSWER: Final = f"""{_UNLESS_OPEN} AND {IF_UP_TO_DATE}
+    AND locked.mode = 'assistant' AND locked.ended_at IS NULL AND locked.episode_start_seq = 0
+    AND locked.customer_id = coalesce(%s, locked.customer_id)"""
 _ENDED: Final = """
 UPDATE chat_turn t SET state = %s, finished_at = statement_timestamp(), partial_text = '' FROM locked
 WHERE t.id = %s AND t.conversation_id = locked.id AND t.state = 'running' AND t.attempt = %s AND t.runner = %s
@@ -142,27 +149,50 @@ def start_turn(conversation: Conversation, *, slot: Slot | None = None) -> UUID:
     return turn_id
 
 
+def add_and_claim(
+    message: Message, event: ConversationEvent, *, of: UUID | None, unless_known: str, slot: Slot
+) -> Claim | None:
+    """Add a customer's message, and start its turn, claimed for a slot: all in one statement, which takes a third of
+    the time of the steps of a transaction.
+
+    None if nothing was written, since more has to be done or checked: there is an open turn or there was a ticket, a
+    person answers, the conversation has ended or is being changed, it belongs to another customer than `of` (None: the
+    caller has checked this), or the message is `unless_known` already.
+    """
+    turn, started = _claimed_turn(event.conversation, slot.runner)
+    text, values = sql.insertion(message, _ONLY_TO_ANSWER, ending=unless_known, seq=NEXT_SEQ, created_at=NEXT_TIME)
+    running = sql.insertion(turn, IF_CHANGED, **_OF_A_CLAIM, from_seq="locked.answered_seq", through_seq=NEXT_SEQ)
+    grown = append_if(sql.Statement(text, [*values, of]), event, second=started, also={"running": running})
+    if grown is None:
+        return None
+    claim = _claim_of(turn, grown, through=event.seq)
+    transaction.on_commit(partial(slot.take, claim))
+    return claim
+
+
 def _start_claimed(conversation: Conversation, runner: str) -> Claim | None:
     """Start a turn that is already claimed, with `assistant.started`; None if the conversation has an open turn."""
-    answered, through = conversation.answered_seq, conversation.last_seq
-    turn = Turn(
-        conversation=conversation,
-        state=Turn.State.RUNNING,
-        attempt=1,
-        runner=runner,
-        from_seq=answered,
-        through_seq=through,
-    )
-    payload = {"message": str(turn.message_id), "attempt": turn.attempt}
-    event = ConversationEvent(conversation=conversation, event="assistant.started", payload=payload)
-    started = sql.insertion(turn, _UNLESS_OPEN, ending="RETURNING id", lease_until=_LEASE_FROM_NOW, started_at=_NOW)
-    grown = append_if(started, event)
+    through = conversation.last_seq
+    turn, event = _claimed_turn(conversation, runner)
+    turn.from_seq, turn.through_seq = conversation.answered_seq, through
+    grown = append_if(sql.insertion(turn, _UNLESS_OPEN, ending="RETURNING id", **_OF_A_CLAIM), event)
     if grown is None:
         return None
     conversation.last_seq, conversation.last_public_seq = grown.last_seq, grown.last_public_seq
     conversation.last_event_at = grown.last_event_at
+    return _claim_of(turn, conversation, through=through)
+
+
+def _claimed_turn(conversation: Conversation, runner: str) -> tuple[Turn, ConversationEvent]:
+    """Return a turn that is claimed when it is inserted, and its `assistant.started`."""
+    turn = Turn(conversation=conversation, state=Turn.State.RUNNING, attempt=1, runner=runner)
+    payload = {"message": str(turn.message_id), "attempt": turn.attempt}
+    return turn, ConversationEvent(conversation=conversation, event="assistant.started", payload=payload)
+
+
+def _claim_of(turn: Turn, conversation: Conversation, *, through: int) -> Claim:
     of = (turn.pk, current_workspace_id(), conversation.pk, turn.message_id)
-    return Claim(*of, turn.attempt, runner, answered, through, conversation.locale)
+    return Claim(*of, turn.attempt, turn.runner, conversation.answered_seq, through, conversation.locale)
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
@@ -470,6 +500,7 @@ def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
     if newest is None or not may_retry or conversation.mode != Conversation.Mode.ASSISTANT:
         raise NothingToRetry()
     Turn.objects.create(conversation=conversation, from_seq=newest.from_seq, through_seq=newest.through_seq)
+    touch(conversation, last_event_at=conversation.last_event_at)  # a message that comes meanwhile looks for this turn
     publish_after_commit(conversation.pk, TurnWaiting())
 
 

@@ -5,24 +5,27 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import timedelta
-from uuid import uuid4
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import OperationalError, connections, transaction
 from django.utils.timezone import now
 from prometheus_client import REGISTRY
 
-from supportbot.accounts.models import User
-from supportbot.accounts.scope import workspace_scope
-from supportbot.chat import signal_broker
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.principals import CustomerCaller
+from supportbot.accounts.scope import current_workspace_id, workspace_scope
+from supportbot.chat import services, signal_broker
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.selectors import events_after, history, live_turn
 from supportbot.chat.services import add_customer_message, give_back, hand_over
-from supportbot.chat.signals import Signal, TurnWaiting
+from supportbot.chat.signals import NewEvent, Signal, TurnWaiting
 from supportbot.chat.turns import (
     Claim,
     claim_turn,
@@ -35,6 +38,7 @@ from supportbot.chat.turns import (
     retry_turn,
     supersede_turns,
 )
+from supportbot.errors import NotFound
 from supportbot.observing.logs import JsonFormatter, concerning
 from tests.chat.slots import Slots
 from tests.locks import has_waiting_locks
@@ -385,26 +389,33 @@ def test_a_log_line_connects_the_request_with_its_turn(
 # --- An answer that is stored while another transaction has the conversation.
 
 
-def finished_after(claim: Claim, meanwhile: Callable[[Conversation], object]) -> "Future[int]":
-    """Return how `finish_turn` ends in another thread, which waits for a transaction that does something meanwhile."""
+def after(
+    meanwhile: Callable[[Conversation], object], conversation_id: UUID, waiting: Callable[[], Any]
+) -> "Future[Any]":
+    """Return how `waiting` ends in another thread, which waits for a transaction that does something meanwhile."""
+    workspace_id = current_workspace_id()
 
-    def finish() -> int:
+    def run() -> Any:
         try:
-            with workspace_scope(claim.workspace_id):
-                return finish_turn(claim, ANSWER)
+            with workspace_scope(workspace_id):
+                return waiting()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            locked = lock_conversation(claim.conversation_id)
-            finishing = pool.submit(finish)
+            locked = lock_conversation(conversation_id)
+            running = pool.submit(run)
             while not has_waiting_locks():
-                assert not finishing.done()
+                assert not running.done()
                 time.sleep(0.01)
             meanwhile(locked)
-        wait([finishing])
-    return finishing
+        wait([running])
+    return running
+
+
+def finished_after(claim: Claim, meanwhile: Callable[[Conversation], object]) -> "Future[int]":
+    return after(meanwhile, claim.conversation_id, lambda: finish_turn(claim, ANSWER))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -438,3 +449,112 @@ def test_a_message_that_came_first_gets_its_turn_at_once(
     assert names(conversation) == ["message", "assistant.started", "message", "assistant.final"]
     assert published.count(TurnWaiting()) == 2  # for the message, too early, and for the end of the answer
     assert isinstance(claim_turn("runner-2"), Claim)
+
+
+# --- A message that is stored with its claim in one statement, or in steps.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_waits_for_a_retry_is_answered_with_it(claim: Claim, conversation: Conversation) -> None:
+    """Its statement began before the retry was stored, so it does not see its turn."""
+    fail_turn(claim, "model_unavailable")
+    slots = Slots()
+    send = partial(add_customer_message, conversation.pk, text="Meanwhile", client_id="c2", slot=slots)
+    receipt = after(lambda _: retry_turn(conversation.pk, claim.message_id), conversation.pk, send).result()
+    assert slots.claims == []
+    again = claim_turn("runner-1")
+    assert again is not None
+    assert (again.from_seq, again.through_seq) == (claim.from_seq, receipt.seq)
+    finish_turn(again, ANSWER)
+    assert claim_turn("runner-1") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_waits_for_an_agent_gets_no_turn(conversation: Conversation, bob: User) -> None:
+    slots = Slots()
+    send = partial(add_customer_message, conversation.pk, text="When?", client_id="c1", slot=slots)
+    after(lambda locked: hand_over(locked, mode=Conversation.Mode.PERSON, agent=bob), conversation.pk, send).result()
+    assert slots.claims == []
+    assert names(conversation) == ["message"]
+    assert not Turn.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_with_its_claim_is_logged_in_order(conversation: Conversation) -> None:
+    slots = Slots()
+    receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", slot=slots)
+    first, message, started = events_after(conversation.pk, 0)
+    assert (message.seq, message.prev_seq) == (receipt.seq, first.seq)
+    assert (started.seq, started.prev_seq) == (receipt.seq + 1, receipt.seq)
+    assert first.created_at <= message.created_at <= started.created_at
+    stored = Conversation.objects.get(pk=conversation.pk)
+    assert (stored.last_seq, stored.last_public_seq, stored.last_event_at) == (
+        started.seq,
+        started.seq,
+        started.created_at,
+    )
+    turn = Turn.objects.get()
+    assert (turn.from_seq, turn.through_seq, turn.state, turn.runner) == (0, receipt.seq, "running", "runner-1")
+    assert turn.lease_until is not None and turn.started_at is not None and turn.lease_until > turn.started_at
+    [claim] = slots.claims
+    assert (claim.from_seq, claim.through_seq, claim.message_id) == (0, receipt.seq, turn.message_id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_both_events_of_a_message_with_its_claim_are_published(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[Signal] = []
+    monkeypatch.setattr(signal_broker, "publish", lambda _, signal: published.append(signal))
+    receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", slot=Slots())
+    views = [signal.event for signal in published if isinstance(signal, NewEvent)]
+    assert views == events_after(conversation.pk, 1)
+    assert [view.seq for view in views if view is not None] == [receipt.seq, receipt.seq + 1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("case", ["another customer", "another workspace", "ended"])
+def test_a_message_with_a_slot_is_refused_and_leaves_nothing_behind(
+    case: str, conversation: Conversation, other_workspace: Workspace
+) -> None:
+    workspace_id, owner = conversation.workspace_pk, conversation.customer_id
+    sender = CustomerCaller(workspace_id, owner, is_verified=False)
+    if case == "another customer":
+        sender = CustomerCaller(workspace_id, Customer.objects.create(visitor_hash="other").pk, is_verified=False)
+    elif case == "another workspace":
+        sender = CustomerCaller(other_workspace.pk, owner, is_verified=False)
+    else:
+        Conversation.objects.filter(pk=conversation.pk).update(ended_at=now())
+    slots = Slots()
+    with pytest.raises(ConversationEnded if case == "ended" else NotFound):
+        add_customer_message(conversation.pk, text="When?", client_id="c1", sender=sender, slot=slots)
+    assert slots.claims == []
+    assert names(conversation) == []
+    assert not Message.objects.filter(source="customer").exists()
+    assert not Turn.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("stored", "is_called", "is_claimed"),
+    [
+        ({}, False, True),
+        ({"episode_start_seq": 1}, True, True),
+        ({"mode": Conversation.Mode.WAITING}, True, False),
+        ({"ended_at": datetime(2100, 1, 1, tzinfo=UTC)}, True, True),
+    ],
+)
+def test_the_team_hears_of_a_message_unless_there_never_was_a_ticket(
+    stored: dict[str, Any],
+    is_called: bool,
+    is_claimed: bool,
+    conversation: Conversation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Conversation.objects.filter(pk=conversation.pk).update(**stored)
+    heard: list[int] = []
+    monkeypatch.setattr(services, "on_customer_message", lambda: lambda _, seq: heard.append(seq))
+    slots = Slots()
+    receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", slot=slots)
+    assert heard == ([receipt.seq] if is_called else [])
+    assert len(slots.claims) == is_claimed
