@@ -144,6 +144,12 @@ def figure_words() -> FigureWords:
     return words
 
 
+@lru_cache(maxsize=16_384)  # nearly all words of a page are none, and are in many pages
+def may_be_figure(word: str) -> bool:
+    """Return whether a word may stand for a number or a weekday, whatever is before or after it."""
+    return word.casefold() in figure_words().numbers or bool(_possible_weekdays(word)[0])
+
+
 def named_weekdays(word: str) -> AbstractSet[int]:
     """Return the weekday (0 is Monday) named by a word in its language's capitalisation; empty for other words."""
     day = named(figure_words().weekdays, word, in_any_case=False)
@@ -158,7 +164,6 @@ def spelt_weekdays(text: str, start: int, end: int) -> AbstractSet[int]:
     return days if not is_abbreviated or _stands_for_a_day(text, start, end) else frozenset()
 
 
-@lru_cache(maxsize=16_384)  # most words of a page are in many pages
 def _possible_weekdays(word: str) -> tuple[frozenset[int], bool]:
     """Return the days that a word may mean, and whether it is an abbreviation that may also mean something else."""
     for form in (word, word.removesuffix("s") if len(word) >= _LEAST_PLURAL else word):

@@ -17,6 +17,7 @@ from supportbot.language.figure_words import (
     figure_words,
     is_range,
     is_unit_in,
+    may_be_figure,
     named,
     named_weekdays,
     spelt_weekdays,
@@ -208,6 +209,8 @@ def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
     plain = fold_homoglyphs(text)
     found: list[Figure] = []
     for token in _TOKEN.finditer(plain):
+        if token.lastgroup == "word" and not may_be_figure(token.group()):
+            continue
         figure = _figure(plain, token, with_spelt=with_spelt)
         if figure is not None:
             found.extend(_days_between(found, figure, plain))

@@ -76,7 +76,10 @@ def _words_of_sentence(text: str) -> tuple[str, ...]:
 def _words(text: str) -> Iterator[str]:
     plain = text if text.isascii() else unicodedata.normalize("NFC", text)
     for found in _WORD.finditer(plain.casefold()):
-        yield from (part for part, _ in _parts(found.group(), 0, is_unspaced=found["unspaced"] is not None))
+        if found.lastgroup is None:  # in a script with spaces
+            yield found.group()
+        else:
+            yield from (part for part, _ in _parts(found.group(), 0, is_unspaced=True))
 
 
 @lru_cache(maxsize=50_000)
