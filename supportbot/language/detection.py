@@ -8,16 +8,12 @@ import math
 import re
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache, lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, Protocol
 
-from supportbot.language.words import (
-    languages_by_stop_word,
-    languages_with_stop_words,
-    stop_words,
-    words,
-)
+from supportbot.language.words import languages_by_stop_word, stop_words, words
 
 # The model also knows small languages that are close to large ones (Galician, Luxembourgish, Nigerian Pidgin). In a
 # short text, they compete with the large language, so they count only if they are expected.
@@ -75,7 +71,7 @@ def detect(text: str, default: str) -> str:
     of that if stop words suffice. The first call loads the model, which takes a third of a second and 75 MB.
     """
     evidence = _evidence(text[:_MAX_CHARACTERS])
-    if sum(character.isalpha() for character in evidence) < 2:
+    if len(list(islice(filter(str.isalpha, evidence), 2))) < 2:
         return default
     if _is_clearly(evidence, default):
         return default
@@ -118,11 +114,16 @@ def _may_be_names(evidence: str, language: str) -> bool:
 def _is_clearly(evidence: str, language: str) -> bool:
     """Return whether stop words alone show that it is in the expected language; ten times faster than the model."""
     tokens = words(evidence)
-    own = sum(word in stop_words(language) for word in tokens)
+    own = sum(map(stop_words(language).__contains__, tokens))
     if own < _CLEAR_SHARE * len(tokens) or own <= _CLEAR_LEAD:
         return False
-    found = Counter(chain.from_iterable(languages_by_stop_word().get(word, ()) for word in tokens))
-    return all(own - count > _CLEAR_LEAD for other, count in found.items() if other != language)
+    return all(own - count > _CLEAR_LEAD for other, count in _stop_word_counts(tokens).items() if other != language)
+
+
+def _stop_word_counts(tokens: Sequence[str]) -> Counter[str]:
+    """Return how many of the words are stop words, by language."""
+    languages = languages_by_stop_word()
+    return Counter(chain.from_iterable(languages.get(word, ()) for word in tokens))
 
 
 def _is_as_clearly(evidence: str, language: str, rival: str) -> bool:
@@ -142,9 +143,9 @@ def _likelihoods(text: str, default: str) -> dict[str, float]:
             is_likelier = len(tokens) > 1 and (language in _LIKELIER or language == default)
             weight = _LIKELIER_WEIGHT if is_likelier else 1.0
             found[language] = found.get(language, 0.0) + weight * likelihood
-    for language in found.keys() & languages_with_stop_words():
-        count = sum(word in stop_words(language) for word in tokens)
-        found[language] *= math.exp(_STOP_WORD_WEIGHT * count / math.sqrt(len(tokens) or 1))
+    for language, count in _stop_word_counts(tokens).items():
+        if language in found:
+            found[language] *= math.exp(_STOP_WORD_WEIGHT * count / math.sqrt(len(tokens)))
     total = sum(found.values()) or 1.0
     return {language: likelihood / total for language, likelihood in found.items()}
 
