@@ -256,6 +256,7 @@ class Evidence:
         self._done: list[str] = []
         self._learned_stems: set[str] = set()
         self._languages: dict[str, str] = {}
+        self._quoted: dict[str, bool] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
         self.links = {comparable(address) for address in addresses}.union(
             *map(_links_of_page, self.texts), *map(mail_addresses_in, self._customer_messages)
@@ -316,8 +317,10 @@ class Evidence:
 
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a source has the sentence word for word."""
-        key = key_of(sentence)
-        return len(key) >= MIN_QUOTED and any(key in source.quotable for source in self.sources)
+        if sentence not in self._quoted:  # asked several times for each sentence
+            key = key_of(sentence)
+            self._quoted[sentence] = len(key) >= MIN_QUOTED and any(key in source.quotable for source in self.sources)
+        return self._quoted[sentence]
 
     def in_their_words(self, sentence: str) -> float:
         """Return the share of a sentence's neighbouring content words that are neighbours in a source as well.
