@@ -100,6 +100,7 @@ class Known:
     months: frozenset[str]
     days: frozenset[str]  # days of a month: the second day of "from 18 August to the 20th" has no unit
     text: str
+    has_amounts: bool  # whether one of the figures is an amount of money
 
     def holds(self, figure: Figure) -> bool:
         """Return whether one of the figure's readings is known, or its number is known without a contradicting unit."""
@@ -107,11 +108,13 @@ class Known:
             return any(name in self.text for _, name in figure.readings)
         if not self.readings.isdisjoint(figure.readings):
             return True
-        if figure.kind in ("count", "time"):
+        if figure.kind == "count":
             return not (self.numbers | self.days).isdisjoint(figure.numbers)
-        if figure.kind == "date":  # "5 to 7 March" also names the fifth
+        if figure.kind == "time":  # "22 de manhã" may be the day of a date; the price in "€8, until noon" is no hour
+            return not (self.bare | self.days).isdisjoint(figure.numbers)
+        if figure.kind == "date":  # "5 to 7 March" also names the fifth; "10 March, 8:00" does not name the eighth
             return any(
-                month in self.months and day in self.numbers
+                month in self.months and day in self.bare
                 for month, _, day in (value.partition("-") for _, value in figure.readings)
             )
         return not self.bare.isdisjoint(figure.numbers)
@@ -131,6 +134,7 @@ def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
         months=frozenset(month for month, _, _ in dates),
         days=frozenset(day for _, _, day in dates),
         text="\n".join(map(_casefolded, (*texts, *notes))),
+        has_amounts=any(figure.kind == "money" for figure in found),
     )
 
 

@@ -431,6 +431,28 @@ def test_a_refund_of_one_order_does_not_confirm_one_of_an_order_that_was_only_lo
         assert [one.withheld for one in streamed.sentences] == [withheld], text
 
 
+# What was done, the look-up of the order, and a statement with the amount of one or the other.
+AMOUNTS = [
+    ("en", "Done: Refund €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
+     "I have refunded €61.40 for order BK-3391.", "deed"),
+    ("en", "Done: Refund €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
+     "Of the €61.40 for order BK-3391, I have refunded €18.90.", ""),
+    ("en", "Done: Refund €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
+     "The total of BK-3391 was €61.40, and it was delivered.", ""),
+    ("nl", "Gedaan: € 8,00 terugbetalen voor bestelling KS-90.", "Bestelling KS-90: geleverd, totaal € 26,00",
+     "De € 26,00 voor KS-90 is aan u terugbetaald.", "deed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "done", "seen", "line", "withheld"), AMOUNTS)
+def test_the_total_of_an_order_is_not_the_amount_that_was_paid_back(
+    language: str, done: str, seen: str, line: str, withheld: str
+) -> None:
+    streamed = StreamedAnswer([], language, done=[done], looked_up=[seen])
+    finished(streamed, line)
+    assert [one.withheld for one in streamed.sentences] == [withheld]
+
+
 def test_a_record_without_a_number_may_concern_an_order_that_was_looked_up() -> None:
     streamed = StreamedAnswer(
         [], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."]

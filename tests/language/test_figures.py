@@ -114,6 +114,22 @@ def test_a_day_and_month_without_a_year_may_be_written_in_digits(source: str, sa
     assert all(known.holds(figure) for figure in figures_in(said))
 
 
+@pytest.mark.parametrize(
+    ("source", "said", "is_known"),
+    [
+        ("10 December, 8:00", "on 8 December", False),
+        ("moved to 2026-12-09, 13:00", "am 13. Dezember", False),
+        ("within 5 days, on 7 March at the latest", "on 5 March", False),
+        ("from 5 to 7 March", "on 5 March", True),
+        ("3 boxes for €8, until noon", "a las 8:00", False),
+        ("open from 8 to 12 Uhr", "at 8:00", True),
+    ],
+)
+def test_the_number_of_a_time_or_amount_is_neither_a_day_nor_an_hour(source: str, said: str, is_known: bool) -> None:
+    known = known_figures([source])
+    assert all(map(known.holds, figures_in(said))) is is_known
+
+
 def test_a_decimal_at_the_end_of_a_sentence_is_not_a_date() -> None:
     assert known_figures(["costs €31.10."]).holds(figures_in("It costs €31.10.")[0])
     assert not known_figures(["on 31 October"]).holds(figures_in("It costs €31.10.")[0])

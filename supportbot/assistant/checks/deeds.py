@@ -82,7 +82,10 @@ class Records:
 
     def hold(self, sentence: str, language: str) -> bool:
         """Return whether the records confirm the sentence: all its figures, and everything that it says was done."""
-        if not all(map(known_figures(self.looked_up, notes=self.done).holds, figures_in(sentence, language))):
+        figures = figures_in(sentence, language)
+        if not all(map(known_figures(self.looked_up, notes=self.done).holds, figures)):
+            return False
+        if self._has_another_amount(sentence, figures):
             return False
         comparison, records = self.comparison(sentence, language), self.nearest(sentence, language)
         vector = None if comparison is None else self.vectors.get(comparison)
@@ -90,6 +93,19 @@ class Records:
             return False
         odds, second = float(logits(vector, by="records")), self._second_opinion(sentence, records)
         return odds >= ALONE_FROM if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM
+
+    def _has_another_amount(self, sentence: str, figures: Sequence[Figure]) -> bool:
+        """Return whether an amount is only in look-ups that do not have most of the sentence's words, and the records
+        of what was done name another: "We have refunded the €64" when €20 of an order of €64 were refunded.
+        """
+        if not any(one.kind == "money" for one in figures):
+            return False
+        own = known_figures([], notes=self.done)
+        if not own.has_amounts or any(map(own.holds, (one for one in figures if one.kind in ("money", "count")))):
+            return False
+        plain = without_figures(sentence)  # the number of the order is in every look-up of it
+        about_it = known_figures([text for text in self.looked_up if _is_in_its_words(plain, text)])
+        return not any(one.kind == "money" and about_it.holds(one) for one in figures)
 
     def comparison(self, sentence: str, language: str) -> ModelInput | None:
         """Return the text whose vector says whether records confirm the sentence; None if none is about the same
