@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Print figures about the source tree: the number of modules, their imports, and long functions and lines.
 
-    .venv/bin/python scripts/tree_figures.py [--list] [--turn]
+    .venv/bin/python scripts/tree_figures.py [--list] [--turn] [--since COMMIT]
 
 `--list` also lists everything that was counted. `--turn` also runs a turn and counts the modules on the way from a
-message to its answer, which takes ten seconds and needs a database. Needs the development packages. Each function's
-docstring explains its figure. Product modules are the .py files of `supportbot`, `kb` and `actions`, except migrations,
-the test doubles in testing.py, and files without code.
+message to its answer, which takes ten seconds and needs a database. `--since` also counts how many of a former commit's
+modules still exist, which needs the git history. Needs the development packages. Each function's docstring explains its
+figure. Product modules are the .py files of `supportbot`, `kb` and `actions`, except migrations, the test doubles in
+testing.py, and files without code.
 """
 
 import argparse
@@ -15,9 +16,11 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -32,6 +35,7 @@ TURN_TEST: Final = "tests/assistant/test_turn.py::test_an_answer_is_streamed_cit
 SMALL_MODULE: Final = 70
 LONG_FUNCTION: Final = 40
 LONG_TEMPLATE_LINE: Final = 160
+COMMIT_MARK: Final = "commit "
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description="Print the figures of the tree.")
     arguments.add_argument("--list", action="store_true", help="also list what was counted")
     arguments.add_argument("--turn", action="store_true", help="also run a turn and count the modules on its way")
+    arguments.add_argument("--since", metavar="COMMIT", help="also count this commit's modules that still exist")
     options = arguments.parse_args()
     is_listing = options.list
-    for figure in [*figures(ROOT), *(figures_of_a_turn(ROOT) if options.turn else ())]:
+    found = [*figures(ROOT), *(figures_of_a_turn(ROOT) if options.turn else ())]
+    for figure in [*found, *(figures_since(ROOT, options.since, PACKAGES) if options.since else ())]:
         sys.stdout.write(f"{figure.value:>7}  {figure.label}\n")
         if is_listing:
             sys.stdout.writelines(f"         {name}\n" for name in figure.found)
@@ -141,6 +147,47 @@ def figures_of_a_turn(root: Path) -> list[Figure]:
         Figure("modules that run from a message to its answer", str(len(found)), _by_room(found)),
         Figure("of them stops, which call another module", str(len(stops)), stops),
     ]
+
+
+def figures_since(root: Path, commit: str, packages: Sequence[str]) -> list[Figure]:
+    """Count the product modules of a former commit, and those of them that still exist in the last commit.
+
+    A module that was moved, renamed or changed still exists; git recognises a move as long as half of the file stays
+    the same in that commit. One that was deleted, merged into another or divided among several does not.
+    """
+    with TemporaryDirectory() as folder:
+        files = subprocess.run(["git", "archive", commit, *packages], cwd=root, check=True, capture_output=True).stdout
+        with tarfile.open(fileobj=BytesIO(files)) as archive:
+            archive.extractall(folder, filter="data")
+        former = _paths(Path(folder), packages)
+    now = _paths(root, packages)
+    places = {path: place for path, place in _followed(root, commit, former).items() if place in now}
+    kept = tuple(path if path == place else f"{path} -> {place}" for path, place in places.items())
+    return [
+        Figure(f"product modules at {commit}", str(len(former))),
+        Figure("of them still there, perhaps under another name", str(len(kept)), kept),
+    ]
+
+
+def _paths(root: Path, packages: Iterable[str]) -> list[str]:
+    return [module.path.relative_to(root).as_posix() for module in product_modules(root, packages).values()]
+
+
+def _followed(root: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
+    """Return the present path of each file that was not deleted since the commit, by its former path."""
+    finding_moves = ["--break-rewrites", "--find-renames=50%", "--diff-filter=RD", "--name-status"]
+    shown = [f"--format={COMMIT_MARK}%H", f"{commit}..HEAD"]
+    command = ["git", "log", "--first-parent", "--reverse", *finding_moves, *shown]
+    log = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    places = {path: path for path in paths}
+    for changes in log.split(COMMIT_MARK):
+        moved = {path: to for _, path, *to in (line.split("\t") for line in changes.splitlines() if "\t" in line)}
+        staying = set(places.values()) - moved.keys()  # what moves to one of these was merged into it
+        now = {path: "".join(moved.get(place, [place])) for path, place in places.items()}
+        places = {
+            path: place for path, place in now.items() if place and (place == places[path] or place not in staying)
+        }
+    return places
 
 
 def long_functions(modules: Mapping[str, Module]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The figures of `scripts/tree_figures.py`, counted on a small tree with known figures."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,37 @@ def test_templates_of_pages_and_mails_are_measured(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found = {str(page.relative_to(tmp_path)) for page in tree_figures.templates_in(tmp_path)}
     assert found == {"templates/page.html", "templates/mail.txt", "examples/a/templates/mail.txt"}
+
+
+def test_modules_of_a_former_commit_are_followed_through_renames(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(**texts: str | None) -> str:
+        """Write the modules of the shed, and delete those that are None."""
+        for name, text in texts.items():
+            module = tmp_path / "shed" / f"{name}.py"
+            module.unlink() if text is None else module.write_text(text)
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "Tidy up.")
+        return git("rev-parse", "HEAD")
+
+    names = ("door", "lock", "key", "rust", "oil")
+    modules = {name: "".join(f"{name}_{n} = {n}\n" for n in range(99)) for name in names}
+    (tmp_path / "shed").mkdir()
+    git("init", "--quiet")
+    former = commit(**modules, testing="fake = 1\n", empty="")
+    commit(door=modules["lock"], lock=None, gate=modules["door"])  # lock takes the path of door in the same commit
+    commit(rust=None, gate=None, portal=modules["door"] + "wide = True\n")
+    commit(rust="another = 1\n", oil=modules["oil"] + modules["key"], key=None)  # rust is new, key was merged into oil
+    before, still = tree_figures.figures_since(tmp_path, former, ["shed"])
+    assert (before.label, before.value) == (f"product modules at {former}", "5")
+    assert (still.value, still.found) == (
+        "3",
+        ("shed/door.py -> shed/portal.py", "shed/lock.py -> shed/door.py", "shed/oil.py"),
+    )
 
 
 @pytest.mark.long
