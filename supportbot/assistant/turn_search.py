@@ -34,7 +34,8 @@ from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.follow_ups import content_words, is_incomplete, is_question
 from supportbot.language.normalise import normalised
-from supportbot.language.words import corrected_spelling, stop_words, word_counts
+from supportbot.language.spelling import corrected_spelling, word_counts
+from supportbot.language.words import stop_words
 from supportbot.llm import types as llm
 from supportbot.llm.budget import is_evaluating
 from supportbot.llm.conf import is_remote_configured

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.language.words import corrected_spelling, word_counts
+from supportbot.language.spelling import corrected_spelling, word_counts
 from tests.builtin.action_chat import Chat
 
 KNOWN = word_counts(
