@@ -77,6 +77,14 @@ def run_with_id(run_id: UUID) -> Run:
     return found
 
 
+def suite_with_id(suite_id: UUID) -> Suite:
+    """Return a suite of the workspace; raises NotFound."""
+    found: Suite | None = Suite.objects.filter(pk=suite_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
 def judged_keys(run: Run) -> set[str]:
     """Return the keys of the cases that a model judges."""
     return {str(case["id"]) for case in run.cases if "judge" in case.get("expect", {})}

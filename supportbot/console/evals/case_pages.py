@@ -14,15 +14,14 @@ from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.console.display import error_text
 from supportbot.console.evals.case_form import FORM, CaseForm, articles_offered, document_in, entered, kept_of
-from supportbot.console.evals.page_frame import WRITE, render_page
-from supportbot.console.evals.suite_pages import suite_with_id
+from supportbot.console.evals.page_frame import WRITE, render_page, uuid_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
 from supportbot.evals.case_from_conversation import case_of_chat
 from supportbot.evals.models import Suite
-from supportbot.evals.selectors import document_of
+from supportbot.evals.selectors import document_of, suite_with_id
 from supportbot.evals.suite_formats.files import as_yaml, case_as_yaml, case_from_yaml
 from supportbot.insights.improve.cases import case_of_answer, case_of_finding
 from supportbot.insights.improve.findings import Kind
@@ -130,7 +129,7 @@ def _case_page(
 
 
 def _saved(request: HttpRequest, text: str, replacing: str) -> HttpResponse:
-    suite = suite_with_id(request.POST.get("suite", ""))
+    suite = suite_with_id(uuid_of(request.POST.get("suite", "")))
     services.save_case(suite.pk, case_from_yaml(text), replacing=replacing)
     messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
     return redirect("admin:evals_suite_change", suite.pk)

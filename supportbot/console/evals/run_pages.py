@@ -17,7 +17,6 @@ from supportbot.console.evals.labelling import labeller
 from supportbot.console.evals.page_frame import PER_PAGE, READ, WRITE, render_page, uuid_of
 from supportbot.console.evals.result_rows import SHOWN, compared_runs, rows_of, state_tag
 from supportbot.console.evals.run_choices import chosen
-from supportbot.console.evals.suite_pages import suite_with_id
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.evals import services
@@ -27,7 +26,7 @@ from supportbot.evals.grading.run_comparison import compared
 from supportbot.evals.grading.run_reports import Report
 from supportbot.evals.models import Run
 from supportbot.evals.result_texts import comparison_words, every_time, interruption, summary, verdict_parts
-from supportbot.evals.selectors import run_with_id, runs, tries_of
+from supportbot.evals.selectors import run_with_id, runs, suite_with_id, tries_of
 from supportbot.team_formats import number
 
 LOOK_AGAIN_SECONDS: Final = 4

@@ -21,8 +21,8 @@ from supportbot.console.request_context import needs
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
 from supportbot.evals.grading.judge_agreement import agreement_of
-from supportbot.evals.models import Case, Suite
-from supportbot.evals.selectors import document_of, runs
+from supportbot.evals.models import Case
+from supportbot.evals.selectors import document_of, runs, suite_with_id
 from supportbot.evals.suite_formats.files import (
     SHIPPED,
     read_suite,
@@ -36,7 +36,7 @@ from supportbot.releases.selectors import gates
 def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
     """Show a suite's cases and its last runs."""
     person = needs(request, READ)
-    suite = suite_with_id(suite_id)
+    suite = suite_with_id(uuid_of(suite_id))
     cases = Paginator(Case.objects.filter(suite=suite).order_by("position", "id"), PER_PAGE)
     page = cases.get_page(request.GET.get("page"))
     last, finished = list(runs().filter(suite=suite)[:10]), list(finished_runs(suite))
@@ -110,14 +110,6 @@ def _sent(request: HttpRequest) -> tuple[str, bytes]:
     if file is not None:
         return file.name or "suite.yaml", file.read()
     return "", request.POST.get("text", "").encode(errors="replace")
-
-
-def suite_with_id(suite_id: UUID | str) -> Suite:
-    """Return a suite of the workspace; raises NotFound."""
-    found: Suite | None = Suite.objects.filter(pk=uuid_of(str(suite_id))).first()
-    if found is None:
-        raise NotFound()
-    return found
 
 
 _EMPTY: Final = """\
