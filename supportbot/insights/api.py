@@ -21,7 +21,7 @@ from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.chat.models import Conversation
 from supportbot.errors import InvalidInput
 from supportbot.insights.conversation_export import row_of
-from supportbot.insights.outcomes import Ending
+from supportbot.insights.outcome_rules import Ending
 from supportbot.insights.selectors import outcomes
 from supportbot.web import NewestFirstPagination, id_of
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from supportbot.insights.outcomes import ALONE, Ending
+from supportbot.insights.outcome_rules import ALONE, Ending
 
 HALF, NINE_OF_TEN, NINETEEN_OF_TWENTY = 0.5, 0.9, 0.95
 SOLVED: Final = (*ALONE, Ending.PERSON)

@@ -22,7 +22,7 @@ from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.errors import InvalidInput
 from supportbot.insights.improve.findings import LEAST_REPLY
-from supportbot.insights.outcomes import HAPPY, UNHAPPY
+from supportbot.insights.outcome_rules import HAPPY, UNHAPPY
 from supportbot.language.personal_data import without_names
 from supportbot.language.sentences import unmarked
 from supportbot.llm.masking import redact

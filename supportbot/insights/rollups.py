@@ -21,7 +21,7 @@ from supportbot.bulk_reads import wide_reads
 from supportbot.chat.models import Conversation
 from supportbot.insights.daily_sums import Sums, sums_of
 from supportbot.insights.models import DailySums
-from supportbot.insights.outcomes import CAME_BACK_WITHIN
+from supportbot.insights.outcome_rules import CAME_BACK_WITHIN
 from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
 
 LIVE_UP_TO: Final = 2_000  # the number of conversations up to which a page reads them directly

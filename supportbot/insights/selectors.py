@@ -17,7 +17,7 @@ from supportbot.accounts.models import Channel
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.handoff.models import Ticket
-from supportbot.insights.outcomes import Facts, Outcome, PersonRequest, PublicMessage, Score, outcome_of
+from supportbot.insights.outcome_rules import Facts, Outcome, PersonRequest, PublicMessage, Score, outcome_of
 from supportbot.llm.models import LLMCall
 from supportbot.widget.models import Rating
 

@@ -23,7 +23,7 @@ from supportbot.evals.suite_formats.own_format import case_document
 from supportbot.handoff.models import OfferedDraft
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.improve.findings import Kind, findings
-from supportbot.insights.services import dismiss
+from supportbot.insights.improve.services import dismiss
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited

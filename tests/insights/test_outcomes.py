@@ -21,7 +21,7 @@ from supportbot.chat.models import Message
 from supportbot.console.display import duration_in_words
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
-from supportbot.insights.outcomes import Ending, Facts, PersonRequest, PublicMessage, Score, ending_of, outcome_of
+from supportbot.insights.outcome_rules import Ending, Facts, PersonRequest, PublicMessage, Score, ending_of, outcome_of
 from supportbot.llm.models import LLMCall
 from supportbot.team_formats import percentage
 from tests.console.conftest import logged_in, person

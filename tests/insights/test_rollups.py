@@ -15,7 +15,7 @@ from supportbot.handoff.models import Ticket
 from supportbot.insights import rollups
 from supportbot.insights.daily_sums import added, figures_from
 from supportbot.insights.models import DailySums
-from supportbot.insights.outcomes import Ending
+from supportbot.insights.outcome_rules import Ending
 from supportbot.insights.rollups import GROUPINGS, by_value, stored_total, sums_by_day, whole_days
 from supportbot.insights.tasks import roll_up, roll_up_today
 from supportbot.llm.models import LLMCall

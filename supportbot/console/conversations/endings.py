@@ -5,7 +5,7 @@ from typing import Final
 
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.insights.outcomes import Ending
+from supportbot.insights.outcome_rules import Ending
 
 _LABELS: Final[Mapping[Ending, tuple[str, str]]] = {
     Ending.CONFIRMED: (

@@ -16,7 +16,7 @@ from supportbot.console.conversations.endings import definitions, label_of
 from supportbot.console.display import duration_in_words
 from supportbot.insights.daily_sums import Sums, added, figures_from, sums_of
 from supportbot.insights.figures import Figures, Spread
-from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
+from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.rollups import are_many, stored_total, sums_by_day, whole_days
 from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
 from supportbot.team_formats import cost, number, percentage

@@ -27,7 +27,7 @@ from supportbot.formats import language_name
 from supportbot.insights.conversation_export import write_csv
 from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied
 from supportbot.insights.figures import Figures
-from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
+from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.rollups import by_value, sums_by_day, whole_days
 from supportbot.releases.models import Release
 from supportbot.team_formats import active_language, number, weekday

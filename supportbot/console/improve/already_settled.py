@@ -10,7 +10,7 @@ from supportbot.console.improve.edit import to_list, typed, unchecked
 from supportbot.console.improve.listing import KINDS
 from supportbot.console.request_context import needs
 from supportbot.errors import SupportBotError
-from supportbot.insights.services import Edit
+from supportbot.insights.improve.services import Edit
 
 
 def settled(request: HttpRequest, kind: str) -> HttpResponse:

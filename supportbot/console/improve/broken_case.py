@@ -25,7 +25,7 @@ from supportbot.evals.articles.article_gates import Failure
 from supportbot.evals.articles.broken_cases import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck, Case
 from supportbot.evals.suite_formats.own_format import parse_case
-from supportbot.insights.services import Edit
+from supportbot.insights.improve.services import Edit
 
 FORMER: Final = "former"  # the text to start from
 Broken = tuple[ArticleCheck, dict[str, Any]]

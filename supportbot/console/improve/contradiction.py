@@ -23,7 +23,7 @@ from supportbot.evals.articles.affected_questions import questions_about, questi
 from supportbot.evals.articles.article_gates import Failure
 from supportbot.insights.improve.contradictions import KIND, Contradiction, contradiction_with
 from supportbot.insights.improve.proposed_edits import agreeing
-from supportbot.insights.services import Edit, dismiss
+from supportbot.insights.improve.services import Edit, dismiss
 
 MOST_AROUND: Final = 600  # characters of a passage before and after its sentence
 

@@ -34,7 +34,7 @@ from supportbot.errors import InvalidInput, NotFound, SupportBotError
 from supportbot.evals.articles.answer_preview import AnswerPreview, Text, preview_answer, preview_answer_with
 from supportbot.evals.articles.article_gates import Failure, publishing
 from supportbot.evals.articles.publication_comparison import compare_publication
-from supportbot.insights.services import Edit, publish_edit
+from supportbot.insights.improve.services import Edit, publish_edit
 from supportbot.language.personal_data import without_personal_data
 from supportbot.rate_counters import count
 from supportbot.releases.selectors import gates

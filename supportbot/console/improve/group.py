@@ -36,7 +36,7 @@ from supportbot.handoff.desk.assistant_activity import withheld_sentences
 from supportbot.insights.improve.clusters import Cluster, group_with
 from supportbot.insights.improve.findings import Finding, Kind
 from supportbot.insights.improve.proposed_edits import proposed, rewritten, target_of, without_model
-from supportbot.insights.services import Edit, dismiss
+from supportbot.insights.improve.services import Edit, dismiss
 from supportbot.language.personal_data import without_personal_data
 
 MOST_SHOWN: Final = 20

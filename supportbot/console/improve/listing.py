@@ -30,7 +30,7 @@ from supportbot.insights.improve.clusters import Cluster, clusters
 from supportbot.insights.improve.findings import DAYS, Finding, Kind, findings
 from supportbot.insights.improve.outdated_answers import KIND as RECALL
 from supportbot.insights.improve.outdated_answers import outdated_answers
-from supportbot.insights.services import dismiss
+from supportbot.insights.improve.services import dismiss
 from supportbot.language.personal_data import without_personal_data
 from supportbot.web import one_of
 

@@ -25,7 +25,7 @@ from supportbot.errors import NotFound
 from supportbot.insights.improve import contradictions as contradicting
 from supportbot.insights.improve.clusters import Cluster, clusters, group_with
 from supportbot.insights.improve.findings import Kind, findings
-from supportbot.insights.services import MAX_REASON, dismiss
+from supportbot.insights.improve.services import MAX_REASON, dismiss
 from supportbot.language.personal_data import without_personal_data
 from supportbot.serializer_fields import ClosedSerializerMixin, TextField, example
 

@@ -26,7 +26,7 @@ from supportbot.evals.case_from_conversation import (
 )
 from supportbot.handoff.models import OfferedDraft
 from supportbot.insights.improve.findings import Finding, Kind, findings
-from supportbot.insights.outcomes import UNHAPPY
+from supportbot.insights.outcome_rules import UNHAPPY
 from supportbot.widget.models import Rating
 
 UNTRUE = "wrong"  # the reason of a rating

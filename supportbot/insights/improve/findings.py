@@ -18,7 +18,7 @@ from supportbot.builtin.phrases import cannot_take
 from supportbot.chat.models import Audience, Citation, Message, Source
 from supportbot.handoff.models import OfferedDraft, Requester, Ticket
 from supportbot.insights.models import Handled
-from supportbot.insights.outcomes import UNHAPPY
+from supportbot.insights.outcome_rules import UNHAPPY
 from supportbot.widget.models import Rating
 
 DAYS: Final = 30

@@ -15,7 +15,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Citation
 from supportbot.insights.improve.clusters import Cluster
 from supportbot.insights.improve.contradictions import Contradiction, corresponding
-from supportbot.insights.services import Edit
+from supportbot.insights.improve.services import Edit
 from supportbot.language.figures import Figure
 from supportbot.language.personal_data import without_personal_data
 from supportbot.llm import gateway, loop_thread
