@@ -22,7 +22,7 @@ from supportbot.chat.models import Conversation
 from supportbot.errors import InvalidInput
 from supportbot.insights.conversation_export import row_of
 from supportbot.insights.outcome_rules import Ending
-from supportbot.insights.selectors import outcomes
+from supportbot.insights.outcomes import outcomes
 from supportbot.web import NewestFirstPagination, id_of
 
 _WHEN = "A day in the workspace's time zone, or a moment with its offset."

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from supportbot.insights.selectors import ConversationOutcome
+from supportbot.insights.outcomes import ConversationOutcome
 
 COLUMNS: Final = (
     "conversation",

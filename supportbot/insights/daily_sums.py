@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from supportbot.insights.figures import HALF, NINE_OF_TEN, NINETEEN_OF_TWENTY, SOLVED, Figures, Spread
 from supportbot.insights.outcome_rules import HAPPY, Ending
-from supportbot.insights.selectors import ConversationOutcome
+from supportbot.insights.outcomes import ConversationOutcome
 
 Key = TypeVar("Key")
 

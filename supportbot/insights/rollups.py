@@ -22,7 +22,7 @@ from supportbot.chat.models import Conversation
 from supportbot.insights.daily_sums import Sums, sums_of
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcome_rules import CAME_BACK_WITHIN
-from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
+from supportbot.insights.outcomes import ConversationOutcome, begun_in, outcomes
 
 LIVE_UP_TO: Final = 2_000  # the number of conversations up to which a page reads them directly
 SUMMED_AT_ONCE: Final = 2  # days to compute while someone is waiting for the page

@@ -36,7 +36,7 @@ from supportbot.evals.models import ArticleCheck
 from supportbot.evals.selectors import missing_suites
 from supportbot.handoff.models import Ticket
 from supportbot.insights.improve.findings import Kind, findings
-from supportbot.insights.selectors import outcomes
+from supportbot.insights.outcomes import outcomes
 from supportbot.installation.instance_secrets import ensure_secrets
 from supportbot.installation.start_plan import plan_from_environment
 from supportbot.llm.models import LLMCall
