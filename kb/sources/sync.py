@@ -54,7 +54,7 @@ from kb.sources.run_items import (
 from kb.sources.runs import Lease, LeaseLost
 from kb.sources.selectors import counts_of
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.selectors import stored_language
+from supportbot.accounts.workspaces import stored_language
 from supportbot.errors import is_out_of_space
 from supportbot.releases.errors import GateMissing
 

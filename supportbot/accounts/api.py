@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from supportbot.accounts.channels import change_channel, channel_with_id, create_channel
+from supportbot.accounts.customers import without_nul
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.rest.permissions import AnyCaller, needs
 from supportbot.accounts.rest.views import ScopedAPIView
-from supportbot.accounts.selectors import without_nul
 from supportbot.accounts.serializers import (
     ChannelChangeInput,
     ChannelInput,

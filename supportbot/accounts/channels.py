@@ -153,3 +153,11 @@ def channel_named(key: str) -> Channel:
     if channel is None:
         raise NoSuchKey(gettext("There is no channel {key} in this workspace.").format(key=key))
     return channel
+
+
+def channel_by_key(key: str) -> Channel | None:
+    """Return the live channel with this public key."""
+    if not key.isprintable():  # PostgreSQL accepts neither NUL nor lone surrogates
+        return None
+    with across_workspaces("look-up by channel key"):
+        return Channel.objects.select_related("workspace").filter(key=key, is_live=True).first()

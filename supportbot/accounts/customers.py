@@ -1,14 +1,24 @@
-"""Customers: those with a verified identity, and anonymous visitors, who have a secret."""
+"""Customers: those with a verified identity, and anonymous visitors, who have a secret. They are created, and looked up
+by id, by secret before the workspace is known, and by identity token or page pass.
+"""
 
 import secrets
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import Q
+from django.utils.translation import gettext
 
-from supportbot.accounts.identity import Identity
+from supportbot.accounts.channels import channel_by_key
+from supportbot.accounts.errors import InvalidToken, InvalidVisitor
+from supportbot.accounts.hosted_page_credentials import PREFIX, caller_of_page_pass
+from supportbot.accounts.identity import Identity, verify_identity
 from supportbot.accounts.models import Channel, Customer, hash_secret
-from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.principals import CustomerCaller
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +57,55 @@ def new_visitor(channel: Channel, *, locale: str = "") -> NewVisitor:
     with workspace_scope(channel.workspace_pk):
         customer = Customer.objects.create(visitor_hash=hash_secret(secret), locale=locale)
     return NewVisitor(customer, secret)
+
+
+def customer_named(name: str) -> Customer:
+    """Return a customer of the current workspace by our id or the merchant's; raises NotFound."""
+    try:
+        wanted = Q(pk=UUID(name)) | Q(external_id=name)
+    except ValueError:
+        wanted = Q(external_id=without_nul(name))
+    customer: Customer | None = Customer.objects.filter(wanted).order_by("pk").first()
+    if customer is None:
+        raise NotFound(gettext("There is no customer {name} in this workspace.").format(name=name))
+    return customer
+
+
+def without_nul(text: str) -> str:
+    """Return the search text without NUL. PostgreSQL refuses queries with NUL, and no row can contain it."""
+    return text.replace("\0", "�")
+
+
+def customer_by_visitor_secret(secret: str) -> CustomerCaller:
+    """Return the anonymous customer with this visitor secret; raises InvalidVisitor."""
+    with across_workspaces("look-up by visitor secret"):
+        customer = Customer.objects.filter(visitor_hash=hash_secret(secret)).first()
+    if customer is None:
+        raise InvalidVisitor()
+    return CustomerCaller(customer.workspace_pk, customer.pk, is_verified=False)
+
+
+def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
+    """Return the customer of a valid identity token or page pass for this channel; raises InvalidToken."""
+    if token.startswith(PREFIX):
+        return _by_page_pass(channel, token)
+    identity = verify_identity(channel, token)
+    customer = customer_for_identity(channel, identity)
+    return CustomerCaller(
+        channel.workspace_pk, customer.pk, is_verified=True, channel_id=channel.pk, expires_at=identity.expires_at
+    )
+
+
+def _by_page_pass(channel: Channel, text: str) -> CustomerCaller:
+    caller = caller_of_page_pass(text)
+    if caller.channel_id != channel.pk:
+        raise InvalidToken("The page pass is for another channel.")
+    return caller
+
+
+def customer_by_bearer_token(token: str, audience: str) -> CustomerCaller:
+    """Like `customer_by_token`, with the channel taken from the token's unverified audience."""
+    channel = channel_by_key(audience)
+    if channel is None:
+        raise InvalidToken("The identity token is for another audience. `aud` must be the channel's key.")
+    return customer_by_token(channel, token)

@@ -15,6 +15,7 @@ from supportbot.accounts.field_checks import check_fields, check_locale
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput
+from supportbot.team_language import team_language
 
 CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
@@ -60,3 +61,8 @@ def workspace_time(moment: datetime) -> datetime:
     """Return the time in the workspace's time zone."""
     zone = Workspace.objects.values_list("timezone", flat=True).get(pk=current_workspace_id())
     return moment.astimezone(ZoneInfo(zone))
+
+
+def stored_language(workspace_id: UUID) -> str:
+    """Return the language of the sentences that workers store for the whole team: the workspace's, or else English."""
+    return team_language(Workspace.objects.values_list("locale", flat=True).get(pk=workspace_id)[:2])

@@ -10,7 +10,7 @@ from celery import current_app, shared_task
 from django.utils.translation import override
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.selectors import stored_language
+from supportbot.accounts.workspaces import stored_language
 from supportbot.evals import erasure
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 from supportbot.evals.replays import replay_worker

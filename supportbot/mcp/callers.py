@@ -10,12 +10,14 @@ from uuid import UUID
 
 from actions.audit import record_refusal
 from actions.principals import Principal, asked_by
+from supportbot.accounts.api_keys import staff_and_key
+from supportbot.accounts.channels import channel_by_key
+from supportbot.accounts.customers import customer_by_token
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.hosted_page_credentials import PREFIX as PAGE_PASS
 from supportbot.accounts.models import Channel
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.rest.auth import audience_of
-from supportbot.accounts.selectors import channel_by_key, customer_by_token, staff_and_key
 from supportbot.errors import SupportBotError
 from supportbot.mcp.errors import IdentityMissing, NotForCustomers, ScopeMissing, TwoIdentities
 from supportbot.rate_counters import count

@@ -25,11 +25,11 @@ from actions.cards import card_of, receipt_rows
 from actions.models import ActionRequest
 from actions.principals import principal_of
 from actions.states import WITHDRAWABLE, State
+from supportbot.accounts.channels import channel_by_key
 from supportbot.accounts.confirmation_permission import check_may_confirm_here
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.selectors import channel_by_key
 from supportbot.errors import SupportBotError
 from supportbot.mcp.confirmation_links import OpenedLink, open_link, opened_link
 from supportbot.mcp.errors import ForeignPage, LinkRefused

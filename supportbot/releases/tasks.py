@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.selectors import stored_language
+from supportbot.accounts.workspaces import stored_language
 from supportbot.errors import SupportBotError
 from supportbot.leases import extending
 from supportbot.releases import services

@@ -14,14 +14,13 @@ from rest_framework.views import APIView
 
 from supportbot import strict_json
 from supportbot.accounts.branding import personalised_greeting, theme_colours
-from supportbot.accounts.channels import hosted_url
+from supportbot.accounts.channels import channel_by_key, hosted_url
 from supportbot.accounts.logos import logo_url
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_known, read_origin
 from supportbot.accounts.rest.auth import BearerAuthentication
 from supportbot.accounts.rest.cors import add_cors_headers
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.selectors import channel_by_key
 from supportbot.chat.log import is_open
 from supportbot.chat.models import Conversation
 from supportbot.chat.notices import ai_notice

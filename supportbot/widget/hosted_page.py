@@ -16,8 +16,8 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
 from actions.definitions.selectors import picture_hosts
+from supportbot.accounts.channels import channel_by_key
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.selectors import channel_by_key
 from supportbot.formats import text_direction
 from supportbot.language.detection import base_language
 from supportbot.translation import LANGUAGES, SOURCE_LANGUAGE, text_in

@@ -15,11 +15,12 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from actions.models import AuditEntry
+from supportbot.accounts.api_keys import staff_by_api_key
+from supportbot.accounts.channels import channel_by_key
 from supportbot.accounts.errors import InvalidKey, InvalidToken
 from supportbot.accounts.identity import verify_identity
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.selectors import channel_by_key, staff_by_api_key
 from tests.rest import identity_token
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils.timezone import now
 
 from supportbot.accounts.channels import create_channel
+from supportbot.accounts.customers import customer_by_token
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.identity import verify_identity
 from supportbot.accounts.models import Channel, Customer, IdentityKey, Workspace
-from supportbot.accounts.selectors import customer_by_token
 
 pytestmark = pytest.mark.django_db
 NESTED = base64.urlsafe_b64encode(b"[" * 5_000).decode() + ".e30.x"

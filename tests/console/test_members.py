@@ -16,11 +16,10 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, AuditEntry
 from actions.policy_store import allow_approval, approvers_of, may_approve
-from supportbot.accounts.api_keys import issue_api_key
+from supportbot.accounts.api_keys import issue_api_key, staff_by_api_key
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.people import add_member
-from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.chat.services import start_conversation
 from supportbot.console import team
 from supportbot.handoff.tickets.services import claim

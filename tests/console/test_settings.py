@@ -12,12 +12,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.audit import actor_of
 from actions.models import AuditEntry
+from supportbot.accounts.api_keys import staff_by_api_key
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.chat.models import Conversation, RetentionRun
 from supportbot.chat.services import start_conversation
 from tests.console.conftest import Enter, logged_in, person

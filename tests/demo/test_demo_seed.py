@@ -23,11 +23,12 @@ from kb.models import Article, Category
 from kb.ports import embedder
 from kb.services import Change, publish, save_draft
 from kb.testing import HashEmbedder
+from supportbot.accounts.api_keys import staff_by_api_key
+from supportbot.accounts.customers import customer_by_bearer_token
 from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.principals import CustomerCaller, Staff
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
 from supportbot.chat.models import Citation, Conversation, ConversationEvent, Turn
 from supportbot.console.conversations.figures import quality
 from supportbot.demo import workspace as demo_workspace

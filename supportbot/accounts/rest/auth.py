@@ -12,16 +12,13 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from supportbot.accounts import hosted_page_credentials
+from supportbot.accounts.api_keys import staff_by_api_key
+from supportbot.accounts.customers import customer_by_bearer_token, customer_by_visitor_secret
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Caller
 from supportbot.accounts.rest.throttles import CallerThrottle  # noqa: F401  # the former path, for settings, until 0.3
-from supportbot.accounts.selectors import (
-    customer_by_bearer_token,
-    customer_by_visitor_secret,
-    staff_by_api_key,
-    staff_logged_in,
-)
+from supportbot.accounts.staff import staff_logged_in
 
 WORKSPACE_SESSION_KEY = "workspace"
 

@@ -4,10 +4,10 @@ from uuid import UUID
 
 from django.db import transaction
 
+from supportbot.accounts.customers import customer_by_token
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel, Customer
 from supportbot.accounts.principals import CustomerCaller
-from supportbot.accounts.selectors import customer_by_token
 from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound

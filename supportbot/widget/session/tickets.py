@@ -11,13 +11,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
-from supportbot.accounts.customers import new_visitor
+from supportbot.accounts.customers import customer_by_token, customer_by_visitor_secret, new_visitor
 from supportbot.accounts.errors import InvalidToken, InvalidVisitor
 from supportbot.accounts.models import Channel, hash_secret
 from supportbot.accounts.origins import own_origins
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.selectors import customer_by_token, customer_by_visitor_secret
 from supportbot.chat.access import conversation_for
 from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation

@@ -6,8 +6,8 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand, operator
+from supportbot.accounts.customers import customer_named
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.selectors import customer_named
 from supportbot.chat.erasure import forget_customer
 
 
