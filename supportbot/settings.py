@@ -110,7 +110,7 @@ MIDDLEWARE = [
     "supportbot.home_and_error_pages.NoSpacePage",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "supportbot.web.PageLocaleMiddleware",
+    "supportbot.accounts.page_language.PageLocaleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "supportbot.home_and_error_pages.MethodNotAllowedPage",

@@ -1,14 +1,12 @@
-"""Code shared by the HTTP edge: the content security policy, the language of pages, pagination and query parameters."""
+"""Code shared by the HTTP edge: the content security policy, pagination, query parameters and JSON bodies."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.middleware.locale import LocaleMiddleware
-from django.utils.translation import activate
 from rest_framework.exceptions import NotFound as UnknownCursor
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -18,8 +16,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from supportbot.accounts.page_language import PageLocaleMiddleware
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.team_language import ENGLISH, team_language
 
 POLICY = "; ".join(
     [
@@ -31,8 +29,6 @@ POLICY = "; ".join(
         "object-src 'none'",
     ]
 )
-TEAM_PAGES: Final = ("/admin/", "/desk/")
-API: Final = "/api/"
 
 
 def socket_origin(request: HttpRequest | Request) -> str:
@@ -51,23 +47,6 @@ class ContentSecurityPolicy:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
-
-
-class PageLocaleMiddleware(LocaleMiddleware):
-    """Django's middleware for customers' pages. The team's pages follow the person's choice, and the API is in English.
-    It comes after authentication in `MIDDLEWARE`, because the choice belongs to the logged-in person.
-    """
-
-    def process_request(self, request: HttpRequest) -> None:
-        if request.path_info.startswith(API):
-            language = ENGLISH
-        elif request.path_info.startswith(TEAM_PAGES) or request.path_info == "/":
-            language = team_language(getattr(request.user, "language", ""), request.headers.get("Accept-Language", ""))
-        else:
-            super().process_request(request)
-            return
-        activate(language)
-        request.LANGUAGE_CODE = language
 
 
 class NewestFirstPagination(CursorPagination):

@@ -1,14 +1,21 @@
-"""The choice of a language by a member of the team, for their pages in the desk and the console, and their mails."""
+"""The language of pages: that of the request, and the choice of a member of the team for their pages and mails."""
+
+from typing import Final
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import activate
 from django.views.decorators.http import require_POST
 
 from supportbot.accounts.models import User
-from supportbot.team_language import TEAM_LANGUAGES
+from supportbot.team_language import ENGLISH, TEAM_LANGUAGES, team_language
+
+TEAM_PAGES: Final = ("/admin/", "/desk/")
+API: Final = "/api/"
 
 
 def choose_language(person: User, language: str) -> None:
@@ -29,3 +36,20 @@ def language(request: HttpRequest) -> HttpResponse:
 
 
 urls = [path("language/", language, name="language")]
+
+
+class PageLocaleMiddleware(LocaleMiddleware):
+    """Django's middleware for customers' pages. The team's pages follow the person's choice, and the API is in English.
+    It comes after authentication in `MIDDLEWARE`, because the choice belongs to the logged-in person.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path_info.startswith(API):
+            language = ENGLISH
+        elif request.path_info.startswith(TEAM_PAGES) or request.path_info == "/":
+            language = team_language(getattr(request.user, "language", ""), request.headers.get("Accept-Language", ""))
+        else:
+            super().process_request(request)
+            return
+        activate(language)
+        request.LANGUAGE_CODE = language
