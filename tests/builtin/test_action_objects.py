@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from actions.argument_types import Amount, Choice, Count, Date, Field, Flag, Listing, Shape, Text
 from actions.definitions.document_warnings import is_askable
 from supportbot.builtin.actions.asking import ask_for
-from supportbot.builtin.actions.slots import read_form
+from supportbot.builtin.actions.submitted_forms import read_form
 from supportbot.builtin.phrases import is_offer_of_a_person, is_ours, phrase_in, say
 from supportbot.language.sentences import sentences_of
 from supportbot.llm.types import ToolSpec

@@ -15,16 +15,8 @@ from typing import Any, Final
 
 from supportbot.builtin.actions.negations import BREAK, Named, has_dotted_days, without_denied
 from supportbot.builtin.actions.replaced_numbers import Placed, meant_in
-from supportbot.builtin.actions.slots import (
-    UNCLEAR,
-    Intent,
-    OrderRef,
-    fields_of,
-    kind_of,
-    placed_records,
-    request_words,
-    slots_in,
-)
+from supportbot.builtin.actions.slots import UNCLEAR, Intent, OrderRef, placed_records, request_words, slots_in
+from supportbot.builtin.actions.tool_fields import fields_of, kind_of
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.formats import babel_locale
 from supportbot.language.dates import Day, days_in

@@ -26,20 +26,9 @@ from supportbot.builtin.actions.message_reading import (
     with_stated_reason,
 )
 from supportbot.builtin.actions.replaced_numbers import meant_in
-from supportbot.builtin.actions.slots import (
-    OF_WORDS,
-    Intent,
-    OrderRef,
-    field_of_kind,
-    fields_of,
-    is_option,
-    kind_of,
-    missing_in,
-    read_form,
-    request_words,
-    required_by,
-    slots_in,
-)
+from supportbot.builtin.actions.slots import Intent, OrderRef, is_option, request_words, slots_in
+from supportbot.builtin.actions.submitted_forms import read_form
+from supportbot.builtin.actions.tool_fields import OF_WORDS, field_of_kind, fields_of, kind_of, missing_in, required_by
 from supportbot.builtin.intents import DetectedIntent
 from supportbot.builtin.phrases import IntentPhrase, denies_order, field_title, only_asks, phrase_in
 from supportbot.language.order_numbers import order_numbers_in, placed_order_numbers

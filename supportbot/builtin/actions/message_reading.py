@@ -13,17 +13,8 @@ from typing import Final
 from supportbot.builtin import intents
 from supportbot.builtin.actions.corrections import MOST_WORDS
 from supportbot.builtin.actions.form_fields import Shape
-from supportbot.builtin.actions.slots import (
-    OF_WORDS,
-    Intent,
-    field_of_kind,
-    fields_of,
-    kind_of,
-    meant_order,
-    missing_in,
-    slots_in,
-    whole_text,
-)
+from supportbot.builtin.actions.slots import Intent, meant_order, slots_in, whole_text
+from supportbot.builtin.actions.tool_fields import OF_WORDS, field_of_kind, fields_of, kind_of, missing_in
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.builtin.intents import DetectedIntent
 from supportbot.language.follow_ups import begins_like_question, is_question

@@ -27,17 +27,8 @@ from supportbot.builtin.actions.orders import (
 )
 from supportbot.builtin.actions.patterns import form_of
 from supportbot.builtin.actions.replaced_numbers import denies_all
-from supportbot.builtin.actions.slots import (
-    Intent,
-    field_of_kind,
-    fields_of,
-    kind_of,
-    meant_order,
-    missing_in,
-    request_words,
-    required_by,
-    whole_text,
-)
+from supportbot.builtin.actions.slots import Intent, meant_order, request_words, whole_text
+from supportbot.builtin.actions.tool_fields import field_of_kind, fields_of, kind_of, missing_in, required_by
 from supportbot.builtin.actions.values import record_described, record_named
 from supportbot.builtin.phrases import say
 from supportbot.language.figures import known_figures

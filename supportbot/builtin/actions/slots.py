@@ -5,14 +5,15 @@ address.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from supportbot.builtin.actions.form_fields import Part, Shape, parts_in
+from supportbot.builtin.actions.form_fields import Shape
 from supportbot.builtin.actions.patterns import form_of, nearly_in, placed_stretches, stretches_in, value_in
 from supportbot.builtin.actions.replaced_numbers import Placed, meant_in
+from supportbot.builtin.actions.tool_fields import Kind, fields_of, kind_of
 from supportbot.builtin.actions.values import (
     choices_in,
     dates_in,
@@ -28,30 +29,10 @@ from supportbot.language.figure_words import units_of
 from supportbot.language.order_numbers import WHOLE, order_numbers_in, placed_order_numbers, without_numbers
 from supportbot.language.postal_addresses import address_in
 from supportbot.language.words import words
-from supportbot.llm.types import REPLACES_CARD, ToolSpec
+from supportbot.llm.types import ToolSpec
 
-Kind = Literal[
-    "order",
-    "amount",
-    "address",
-    "items",
-    "choice",
-    "choices",
-    "list",
-    "object",
-    "objects",
-    "flag",
-    "date",
-    "number",
-    "reason",
-    "pattern",
-    "text",
-]
 TEXT_MOST: Final = 200
 UNCLEAR: Final = "unclear"
-OF_OBJECTS: Final = ("items", "objects")  # kinds of lists
-OF_WORDS: Final = ("text", "reason")  # kinds that accept any words
-_DECIMALS: Final = ("1", "2.5")  # a field that accepts both is a number, however its pattern is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,75 +95,6 @@ class Intent:
         )
 
 
-def fields_of(tool: ToolSpec) -> dict[str, Shape]:
-    """Return the tool's fields by name."""
-    found: dict[str, Shape] = tool.parameters.get("properties", {})
-    return {name: shape for name, shape in found.items() if name != REPLACES_CARD}
-
-
-def required_by(tool: ToolSpec) -> list[str]:
-    """Return the required fields in the schema's order."""
-    required = set(tool.parameters.get("required", ()))
-    return [name for name in fields_of(tool) if name in required]
-
-
-def kind_of(name: str, shape: Shape) -> Kind:
-    """Return the kind of a field."""
-    if {"postal_code", "line1"} & shape.get("properties", {}).keys():
-        return "address"
-    if "sku" in shape.get("items", {}).get("properties", {}):
-        return "items"
-    by_schema = _kind_by_schema(shape)
-    if by_schema:
-        return by_schema
-    kinds: tuple[Kind, ...] = ("order", "amount", "reason")
-    named = next((kind for kind in kinds if kind in name.split("_")), None)
-    if named or "pattern" not in shape:
-        return named or "text"
-    return "number" if all(re.search(str(shape["pattern"]), one, re.ASCII) for one in _DECIMALS) else "pattern"
-
-
-def _kind_by_schema(shape: Shape) -> Kind | None:
-    """Return the kind of a field with an unambiguous schema; None for other text fields."""
-    if "enum" in shape:
-        return "choice"
-    if "enum" in shape.get("items", {}):
-        return "choices"
-    if shape.get("format") == "date":
-        return "date"
-    if "properties" in shape.get("items", {}):
-        return "objects"
-    kinds: dict[str, Kind] = {"integer": "number", "boolean": "flag", "array": "list", "object": "object"}
-    return kinds.get(str(shape.get("type")))
-
-
-def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
-    """Return the name of the tool's field of this kind; "" if there is none."""
-    fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
-    return next((name for name, shape in fields.items() if kind_of(name, shape) == kind), "")
-
-
-def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
-    """Return the fields to ask for, in the schema's order, without those that are filled in from the chat."""
-    fields = fields_of(tool)
-    needed = [name for name in required_by(tool) if name not in tool.from_chat]
-    return [name for name in needed if not _is_whole(fields[name], values.get(name))]
-
-
-def _is_whole(shape: Shape, value: Any) -> bool:
-    if "properties" in shape:
-        return isinstance(value, Mapping) and _has_whole_parts(shape, value)
-    if isinstance(value, list) and "properties" in shape.get("items", {}):
-        return len(value) >= shape.get("minItems", 0) and all(_is_whole(shape["items"], entry) for entry in value)
-    return value is not None
-
-
-def _has_whole_parts(shape: Shape, value: Mapping[str, Any]) -> bool:
-    required = shape.get("required", ())
-    needed = (name for name in shape["properties"] if name in required or name in value)
-    return all(_is_whole(shape["properties"][name], value.get(name)) for name in needed)
-
-
 def is_option(tool: ToolSpec, name: str, text: str) -> bool:
     """Return whether the text is, word for word, an option of this field, or a plain yes or no if it accepts these."""
     shape = fields_of(tool)[name]
@@ -192,88 +104,6 @@ def is_option(tool: ToolSpec, name: str, text: str) -> bool:
     if kind == "choices" and _several(shape, text, labels={}, is_asked=True) is not None:
         return True
     return bool(options_as_written(shape.get("enum", ()), tool.option_labels.get(name, {}), text))
-
-
-def read_form(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "") -> dict[str, Any]:
-    """Return the values of a submitted form, which consists only of "title: value" lines; {} for any other text. If two
-    fields have the same title, the requested field counts.
-
-    In a list of objects, the next entry begins after an empty line or with a repeated part.
-    """
-    values: dict[str, Any] = {}
-    titled = dict(sorted(_titled(tool), key=lambda one: asked in (one[1][0], one[1][1].name)))
-    is_next = False
-    for line in text.splitlines():
-        title = max((one for one in titled if line.startswith(f"{one}: ")), key=len, default="")
-        value = line[len(title) + 2 :].strip()
-        if not line.strip():
-            is_next = True
-            continue
-        if not title or not value:
-            return {}
-        outer, part = titled[title]
-        labels = tool.option_labels.get(f"{outer}.{part.name}".lstrip("."), {})
-        entered = _entered(part.shape, labels, value, locale)
-        _put(_object_for(values, outer, part, fields_of(tool), is_next=is_next), part.path, entered)
-        is_next = False
-    return values
-
-
-def _object_for(
-    values: dict[str, Any], outer: str, part: Part, fields: Mapping[str, Shape], *, is_next: bool
-) -> dict[str, Any]:
-    """Return the object that a line belongs to."""
-    if not outer:
-        return values
-    if kind_of(outer, fields[outer]) not in OF_OBJECTS:
-        own: dict[str, Any] = values.setdefault(outer, {})
-        return own
-    entries: list[dict[str, Any]] = values.setdefault(outer, [{}])
-    if entries[-1] and (is_next or _has(entries[-1], part.path)):
-        entries.append({})
-    return entries[-1]
-
-
-def _has(entry: Mapping[str, Any], path: tuple[str, ...]) -> bool:
-    inner = entry.get(path[0])
-    return inner is not None and (len(path) == 1 or _has(inner, path[1:]))
-
-
-def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    for name in path[:-1]:
-        values = values.setdefault(name, {})
-    values[path[-1]] = value
-
-
-def _entered(shape: Shape, labels: Mapping[str, str], value: str, locale: str) -> Any:
-    """Return the value of a form's line in the field's format."""
-    match kind_of("", shape):
-        case "choices":
-            return choices_in(shape["items"]["enum"], labels, value)
-        case "choice":
-            named = choices_in(shape["enum"], labels, value)
-            return named[0] if len(named) == 1 else value
-        case "flag":
-            return yes_or_no(value)
-        case "list":
-            return _entries(shape["items"], value, is_asked=True)
-        case "date":
-            days = [one.day for one in days_in(value, locale)]
-            return days[0].isoformat() if len(days) == 1 and days[0] is not None else value
-    return int(value) if shape.get("type") == "integer" and re.fullmatch(r"-?[0-9]+", value, re.ASCII) else value
-
-
-def parts_of(kind: Kind, shape: Shape) -> Shape:
-    """Return the schema of an object whose parts are asked for separately; {} for a single value."""
-    return shape if kind in ("address", "object") else shape["items"] if kind in OF_OBJECTS else {}
-
-
-def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
-    """Yield (title, (object or "", part)) for the tool's fields, including each part of an object."""
-    for name, shape in fields_of(tool).items():
-        parts = parts_in(parts_of(kind_of(name, shape), shape))
-        for part in parts or (Part((name,), (shape,)),):
-            yield from ((title, (name if parts else "", part)) for title in part.titles())
 
 
 def _names_whole(text: str) -> bool:
@@ -372,7 +202,7 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
         case "flag" if is_asked:
             return yes_or_no(text)
         case "list":
-            return _entries(shape.get("items", {}), text, is_asked=is_asked) or None
+            return entries_in(shape.get("items", {}), text, is_asked=is_asked) or None
         case "pattern":
             return value_in(str(shape["pattern"]), text, is_asked=is_asked)
         case "text" | "reason" if is_asked:
@@ -403,7 +233,7 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
     return list(options) if is_all else None
 
 
-def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
+def entries_in(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
     """Return a list's entries that the text names. Numbers in the shop's own format count even without a question."""
     if "pattern" in items:
         found = stretches_in(str(items["pattern"]), text, is_asked=is_asked)
