@@ -1,26 +1,28 @@
-"""The built-in answerer's answer to a request: a quotation, a courtesy, a tool call, or an honest "not found". Pure.
+"""The built-in answerer's answer to a request: a quotation, a courtesy, a tool call, or an honest "not found"; also a
+draft for an agent, and a summary for the person who takes over. Pure.
 
 Search has already decided whether there is an answer (`is_answerable`). An action that the customer wants comes before
 a quotation, and its tool is called in the same way as by a model.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, get_args
 
 import orjson
 
-from supportbot.builtin import question_rewriting
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
 from supportbot.builtin.complaints import is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_offer_of_a_person, say
+from supportbot.builtin.question_rewriting import MAX_QUOTE, said_by_customer, standalone
 from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.builtin.ranking import ranked
-from supportbot.language.detection import base_language
+from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import asks_something, is_question
-from supportbot.llm.types import ModelRequest, ToolCall
+from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall
 
 HUMAN_TOOL: Final = "request_human"
 MAX_REASON: Final = 200
@@ -33,9 +35,9 @@ MAX_NAMED: Final = 120  # characters of a repeated question
 def reply_to(request: ModelRequest) -> Reply:
     """Return the answer, for every purpose."""
     if request.purpose == "rewrite":
-        return Reply(question_rewriting.standalone(request.question, request.messages))
+        return Reply(standalone(request.question, request.messages))
     if request.purpose == "summarise":
-        return Reply(question_rewriting.summary(request.messages, base_language(request.locale)))
+        return Reply(_summary(request.messages, base_language(request.locale)))
     language = language_of(request.question, base_language(request.locale))
     if request.purpose == "draft":
         return _with_regret(Reply(_draft(request, language)), request.question, language)
@@ -147,3 +149,25 @@ def _answer(request: ModelRequest, language: str) -> str:
 
 def _nothing_on(question: str, language: str) -> str:
     return say("nothing_on", language, question=" ".join(question.split()).rstrip("?!. ")[:MAX_NAMED])
+
+
+def _summary(messages: Sequence[ChatMessage], locale: str) -> str:
+    """Return up to three lines for the person who takes over: the customer's first and last message, and the last
+    answer.
+    """
+    said = said_by_customer(messages)
+    language = detect(" ".join(said), locale)
+    if not said:
+        return say("nothing_said", language)
+    lines = [f"{say('wants', language)}: {_quote(said[0])}"]
+    if len(said) > 1:
+        lines.append(f"{say('last_said', language)}: {_quote(said[-1])}")
+    answers = [message.content for message in messages if message.role == "assistant" and message.content.strip()]
+    if answers:
+        lines.append(f"{say('answered', language)}: {_quote(answers[-1])}")
+    return "\n".join(lines)
+
+
+def _quote(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1].rsplit(" ", 1)[0] + "…"

@@ -1,6 +1,4 @@
-"""Makes follow-ups self-contained, splits messages into questions, and sums up a conversation for a handoff. Pure,
-apart from `intents`.
-"""
+"""Makes follow-ups self-contained, and splits messages into questions. Pure, apart from `intents`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +6,6 @@ from functools import reduce
 from typing import Final
 
 from supportbot.builtin.intents import courtesy, says_nothing, wants_person
-from supportbot.builtin.phrases import say
-from supportbot.language.detection import detect
 from supportbot.language.follow_ups import (
     begins_like_question,
     content_words,
@@ -30,7 +26,7 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     """Return a question that can be understood alone; a follow-up is preceded by the customer's previous question."""
     if not may_be_follow_up(question) or says_nothing(question):
         return question
-    earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
+    earlier = [text for text in said_by_customer(messages) if text.strip() != question.strip()]
     if not earlier:
         return question
     topics = [text for text in earlier if not wants_person(text)] or earlier
@@ -65,23 +61,6 @@ def _leans(question: str) -> bool:
     return is_incomplete(question) or has_back_reference(question)
 
 
-def summary(messages: Sequence[ChatMessage], locale: str) -> str:
-    """Return up to three lines for the person who takes over: the customer's first and last message, and the last
-    answer.
-    """
-    said = _said_by_customer(messages)
-    language = detect(" ".join(said), locale)
-    if not said:
-        return say("nothing_said", language)
-    lines = [f"{say('wants', language)}: {_quote(said[0])}"]
-    if len(said) > 1:
-        lines.append(f"{say('last_said', language)}: {_quote(said[-1])}")
-    answers = [message.content for message in messages if message.role == "assistant" and message.content.strip()]
-    if answers:
-        lines.append(f"{say('answered', language)}: {_quote(answers[-1])}")
-    return "\n".join(lines)
-
-
 def _topic(earlier: Sequence[str]) -> Sequence[str]:
     """Return the last question; if it is a follow-up, together with the question before it."""
     last = earlier[-1]
@@ -91,14 +70,9 @@ def _topic(earlier: Sequence[str]) -> Sequence[str]:
     return [whole, last] if whole is not None else [last]
 
 
-def _said_by_customer(messages: Sequence[ChatMessage]) -> list[str]:
+def said_by_customer(messages: Sequence[ChatMessage]) -> list[str]:
     return [
         message.content
         for message in messages
         if message.role == "user" and message.content.strip() and not says_nothing(message.content)
     ]
-
-
-def _quote(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1].rsplit(" ", 1)[0] + "…"
