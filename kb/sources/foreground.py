@@ -13,8 +13,7 @@ from kb.progress import ProgressLine
 from kb.publication_report import in_words as comparison_in_words
 from kb.publication_report import report_after
 from kb.sources import runs, sync
-from kb.sources.kinds import SITE
-from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
+from kb.sources.models import ACTIVE, SITE, Source, SourceItem, SourceRun
 from kb.sources.runs import Mode
 from kb.sources.selectors import changed_articles
 from kb.sources.services import SourceChanges, add_source, change_source, delete_source

@@ -7,14 +7,11 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from kb.sources.files import Folder, Uploads
-from kb.sources.models import Source
+from kb.sources.files import Folder
+from kb.sources.models import FOLDER, SITE, UPLOADS, Source
 from kb.sources.ports import Kind, Origin
+from kb.sources.uploads import Uploads
 from kb.sources.web.site import Site
-
-SITE: Final = "site"
-FOLDER: Final = "folder"
-UPLOADS: Final = "uploads"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
 
+SITE: Final = "site"
+FOLDER: Final = "folder"
+UPLOADS: Final = "uploads"
+
 
 class Source(TenantModel):
     """A place from which articles are read."""

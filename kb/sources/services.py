@@ -1,11 +1,9 @@
 """Adding, changing and deleting sources."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,13 +15,12 @@ from django.utils.translation import gettext
 from kb.access import check_may_write
 from kb.collections import collection_named, default_name
 from kb.errors import InvalidDocument
-from kb.importing.confinement import unpacked
 from kb.models import Article, Audience, Collection, State
 from kb.ports import audit
 from kb.services import archive_where
 from kb.sources.errors import InvalidSource
-from kb.sources.kinds import FOLDER, KINDS, SITE, UPLOADS
-from kb.sources.models import COMPARED, Source, SourceFile, SourceItem, SourceRun
+from kb.sources.kinds import KINDS
+from kb.sources.models import COMPARED, FOLDER, SITE, Source, SourceItem, SourceRun
 from kb.sources.run_items import MAX_ITEMS
 from kb.sources.runs import cancel, next_due
 from kb.sources.web.site import MAX_DEPTH
@@ -35,8 +32,6 @@ MAX_DELAY: Final = 60.0
 MAX_PATTERNS: Final = 50
 MAX_PATTERN_CHARACTERS: Final = 300
 MAX_NAME_CHARACTERS: Final = 120
-MAX_FILE_BYTES: Final = 20 * 1024 * 1024
-MAX_FILES: Final = 5_000
 PATTERNS: Final = ("sections", "include", "exclude")
 
 
@@ -114,75 +109,6 @@ def delete_source(source: Source, *, archives: bool, person: User | None = None)
     SourceRun.objects.filter(source=source).delete()
     source.delete()
     return count
-
-
-# --- Uploaded files
-
-
-@transaction.atomic
-def add_files(source: Source, files: Iterable[tuple[str, bytes]], *, person: User | None = None) -> list[str]:
-    """Store uploaded files, with each file in a zip stored separately; a file with the same path is replaced.
-
-    Returns the errors of files that were not stored. Raises InvalidSource for a source of another kind.
-    """
-    check_may_write(person, source.collection)
-    if source.kind != UPLOADS:
-        raise InvalidSource(gettext("Files cannot be added to this source. Add a source for uploaded files instead."))
-    problems: list[str] = []
-    for path, content in files:
-        for name, inner, problem in _unpacked(path, content):
-            problem = problem or _file_problem(name, inner)
-            if problem:
-                problems.append(f"{name[:200]}: {problem}")
-            elif SourceFile.objects.filter(source=source).count() >= MAX_FILES:
-                problems.append(
-                    gettext("A source can hold at most {most} files. Add another source.").format(most=MAX_FILES)
-                )
-                return problems
-            else:
-                facts = {"content": inner, "size": len(inner)}
-                SourceFile.objects.update_or_create(source=source, path=name, defaults=facts)
-    return problems
-
-
-def remove_file(source: Source, path: str, *, person: User | None = None) -> bool:
-    """Remove a file; the next run archives its articles. Return whether it was there."""
-    check_may_write(person, source.collection)
-    return bool(SourceFile.objects.filter(source=source, path=path).delete()[0])
-
-
-def _unpacked(path: str, content: bytes) -> Iterable[tuple[str, bytes, str]]:
-    if not path.lower().endswith(".zip"):
-        return [(path, content, "")]
-    found: list[tuple[str, bytes, str]] = []
-    with TemporaryDirectory(prefix="supportbot-upload-") as folder:
-        file = Path(folder, "upload.zip")
-        file.write_bytes(content)
-        inside = Path(folder, "inside")
-        inside.mkdir()
-        try:
-            with closing(unpacked(file, inside)) as entries:
-                for name, copy, problem in entries:
-                    if _is_wanted(name):
-                        found.append((name, copy.read_bytes() if copy else b"", problem))
-        except InvalidDocument as error:
-            return [(path, b"", error.message)]
-    return found
-
-
-def _is_wanted(name: str) -> bool:
-    # macOS adds a folder with the resource forks of its files.
-    return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-
-
-def _file_problem(path: str, content: bytes) -> str:
-    parts = PurePosixPath(path.replace("\\", "/")).parts
-    is_plain = path.isprintable() and 0 < len(path) <= 400 and not path.startswith("/") and ".." not in parts
-    if not is_plain or any(part.startswith(".") for part in parts):
-        return gettext("The file name cannot be used. Choose a shorter, simpler one.")
-    if len(content) > MAX_FILE_BYTES:
-        return gettext("The file is larger than {megabytes} MB. Split it.").format(megabytes=MAX_FILE_BYTES // 2**20)
-    return ""
 
 
 # --- Validation

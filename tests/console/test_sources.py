@@ -15,7 +15,8 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.collections import get_or_create_collection, set_writers
 from kb.models import Article, Source, SourceItem, SourceRun, State
 from kb.sources import runs, sync
-from kb.sources.services import SourceChanges, add_files, add_source, change_source
+from kb.sources.services import SourceChanges, add_source, change_source
+from kb.sources.uploads import add_files
 from kb.sources.web.site import Site
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope

@@ -12,7 +12,8 @@ from django.db import connection
 from kb.importing import confinement
 from kb.models import Article, Picture, SourceItem, SourceRun
 from kb.sources import sync
-from kb.sources.services import SourceChanges, add_files, add_source
+from kb.sources.services import SourceChanges, add_source
+from kb.sources.uploads import add_files
 from supportbot.accounts.models import Workspace
 from tests.console.test_firststeps import png
 from tests.kb.import_command import counts as imported

@@ -17,7 +17,8 @@ from kb.importing.loaders.html import markdown_of_html
 from kb.importing.pictures import MAX_TRIED, PicturesTaken, with_pictures
 from kb.models import Article, Picture
 from kb.pictures import address_of
-from kb.sources.services import SourceChanges, add_files, add_source
+from kb.sources.services import SourceChanges, add_source
+from kb.sources.uploads import add_files
 from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.errors import InvalidInput

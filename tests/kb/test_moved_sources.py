@@ -6,7 +6,8 @@ import pytest
 
 from kb.models import Article, Source, SourceItem
 from kb.services import Change, archive, publish, save_draft
-from kb.sources.services import SourceChanges, add_files, add_source, remove_file
+from kb.sources.services import SourceChanges, add_source
+from kb.sources.uploads import add_files, remove_file
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from tests.kb.local_site import LocalSite, Reply, themed

@@ -11,7 +11,8 @@ from kb.importing import confinement
 from kb.models import Category
 from kb.sources.files import Folder
 from kb.sources.models import Source
-from kb.sources.services import SourceChanges, add_files, add_source
+from kb.sources.services import SourceChanges, add_source
+from kb.sources.uploads import add_files
 from supportbot.accounts.models import Workspace
 from tests.kb.source_commands import add, again, command, counts, live
 

@@ -12,7 +12,8 @@ from kb.importing.loaders import format_detection
 from kb.models import Article, SourceRun
 from kb.services import Change, publish, save_draft
 from kb.sources import item_import
-from kb.sources.services import MAX_FILE_BYTES, SourceChanges, add_files, add_source, remove_file
+from kb.sources.services import SourceChanges, add_source
+from kb.sources.uploads import MAX_FILE_BYTES, add_files, remove_file
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from tests.console.test_firststeps import png

@@ -9,8 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.models import Audience
 from kb.sources.foreground import follow, in_words, is_web_address
-from kb.sources.kinds import FOLDER, SITE
-from kb.sources.models import Source
+from kb.sources.models import FOLDER, SITE, Source
 from kb.sources.runs import Mode, next_due
 from kb.sources.services import SourceChanges, add_source
 from supportbot.accounts.commands import WorkspaceCommand

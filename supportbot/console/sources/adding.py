@@ -10,10 +10,10 @@ from django.utils.translation import gettext
 
 from kb.importing.loaders.format_detection import KNOWN_ENDINGS
 from kb.sources.errors import InvalidSource
-from kb.sources.kinds import SITE, UPLOADS
-from kb.sources.models import Source
+from kb.sources.models import SITE, UPLOADS, Source
 from kb.sources.runs import Mode, begin
-from kb.sources.services import MAX_FILE_BYTES, add_files, add_source
+from kb.sources.services import add_source
+from kb.sources.uploads import MAX_FILE_BYTES, add_files
 from supportbot.console.request_context import needs, person_of
 from supportbot.console.sources.forms import MOST_FILES, FilesForm, PlaceForm, SiteForm, collections, uploaded
 from supportbot.errors import NotAllowed, SupportBotError

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from kb.collections import default_name
 from kb.models import Audience, Collection
 from kb.sources.models import Source
-from kb.sources.services import MAX_FILE_BYTES, SourceChanges
+from kb.sources.services import SourceChanges
+from kb.sources.uploads import MAX_FILE_BYTES
 from kb.sources.web.site import MAX_DEPTH
 from supportbot.errors import SupportBotError
 

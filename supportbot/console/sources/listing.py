@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from kb.sources.kinds import KINDS, SITE
-from kb.sources.models import ACTIVE, Source
+from kb.sources.kinds import KINDS
+from kb.sources.models import ACTIVE, SITE, Source
 from kb.sources.selectors import listed_sources
 from supportbot import team_formats as formats
 from supportbot.console.base import ScopedAdmin, of_this_workspace

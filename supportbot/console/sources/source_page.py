@@ -18,10 +18,10 @@ from kb.access import check_may_write, restricted_collections
 from kb.models import Article
 from kb.sources import archiving, runs, selectors
 from kb.sources.errors import SourceMissing
-from kb.sources.kinds import SITE, UPLOADS
-from kb.sources.models import Source, SourceItem, SourceRun
+from kb.sources.models import SITE, UPLOADS, Source, SourceItem, SourceRun
 from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
-from kb.sources.services import add_files, change_source, delete_source, remove_file
+from kb.sources.services import change_source, delete_source
+from kb.sources.uploads import add_files, remove_file
 from supportbot.console.articles.comparisons import comparison_context
 from supportbot.console.articles.gate_check import gate_cases
 from supportbot.console.display import error_text
