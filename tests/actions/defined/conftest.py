@@ -22,7 +22,7 @@ from actions.policy_store import RULE_FIELDS, ensure_policy
 from actions.principals import Principal, principal_in_conversation
 from actions.services import confirm, propose
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.evals.retail.shop import DEFINITIONS
+from supportbot.evals.retail.preparation import DEFINITIONS
 from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.loopback_shop import LoopbackShop, loopback_shop

@@ -8,7 +8,7 @@ import pytest
 
 from actions.definitions.parsing.document import parse_document
 from actions.definitions.references import uses_of, with_renamed, with_renamed_names
-from supportbot.evals.retail.shop import DEFINITIONS
+from supportbot.evals.retail.preparation import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT
 
 GYM = Path(__file__).parents[2] / "gym" / "definitions"

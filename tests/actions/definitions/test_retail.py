@@ -26,7 +26,7 @@ from actions.definitions.parsing.document import missing, parse_document
 from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from supportbot.evals.grading.value_equality import is_same
-from supportbot.evals.retail.shop import DEFINITIONS as RETAIL
+from supportbot.evals.retail.preparation import DEFINITIONS as RETAIL
 from supportbot.evals.retail.shop import RetailShop
 
 DOCUMENTS = sorted(RETAIL.glob("*.json"))

@@ -15,7 +15,7 @@ from actions.definitions.expressions.parser import MAX_CHARACTERS
 from actions.definitions.parsing import document
 from actions.definitions.parsing.arguments import MAX_ARGUMENTS
 from actions.definitions.parsing.document import parse_document
-from supportbot.evals.retail.shop import DEFINITIONS
+from supportbot.evals.retail.preparation import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
 from tests.actions.definitions.test_documents import JSON, LACKING, PATHS, WRONG
 

@@ -14,7 +14,8 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.models import Run, Suite
-from supportbot.evals.retail.shop import is_prepared, merchants_from
+from supportbot.evals.retail.preparation import is_prepared
+from supportbot.evals.retail.shop import merchants_from
 from supportbot.evals.runs.command_output import facts_of, junit, words_of_run
 from supportbot.evals.runs.release_under_test import release_numbered
 from supportbot.evals.runs.run_worker import execute_held, executed, finished, new_runner

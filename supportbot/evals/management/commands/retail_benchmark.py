@@ -20,8 +20,9 @@ from supportbot.accounts.staff import staff_of
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.models import Run
-from supportbot.evals.retail.shop import CURRENCY, follow_policy, is_prepared, merchants_from, offer_operations
-from supportbot.evals.retail.tasks import NAME
+from supportbot.evals.retail.preparation import follow_policy, is_prepared, offer_operations
+from supportbot.evals.retail.shop import CURRENCY, merchants_from
+from supportbot.evals.retail.task_files import NAME
 from supportbot.evals.runs.command_output import facts_of, words_of_run
 from supportbot.evals.runs.run_worker import execute_held, finished, new_runner
 from supportbot.evals.selectors import run_with_id
