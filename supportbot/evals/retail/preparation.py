@@ -1,4 +1,4 @@
-"""Prepares a workspace for the benchmark's shop: with a connection, the operations as definitions and the shop's policy.
+"""Prepares a workspace for the benchmark's shop: a connection, the operations as definitions, and the shop's policy.
 
 Existing parts are reused, so preparing again changes nothing. The connection's address does not exist: evaluations use
 the shop in memory instead, and all other calls fail.

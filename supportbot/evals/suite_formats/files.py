@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from actions.definitions.importing.bounded_parsing import InvalidFile, check_depth, read_structure
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.retail import tasks
+from supportbot.evals.retail import task_files
 from supportbot.evals.suite_formats import benchmark_files, foreign_suites
 from supportbot.evals.suite_formats.own_format import (
     Case,
@@ -58,8 +58,8 @@ def read_suite(data: bytes, *, file: str) -> Suite:
         raise InvalidSuite(f"{file}: " + gettext("the file is not UTF-8 text.")) from error
     found = structure_of(text, file)
     name = _NOT_IN_NAME.sub("-", Path(file).stem.lower()).strip("-_")[:60] or "suite"
-    if tasks.is_tasks(found):
-        found = tasks.as_suite(found, name=name, file=file)
+    if task_files.is_tasks(found):
+        found = task_files.as_suite(found, name=name, file=file)
     elif foreign_suites.is_deepeval(found):
         found = foreign_suites.suite_of_deepeval(found, name=name, file=file)
     elif foreign_suites.is_promptfoo(found):
