@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from kb.importing.confinement import facts_and_contents
-from kb.importing.loaders import format_detection
+from kb.importing.loaders import file_reading
 from kb.models import Article, SourceRun
 from kb.services import Change, publish, save_draft
 from kb.sources import item_import
@@ -60,7 +60,7 @@ def test_only_changed_files_of_a_zip_are_read_again(
         read.append(kind)
         return facts_and_contents(kind, file)
 
-    monkeypatch.setattr(format_detection, "facts_and_contents", counted)
+    monkeypatch.setattr(file_reading, "facts_and_contents", counted)
     manuals = {f"{name}.pdf": pdf([Text(60, 700, f"The {name} is kept dry.")]) for name in ("pump", "hose", "lamp")}
     gate = docx(p("The gate is kept shut."))
     (tmp_path / "papers.zip").write_bytes(zipped({**manuals, "gate.docx": gate}))

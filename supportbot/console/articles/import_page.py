@@ -17,7 +17,8 @@ from django.views.decorators.http import require_POST
 
 from kb.database_time import database_now
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
-from kb.importing.loaders.format_detection import KNOWN_ENDINGS, MAX_FILE_BYTES
+from kb.importing.loaders.file_reading import MAX_FILE_BYTES
+from kb.importing.loaders.format_detection import KNOWN_ENDINGS
 from kb.models import Article, Collection, State
 from kb.validation import check_name
 from supportbot.console.articles.comparisons import comparison_context
