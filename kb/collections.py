@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, Value, When
 from django.db.models.functions import Lower
 from django.utils.text import slugify
 
+from kb.errors import CollectionMissing
 from kb.models import WRITE, Collection, CollectionUserPermission
 from kb.validation import check_name
 from supportbot.accounts.models import User, Workspace
@@ -46,6 +48,14 @@ def _default_name_here() -> str:
 def collection_named(name: str) -> Collection:
     """Return the collection with this name, created if needed. Raises InvalidDocument for an invalid name."""
     return get_or_create_collection(name)[0]
+
+
+def collection_with_id(collection_id: UUID) -> Collection:
+    """Return a collection; raises CollectionMissing, which names the field, since the id comes from input."""
+    collection = Collection.objects.filter(pk=collection_id).first()
+    if collection is None:
+        raise CollectionMissing(fields={"collection": [CollectionMissing.default_message]})
+    return collection
 
 
 def get_or_create_collection(name: str) -> tuple[Collection, bool]:

@@ -1,6 +1,6 @@
-"""Writing revisions and moving articles' pointers, for one or hundreds of articles with the same few statements.
+"""Revisions: writing them and moving articles' pointers, for one or hundreds of articles with the same few statements.
 
-Everything here runs inside the caller's transaction, on articles that the caller has locked (`lock_articles`).
+Everything that writes runs inside the caller's transaction, on articles that the caller has locked (`lock_articles`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -117,3 +117,13 @@ def save_articles(articles: Sequence[Article], *fields: str) -> None:
     for article in articles:
         article.updated_at = now
     Article.objects.bulk_update(articles, [*fields, "updated_at"], batch_size=200)
+
+
+def published_revision(article: Article, number: int) -> Revision | None:
+    """Return a revision that is or was live for the current readers; others cannot be read by their number."""
+    live = article.live_revision
+    if article.is_live and live is not None and number == live.number:
+        return live
+    if number not in article.published_revisions:
+        return None
+    return Revision.objects.filter(article=article, number=number).first()

@@ -7,11 +7,11 @@ from rest_framework import serializers
 from kb.access import Surface
 from kb.article_urls import article_address
 from kb.categories import ICONS, MAX_CATEGORIES, MAX_DESCRIPTION
+from kb.collections import collection_with_id
 from kb.extra_fields import EXTRA_FIELDS
 from kb.help_centre.slugs import MAX_SLUG, former_names
 from kb.models import Article, Audience, Category, Collection, Plan, Revision, State, Synonyms
 from kb.phrasings import MAX_PHRASING, MAX_PHRASINGS, phrasings_of
-from kb.selectors import collection_with_id
 from kb.services import Change
 from kb.synonyms import MAX_WORD, MAX_WORDS
 from kb.translations import is_older

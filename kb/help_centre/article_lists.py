@@ -1,18 +1,31 @@
-"""The help centre's lists of articles: by section, the newest, and the most read, and the summary of an article."""
+"""The help centre's lists of articles: by section, the newest, the most read, related ones and translations, and the
+summary of an article.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
+from uuid import UUID
 
+from django.core.cache import cache
+from django.db.models import Q, QuerySet
 from django.utils.text import Truncator
 
+from kb.access import Viewer, readable
 from kb.article_urls import article_address
 from kb.categories import LocalizedCategories, LocalizedCategory
 from kb.help_centre.reader_statistics import read_most
+from kb.indexing.models import Chunk
 from kb.models import Article
+from kb.search.candidates import EXACT_UP_TO, approximate_neighbours, exact_neighbours, mean_vector, open_scope
+from supportbot.language.detection import base_language
 from supportbot.language.plain_text import plain
+from supportbot.rate_counters import CACHE_AWAY
 
+MOST_RELATED: Final = 4
+_NEIGHBOURS: Final = 60
+_RELATED_KEPT_SECONDS: Final = 3_600
 ON_A_CARD: Final = 4  # titles of a section on the start page
 ON_A_PAGE: Final = 24  # titles of the only section
 NEWEST: Final = 5
@@ -96,3 +109,58 @@ def summary(body: str) -> str:
 def section_name(article: Article) -> str:
     """Return the heading under which an article is listed."""
     return article.category or article.collection.name
+
+
+def help_articles(viewer: Viewer, language: str) -> QuerySet[Article]:
+    """Return the articles that the viewer may read in a language (`de` includes `de-at`), for a list of titles."""
+    rows = readable(viewer).filter(Q(locale=language) | Q(locale__startswith=f"{language}-"))
+    return rows.select_related("workspace", "collection", "live_revision").defer("live_revision__body")
+
+
+def help_locales(viewer: Viewer) -> list[str]:
+    """Return the locales of the articles that the viewer may read."""
+    return list(readable(viewer).order_by().values_list("locale", flat=True).distinct())
+
+
+def translations_of(article: Article, viewer: Viewer) -> list[Article]:
+    """Return the translations of an article that the viewer may read, sorted by language."""
+    source = article.translation_of_id or article.pk
+    others = Q(pk=source) | Q(translation_of=source)
+    rows = readable(viewer).filter(others).exclude(pk=article.pk).select_related("workspace", "live_revision")
+    return list(rows.defer("live_revision__body").order_by("locale", "pk"))
+
+
+def related(article: Article, viewer: Viewer) -> list[Article]:
+    """Return up to four other articles in the same language that the viewer may read, nearest in meaning first."""
+    ids = _nearest_to(article, viewer)
+    rows = readable(viewer).filter(pk__in=ids).select_related("workspace", "collection", "live_revision")
+    found = {row.pk: row for row in rows.defer("live_revision__body")}
+    return [found[key] for key in ids if key in found][:MOST_RELATED]
+
+
+def _nearest_to(article: Article, viewer: Viewer) -> Sequence[UUID]:
+    """Return the ids, cached for an hour, so callers must check again who may read them."""
+    key = f"related:{article.pk}:{article.indexed_revision}:{viewer.audience}:{viewer.surface}"
+    try:
+        known = cache.get(key)
+        if known is None:
+            known = _measured_neighbours(article, viewer)
+            cache.set(key, known, timeout=_RELATED_KEPT_SECONDS)
+    except CACHE_AWAY:
+        return _measured_neighbours(article, viewer)
+    return list(known)
+
+
+def _measured_neighbours(article: Article, viewer: Viewer) -> list[UUID]:
+    scope, _ = open_scope(viewer)
+    chunks = Chunk.objects.filter(article=article, recipe=scope.recipe, embedding__isnull=False)
+    vector = mean_vector(scope, list(map(str, chunks.values_list("pk", flat=True))))
+    if not vector:
+        return []
+    is_small = Chunk.objects.filter(recipe=scope.recipe)[: EXACT_UP_TO + 1].count() <= EXACT_UP_TO
+    scan = exact_neighbours if is_small else approximate_neighbours
+    near = scan(scope, vector, limit=_NEIGHBOURS)
+    language = base_language(article.locale)
+    others = (one.article_id for one in near if base_language(one.locale) == language)
+    found = (UUID(key) for key in dict.fromkeys(others) if key is not None)
+    return [key for key in found if key != article.pk][: 2 * MOST_RELATED]

@@ -4,11 +4,12 @@ import re
 from typing import Final, NoReturn
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils.text import slugify
 from django.utils.translation import gettext
 
-from kb.errors import InvalidDocument
+from kb.access import Viewer, readable
+from kb.errors import ArticleMissing, InvalidDocument
 from kb.models import Article, OldAddress
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
@@ -90,3 +91,20 @@ def leads_elsewhere(external_id: str) -> bool:
     """Return whether the help page of another article is at this id."""
     article_id = as_id(external_id)
     return is_taken(external_id, None) or (article_id is not None and Article.objects.filter(pk=article_id).exists())
+
+
+def help_article(viewer: Viewer, name: str) -> Article:
+    """Return the readable article with this name, former name, external id or id; raises ArticleMissing."""
+    if "\x00" in name:  # the database would refuse it
+        raise ArticleMissing
+    rows = readable(viewer).select_related("workspace", "collection", "live_revision")
+    named = rows.filter(Q(slug=name) | Q(external_id=name)).order_by(Case(When(slug=name, then=0), default=1))
+    article = named.first()
+    article_id = as_id(name)
+    if article is None and article_id is not None:
+        article = rows.filter(pk=article_id).first()
+    if article is None:
+        article = rows.filter(pk__in=OldAddress.objects.filter(name=name).values("article")).first()
+    if article is None:
+        raise ArticleMissing
+    return article

@@ -27,13 +27,23 @@ from kb.access import Surface, Viewer
 from kb.article_urls import article_address, help_path, passage_address
 from kb.categories import LocalizedCategories
 from kb.errors import ArticleMissing
-from kb.help_centre.article_lists import lists_on_start_page, section_name, sections_of, summary
+from kb.help_centre.article_lists import (
+    help_articles,
+    help_locales,
+    lists_on_start_page,
+    related,
+    section_name,
+    sections_of,
+    summary,
+    translations_of,
+)
 from kb.help_centre.reader_statistics import count_read, count_vote
+from kb.help_centre.slugs import help_article
 from kb.models import Article, Revision
 from kb.relative_links import resolver
 from kb.rendering import render_article
+from kb.revisions import published_revision
 from kb.search import Passage, search
-from kb.selectors import help_article, help_articles, help_locales, published_revision, related, translations_of
 from supportbot.accounts.branding import theme_colours
 from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.logos import logo_path, logo_url

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_POST
 from kb.access import Surface, Viewer
 from kb.categories import ICONS, MAX_DESCRIPTION, check_category_name, move_category, save_category
 from kb.errors import InvalidDocument
+from kb.help_centre.article_lists import help_locales
 from kb.models import Article, Category
-from kb.selectors import help_locales
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.base import ScopedAdmin

@@ -15,12 +15,12 @@ from django.utils.translation import gettext
 
 from kb.access import check_may_write
 from kb.autosave import forget
-from kb.collections import default_collection
+from kb.collections import collection_with_id, default_collection
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
 from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_phrasings
 from kb.reviews import ReviewSettings, set_care
-from kb.selectors import article_with_id, collection_with_id
+from kb.selectors import article_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
 from kb.validation import SWITCHES
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
