@@ -1,20 +1,45 @@
-"""The widget's REST endpoints: tickets for sockets, codes for the hosted chat page, and the end of a conversation."""
+"""The widget's REST endpoints: tickets for sockets, codes for the hosted chat page, and the end of a conversation.
 
+A page calls most of them before it has a socket, from any origin: bodies are parsed strictly, responses have CORS
+headers, and denied access is audited.
+"""
+
+from contextlib import suppress
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.db import Error as AnyDatabaseError
 from django.urls import path
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
 
-from supportbot.accounts.channels import note_page
-from supportbot.accounts.origins import read_origin
+from supportbot import strict_json
+from supportbot.accounts.branding import personalised_greeting, theme_colours
+from supportbot.accounts.channels import channel_by_key, hosted_url, note_page
+from supportbot.accounts.logos import logo_url
+from supportbot.accounts.models import Channel
+from supportbot.accounts.origins import is_known, read_origin
 from supportbot.accounts.principals import CustomerCaller
-from supportbot.accounts.rest.cors import CustomerPagesAPIView
+from supportbot.accounts.rest.auth import BearerAuthentication
+from supportbot.accounts.rest.cors import CustomerPagesAPIView, add_cors_headers
 from supportbot.accounts.rest.permissions import IsCustomer
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.access import conversation_for
+from supportbot.chat.log import is_open
+from supportbot.chat.models import Conversation
+from supportbot.chat.notices import ai_notice
+from supportbot.errors import SupportBotError
+from supportbot.releases.selectors import current
 from supportbot.serializer_fields import EmptyInput
-from supportbot.widget.base_views import PublicWidgetView, ticket_response
+from supportbot.web import socket_origin
+from supportbot.widget.access_audit import record_denied_access
+from supportbot.widget.errors import UnknownChannel
 from supportbot.widget.serializers import (
     CodeRequestSerializer,
     CodeSerializer,
@@ -26,9 +51,119 @@ from supportbot.widget.serializers import (
 from supportbot.widget.services import end_conversation
 from supportbot.widget.session.one_time_codes import issue_code, redeem_code
 from supportbot.widget.session.origin_checks import allowed_origin, own_origin
-from supportbot.widget.session.tickets import TicketRequest, issue_ticket
+from supportbot.widget.session.tickets import IssuedTicket, TicketRequest, issue_ticket
+from supportbot.widget.socket.protocol import LIMITS
+from supportbot.widget.throttles import PerAddress
 
+SOCKET_PATH: Final = "/ws/v1/chat/"
+MAX_BODY_BYTES: Final = 32 * 1024
 ORIGIN_REFUSED = OpenApiResponse(description="This origin is not allowed.")
+
+
+class StrictJsonParser(BaseParser):
+    """Parses a body by the rules of the socket's frames, up to a size."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        body = stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise ParseError(f"The body must not exceed {MAX_BODY_BYTES:,} bytes.")
+        try:
+            return strict_json.loads(body.decode())
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not UTF-8.") from error
+        except strict_json.BadJson as error:
+            raise ParseError(str(error)) from error
+
+
+class PublicWidgetView(APIView):
+    """A view that any page may call; access depends on the origin and the credentials in the body."""
+
+    authentication_classes = [BearerAuthentication]
+    permission_classes = [AllowAny]
+    parser_classes = [StrictJsonParser]
+    throttle_classes = [PerAddress]
+    request_serializer: ClassVar[type[Serializer[Any]]]
+    channel: Channel | None = None  # set once it is known
+
+    def validated(self, request: Request) -> tuple[Channel, dict[str, Any]]:
+        """Return the live channel and the other fields of the body; raises ValidationError or UnknownChannel."""
+        serializer = self.request_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fields = dict(serializer.validated_data)
+        channel = channel_by_key(fields.pop("channel"))
+        if channel is None:
+            raise UnknownChannel()
+        self.channel = channel
+        return channel, fields
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer an error, and audit a denial once the channel is known."""
+        if self.channel is not None and isinstance(exc, SupportBotError):
+            with suppress(AnyDatabaseError):  # the response matters more than the record
+                record_denied_access(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
+        return super().handle_exception(exc)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Answer a browser's preflight request."""
+        return Response(status=204)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Allow pages of known origins to read the response, including errors. Cookies are not used, so credentials
+        mode is not allowed.
+        """
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers["Vary"] = "Origin"
+        response.headers["Cache-Control"] = "no-store"
+        origin = read_origin(request.headers.get("Origin"))
+        with suppress(AnyDatabaseError):  # then no page can read it, but a program still can
+            if origin is not None and is_known(origin):
+                add_cors_headers(request, response, methods="POST, OPTIONS", headers="Content-Type")
+        return response
+
+
+def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) -> dict[str, Any]:
+    """Return the response for a page: its ticket, and the data to open the chat."""
+    with workspace_scope(channel.workspace_pk):
+        config = widget_config(channel, issued.conversation)
+    answer = {
+        "ticket": issued.secret,
+        "expires_at": issued.expires_at,
+        "ws_url": socket_url(request),
+        "conversation": issued.conversation.pk,
+        "config": config,
+    }
+    return answer | ({"visitor": issued.visitor} if issued.visitor else {})
+
+
+def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any]:
+    """Return the channel's texts in the conversation's language, its branding and its rules."""
+    locale, customer = conversation.locale, conversation.customer
+    # the request has no workspace yet, because a page only knows its channel's key
+    with workspace_scope(channel.workspace_pk):
+        document = current().document
+    greeting = channel.greeting_in(locale, otherwise=document.greetings)
+    return {
+        "channel": channel.name,
+        "name": channel.assistant_name or document.name,
+        "locale": locale,
+        "greeting": personalised_greeting(greeting, customer.name),
+        "notice": ai_notice(locale),
+        "limits": LIMITS,
+        "suggestions": channel.suggestions_in(locale),
+        "logo": logo_url(channel.workspace),
+        "look": theme_colours(channel.accent or channel.workspace.accent),
+        "privacy_url": channel.privacy_url or channel.workspace.privacy_url,
+        "confirm_on_hosted_page": channel.confirms_on_hosted_page,
+        "hosted_url": hosted_url(channel.key),
+        "is_ended": not is_open(conversation),
+    }
+
+
+def socket_url(request: Request) -> str:
+    """Return the socket's URL on PUBLIC_URL, or else on the host of this request."""
+    return f"{socket_origin(request)}{SOCKET_PATH}"
 
 
 class TicketView(PublicWidgetView):

@@ -14,7 +14,7 @@ from supportbot.accounts.rest import cors
 from supportbot.async_db import db
 from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import NewEvent
-from supportbot.widget import base_views
+from supportbot.widget import api as widget_api
 from supportbot.widget.session import origin_checks
 from supportbot.widget.socket import connection_registry, feed, handlers
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, greeted, open_socket, ticket
@@ -48,7 +48,7 @@ async def test_a_database_connection_lost_during_the_handshake_closes_with_a_cod
 @pytest.mark.parametrize(
     ("module", "path", "body"),
     [
-        (base_views, "/api/v1/widget/tickets", {"channel": "ch_unknown"}),
+        (widget_api, "/api/v1/widget/tickets", {"channel": "ch_unknown"}),
         (cors, "/api/v1/conversations", {}),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_database_connection_lost_while_checking_origins_hides_the_response_fr
 def test_a_database_connection_lost_while_auditing_keeps_the_refusal(
     channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base_views, "record_denied_access", broken_connection)
+    monkeypatch.setattr(widget_api, "record_denied_access", broken_connection)
     answer = ask_for_ticket({"channel": channel.channel.key}, origin="https://evil.test")
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
