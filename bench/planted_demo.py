@@ -36,7 +36,7 @@ from supportbot.evals.suite_formats.own_format import Case
 from supportbot.llm import connections, gateway
 from supportbot.llm.budget import evaluating
 from supportbot.llm.connections import BUILTIN
-from supportbot.releases import services
+from supportbot.releases import evaluation, services
 from supportbot.releases.document import stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import forget, live_release, using
@@ -105,7 +105,7 @@ class Demo:
     def _of_release(self, document: Any) -> list[str]:
         draft = self._draft(document)
         try:
-            services.evaluate(draft.pk)
+            evaluation.evaluate(draft.pk)
             with transaction.atomic():
                 self._publish(draft)
                 transaction.set_rollback(True)

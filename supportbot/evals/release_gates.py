@@ -29,10 +29,10 @@ from supportbot.evals.services import Baseline, repeats_of, resume_run, start_ru
 from supportbot.evals.suite_formats.own_format import case_document
 from supportbot.llm import gateway
 from supportbot.releases.errors import GateMissing
+from supportbot.releases.evaluation import changed_since
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict, digest_of, references, references_digest
 from supportbot.releases.selectors import gates, live_release, release_with_id, using
-from supportbot.releases.services import changed_since
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 1.0

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.permissions import needs
 from supportbot.accounts.rest.views import ScopedAPIView
-from supportbot.releases import services
+from supportbot.releases import evaluation, services
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id, releases
 from supportbot.releases.serializers import DraftInput, PublishInput, ReleaseSerializer, RestoreInput
@@ -86,7 +86,7 @@ class Evaluate(ReleaseView):
         `evaluation_problem` says why.
         """
         _validated(EmptyInput, request)
-        return Response(ReleaseSerializer(services.request_evaluation(release_id)).data, status=202)
+        return Response(ReleaseSerializer(evaluation.request_evaluation(release_id)).data, status=202)
 
 
 def _validated(form: Any, request: Request) -> dict[str, Any]:

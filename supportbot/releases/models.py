@@ -4,6 +4,8 @@ Invariants, enforced by the database: a workspace has at most one live release. 
 except that it stops being live.
 """
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -12,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.models import TenantModel
 from supportbot.releases.document import Document, digest, loaded, stored
+
+MAX_REASON: Final = 300
 
 
 class Release(TenantModel):

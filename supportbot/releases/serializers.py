@@ -19,8 +19,8 @@ from supportbot.releases.document import (
     PURPOSES,
     STRICTNESS,
 )
+from supportbot.releases.evaluation import changed_since, verdict_on
 from supportbot.releases.models import Release
-from supportbot.releases.services import changed_since, verdict_on
 from supportbot.serializer_fields import ClosedSerializerMixin, TextField, WholeNumberField, example
 
 _TEXT = {"type": "string", "pattern": r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"}

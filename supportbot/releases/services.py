@@ -1,11 +1,10 @@
-"""Changes to releases: drafts, their evaluation, publication and restoration.
+"""Changes to releases: drafts, their publication and restoration, and the choice of their gates.
 
 Invariant: making a release live requires the lock on the workspace's live release, and the number of the release that
 it was compared with. So if there are two simultaneous publications, one wins and the other is refused.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -26,21 +25,18 @@ from supportbot.releases.errors import (
     GateMissing,
     GateRefused,
     NoGates,
-    NotADraft,
     NotEvaluated,
     NothingToRestore,
     NotProven,
     ReleaseChanged,
     VerdictOutdated,
 )
-from supportbot.releases.models import DRAFT_STATES, Release, ReleaseGates
+from supportbot.releases.evaluation import changed_since, is_proven, locked_draft, verdict_on
+from supportbot.releases.models import MAX_REASON, Release, ReleaseGates
 from supportbot.releases.selectors import forget, gates, live_release, next_number, release_with_id
 
 OVERRIDE: Final = "releases:override"
 RESTORED: Final = "release_restored"  # the topic of an announcement
-SUITES: Final = "suites"  # the key in `RELEASES_REFERENCES` of the fingerprint of each gate's cases, by the gate's name
-LIVE: Final = "live"  # the name of the live release in `changed_since`
-MAX_REASON: Final = 300
 
 
 @transaction.atomic
@@ -62,7 +58,7 @@ def change_draft(
 
     Raises NotADraft, ReleaseChanged if `edits` is not its current number of changes, InvalidInput.
     """
-    draft = _locked_draft(release_id)
+    draft = locked_draft(release_id)
     if edits is not None and edits != draft.edits:
         raise ReleaseChanged()
     draft.document = stored(_merged(draft.contents, document, person))
@@ -75,37 +71,7 @@ def change_draft(
 @transaction.atomic
 def discard(release_id: UUID) -> None:
     """Delete a draft. Raises NotADraft for a release that was live."""
-    _locked_draft(release_id).delete()
-
-
-@transaction.atomic
-def request_evaluation(release_id: UUID) -> Release:
-    """Have a worker run the gates on a draft. Raises NoGates, NotADraft."""
-    draft = _locked_draft(release_id)
-    if ports.judge() is None or not gates():
-        raise NoGates(
-            gettext("No suite is chosen as a gate. Publish the release without gates, or choose a gate first.")
-        )
-    draft.judging_since, draft.judging_until, draft.judging_problem = timezone.now(), None, ""
-    draft.save(update_fields=["judging_since", "judging_until", "judging_problem"])
-    return draft
-
-
-def evaluate(release_id: UUID) -> Release:
-    """Run the gates on a draft and store their verdict on its current content. Takes minutes."""
-    release, suites, judge = release_with_id(release_id), gates(), ports.judge()
-    if judge is None or not suites:
-        raise NoGates()
-    if not release.is_draft:
-        raise NotADraft()
-    about = {
-        "suites": suites,
-        "digest": release.digest,
-        "references": ports.references(release),
-        "compared_with": live_release().digest,
-        "began": timezone.now().isoformat(),
-    }
-    return _store_verdict(release_id, judge(Workspace.objects.get(pk=release.workspace_pk), release, suites), about)
+    locked_draft(release_id).delete()
 
 
 @transaction.atomic
@@ -118,7 +84,7 @@ def publish(
     InvalidInput.
     """
     live = _locked_live()
-    draft = _locked_draft(release_id)
+    draft = locked_draft(release_id)
     if live.number != instead_of:
         raise AnotherWentLive()
     if edits is not None and edits != draft.edits:
@@ -172,20 +138,6 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, ov
     return restored
 
 
-def is_proven(release: Release) -> bool:
-    """Return whether a release, as a draft, passed all current gates with their current cases, and was not published
-    despite the gates. Other changes since then do not count: in an emergency, a release that was good is better than
-    one that is bad.
-    """
-    verdict = release.verdict
-    if verdict is None or not verdict["passed"] or release.override_reason or not release.is_about(verdict["digest"]):
-        return False
-    if not set(gates()) <= set(verdict["suites"]):
-        return False
-    before, after = (marks.get(SUITES, {}) for marks in (verdict.get("references", {}), ports.references(release)))
-    return all(before.get(name) == after.get(name) for name in gates())
-
-
 def _pass_unproven(older: Release, person: Staff, override: str) -> str:
     """Return the reason for restoring an unproven release; "" if it is proven or if there are no gates."""
     if not gates() or is_proven(older):
@@ -216,23 +168,6 @@ def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
         facts = {"before": ", ".join(before), "after": ", ".join(chosen)}
         ports.audit()("release.gates_changed", actor=person.actor, **facts)
     return chosen
-
-
-def verdict_on(release: Release) -> Mapping[str, Any] | None:
-    """Return the gates' verdict on a release's current content; None if they have not judged it."""
-    verdict: Mapping[str, Any] | None = release.verdict
-    if verdict is None or not release.is_about(verdict["digest"]) or verdict["suites"] != gates():
-        return None
-    return verdict
-
-
-def changed_since(release: Release, verdict: Mapping[str, Any]) -> list[str]:
-    """Return the names of changes since the verdict on a release: its references, such as `knowledge`, and `live` if
-    the live release is no longer the one used for the comparison.
-    """
-    before = verdict.get("references", {})
-    changed = [name for name, mark in ports.references(release).items() if before.get(name) != mark]
-    return changed if verdict.get("compared_with") == live_release().digest else [*changed, LIVE]
 
 
 def _pass_gates(draft: Release, person: Staff, override: str) -> str:
@@ -280,40 +215,11 @@ def _go_live(release: Release, live: Release, person: Staff) -> None:
     transaction.on_commit(partial(forget, live.workspace_pk))
 
 
-@transaction.atomic
-def _store_verdict(release_id: UUID, found: ports.Verdict, about: Mapping[str, Any]) -> Release:
-    draft = _locked_draft(release_id)
-    facts = {name: list(map(str, value)) for name, value in asdict(found).items() if name != "passed"}
-    at = timezone.now().isoformat()
-    draft.verdict = {"passed": found.passed, **facts, **about, "at": at}
-    draft.judging_since = draft.judging_until = None
-    draft.judging_problem = ""
-    if draft.digest == about["digest"]:
-        draft.state = Release.State.EVALUATED
-    draft.save(update_fields=["verdict", "state", "judging_since", "judging_until", "judging_problem"])
-    return draft
-
-
-def store_problem(release_id: UUID, problem: str) -> None:
-    """Record why the gates did not judge a draft; "" means an internal error."""
-    words = problem or gettext("The evaluation failed. See the worker's log.")
-    drafts = Release.objects.filter(pk=release_id, state__in=DRAFT_STATES)
-    drafts.update(judging_since=None, judging_until=None, judging_problem=words[:MAX_REASON])
-
-
 def _locked_live() -> Release:
     """Return the live release, locked until the transaction ends and read again after waiting for the lock."""
     live_release()
     Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
     return live_release()
-
-
-def _locked_draft(release_id: UUID) -> Release:
-    release_with_id(release_id)
-    draft: Release = Release.objects.select_for_update(no_key=True).get(pk=release_id)
-    if not draft.is_draft:
-        raise NotADraft()
-    return draft
 
 
 def _merged(before: Document, changes: object, person: Staff) -> Document:

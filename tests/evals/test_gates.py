@@ -23,11 +23,12 @@ from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
 from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
-from supportbot.releases import ports, tasks
+from supportbot.releases import evaluation, ports, tasks
 from supportbot.releases.errors import GateMissing
+from supportbot.releases.evaluation import request_evaluation
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current, live_release
-from supportbot.releases.services import create_draft, name_gates, publish, request_evaluation, restore
+from supportbot.releases.services import create_draft, name_gates, publish, restore
 from tests.evals.shop_suite import SUITE, change, suite
 from tests.patience import PATIENCE_SECONDS
 
@@ -228,7 +229,7 @@ def test_a_claim_is_extended_while_the_gates_judge(
         held.append(until())
         return ports.Verdict(passed=True)
 
-    monkeypatch.setattr(tasks, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(evaluation, "BEAT_SECONDS", 0.01)
     monkeypatch.setattr(ports, "judge", lambda: slowly)
     tasks.judge_waiting()
     assert held[1] > held[0] and until() is None

@@ -27,7 +27,7 @@ from supportbot.ids import uuid7
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
-from supportbot.releases import services
+from supportbot.releases import evaluation, services
 from supportbot.releases.errors import GateRefused, VerdictOutdated
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
@@ -102,13 +102,13 @@ def draft(ada: Staff, card: Article, model: Reader) -> Release:
 
 def evaluated(draft: Release, model: Reader) -> Run:
     model.asked.clear()
-    services.evaluate(draft.pk)
+    evaluation.evaluate(draft.pk)
     return Run.objects.order_by("-created_at")[0]
 
 
 def changes_of(draft: Release) -> list[str]:
     row = release_with_id(draft.pk)
-    return services.changed_since(row, row.verdict or {})
+    return evaluation.changed_since(row, row.verdict or {})
 
 
 def test_only_the_case_that_finds_the_changed_text_is_repeated_and_fails(
@@ -256,9 +256,9 @@ def test_the_built_in_answerers_weights_count(ada: Staff, card: Article) -> None
     evals.save_suite(read_suite(SUITE.encode(), file="s"))
     services.name_gates(["shop"], person=ada)
     draft = services.create_draft(person=ada)
-    services.evaluate(draft.pk)
+    evaluation.evaluate(draft.pk)
     changed(card, "", old="36 months", new="12 months")
-    services.evaluate(draft.pk)
+    evaluation.evaluate(draft.pk)
     assert (release_with_id(draft.pk).verdict or {})["failed_must"] == ["shop: card"]
 
 

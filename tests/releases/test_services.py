@@ -25,7 +25,7 @@ from supportbot.evals.services import save_suite
 from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm import connections
 from supportbot.outbox.models import Announcement
-from supportbot.releases import ports, services, tasks
+from supportbot.releases import evaluation, ports, services, tasks
 from supportbot.releases.document import Document, stored
 from supportbot.releases.errors import (
     AnotherWentLive,
@@ -40,10 +40,10 @@ from supportbot.releases.errors import (
     ReleaseChanged,
     VerdictOutdated,
 )
+from supportbot.releases.evaluation import claim_waiting, extend_claim
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict
 from supportbot.releases.selectors import current, gates, live_release, release_with_id, using
-from supportbot.releases.tasks import claim_waiting, extend_claim
 
 pytestmark = pytest.mark.django_db
 State = Release.State
@@ -147,7 +147,7 @@ def test_the_second_of_two_changes_to_a_draft_is_refused(ada: Staff) -> None:
 def test_a_proven_release_is_restored_at_once_and_the_gates_run_afterwards(ada: Staff, gated: Judge) -> None:
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
     for row in (kind, warm):
-        services.evaluate(row.pk)
+        evaluation.evaluate(row.pk)
         published(row, ada, override="compared with another one" if row is warm else "")
     with pytest.raises(NothingToRestore):
         services.restore(warm.pk, person=ada, instead_of=warm.number, reason="no")
@@ -167,7 +167,7 @@ def test_a_proven_release_is_restored_at_once_and_the_gates_run_afterwards(ada: 
     assert (entry.payload["reason"], entry.actor) == ("too warm", ada.actor)
     # The restored release is proven, too.
     again = draft(ada, tone="cool")
-    services.evaluate(again.pk)
+    evaluation.evaluate(again.pk)
     published(again, ada)
     services.restore(restored.pk, person=without_override, instead_of=again.number, reason="too cool")
     assert current().document.tone == "kind"
@@ -177,7 +177,7 @@ def test_a_release_that_the_gates_never_passed_is_restored_only_with_a_reason_an
     ada: Staff, gated: Judge
 ) -> None:
     first, row = live_release(), draft(ada, tone="kind")
-    services.evaluate(row.pk)
+    evaluation.evaluate(row.pk)
     published(row, ada)
     without_override = replace(ada, scopes=ada.scopes - {services.OVERRIDE})
     for person, override, refusal in (
@@ -195,9 +195,9 @@ def test_a_release_that_the_gates_never_passed_is_restored_only_with_a_reason_an
 
 def test_with_a_newer_gate_an_older_release_is_unproven(ada: Staff, gated: Judge) -> None:
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
-    services.evaluate(kind.pk)
+    evaluation.evaluate(kind.pk)
     published(kind, ada)
-    services.evaluate(warm.pk)
+    evaluation.evaluate(warm.pk)
     published(warm, ada)
     gated.suites.add("security")
     services.name_gates(["demo", "security"], person=ada)
@@ -209,7 +209,7 @@ def test_with_a_newer_gate_an_older_release_is_unproven(ada: Staff, gated: Judge
 
 def test_a_release_stays_proven_when_a_later_version_has_more_fields(ada: Staff, gated: Judge) -> None:
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
-    services.evaluate(kind.pk)
+    evaluation.evaluate(kind.pk)
     kind.refresh_from_db()
     older = {name: value for name, value in kind.document.items() if name not in ("routes", "parameters")}
     text = json.dumps(older, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -217,9 +217,9 @@ def test_a_release_stays_proven_when_a_later_version_has_more_fields(ada: Staff,
     of_older = {**kind.verdict, "digest": hashlib.sha256(text.encode()).hexdigest()}
     Release.objects.filter(pk=kind.pk).update(document=older, verdict=of_older)
     published(kind, ada)
-    services.evaluate(warm.pk)
+    evaluation.evaluate(warm.pk)
     published(warm, ada)
-    assert services.is_proven(release_with_id(kind.pk))
+    assert evaluation.is_proven(release_with_id(kind.pk))
     assert services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back").state == State.LIVE
 
 
@@ -228,9 +228,9 @@ def test_after_a_gates_cases_changed_an_older_release_is_unproven(ada: Staff, ga
     save_suite(parse_suite({"suite": "demo", "cases": [case]}, file=""))
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
     for row in (kind, warm):
-        services.evaluate(row.pk)
+        evaluation.evaluate(row.pk)
         published(row, ada, override="compared with another one" if row is warm else "")
-    assert services.is_proven(release_with_id(kind.pk))
+    assert evaluation.is_proven(release_with_id(kind.pk))
     save_suite(parse_suite({"suite": "demo", "cases": [{**case, "expect": {"figures": "30 days"}}]}, file=""))
     with pytest.raises(NotProven):
         services.restore(kind.pk, person=ada, instead_of=warm.number, reason="back")
@@ -240,11 +240,11 @@ def test_after_a_gates_cases_changed_an_older_release_is_unproven(ada: Staff, ga
 def test_a_release_that_was_published_despite_the_gates_is_not_proven(ada: Staff, gated: Judge) -> None:
     kind, warm = draft(ada, tone="kind"), draft(ada, tone="warm")
     for row in (kind, warm):
-        services.evaluate(row.pk)
+        evaluation.evaluate(row.pk)
     published(kind, ada)
     published(warm, ada, override="compared with another one")  # it passed, but the verdict was outdated
     cool = draft(ada, tone="cool")
-    services.evaluate(cool.pk)
+    evaluation.evaluate(cool.pk)
     published(cool, ada)
     with pytest.raises(NotProven):
         services.restore(warm.pk, person=ada, instead_of=cool.number, reason="back")
@@ -253,7 +253,7 @@ def test_a_release_that_was_published_despite_the_gates_is_not_proven(ada: Staff
 
 def test_a_worker_keeps_its_claim_on_an_evaluation_until_it_dies(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="kind")
-    services.request_evaluation(row.pk)
+    evaluation.request_evaluation(row.pk)
     claim = claim_waiting()
     assert claim is not None and claim_waiting() is None
     Release.objects.filter(pk=row.pk).update(judging_until=claim.until - timedelta(seconds=50))  # as time passes
@@ -271,7 +271,7 @@ def test_a_worker_keeps_its_claim_on_an_evaluation_until_it_dies(ada: Staff, gat
 
 def test_a_draft_that_went_live_during_its_evaluation_no_longer_waits_for_a_worker(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="kind")
-    services.request_evaluation(row.pk)
+    evaluation.request_evaluation(row.pk)
     claim = claim_waiting()
     assert claim is not None
     published(row, ada, override="cannot wait")
@@ -283,14 +283,14 @@ def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Ju
     row = draft(ada, tone="rude")
     with pytest.raises(NotEvaluated):
         published(row, ada)
-    services.request_evaluation(row.pk)
+    evaluation.request_evaluation(row.pk)
     tasks.judge_waiting()
     with pytest.raises(GateRefused, match="demo: greets"):
         published(row, ada)
     services.change_draft(row.pk, {"tone": "kind"}, person=ada)
     with pytest.raises(NotEvaluated):  # the verdict was about another text
         published(row, ada)
-    services.request_evaluation(row.pk)
+    evaluation.request_evaluation(row.pk)
     tasks.judge_waiting()
     tasks.judge_waiting()  # nothing is waiting
     assert release_with_id(row.pk).state == State.EVALUATED and gated.judged == [row.number] * 2
@@ -306,10 +306,10 @@ def test_changes_after_a_release_passed_the_gates_require_a_new_evaluation(
     publish_article(article.pk)
     ensure_policies()
     row = draft(ada, tone="kind")
-    services.evaluate(row.pk)
+    evaluation.evaluate(row.pk)
     save_draft(article.pk, Change(body="Within 14 days."))  # nobody has read it yet
     create_article(Change(title="Another", body="A draft."), external_id="another")
-    assert services.changed_since(release_with_id(row.pk), release_with_id(row.pk).verdict or {}) == []
+    assert evaluation.changed_since(release_with_id(row.pk), release_with_id(row.pk).verdict or {}) == []
     match changed:
         case "text":
             publish_article(article.pk)
@@ -326,7 +326,7 @@ def test_changes_after_a_release_passed_the_gates_require_a_new_evaluation(
     with pytest.raises(VerdictOutdated):
         published(row, ada)
     assert release_with_id(row.pk).is_draft and current().number == 1
-    services.evaluate(row.pk)
+    evaluation.evaluate(row.pk)
     assert published(row, ada).state == State.LIVE and len(gated.judged) == 2
 
 
@@ -341,7 +341,7 @@ def test_changes_during_an_evaluation_count_as_changes(
         return Verdict(passed=True)
 
     monkeypatch.setattr(ports, "judge", lambda: slowly)
-    services.evaluate(row.pk)
+    evaluation.evaluate(row.pk)
     with pytest.raises(VerdictOutdated):
         published(row, ada)
     assert release_with_id(row.pk).is_draft
@@ -349,7 +349,7 @@ def test_changes_during_an_evaluation_count_as_changes(
 
 def test_an_override_needs_the_right_and_a_reason_and_is_audited(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="rude")
-    services.evaluate(row.pk)
+    evaluation.evaluate(row.pk)
     with pytest.raises(NotAllowed):
         published(row, replace(ada, scopes=ada.scopes - {services.OVERRIDE}), override="I know better")
     with pytest.raises(GateRefused):
@@ -363,13 +363,13 @@ def test_an_override_needs_the_right_and_a_reason_and_is_audited(ada: Staff, gat
 def test_a_deleted_gate_stops_the_evaluation_with_a_message(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="kind")
     gated.suites.clear()
-    services.request_evaluation(row.pk)
+    evaluation.request_evaluation(row.pk)
     tasks.judge_waiting()
     assert "The suite demo does not exist" in release_with_id(row.pk).judging_problem
     with pytest.raises(GateMissing, match=r"were deleted: demo\. Choose the gates again"):
         published(row, ada)
     gated.suites.add("demo")
-    services.evaluate(row.pk)
+    evaluation.evaluate(row.pk)
     gated.suites.clear()  # after it was judged
     with pytest.raises(GateMissing, match="were deleted: demo"):
         published(row, ada)
@@ -417,7 +417,7 @@ def test_an_invalid_document_is_refused_at_its_field(ada: Staff, document: dict[
 def test_a_release_of_another_workspace_does_not_exist(ada: Staff, other_workspace: Workspace) -> None:
     with workspace_scope(other_workspace.pk):
         theirs = live_release()
-    for act in (release_with_id, services.evaluate, services.discard, services.request_evaluation):
+    for act in (release_with_id, evaluation.evaluate, services.discard, evaluation.request_evaluation):
         with pytest.raises((NoSuchRelease, NoGates)):
             act(theirs.pk)
     with pytest.raises(NoSuchRelease):
@@ -427,16 +427,16 @@ def test_a_release_of_another_workspace_does_not_exist(ada: Staff, other_workspa
 def test_a_release_compared_with_a_former_live_release_is_evaluated_again(ada: Staff, gated: Judge) -> None:
     first, row, other = live_release(), draft(ada, tone="kind"), draft(ada, tone="warm")
     for one in (row, other):
-        services.evaluate(one.pk)
+        evaluation.evaluate(one.pk)
     published(other, ada)
     verdict = release_with_id(row.pk).verdict or {}
-    assert services.changed_since(release_with_id(row.pk), verdict) == ["live"]
+    assert evaluation.changed_since(release_with_id(row.pk), verdict) == ["live"]
     with pytest.raises(VerdictOutdated):
         published(row, ada)
     assert current().number == other.number and release_with_id(row.pk).is_draft
     # The same content as before.
     services.restore(first.pk, person=ada, instead_of=other.number, reason="back", override="known to be good")
-    assert services.changed_since(release_with_id(row.pk), verdict) == []
+    assert evaluation.changed_since(release_with_id(row.pk), verdict) == []
     assert published(row, ada).state == State.LIVE
 
 
@@ -450,10 +450,10 @@ def test_a_changed_connection_in_a_releases_routes_requires_a_new_evaluation(
     values = {"name": "Reader", "base_url": "https://models.example/v1", "model": "reader"}
     used, unused = (connections.save({**values, "name": name}, key="k", actor="test") for name in ("Reader", "Another"))
     row = draft(ada, routes={"answer": [str(used.pk)]})
-    services.evaluate(row.pk)
+    evaluation.evaluate(row.pk)
     connections.save({**values, "name": "Another", "model": "x"}, key="", actor="test", connection_id=unused.pk)
     connections.save({**values, **changes}, key="another", actor="test", connection_id=used.pk)
-    assert services.changed_since(release_with_id(row.pk), release_with_id(row.pk).verdict or {}) == (
+    assert evaluation.changed_since(release_with_id(row.pk), release_with_id(row.pk).verdict or {}) == (
         ["models"] if is_outdated else []
     )
     if is_outdated:

@@ -24,7 +24,8 @@ from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console.actions import rule_checks
 from supportbot.console.base import of_this_workspace
 from supportbot.console.display import error_text
-from supportbot.releases.services import MAX_REASON, OVERRIDE
+from supportbot.releases.models import MAX_REASON
+from supportbot.releases.services import OVERRIDE
 
 AMOUNTS = {
     "max_per_order": gettext_noop("Limit per order or other record"),

@@ -18,8 +18,9 @@ from supportbot.evals.articles.article_gates import Failure, Trial, tried
 from supportbot.evals.models import Case
 from supportbot.releases import ports
 from supportbot.releases.errors import GateRefused
+from supportbot.releases.models import MAX_REASON
 from supportbot.releases.selectors import gates
-from supportbot.releases.services import MAX_REASON, OVERRIDE
+from supportbot.releases.services import OVERRIDE
 
 MAX_NAMED: Final = 5  # cases named in a message
 PUBLISHED_AGAINST_GATES: Final = "article.published_against_gates"

@@ -27,7 +27,7 @@ from supportbot.evals.models import Result, Run
 from supportbot.evals.release_gates import progress
 from supportbot.evals.selectors import missing_suites, runs
 from supportbot.llm.connections import names
-from supportbot.releases import ports, services
+from supportbot.releases import evaluation, ports, services
 from supportbot.releases.document import parsed
 from supportbot.releases.errors import GateRefused
 from supportbot.releases.models import Release
@@ -120,7 +120,7 @@ def publish(request: HttpRequest, release_id: UUID) -> HttpResponse:
 def evaluate(request: HttpRequest, release_id: UUID) -> HttpResponse:
     needs(request, WRITE)
     try:
-        services.request_evaluation(release_id)
+        evaluation.request_evaluation(release_id)
     except SupportBotError as refusal:
         return _refused(request, release_id, refusal)
     messages.success(request, gettext("The gates are evaluating this draft. You can leave this page in the meantime."))
@@ -175,9 +175,9 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
     may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
     before = live if release.is_draft else earlier.order_by("-published_at").first()
-    verdict, suites = services.verdict_on(release), gates()
+    verdict, suites = evaluation.verdict_on(release), gates()
     is_passed = bool(verdict and verdict["passed"])
-    changed = services.changed_since(release, verdict) if verdict and release.is_draft else []
+    changed = evaluation.changed_since(release, verdict) if verdict and release.is_draft else []
     context: dict[str, Any] = {
         "live": live,
         "before": before,
@@ -221,9 +221,9 @@ def _failed(request: HttpRequest, verdict: Mapping[str, Any]) -> list[FailedCase
 def _restoring(release: Release) -> dict[str, Any]:
     """Return the context about restoring a release: whether it has proven itself, and later changes."""
     verdict = release.verdict or {}
-    if not services.is_proven(release):
+    if not evaluation.is_proven(release):
         return {"is_proven": False, "missing_gates": listed(missing_suites(gates()))}
-    changed = [name for name in services.changed_since(release, verdict) if name != services.LIVE]
+    changed = [name for name in evaluation.changed_since(release, verdict) if name != evaluation.LIVE]
     named = listed([gettext(REFERENCES.get(name, name)) for name in changed])
     return {"is_proven": True, "proven_at": datetime.fromisoformat(verdict["at"]), "changed_since": named}
 
