@@ -135,7 +135,7 @@ class RunVerdicts(EvaluationView):
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         person_id = _person_id(request)
         if person_id is not None:
-            services.show_verdicts(run_id, person_id)
+            human_labels.show_verdicts(run_id, person_id)
         return Response(_run_facts(run_with_id(run_id), request, RunDetailSerializer))
 
 

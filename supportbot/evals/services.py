@@ -9,14 +9,12 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot.accounts.models import User
-from supportbot.errors import NotFound
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.erasure import (
     take_customer_out_of_cases as take_customer_out_of_cases,  # its former path, which settings may hold until 0.3
 )
-from supportbot.evals.errors import LabelInvalid, LabelRefused, RunEnded
-from supportbot.evals.grading.human_labels import may_label, runs_behind, who_sees_verdicts
-from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, SeenVerdicts, Suite
+from supportbot.evals.errors import RunEnded
+from supportbot.evals.models import OPEN_STATES, Case, Run, Suite
 from supportbot.evals.runs.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.evals.suite_formats import own_format
@@ -24,7 +22,6 @@ from supportbot.releases.models import Release
 from supportbot.releases.ports import references_digest
 
 LEASE: Final = timedelta(seconds=40)  # the lease of the worker that carries out a run
-_NOTE: Final = 500
 
 
 class Baseline(Enum):
@@ -134,49 +131,3 @@ def resume_run(run_id: UUID, *, runner: str = "") -> None:
     paused = Run.objects.filter(pk=run_id, state=Run.State.PAUSED)
     if not paused.update(problem="", **_in_hand(runner)):
         raise RunEnded()
-
-
-@transaction.atomic
-def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User) -> Label:
-    """Store a person's verdict on a judged result, replacing an earlier one. Raises NotFound, LabelInvalid,
-    LabelRefused.
-    """
-    result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
-    if result is None:
-        raise NotFound()
-    [run] = (one for one in _locked_runs(result.run_id) if one.pk == result.run_id)
-    if not may_label(result, run, person.pk):  # in another tab, the verdicts may have been shown
-        raise LabelRefused()
-    if verdict not in Label.Verdict.values:
-        raise LabelInvalid()
-    if verdict == Label.Verdict.UNSURE and result.labels.filter(person=person).exclude(verdict=verdict).exists():
-        _note_who_sees(run)
-    values = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
-    label, _ = Label.objects.update_or_create(result=result, person=person, defaults=values)
-    return label
-
-
-def _note_who_sees(run: Run) -> None:
-    """Store who sees the verdicts of a run now, before a withdrawn label makes its result wait for them again. Whoever
-    sees the verdict on a copy of the result is among them.
-    """
-    rows = [SeenVerdicts(run=run, person_id=person_id) for person_id in who_sees_verdicts(run)]
-    SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-@transaction.atomic
-def show_verdicts(run_id: UUID, person_id: UUID) -> None:
-    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results, nor those of the runs
-    behind it. Raises NotFound.
-    """
-    rows = [SeenVerdicts(run=run, person_id=person_id) for run in _locked_runs(run_id)]
-    SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def _locked_runs(run_id: UUID) -> list[Run]:
-    """Return a run and the runs behind it, locked so that labels and views of verdicts take turns. Raises NotFound."""
-    rows = Run.objects.select_for_update(no_key=True, of=("self",)).defer("cases", "report")
-    runs = list(rows.filter(pk__in={run_id, *runs_behind([run_id])[run_id]}).order_by("pk"))
-    if run_id not in (run.pk for run in runs):
-        raise NotFound()
-    return runs

@@ -33,9 +33,8 @@ from actions.testing import run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.action_tools import use_action
+from supportbot.assistant.action_tools import action_specs, use_action
 from supportbot.assistant.tool_results import Place
-from supportbot.assistant.tools import action_specs
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound

@@ -14,6 +14,7 @@ from kb.models import Article
 from supportbot.accounts.models import User, Workspace
 from supportbot.console.evals import run_pages
 from supportbot.evals import services
+from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.judge_agreement import agreement_in
 from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Label, Result, Run, SeenVerdicts
@@ -404,7 +405,7 @@ def test_a_label_sent_while_the_verdicts_are_shown_waits_and_is_refused(enter: E
     person_id = User.objects.get(username__startswith="supervisor").pk
     with ThreadPoolExecutor(1) as other_tab:
         with transaction.atomic():
-            services.show_verdicts(run.pk, person_id)
+            human_labels.show_verdicts(run.pk, person_id)
             sent = other_tab.submit(label_in_thread, client, result)
             assert not wait([sent], timeout=1).done, "the label waits for the lock on the run"
         assert "Not saved" in sent.result(timeout=20)

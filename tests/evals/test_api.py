@@ -12,6 +12,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import services
 from supportbot.evals.errors import LabelRefused
+from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.human_labels import to_label
 from supportbot.evals.grading.run_reports import report_of
 from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run, SeenVerdicts
@@ -174,7 +175,7 @@ def test_verdicts_are_hidden_over_rest_from_whoever_can_still_label(workspace: W
     assert outcomes(client) == {"c": True, "d": True}
     assert to_label(bob.pk).count() == 0
     with pytest.raises(LabelRefused):
-        services.label_result(Result.objects.get(key="c").pk, "pass", person=bob)
+        human_labels.label_result(Result.objects.get(key="c").pk, "pass", person=bob)
 
 
 def judged(run: Run, key: str) -> Result:
@@ -209,17 +210,17 @@ def test_a_list_over_rest_leaves_out_what_waits_for_the_persons_label(workspace:
     judge = client.get(f"{RUNS}/{labelled.run_id}").json()["judge"]
     assert judge["labels"] == 1
     second = judged(waiting.run, "d")
-    services.label_result(waiting.pk, "fail", person=bob)
+    human_labels.label_result(waiting.pk, "fail", person=bob)
     assert shown(client) == partly
     rows = {row["id"]: row["judge"] for row in client.get(RUNS).json()["results"]}
     told = client.get(f"{RUNS}/{labelled.run_id}").json()["judge"]
     assert rows[str(labelled.run_id)] == told == judge, "the count reveals nothing about the hidden run"
     assert service(workspace, "evals:read").get(f"{RUNS}/{labelled.run_id}").json()["judge"]["labels"] == 2
-    services.label_result(second.pk, "pass", person=bob)
+    human_labels.label_result(second.pk, "pass", person=bob)
     assert client.get(f"{RUNS}/{labelled.run_id}").json()["judge"]["labels"] == 3
     assert shown(client) == whole
     with pytest.raises(LabelRefused):
-        services.label_result(waiting.pk, "pass", person=bob)
+        human_labels.label_result(waiting.pk, "pass", person=bob)
 
 
 def test_a_page_of_runs_takes_as_many_queries_as_one_run(

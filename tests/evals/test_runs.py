@@ -21,6 +21,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
 from supportbot.evals import erasure, services, tasks
 from supportbot.evals.errors import InvalidSuite, RunEnded
+from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.human_labels import hidden_runs, to_label
 from supportbot.evals.grading.judge_agreement import agreement_in
 from supportbot.evals.grading.run_reports import CaseTries, report_from, report_of
@@ -433,8 +434,8 @@ def test_a_copy_takes_the_place_of_an_original_that_is_deleted_with_its_run(
         first = Result.objects.create(run=old, key=key, played={}, **facts)
         for run in (middle, new):
             Result.objects.create(run=run, key=key, played={}, original=first.pk, **facts)
-    services.label_result(Result.objects.get(run=old, key="labelled").pk, "fail", person=bob)
-    services.show_verdicts(old.pk, ann.pk)
+    human_labels.label_result(Result.objects.get(run=old, key="labelled").pk, "fail", person=bob)
+    human_labels.show_verdicts(old.pk, ann.pk)
     Run.objects.filter(pk=old.pk).update(finished_at=now() - erasure.KEPT_FOR - timedelta(days=1))
     tasks.purge()
     assert not Run.objects.filter(pk=old.pk).exists() and Result.objects.count() == 4
@@ -444,7 +445,7 @@ def test_a_copy_takes_the_place_of_an_original_that_is_deleted_with_its_run(
     assert (to_label(ann.pk).count(), hidden_runs([middle.pk, new.pk], ann.pk)) == (0, set()), "Ann has seen it"
     agreement = agreement_in(new)
     assert agreement is not None and (agreement.labels, agreement.confusion.judge_too_kind) == (1, 1)
-    services.label_result(left.pk, "pass", person=bob)
+    human_labels.label_result(left.pk, "pass", person=bob)
     assert hidden_runs([middle.pk, new.pk], bob.pk) == set()
 
 
@@ -458,8 +459,8 @@ def test_whoever_has_seen_an_old_run_still_labels_a_new_one_with_copies_of_its_d
     first = Result.objects.create(run=old, key="old", played={}, **facts)
     Result.objects.create(run=new, key="old", played={}, original=first.pk, **facts)
     own = Result.objects.create(run=new, key="new", played={}, **facts)
-    services.label_result(first.pk, "fail", person=bob)
-    services.show_verdicts(old.pk, ann.pk)
+    human_labels.label_result(first.pk, "fail", person=bob)
+    human_labels.show_verdicts(old.pk, ann.pk)
     Run.objects.filter(pk=old.pk).update(finished_at=now() - erasure.KEPT_FOR - timedelta(days=1))
     tasks.purge()
     assert hidden_runs([new.pk], ann.pk) == {new.pk}

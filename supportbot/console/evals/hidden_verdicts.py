@@ -14,7 +14,6 @@ from django.shortcuts import redirect
 from supportbot.console.evals.labelling import labeller
 from supportbot.console.evals.page_frame import WRITE
 from supportbot.console.request_context import needs, person_of
-from supportbot.evals import services
 from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.human_labels import are_hidden, to_label
 from supportbot.evals.grading.judge_agreement import Agreement
@@ -67,5 +66,5 @@ def report_without(run: Run, hidden: Collection[str], hidden_before: Collection[
 def show(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Show the judge's verdicts of a run to a person, who then cannot label its results."""
     needs(request, WRITE)
-    services.show_verdicts(run_id, person_of(request).pk)
+    human_labels.show_verdicts(run_id, person_of(request).pk)
     return redirect("admin:evals_run_change", run_id)

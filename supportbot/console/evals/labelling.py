@@ -16,10 +16,9 @@ from supportbot.console.evals.page_frame import WRITE, render_page, uuid_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.evals.errors import EvaluationError
-from supportbot.evals.grading.human_labels import are_hidden, to_label
+from supportbot.evals.grading.human_labels import are_hidden, label_result, to_label
 from supportbot.evals.models import Label, Run
 from supportbot.evals.runs.case_outcomes import played_from
-from supportbot.evals.services import label_result
 
 
 def label_queue(request: HttpRequest) -> HttpResponse:

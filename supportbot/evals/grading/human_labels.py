@@ -1,15 +1,22 @@
-"""People's labels on the results that a model has judged: which results wait for a label, and from whom the judge's
-verdicts are hidden meanwhile.
+"""People's labels on the results that a model has judged: storing them, which results wait for one, and from whom the
+judge's verdicts are hidden meanwhile.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Cast, Right
+from django.utils.timezone import now
 
+from supportbot.accounts.models import User
+from supportbot.errors import NotFound
+from supportbot.evals.errors import LabelInvalid, LabelRefused
 from supportbot.evals.models import OPEN_STATES, Label, Result, Run, SeenVerdicts
+
+_NOTE: Final = 500
 
 _RANDOM: Final = 12  # the last characters of an id, which are random
 
@@ -96,3 +103,49 @@ def who_sees_verdicts(run: Run) -> list[UUID]:
     labelled = Label.objects.filter(result__run__in=runs, person__isnull=False).order_by().values("person_id")
     known = labelled.union(SeenVerdicts.objects.filter(run__in=runs).order_by().values("person_id"))
     return [row["person_id"] for row in known if not are_hidden(run, row["person_id"])]
+
+
+@transaction.atomic
+def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User) -> Label:
+    """Store a person's verdict on a judged result, replacing an earlier one. Raises NotFound, LabelInvalid,
+    LabelRefused.
+    """
+    result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
+    if result is None:
+        raise NotFound()
+    [run] = (one for one in _locked_runs(result.run_id) if one.pk == result.run_id)
+    if not may_label(result, run, person.pk):  # in another tab, the verdicts may have been shown
+        raise LabelRefused()
+    if verdict not in Label.Verdict.values:
+        raise LabelInvalid()
+    if verdict == Label.Verdict.UNSURE and result.labels.filter(person=person).exclude(verdict=verdict).exists():
+        _note_who_sees(run)
+    values = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
+    label, _ = Label.objects.update_or_create(result=result, person=person, defaults=values)
+    return label
+
+
+def _note_who_sees(run: Run) -> None:
+    """Store who sees the verdicts of a run now, before a withdrawn label makes its result wait for them again. Whoever
+    sees the verdict on a copy of the result is among them.
+    """
+    rows = [SeenVerdicts(run=run, person_id=person_id) for person_id in who_sees_verdicts(run)]
+    SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@transaction.atomic
+def show_verdicts(run_id: UUID, person_id: UUID) -> None:
+    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results, nor those of the runs
+    behind it. Raises NotFound.
+    """
+    rows = [SeenVerdicts(run=run, person_id=person_id) for run in _locked_runs(run_id)]
+    SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _locked_runs(run_id: UUID) -> list[Run]:
+    """Return a run and the runs behind it, locked so that labels and views of verdicts take turns. Raises NotFound."""
+    rows = Run.objects.select_for_update(no_key=True, of=("self",)).defer("cases", "report")
+    runs = list(rows.filter(pk__in={run_id, *runs_behind([run_id])[run_id]}).order_by("pk"))
+    if run_id not in (run.pk for run in runs):
+        raise NotFound()
+    return runs

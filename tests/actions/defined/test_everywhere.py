@@ -15,9 +15,8 @@ from actions.requests.receipt_links import receipt_block
 from actions.services import confirm, propose
 from actions.testing import run_queued
 from supportbot.accounts.models import User, Workspace
-from supportbot.assistant.action_tools import spec_of, use_action
+from supportbot.assistant.action_tools import action_specs, spec_of, use_action
 from supportbot.assistant.tool_results import Place
-from supportbot.assistant.tools import action_specs
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.transcript import transcript_of
