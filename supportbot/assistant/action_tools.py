@@ -30,6 +30,7 @@ from actions.principals import Principal, principal_in_conversation
 from actions.reasons import sentence
 from actions.record_choices import Offer, offer_of
 from actions.registry import action_named, all_actions, read_action
+from actions.selectors import enabled_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
@@ -275,3 +276,19 @@ def proposed_before(claim: Claim, language: str) -> list[ToolResult]:
     """
     made = ActionRequest.objects.filter(proposal_key__startswith=key_prefix(claim.turn_id)).order_by("id")
     return [outcome_of(request, language) for request in made]
+
+
+def action_specs(language: str) -> tuple[ToolSpec, ...]:
+    """Return the tools for the enabled actions."""
+    enabled = enabled_actions()
+    if not enabled:
+        return ()
+    return tuple(spec_of(action, language) for action in all_actions().values() if action.name in enabled)
+
+
+def visitor_specs(language: str) -> tuple[tuple[ToolSpec, ...], tuple[ToolSpec, ...]]:
+    """Return the tools for the enabled look-ups that are open to visitors, and those for all other enabled actions."""
+    enabled = enabled_actions()
+    actions = [action for action in all_actions().values() if action.name in enabled] if enabled else []
+    is_open, is_not = ([one for one in actions if one.is_public is wanted] for wanted in (True, False))
+    return tuple(spec_of(one, language) for one in is_open), tuple(spec_of(one, language) for one in is_not)

@@ -6,10 +6,14 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 from actions.audit import record_refusal
-from actions.registry import all_actions
-from actions.selectors import enabled_actions
 from actions.states import UNDOING, State
-from supportbot.assistant.action_tools import may_replace_card, spec_of, use_action, withdraw_cards
+from supportbot.assistant.action_tools import (
+    action_specs,
+    may_replace_card,
+    use_action,
+    visitor_specs,
+    withdraw_cards,
+)
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.texts import TO_PERSON
 from supportbot.assistant.tool_results import Place, ToolResult
@@ -70,22 +74,6 @@ def tools_for(conversation: Conversation, language: str, requests: Collection[St
     if State.AWAITING_CONFIRMATION in requests:
         return TurnTools((REQUEST_HUMAN, WITHDRAW_CARDS, *undo, *map(may_replace_card, actions)))
     return TurnTools((REQUEST_HUMAN, *undo, *actions))
-
-
-def action_specs(language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools for the enabled actions."""
-    enabled = enabled_actions()
-    if not enabled:
-        return ()
-    return tuple(spec_of(action, language) for action in all_actions().values() if action.name in enabled)
-
-
-def visitor_specs(language: str) -> tuple[tuple[ToolSpec, ...], tuple[ToolSpec, ...]]:
-    """Return the tools for the enabled look-ups that are open to visitors, and those for all other enabled actions."""
-    enabled = enabled_actions()
-    actions = [action for action in all_actions().values() if action.name in enabled] if enabled else []
-    is_open, is_not = ([one for one in actions if one.is_public is wanted] for wanted in (True, False))
-    return tuple(spec_of(one, language) for one in is_open), tuple(spec_of(one, language) for one in is_not)
 
 
 class Tools:
