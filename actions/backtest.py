@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from actions.ledger import YEAR, Status
 from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
 from actions.policy_store import RULE_FIELDS
-from actions.requests.proposing import money_in
+from actions.requests.reevaluation import money_in
 from actions.requests.rule_decision import Decision, Rules, Used, Verdict, decide_write
 from actions.states import State
 from supportbot.accounts.workspaces import workspace_time

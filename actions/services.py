@@ -40,8 +40,8 @@ from actions.registry import approval_role, read_action
 from actions.requests.calls_in_progress import is_in_progress, is_overdue
 from actions.requests.execution import forget_command, may_have_moved, outcome_kind
 from actions.requests.intent_parsing import parse_intent
-from actions.requests.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
-from actions.requests.reevaluation import is_judged, judge_anew
+from actions.requests.proposing import Preview, preview, propose
+from actions.requests.reevaluation import gather_again, is_judged, judge_anew, lapse_reason, money_in, reevaluate
 from actions.requests.rule_decision import decide_read
 from actions.requests.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
 from actions.requests.undo_window import in_window

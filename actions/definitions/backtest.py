@@ -26,7 +26,7 @@ from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity, Records
 from actions.models import ActionRequest
 from actions.reasons import Reason
-from actions.requests.proposing import gathered
+from actions.requests.reevaluation import gathered
 from actions.requests.rule_decision import Decision, Verdict
 from actions.states import State
 from supportbot.accounts.models import Customer

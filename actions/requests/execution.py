@@ -26,7 +26,7 @@ from actions.policy_store import policy_of, rules_of
 from actions.reasons import Reason
 from actions.registry import action_as_made, code_actions
 from actions.requests.calls_in_progress import FIRST_RECHECK
-from actions.requests.proposing import gather_again, reevaluate, spec_of
+from actions.requests.reevaluation import gather_again, reevaluate, spec_of
 from actions.requests.transitions import lock_request, transition
 from actions.selectors import approvals_given
 from actions.spec import WriteAction

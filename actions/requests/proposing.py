@@ -5,7 +5,7 @@ The merchant is never called inside a transaction: its data is read beforehand, 
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +14,20 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from actions import audit, ledger
+from actions import audit
 from actions.audit import record_refusal
 from actions.canonical_json import digest_of
 from actions.errors import AlreadyConfirmed, CannotUndo, InvalidArguments, KeyReused, UnknownAction
-from actions.facts import ORDER, Facts, Identity, Records, Subject
+from actions.facts import ORDER, Records
 from actions.models import MAX_ORDER_ID, ActionPolicy, ActionRequest
-from actions.money import Money
 from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason
-from actions.registry import write_action
 from actions.requests.intent_parsing import Intent, parse_intent
-from actions.requests.rule_decision import Decision, Rules, Verdict, bounded, decide_write
+from actions.requests.reevaluation import decision_on, gathered, lapse_reason
+from actions.requests.rule_decision import Decision, Rules, Verdict
 from actions.requests.transitions import CARD_LIFE, lock_request, transition
-from actions.requests.undo_window import in_window, is_too_late
+from actions.requests.undo_window import in_window
 from actions.spec import Terms, WriteAction
 from actions.states import FINAL, OPEN, State
 from supportbot.ids import uuid7
@@ -226,75 +225,7 @@ def _digest(request: ActionRequest) -> str:
 def _decide(spec: WriteAction, draft: ActionRequest, resolved: ResolvedTerms, rules: Rules) -> Decision:
     if resolved.records is None:
         return Decision(Verdict.REFUSE, resolved.reason)
-    return _decision(spec, draft, resolved.records, rules)
-
-
-def gather_again(request: ActionRequest, identity: Identity) -> Records | Reason:
-    """Return the freshly read records of a stored request. Raises MerchantUnavailable or NotConnected."""
-    spec = spec_of(request)
-    if spec is None:
-        return Reason("policy_changed")
-    return gathered(spec, request.arguments, identity, is_undo=request.undoes is not None)
-
-
-def gathered(spec: WriteAction, arguments: Mapping[str, Any], identity: Identity, *, is_undo: bool) -> Records | Reason:
-    """Return the records that a request depends on, marked if it undoes another one. Raises MerchantUnavailable or
-    NotConnected.
-    """
-    found = spec.gather(arguments, identity)
-    return found if isinstance(found, Reason) else replace(found, is_undo=is_undo)
-
-
-def reevaluate(request: ActionRequest, records: Records | Reason) -> Decision:
-    """Return the policy's current decision on a stored request, given its freshly read records.
-
-    The sums are exact only under the ledger's lock.
-    """
-    if isinstance(records, Reason):
-        return Decision(Verdict.REFUSE, records)
-    spec = spec_of(request)
-    if spec is None:
-        return Decision(Verdict.REFUSE, Reason("policy_changed"))
-    return _decision(spec, request, records, rules_of(policy_of(request.action)))
-
-
-def decide_by_rules(request: ActionRequest) -> Decision:
-    """Return what the rules alone decide on a stored request, regardless of its records.
-
-    The sums are exact only under the ledger's lock.
-    """
-    spec, used = spec_of(request), ledger.used(request, now())
-    rules = bounded(rules_of(policy_of(request.action)), spec.most_requests if spec else None)
-    return decide_write(rules=rules, obstacle=None, money=money_in(request), used=used)
-
-
-def spec_of(request: ActionRequest) -> WriteAction | None:
-    return write_action(request.action, request.spec_version)
-
-
-def _decision(spec: WriteAction, request: ActionRequest, records: Records, rules: Rules) -> Decision:
-    moment = now()
-    facts = Facts(records, moment, rules.window_days, ledger.pending(request, records.read_at))
-    obstacle = spec.obstacle(request.arguments, facts)
-    if obstacle is None and not _is_as_shown(spec, request, records):
-        obstacle = Reason("record_changed")
-    if is_too_late(request):
-        obstacle = Reason("undo_too_late")
-    rules, used = bounded(rules, spec.most_requests), ledger.used(request, moment)
-    decision = decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=used)
-    if decision.is_refusal or not spec.wants_approval(request.arguments, records):
-        return decision
-    return Decision(Verdict.CONFIRM_AND_APPROVE, approvals=max(decision.approvals, spec.approvals))
-
-
-def _is_as_shown(spec: WriteAction, request: ActionRequest, records: Records) -> bool:
-    # The digest covers only the arguments: a look-up without one ("my newest order") may find something else by now.
-    subject = Subject(request.subject_kind, request.subject_id)
-    return spec.is_as_shown(request.arguments, records, subject=subject, shown=request.shown)
-
-
-def money_in(request: ActionRequest) -> Money | None:
-    return Money(request.amount, request.currency) if request.amount is not None else None
+    return decision_on(spec, draft, resolved.records, rules)
 
 
 def _reuse_identical_request(draft: ActionRequest) -> ActionRequest | None:
@@ -324,23 +255,6 @@ def _checked_same_undo(identical: ActionRequest, draft: ActionRequest) -> Action
     if draft.undoes is not None and identical.undoes != draft.undoes:
         raise CannotUndo()
     return identical
-
-
-def lapse_reason(request: ActionRequest) -> Reason | None:
-    """Return why a waiting request has lapsed (time-out, the end of an undo window, a changed action, changed rules);
-    None if it has not.
-
-    Changed rules end a card. A confirmed request stays, and is decided again by the new rules before it runs.
-    """
-    is_card = request.state == State.AWAITING_CONFIRMATION
-    if is_too_late(request):
-        return Reason("undo_too_late")
-    if request.is_expired(now()):
-        return Reason("not_confirmed" if is_card else "not_approved")
-    policy = policy_of(request.action)
-    if policy is None or spec_of(request) is None or (is_card and policy.current_id != request.policy_version_id):
-        return Reason("policy_changed")
-    return None
 
 
 def _find_identical_open(draft: ActionRequest) -> ActionRequest | None:

@@ -1,11 +1,15 @@
-"""Waiting requests are judged by the rules in force, not by those they were made under. A change of rules ends every
-unconfirmed card. A request waiting for approval is judged again: if the rules now refuse it, it ends with their reason;
-otherwise, it keeps waiting. The rows alone show which requests to judge, so lost messages or killed processes cannot
-leave one behind.
+"""Stored requests are judged by the rules in force, not by those they were made under, and by freshly read records:
+when they are confirmed, before they run, and while they wait.
+
+A change of rules ends every unconfirmed card. A request waiting for approval is judged again: if the rules now refuse
+it, it ends with their reason; otherwise, it keeps waiting. The rows alone show which requests to judge, so lost
+messages or killed processes cannot leave one behind.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -15,14 +19,16 @@ from django.utils.timezone import now
 from actions import audit, ledger
 from actions.definitions.models import ActionDefinition
 from actions.errors import MerchantUnavailable, NotConnected
-from actions.facts import Identity, Records
+from actions.facts import Facts, Identity, Records, Subject
 from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest
+from actions.money import Money
 from actions.policy_store import policy_of, rules_of
 from actions.reasons import Reason
-from actions.registry import code_actions
-from actions.requests.proposing import decide_by_rules, gather_again, lapse_reason, reevaluate, spec_of
-from actions.requests.rule_decision import Rules
+from actions.registry import code_actions, write_action
+from actions.requests.rule_decision import Decision, Rules, Verdict, bounded, decide_write
 from actions.requests.transitions import expire, transition
+from actions.requests.undo_window import is_too_late
+from actions.spec import WriteAction
 from actions.states import WAITING, State
 from supportbot.accounts.models import Customer
 
@@ -112,3 +118,88 @@ def _asked_by_action(request: ActionRequest) -> int:
     """Return how many approvals the action itself may have required; without the records, this cannot be recomputed."""
     spec = spec_of(request)
     return min(spec.approvals, request.approvals_needed) if spec else 1
+
+
+def gather_again(request: ActionRequest, identity: Identity) -> Records | Reason:
+    """Return the freshly read records of a stored request. Raises MerchantUnavailable or NotConnected."""
+    spec = spec_of(request)
+    if spec is None:
+        return Reason("policy_changed")
+    return gathered(spec, request.arguments, identity, is_undo=request.undoes is not None)
+
+
+def gathered(spec: WriteAction, arguments: Mapping[str, Any], identity: Identity, *, is_undo: bool) -> Records | Reason:
+    """Return the records that a request depends on, marked if it undoes another one. Raises MerchantUnavailable or
+    NotConnected.
+    """
+    found = spec.gather(arguments, identity)
+    return found if isinstance(found, Reason) else replace(found, is_undo=is_undo)
+
+
+def reevaluate(request: ActionRequest, records: Records | Reason) -> Decision:
+    """Return the policy's current decision on a stored request, given its freshly read records.
+
+    The sums are exact only under the ledger's lock.
+    """
+    if isinstance(records, Reason):
+        return Decision(Verdict.REFUSE, records)
+    spec = spec_of(request)
+    if spec is None:
+        return Decision(Verdict.REFUSE, Reason("policy_changed"))
+    return decision_on(spec, request, records, rules_of(policy_of(request.action)))
+
+
+def decide_by_rules(request: ActionRequest) -> Decision:
+    """Return what the rules alone decide on a stored request, regardless of its records.
+
+    The sums are exact only under the ledger's lock.
+    """
+    spec, used = spec_of(request), ledger.used(request, now())
+    rules = bounded(rules_of(policy_of(request.action)), spec.most_requests if spec else None)
+    return decide_write(rules=rules, obstacle=None, money=money_in(request), used=used)
+
+
+def spec_of(request: ActionRequest) -> WriteAction | None:
+    return write_action(request.action, request.spec_version)
+
+
+def decision_on(spec: WriteAction, request: ActionRequest, records: Records, rules: Rules) -> Decision:
+    moment = now()
+    facts = Facts(records, moment, rules.window_days, ledger.pending(request, records.read_at))
+    obstacle = spec.obstacle(request.arguments, facts)
+    if obstacle is None and not _is_as_shown(spec, request, records):
+        obstacle = Reason("record_changed")
+    if is_too_late(request):
+        obstacle = Reason("undo_too_late")
+    rules, used = bounded(rules, spec.most_requests), ledger.used(request, moment)
+    decision = decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=used)
+    if decision.is_refusal or not spec.wants_approval(request.arguments, records):
+        return decision
+    return Decision(Verdict.CONFIRM_AND_APPROVE, approvals=max(decision.approvals, spec.approvals))
+
+
+def _is_as_shown(spec: WriteAction, request: ActionRequest, records: Records) -> bool:
+    # The digest covers only the arguments: a look-up without one ("my newest order") may find something else by now.
+    subject = Subject(request.subject_kind, request.subject_id)
+    return spec.is_as_shown(request.arguments, records, subject=subject, shown=request.shown)
+
+
+def money_in(request: ActionRequest) -> Money | None:
+    return Money(request.amount, request.currency) if request.amount is not None else None
+
+
+def lapse_reason(request: ActionRequest) -> Reason | None:
+    """Return why a waiting request has lapsed (time-out, the end of an undo window, a changed action, changed rules);
+    None if it has not.
+
+    Changed rules end a card. A confirmed request stays, and is decided again by the new rules before it runs.
+    """
+    is_card = request.state == State.AWAITING_CONFIRMATION
+    if is_too_late(request):
+        return Reason("undo_too_late")
+    if request.is_expired(now()):
+        return Reason("not_confirmed" if is_card else "not_approved")
+    policy = policy_of(request.action)
+    if policy is None or spec_of(request) is None or (is_card and policy.current_id != request.policy_version_id):
+        return Reason("policy_changed")
+    return None
