@@ -1,5 +1,4 @@
-"""Erases a customer's conversations, or a customer with everything stored about them, in all packages, and exports all
-of that as one JSON object.
+"""Erases a customer's conversations, or a customer with everything stored about them, in all packages.
 
 Deleting a conversation cascades to its events, messages, citations, turns, tickets, mails, ratings and access rights;
 the stored bodies of its model calls are found by its plain id. Financial records are kept, with the ids of a
@@ -7,26 +6,18 @@ conversation and a customer that no longer exist.
 
 Invariants: every writer to a conversation holds its row lock, so nothing is added after the erasure, and a running turn
 loses its claim. A model call that ends later leaves a body, which the announcement and a sweep find.
-
-An export contains every row that erasing the customer would delete, so new tables are included automatically. It also
-contains the rows that refer to the customer by plain id and are kept after an erasure.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.admin.utils import NestedObjects
-from django.core.serializers.json import DjangoJSONEncoder
-from django.core.serializers.python import Serializer
-from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.module_loading import import_string
 
 from actions import audit
-from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
+from actions.models import ActionRequest
 from actions.states import OPEN
 from supportbot.accounts.models import Customer
 from supportbot.accounts.principals import CustomerCaller
@@ -38,13 +29,9 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.signals import Erased
 from supportbot.chat.turns import supersede_turns
 from supportbot.errors import NotFound
-from supportbot.llm.models import LLMBody, LLMCall
+from supportbot.llm.models import LLMBody
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import announce, announce_all
-
-# Hashes of credentials are left out, because an export must not contain keys.
-_SECRET: Final = "_hash"
-Encoder = DjangoJSONEncoder
 
 
 @transaction.atomic
@@ -81,14 +68,6 @@ def forget_customer(customer: Customer, *, actor: str = "system") -> int:
     audit.record("customer.forgotten", actor=actor, customer=str(customer.pk), conversations=count)
     customer.delete()
     return count
-
-
-@transaction.atomic
-def export_for(customer: Customer, *, actor: str) -> dict[str, list[dict[str, Any]]]:
-    """Return everything stored about a customer, as `export_of` does, and record who got it."""
-    held = export_of(customer)
-    audit.record("customer.exported", actor=actor, customer=str(customer.pk), rows=sum(map(len, held.values())))
-    return held
 
 
 def _check_settled(customer: Customer) -> None:
@@ -139,44 +118,3 @@ def sweep_orphaned_bodies() -> int:
         orphans = LLMBody.objects.filter(~Exists(there), call__conversation_id__isnull=False)
         deleted, _ = orphans.delete()
     return deleted
-
-
-def export_of(customer: Customer) -> dict[str, list[dict[str, Any]]]:
-    """Return a customer's rows by table, oldest first, without hashes of secrets."""
-    tables: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in (*_erasable_rows(customer), *_lasting_rows(customer)):
-        tables[row._meta.label_lower].append(_shown(row))
-    return {name: sorted(rows, key=lambda row: str(row["id"])) for name, rows in sorted(tables.items())}
-
-
-def _erasable_rows(customer: Customer) -> Iterator[models.Model]:
-    collector = NestedObjects(using="default", origin=[customer])
-    collector.collect([customer])
-    for rows in collector.data.values():
-        yield from rows
-
-
-def _lasting_rows(customer: Customer) -> Iterator[models.Model]:
-    """Yield the financial records and model costs that refer to the customer or one of their conversations."""
-    requests = ActionRequest.objects.filter(customer_id=customer.pk)
-    ids = list(requests.values_list("pk", flat=True))
-    conversations = list(Conversation.objects.filter(customer=customer).values_list("pk", flat=True))
-    calls = LLMCall.objects.filter(conversation_id__in=conversations)
-    kept: Iterable[models.QuerySet[Any]] = (
-        requests,
-        Attempt.objects.filter(request_id__in=ids),
-        LedgerEntry.objects.filter(request_id__in=ids),
-        AuditEntry.objects.filter(
-            Q(request_id__in=ids) | Q(actor=f"customer:{customer.pk}") | Q(payload__customer=str(customer.pk))
-        ),
-        calls,
-        LLMBody.objects.filter(call__in=calls),
-    )
-    for rows in kept:
-        yield from rows
-
-
-def _shown(row: models.Model) -> dict[str, Any]:
-    [serialized] = Serializer().serialize([row])
-    fields = {name: value for name, value in serialized["fields"].items() if not name.endswith(_SECRET)}
-    return {"id": row.pk, **fields}

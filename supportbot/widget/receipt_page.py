@@ -16,8 +16,8 @@ from actions.cards import receipt_rows, receipt_title
 from actions.facts import ORDER
 from actions.models import ActionRequest
 from actions.money import format_money
-from actions.requests.proposing import money_in
 from actions.requests.receipt_links import request_of_receipt
+from actions.requests.reevaluation import money_in
 from actions.requests.undo import undone_by
 from actions.states import FINAL, State
 from supportbot.accounts.scope import workspace_scope

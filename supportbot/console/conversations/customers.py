@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST
 
 from actions.audit import actor_of
 from supportbot.accounts.models import Customer
-from supportbot.chat.erasure import Encoder, export_for, forget_customer
+from supportbot.chat.data_export import Encoder, export_for
+from supportbot.chat.erasure import forget_customer
 from supportbot.chat.errors import NotSettled
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound

@@ -29,7 +29,7 @@ from actions.reasons import Reason
 from actions.record_choices import offer_of
 from actions.registry import action_named
 from actions.requests.execution import back_end_of, made_with, refusal_reason
-from actions.requests.proposing import gather_again, reevaluate, spec_of
+from actions.requests.reevaluation import gather_again, reevaluate, spec_of
 from actions.services import preview
 from actions.simulated_backend import simulated_backend
 from actions.states import State

@@ -18,7 +18,7 @@ from actions.models import ActionRequest
 from actions.policy_store import allow_approval, change_rules, policy_of, switch
 from actions.principals import Principal
 from actions.requests import undo
-from actions.requests.proposing import gather_again
+from actions.requests.reevaluation import gather_again
 from actions.requests.undo import offer_of, offers_of, preview_undo, propose_undo
 from actions.services import approve, confirm, propose
 from actions.states import State

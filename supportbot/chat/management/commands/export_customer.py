@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.customers import customer_named
 from supportbot.accounts.models import Workspace
-from supportbot.chat.erasure import Encoder, export_for
+from supportbot.chat.data_export import Encoder, export_for
 
 
 class Command(WorkspaceCommand):
