@@ -46,6 +46,7 @@ NAMED = [
     ("supportbot.llm.embedding_routes.embedder_of_route", "supportbot.llm.embeddings.routes.embedder_of_route"),
     ("supportbot.llm.gateway_embedder.GatewayEmbedder", "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder"),
     ("supportbot.pages.csrf_failure", "supportbot.home_and_error_pages.csrf_failure"),
+    ("supportbot.web.SpokenLanguage", "supportbot.accounts.page_language.PageLocaleMiddleware"),
     (
         "supportbot.webhooks.receivers.on_conversation_erased",
         "supportbot.webhooks.outbox_consumers.on_conversations_erased",
