@@ -1,5 +1,5 @@
-"""A workspace's stored policies and who may approve under them: created once with an action's default limits, changed
-only by a new version. `request_decision` decides what a policy means for a request.
+"""A workspace's stored policies: created once with an action's default limits, changed only by a new version.
+`requests.rule_decision` decides what a policy means for a request, and `approvers` has who may approve under it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,25 +10,20 @@ from typing import Any, Final, Protocol
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
-from actions.audit import actor_of
 from actions.errors import ActionError
 from actions.models import (
-    APPROVE,
     ActionPolicy,
-    ActionPolicyGroupPermission,
-    ActionPolicyUserPermission,
     ActionPolicyVersion,
     MerchantConnection,
 )
 from actions.registry import action_in_force, code_actions
 from actions.requests.rule_decision import Rules, allows_more, bounded
 from actions.spec import Action
-from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput
 
@@ -194,66 +189,6 @@ def tried_rules() -> Mapping[str, Rules]:
 
 def policy_of(action: str) -> ActionPolicy | None:
     return ActionPolicy.objects.select_related("current").filter(action=action).first()
-
-
-def may_approve(person: User, policy: ActionPolicy) -> bool:
-    """Return whether a person has the right on this policy, directly or through a group, and is a member of its
-    workspace. This queries rows instead of calling `has_perm`, which is true for every superuser.
-    """
-    if not person.is_active or not Membership.objects.filter(user=person, workspace_id=policy.workspace_pk).exists():
-        return False
-    right = Q(content_object=policy, permission__codename=APPROVE)
-    return (
-        ActionPolicyUserPermission.objects.filter(right, user=person).exists()
-        or ActionPolicyGroupPermission.objects.filter(right, group__user=person).exists()
-    )
-
-
-def approvers_of(policy: ActionPolicy) -> list[User]:
-    """Return everyone who may approve requests under this policy, sorted by user name."""
-    right = Q(content_object=policy, permission__codename=APPROVE)
-    people = ActionPolicyUserPermission.objects.filter(right).values("user")
-    groups = ActionPolicyGroupPermission.objects.filter(right).values("group")
-    members = User.objects.filter(is_active=True, memberships__workspace_id=policy.workspace_pk)
-    return list(members.filter(Q(pk__in=people) | Q(groups__in=groups)).order_by("username").distinct())
-
-
-def policies_approved_by(person: User) -> list[ActionPolicy]:
-    """Return the policies of the current workspace under which a person may approve requests, sorted by action."""
-    right = Q(permission__codename=APPROVE)
-    own = ActionPolicyUserPermission.objects.filter(right, user=person).values("content_object")
-    of_groups = ActionPolicyGroupPermission.objects.filter(right, group__user=person).values("content_object")
-    here = Membership.objects.filter(user=person, user__is_active=True).values("workspace_id")
-    policies = ActionPolicy.objects.filter(Q(pk__in=own) | Q(pk__in=of_groups), workspace_id__in=here)
-    return list(policies.order_by("action"))
-
-
-@transaction.atomic
-def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
-    """Let a person approve requests under this policy."""
-    from guardian.shortcuts import assign_perm  # imports models, so only after the apps are ready
-
-    assign_perm(f"actions.{APPROVE}", person, policy)
-    audit.record("policy.approver_added", actor=actor, action=policy.action, person=actor_of(person))
-
-
-@transaction.atomic
-def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
-    """Revoke a person's own right; a right through a group remains."""
-    from guardian.shortcuts import remove_perm  # imports models, see above
-
-    remove_perm(f"actions.{APPROVE}", person, policy)
-    audit.record("policy.approver_removed", actor=actor, action=policy.action, person=actor_of(person))
-
-
-@transaction.atomic
-def forbid_every_approval(person: User, *, actor: str) -> None:
-    """Revoke a person's own rights under all policies of the workspace when they leave, so that they do not regain them
-    by rejoining.
-    """
-    rights = ActionPolicyUserPermission.objects.filter(user=person, permission__codename=APPROVE)
-    for policy in ActionPolicy.objects.filter(pk__in=rights.values("content_object")).order_by("action"):
-        forbid_approval(policy, person, actor=actor)
 
 
 def versions_in_force() -> dict[str, int]:

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import audit, ledger
+from actions.approvers import may_approve
 from actions.audit import actor_of, record_refusal
 from actions.canonical_json import is_same_digest
 from actions.errors import (
@@ -33,7 +34,7 @@ from actions.facts import Records
 from actions.lookup_refusals import read_refused, requests_of
 from actions.models import ActionRequest
 from actions.outcomes import OutcomeKind
-from actions.policy_store import may_approve, policy_of, rules_of
+from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason, rejection, settlement
 from actions.registry import approval_role, read_action

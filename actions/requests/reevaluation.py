@@ -164,6 +164,7 @@ def spec_of(request: ActionRequest) -> WriteAction | None:
 
 
 def decision_on(spec: WriteAction, request: ActionRequest, records: Records, rules: Rules) -> Decision:
+    """Return the decision by these rules on a request with these records."""
     moment = now()
     facts = Facts(records, moment, rules.window_days, ledger.pending(request, records.read_at))
     obstacle = spec.obstacle(request.arguments, facts)

@@ -19,9 +19,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from actions.approvers import forbid_every_approval, policies_approved_by
 from actions.audit import actor_of
 from actions.models import ActionPolicy
-from actions.policy_store import forbid_every_approval, policies_approved_by
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.accounts.people import add_member, change_person, create_person, remove_member, works_only_here

@@ -16,9 +16,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from actions.approvers import allow_approval
 from actions.merchant_connection import connect_merchant
 from actions.models import MerchantConnection
-from actions.policy_store import allow_approval, ensure_policies
+from actions.policy_store import ensure_policies
 from kb.errors import RecipeMismatch
 from kb.importing.documents import Document, Failure
 from kb.importing.importer import import_documents

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from actions.approvers import allow_approval
 from actions.models import ActionRequest
-from actions.policy_store import allow_approval, change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.channels import NewChannel, create_channel

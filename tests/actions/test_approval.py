@@ -11,18 +11,11 @@ from django.utils.timezone import now, timedelta
 from pytest_django.plugin import DjangoDbBlocker
 
 from actions import errors
+from actions.approvers import allow_approval, approvers_of, forbid_approval, may_approve, policies_approved_by
 from actions.audit import actor_of
 from actions.cards import state_payload
 from actions.models import ActionPolicy, ActionPolicyGroupPermission, ActionRequest, AuditEntry, LedgerEntry
-from actions.policy_store import (
-    allow_approval,
-    approvers_of,
-    forbid_approval,
-    may_approve,
-    policies_approved_by,
-    policy_of,
-    switch,
-)
+from actions.policy_store import policy_of, switch
 from actions.principals import operator_for
 from actions.reasons import rejection
 from actions.services import approve, confirm, propose, reject

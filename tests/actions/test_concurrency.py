@@ -10,9 +10,10 @@ import pytest
 from django.db import connection
 
 from actions import errors
+from actions.approvers import allow_approval
 from actions.audit import steps_of
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry
-from actions.policy_store import allow_approval, ensure_policies
+from actions.policy_store import ensure_policies
 from actions.principals import Principal
 from actions.requests.execution import execute
 from actions.services import approve, cancel, confirm, decline, propose, reject

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from actions.approvers import approvers_of, forbid_approval
 from actions.models import ActionPolicy, MerchantConnection
-from actions.policy_store import approvers_of, forbid_approval, policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.registry import all_actions
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope

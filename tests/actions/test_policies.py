@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from actions.approvers import allow_approval
 from actions.models import ActionPolicy, ActionPolicyUserPermission, ActionPolicyVersion
-from actions.policy_store import allow_approval, ensure_policies, policy_of
+from actions.policy_store import ensure_policies, policy_of
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.policies import store_approver, store_policies

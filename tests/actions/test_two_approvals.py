@@ -8,10 +8,11 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from actions import errors
+from actions.approvers import allow_approval, forbid_approval
 from actions.audit import actor_of, verify
 from actions.models import ActionRequest, AuditEntry
 from actions.money import Money
-from actions.policy_store import allow_approval, forbid_approval, policy_of
+from actions.policy_store import policy_of
 from actions.principals import Principal, operator_for
 from actions.requests.rule_decision import Rules, Used, Verdict, decide_write
 from actions.requests.sweeps import judge_waiting

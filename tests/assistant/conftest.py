@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from actions.policy_store import allow_approval, policy_of
+from actions.approvers import allow_approval
+from actions.policy_store import policy_of
 from actions.testing import FakeShop, connected
 from kb import ports
 from kb.indexing.sync import sync_articles

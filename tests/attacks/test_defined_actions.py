@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
+from actions.approvers import allow_approval
 from actions.audit import actor_of, verify
 from actions.connections import services as connections
 from actions.definitions import publishing, services
@@ -24,7 +25,7 @@ from actions.definitions.import_and_export import import_text
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.errors import ActionError, NeedsAnotherPerson, NotApprover, OwnRequest
 from actions.models import ActionRequest, AuditEntry
-from actions.policy_store import allow_approval, change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
 from actions.requests.undo import propose_undo
 from actions.services import approve, cancel, confirm, decline, propose, reject, run_read, settle_by_hand

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 from django.utils.timezone import now
 
+from actions.approvers import allow_approval
 from actions.errors import ActionError
 from actions.models import ActionRequest
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.principals import principal_in_conversation
 from actions.services import approve, confirm, propose
 from actions.testing import FakeShop

@@ -7,8 +7,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from actions.approvers import allow_approval, approvers_of
 from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
-from actions.policy_store import allow_approval, approvers_of, change_rules
+from actions.policy_store import change_rules
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import add_member
 from tests.actions.defined.conftest import store_as_published

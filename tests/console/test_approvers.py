@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from actions.approvers import allow_approval
 from actions.models import ActionPolicy
-from actions.policy_store import allow_approval, change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.people import add_member

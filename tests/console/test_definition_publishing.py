@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from actions.approvers import allow_approval, approvers_of
 from actions.connections.client import Call, NoAnswer, Response
 from actions.definitions import backtest
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.errors import NotApprover
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
-from actions.policy_store import allow_approval, approvers_of, change_rules
+from actions.policy_store import change_rules
 from actions.testing import run_queued
 from supportbot import connection_test_limit
 from supportbot.accounts.models import User, Workspace

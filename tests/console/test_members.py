@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.approvers import allow_approval, approvers_of, may_approve
 from actions.models import ActionPolicy, AuditEntry
-from actions.policy_store import allow_approval, approvers_of, may_approve
 from supportbot.accounts.api_keys import issue_api_key, staff_by_api_key
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import Customer, Membership, User, Workspace

@@ -14,8 +14,8 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
+from actions.approvers import may_approve
 from actions.models import ActionPolicy, MerchantConnection
-from actions.policy_store import may_approve
 from actions.registry import all_actions
 from kb.indexing.vector_cache import forget, passage_vectors, recent
 from kb.indexing.vector_file import VectorFile

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
+from actions.approvers import allow_approval
 from actions.audit import verify
 from actions.cards import card_of, reason_of
 from actions.connections import services as connections
 from actions.definitions import publishing, services
 from actions.models import ActionRequest
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.principals import Principal
 from actions.requests.undo import offer_of, propose_undo
 from actions.services import approve, confirm, decline, propose, run_read

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from actions.approvers import allow_approval
 from actions.models import ActionRequest, AuditEntry
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.services import approve
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.channels import NewChannel

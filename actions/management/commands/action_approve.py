@@ -6,10 +6,11 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from actions.approvers import approvers_of
 from actions.audit import actor_of
 from actions.cards import card_of
 from actions.models import ActionRequest
-from actions.policy_store import approvers_of, policy_of
+from actions.policy_store import policy_of
 from actions.selectors import approvals_given
 from actions.services import approve, is_conflict_of_interest, may_decide
 from supportbot.accounts.commands import WorkspaceCommand

@@ -11,16 +11,14 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions import audit
+from actions.approvers import allow_approval, approvers_of, forbid_approval
 from actions.backtest import back_test
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
 from actions.policy_store import (
     GatesRefuse,
     add_new_actions,
-    allow_approval,
-    approvers_of,
     change_rules,
-    forbid_approval,
     initial_rules,
     policy_of,
     refusals,

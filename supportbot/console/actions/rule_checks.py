@@ -10,9 +10,10 @@ from uuid import UUID
 from django.utils.translation import gettext, ngettext
 
 from actions import audit
+from actions.approvers import approvers_of
 from actions.models import ActionPolicy
 from actions.outcomes import OutcomeKind
-from actions.policy_store import approvers_of, rules_of
+from actions.policy_store import rules_of
 from actions.registry import action_in_force
 from actions.requests.rule_decision import Rules, allows_more
 from actions.requests.transitions import APPROVAL_LIFE

@@ -9,13 +9,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from actions.approvers import allow_approval, approvers_of, forbid_approval
 from actions.audit import actor_of
 from actions.backtest import BackTest, back_test
 from actions.cards import title_of
 from actions.definitions.models import ActionDefinition
 from actions.models import ActionPolicy, ActionPolicyVersion
 from actions.money import Money, format_money
-from actions.policy_store import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
+from actions.policy_store import change_rules, rules_of, switch
 from actions.registry import action_in_force
 from actions.spec import Risk, WriteAction
 from supportbot.console.actions import rule_checks

@@ -10,10 +10,11 @@ from django import forms
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from actions.approvers import approvers_of
 from actions.backtest import BackTest, back_test
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion
 from actions.money import format_amount, is_amount_in
-from actions.policy_store import approvers_of, requests_problem, rules_of
+from actions.policy_store import requests_problem, rules_of
 from actions.registry import action_in_force, code_actions
 from actions.requests.rule_decision import Rules, allows_more
 from actions.spec import Risk, WriteAction

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from actions.approvers import allow_approval
 from actions.audit import actor_of
 from actions.definitions import publishing, services
 from actions.definitions.backtest import DAYS, judge_past_requests
@@ -24,7 +25,6 @@ from actions.definitions.published import action_from
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import delete_drafts
 from actions.models import ActionPolicy, ActionRequest
-from actions.policy_store import allow_approval
 from supportbot.accounts.models import User
 from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console.actions.backtest_rows import rows_of

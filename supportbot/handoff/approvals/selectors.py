@@ -12,11 +12,12 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import ledger
+from actions.approvers import approvers_of
 from actions.audit import actor_of
 from actions.cards import card_of, reason_of, title_of_request
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import Money, format_money
-from actions.policy_store import approvers_of, policy_of
+from actions.policy_store import policy_of
 from actions.registry import action_as_made, approval_role
 from actions.requests.calls_in_progress import is_in_progress
 from actions.requests.rule_decision import Used

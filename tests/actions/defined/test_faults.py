@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from actions.approvers import allow_approval
 from actions.audit import verify
 from actions.connections.client import Call, Client, Response
 from actions.models import ActionRequest, LedgerEntry
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.requests.execution import MAX_ATTEMPTS, recover
 from actions.requests.sweeps import sweep
 from actions.services import settle_by_hand

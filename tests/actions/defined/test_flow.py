@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 
+from actions.approvers import allow_approval
 from actions.audit import verify
 from actions.cards import card_of, reason_of
 from actions.deferred_text import DeferredText
 from actions.definitions.models import ActionDefinitionVersion
 from actions.errors import NotApprover
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.principals import Principal
 from actions.reasons import MAX_PLACE, failed_at, failure_text
 from actions.registry import action_as_made

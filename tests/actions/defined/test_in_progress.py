@@ -9,11 +9,12 @@ from typing import Any, Final, NoReturn
 import pytest
 from django.utils.timezone import now
 
+from actions.approvers import allow_approval
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.published import _action as compiled
 from actions.errors import NotWaiting
 from actions.models import ActionRequest, Attempt, LedgerEntry
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.principals import Principal
 from actions.requests.calls_in_progress import IN_PROGRESS_FOR, UNCLEAR_FOR
 from actions.requests.sweeps import sweep

@@ -13,9 +13,10 @@ from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from actions import cards
+from actions.approvers import allow_approval
 from actions.errors import CannotUndo, Expired
 from actions.models import ActionRequest
-from actions.policy_store import allow_approval, change_rules, policy_of, switch
+from actions.policy_store import change_rules, policy_of, switch
 from actions.principals import Principal
 from actions.requests import undo
 from actions.requests.reevaluation import gather_again

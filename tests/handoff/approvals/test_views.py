@@ -15,12 +15,13 @@ from pytest_django.plugin import DjangoDbBlocker
 from selectolax.lexbor import LexborHTMLParser
 
 from actions import audit
+from actions.approvers import allow_approval
 from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
 from actions.facts import Order
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.outcomes import OutcomeKind
-from actions.policy_store import allow_approval, change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.requests.sweeps import judge_waiting

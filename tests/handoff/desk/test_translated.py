@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from actions.approvers import allow_approval
 from actions.models import ActionRequest
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected

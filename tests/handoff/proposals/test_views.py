@@ -12,9 +12,10 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.approvers import allow_approval
 from actions.errors import NotSignedIn, OwnRequest
 from actions.models import ActionRequest, AuditEntry
-from actions.policy_store import allow_approval, policy_of
+from actions.policy_store import policy_of
 from actions.principals import Principal, proposed_by
 from actions.services import approve, confirm
 from actions.testing import FakeShop, connected
