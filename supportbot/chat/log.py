@@ -118,6 +118,7 @@ def append_if(
     workspace has no such conversation.
     """
     last = second or event
+    last.created_at = max(event.created_at, last.created_at)  # the clock may have been set back in between
     parts = {
         "locked": sql.Statement(_LOCKED, [event.conversation_id, current_workspace_id()]),
         "changed": change,

@@ -22,12 +22,13 @@ from supportbot.chat import services, signal_broker
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation, touch
-from supportbot.chat.models import Conversation, Message, Turn
+from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.selectors import events_after, history, live_turn
 from supportbot.chat.services import add_customer_message, give_back, hand_over
 from supportbot.chat.signals import NewEvent, Signal, TurnWaiting
 from supportbot.chat.turns import (
     Claim,
+    add_and_claim,
     claim_turn,
     extend_lease,
     fail_turn,
@@ -498,6 +499,20 @@ def test_a_message_with_its_claim_is_logged_in_order(conversation: Conversation)
     assert turn.lease_until is not None and turn.started_at is not None and turn.lease_until > turn.started_at
     [claim] = slots.claims
     assert (claim.from_seq, claim.through_seq, claim.message_id) == (0, receipt.seq, turn.message_id)
+
+
+def test_the_start_of_an_answer_is_never_older_than_its_message(conversation: Conversation) -> None:
+    """Both times are taken before the statement, and the clock may be set back in between."""
+    message = Message(conversation=conversation, source="customer", text="When?", client_id="c1")
+    event = ConversationEvent(
+        conversation=conversation,
+        event="message",
+        payload={"message": str(message.pk)},
+        created_at=now() + timedelta(minutes=1),
+    )
+    assert add_and_claim(message, event, of=None, unless_known=services._UNLESS_KNOWN, slot=Slots()) is not None
+    times = [one.created_at for one in events_after(conversation.pk, 0)]
+    assert times == sorted(times)
 
 
 @pytest.mark.django_db(transaction=True)
