@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 from pgvector import HalfVector
 
@@ -274,5 +275,4 @@ def _text(vector: Sequence[float]) -> str:
 
 @lru_cache(maxsize=64)  # both indexes are searched with the same vector
 def _vector_text(vector: tuple[float, ...]) -> str:
-    text: str = HalfVector(list(vector)).to_text()
-    return text
+    return orjson.dumps(HalfVector(list(vector)).to_list()).decode()  # `to_text` takes six times as long
