@@ -7,6 +7,7 @@ import shelve
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -110,6 +111,7 @@ class TickingScheduler(PersistentScheduler):
 
     def _return_to_the_file(self) -> None:
         """Move the schedule from memory into a new file. Raises an error of the file while it still has no space."""
+        Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
         # A full disk may have left an unreadable one. (Celery's types do not mention this method.)
         self._remove_db()  # type: ignore[attr-defined]
         store: Any = shelve.open(self.schedule_filename, flag="n", writeback=True)  # noqa: SIM115  # it stays open

@@ -152,7 +152,8 @@ def test_the_schedule_is_stored_again_once_there_is_space(tmp_path: Path, monkey
 def test_a_beat_that_started_on_a_full_disk_stores_its_schedule_once_there_is_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scheduler = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
+    file = tmp_path / "beat" / "schedule"  # a full disk has no space for a folder, either
+    scheduler = TickingScheduler(app=app, schedule_filename=str(file), lazy=True)
     with monkeypatch.context() as patch:
         patch.setattr("shelve.open", Mock(side_effect=FULL[0]))
         scheduler.setup_schedule()
@@ -161,11 +162,11 @@ def test_a_beat_that_started_on_a_full_disk_stores_its_schedule_once_there_is_sp
     with monkeypatch.context() as patch:
         patch.setattr("shelve.open", lambda *_, **named: shelve.Shelf(FullDisk(), writeback=True))
         scheduler.sync()
-    (tmp_path / "schedule").touch()  # an unreadable rest
+    file.touch()  # an unreadable rest
     scheduler.sync()
     assert scheduler.schedule[name].total_run_count == 7
     scheduler.close()
-    again = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    again = TickingScheduler(app=app, schedule_filename=str(file))
     assert again.schedule[name].total_run_count == 7
     again.close()
 

@@ -22,6 +22,7 @@ from supportbot.embedded.open_files import raise_limit
 from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
 from supportbot.embedded.setting_checks import require_host
 from supportbot.embedded.supervisor import Supervisor, stop_signals
+from supportbot.errors import is_out_of_space
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
@@ -124,11 +125,12 @@ def beat(schedule: Path) -> None:
         else:  # Celery writes files with other endings, too, so none is made here
             TemporaryFile(dir=schedule.parent).close()
     except OSError as error:
-        raise StartRefused(
-            gettext("{path} cannot be written ({error}). Choose another file for --schedule.").format(
-                path=schedule, error=error.strerror
-            )
-        ) from error
+        if not is_out_of_space(error):  # on a full disk, the scheduler keeps its times in memory
+            raise StartRefused(
+                gettext("{path} cannot be written ({error}). Choose another file for --schedule.").format(
+                    path=schedule, error=error.strerror
+                )
+            ) from error
     app.start([*_quietly(), "beat", "-s", str(schedule), "--pidfile=", "-l", "WARNING"])
 
 

@@ -457,6 +457,19 @@ def asked(port: int) -> int | None:
         return None
 
 
+def test_beat_starts_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = Mock()
+    monkeypatch.setattr(separate_processes.app, "start", started)
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    with monkeypatch.context() as patch:
+        patch.setattr(separate_processes, "TemporaryFile", full)
+        separate_processes.beat(tmp_path / "beat" / "schedule")
+    assert started.called
+    monkeypatch.setattr(separate_processes, "TemporaryFile", Mock(side_effect=PermissionError(errno.EACCES, "refused")))
+    with pytest.raises(StartRefused, match=r"cannot be written \(refused\)"):
+        separate_processes.beat(tmp_path / "beat" / "schedule")
+
+
 def test_web_processes_start_without_a_temporary_folder_that_has_space(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_space() -> str:  # what Python raises if it can write to none of the folders it tries
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
