@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.flows.people import Visitor, answer_of, assert_whole, finals, shown
-from tests.flows.speech import TEXT, ask_until_the_middle, paused, stalled, whole
+from tests.flows.speech import BEGINNING, ask_until_the_middle, paused, stalled, whole
 from tests.flows.stack import Stack, Web, web
 from tests.flows.test_clock import Clock, clock, pytestmark, stack
 from tests.modelserver import ModelServer
@@ -36,7 +36,8 @@ async def test_an_answer_in_progress_continues(
         await asyncio.sleep(SEEN_SECONDS)
         gate.set()
         final = (await answer_of(socket))["payload"]
-    assert shown(socket.frames, 1).strip() == final["text"].strip() == TEXT
+    assert final["text"].startswith(BEGINNING)
+    assert shown(socket.frames, 1).strip() == final["text"].strip()
     log = await visitor.log()
     assert_whole(log)
     assert finals(log) == [final]
@@ -58,5 +59,5 @@ async def test_a_lost_answer_does_not_wait_for_the_former_clock(
     clock.show("-1h")
     visitor.address = writing.address
     async with visitor.chat(last_seq=0) as socket:
-        assert (await answer_of(socket))["payload"]["text"].strip() == TEXT
+        assert (await answer_of(socket))["payload"]["text"].startswith(BEGINNING)
     assert len(finals(await visitor.log())) == 1
