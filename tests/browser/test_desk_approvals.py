@@ -14,6 +14,7 @@ from tests.browser.waiting import follow
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.long
 def test_the_customer_reads_why_a_request_was_rejected(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:

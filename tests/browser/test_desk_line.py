@@ -39,6 +39,7 @@ def begin(demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[
     return begin
 
 
+@pytest.mark.long
 def test_refused_lines_return_complete_after_the_text_typed_since(begin: Begin) -> None:
     noor, line, daniel, _ = begin("A parcel in the rain")
     line.cut()

@@ -57,7 +57,7 @@ def fits(page: Page, language: str) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).direction") == text_direction(language)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.long
 @pytest.mark.parametrize("language", EVERY_LANGUAGE)
 def test_help_pages_fit_a_small_phone(new_page: Callable[..., Page], languages_workspace: str, language: str) -> None:
     page = new_page(viewport=PHONE, locale=language)
