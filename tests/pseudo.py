@@ -28,6 +28,7 @@ NOT_READ: Final = (
     "div[lang]",  # elements with a language of their own
     "article[lang]",
     "a[lang]",
+    "td[lang]",
     "kbd",
     "[aria-hidden=true]",
     "[name=timezone]",
@@ -37,6 +38,7 @@ NOT_READ: Final = (
 SAME: Final = set(TEAM_LANGUAGES.values()) | {name for _, name in settings.LANGUAGES} | SCOPES | {
     *shipped_suites(), "General", "AI", "API", "ASCII", "Bearer", "Ctrl", "EUR", "HTML", "JSON", "MB", "Markdown",
     "SupportBot", "UTC", "YAML", "com", "eu", "ms", "sha256",
+    "DELETE", "GET", "PATCH", "POST", "PUT",
 }  # fmt: skip
 _MONTHS: Final = Locale.parse("en_GB").months["format"]["abbreviated"].values()
 _MESSAGE: Final = re.compile(r"\[[^\[\]]*\]")

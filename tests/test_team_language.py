@@ -1,5 +1,6 @@
 """The language a team member reads on pages, in mails and at the terminal."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
@@ -79,6 +80,18 @@ def test_a_refusal_and_the_help_of_a_command_follow_lang(
     with pytest.raises(SystemExit):
         call_command("kb_search", "--help")
     assert "Sucht in der Wissensdatenbank" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_texts_that_a_command_prints_follow_lang(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    definition = {"format": 1, "name": "pack_gift", "title": "Pack as a gift"}
+    monkeypatch.setattr("sys.stdin", StringIO(json.dumps(definition)))
+    output = StringIO()
+    call_command("action_import", "-", stdout=output)
+    assert output.getvalue().startswith("Enregistrées comme brouillons, désactivées : 1\npack_gift : il manque encore")
+    with pytest.raises(CommandError, match="L’utilisateur nobody n’existe pas"):
+        call_command("action_publish", "pack_gift", "--as", "nobody")
 
 
 @pytest.mark.django_db

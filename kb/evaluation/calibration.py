@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext, gettext_noop
+
 from kb.access import Viewer
 from kb.errors import TooFewQuestions
 from kb.evaluation.confidence_fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered_share, auc, fit
@@ -24,6 +26,18 @@ from supportbot.accounts.scope import workspace_scope
 MAX_FOREIGN = 60
 # Unanswerable questions that look answerable; used for the report, not for fitting.
 NEAR_MISS = "near_miss"
+
+# By whether the questions have an answer.
+_TOO_FEW = {
+    True: gettext_noop(
+        "{corpus} has too few questions with an answer. Use about twenty: half of them are for fitting, half for "
+        "checking."
+    ),
+    False: gettext_noop(
+        "{corpus} has too few questions without an answer. Use about twenty: half of them are for fitting, half for "
+        "checking. They come from the corpus's second file, from another corpus, or from --foreign."
+    ),
+}
 
 Report = dict[str, dict[str, float]]
 
@@ -139,13 +153,9 @@ def _check_halves(corpora: Sequence[Corpus], trials: Sequence[Trial]) -> None:
         (row.corpus.slug, row.is_answerable, _is_seen(row.text.name)) for row in trials if row.text.kind != NEAR_MISS
     }
     for corpus in corpora:
-        for is_answerable, kind in ((True, "with an answer"), (False, "without one")):
+        for is_answerable, problem in _TOO_FEW.items():
             if not {(corpus.slug, is_answerable, half) for half in (True, False)} <= found:
-                raise TooFewQuestions(
-                    f"{corpus.slug} has too few questions {kind}: half of them are for fitting, half for checking. Use "
-                    "about twenty of each; those without an answer come from the corpus's second file, from another "
-                    "corpus, or from --foreign."
-                )
+                raise TooFewQuestions(gettext(problem).format(corpus=corpus.slug))
 
 
 def _of_others(other: Corpus) -> list[Text]:

@@ -6,6 +6,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext
+
 from kb.errors import InvalidDocument
 from kb.ports import EarlierMessage
 
@@ -14,22 +16,27 @@ _CUSTOMERS = frozenset({"user", "customer"})
 
 
 def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Return every object in a file with its place, such as "asked.jsonl, line 3".
+    """Return every object in a file with its place, such as "asked.jsonl:3".
 
     Raises InvalidDocument with the place and the cause, even for an empty file.
     """
     reader = gzip.open if path.suffix == ".gz" else open
     try:
         with reader(path, "rt", encoding="utf-8-sig") as lines:
-            rows = [_row(line, f"{path.name}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+            rows = [_row(line, f"{path.name}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     except UnicodeDecodeError as error:
-        raise InvalidDocument(f"{path.name} is not UTF-8 text. Save it as UTF-8.") from error
+        raise InvalidDocument(gettext("{file} is not UTF-8 text. Save it as UTF-8.").format(file=path.name)) from error
     except (EOFError, zlib.error) as error:
-        raise InvalidDocument(f"{path.name} is damaged or truncated. Copy it again.") from error
+        raise InvalidDocument(
+            gettext("{file} is damaged or truncated. Copy it again.").format(file=path.name)
+        ) from error
     except OSError as error:
-        raise InvalidDocument(f"{path} cannot be read: {error.strerror or error}.") from error
+        problem = gettext("{name} cannot be read: {error}.").format(name=path, error=error.strerror or error)
+        raise InvalidDocument(problem) from error
     if not rows:
-        raise InvalidDocument(f"{path.name} has no questions. Write one JSON object per line.")
+        raise InvalidDocument(
+            gettext("{file} has no questions. Write one JSON object per line.").format(file=path.name)
+        )
     return rows
 
 
@@ -38,7 +45,7 @@ def text_of(row: dict[str, Any], where: str) -> str:
     for name in _TEXTS:
         if isinstance(row.get(name), str) and row[name].strip():
             return str(row[name])
-    raise InvalidDocument(f"{where} has no question. Add one under `question`.")
+    raise InvalidDocument(gettext("{place} has no question. Add one under `question`.").format(place=where))
 
 
 def conversation_of(row: dict[str, Any], where: str) -> list[EarlierMessage]:
@@ -51,13 +58,15 @@ def conversation_of(row: dict[str, Any], where: str) -> list[EarlierMessage]:
         return [*_messages(row.get("history") or [], where), EarlierMessage(text_of(row, where), is_customer=True)]
     messages = _messages(row["messages"], where)
     if not messages or not messages[-1].is_customer or not messages[-1].text.strip():
-        raise InvalidDocument(f"{where} does not end with a customer's question. End `messages` with one.")
+        raise InvalidDocument(
+            gettext("{place} does not end with a customer's question. End `messages` with one.").format(place=where)
+        )
     return messages
 
 
 def _messages(messages: object, where: str) -> list[EarlierMessage]:
     if not isinstance(messages, list):
-        raise InvalidDocument(f"{where}: the conversation is not a list of messages.")
+        raise InvalidDocument(gettext("{place}: the conversation is not a list of messages.").format(place=where))
     return [_message(message, where) for message in messages]
 
 
@@ -68,7 +77,7 @@ def _message(message: object, where: str) -> EarlierMessage:
         for names in (("role", "speaker"), ("content", "text"))
     )
     if speaker is None or text is None:
-        raise InvalidDocument(f"{where} has a message without a `role` and a `content`.")
+        raise InvalidDocument(gettext("{place} has a message without a `role` and a `content`.").format(place=where))
     return EarlierMessage(text, is_customer=speaker in _CUSTOMERS)
 
 
@@ -81,8 +90,9 @@ def _row(line: str, where: str) -> tuple[str, dict[str, Any]]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets
-        reason = f" ({error.msg}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidDocument(f"{where} is not valid JSON{reason}. Write one JSON object per line.") from error
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        problem = gettext("{place} is not valid JSON ({reason}). Write one JSON object per line.")
+        raise InvalidDocument(problem.format(place=where, reason=reason)) from error
     if not isinstance(row, dict):
-        raise InvalidDocument(f"{where} is not a JSON object.")
+        raise InvalidDocument(gettext("{place} is not a JSON object.").format(place=where))
     return where, row

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext
+
 from kb.access import Viewer, readable
 from kb.errors import InvalidDocument
 from kb.evaluation.metrics import CUTOFF, NAMES, Scores, mean, percentile, score
@@ -102,7 +104,9 @@ def _parsed(row: dict[str, Any], where: str) -> Question:
     *earlier_messages, last = conversation_of(row, where)
     wanted = frozenset(_ids(row, where, "gold", "gold_docs", "gold_passages"))
     if not wanted:
-        raise InvalidDocument(f"{where} names no article. Add a list of external ids under `gold`.")
+        raise InvalidDocument(
+            gettext("{place} names no article. Add a list of external ids under `gold`.").format(place=where)
+        )
     excluded = frozenset(_ids(row, where, "exclude", "exclude_docs"))
     return Question(str(row.get("id", where)), last.text, wanted, excluded, locale_of(row), tuple(earlier_messages))
 
@@ -112,5 +116,6 @@ def _ids(row: dict[str, Any], where: str, *names: str) -> Iterator[str]:
     found: object = next((row[name] for name in names if row.get(name) is not None), [])
     for value in found if isinstance(found, list) else [found]:
         if not isinstance(value, str | int):
-            raise InvalidDocument(f"{where}: {names[0]} contains {value!r}, which is not an external id.")
+            problem = gettext("{place}: {field} contains {value}, which is not an external id.")
+            raise InvalidDocument(problem.format(place=where, field=names[0], value=repr(value)))
         yield str(value)

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from django.db.models import QuerySet
 from django.utils.text import slugify
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from kb.errors import KnowledgeError
 from kb.importing.categories import FILE, written_categories
@@ -115,6 +115,5 @@ def _write(file: Path, content: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     except OSError as error:
-        raise ExportFailed(
-            f"{file} cannot be written ({error.strerror}). Check its permissions and the disk."
-        ) from error
+        problem = gettext("{file} cannot be written ({error}). Check its permissions and the disk.")
+        raise ExportFailed(problem.format(file=file, error=error.strerror)) from error

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from django.utils.translation import gettext, gettext_noop
+
 from kb.errors import KnowledgeError, RecipeMismatch
 from kb.ports import RecipeSpec
 
@@ -20,12 +22,12 @@ _LONGEST_HEADER = 4_096
 
 class VectorFileBroken(KnowledgeError):
     code = "vector_file_broken"
-    default_message = "This is not a vector file. Delete it, and it will be created again."
+    default_message = gettext_noop("This is not a vector file. Delete it, and it will be created again.")
 
 
 class VectorFileClosed(KnowledgeError):
     code = "vector_file_closed"
-    default_message = "The vector file cannot be read or written."
+    default_message = gettext_noop("The vector file cannot be read or written.")
 
 
 class VectorFile:
@@ -39,7 +41,8 @@ class VectorFile:
         try:
             self._vectors: dict[bytes, bytes] = dict(self._records()) if path.exists() else {}
         except OSError as error:
-            raise VectorFileClosed(f"{path} cannot be read ({error.strerror}). Use another file.") from error
+            problem = gettext("{file} cannot be read ({error}). Use another file.")
+            raise VectorFileClosed(problem.format(file=path, error=error.strerror)) from error
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -97,9 +100,10 @@ def _check_header(line: bytes, recipe: RecipeSpec, path: Path) -> None:
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise VectorFileBroken(f"{path.name} is not a vector file. Delete it, and it will be created again.") from error
+        problem = gettext("{file} is not a vector file. Delete it, and it will be created again.")
+        raise VectorFileBroken(problem.format(file=path.name)) from error
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
-        raise VectorFileBroken(f"{path.name} has an unknown format. Delete it, and it will be created again.")
-    raise RecipeMismatch(
-        f"{path.name} has vectors of {found.get('recipe')}, but {recipe.name} is needed. Use another file."
-    )
+        problem = gettext("{file} has an unknown format. Delete it, and it will be created again.")
+        raise VectorFileBroken(problem.format(file=path.name))
+    problem = gettext("{file} has vectors of {found}, but {needed} is needed. Use another file.")
+    raise RecipeMismatch(problem.format(file=path.name, found=found.get("recipe"), needed=recipe.name))

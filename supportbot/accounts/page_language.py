@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from supportbot.accounts.models import User
 from supportbot.team_language import ENGLISH, TEAM_LANGUAGES, team_language
 
-TEAM_PAGES: Final = ("/admin/", "/desk/")
+TEAM_PAGES: Final = ("/admin/", "/desk/", "/api/v1/docs/")
 API: Final = "/api/"
 
 
@@ -44,10 +44,10 @@ class PageLocaleMiddleware(LocaleMiddleware):
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        if request.path_info.startswith(API):
-            language = ENGLISH
-        elif request.path_info.startswith(TEAM_PAGES) or request.path_info == "/":
+        if request.path_info.startswith(TEAM_PAGES) or request.path_info == "/":
             language = team_language(getattr(request.user, "language", ""), request.headers.get("Accept-Language", ""))
+        elif request.path_info.startswith(API):
+            language = ENGLISH
         else:
             super().process_request(request)
             return

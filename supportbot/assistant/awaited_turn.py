@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from django.utils.translation import gettext, gettext_noop
+
 from actions.principals import find_customer as customer_known_as
 from actions.principals import stored
 from supportbot.accounts.models import Customer
@@ -28,13 +30,13 @@ _ENDINGS: Final = ("assistant.final", "assistant.failed")
 class NoAnswer(SupportBotError):
     code = "no_answer"
     status = 504
-    default_message = "No answer within a minute. Check the log of the web process."
+    default_message = gettext_noop("No answer within a minute. Check the log of the web process.")
 
 
 class PersonAnswers(SupportBotError):
     code = "person_answers"
     status = 409
-    default_message = (
+    default_message = gettext_noop(
         "An agent has this conversation, or it is waiting for one. Your message was stored, but the assistant will not "
         "answer. To ask the assistant, leave out --conversation."
     )
@@ -61,7 +63,7 @@ def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, lo
         found = Conversation.objects.filter(pk=conversation_id).first()
         is_theirs = found is not None and (customer is None or found.customer_id == customer.pk)
         if found is None or not is_theirs:
-            raise NotFound(f"This customer has no conversation {conversation_id}.")
+            raise NotFound(gettext("This customer has no conversation {id}.").format(id=conversation_id))
         return found
     customer = customer or Customer.objects.create(locale=locale)
     return start_conversation(customer.pk, locale=locale)

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from actions.approvers import allow_approval
 from actions.merchant_connection import connect_merchant
@@ -149,9 +150,8 @@ def _create_user(workspace: Workspace, person: Person, password: str) -> None:
         )
     except NameTaken as error:
         # An account that does not belong to the demo must not join it or get a new password.
-        raise NameTaken(
-            f"{error.message} The demo needs that name. Start without the demo: `manage.py up --no-demo`."
-        ) from error
+        problem = gettext("{problem} The demo needs that name. Start without the demo: `manage.py up --no-demo`.")
+        raise NameTaken(problem.format(problem=error.message)) from error
     if person.role == "admin":
         user.is_superuser = True
         user.save(update_fields=["is_superuser"])

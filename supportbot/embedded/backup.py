@@ -170,10 +170,12 @@ def _unpack(file: Path, folder: Path) -> Manifest:
         _check_digests(file, folder, manifest.digests)
         return manifest
     except FileNotFoundError as error:
-        problem = f"{file} does not exist" if not file.exists() else f"{file} is not a SupportBot backup"
-        raise InstallationError(
-            gettext("{problem}. Choose a file written by `manage.py backup`.").format(problem=problem)
-        ) from error
+        problem = (
+            gettext("{file} is not a SupportBot backup. Choose a file written by `manage.py backup`.")
+            if file.exists()
+            else gettext("{file} does not exist. Choose a file written by `manage.py backup`.")
+        )
+        raise InstallationError(problem.format(file=file)) from error
     except (IsADirectoryError, PermissionError) as error:
         raise InstallationError(
             gettext("{file} cannot be read ({strerror}). Choose a file written by `manage.py backup`.").format(
@@ -366,4 +368,6 @@ def _tool_error(errors: str) -> str:
     """Return the first line that names an error, with its detail."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     named = [line for line in lines if "error:" in line]
-    return (named or lines or ["no error message"])[0].partition("error:")[2].strip().rstrip(".") or lines[0]
+    if not lines:
+        return gettext("no error message")
+    return (named or lines)[0].partition("error:")[2].strip().rstrip(".") or lines[0]

@@ -152,11 +152,12 @@ class DataDir:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
-                raise AlreadyRunning(
-                    f"SupportBot is already running on DATA_DIR {self.path} (process "
-                    f"{file.read().strip() or 'unknown'}). Stop it with Ctrl-C or `manage.py down`, or start a "
-                    "second one with its own DATA_DIR and ports."
-                ) from error
+                problem = gettext(
+                    "SupportBot is already running on DATA_DIR {folder} (process {process}). Stop it with Ctrl-C or "
+                    "`manage.py down`, or start a second one with its own DATA_DIR and ports."
+                )
+                process = file.read().strip() or gettext("unknown")
+                raise AlreadyRunning(problem.format(folder=self.path, process=process)) from error
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()

@@ -29,8 +29,6 @@ from supportbot.installation.private_files import read_json, write_private
 from supportbot.installation.running_instance import load_runtime
 from supportbot.installation.start_plan import Plan
 
-NOT_CREATED_YET = ["the demo users (not created yet)"]
-
 
 @dataclass(frozen=True)
 class Demo:
@@ -64,7 +62,7 @@ class Demo:
         """Raise StartRefused if HOST would expose first passwords of existing or new users to a network."""
         last_facts = self.last_facts()
         refuse_exposed_passwords(
-            self.plan, self.users_with_first_password(last_facts) if last_facts else NOT_CREATED_YET
+            self.plan, self.users_with_first_password(last_facts) if last_facts else _not_created_yet()
         )
 
     def _fingerprint(self) -> str:
@@ -84,11 +82,15 @@ class Demo:
         query = sql.SQL("SELECT username, password FROM {} WHERE username = ANY(%s) AND is_active").format(table)
         names = [user["username"] for user in facts["users"]]
         if not applied_migrations(self.database_url):  # seed.json belongs to another database
-            return NOT_CREATED_YET
+            return _not_created_yet()
         with external_servers.connect(self.database_url) as connection:
             rows = connection.execute(query, (names,)).fetchall()
         stored = {str(name): str(password) for name, password in rows}
         return sorted(name for name in stored if check_password(self.secrets.demo_password(name), stored[name]))
+
+
+def _not_created_yet() -> list[str]:
+    return [gettext("the demo users (not created yet)")]
 
 
 def check_demo(plan: Plan) -> str:
@@ -96,7 +98,7 @@ def check_demo(plan: Plan) -> str:
     secrets_file, runtime = plan.data_dir / "secrets.json", load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():
-        refuse_exposed_passwords(plan, NOT_CREATED_YET)
+        refuse_exposed_passwords(plan, _not_created_yet())
     if url is None:
         return gettext("its first passwords are checked once the database is running")
     Demo(plan, url, ensure_secrets(plan.data_dir)).refuse_if_exposed()

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext
+
 from supportbot.embedded.child_processes import terminate
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.private_files import read_json, write_private
@@ -39,9 +41,10 @@ class ProcessRegistry:
         try:
             return {name: _identity_from(known) for name, known in content["processes"].items()}
         except (KeyError, AttributeError, TypeError) as error:
-            raise StartRefused(
-                f"{self.path} is damaged. Make sure that no process is using this DATA_DIR, then delete the file."
-            ) from error
+            problem = gettext(
+                "{file} is damaged. Make sure that no process is using this DATA_DIR, then delete the file."
+            )
+            raise StartRefused(problem.format(file=self.path)) from error
 
     def end_orphans(self) -> list[str]:
         """End the processes that are still running; return their names. Raises StartRefused if one cannot be ended."""
@@ -49,9 +52,10 @@ class ProcessRegistry:
         for name, process in leftovers.items():
             first = signal.SIGINT if name == "postgres" else signal.SIGTERM
             if not terminate(process, first=first):
-                raise StartRefused(
-                    f"{name} of an earlier start (process {process.pid}) could not be ended. End it yourself and retry."
+                problem = gettext(
+                    "{name} of an earlier start (process {process}) could not be ended. End it yourself and retry."
                 )
+                raise StartRefused(problem.format(name=name, process=process.pid))
         return sorted(leftovers)
 
 

@@ -14,6 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from supportbot.embedded.child_processes import spawn, stop, without_a_word
 from supportbot.installation.errors import StartRefused
@@ -138,11 +139,18 @@ def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProces
     while not _page_answers(url):
         for process in (child, *others):
             if not process.is_alive:
-                cause = last_line(process.log) if process.log else "see its output"
-                raise StartRefused(f"{process.name} did not start: {cause} (see {process.log}).")
+                raise StartRefused(_why_not_started(process))
         if time.monotonic() > deadline:
-            raise StartRefused(f"{child.name} does not respond at {url}. See {child.log}.")
+            problem = gettext("{name} does not respond at {address}. See {log}.")
+            raise StartRefused(problem.format(name=child.name, address=url, log=child.log))
         time.sleep(0.1)
+
+
+def _why_not_started(process: ChildProcess) -> str:
+    if process.log is None:
+        return gettext("{name} did not start. See its output.").format(name=process.name)
+    problem = gettext("{name} did not start: {cause} (see {log}).")
+    return problem.format(name=process.name, cause=last_line(process.log), log=process.log)
 
 
 def _page_answers(url: str) -> bool:
@@ -176,7 +184,8 @@ class CommandRunner:
         text = answer.read_text(encoding="utf-8")
         answer.unlink()  # it may contain an API key, which must not stay in the logs
         if code != 0:
-            raise StartRefused(f"`manage.py {name}` failed: {last_line(log)} (full log: {log}).")
+            problem = gettext("`manage.py {name}` failed: {cause} (full log: {log}).")
+            raise StartRefused(problem.format(name=name, cause=last_line(log), log=log))
         return text
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.chat.customer_language import detected_language
@@ -80,7 +81,9 @@ class Example:
 def write_examples(folder: Path, workspace: Workspace, *, since: datetime) -> dict[str, Any]:
     """Write the files and return the data card's values. Raises InvalidInput if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InvalidInput(f"{folder} is not an empty folder. Name a new or empty folder.")
+        raise InvalidInput(
+            gettext("{folder} is not an empty folder. Name a new or empty folder.").format(folder=folder)
+        )
     folder.mkdir(parents=True, exist_ok=True)
     found = list(examples(since))
     for split, name in FILES.items():

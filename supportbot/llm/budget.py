@@ -24,6 +24,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Greatest
+from django.utils.translation import gettext
 
 from supportbot.async_db import db
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, Reason
@@ -69,7 +70,8 @@ def daily_allowance(purpose: str = ALL) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        raise ModelMisconfigured(f"{setting} must be an amount like 12.50, not {allowance!r}.")
+        problem = gettext("{setting} must be an amount like 12.50, not {value}.")
+        raise ModelMisconfigured(problem.format(setting=setting, value=repr(allowance)))
     return amount
 
 

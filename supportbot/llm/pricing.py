@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from supportbot.llm.errors import ModelMisconfigured
 from supportbot.llm.types import Usage
 
 MILLION = Decimal(1_000_000)
+_EXAMPLE = '{"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.60"}}}'
 _AMOUNT = re.compile(r"\d{1,9}(\.\d{1,8})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
@@ -62,22 +64,21 @@ def parse_prices(table: Any) -> dict[str, Price]:
     if not table:
         return {}
     if not isinstance(table, Mapping) or not isinstance(table.get("per_million_tokens"), Mapping):
-        raise ModelMisconfigured(
-            'LLM_PRICES must look like {"currency": "EUR", "per_million_tokens": '
-            '{"<model>": {"input": "0.15", "output": "0.60"}}}.'
-        )
+        raise ModelMisconfigured(gettext("LLM_PRICES must look like {example}.").format(example=_EXAMPLE))
     currency = table.get("currency")
     if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-        raise ModelMisconfigured("LLM_PRICES: currency must be three capital letters, like EUR.")
+        raise ModelMisconfigured(gettext("LLM_PRICES: currency must be three capital letters, like EUR."))
     return {model: _price(currency, model, entry) for model, entry in table["per_million_tokens"].items()}
 
 
 def _price(currency: str, model: str, entry: Any) -> Price:
     if not isinstance(entry, Mapping):
-        raise ModelMisconfigured(f"LLM_PRICES: the price of {model} must be an object with input and output.")
+        problem = gettext("LLM_PRICES: the price of {model} must be an object with input and output.")
+        raise ModelMisconfigured(problem.format(model=model))
     unknown = sorted(set(entry) - {"input", "output", "cached"})
     if unknown:
-        raise ModelMisconfigured(f"LLM_PRICES: {model} has an unknown field {unknown[0]!r}.")
+        problem = gettext("LLM_PRICES: {model} has an unknown field {field}.")
+        raise ModelMisconfigured(problem.format(model=model, field=repr(unknown[0])))
     per_input = _amount(model, "input", entry.get("input"))
     cached = _amount(model, "cached", entry["cached"]) if "cached" in entry else per_input
     return Price(currency, per_input, _amount(model, "output", entry.get("output")), cached)
@@ -86,5 +87,6 @@ def _price(currency: str, model: str, entry: Any) -> Price:
 def _amount(model: str, field: str, value: Any) -> Decimal:
     text = str(value)
     if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
-        raise ModelMisconfigured(f'LLM_PRICES: {model}.{field} must be an amount per million tokens, like "0.15".')
+        problem = gettext('LLM_PRICES: {model}.{field} must be an amount per million tokens, like "0.15".')
+        raise ModelMisconfigured(problem.format(model=model, field=field))
     return Decimal(text)

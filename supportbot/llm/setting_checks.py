@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.utils.translation import gettext
 
 from supportbot.llm.budget import daily_allowance
 from supportbot.llm.conf import is_remote_configured
@@ -24,20 +25,23 @@ def model_settings(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if settings.OPENAI_BASE_URL and not _is_address(settings.OPENAI_BASE_URL):
         # Do not repeat the value: it may be the key, set under the wrong name.
-        found.append(Error("OPENAI_BASE_URL must be an address like http://127.0.0.1:11434/v1.", id="llm.E003"))
+        problem = gettext("OPENAI_BASE_URL must be an address like {example}.").format(
+            example="http://127.0.0.1:11434/v1"
+        )
+        found.append(Error(problem, id="llm.E003"))
     for setting, seconds in (
         ("SUPPORTBOT_MODEL_DEADLINE_SECONDS", settings.MODEL_DEADLINE_SECONDS),
         ("LLM_VERIFY_DEADLINE_SECONDS", settings.LLM_VERIFY_DEADLINE_SECONDS),
     ):
         if seconds <= 0:
-            found.append(Error(f"{setting} must be above 0.", id="llm.E002"))
+            found.append(Error(gettext("{setting} must be above 0.").format(setting=setting), id="llm.E002"))
     if settings.OPENAI_VERIFY_MODEL and not is_remote_configured():
-        found.append(Error("OPENAI_VERIFY_MODEL needs a server: set OPENAI_API_KEY or OPENAI_BASE_URL.", id="llm.E004"))
+        problem = gettext("OPENAI_VERIFY_MODEL needs a server. Set OPENAI_API_KEY or OPENAI_BASE_URL.")
+        found.append(Error(problem, id="llm.E004"))
     if allowance is not None and settings.OPENAI_MODEL and settings.OPENAI_MODEL not in prices:
-        hint = f"Give LLM_PRICES a price for {settings.OPENAI_MODEL}."
-        found.append(
-            Warning("LLM_DAILY_BUDGET has no effect, because the model has no price.", hint=hint, id="llm.W001")
-        )
+        problem = gettext("LLM_DAILY_BUDGET has no effect, because the model has no price.")
+        hint = gettext("Give LLM_PRICES a price for {model}.").format(model=settings.OPENAI_MODEL)
+        found.append(Warning(problem, hint=hint, id="llm.W001"))
     return found
 
 

@@ -87,7 +87,7 @@ def test_an_unknown_workspace_is_reported_with_its_option(workspace: Workspace, 
 
 def test_a_corpus_without_unanswerable_questions_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
-    assert "too few questions without one" in refusal(f"--corpus={workspace.slug}={path}")
+    assert "too few questions without an answer" in refusal(f"--corpus={workspace.slug}={path}")
 
 
 def test_too_few_questions_are_refused(workspace: Workspace, other_workspace: Workspace, tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_an_unwritable_file_fails_before_the_work(workspace: Workspace, tmp_path
     ("content", "cause"),
     [
         (b"", "broken.jsonl has no questions"),
-        (b'{"question": "x"}\n{', "broken.jsonl, line 2 is not valid JSON"),
-        (b"[]", "line 1 is not a JSON object"),
-        (b'{"question": " "}', "line 1 has no question"),
+        (b'{"question": "x"}\n{', "broken.jsonl:2 is not valid JSON"),
+        (b"[]", "broken.jsonl:1 is not a JSON object"),
+        (b'{"question": " "}', "broken.jsonl:1 has no question"),
         (b"\xff", "not UTF-8"),
     ],
 )

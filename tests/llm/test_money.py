@@ -411,7 +411,7 @@ class TestCostReport:
         ]
         out = StringIO()
         call_command("cost_report", stdout=out)
-        assert "2 calls, 1 failed, 1 skipped for the budget, 2000 tokens in" in out.getvalue()
+        assert "2 calls, 1 failed, 1 skipped for the budget, tokens: 2000 in" in out.getvalue()
         assert len(self.report("--workspace", "wrenfell", "--days", "60")["rows"]) == 3
 
     def test_another_workspace_sees_nothing(self, workspace: Workspace, other_workspace: Workspace) -> None:

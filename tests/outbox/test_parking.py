@@ -96,7 +96,7 @@ def test_a_later_announcement_of_the_same_kind_replaces_a_parked_one(poison: UUI
 
 def test_a_parked_announcement_is_delivered_when_somebody_retries_it(poison: UUID) -> None:
     number = parked().get().pk
-    assert run("--retry", str(number)) == "1 will be retried within seconds.\n"
+    assert run("--retry", str(number)) == "1 announcement will be retried within seconds.\n"
     deliver_due()
     assert heard == [] and not parked().exists()  # refused again, now with all attempts left
     let_time_pass()

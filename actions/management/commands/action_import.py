@@ -51,9 +51,9 @@ class Command(WorkspaceCommand):
         for one in drafts:
             lines += [
                 f"{one['name']}: {_lacks(one['missing'])}",
-                *(f"  Check {check}" for check in one.get("check", ())),
+                *("  " + gettext("Check {what}").format(what=check) for check in one.get("check", ())),
             ]
-        return "\n".join([f"Saved as drafts, switched off: {len(drafts)}", *lines])
+        return "\n".join([gettext("Saved as drafts, switched off: {number}").format(number=len(drafts)), *lines])
 
 
 def _imported(options: dict[str, Any], actor: str) -> ImportResult:
@@ -65,4 +65,4 @@ def _imported(options: dict[str, Any], actor: str) -> ImportResult:
 
 
 def _lacks(missing: list[str]) -> str:
-    return f"still missing {', '.join(missing)}" if missing else "complete"
+    return gettext("still missing {names}").format(names=", ".join(missing)) if missing else gettext("complete")

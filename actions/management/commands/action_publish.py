@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.case_file import keep_cases
 from actions.definitions.publishing import publish, switch_off
@@ -14,7 +15,7 @@ from supportbot.errors import NotFound
 
 
 class Command(WorkspaceCommand):
-    help = (
+    help = gettext_noop(
         "Publish a definition, as an admin. An action that writes needs an admin other than the one who saved it; "
         "a workspace's only admin gives a --reason. It also needs recorded cases."
     )
@@ -22,20 +23,28 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--as", dest="person", metavar="USERNAME", required=True, help="the admin who publishes")
         parser.add_argument(
-            "--version-number", type=int, metavar="N", help="the version to publish (default: the newest)"
+            "--as", dest="person", metavar="USERNAME", required=True, help=gettext("the admin who publishes")
         )
-        parser.add_argument("--reason", default="", help="why you publish your own version; kept in the audit trail")
-        parser.add_argument("--cases", metavar="FILE", default="", help="first record the cases in this JSON file")
         parser.add_argument(
-            "--off", action="store_true", help="stop offering the action; also stops requests that are not sent yet"
+            "--version-number", type=int, metavar="N", help=gettext("the version to publish (default: the newest)")
+        )
+        parser.add_argument(
+            "--reason", default="", help=gettext("why you publish your own version; kept in the audit trail")
+        )
+        parser.add_argument(
+            "--cases", metavar="FILE", default="", help=gettext("first record the cases in this JSON file")
+        )
+        parser.add_argument(
+            "--off",
+            action="store_true",
+            help=gettext("stop offering the action; also stops requests that are not sent yet"),
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         person: User | None = User.objects.filter(username=options["person"]).first()
         if person is None:
-            raise NotFound(f"User {options['person']} does not exist.")
+            raise NotFound(gettext("User {name} does not exist.").format(name=options["person"]))
         definition = definition_named(options["name"])
         if options["off"]:
             definition = switch_off(definition.name, person=person)

@@ -58,7 +58,7 @@ class Command(ProductCommand):
         embedder_of(active_recipe())  # fails now if it is missing: otherwise, everything would be fitted on words only
         _check_names(corpora, checked, foreign)
         _check_writable(options["out"])
-        with ProgressLine(self.stderr, "asking") as progress:
+        with ProgressLine(self.stderr, gettext("searching")) as progress:
             calibration, report = fit_and_check(corpora, foreign, checked, progress=progress)
         if options["out"]:
             options["out"].write_text(json.dumps(calibration, indent=1) + "\n", encoding="utf-8")

@@ -64,7 +64,7 @@ class Command(WorkspaceCommand):
         self._check_articles(questions, options["audience"])
         audience = options["audience"]
         if options["as_asked"]:
-            return self._run(questions, "as asked", as_asked(audience), options["k"]).facts()
+            return self._run(questions, gettext("as asked"), as_asked(audience), options["k"]).facts()
         if not options["compare"]:
             return self._run(questions, options["mode"], by_mode(options["mode"], audience), options["k"]).facts()
         runs = {mode: self._run(questions, mode, by_mode(mode, audience), options["k"]) for mode in MODES}
@@ -78,7 +78,9 @@ class Command(WorkspaceCommand):
             return
         wanted = len(frozenset[str]().union(*(question.wanted for question in questions)))
         few = ", ".join(missing[:SHOWN_MISSING]) + (", …" if len(missing) > SHOWN_MISSING else "")
-        problem = f"Not live for {audience} readers: {few} ({len(missing)} of {wanted} articles)."
+        problem = gettext("Not live for the audience {audience}: {articles} ({missing} of {wanted} articles).").format(
+            audience=audience, articles=few, missing=len(missing), wanted=wanted
+        )
         if len(missing) == wanted:
             raise CommandError(
                 gettext("{problem} Nothing can be measured. Check --workspace, --audience and the file.").format(
@@ -88,7 +90,7 @@ class Command(WorkspaceCommand):
         self.stderr.write(gettext("{problem} They count as misses.").format(problem=problem))
 
     def _run(self, questions: list[Question], name: str, find: SearchFunction, limit: int) -> RunScores:
-        with ProgressLine(self.stderr, f"asking ({name})") as progress:
+        with ProgressLine(self.stderr, gettext("searching ({mode})").format(mode=name)) as progress:
             return evaluate(questions, find, limit=limit, each=lambda done: progress(done, len(questions)))
 
     def words(self, facts: dict[str, Any]) -> str:
@@ -99,7 +101,7 @@ class Command(WorkspaceCommand):
             f"{mode:<8}" + "".join(f"{marks[name]:>10.3f}" for name in NAMES) for mode, marks in facts["modes"].items()
         ]
         for mode, gains in facts["hybrid_over"].items():
-            lines.append(f"hybrid over {mode}, with the 95 % interval of a paired bootstrap:")
+            lines.append(gettext("hybrid over {mode}, with the 95 % interval of a paired bootstrap:").format(mode=mode))
             lines += [
                 f"  {name:<9} {mean:+.3f}  [{low:+.3f}, {high:+.3f}]" for name, (mean, low, high) in gains.items()
             ]

@@ -35,6 +35,9 @@ class Command(ProductCommand):
             with ProgressLine(self.stderr, gettext("embedding passages")) as progress:
                 report = reindex(known=known, progress=progress)
         except OSError as error:  # only the vector file is accessed here
-            raise VectorFileClosed(f"{options['vectors']} cannot be written ({error.strerror}).") from error
+            problem = gettext("{file} cannot be written ({error}).").format(
+                file=options["vectors"], error=error.strerror
+            )
+            raise VectorFileClosed(problem) from error
         took = round((time.monotonic() - started) * 1000)
         return {"recipe": recipe.name, "embedded": report.embedded, "reused": report.reused, "took_ms": took}

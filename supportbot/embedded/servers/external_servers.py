@@ -182,7 +182,7 @@ def without_secrets(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:  # it cannot be parsed, so the position of its password is unknown
-        return "(not a valid URL)"
+        return gettext("(not a valid URL)")
     parts = parts._replace(query="&".join(_without_secret(pair) for pair in parts.query.split("&")))
     if "@" in parts.netloc:
         login, _, host = parts.netloc.rpartition("@")

@@ -245,4 +245,4 @@ def _cause(output: str) -> str:
     """Return the first error in the output, or else its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
-    return (errors or lines[-1:] or ["no error message"])[0].rstrip(".")
+    return (errors or lines[-1:] or [gettext("no error message")])[0].rstrip(".")

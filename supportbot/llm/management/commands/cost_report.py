@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from supportbot.accounts.commands import WorkspaceCommand, days
 from supportbot.accounts.models import Workspace
@@ -34,11 +34,15 @@ class Command(WorkspaceCommand):
 
 
 def _in_words(row: dict[str, Any]) -> str:
-    tokens = f"{row['input_tokens']} tokens in, {row['output_tokens']} out"
-    cost = f"{row['cost']} {row['currency']}".rstrip() + (
-        f", {row['unpriced']} without a price" if row["unpriced"] else ""
-    )
-    failed = f", {row['failed']} failed" if row["failed"] else ""
-    skipped = f", {row['skipped']} skipped for the budget" if row["skipped"] else ""
     who = f"{row['purpose']:<10} {row['provider']} {row['model']}"
-    return f"{row['day']}  {who}: {row['calls']} calls{failed}{skipped}, {tokens}, {cost}"
+    figures = [
+        ngettext("{number} call", "{number} calls", row["calls"]).format(number=row["calls"]),
+        gettext("{number} failed").format(number=row["failed"]) if row["failed"] else "",
+        gettext("{number} skipped for the budget").format(number=row["skipped"]) if row["skipped"] else "",
+        gettext("tokens: {incoming} in, {outgoing} out").format(
+            incoming=row["input_tokens"], outgoing=row["output_tokens"]
+        ),
+        f"{row['cost']} {row['currency']}".rstrip(),
+        gettext("{number} without a price").format(number=row["unpriced"]) if row["unpriced"] else "",
+    ]
+    return f"{row['day']}  {who}: {', '.join(filter(None, figures))}"

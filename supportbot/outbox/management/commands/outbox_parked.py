@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from supportbot.commands import TranslatedCommand
 from supportbot.outbox.models import Announcement
@@ -55,6 +55,11 @@ def _retried(chosen: str) -> dict[str, Any]:
 
 def _as_text(facts: dict[str, Any]) -> str:
     if "retried" in facts:
-        return f"{facts['retried']} will be retried within seconds."
+        number = facts["retried"]
+        return ngettext(
+            "{number} announcement will be retried within seconds.",
+            "{number} announcements will be retried within seconds.",
+            number,
+        ).format(number=number)
     lines = [f"{row['id']}  {row['topic']} {row['object']}  {row['error']}" for row in facts["parked"]]
     return "\n".join(lines) or gettext("Nothing is parked.")
