@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_noop
 
 from actions.argument_types import OrderId, Shape, Text
+from actions.catalogue import texts_of
 from actions.facts import Arguments, Facts, Order
 from actions.money import format_amount
 from actions.order_actions import OrderAction
@@ -22,73 +23,7 @@ class CancelOrder(OrderAction):
     )
     title = msgid("Cancel an order")
     done = msgid("Order cancelled")
-    description = {
-        "en": "Cancel a customer's order that has not left the warehouse yet, and refund what was paid.",
-        "de": "Eine Bestellung stornieren, die das Lager noch nicht verlassen hat, und das Geld zurückzahlen.",
-    }
-    examples = {
-        "en": (
-            "Please cancel my order WF-20444",
-            "I want to cancel, I ordered the wrong size",
-            "Can you stop my order before it ships?",
-            "I do not need it any more, cancel it",
-            "Cancel that order for me",
-            "Please cancel it",
-            "Please stop this order",
-            "Do not send it, I ordered it by mistake",
-            "I ordered twice, take one of them off",
-            "I withdraw from the purchase",
-            "I found it cheaper, call the order off",
-        ),
-        "de": (
-            "Bitte stornieren Sie meine Bestellung WF-20444",
-            "Ich möchte stornieren, ich habe die falsche Größe bestellt",
-            "Können Sie meine Bestellung noch aufhalten?",
-            "Ich brauche es nicht mehr, bitte die Bestellung abbrechen",
-            "Machen Sie die Bestellung bitte rückgängig",
-            "Bitte die Bestellung stoppen",
-            "Nicht mehr verschicken, ich habe aus Versehen bestellt",
-            "Ich habe doppelt bestellt, nehmen Sie eine davon raus",
-            "Ich trete vom Kauf zurück",
-            "Ich habe es woanders günstiger gefunden, Bestellung löschen",
-        ),
-        "fr": (
-            "Annulez ma commande WF-20444 s'il vous plaît",
-            "Je veux annuler, je me suis trompé de taille",
-            "Pouvez-vous arrêter ma commande avant l'envoi ?",
-            "Je n'en ai plus besoin, ne l'envoyez pas",
-            "J'ai commandé par erreur, supprimez la commande",
-            "Je me rétracte de mon achat",
-            "J'ai commandé deux fois, enlevez-en une",
-        ),
-        "es": (
-            "Cancelen mi pedido WF-20444 por favor",
-            "Quiero cancelar, pedí la talla equivocada",
-            "¿Pueden parar mi pedido antes de que salga?",
-            "Ya no lo necesito, no lo envíen",
-            "Lo pedí por error, anulen el pedido",
-            "Desisto de la compra",
-            "Lo pedí dos veces, quiten uno",
-        ),
-        "it": (
-            "Annullate il mio ordine WF-20444 per favore",
-            "Voglio annullare, ho sbagliato taglia",
-            "Potete fermare l'ordine prima che parta?",
-            "Non mi serve più, non speditelo",
-            "Ho ordinato per sbaglio, cancellate l'ordine",
-            "Recedo dall'acquisto",
-            "L'ho ordinato due volte, toglietene uno",
-        ),
-        "nl": (
-            "Annuleer mijn bestelling WF-20444 alsjeblieft",
-            "Ik wil annuleren, ik heb de verkeerde maat besteld",
-            "Kunnen jullie mijn bestelling tegenhouden voor hij weggaat?",
-            "Ik heb het niet meer nodig, niet versturen",
-            "Per ongeluk besteld, haal de bestelling eruit",
-            "Ik zie af van de koop",
-            "Ik heb dubbel besteld, haal er een weg",
-        ),
-    }
+    description, examples = texts_of(name)
     limits = Limits(max_requests_per_customer_day=5)
 
     def terms(self, entered: Arguments, order: Order) -> Terms | Reason:

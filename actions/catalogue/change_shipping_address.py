@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_noop
 
 from actions.argument_types import OrderId, Shape, Text
+from actions.catalogue import texts_of
 from actions.facts import Address, Arguments, Facts, Order
 from actions.order_actions import OrderAction
 from actions.reasons import Reason
@@ -36,94 +37,7 @@ class ChangeShippingAddress(OrderAction):
     name = "change_shipping_address"
     risk = Risk.CHANGE
     arguments = Shape(required={"order_id": OrderId(), "address": _ADDRESS}, optional={})
-    description = {
-        "en": "Change the shipping address of a customer's order that has not left the warehouse yet.",
-        "de": "Die Lieferadresse einer Bestellung ändern, die das Lager noch nicht verlassen hat.",
-    }
-    examples = {
-        "en": (
-            "Can you change the delivery address of order WF-20440?",
-            "I moved, please send my order to another address",
-            "Ship it to Talstraße 8, 79102 Freiburg instead",
-            "My shipping address is wrong",
-            "Please change my address",
-            "Please send it somewhere else",
-            "I want it sent to Talstraße 8, 79102 Freiburg",
-            "I want it delivered somewhere else",
-            "Send my parcel to another address",
-            "Please redirect my parcel",
-            "Please redirect the order to a different address",
-            "I have moved to Talstraße 8, 79102 Freiburg",
-            "There is a mistake in the delivery address",
-            "I need a different delivery address",
-            "The new address is Talstraße 8, 79102 Freiburg",
-            "I typed the wrong house number",
-            "Send the parcel to my office instead of home",
-            "Deliver it to my mother, I will not be in",
-            "Drop it at a pickup point instead",
-        ),
-        "de": (
-            "Können Sie die Lieferadresse der Bestellung WF-20440 ändern?",
-            "Ich bin umgezogen, bitte schicken Sie meine Bestellung an eine andere Adresse",
-            "Bitte an die Talstraße 8, 79102 Freiburg liefern",
-            "Meine Lieferadresse ist falsch",
-            "Bitte die Adresse ändern",
-            "Schicken Sie es bitte woanders hin",
-            "Mein Paket soll woanders hin",
-            "Die Adresse stimmt nicht",
-            "Bitte an eine andere Adresse liefern",
-            "Leiten Sie mein Paket bitte um",
-            "Ich bin umgezogen nach Talstraße 8, 79102 Freiburg",
-            "In der Adresse ist ein Fehler",
-            "Ich brauche eine andere Lieferadresse",
-            "Die neue Adresse ist Talstraße 8, 79102 Freiburg",
-            "Bitte meine Bestellung an die Talstraße 8, 79102 Freiburg umleiten",
-            "Ich habe die falsche Hausnummer eingegeben",
-            "Schicken Sie das Paket ins Büro statt nach Hause",
-            "Liefern Sie es zu meiner Mutter, ich bin nicht da",
-            "Bitte in eine Packstation liefern",
-        ),
-        "fr": (
-            "Pouvez-vous changer l'adresse de livraison de la commande WF-20440 ?",
-            "J'ai déménagé, envoyez ma commande à une autre adresse",
-            "Livrez-le plutôt au 8 rue du Port, 44000 Nantes",
-            "Mon adresse de livraison est fausse, corrigez-la",
-            "Je me suis trompé de numéro de rue",
-            "Envoyez le colis à mon bureau plutôt que chez moi",
-            "Livrez chez ma mère, je ne serai pas là",
-            "Mettez-le en point relais",
-        ),
-        "es": (
-            "¿Pueden cambiar la dirección de entrega del pedido WF-20440?",
-            "Me he mudado, envíen mi pedido a otra dirección",
-            "Mándenlo mejor a calle Puerto 8, 28010 Madrid",
-            "Mi dirección de envío está mal, corríjanla",
-            "Me equivoqué de número de calle",
-            "Envíen el paquete a mi oficina en vez de a casa",
-            "Entréguenlo en casa de mi madre, no voy a estar",
-            "Déjenlo en un punto de recogida",
-        ),
-        "it": (
-            "Potete cambiare l'indirizzo di consegna dell'ordine WF-20440?",
-            "Mi sono trasferito, spedite l'ordine a un altro indirizzo",
-            "Consegnatelo invece in via del Porto 8, 16124 Genova",
-            "L'indirizzo di spedizione è sbagliato, correggetelo",
-            "Ho sbagliato il numero civico",
-            "Spedite il pacco in ufficio invece che a casa",
-            "Consegnate da mia madre, io non ci sono",
-            "Mandatelo a un punto di ritiro",
-        ),
-        "nl": (
-            "Kunnen jullie het bezorgadres van bestelling WF-20440 wijzigen?",
-            "Ik ben verhuisd, stuur mijn bestelling naar een ander adres",
-            "Bezorg het liever op Havenstraat 8, 3011 AA Rotterdam",
-            "Mijn bezorgadres klopt niet, pas het aan",
-            "Ik heb het verkeerde huisnummer ingevuld",
-            "Stuur het pakket naar mijn werk in plaats van naar huis",
-            "Lever het bij mijn moeder af, ik ben er niet",
-            "Breng het naar een afhaalpunt",
-        ),
-    }
+    description, examples = texts_of(name)
     title = msgid("Change the delivery address")
     done = msgid("Delivery address changed")
     limits = Limits(max_requests_per_customer_day=5)

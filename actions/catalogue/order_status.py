@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from actions.argument_types import OrderId, Shape
+from actions.catalogue import texts_of
 from actions.facts import ORDER, Order, Unsettled
 from actions.money import Money, format_money
 from actions.order_actions import OrderRead
@@ -47,110 +48,7 @@ class OrderStatus(OrderRead):
     has_cards = True
     arguments = Shape(required={}, optional={"order_id": OrderId()})
     title = msgid("Order status")
-    description = {
-        "en": "Look up status, contents and delivery of one of the customer's own orders, or of all of them.",
-        "de": "Status, Inhalt und Lieferung der eigenen Bestellungen abrufen; ohne Bestellnummer alle.",
-    }
-    examples = {
-        "en": (
-            "Where is my order?",
-            "What is the status of order WF-20418?",
-            "Has my parcel been shipped yet?",
-            "When will my order arrive?",
-            "Show me my orders",
-            "Track my package",
-            "I need the status of my order",
-            "I want an update on my order",
-            "Is my order on its way?",
-            "How long until my parcel gets here?",
-            "Any news on my order?",
-            "Can you check on my delivery?",
-            "My order has not arrived yet",
-            "When will my order be delivered?",
-            "I am waiting for my parcel",
-            "Has my order been shipped?",
-            "Has my parcel arrived?",
-            "Where is my refund?",
-            "What is the status of my refund?",
-            "I am still waiting for my refund",
-            "The tracking has not moved for days, what is going on?",
-            "Is the driver coming today?",
-            "It says delivered but I have nothing",
-        ),
-        "de": (
-            "Wo ist meine Bestellung?",
-            "Wie ist der Stand der Bestellung WF-20418?",
-            "Wurde mein Paket schon verschickt?",
-            "Wann kommt meine Lieferung an?",
-            "Zeig mir meine Bestellungen",
-            "Sendung verfolgen",
-            "Ich brauche den Status meiner Bestellung",
-            "Ist meine Bestellung schon unterwegs?",
-            "Wie lange dauert es noch, bis mein Paket da ist?",
-            "Gibt es etwas Neues zu meiner Bestellung?",
-            "Können Sie nach meiner Lieferung schauen?",
-            "Meine Bestellung ist noch nicht angekommen",
-            "Wann wird meine Bestellung geliefert?",
-            "Ich warte auf mein Paket",
-            "Wann kommt meine Bestellung?",
-            "Ist mein Paket angekommen?",
-            "Wurde meine Bestellung verschickt?",
-            "Wo bleibt meine Erstattung?",
-            "Wie ist der Stand meiner Erstattung?",
-            "Ich warte noch auf meine Erstattung",
-            "Die Sendungsverfolgung bewegt sich nicht, was ist los?",
-            "Kommt der Fahrer heute noch?",
-            "Es steht zugestellt da, aber ich habe nichts bekommen",
-        ),
-        "fr": (
-            "Où est ma commande ?",
-            "Quel est l'état de la commande WF-20418 ?",
-            "Mon colis est-il déjà parti ?",
-            "Quand est-ce que ma commande arrive ?",
-            "Je n'ai toujours rien reçu",
-            "Des nouvelles de mon colis ?",
-            "Le suivi ne bouge plus, que se passe-t-il ?",
-            "Le livreur vient aujourd'hui ?",
-            "C'est marqué livré mais je n'ai rien",
-            "Où en est mon remboursement ?",
-        ),
-        "es": (
-            "¿Dónde está mi pedido?",
-            "¿Cuál es el estado del pedido WF-20418?",
-            "¿Ha salido ya mi paquete?",
-            "¿Cuándo llega mi pedido?",
-            "Todavía no he recibido nada",
-            "¿Hay noticias de mi paquete?",
-            "El seguimiento no se mueve, ¿qué pasa?",
-            "¿Viene hoy el repartidor?",
-            "Pone entregado pero no tengo nada",
-            "¿Cómo va mi reembolso?",
-        ),
-        "it": (
-            "Dov'è il mio ordine?",
-            "A che punto è l'ordine WF-20418?",
-            "Il mio pacco è già partito?",
-            "Quando arriva il mio ordine?",
-            "Non ho ancora ricevuto niente",
-            "Ci sono novità sul mio pacco?",
-            "Il tracking è fermo, cosa succede?",
-            "Il corriere passa oggi?",
-            "Risulta consegnato ma non ho niente",
-            "A che punto è il mio rimborso?",
-        ),
-        "nl": (
-            "Waar is mijn bestelling?",
-            "Wat is de status van bestelling WF-20418?",
-            "Is mijn pakket al verstuurd?",
-            "Wanneer komt mijn bestelling aan?",
-            "Ik heb nog steeds niets ontvangen",
-            "Is er nieuws over mijn pakket?",
-            "De track en trace staat stil, wat is er aan de hand?",
-            "Komt de bezorger vandaag?",
-            "Er staat bezorgd maar ik heb niets",
-            "Hoe staat het met mijn terugbetaling?",
-        ),
-    }
+    description, examples = texts_of(name)
 
     def answer(self, found: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
         requested = {request.subject_id for request in unsettled if request.subject_kind == ORDER}

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_noop
 
 from actions.argument_types import Amount, Count, Listing, OrderId, Shape, Text
+from actions.catalogue import texts_of
 from actions.errors import InvalidArguments
 from actions.facts import Arguments, Facts, Order
 from actions.money import Money, currency_decimals, format_amount, is_amount_in
@@ -46,73 +47,7 @@ class RefundOrder(OrderAction):
     from_chat = frozenset({"reason"})
     title = msgid("Refund an order")
     done = msgid("Refund made")
-    description = {
-        "en": "Refund a customer's delivered order: all of it, some items, or an amount.",
-        "de": "Eine gelieferte Bestellung erstatten: ganz, einzelne Artikel oder einen Betrag.",
-    }
-    examples = {
-        "en": (
-            "I want a refund for order WF-20418",
-            "Please refund my order, it arrived damaged",
-            "I want my money back",
-            "Can you pay back 20 euros for WF-20404?",
-            "Refund the shirt, it does not fit",
-            "Please reimburse me for the order",
-            "I would like to return it and get my money back",
-            "I was charged twice, give me one of the payments back",
-            "Put the money back on my card",
-            "I sent it back, now pay me",
-            "It is not what I ordered, I want to be reimbursed",
-        ),
-        "de": (
-            "Ich möchte eine Erstattung für die Bestellung WF-20418",
-            "Bitte erstatten Sie meine Bestellung, sie kam beschädigt an",
-            "Ich will mein Geld zurück",
-            "Können Sie mir 20 Euro für WF-20404 zurückzahlen?",
-            "Das Hemd passt nicht, bitte den Betrag zurückerstatten",
-            "Bitte zahlen Sie mir das Geld zurück",
-            "Ich möchte es zurückgeben und mein Geld wieder",
-            "Mir wurde doppelt abgebucht, überweisen Sie mir eines davon zurück",
-            "Das Geld bitte wieder auf meine Karte",
-            "Ich habe es zurückgeschickt, wo bleibt die Gutschrift, bitte auszahlen",
-        ),
-        "fr": (
-            "Je voudrais être remboursé de la commande WF-20418",
-            "Remboursez-moi s'il vous plaît, c'est arrivé abîmé",
-            "Je veux récupérer mon argent",
-            "Pouvez-vous me rendre 20 euros sur WF-20404 ?",
-            "La chemise ne me va pas, remboursez-la",
-            "Je renvoie l'article et je veux mon argent",
-            "Vous m'avez débité deux fois, rendez-moi la différence",
-        ),
-        "es": (
-            "Quiero un reembolso del pedido WF-20418",
-            "Por favor devuélvanme el dinero, llegó dañado",
-            "Quiero que me devuelvan mi dinero",
-            "¿Pueden devolverme 20 euros de WF-20404?",
-            "La camisa no me queda bien, reembólsenla",
-            "Devuelvo el artículo y quiero el dinero",
-            "Me han cobrado dos veces, devuélvanme uno",
-        ),
-        "it": (
-            "Vorrei un rimborso per l'ordine WF-20418",
-            "Rimborsatemi per favore, è arrivato danneggiato",
-            "Rivoglio i miei soldi",
-            "Potete restituirmi 20 euro per WF-20404?",
-            "La camicia non mi va bene, rimborsatela",
-            "Rendo l'articolo e rivoglio i soldi",
-            "Mi avete addebitato due volte, ridatemi la differenza",
-        ),
-        "nl": (
-            "Ik wil een terugbetaling voor bestelling WF-20418",
-            "Betaal mijn bestelling terug, hij kwam beschadigd aan",
-            "Ik wil mijn geld terug",
-            "Kunnen jullie 20 euro terugstorten voor WF-20404?",
-            "Het shirt past niet, graag terugbetalen",
-            "Ik stuur het terug en wil mijn geld terug",
-            "Er is twee keer afgeschreven, stort er een terug",
-        ),
-    }
+    description, examples = texts_of(name)
     limits = Limits(
         max_per_customer_year=Decimal(400),
         max_per_workspace_day=Decimal(2000),

@@ -5,6 +5,7 @@ Pure. The model's fields use the validators, so the console, REST and commands r
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, TypeVar
 from unicodedata import category
 
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.colour import DARK, LIGHT, fit
 from supportbot.language.detection import base_language
+from supportbot.language.words import person_titles
 from supportbot.translation import language_of, msgid, text_in
 
 T = TypeVar("T")
@@ -35,7 +37,6 @@ web_address_validator: Final = URLValidator(
 _GREETING: Final = msgid("Hello {name}. What can I do for you?")
 _NAME_PLACEHOLDER: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
 _NOT_IN_A_NAME: Final = re.compile(r"[@{}<>\d]")
-_TITLES: Final = frozenset(["herr", "frau", "mr", "mrs", "ms", "mx", "dr", "prof", "the"])
 _MAX_NAME_CHARACTERS: Final = 40
 
 
@@ -68,7 +69,12 @@ def personalised_greeting(greeting: str, name: str) -> str:
 
 
 def _is_title_or_initial(part: str) -> bool:
-    return part.endswith(".") or len(part) < 2 or part.lower() in _TITLES
+    return part.endswith(".") or len(part) < 2 or part.casefold() in _titles()
+
+
+@cache
+def _titles() -> frozenset[str]:
+    return frozenset(map(str.casefold, person_titles("full", "short")))
 
 
 def theme_colours(accent: str) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 Changes made by people are kept: the name, the branding, origins of other machines, additional keys.
 """
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,16 +18,7 @@ from supportbot.installation.start_plan import Plan, is_loopback
 CHANNEL: Final = "Storefront"
 ACCENT: Final = "#1f5b45"
 PRIVACY: Final = "/help/wrenfell/your-data-and-deleting-your-account/"
-BRANDING: Final[dict[str, Any]] = {
-    "assistant_name": "Wrenfell",
-    "accent": ACCENT,
-    "greeting": "Hello {name}, how can we help?",
-    "greetings": {"de": "Hallo {name}, wie können wir helfen?"},
-    "suggestions": {
-        "en": ["Where is my order?", "How do I return something?", "How do I wash a rain jacket?"],
-        "de": ["Wo ist meine Bestellung?", "Wie gebe ich etwas zurück?", "Wie wasche ich eine Regenjacke?"],
-    },
-}
+BRANDING: Final = Path(__file__).parent / "data/branding.json"
 
 
 def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Channel:
@@ -39,7 +32,7 @@ def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Ch
 def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
     channel: Channel | None = Channel.objects.filter(name=CHANNEL).order_by("id").first()
     if channel is None:
-        return create_channel(workspace, CHANNEL, identity_secret=secrets.identity_secret, **BRANDING).channel
+        return create_channel(workspace, CHANNEL, identity_secret=secrets.identity_secret, **_branding()).channel
     _apply_branding(channel)
     keys = list(IdentityKey.objects.filter(channel=channel).order_by("id"))
     if not any(key.secret == secrets.identity_secret and key.revoked_at is None for key in keys):
@@ -53,11 +46,15 @@ def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
     return channel
 
 
+def _branding() -> dict[str, Any]:
+    return {"accent": ACCENT, **json.loads(BRANDING.read_text(encoding="utf-8"))}
+
+
 def _apply_branding(channel: Channel) -> None:
     """Set the branding of a channel that has none; a customised one is kept."""
     if channel.accent or channel.suggestions or channel.greeting or channel.assistant_name:
         return
-    change_channel(channel.pk, **BRANDING)
+    change_channel(channel.pk, **_branding())
     channel.refresh_from_db()
 
 

@@ -79,21 +79,7 @@ TEAM: Final = (
 LEAD: Final = "daniel"
 LOGO: Final = Path(__file__).parent / "data/logo.png"  # the shop's logo
 LOGO_PIXELS: Final = 128
-REPLIES: Final = (
-    (
-        "Return label sent",
-        "Hi {name}, the return label is in your e-mail. Please use the original packing. {agent}",
-        "en",
-    ),
-    (
-        "Return, item used",
-        "Hi {name}, used items can be exchanged once for another size. Shall I do that? {agent}",
-        "en",
-    ),
-    ("Looking into it", "Hi {name}, I am asking the warehouse and will be back within the hour. {agent}", "en"),
-    ("Rücksendeetikett", "Hallo {name}, das Etikett für die Rücksendung ist in Ihrer E-Mail. {agent}", "de"),
-    ("Wir fragen nach", "Hallo {name}, ich frage im Lager nach und melde mich innerhalb einer Stunde. {agent}", "de"),
-)
+REPLIES: Final = Path(__file__).parent / "data/replies.json"
 
 
 def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
@@ -173,8 +159,8 @@ def _connect_shop(plan: Plan, secrets: Secrets) -> None:
 def _write_replies() -> None:
     """Add the demo's canned replies to a workspace that has none."""
     if not CannedReply.objects.exists():
-        for title, text, locale in REPLIES:
-            save_reply(title=title, text=text, locale=locale)
+        for reply in json.loads(REPLIES.read_text(encoding="utf-8")):
+            save_reply(**reply)
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:

@@ -107,7 +107,10 @@ def check_demo(plan: Plan) -> str:
 
 def seed_version() -> str:
     """Return a string that changes with the seeding code and the actions, so an upgrade seeds again."""
-    programs = [path.read_text() for path in sorted(Path(apps.get_app_config("demo").path).glob("*.py"))]
+    folder = Path(apps.get_app_config("demo").path)
+    programs = [
+        path.read_text(encoding="utf-8") for path in sorted([*folder.glob("*.py"), *folder.glob("data/*.json")])
+    ]
     policies = [f"{action.name} {action.version}" for action in all_actions().values()]
     return "\n".join([*programs, *sorted(policies)])
 

@@ -3,26 +3,64 @@
 A sentence ends with its full stop and any markers after it, once the next sentence has begun. A line break also ends a
 sentence. A fenced code block is one sentence, including the markers on the next line. A doubtful full stop ends a
 sentence, because two joined sentences would be judged as one: splitting too often may lose a citation, but joining
-could hide an invention behind a fact.
+could hide an invention behind a fact. The words that it depends on ("source", "step", abbreviations) are data of all
+languages (`data/sentences.json`).
 """
 
+import json
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Final
+
+from supportbot.language.figure_words import figure_words
+from supportbot.language.words import person_titles
 
 # longer text without the end of a sentence is checked as one sentence and withheld
 MAX_SENTENCE_CHARACTERS: Final = 1_500
 QUESTIONS: Final = ("?", "？", "؟")
 LEADS: Final = (":", "：")
+_DATA: Final = Path(__file__).parent / "data" / "sentences.json"
+
+
+def _listed(kind: str) -> list[str]:
+    """Return the words of a kind in all languages, the longest first."""
+    listed: dict[str, dict[str, list[str]]] = json.loads(_DATA.read_text(encoding="utf-8"))
+    return sorted({word for words in listed.values() for word in words[kind]}, key=lambda word: (-len(word), word))
+
+
+def _begun(word: str) -> str:
+    """Return a pattern for a word whose end may not have arrived yet."""
+    pattern = r"(?:\Z|[\s\d])"
+    for letter in reversed(word):
+        pattern = rf"(?:{re.escape(letter)}{pattern}|\Z)"
+    return pattern
+
+
+def _abbreviation(entry: str) -> Iterator[str]:
+    """Yield patterns for an abbreviation before its full stop, a NUL and what follows; "z. B" also after its "z"."""
+    parts = [re.escape(part) for part in entry.split(". ")]
+    for number in range(1, len(parts) + 1):
+        rest = rf"\s?{parts[number]}\b" if number < len(parts) else ""
+        yield r"\.\s?".join(parts[:number]) + rf"\.\0{rest}"
+
+
+def _any_of(patterns: Iterable[str]) -> str:
+    return f"(?:{'|'.join(patterns)})"
+
+
+_SOURCES: Final = _listed("sources")
+_STEP: Final = _any_of(map(re.escape, _listed("steps")))
 # [1], [1, 2], [1-3], [^1], [Source 1], 【1†source】, and (1) at the end of a sentence.
 _NUMBERS: Final = r"\d{1,2}(?:\s*[,–-]\s*\d{1,2})*"
-_BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_NUMBERS})(?:†[^\]】]*)?\s*[\]】]"
+_SOURCE: Final = rf"(?:\^|{_any_of(map(re.escape, _SOURCES))}\s*)?"
+_BRACKETED: Final = rf"[\[【]\s*{_SOURCE}(?P<numbers>{_NUMBERS})(?:†[^\]】]*)?\s*[\]】]"
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
-# The beginning of another sentence, including a bracket that can no longer become a marker ("[Source", "[Quelle").
-_NO_MARKER: Final = r"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|so|s\Z|qu|q\Z)"
+# The beginning of another sentence, including a bracket that can no longer become a marker, as "[Source" still can.
+_NO_MARKER: Final = rf"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|{_any_of(map(_begun, _SOURCES))})"
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?={_NO_MARKER})
     | [。！？]["”’»」』）]*(?:\s*{_AFTER})*(?=[^\s\[【"”’»」』）。！？])
@@ -35,16 +73,13 @@ _ENDED: Final = re.compile(rf"""[.!?…。！？]["”’»)*_]*(?:\s*{_AFTER})*
 _FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
 _BEHIND_FENCE: Final = rf"[ \t]*(?:\n\s*(?:{_AFTER}\s*)*|\Z)"
 _UNFINISHED_MARKER: Final = re.compile(r"[\[【][^\]】]*")
-# "am 5. Mai" does not end a sentence
-_MONTHS: Final = "jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez"
-_ABBREVIATION: Final = re.compile(
-    r"\b(?:e\.g|i\.e|z\. ?B|d\. ?h|u\. ?a|z|ca|approx|bzw|ggf|inkl|evtl|max|min|Nr|Str|Tel|vgl|vs|Mr|Mrs|Dr|Prof)\.$"
-)
+_ABBREVIATIONS: Final = (*_listed("abbreviations"), *person_titles("short"))
+_ABBREVIATION: Final = re.compile(r"\b" + _any_of(one for entry in _ABBREVIATIONS for one in _abbreviation(entry)))
 _LIST_NUMBER: Final = re.compile(r"(?:^|\n)[\s*_>-]*\(?\d{1,2}\.$")
 _ORDINAL: Final = re.compile(r"(?<!\d)\d{1,2}\.$")
-_GOES_ON: Final = re.compile(rf"\s+(?:[a-zäöüß]|(?i:{_MONTHS})\w*\b)")
+_NEXT_WORD: Final = re.compile(r"\s+([^\W\d_]+)")
 _LIST_MARK: Final = re.compile(
-    r"^(?:[\s>]*[-*•+]\s+)?[\s*_]*(?:\(?\d{1,2}[.)]|\(?[a-z]\)|(?:step|schritt)\s+\d{1,2}\s*[:.)–-])[*_]*\s+",
+    rf"^(?:[\s>]*[-*•+]\s+)?[\s*_]*(?:\(?\d{{1,2}}[.)]|\(?[a-z]\)|{_STEP}\s+\d{{1,2}}\s*[:.)–-])[*_]*\s+",
     re.IGNORECASE,
 )
 
@@ -116,11 +151,26 @@ def _end_of_fence(text: str) -> int:
 def goes_on(text: str, stop: int) -> bool:
     """Return whether the full stop before `stop` belongs to an abbreviation, a list number or an ordinal number."""
     before = text[max(0, stop - 12) : stop]
-    if _ABBREVIATION.search(before):
+    if _ABBREVIATION.search(f"{before}\0{text[stop : stop + 6]}"):
         return True
     if _ORDINAL.search(before) is None:
         return False
-    return _LIST_NUMBER.search(text[:stop]) is not None or _GOES_ON.match(text, stop) is not None
+    return _LIST_NUMBER.search(text[:stop]) is not None or _is_no_beginning(text, stop)
+
+
+def _is_no_beginning(text: str, stop: int) -> bool:
+    """Return whether the next word is in lower case or a month, since "am 5. Mai" does not end a sentence."""
+    following = _NEXT_WORD.match(text, stop)
+    if following is None:
+        return False
+    word, months = following[1].casefold(), _months()
+    is_cut = following.end() == len(text)  # the rest of a month may follow
+    return following[1][0].islower() or word in months or (is_cut and any(month.startswith(word) for month in months))
+
+
+@cache
+def _months() -> frozenset[str]:
+    return frozenset(map(str.casefold, figure_words().months))
 
 
 @lru_cache(maxsize=256)  # the checks need it several times for each sentence

@@ -1,5 +1,6 @@
 """Splits texts into words, finds stems, and picks the words that carry meaning. Pure."""
 
+import json
 import re
 import threading
 import unicodedata
@@ -28,6 +29,7 @@ _ALGORITHMS: Final = {
     "no": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
     "st": "sesotho", "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
+_TITLES: Final = files("supportbot.language") / "data" / "titles.json"
 _STOP_WORDS: Final = files("supportbot.language") / "data" / "stopwords"
 _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
 # Longer "words" are addresses, keys and noise: stemming them takes longer, and their stems mean nothing.
@@ -170,3 +172,10 @@ def _similarity_of(word: str, found: str) -> float:
         return 0.7 if len(short) >= _SURELY_SIMILAR or len(long) - len(short) <= 2 else 0.4
     # The last part of a compound carries its main meaning: "Versandkosten" are "Kosten".
     return 0.6 if len(short) >= _SURELY_SIMILAR and long.endswith(short) else 0.0
+
+
+@cache
+def person_titles(*forms: str) -> frozenset[str]:
+    """Return the titles that precede a name, in all languages. Forms are `full` ("Herr") and `short` ("Dr")."""
+    listed: dict[str, dict[str, list[str]]] = json.loads(_TITLES.read_text(encoding="utf-8"))
+    return frozenset(title for titles in listed.values() for form in forms for title in titles[form])

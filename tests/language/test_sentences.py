@@ -15,6 +15,18 @@ from supportbot.language.sentences import sentences_of, split_first_sentence
         ("It is done. [Agent Dana joined] Hello.", "It is done. "),
         ("It is done. [System: approved] Hello.", "It is done. "),
         ("See e.g. page 4. Then call.", "See e.g. page 4. "),
+        ("C’est gratuit. [Source 1] Les retours aussi.", "C’est gratuit. [Source 1] "),
+        ("Es gratis. [Fuente 1] También la vuelta.", "Es gratis. [Fuente 1] "),
+        ("Jest za darmo. [Źródło 1] Zwroty też.", "Jest za darmo. [Źródło 1] "),
+        ("Ücretsiz. [Kaynak 1] İade de.", "Ücretsiz. [Kaynak 1] "),
+        ("مجاني. [المصدر 1] والإرجاع أيضا.", "مجاني. [المصدر 1] "),
+        ("It is free. [For example] Returns are too.", "It is free. "),
+        ("Das sind z. B. Jacken, d. h. Kleidung. Mehr nicht.", "Das sind z. B. Jacken, d. h. Kleidung. "),
+        ("Envíe p. ej. Una foto. Gracias.", "Envíe p. ej. Una foto. "),
+        ("La Sra. García llamó. Fin.", "La Sra. García llamó. "),
+        ("Fällig am 5. Mai. Danke.", "Fällig am 5. Mai. "),
+        ("Termin płatności to 5. Maja. Dziękujemy.", "Termin płatności to 5. Maja. "),
+        ("Gehen Sie in Raum 5. Mailen Sie uns dann.", "Gehen Sie in Raum 5. "),
         ("返品は無料です。交換もです。", "返品は無料です。"),
     ],
 )
@@ -23,7 +35,9 @@ def test_a_sentence_ends_with_its_markers_and_before_the_next_one(text: str, fir
     assert "".join(sentences_of(text)) == text
 
 
-@pytest.mark.parametrize("text", ["It is free. [", "It is free. [S", "It is free. [Q", "It is fre"])
+@pytest.mark.parametrize(
+    "text", ["It is free. [", "It is free. [S", "It is free. [Q", "Es gratis. [Fuen", "Am 5. Ma", "It is fre"]
+)
 def test_a_stream_waits_while_a_marker_may_follow(text: str) -> None:
     assert split_first_sentence(text) is None
 

@@ -9,12 +9,13 @@ from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.handoff.models import State, Ticket
-from supportbot.handoff.tickets.contact_addresses import deliverable, own_addresses_in
+from supportbot.handoff.tickets.contact_addresses import deliverable
 from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES
 from supportbot.handoff.tickets.presence import can_answer_customers, is_online
 from supportbot.handoff.tickets.queue_rules import is_recently_ended
 from supportbot.handoff.tickets.selectors import open_ticket_for
 from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, set_contact_email
+from supportbot.language.email_addresses import own_addresses_in
 from supportbot.translation import text_in
 
 # Plain SQL, because this runs for every message of a customer who had a ticket before.

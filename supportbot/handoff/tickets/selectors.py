@@ -7,8 +7,9 @@ from django.db.models import QuerySet
 
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import OPEN, State, Ticket
-from supportbot.handoff.tickets.contact_addresses import deliverable, volunteered_addresses_in
+from supportbot.handoff.tickets.contact_addresses import deliverable
 from supportbot.handoff.tickets.queue_rules import WaitingTicket, position_of
+from supportbot.language.email_addresses import volunteered_addresses_in
 
 PAGE_SIZE: Final = 50
 

@@ -12,7 +12,6 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
-from supportbot.handoff.tickets.contact_addresses import addresses_in
 from supportbot.handoff.tickets.notices import (
     INVALID_ADDRESS,
     SEVERAL_ADDRESSES,
@@ -20,6 +19,7 @@ from supportbot.handoff.tickets.notices import (
     TEAM_AWAY_WITH_ADDRESS,
 )
 from supportbot.handoff.tickets.presence import record_presence
+from supportbot.language.email_addresses import addresses_in
 from supportbot.translation import text_in
 
 pytestmark = pytest.mark.django_db

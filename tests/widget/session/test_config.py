@@ -111,3 +111,20 @@ def test_the_greeting_names_a_signed_in_customer(channel: NewChannel, name: str,
 @pytest.mark.parametrize("greeting", ["Hello, {name}!", "Hello {name}!", "{name}, Hello!"])
 def test_without_a_name_the_greeting_has_no_gap(greeting: str) -> None:
     assert personalised_greeting(greeting, "") == "Hello!"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Mme Martin", "Mme Martin"),
+        ("Señora García", "Señora García"),
+        ("Signora Rossi", "Signora Rossi"),
+        ("Mevrouw de Vries", "Mevrouw de Vries"),
+        ("Pani Nowak", "Pani Nowak"),
+        ("السيدة ليلى", "السيدة ليلى"),
+        ("عبد الرحمن", "عبد الرحمن"),
+        ("Amélie Martin", "Amélie"),
+    ],
+)
+def test_a_title_in_any_language_is_followed_by_the_whole_name(name: str, shown: str) -> None:
+    assert personalised_greeting("Hello {name}!", name) == f"Hello {shown}!"
