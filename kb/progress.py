@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from django.core.management.base import OutputWrapper
+from django.utils.translation import gettext
 
 
 class ProgressLine:
@@ -33,6 +34,8 @@ class ProgressLine:
             return
         self._shown_at, self._has_output = now, True
         left = (now - self._started) / max(done, 1) * (total - done)
-        line = f"{self._what}: {done} of {total}, about {round(left)} s left"
+        line = gettext("{what}: {done} of {total}, about {seconds} s left").format(
+            what=self._what, done=done, total=total, seconds=round(left)
+        )
         self._out.write(f"\r{line:<70}" if self._is_terminal else line, ending="" if self._is_terminal else "\n")
         self._out.flush()

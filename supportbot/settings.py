@@ -62,7 +62,7 @@ if not all(is_field_key(key) for key in FIELD_KEYS):
 _public_host = urlsplit(PUBLIC_URL).hostname
 ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])]
 if _wrong := [host for host in ALLOWED_HOSTS if "/" in host]:
-    raise ImproperlyConfigured(f"ALLOWED_HOSTS={_wrong[0]} is not a host name such as help.example.com.")
+    raise ImproperlyConfigured(f"ALLOWED_HOSTS={_wrong[0]} is not a host name. Use one such as help.example.com.")
 if _public_host and _public_host not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(_public_host)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []

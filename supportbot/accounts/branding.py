@@ -109,7 +109,7 @@ def _by_locale(value: object) -> dict[str, object]:
     for locale in value:
         if not isinstance(locale, str) or not LOCALE.fullmatch(locale):
             raise ValidationError(
-                gettext("{locale!r} is not a language code such as en or de-AT.").format(locale=str(locale)[:20])
+                gettext("{locale!r} is not a language code. Use one such as en or de-AT.").format(locale=str(locale)[:20])
             )
     return value
 

@@ -53,7 +53,7 @@ class ConsoleSite(UnfoldAdminSite):
         self._front: View | None = None
 
     def add_pages(self, *pages: URLPattern) -> None:
-        """Add pages without a model; permissions and the workspace scope apply as everywhere."""
+        """Add pages without a model; permissions and the workspace scope apply as on other pages."""
         for page in pages:
             self._pages.append(path(str(page.pattern), self.admin_view(page.callback), name=page.name))
 

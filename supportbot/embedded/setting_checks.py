@@ -61,7 +61,7 @@ def _require_sender(sender: str) -> None:
     account, _, host = parseaddr(sender)[1].rpartition("@")
     if not (account and host):  # a mail server on an internal network may accept a sender that others reject
         raise StartRefused(
-            gettext("DEFAULT_FROM_EMAIL={sender} is not an address such as {example}.").format(
+            gettext("DEFAULT_FROM_EMAIL={sender} is not a valid address. Use one such as {example}.").format(
                 sender=sender, example="support@example.com"
             )
         )

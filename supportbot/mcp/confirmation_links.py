@@ -2,7 +2,7 @@
 
 A link's code is in the fragment of its URL, which browsers do not send, so it never reaches a log. It can be redeemed
 once, on its channel, before the card expires. The page gets a pass for this one request and nothing else. Code and pass
-end with the agent's API key. Confirming also requires an identity that is still valid, as everywhere.
+end with the agent's API key. Confirming also requires an identity that is still valid, as for every confirmation.
 """
 
 import secrets

@@ -206,7 +206,7 @@ class _Evaluation:
                 return getattr(of, key)
             case None, _:
                 self._missing(path, DeferredText(gettext_noop("null has no parts")), end)
-        raise NoValue(gettext_noop("{kind} has no part named by {key}"), kind=kind_of(of), key=kind_of(key))
+        raise NoValue(gettext_noop("{kind} cannot be indexed with {key}"), kind=kind_of(of), key=kind_of(key))
 
     def _chain(self, node: tree.Chain) -> Any:
         result = self.value(node.first)

@@ -24,7 +24,11 @@ class Command(WorkspaceCommand):
         parser.add_argument("url", metavar="URL", help=gettext("base URL of the merchant API"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        secret = getpass.getpass("Secret (whsec_…): ") if sys.stdin.isatty() else sys.stdin.readline()
+        secret = (
+            getpass.getpass(gettext("Secret ({prefix}):").format(prefix="whsec_…") + " ")
+            if sys.stdin.isatty()
+            else sys.stdin.readline()
+        )
         connection = connect_merchant(options["url"], secret.strip(), actor=operator())
         switches = dict(ActionPolicy.objects.order_by("action").values_list("action", "is_enabled"))
         return {

@@ -42,7 +42,7 @@ def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iter
 def _parsed(text: str) -> list[tuple[int, list[str]]]:
     """Return the rows with their line numbers, without empty ones."""
     if "\0" in text:
-        raise InvalidDocument(gettext("The file is not text, but a binary format. Save it as CSV with UTF-8 encoding."))
+        raise InvalidDocument(gettext("The file is binary, not text. Save it as CSV with UTF-8 encoding."))
     reader = csv.reader(text.splitlines(keepends=True), delimiter=_separator(text))
     rows: list[tuple[int, list[str]]] = []
     try:

@@ -149,7 +149,7 @@ _OTHER_ENCODINGS: Final[Mapping[Format, Callable[[bytes], str]]] = {
 
 def _binary(raw: bytes) -> str:
     return foreign_format(raw) or gettext(
-        "The file is not text, but an image, an archive or another binary format. Export it as Markdown."
+        "The file is not text: it is an image, an archive or another binary format. Export it as Markdown."
     )
 
 

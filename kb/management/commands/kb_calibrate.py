@@ -70,7 +70,9 @@ class Command(ProductCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         lines = [
-            f"{name}: answered {row['answered']:.3f}, refused {row['refused']:.3f}, AUC {row['auc']:.3f}"
+            gettext("{corpus}: answered {answered}, refused {refused}, AUC {auc}").format(
+                corpus=name, **{figure: f"{row[figure]:.3f}" for figure in ("answered", "refused", "auc")}
+            )
             for name, row in facts["report"].items()
         ]
         return "\n".join([*lines, json.dumps(facts["calibration"], indent=1)])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.access import Viewer
 from kb.models import Audience
@@ -40,7 +40,11 @@ class Command(WorkspaceCommand):
     def words(self, facts: dict[str, Any]) -> str:
         verdict = gettext("contains an answer") if facts["answerable"] else gettext("probably contains no answer")
         count = len(facts["passages"])
-        head = f"{count} passage{'' if count == 1 else 's'} in {facts['took_ms']} ms; {verdict} ({facts['confidence']})"
+        head = ngettext(
+            "{number} passage in {milliseconds} ms; {verdict} ({confidence})",
+            "{number} passages in {milliseconds} ms; {verdict} ({confidence})",
+            count,
+        ).format(number=count, milliseconds=facts["took_ms"], verdict=verdict, confidence=facts["confidence"])
         return "\n\n".join([head, *map(_in_words, facts["passages"])])
 
 

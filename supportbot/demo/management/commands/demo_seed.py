@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.demo.workspace import seed
@@ -19,4 +19,7 @@ class Command(ProductCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         people = [f"  {user['username']:<8} {user['password']}  {user['role']}" for user in facts["users"]]
-        return "\n".join([f"Workspace {facts['workspace']}, channel {facts['channel']}", *people])
+        head = gettext("Workspace {workspace}, channel {channel}").format(
+            workspace=facts["workspace"], channel=facts["channel"]
+        )
+        return "\n".join([head, *people])
