@@ -38,7 +38,9 @@ def public_address(value: str) -> str:
     """
     parts = _split(value)
     if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None:
-        raise ImproperlyConfigured(f"PUBLIC_URL={value} is not a valid address. Use one such as https://help.example.com.")
+        raise ImproperlyConfigured(
+            f"PUBLIC_URL={value} is not a valid address. Use one such as https://help.example.com."
+        )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"

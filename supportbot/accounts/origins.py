@@ -80,7 +80,9 @@ def clean_origin(origin: str) -> str:
         raise InvalidInput(
             fields={
                 "allowed_origins": [
-                    gettext("“{origin}” is not an origin. Enter one such as https://shop.example.").format(origin=origin)
+                    gettext("“{origin}” is not an origin. Enter one such as https://shop.example.").format(
+                        origin=origin
+                    )
                 ]
             }
         )

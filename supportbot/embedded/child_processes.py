@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from django.utils.translation import gettext
+
 from supportbot.embedded.servers.os_accounts import Account
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 
@@ -111,4 +113,4 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 
 def without_a_word(log: Path) -> str:
     """Return the likely cause for a program that has ended and has not written anything into its log."""
     is_full = shutil.disk_usage(log.parent).free < _LEAST_BYTES
-    return f"{log.parent}: {os.strerror(errno.ENOSPC)}" if is_full else "no error message"
+    return f"{log.parent}: {os.strerror(errno.ENOSPC)}" if is_full else gettext("no error message")

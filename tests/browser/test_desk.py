@@ -65,7 +65,7 @@ def claim_a_waiting_customer(page: Page, priya: Customer) -> dict[str, Any]:
     expect(page.locator(".rail").get_by_role("link", name="Approvals")).to_contain_text("1 to decide")
     priya.ask_for_a_person("Backpack does not fit & <b>hurt</b>")
     expect(page.get_by_role("link", name="Backpack does not fit & <b>hurt</b>")).to_be_visible()
-    expect(page).to_have_title("(1) Desk: Wrenfell Outdoor")
+    expect(page).to_have_title("(1) Desk | Wrenfell Outdoor")
     expect(page.get_by_role("heading", name="Waiting: 1")).to_be_visible()
     check(page)
     press_through(page, "j", "Enter")
