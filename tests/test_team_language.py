@@ -85,11 +85,13 @@ def test_a_refusal_and_the_help_of_a_command_follow_lang(
 @pytest.mark.django_db
 def test_texts_that_a_command_prints_follow_lang(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    definition = {"format": 1, "name": "pack_gift", "title": "Pack as a gift"}
+    definition = {"format": 1, "name": "pack_gift", "title": {"en": "Pack as a gift"}}
     monkeypatch.setattr("sys.stdin", StringIO(json.dumps(definition)))
     output = StringIO()
     call_command("action_import", "-", stdout=output)
-    assert output.getvalue().startswith("Enregistrées comme brouillons, désactivées : 1\npack_gift : il manque encore")
+    assert output.getvalue().startswith(
+        "Enregistrées comme brouillons, désactivées\u00a0: 1\npack_gift: il manque encore"
+    )
     with pytest.raises(CommandError, match="L’utilisateur nobody n’existe pas"):
         call_command("action_publish", "pack_gift", "--as", "nobody")
 
