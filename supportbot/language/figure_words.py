@@ -53,6 +53,7 @@ class FigureWords:
     number_languages: dict[str, frozenset[str]]
     last_parts: dict[str, frozenset[str]]  # units at the end of compounds
     languages: dict[str, frozenset[str]]  # the languages in which a form stands for a unit
+    endings: set[str]  # letters by which one of these forms is longer than another: "jahr", "jahre"
 
 
 @lru_cache(maxsize=4_096)
@@ -81,7 +82,7 @@ def units_of(word: str, language: str = "") -> frozenset[str]:
     if language and language not in _JOINING:
         return frozenset()
     for first in range(2, len(word) - _LEAST_STEM + 1):
-        for part in (word[first:], word[first:-1]):
+        for part in (word[first:], word[first:-1]) if word[-1] in figure_words().endings else (word[first:],):
             if _is_of(language, part) and (found := figure_words().last_parts.get(part)):
                 return found
     return frozenset()
@@ -112,7 +113,7 @@ def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
 def figure_words() -> FigureWords:
     """Return the words of all languages in the form of `fold_homoglyphs`, because texts are read without accents."""
     data = json.loads(_DATA.read_text())
-    words = FigureWords({}, {}, {}, {}, {}, set(), {}, {}, {}, {}, {})
+    words = FigureWords({}, {}, {}, {}, {}, set(), {}, {}, {}, {}, {}, set())
     for name, language in data.items():
         if name in _JOINING:
             for unit, forms in language["units"].items():
@@ -141,6 +142,7 @@ def figure_words() -> FigureWords:
             words.numbers.setdefault(number, value)
             spoken = words.number_languages.get(number, frozenset())
             words.number_languages[number] = spoken | {name.partition("_")[0]}
+    words.endings.update(form[-1] for form in words.last_parts if form[:-1] in words.last_parts)
     return words
 
 

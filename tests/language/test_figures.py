@@ -130,6 +130,18 @@ def test_the_number_of_a_time_or_amount_is_neither_a_day_nor_an_hour(source: str
     assert all(map(known.holds, figures_in(said))) is is_known
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("We hebben u een brief gestuurd.", "nl"),  # ends like "uur"
+        ("Er is een auto voor u gehuurd.", "nl"),
+        ("Ihr Arzt hat ein Rezept gestundet.", "de"),
+    ],
+)
+def test_a_word_that_ends_almost_like_a_unit_is_none(text: str, language: str) -> None:
+    assert figures_in(text, language) == ()
+
+
 def test_a_decimal_at_the_end_of_a_sentence_is_not_a_date() -> None:
     assert known_figures(["costs €31.10."]).holds(figures_in("It costs €31.10.")[0])
     assert not known_figures(["on 31 October"]).holds(figures_in("It costs €31.10.")[0])
