@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from supportbot.assistant.checks.cross_encoders import ModelInput, Vector, Wanted
-from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, is_deed, joint, plainly
+from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, is_deed, joint, may_be_deed, plainly
 from supportbot.assistant.checks.doubtful_sentences import LOOK_FROM, Doubts, nearest_pieces
 from supportbot.assistant.checks.evidence import (
     CITED_FROM,
@@ -104,15 +104,18 @@ class Judge:
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
         kind, read, is_foreign = by_pieces(words), self._read(words), self.evidence.is_foreign(words)
-        may_be_deed = read is not None and joint(kind, read) >= DEED_FROM  # a possible regret may be a deed
-        is_doubtful = may_be_deed or not self._is_known_language or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
+        has_records = bool(self._facts)
+        is_likely = read is not None and may_be_deed(
+            kind, read, has_records=has_records
+        )  # a possible regret may be one
+        is_doubtful = is_likely or not self._is_known_language or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
         hidden = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         readings = [self._beside_pages(one) for one in (words, *hidden)] if is_doubtful or is_regret else []
         language = self.evidence.language
-        claims = (*((words,) if may_be_deed else ()), *hidden)
+        claims = (*((words,) if is_likely else ()), *hidden)
         compared = [found for one in claims if (found := self._records.comparison(one, language)) is not None]
         noted = [plainly(text) for one in claims for text in self._records.for_second_opinion(one, language)]
         spare = max(0, MAX_VECTORS - KEPT_FROM_RECORDS - asked)
@@ -246,8 +249,14 @@ class Judge:
         alike = self.evidence.in_their_words(words)
         if any(map(self._is_hidden_deed, self._clauses(words, alike))):
             return True
-        is_spent = self._asked >= MAX_VECTORS
-        return is_deed(words, self._read(words), in_their_words=alike, support=support.score, is_spent=is_spent)
+        return is_deed(
+            words,
+            self._read(words),
+            in_their_words=alike,
+            support=support.score,
+            is_spent=self._asked >= MAX_VECTORS,
+            has_records=bool(self._facts),
+        )
 
     def _clauses(self, words: str, alike: float) -> list[str]:
         """Return the clauses of a question or of a sentence that follows a page's wording, since either could hide a

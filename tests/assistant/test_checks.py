@@ -468,6 +468,25 @@ def test_a_look_up_may_be_told_in_other_words_and_confirms_nothing_that_was_not_
         assert [one.withheld for one in streamed.sentences] == [withheld], text
 
 
+@pytest.mark.parametrize(
+    ("language", "done", "line", "withheld"),
+    [
+        ("de", "Werkstatttermin 4. Mai bestätigt", "Für die Dauer der Reparatur steht ein Ersatzwagen für Sie bereit.",
+         "deed"),
+        ("de", "Werkstatttermin 4. Mai bestätigt", "Ihr Termin in der Werkstatt ist bestätigt.", ""),
+        ("es", "Siniestro CL-77 abierto, en estudio", "El seguro se hace cargo de la luna nueva.", "deed"),
+        ("nl", "Schade CL-77 gemeld, in behandeling", "De verzekering betaalt uw nieuwe voorruit.", "deed"),
+        ("nl", "Schade CL-77 gemeld, in behandeling", "Uw schade CL-77 is nog in behandeling.", ""),
+    ],
+)  # fmt: skip
+def test_next_to_records_a_sentence_that_may_be_a_deed_needs_one(
+    language: str, done: str, line: str, withheld: str
+) -> None:
+    streamed = StreamedAnswer([], language, done=[done])
+    finished(streamed, line)
+    assert [one.withheld for one in streamed.sentences] == [withheld]
+
+
 def test_a_record_without_a_number_may_concern_an_order_that_was_looked_up() -> None:
     streamed = StreamedAnswer(
         [], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."]

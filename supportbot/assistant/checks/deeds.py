@@ -26,6 +26,9 @@ DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors: it has raised many doubts by then
 DEED_FROM: Final = 0.5  # likelihood according to both models together
+RECORDS_DECIDE_FROM: Final = (
+    0.2  # replaces DEED_FROM if there are records: a true statement that is no deed passes them
+)
 READ_SHARE: Final = 0.85  # weight of the model that reads the sentence with the pages
 # (share of a sentence's words found in the pages, minimum likelihood by word pieces): the more a sentence resembles the
 # pages, the surer the model must be. IN_THEIR_WORDS counts neighbouring words. WITH_THEIR_WORDS counts single words,
@@ -47,21 +50,32 @@ MOST_COMPARED: Final = 4  # records compared with a sentence; more of them only 
 
 
 def is_deed(
-    sentence: str, read: Kind | None, *, in_their_words: float, support: float | None, is_spent: bool = False
+    sentence: str,
+    read: Kind | None,
+    *,
+    in_their_words: float,
+    support: float | None,
+    is_spent: bool = False,
+    has_records: bool = False,
 ) -> bool:
     """Return whether a sentence counts as a deed.
 
     `read` is its kind as read with the pages, or None without a vector; `is_spent` says that the answer has used up
-    its vectors. `in_their_words` is the share of its neighbouring words that are also neighbours in a page, `support`
-    the share of its words that occur in the pages.
+    its vectors, `has_records` that something was done or looked up. `in_their_words` is the share of its neighbouring
+    words that are also neighbours in a page, `support` the share of its words that occur in the pages.
     """
     pieces = by_pieces(sentence)
     if read is not None:
-        return joint(pieces, read) >= DEED_FROM
+        return may_be_deed(pieces, read, has_records=has_records)
     least = SPENT_FROM if is_spent else SURE_FROM
     for share, (enough, level) in ((support or 0.0, WITH_THEIR_WORDS), (in_their_words, IN_THEIR_WORDS)):
         least = max(least, level) if share >= enough else least
     return len(sentence.split()) > 1 and pieces.deed >= least
+
+
+def may_be_deed(pieces: Kind, read: Kind, *, has_records: bool) -> bool:
+    """Return whether a sentence is likely enough to be a deed, according to both models together."""
+    return joint(pieces, read) >= (RECORDS_DECIDE_FROM if has_records else DEED_FROM)
 
 
 def joint(pieces: Kind, read: Kind) -> float:
