@@ -45,11 +45,12 @@ _SHORT_DATE: Final = (
     rf"|{_DAY}\.(?:0?[1-9]|1[0-2])\.(?!\d)"
 )
 _DOTTED_DAY: Final = re.compile(rf"{_DAY}\.(?:0[1-9]|1[0-2])")
+_SLASHED_DAY: Final = re.compile(rf"(?<![\d./]){_DAY}/{_DAY}(?![\d/])")
 _TOKEN: Final = re.compile(
     rf"""
       (?P<iso>\b\d{{4}}-\d{{1,2}}-\d{{1,2}}\b)
-    | (?P<numeric>\b\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})\b)
-    | (?P<short>(?<![\w./-])(?:{_SHORT_DATE})(?![\d/-]))
+    | (?P<numeric>\b\d{{1,2}}(?P<between>[./-])\d{{1,2}}(?P=between)(?:\d{{4}}|\d{{2}})\b)
+    | (?P<short>(?:(?<![\w./-])|(?<=[./]\d\d-))(?:{_SHORT_DATE})(?![\d/]|-(?!{_DAY}[./]\d)))
     | (?P<clock>\b\d{{1,2}}(?::|[ \u00a0]?h[ \u00a0]?)\d{{2}}(?::\d{{2}})?(?!\d))
     | (?P<name>(?<![\w.,-])[^\W\d_][\w-]*\d[\w-]*)
     | (?P<always>\b24/7\b)
@@ -122,10 +123,11 @@ class Known:
 
 def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
     """Return the figures in these texts, including numbers in words ("three colours"). In `notes`, which are records of
-    past actions, "16.09" may also be a day; elsewhere, it is a price, a rating or a version.
+    past actions, "16.09" and "3/8" may also be days; elsewhere, they are a price, a rating, a version or a fraction.
     """
     found = [figure for text in texts for figure in _figures(text, True)]
     found += [_noted(figure, note) for note in notes for figure in _figures(note, True)]
+    found += [day for note in notes for day in _slashed_days(note)]
     dates = [value.partition("-") for figure in found for unit, value in figure.readings if unit == "date"]
     return Known(
         readings=frozenset().union(*(figure.readings for figure in found)),
@@ -136,6 +138,12 @@ def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
         text="\n".join(map(_casefolded, (*texts, *notes))),
         has_amounts=any(figure.kind == "money" for figure in found),
     )
+
+
+def _slashed_days(note: str) -> Iterator[Figure]:
+    """Yield the days in a note that elsewhere may be fractions: "visit 3/8, 12:00"."""
+    for match in _SLASHED_DAY.finditer(note):
+        yield Figure("date", frozenset(("date", day) for day in _days(match.group())), match.start(), match.end())
 
 
 def _noted(figure: Figure, note: str) -> Figure:

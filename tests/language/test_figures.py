@@ -107,6 +107,7 @@ def test_a_word_that_looks_like_a_figure_is_not_one(text: str) -> None:
         ("opgezegd per 31-03", "Je abonnement eindigt op 31 maart."),
         ("frozen from 01/09 to 30/09", "It is frozen from 1 to 30 September."),
         ("on 5 March", "Am 5.3. kommt das Paket."),
+        ("abonnement: 01/07-31/08", "Il est en pause du 1er juillet au 31 août."),
     ],
 )
 def test_a_day_and_month_without_a_year_may_be_written_in_digits(source: str, said: str) -> None:
@@ -269,6 +270,19 @@ def test_an_abbreviated_weekday_is_recognised_where_it_means_a_day(text: str, da
 )  # fmt: skip
 def test_a_word_like_an_abbreviation_is_not_a_weekday(text: str) -> None:
     assert not any(unit == "weekday" for unit, _ in known_figures([text]).readings)
+
+
+def test_a_fraction_may_be_a_day_only_in_a_note() -> None:
+    (day,) = figures_in("il 3 agosto", "it")
+    assert known_figures([], notes=["sedia a rotelle 3/8: prenotata"]).holds(day)
+    assert known_figures([], notes=["pausa 1/8-3/8"]).holds(day)
+    assert not known_figures(["3/8 inch"]).holds(day)
+    assert not known_figures([], notes=["protocol 1/3/8"]).holds(day)
+
+
+def test_a_range_of_times_with_dots_is_not_a_date() -> None:
+    known = known_figures(["yarın 14.00-16.00 arası"])
+    assert all(map(known.holds, figures_in("14:00 ile 16:00 arası", "tr")))
 
 
 def test_a_dotted_number_may_be_a_day_only_in_a_note() -> None:
