@@ -318,13 +318,17 @@ def _measured_in_turn(request: llm.ModelRequest, query_text: str = "") -> Mappin
 
 
 def _measure(request: llm.ModelRequest, query_text: str) -> Mapping[str, float]:
-    texts = worth_comparing(request)
-    if len(texts) < 2:  # nothing to choose between
+    pieces = worth_comparing(request)
+    if len(pieces) < 2:  # nothing to choose between
         return {}
+    texts = {name: piece.text for name, piece in pieces.items()}
     try:
-        return _cosines(query_text or request.sought, texts, embedder_in_use())
+        found = _cosines(query_text or request.sought, texts, embedder_in_use())
     except EmbeddingUnavailable:
         return {}
+    if query_text or is_long(request.sought):  # search compared the passages with another text, or with its parts
+        return found
+    return {name: max(cosine, pieces[name].of_passage or cosine) for name, cosine in found.items()}
 
 
 def _cosines(query_text: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:

@@ -25,7 +25,7 @@ MAX_QUOTED: Final = 2  # pieces per answer
 # thirteen, only the third piece is the answer.
 MAX_QUOTED_ACROSS: Final = 3
 MAX_COMPARED: Final = 6
-CHARACTERS_COMPARED: Final = 400  # as good as the whole piece, and faster
+CHARACTERS_COMPARED: Final = 400  # of a piece; as good as the whole piece, and faster
 HEADING_SHARE: Final = 0.25
 SOURCE_WEIGHT: Final = 0.3
 # The score of the most similar piece. The least similar scores 0, because each embedding model has its own range of
@@ -51,18 +51,42 @@ class Ranked:
     score: float
 
 
-def worth_comparing(request: ModelRequest) -> dict[str, str]:
-    """Return the text to embed for each piece that may be the answer; {} if nothing will be quoted.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The text to embed for a piece. If it is only a part of the piece, `of_passage` is the similarity of the whole
+    passage, if search knows it, since the answer may be in another part.
+    """
+
+    text: str
+    of_passage: float | None = None
+
+
+def worth_comparing(request: ModelRequest) -> dict[str, Compared]:
+    """Return what to compare of each piece that may be the answer; {} if nothing will be quoted.
 
     The whole piece is embedded with its title and heading, because "It costs nothing" alone may mean anything.
     """
     best = ranked(request)[:MAX_COMPARED] if request.is_answerable else []
-    return {entry.piece.text: _in_its_place(entry.piece) for entry in best}
+    return {entry.piece.text: _compared(entry) for entry in best}
 
 
-def _in_its_place(piece: Piece) -> str:
-    said = " ".join([piece.lead, *(line.compared for line in piece.lines)]).strip()
-    return "\n".join(part for part in (piece.source.title, piece.heading, said) if part)[:CHARACTERS_COMPARED]
+def _compared(entry: Ranked) -> Compared:
+    """Return the piece under its title and heading, cut to the characters that are compared. If its best line comes
+    later than these, the text begins with that line, or with an earlier one if the rest of the piece is short.
+    """
+    piece = entry.piece
+
+    def text(lines: Sequence[str]) -> str:
+        return "\n".join(part for part in (piece.source.title, piece.heading, " ".join(lines).strip()) if part)
+
+    lines = [piece.lead, *(line.compared for line in piece.lines)]
+    if len(text(lines)) <= CHARACTERS_COMPARED:
+        return Compared(text(lines))
+    best = 1 + piece.lines.index(entry.line)
+    if len(text(lines[: best + 1])) > CHARACTERS_COMPARED:
+        rests = (lines[first:] for first in range(1, best))
+        lines = next((rest for rest in rests if len(text(rest)) <= CHARACTERS_COMPARED), lines[best:])
+    return Compared(text(lines)[:CHARACTERS_COMPARED], piece.source.similarity)
 
 
 def ranked(request: ModelRequest) -> list[Ranked]:

@@ -17,6 +17,7 @@ def numbered(passages: Sequence[Passage]) -> tuple[Source, ...]:
             passage.locale,
             weight=passage.score / best,
             heading=passage.heading.rpartition(" > ")[2],
+            similarity=passage.similarity,
         )
         for number, passage in enumerate(passages, start=1)
     )

@@ -59,7 +59,7 @@ class Source:
     """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article.
 
     `weight` is its search score relative to the best passage, from 0 to 1. `heading` is the innermost heading above the
-    beginning of the passage.
+    beginning of the passage. `similarity` is its cosine to the query, if search knows it.
     """
 
     number: int
@@ -68,6 +68,7 @@ class Source:
     locale: str
     weight: float = 1.0
     heading: str = ""
+    similarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

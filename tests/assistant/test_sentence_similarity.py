@@ -19,6 +19,7 @@ from supportbot.assistant.context import build_context
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn_search import Found, similarities_of, with_similarity
 from supportbot.async_db import db
+from supportbot.builtin.quotable_pieces import pieces_of
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import Claim, claim_turn
@@ -30,6 +31,7 @@ POLE = "A new pole costs 18 euro."
 REQUEST = ModelRequest(
     "answer", (), question="what does a new zip cost", sources=(Source(1, "Repairs", f"{ZIP}\n\n{POLE}", "en"),)
 )
+LONG = Source(1, "Repairs", f"{'We repair many things in our workshop. ' * 12}{ZIP}", "en")
 RETRIEVAL = Retrieval(passages=(), confidence=0.9, is_answerable=True, took_ms=1.0, share=0.5)
 FOUND = Found(REQUEST.question, RETRIEVAL)
 
@@ -44,6 +46,11 @@ def nothing_remembered() -> None:
     cache.clear()
 
 
+def piece_of(source: Source) -> str:
+    (piece,) = pieces_of(source)
+    return piece.text
+
+
 def book() -> list[str]:
     used = embedder()
     assert isinstance(used, HashEmbedder)
@@ -54,6 +61,23 @@ def test_the_piece_that_matches_the_question_is_more_similar() -> None:
     near = similarities_of(REQUEST)
     assert near.keys() == {ZIP, POLE}
     assert 1 >= near[ZIP] > near[POLE] > 0
+
+
+def test_a_piece_too_long_to_be_compared_is_as_similar_as_its_passage() -> None:
+    """Only a part of it is compared, and the answer may be in another."""
+    page, other = replace(LONG, similarity=0.97), Source(2, "Poles", POLE, "en", similarity=0.99)
+    asked = replace(REQUEST, sources=(page, other))
+    near = similarities_of(asked)
+    assert near[piece_of(page)] == 0.97
+    assert near[POLE] < 0.9  # compared as a whole
+    without = similarities_of(replace(asked, sources=(LONG, other)))
+    assert without[piece_of(LONG)] < 0.9 and without[POLE] == near[POLE]
+
+
+def test_the_passage_of_a_follow_up_says_nothing_about_the_follow_up_alone() -> None:
+    page = replace(LONG, similarity=0.97)
+    asked = replace(REQUEST, sources=(page, Source(2, "Poles", POLE, "en")))
+    assert similarities_of(asked, "how long")[piece_of(page)] < 0.9
 
 
 def test_a_piece_that_is_requested_again_is_embedded_once() -> None:

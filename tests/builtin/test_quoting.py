@@ -7,7 +7,7 @@ import pytest
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import say
 from supportbot.builtin.quoting import MAX_CHARACTERS, MAX_LINES
-from supportbot.builtin.ranking import MAX_COMPARED, worth_comparing
+from supportbot.builtin.ranking import CHARACTERS_COMPARED, MAX_COMPARED, worth_comparing
 from supportbot.llm.types import ModelRequest, Source
 
 DRYER = "Without a dryer, hang the jacket up to dry."
@@ -173,7 +173,8 @@ def test_only_the_best_pieces_are_compared_each_with_its_title() -> None:
     body = "## Cost\n\n" + "\n\n".join(f"Repair number {number} of the zip costs money." for number in range(20))
     texts = worth_comparing(request("what does a zip repair cost", Source(1, "Zips", body, "en")))
     assert len(texts) == MAX_COMPARED
-    assert texts["Repair number 0 of the zip costs money."] == "Zips\nCost\nRepair number 0 of the zip costs money."
+    compared = texts["Repair number 0 of the zip costs money."]
+    assert compared.text == "Zips\nCost\nRepair number 0 of the zip costs money."
 
 
 def test_steps_are_chosen_by_the_line_that_leads_to_them() -> None:
@@ -188,13 +189,28 @@ def test_steps_are_chosen_by_the_line_that_leads_to_them() -> None:
     compared = (
         "Parcels\nIf the label says delivered but your door is bare: Look into the shed. Ask the people upstairs."
     )
-    assert compared in worth_comparing(asked).values()
+    assert compared in [piece.text for piece in worth_comparing(asked).values()]
 
 
 def test_a_row_is_compared_with_the_names_of_its_columns() -> None:
     page = "| To | Working days |\n|---|---|\n| Austria | 3 |"
-    (text,) = worth_comparing(request("how many working days", Source(1, "Delivery", page, "en"))).values()
-    assert text == "Delivery\nTo Working days Austria 3"
+    (compared,) = worth_comparing(request("how many working days", Source(1, "Delivery", page, "en"))).values()
+    assert compared.text == "Delivery\nTo Working days Austria 3"
+
+
+def test_a_long_piece_is_compared_from_the_line_that_shares_most_words_with_the_question() -> None:
+    others = [f"Workshop {number} mends boots, coats, stoves and rucksacks of every make." for number in range(12)]
+    zips, poles = "A new zip costs 25 euro.", "Poles are glued."
+    for lines, start in (
+        ([zips, *others], f"Repairs\n{zips} Workshop 0 "),
+        ([*others[:6], zips, *others[6:]], f"Repairs\n{zips} Workshop 6 "),
+        ([*others, zips, poles], f"Repairs\n{others[7]} "),  # the rest is short, so lines before it are compared, too
+    ):
+        page = Source(1, "Repairs", " ".join(lines), "en", similarity=0.9)
+        (compared,) = worth_comparing(request("what does a new zip cost", page)).values()
+        assert compared.text.startswith(start) and zips in compared.text
+        assert len(compared.text) <= CHARACTERS_COMPARED and compared.of_passage == 0.9
+    assert compared.text.endswith(poles)
 
 
 def test_nothing_is_compared_if_nothing_is_quoted() -> None:
