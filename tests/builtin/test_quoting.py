@@ -117,7 +117,7 @@ def test_a_piece_far_behind_is_left_out() -> None:
 def test_a_page_in_another_language_is_announced_in_the_customers() -> None:
     english = Source(1, "Payment", "We accept PayPal.", "en")
     assert answer("Puis-je payer avec PayPal sur votre site ?", english, locale="fr") == (
-        "Notre page à ce sujet est en anglais :\n\nWe accept PayPal. [1]"
+        "Notre page à ce sujet est en anglais\u00a0:\n\nWe accept PayPal. [1]"
     )
     assert answer("Kann ich bei Ihnen mit PayPal bezahlen?", english, locale="de").startswith(
         "Unsere Seite dazu gibt es auf Englisch:"

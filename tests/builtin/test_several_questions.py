@@ -55,7 +55,11 @@ def test_each_of_several_questions_is_answered_from_its_own_sources() -> None:
     [
         ("Do you take Klarna?", "en", "I found nothing about “Do you take Klarna” in our help pages."),
         ("Nehmen Sie Klarna?", "de", "Zu „Nehmen Sie Klarna“ habe ich in unseren Hilfeseiten nichts gefunden."),
-        ("Acceptez-vous Klarna ?", "fr", "Je n’ai rien trouvé dans nos pages d’aide sur « Acceptez-vous Klarna »."),
+        (
+            "Acceptez-vous Klarna ?",
+            "fr",
+            "Je n’ai rien trouvé dans nos pages d’aide sur «\u00a0Acceptez-vous Klarna\u00a0».",
+        ),
     ],
 )
 def test_an_unanswered_one_of_several_questions_is_named_last(klarna: str, language: str, ends: str) -> None:
