@@ -45,7 +45,8 @@ CREATE TEMP TABLE passage AS SELECT n, text, to_tsvector('english', text) AS vec
 CREATE TEMP TABLE made AS
   SELECT n, %(workspace)s::uuid AS workspace, at,
     pg_temp.made_id('customer', n %% %(customers)s, %(since)s) AS customer,
-    pg_temp.made_id('conversation', n, at) AS id, n %% 10 = 0 AS has_ticket
+    pg_temp.made_id('conversation', n, at) AS id,
+    n %% %(ticket_every)s = 0 AS has_ticket
   FROM (SELECT n, %(since)s::timestamptz + (n * 90.0 / %(conversations)s) * interval '1 day' AS at
     FROM generate_series(1, %(conversations)s) n) spread;
 """
@@ -127,6 +128,7 @@ INSERT INTO kb_chunk (id, workspace_id, article_id, recipe_id, revision_number, 
 class Size:
     conversations: int
     passages: int
+    ticket_every: int = 10  # 1: each conversation has had a ticket
 
 
 def fill(workspace_id: UUID, size: Size, recipe: Any) -> float:
@@ -140,6 +142,7 @@ def fill(workspace_id: UUID, size: Size, recipe: Any) -> float:
         "workspace": workspace_id,
         "since": now() - timedelta(days=90),
         "conversations": size.conversations,
+        "ticket_every": size.ticket_every,
         "customers": max(1, size.conversations * 4 // 5),
         "recipe": recipe.pk,
         "dimensions": recipe.dimensions,

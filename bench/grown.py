@@ -1,6 +1,7 @@
 """Measure the pages as if after months of use: 200,000 conversations, 2,000,000 events, 50,000 passages.
 
     python -m bench.grown [--conversations 200000] [--passages 50000] [--rounds 40] [--only search]
+        [--ticket-every 10]
 
 It fills an embedded PostgreSQL in a temporary folder (about ten minutes, 3 GB), or the database of `DATABASE_URL`,
 whose role must be a superuser. A database that is already filled is only measured. The goal is one second at the 95th
@@ -61,6 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conversations", type=int, default=200_000)
     parser.add_argument("--passages", type=int, default=50_000)
+    parser.add_argument("--ticket-every", type=int, default=10, help="1: a ticket for every conversation")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--only", default="", help="measure only pages with this text in their name")
     chosen = parser.parse_args()
@@ -78,7 +80,7 @@ def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     if workspace is None:
         workspace = create_workspace("Grown", slug="grown")
         with workspace_scope(workspace.pk):
-            took = fill(workspace.pk, Size(chosen.conversations, chosen.passages), _recipe())
+            took = fill(workspace.pk, Size(chosen.conversations, chosen.passages, chosen.ticket_every), _recipe())
         sys.stderr.write(f"Filled in {took:.0f} s.\n")
     roll_up_all()  # a worker does this every hour
     roll_up_today_everywhere()

@@ -7,7 +7,7 @@ paced model server in turn: in the empty instance, in the filled one, and there 
 the conversations, as the worker does at night. That process is paused while the others are measured, so all run on the
 same machine. A real worker delivers the announcements. The ratios compare processor time, and the delays of the first
 words and of the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
---passages 50000 --whole` takes about an hour.
+--passages 50000 --whole` takes about an hour. Every tenth conversation has had a ticket; with `--ticket-every 1`, each.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from bench import processes
 from bench.chat import best_of, demo_questions
 from bench.chats import ProductChat
 from bench.figures import table
+from bench.filling import Size, fill
 from bench.instance import Instance, temporary_folder, throw_away_instance
 from bench.measuring import Load, Reading, Server, measure
 from supportbot.embedded.child_processes import spawn, stop
@@ -57,7 +58,7 @@ def main() -> None:
         empty = _prepared(stack, model_url)
         empty.import_knowledge(options.vectors)
         filled = _prepared(stack, model_url)  # from here on, the environment variables are those of this instance
-        count = _filled(options.conversations, options.passages)
+        count = _filled(Size(options.conversations, options.passages, options.ticket_every))
         filled.import_knowledge(options.vectors)
         chats = _chats(stack, {EMPTY: empty, ALONE: filled, MEANWHILE: filled, WHOLE: filled}, options)
         with (
@@ -155,12 +156,11 @@ class _Night:
         self._ended = time.monotonic()
 
 
-def _filled(conversations: int, passages: int) -> Callable[[], int]:
+def _filled(size: Size) -> Callable[[], int]:
     """Fill the workspace, set its retention, and return a function that counts its conversations."""
     import django
 
     django.setup()
-    from bench.filling import Size, fill
     from kb.indexing.recipes import active_recipe
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
@@ -174,7 +174,7 @@ def _filled(conversations: int, passages: int) -> Callable[[], int]:
             return Conversation.objects.count()
 
     with workspace_scope(workspace.pk):
-        took = fill(workspace.pk, Size(conversations, passages), active_recipe())
+        took = fill(workspace.pk, size, active_recipe())
     # The sums of all days, as earlier nights would have left them: otherwise the process would first compute those.
     roll_up_workspace(workspace)
     sys.stderr.write(f"Filled in {took:.0f} s.\n")
@@ -229,6 +229,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conversations", type=int, default=40_000)
     parser.add_argument("--passages", type=int, default=0, help="number of passages in addition to the demo's")
+    parser.add_argument("--ticket-every", type=int, default=10, help="1: a ticket for every conversation")
     parser.add_argument("--chats", type=int, default=10, help="number of concurrent chats")
     parser.add_argument("--turns", type=int, default=3, help="measured turns per chat, after one warm-up turn")
     parser.add_argument("--rounds", type=int, default=2, help="repeats; the lowest value of each figure is shown")
