@@ -104,10 +104,8 @@ class Judge:
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
         kind, read, is_foreign = by_pieces(words), self._read(words), self.evidence.is_foreign(words)
-        has_records = bool(self._facts)
-        is_likely = read is not None and may_be_deed(
-            kind, read, has_records=has_records
-        )  # a possible regret may be one
+        # a possible regret may be a deed, too
+        is_likely = read is not None and may_be_deed(kind, read, records_decide=self._records_decide(words))
         is_doubtful = is_likely or not self._is_known_language or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
@@ -255,8 +253,19 @@ class Judge:
             in_their_words=alike,
             support=support.score,
             is_spent=self._asked >= MAX_VECTORS,
-            has_records=bool(self._facts),
+            records_decide=self._records_decide(words),
         )
+
+    def _records_decide(self, words: str) -> bool:
+        """Return whether the records decide about a sentence that is less likely a deed, too: not about a fragment, nor
+        about a sentence whose words are in a page or whose figures are not in the records, since it is about the pages.
+        """
+        if not self._facts or len(words.split()) < LEAST_RECORD:
+            return False
+        terms = self.evidence.telling(words)
+        if any(source.share(terms) >= CITED_FROM for source in self.evidence.sources):
+            return False
+        return self._records.have_figures_of(words, self.evidence.language)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
         """Return the clauses of a question or of a sentence that follows a page's wording, since either could hide a

@@ -487,6 +487,18 @@ def test_next_to_records_a_sentence_that_may_be_a_deed_needs_one(
     assert [one.withheld for one in streamed.sentences] == [withheld]
 
 
+def test_next_to_records_a_rule_from_a_page_and_a_fragment_need_no_record() -> None:
+    page = "Artikelen kunnen binnen veertig dagen na ontvangst worden teruggestuurd, mits ongedragen."
+    streamed = StreamedAnswer(
+        [passage(page, locale="nl")], "nl", done=["Return label created and emailed to customer."]
+    )
+    finished(streamed, "Je hebt veertig dagen de tijd om iets terug te sturen.")
+    assert [one.withheld for one in streamed.sentences] == [""]
+    streamed = StreamedAnswer([], "en", done=["Done: Transfer to E. Ruiz stopped."])
+    finished(streamed, "I have stopped the transfer to E. Ruiz.")
+    assert [one.withheld for one in streamed.sentences] == ["", ""]
+
+
 def test_a_record_without_a_number_may_concern_an_order_that_was_looked_up() -> None:
     streamed = StreamedAnswer(
         [], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."]

@@ -56,26 +56,27 @@ def is_deed(
     in_their_words: float,
     support: float | None,
     is_spent: bool = False,
-    has_records: bool = False,
+    records_decide: bool = False,
 ) -> bool:
     """Return whether a sentence counts as a deed.
 
     `read` is its kind as read with the pages, or None without a vector; `is_spent` says that the answer has used up
-    its vectors, `has_records` that something was done or looked up. `in_their_words` is the share of its neighbouring
-    words that are also neighbours in a page, `support` the share of its words that occur in the pages.
+    its vectors, `records_decide` that it is about what was done or looked up, if it is a deed. `in_their_words` is the
+    share of its neighbouring words that are also neighbours in a page, `support` the share of its words that occur in
+    the pages.
     """
     pieces = by_pieces(sentence)
     if read is not None:
-        return may_be_deed(pieces, read, has_records=has_records)
+        return may_be_deed(pieces, read, records_decide=records_decide)
     least = SPENT_FROM if is_spent else SURE_FROM
     for share, (enough, level) in ((support or 0.0, WITH_THEIR_WORDS), (in_their_words, IN_THEIR_WORDS)):
         least = max(least, level) if share >= enough else least
     return len(sentence.split()) > 1 and pieces.deed >= least
 
 
-def may_be_deed(pieces: Kind, read: Kind, *, has_records: bool) -> bool:
+def may_be_deed(pieces: Kind, read: Kind, *, records_decide: bool) -> bool:
     """Return whether a sentence is likely enough to be a deed, according to both models together."""
-    return joint(pieces, read) >= (RECORDS_DECIDE_FROM if has_records else DEED_FROM)
+    return joint(pieces, read) >= (RECORDS_DECIDE_FROM if records_decide else DEED_FROM)
 
 
 def joint(pieces: Kind, read: Kind) -> float:
@@ -99,9 +100,7 @@ class Records:
     def hold(self, sentence: str, language: str) -> bool:
         """Return whether the records confirm the sentence: all its figures, and everything that it says was done."""
         figures = figures_in(sentence, language)
-        if not all(map(known_figures(self.looked_up, notes=self.done).holds, figures)):
-            return False
-        if self._has_another_amount(sentence, figures):
+        if not self.have_figures_of(sentence, language) or self._has_another_amount(sentence, figures):
             return False
         comparison, records = self.comparison(sentence, language), self.nearest(sentence, language)
         vector = None if comparison is None else self.vectors.get(comparison)
@@ -110,6 +109,10 @@ class Records:
         odds, second = float(logits(vector, by="records")), self._second_opinion(sentence, records)
         more = 0.0 if self._counted(sentence, figures) else IN_OTHER_WORDS
         return odds >= ALONE_FROM + more if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM + more
+
+    def have_figures_of(self, sentence: str, language: str) -> bool:
+        known = known_figures(self.looked_up, notes=self.done)
+        return all(map(known.holds, figures_in(sentence, language)))
 
     def _has_another_amount(self, sentence: str, figures: Sequence[Figure]) -> bool:
         """Return whether an amount is only in look-ups that do not have most of the sentence's words, and the records
