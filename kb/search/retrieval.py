@@ -81,6 +81,8 @@ _FEEDBACK_PASSAGES = 5
 _STANDS_ALONE = 0.9
 # At or above this share of the question's words in one passage, nearer ones in another language are not searched.
 SHARE_OF_WORDS = 0.8
+# How much farther, in cosine, a passage in another language may be that answers (bench/two_languages.py).
+_FARTHER_ELSEWHERE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,30 +154,38 @@ def search(
 def _search_in_all_languages(
     query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str, asked_before: str
 ) -> Retrieval:
-    """Search, and if the nearest passage is in another language, search the pages that have no version in the viewer's.
+    """Search, and if a passage in another language is about as near as any, search the pages that have no version in
+    the viewer's.
 
     Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
-    in another language is nearer still, and none in the question's language contains most of its words, none of these
-    contains the answer. But the viewer's language may not be the question's: whoever searches German help pages in
-    English finds English pages first, and those with a German version are answered by it.
+    in another language is as near, and none in the question's language contains most of its words, that page may be the
+    answer; if it is nearer and no answer, there is none. But the viewer's language may not be the question's: whoever
+    searches German help pages in English finds English pages first, and those with a German version are answered by it.
     """
     found, near = _search(query, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
     (scope, locales), language = opened, base_language(opened[0].viewer.locale or "")
-    is_elsewhere = bool(near) and is_foreign(language, [near[0].locale]) and not found.is_abroad
-    if mode != "hybrid" or not is_elsewhere or elsewhere_calibration(scope.recipe.name) is None:
-        return found
-    if found.share >= SHARE_OF_WORDS:
-        return found
-    if not covers(replace(scope, without=language), near[0].article_id):
-        return found  # the nearest page has a version in the viewer's language, which may contain the answer
+    foreign = next((one for one in near if is_foreign(language, [one.locale])), None)
     own = next((one for one in near if not is_foreign(language, [one.locale])), None)
+    if mode != "hybrid" or found.is_abroad or elsewhere_calibration(scope.recipe.name) is None:
+        return found
+    if foreign is None or _lead_of(own, foreign) > _FARTHER_ELSEWHERE or found.share >= SHARE_OF_WORDS:
+        return found
+    if not covers(replace(scope, without=language), foreign.article_id):
+        return found  # the nearest page has a version in the viewer's language, which may contain the answer
     others = [locale for locale in locales if is_foreign(language, [locale])]
     untranslated = replace(scope, without=language, translated_into=READ_ABROAD)
     other, near = _search(query, (untranslated, others), limit=limit, mode=mode, context="", asked_before="")
-    if not near or (own is not None and (near[0].similarity or 0.0) < (own.similarity or 0.0)):
+    if not near or _lead_of(own, near[0]) > _FARTHER_ELSEWHERE:
         return found
     # `found` keeps its confidence, which also says whether the question is about the pages' topics.
-    return other if other.is_answerable else replace(found, is_answerable=False)
+    if other.is_answerable:
+        return other
+    return found if _lead_of(own, near[0]) > 0 else replace(found, is_answerable=False)
+
+
+def _lead_of(one: Candidate | None, other: Candidate) -> float:
+    """Return how much nearer one passage is than another; a missing one is not nearer."""
+    return (one.similarity or 0.0) - (other.similarity or 0.0) if one is not None else 0.0
 
 
 def _search(
