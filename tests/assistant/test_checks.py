@@ -488,14 +488,13 @@ def test_next_to_records_a_sentence_that_may_be_a_deed_needs_one(
 
 
 def test_next_to_records_a_rule_from_a_page_and_a_fragment_need_no_record() -> None:
-    page = "Artikelen kunnen binnen veertig dagen na ontvangst worden teruggestuurd, mits ongedragen."
-    streamed = StreamedAnswer(
-        [passage(page, locale="nl")], "nl", done=["Return label created and emailed to customer."]
-    )
-    finished(streamed, "Je hebt veertig dagen de tijd om iets terug te sturen.")
+    page = "Artikelen kunnen binnen twintig dagen na ontvangst worden teruggestuurd, mits ongedragen."
+    done = ["Return label created and emailed to customer."]
+    streamed = StreamedAnswer([passage(page, locale="nl")], "nl", done=done)
+    finished(streamed, "Je hebt twintig dagen de tijd om iets terug te brengen.")
     assert [one.withheld for one in streamed.sentences] == [""]
-    streamed = StreamedAnswer([], "en", done=["Done: Transfer to E. Ruiz stopped."])
-    finished(streamed, "I have stopped the transfer to E. Ruiz.")
+    streamed = StreamedAnswer([], "en", done=["Done: Refund of €30.00 to B. Mora.", "Order 4711 sent to A. Brandt."])
+    finished(streamed, "I have refunded €30.00 to B. Mora.")
     assert [one.withheld for one in streamed.sentences] == ["", ""]
 
 
