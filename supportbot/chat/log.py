@@ -1,7 +1,8 @@
 """Appends to a conversation's log.
 
-Invariant: every writer holds the conversation's row lock, so `seq` has no gaps. Readers are notified of an event only
-after the commit that created it.
+Invariant: every writer holds the conversation's row lock, so `seq` has no gaps, and whoever writes to a turn, a ticket
+or a message also updates the conversation's row, by which IF_UP_TO_DATE recognises it. Readers are notified of an event
+only after the commit that created it.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ IF_UP_TO_DATE: Final = "locked.version = (SELECT ctid FROM chat_conversation kno
 # wrong, which must not become the time of all later events.
 MAX_AHEAD: Final = timedelta(minutes=5)
 NEXT_TIME: Final = f"""greatest(%s, CASE WHEN locked.last_event_at <=
-    clock_timestamp() + interval '{MAX_AHEAD.total_seconds():.0f} seconds' THEN locked.last_event_at END)"""
+    statement_timestamp() + interval '{MAX_AHEAD.total_seconds():.0f} seconds' THEN locked.last_event_at END)"""
 _SECOND_SEQ: Final = "locked.last_seq + 2"
 _FIELDS_OF_NEXT: Final = {"seq": NEXT_SEQ, "prev_seq": "locked.last_public_seq", "created_at": NEXT_TIME}
 _FIELDS_OF_SECOND: Final = {"seq": _SECOND_SEQ, "prev_seq": NEXT_SEQ, "created_at": NEXT_TIME}

@@ -80,7 +80,7 @@ WHERE id = %s"""
 _UNLESS_OPEN: Final = """locked WHERE NOT EXISTS (
     SELECT FROM chat_turn o WHERE o.conversation_id = locked.id AND o.state IN ('pending', 'running'))"""
 # What must be true so that a message only has to be stored and answered by the assistant. A conversation without an
-# earlier episode has never had a ticket.
+# earlier episode has never had a ticket: after one, an episode starts later, since the first event is a notice.
 _ONLY_TO_ANSWER: Final = f"""{_UNLESS_OPEN} AND {IF_UP_TO_DATE}
     AND locked.mode = 'assistant' AND locked.ended_at IS NULL AND locked.episode_start_seq = 0
     AND locked.customer_id = coalesce(%s, locked.customer_id)"""

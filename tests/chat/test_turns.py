@@ -568,8 +568,24 @@ def test_the_team_hears_of_a_message_unless_there_never_was_a_ticket(
 ) -> None:
     Conversation.objects.filter(pk=conversation.pk).update(**stored)
     heard: list[int] = []
-    monkeypatch.setattr(services, "on_customer_message", lambda: lambda _, seq: heard.append(seq))
+
+    def hear(conversation: Conversation, seq: int) -> None:
+        heard.append(seq)
+
+    hear.only_with_tickets = True  # type: ignore[attr-defined]
+    monkeypatch.setattr(services, "on_customer_message", lambda: hear)
     slots = Slots()
     receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", slot=slots)
     assert heard == ([receipt.seq] if is_called else [])
     assert len(slots.claims) == is_claimed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hook_of_the_operators_own_hears_of_every_message(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(services, "on_customer_message", lambda: lambda _, seq: heard.append(seq))
+    slots = Slots()
+    receipt = add_customer_message(conversation.pk, text="When?", client_id="c1", slot=slots)
+    assert heard == [receipt.seq] and len(slots.claims) == 1

@@ -32,6 +32,9 @@ def on_customer_message(conversation: Conversation, seq: int) -> None:
         reopen_if_recent(conversation, seq)
 
 
+on_customer_message.only_with_tickets = True  # type: ignore[attr-defined]  # see chat.services.OnCustomerMessage
+
+
 def _store_address(conversation: Conversation, seq: int) -> None:
     """Store the address in the message at `seq` with the waiting ticket; the caller has locked the conversation.
 
