@@ -13,11 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import django
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.program import launch_options
-from tests.browser.shopping import Shopper
-from tests.patience import PATIENCE_MS
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
+django.setup()
+
+from tests.browser.program import launch_options  # noqa: E402
+from tests.browser.shopping import Shopper  # noqa: E402
+from tests.patience import PATIENCE_MS  # noqa: E402
 
 ROOT: Final = Path(__file__).parent.parent
 PICTURES: Final = ROOT / "docs" / "pictures"
