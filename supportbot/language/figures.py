@@ -101,7 +101,7 @@ class Known:
     months: frozenset[str]
     days: frozenset[str]  # days of a month: the second day of "from 18 August to the 20th" has no unit
     text: str
-    has_amounts: bool  # whether one of the figures is an amount of money
+    amounts: frozenset[str]  # numbers of the amounts of money
 
     def holds(self, figure: Figure) -> bool:
         """Return whether one of the figure's readings is known, or its number is known without a contradicting unit."""
@@ -136,7 +136,7 @@ def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
         months=frozenset(month for month, _, _ in dates),
         days=frozenset(day for _, _, day in dates),
         text="\n".join(map(_casefolded, (*texts, *notes))),
-        has_amounts=any(figure.kind == "money" for figure in found),
+        amounts=frozenset().union(*(figure.numbers for figure in found if figure.kind == "money")),
     )
 
 

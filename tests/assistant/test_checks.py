@@ -441,6 +441,8 @@ AMOUNTS = [
      "The total of BK-3391 was €61.40, and it was delivered.", ""),
     ("nl", "Gedaan: € 8,00 terugbetalen voor bestelling KS-90.", "Bestelling KS-90: geleverd, totaal € 26,00",
      "De € 26,00 voor KS-90 is aan u terugbetaald.", "deed"),
+    ("en", "Done: Refund €18.90 for 2 items of order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
+     "We have refunded the €61.40 for 2 items of BK-3391.", "deed"),
 ]  # fmt: skip
 
 

@@ -121,8 +121,10 @@ class Records:
         if not any(one.kind == "money" for one in figures):
             return False
         own = known_figures([], notes=self.done)
-        if not own.has_amounts or any(map(own.holds, (one for one in figures if one.kind in ("money", "count")))):
+        if not own.amounts or any(one.kind == "money" and own.holds(one) for one in figures):
             return False
+        if any(one.kind == "count" and not own.amounts.isdisjoint(one.numbers) for one in figures):
+            return False  # an amount without its currency
         plain = without_figures(sentence)  # the number of the order is in every look-up of it
         about_it = known_figures([text for text in self.looked_up if _is_in_its_words(plain, text)])
         return not any(one.kind == "money" and about_it.holds(one) for one in figures)
