@@ -393,7 +393,7 @@ def test_kb_eval_names_missing_articles(shop: Workspace, tmp_path: Path) -> None
     rows = [{"question": "how long is a voucher valid", "gold": [name]} for name in ("vouchers", "nowhere")]
     errors = StringIO()
     call_command("kb_eval", questions(tmp_path, *rows), stdout=StringIO(), stderr=errors)
-    assert "Not live for public readers: nowhere (1 of 2 articles)." in errors.getvalue()
+    assert "Not live for the audience public: nowhere (1 of 2 articles)." in errors.getvalue()
     with pytest.raises(CommandError, match=r"nowhere .* Nothing can be measured\. Check --workspace"):
         run("kb_eval", questions(tmp_path, rows[1]))
 
@@ -433,7 +433,7 @@ def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
 
 BROKEN_QUESTIONS = [
     ("", "no questions"),
-    ("{", "line 1 is not valid JSON"),
+    ("{", "broken.jsonl:1 is not valid JSON"),
     ("[]", "not a JSON object"),
     ('{"gold": ["a"]}', "no question"),
     ('{"question": "x"}', "names no article"),
