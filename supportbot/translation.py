@@ -8,6 +8,7 @@ Placeholders are named, as in `{order}`. A locale without a catalogue gets its b
 """
 
 import gettext
+import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ LANGUAGES: Final = (
     SOURCE_LANGUAGE,
     *sorted(path.parents[1].name.replace("_", "-").lower() for path in CATALOGUES.glob("*/LC_MESSAGES/django.mo")),
 )
+_NO_BREAK_SPACES: Final = re.compile("[\u00a0\u202f]")
 
 T = TypeVar("T")
 
@@ -57,8 +59,11 @@ def ntext_in(locale: str, one: str, many: str, n: int, /, **values: object) -> s
 
 @cache
 def in_all_languages(message: str) -> frozenset[str]:
-    """Return a message in every language, with its placeholders, to recognise texts based on it."""
-    return frozenset(_loaded(language).gettext(message) for language in LANGUAGES)
+    """Return a message in every language, with its placeholders, to recognise texts based on it. Those with no-break
+    spaces are also returned with plain ones, since a conversation's history is normalised.
+    """
+    texts = frozenset(_loaded(language).gettext(message) for language in LANGUAGES)
+    return texts | {_NO_BREAK_SPACES.sub(" ", text) for text in texts}
 
 
 @lru_cache(maxsize=1024)  # locales come from outside
