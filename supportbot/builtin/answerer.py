@@ -15,7 +15,7 @@ from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
 from supportbot.builtin.complaints import is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
-from supportbot.builtin.phrases import Courtesy, Phrase, is_offer_of_a_person, say
+from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, say
 from supportbot.builtin.question_rewriting import MAX_QUOTE, said_by_customer, standalone
 from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
@@ -115,7 +115,7 @@ def _asks_for_a_person(request: ModelRequest) -> bool:
     if wants_person(request.question, actions):
         return not gives_figure(request)
     answers = [message.content for message in request.messages if message.role == "assistant"]
-    return bool(answers) and is_offer_of_a_person(answers[-1]) and is_surely("affirm", request.question)
+    return bool(answers) and is_unanswered_offer_of_a_person(answers[-1]) and is_surely("affirm", request.question)
 
 
 def _to_a_person(request: ModelRequest, language: str) -> Reply:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from supportbot.formats import format_day_of_year
 from supportbot.formats import language_name as name_of_language
-from supportbot.language.sentences import sentences_of, unmarked
+from supportbot.language.sentences import QUESTIONS, sentences_of, unmarked
 from supportbot.translation import in_all_languages, msgid, text_in
 
 IntentPhrase = Literal[
@@ -187,11 +187,27 @@ def is_offer_of_a_person(text: str) -> bool:
     return text.rstrip().endswith(tuple(_in_all("offer"))) or text.startswith(tuple(_in_all("complaint")))
 
 
+def is_unanswered_offer_of_a_person(text: str) -> bool:
+    """Return whether a "yes" to `text` requests a person: it offers one, and does not end with another question, such
+    as one that a page asks.
+    """
+    if not is_offer_of_a_person(text):
+        return False
+    end = unmarked(text).rstrip()
+    return end.endswith(tuple(_in_all("offer"))) or not end.endswith(QUESTIONS)
+
+
 def without_offer_of_a_person(text: str) -> str:
-    """Return `text` without the offer to talk to a person at its end."""
+    """Return `text` without the offer to talk to a person at its end, or after the words of regret it begins with."""
+    bare = _without_end(text, "offer")
+    complaint = next((said for said in _in_all("complaint") if bare.startswith(said)), "")
+    return f"{_without_end(complaint, 'offer')}{bare.removeprefix(complaint)}"
+
+
+def _without_end(text: str, phrase: Phrase) -> str:
     bare = text.rstrip()
-    offer = next((offer for offer in _in_all("offer") if bare.endswith(offer)), "")
-    return bare.removesuffix(offer).rstrip()
+    end = next((said for said in _in_all(phrase) if bare.endswith(said)), "")
+    return bare.removesuffix(end).rstrip()
 
 
 def says_nothing_was_found(text: str) -> bool:

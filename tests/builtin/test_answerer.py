@@ -281,6 +281,12 @@ def test_a_yes_after_a_complaint_requests_a_person() -> None:
         assert ask("yes", messages=said, tools=(HUMAN,)).calls
 
 
+def test_a_yes_to_the_question_at_the_end_of_a_page_requests_no_person() -> None:
+    answer = f"{say('complaint', 'en')}\n\nReturns are free. Have you kept the label? [1]"
+    said = (ChatMessage("user", "The boots you sent have a hole."), ChatMessage("assistant", answer))
+    assert not ask("yes", messages=said, tools=(HUMAN,)).calls
+
+
 def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
     said = (ChatMessage("user", "How much is delivery to Austria?"), ChatMessage("user", "And to Spain?"))
     assert standalone("And how long?", said) == "How much is delivery? And to Spain? And how long?"

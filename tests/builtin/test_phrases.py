@@ -29,10 +29,14 @@ from supportbot.translation import LANGUAGES, text_in
 def test_own_phrases_are_recognised(language: str) -> None:
     assert is_offer_of_a_person(say("not_found", language))
     assert is_offer_of_a_person(say("complaint", language))
+    assert is_offer_of_a_person(normalised(say("complaint", language)))
     assert is_offer_of_a_person(text_in(language, NOT_FOUND))
     bare = without_offer_of_a_person(say("not_found", language))
     assert not is_offer_of_a_person(bare)
     assert f"{bare} {say('offer', language)}" == say("not_found", language)
+    regret, page = say("regret", language), "Returns are free within 30 days. [1]"
+    assert without_offer_of_a_person(f"{say('complaint', language)}\n\n{page}") == f"{regret}\n\n{page}"
+    assert without_offer_of_a_person(say("complaint", language)) == regret
     assert not is_offer_of_a_person(say("greeting", language))
     assert all(says_a_person_can_take_over(say(phrase, language)) for phrase in ("no_person", "who", "can_do"))
     assert not says_a_person_can_take_over(f"{say('no_person', language)} Yes.")
