@@ -5,6 +5,7 @@ import logging
 import os
 import shelve
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,7 +62,7 @@ class TickingScheduler(PersistentScheduler):
     """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
     back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart. And it survives
     a file that cannot be written, as on a full disk, which would end it: losing the schedule does no harm. If it has
-    started without a file, it makes one as soon as there is space.
+    started on a full disk, it makes a new file once there is space.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -80,7 +81,7 @@ class TickingScheduler(PersistentScheduler):
         return published
 
     is_writing = False
-    _is_in_memory = False
+    _waits_for_space = False  # with the schedule in memory
     # Celery's, whose types do not mention them
     _store: Any = None
     schedule_filename: str
@@ -94,13 +95,14 @@ class TickingScheduler(PersistentScheduler):
                 self._store.writeback = False  # or it would try once more when it is deleted
             self.persistence = Unstored  # type: ignore[assignment]  # only its `open` is used
             super().setup_schedule()
-            self._is_in_memory = True
+            # A file that is forbidden or broken, or that another beat has locked, stays as it is.
+            self._waits_for_space = _is_full(error)
 
     def sync(self) -> None:
         """Write the schedule. A stop signal waits for this, so no half-written file is left behind."""
         self.is_writing = True
         try:
-            if self._is_in_memory:
+            if self._waits_for_space:
                 self._return_to_the_file()
             super().sync()
         except dbm.error as error:
@@ -120,7 +122,7 @@ class TickingScheduler(PersistentScheduler):
         except dbm.error:
             store.writeback = False  # or it would try once more when it is deleted
             raise
-        self._store, self._is_in_memory = store, False
+        self._store, self._waits_for_space = store, False
         logger.info("beat: the times of the last ticks are stored again")
 
     def close(self) -> None:
@@ -135,6 +137,17 @@ class TickingScheduler(PersistentScheduler):
             entry.last_run_at = entry.default_now()
         if ahead:
             self._heap = None  # its times are from the former clock
+
+
+def _is_full(error: BaseException) -> bool:
+    """Return whether an error of the file of the schedule means that a disk is full. Python's shelves in SQLite raise
+    one without `errno` while they handle SQLite's own.
+    """
+    from supportbot.errors import is_out_of_space  # needs the settings, which load later
+
+    own = error.__context__
+    is_of_sqlite = isinstance(own, sqlite3.Error) and getattr(own, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return is_of_sqlite or is_out_of_space(error)
 
 
 def report_unstored(error: BaseException) -> None:

@@ -5,6 +5,7 @@ import errno
 import pickle
 import shelve
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -149,13 +150,22 @@ def test_the_schedule_is_stored_again_once_there_is_space(tmp_path: Path, monkey
     scheduler.close()
 
 
+def sqlite_error(code: int, text: str) -> OSError:
+    """Return an error as `dbm.sqlite3` raises it while it handles SQLite's."""
+    error, own = OSError(text), sqlite3.OperationalError(text)
+    own.sqlite_errorcode = code
+    error.__context__ = own
+    return error
+
+
+@pytest.mark.parametrize("error", [FULL[0], sqlite_error(sqlite3.SQLITE_FULL, "database or disk is full")], ids=str)
 def test_a_beat_that_started_on_a_full_disk_stores_its_schedule_once_there_is_space(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "beat" / "schedule"  # a full disk has no space for a folder, either
     scheduler = TickingScheduler(app=app, schedule_filename=str(file), lazy=True)
     with monkeypatch.context() as patch:
-        patch.setattr("shelve.open", Mock(side_effect=FULL[0]))
+        patch.setattr("shelve.open", Mock(side_effect=error))
         scheduler.setup_schedule()
     name, entry = next(iter(scheduler.schedule.items()))
     entry.total_run_count = 7
@@ -169,6 +179,31 @@ def test_a_beat_that_started_on_a_full_disk_stores_its_schedule_once_there_is_sp
     again = TickingScheduler(app=app, schedule_filename=str(file))
     assert again.schedule[name].total_run_count == 7
     again.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EACCES, "Permission denied"),
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.EAGAIN, "Resource temporarily unavailable"),
+        sqlite_error(sqlite3.SQLITE_BUSY, "database is locked"),
+    ],
+    ids=str,
+)
+def test_a_beat_without_its_file_for_another_reason_leaves_the_file_alone(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "schedule"
+    scheduler = TickingScheduler(app=app, schedule_filename=str(file), lazy=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("shelve.open", Mock(side_effect=error))
+        scheduler.setup_schedule()
+    file.write_text("another beat's")
+    scheduler.sync()
+    assert set(product.CELERY_BEAT_SCHEDULE) <= set(scheduler.schedule)
+    scheduler.close()
+    assert file.read_text() == "another beat's"
 
 
 def test_these_tests_run_outside_every_workspace(busy_workspace: Workspace) -> None:
