@@ -38,6 +38,13 @@ MOVED: Final = {
     "supportbot.pages": "supportbot.home_and_error_pages",  # MIDDLEWARE, CSRF_FAILURE_VIEW
     "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS
 }
+# Attributes that have moved elsewhere than the rest of their module.
+ELSEWHERE: Final = {
+    "actions.policies": dict.fromkeys(
+        ("may_approve", "approvers_of", "allow_approval", "forbid_approval", "forbid_every_approval"),
+        "actions.approvers",
+    )
+}
 RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}  # attributes, by the former path
 
 
@@ -56,7 +63,8 @@ class FormerPaths(MetaPathFinder, Loader):
         former = module.__name__
 
         def current(name: str) -> object:
-            return getattr(import_module(MOVED[former]), RENAMED.get(former, {}).get(name, name))
+            path = ELSEWHERE.get(former, {}).get(name, MOVED[former])
+            return getattr(import_module(path), RENAMED.get(former, {}).get(name, name))
 
         module.__getattr__ = current  # type: ignore[method-assign]  # PEP 562: how a module looks up what it lacks
 

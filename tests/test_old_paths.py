@@ -19,6 +19,11 @@ NAMED = [
     ("actions.connectors.port.Merchant", "actions.merchant_api.port.Merchant"),
     ("actions.forgetting.on_conversation_erased", "actions.erasure.on_conversation_erased"),
     ("actions.forgetting.on_customer_forgotten", "actions.erasure.on_customer_forgotten"),
+    ("actions.policies.allow_approval", "actions.approvers.allow_approval"),
+    ("actions.policies.approvers_of", "actions.approvers.approvers_of"),
+    ("actions.policies.forbid_approval", "actions.approvers.forbid_approval"),
+    ("actions.policies.forbid_every_approval", "actions.approvers.forbid_every_approval"),
+    ("actions.policies.may_approve", "actions.approvers.may_approve"),
     ("actions.policies.versions_in_force", "actions.policy_store.versions_in_force"),
     ("actions.schema.OrderId", "actions.argument_types.OrderId"),
     (
@@ -46,6 +51,7 @@ NAMED = [
     ("supportbot.llm.embedding_routes.embedder_of_route", "supportbot.llm.embeddings.routes.embedder_of_route"),
     ("supportbot.llm.gateway_embedder.GatewayEmbedder", "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder"),
     ("supportbot.pages.csrf_failure", "supportbot.home_and_error_pages.csrf_failure"),
+    ("supportbot.web.PageLocaleMiddleware", "supportbot.accounts.page_language.PageLocaleMiddleware"),
     ("supportbot.web.SpokenLanguage", "supportbot.accounts.page_language.PageLocaleMiddleware"),
     (
         "supportbot.webhooks.receivers.on_conversation_erased",
