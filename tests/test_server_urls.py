@@ -47,7 +47,7 @@ def test_the_public_address_is_normalised_as_in_browsers(value: str, written: st
     ],
 )
 def test_an_invalid_public_address_is_refused_with_an_example(value: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"not an address such as https://help\.example\.com"):
+    with pytest.raises(ImproperlyConfigured, match=r"not a valid address\. Use one such as https://help\.example\.com"):
         public_address(value)
 
 

@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from kb.models import Article, Picture, Source
-from kb.sources import services
+from kb.sources import uploads
 from supportbot.asgi_handler import Handler
 from supportbot.console.articles import import_uploads
 from tests.console.conftest import Enter
@@ -89,7 +89,7 @@ def test_no_empty_source_is_left_if_its_files_cannot_be_stored(
     with full_database("kb_sourcefile", ""):
         answer = added(editor, SimpleUploadedFile("wool.md", WOOL))
     assert (answer.status_code, TOLD in answer.content.decode()) == (503, True)
-    monkeypatch.setattr(services, "TemporaryDirectory", lambda **_: full_folder(tmp_path, "upload.zip"))
+    monkeypatch.setattr(uploads, "TemporaryDirectory", lambda **_: full_folder(tmp_path, "upload.zip"))
     assert added(editor, SimpleUploadedFile("all.zip", b"PK")).status_code == 503
     refused = added(editor, SimpleUploadedFile(".hidden", WOOL))
     assert (refused.status_code, "file name cannot be used" in refused.content.decode()) == (400, True)

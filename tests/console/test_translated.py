@@ -10,6 +10,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import LLMCall
+from supportbot.openapi import whole_schema
 from supportbot.team_language import TEAM_LANGUAGES
 from tests.console.conftest import Enter, Sample
 from tests.console.test_strangers_walk import addresses
@@ -82,6 +83,13 @@ def test_names_of_stored_values_are_translated(enter: Enter, sample: Sample, add
         assert not re.search(rf"\b{name}\b", words.replace(f"[{name}]", ""))
 
 
+@pytest.fixture(scope="session")
+def schema() -> None:
+    """Generate the API's schema, which is kept for the rest of the run, before any text is in brackets."""
+    whole_schema()
+
+
+@pytest.mark.usefixtures("schema")
 def test_pages_before_the_login_contain_no_untranslated_words(
     client: object, enter: Enter, workspace: Workspace
 ) -> None:
