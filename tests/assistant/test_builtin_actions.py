@@ -275,8 +275,8 @@ async def test_only_orders_that_allow_it_are_offered(conversation: Conversation,
         ("I want a refund for A-1001", "Could you sign in to your account first and then ask me again?"),
         (
             "My order is late and I am really angry",
-            "I am sorry about that.\n\nCould you sign in to your account first and then ask me again?\n\n"
-            "Would you like to talk to a person?",
+            "I am sorry about that. Would you like to talk to a person?\n\n"
+            "Could you sign in to your account first and then ask me again?",
         ),
     ],
 )

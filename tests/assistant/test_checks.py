@@ -455,21 +455,6 @@ def test_the_total_of_an_order_is_not_the_amount_that_was_paid_back(
     assert [one.withheld for one in streamed.sentences] == [withheld]
 
 
-def test_a_look_up_may_be_told_in_other_words_and_confirms_nothing_that_was_not_looked_up() -> None:
-    for language, seen, text, withheld in (
-        ("en", "Parcel 3S88: delivered 6 May 11:40, left at reception",
-         "Somebody at the front desk took your parcel on the 6th.", ""),
-        ("en", "Parcel 3S88: delivered 6 May 11:40, left at reception",
-         "We have paid you back for the parcel.", "deed"),
-        ("en", "Loan card 220: 2 books, due 14 May",
-         "You still have two of our books, please bring them back by 14 May.", ""),
-        ("fr", "Compte 220 : 2 livres empruntés, retour le 14 mai", "J'ai prolongé vos deux prêts.", "deed"),
-    ):  # fmt: skip
-        streamed = StreamedAnswer([], language, looked_up=[seen])
-        finished(streamed, text)
-        assert [one.withheld for one in streamed.sentences] == [withheld], text
-
-
 @pytest.mark.parametrize(
     ("language", "done", "line", "withheld"),
     [

@@ -213,7 +213,6 @@ def _nothing_is_given_away(scenario: Scenario) -> None:
         assert "I have refunded" not in text
 
 
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("carrier", CARRIERS)
 async def test_a_lying_tool_gives_a_model_no_power(
     carrier: str, new_warehouse: Callable[..., Any], dialled: list[Any]

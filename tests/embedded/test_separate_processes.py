@@ -124,8 +124,8 @@ def test_a_misspelt_variable_is_named() -> None:
             "collector",
             "OTLP_ENDPOINT is not a valid address. Use one such as http://collector:4318.",
         ),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1", "OTLP_TRACES_ENDPOINT is not an address"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://", "OTLP_TRACES_ENDPOINT is not an address"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://[::1", "OTLP_TRACES_ENDPOINT is not a valid address"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://", "OTLP_TRACES_ENDPOINT is not a valid address"),
     ],
 )
 def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) -> None:

@@ -146,7 +146,7 @@ REFUSALS = [
     ({"EMAIL_URL": "smtp://someone:hidden"}, "EMAIL_URL is not a valid address. Write it like"),
     ({"EMAIL_URL": "mail.example.com"}, "EMAIL_URL is not a valid address. Write it like"),
     ({"DATA_DIR": "/etc"}, "which SupportBot did not create"),
-    ({"PUBLIC_URL": "help.example.com"}, "PUBLIC_URL=help.example.com is not an address"),
+    ({"PUBLIC_URL": "help.example.com"}, "PUBLIC_URL=help.example.com is not a valid address"),
     ({"KB_EMBEDDER": "pakaged"}, "KB_EMBEDDER=pakaged is not `packaged`, `openai` or the dotted path"),
     ({"KB_EMBEDDER": "openai"}, "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL"),
     ({"DATABASE_POOL_SIZE": "-1"}, "DATABASE_POOL_SIZE=-1 is below 0"),

@@ -40,8 +40,6 @@ WITH_THEIR_WORDS: Final = (0.8, 0.6)
 RECORDED_FROM: Final = -1.75
 ALONE_FROM: Final = -1.0
 PAIR_SHARE: Final = 0.75  # weight of the second opinion in the log odds
-# Added to both thresholds if only look-ups are left that do not have most of the sentence's words.
-IN_OTHER_WORDS: Final = 2.75
 NOTED: Final = 2  # number of records that the second opinion reads
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # outcomes of a deed, in the net's order
 LONGEST: Final = 40  # words; a longer text counts as this long
@@ -107,8 +105,7 @@ class Records:
         if vector is None:
             return False
         odds, second = float(logits(vector, by="records")), self._second_opinion(sentence, records)
-        more = 0.0 if self._counted(sentence, figures) else IN_OTHER_WORDS
-        return odds >= ALONE_FROM + more if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM + more
+        return odds >= ALONE_FROM if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM
 
     def have_figures_of(self, sentence: str, language: str) -> bool:
         known = known_figures(self.looked_up, notes=self.done)
@@ -151,21 +148,13 @@ class Records:
         return max(odds_of_pair(claimed, one) for one in noted if one is not None)
 
     def nearest(self, sentence: str, language: str) -> list[str]:
-        """Return the few records about the same thing that share most words with a sentence, best first.
-
-        A look-up states many facts about an order, so something that it does not state easily passes as one of them. It
-        is compared only if it has most of the sentence's words, or if there is nothing else; then, IN_OTHER_WORDS is
-        required of it.
-        """
+        """Return the few records about the same thing that share most words with a sentence, best first."""
         figures = figures_in(sentence, language)
-        records = self._counted(sentence, figures) or _about_the_same(figures, self.looked_up)
+        done = _about_the_same(figures, self.done, self.looked_up)
+        seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
+        records = [*done, *_about_the_same(figures, seen)]
         stems = content_stems(sentence, language)
         return sorted(records, key=lambda text: -len(stems & content_stems(text, language)))[:MOST_COMPARED]
-
-    def _counted(self, sentence: str, figures: Sequence[Figure]) -> list[str]:
-        """Return the records about the same thing, with the look-ups that have most of the sentence's words."""
-        seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
-        return [*_about_the_same(figures, self.done, self.looked_up), *_about_the_same(figures, seen)]
 
     def _meaning(self, text: str) -> "Meaning | None":
         vector = self.vectors.get(plainly(text))
@@ -193,7 +182,10 @@ def _names(text: str) -> bool:
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
-    """Return whether a record contains most of a sentence's content words; true if their languages differ."""
+    """Return whether a record contains most of a sentence's content words; true if their languages differ.
+
+    A look-up states many facts about an order, so something that it does not state easily passes as one of them.
+    """
     language = detect(record, "en")
     if detect(sentence, language) != language:
         return True
