@@ -26,9 +26,8 @@ DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors: it has raised many doubts by then
 DEED_FROM: Final = 0.5  # likelihood according to both models together
-RECORDS_DECIDE_FROM: Final = (
-    0.2  # replaces DEED_FROM if there are records: a true statement that is no deed passes them
-)
+# Replaces DEED_FROM if there are records: a true statement that is no deed passes them.
+RECORDS_DECIDE_FROM: Final = 0.2
 READ_SHARE: Final = 0.85  # weight of the model that reads the sentence with the pages
 # (share of a sentence's words found in the pages, minimum likelihood by word pieces): the more a sentence resembles the
 # pages, the surer the model must be. IN_THEIR_WORDS counts neighbouring words. WITH_THEIR_WORDS counts single words,
