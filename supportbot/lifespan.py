@@ -15,8 +15,8 @@ from django.urls import get_resolver
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from supportbot.assistant import check_vectors
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.runner import runner
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.evals.build_fingerprint import build
 from supportbot.health.checks import report_missing_migrations
 from supportbot.language.detection import detect
@@ -84,7 +84,7 @@ def warm_up() -> None:
     stem("ready", "en")
     fold_homoglyphs("ɑ")
     # Otherwise, the first answer would block the event loop while the checks' tables are read.
-    streamed = StreamedAnswer((), "en")
+    streamed = CheckedStream((), "en")
     streamed.write("Your parcel arrives in 3 days.")
     streamed.finish()
     streamed.weigh({})

@@ -9,11 +9,11 @@ from typing import Final
 from django.conf import settings
 
 from supportbot.assistant.check_vectors import settle
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Sentence
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import confidential_text
 from supportbot.assistant.sentence_verdicts import LITTLE_SUPPORT
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.chat.models import Conversation
 from supportbot.handoff.ports import Doubt, GeneratedDraft
 from supportbot.language.sentences import sentences_of
@@ -35,9 +35,9 @@ def doubts_of(conversation: Conversation, written: GeneratedDraft) -> list[Doubt
     return doubts
 
 
-def _checked(conversation: Conversation, written: GeneratedDraft) -> StreamedAnswer:
+def _checked(conversation: Conversation, written: GeneratedDraft) -> CheckedStream:
     request = written.request
-    draft = StreamedAnswer(
+    draft = CheckedStream(
         written.passages,
         request.locale,
         tuple(_customer_texts(written)),

@@ -13,8 +13,8 @@ from kb.embedders.fine_tuned import FineTunedModel
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.cross_encoders import MODELS, Model, ModelInput, Vector, Wanted, layers_of
-from supportbot.assistant.streamed_answer import StreamedAnswer
 
 _loading: Final = threading.Lock()
 _CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about few articles
@@ -54,7 +54,7 @@ def load() -> None:
     vectors_of(["ready", *(ModelInput("ready", model) for model in MODELS)])
 
 
-def settle(streamed: StreamedAnswer) -> str:
+def settle(streamed: CheckedStream) -> str:
     """Give a streamed answer vectors until it needs no more; return what may then be shown."""
     shown = ""
     while texts := streamed.unsure:

@@ -9,9 +9,9 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.answer_assembly import answer_from_curated
 from supportbot.assistant.check_vectors import settle
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_variable_in
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.turn_search import Found, in_parts, with_similarity, with_sure_similarity
 from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread
@@ -41,7 +41,7 @@ def quote_once(question: str, *, workspace: Workspace, language: str, retrieved:
 
 
 def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, is_cut_off: bool = False) -> Answer:
-    streamed = StreamedAnswer(
+    streamed = CheckedStream(
         retrieved.retrieval.passages,
         request.locale,
         customer_messages=[request.question],

@@ -21,13 +21,13 @@ from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.answer_assembly import answer_from_curated, finalize
 from supportbot.assistant.check_vectors import vectors_of
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.closest_pages import with_closest_pages
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.lease_thread import leases
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.assistant.texts import BUSY, READING, SEARCHING, STILL_WORKING
 from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
@@ -72,7 +72,7 @@ class Turn:
         self.claim = claim
         self._admission = admission
         self._deltas = DeltaBuffer(claim)
-        self._streamed = StreamedAnswer((), "en")
+        self._streamed = CheckedStream((), "en")
         self._language = base_language(claim.locale)  # used until the question has been read
         self._status = StatusLine(self._deltas, text_in(self._language, SEARCHING))
         self._trace: RetrievalTrace | None = None
@@ -341,7 +341,7 @@ class Turn:
     def _begin_answer(self, context: TurnContext, by: Author = "model") -> None:
         self._blocks = ()
         self._guidelines = GuidelineMarks(context.guidelines if by == "model" else ())
-        self._streamed = StreamedAnswer(
+        self._streamed = CheckedStream(
             context.passages,
             context.language,
             context.customer_messages,

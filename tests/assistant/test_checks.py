@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from kb.search import Passage
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.cross_encoders import DATA
 from supportbot.assistant.checks.sentence_kinds import Opening
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.chat.answers import Answer
 from supportbot.language.normalise import fold_homoglyphs
 
-from .test_streamed_answer import finished, passage, stream
+from .test_checked_stream import finished, passage, stream
 
 ENGLISH = (
     "## Returns\n\nYou can return unused items within **60 days** of delivery. Use the label in *Your orders*. Your "
@@ -32,8 +32,8 @@ DONE = "Done: Refund €79.00 for order WF-20410. Your reference is RF-B2IP-0410
 
 def streaming_answer(
     language: str = "en", *, said: str = "", source: str = "", done: Sequence[str] = ()
-) -> StreamedAnswer:
-    return StreamedAnswer((SOURCES[source or language],), language, (said,), done=done)
+) -> CheckedStream:
+    return CheckedStream((SOURCES[source or language],), language, (said,), done=done)
 
 
 def answered(text: str, *, language: str = "en", said: str = "", source: str = "") -> Answer:
@@ -242,7 +242,7 @@ def test_a_record_does_not_confirm_a_second_action_in_the_same_sentence(
 )
 def test_hard_checks_apply_whatever_the_strictness(line: str, code: str) -> None:
     for strictness in ("strict", "balanced", "open"):
-        streamed = StreamedAnswer((SOURCES["en"], SOURCES["de"]), "en", strictness=strictness)  # type: ignore[arg-type]
+        streamed = CheckedStream((SOURCES["en"], SOURCES["de"]), "en", strictness=strictness)  # type: ignore[arg-type]
         answer = finished(streamed, f"Use the label in Your orders. [1] {line}")
         assert code in [one.code for one in answer.withheld]
         assert line.removesuffix(" [1]") not in answer.text
@@ -250,12 +250,12 @@ def test_hard_checks_apply_whatever_the_strictness(line: str, code: str) -> None
 
 def test_wording_alone_withholds_nothing_but_decides_whether_the_answer_is_confirmed() -> None:
     told = "Penguins live in Antarctica and eat mostly krill, squid and small fish."
-    balanced = finished(StreamedAnswer((SOURCES["en"],), "en"), f"{told} [1]")
+    balanced = finished(CheckedStream((SOURCES["en"],), "en"), f"{told} [1]")
     assert balanced.text.startswith(told)
     assert "do not confirm" in balanced.text
     assert (balanced.is_confirmed, balanced.offers_human, balanced.citations) == (False, True, ())
-    assert finished(StreamedAnswer((SOURCES["en"],), "en", strictness="open"), told).text == told
-    strict = finished(StreamedAnswer((SOURCES["en"],), "en", strictness="strict"), told)
+    assert finished(CheckedStream((SOURCES["en"],), "en", strictness="open"), told).text == told
+    strict = finished(CheckedStream((SOURCES["en"],), "en", strictness="strict"), told)
     assert strict.is_abstention
     assert told in [one.text for one in strict.withheld]
 
@@ -330,7 +330,7 @@ def test_the_customers_words_may_be_repeated_except_their_links() -> None:
 
 
 def test_a_named_source_in_another_language_is_cited() -> None:
-    streamed = StreamedAnswer((SOURCES["de"],), "en")
+    streamed = CheckedStream((SOURCES["de"],), "en")
     [span] = finished(streamed, "Your refund takes 5 working days. [1]").citations
     assert span.title == "Returns"
 
@@ -367,7 +367,7 @@ def test_many_apologies_leave_vectors_for_a_claim_after_them(deed: str) -> None:
         "I have no details on the colour. I could not find the shop's phone. I am unable to open that page. "
         "I don't know when it opens. I cannot tell the size of it. I have not found any news on that. "
     )
-    streamed = StreamedAnswer([], "en")
+    streamed = CheckedStream([], "en")
     finished(streamed, f"{regrets}{deed}")
     assert streamed.sentences[-1].withheld == "deed"
 
@@ -395,7 +395,7 @@ def test_a_deed_in_a_language_without_training_rows_is_withheld_wherever_it_stan
     opening = OPENINGS_OF_OTHERS[language]
     before = [opening.replace(".", f" {name}.") for name in ("alfa", "beta", "gamma", "delta", "epsilon")]
     before = before[:sentences_before]
-    streamed = StreamedAnswer([], language)
+    streamed = CheckedStream([], language)
     finished(streamed, " ".join([*before, deed]))
     assert [one.withheld for one in streamed.sentences] == [""] * sentences_before + ["deed"]
 
@@ -412,9 +412,9 @@ def test_four_true_statements_about_four_records_are_all_shown() -> None:
         "I have refunded €64.00 for order BK-3391. Your booking LK-4407 is on 14 June now. "
         "I have blocked your card ending in 4471. I have sent invoice IN-2093 to a.smith@example.com."
     )
-    assert finished(StreamedAnswer([], "en", done=records), true).text == true
+    assert finished(CheckedStream([], "en", done=records), true).text == true
     false = true.replace("sent invoice IN-2093 to", "deleted the account of")
-    streamed = StreamedAnswer([], "en", done=records)
+    streamed = CheckedStream([], "en", done=records)
     finished(streamed, false)
     assert [one.withheld for one in streamed.sentences] == ["", "", "", "deed"]
 
@@ -426,7 +426,7 @@ def test_a_refund_of_one_order_does_not_confirm_one_of_an_order_that_was_only_lo
         ("I have refunded order BK-3391.", ""),
         ("BK-7777 was delivered on 3 May.", ""),
     ):
-        streamed = StreamedAnswer([], "en", done=done, looked_up=seen)
+        streamed = CheckedStream([], "en", done=done, looked_up=seen)
         finished(streamed, text)
         assert [one.withheld for one in streamed.sentences] == [withheld], text
 
@@ -450,7 +450,7 @@ AMOUNTS = [
 def test_the_total_of_an_order_is_not_the_amount_that_was_paid_back(
     language: str, done: str, seen: str, line: str, withheld: str
 ) -> None:
-    streamed = StreamedAnswer([], language, done=[done], looked_up=[seen])
+    streamed = CheckedStream([], language, done=[done], looked_up=[seen])
     finished(streamed, line)
     assert [one.withheld for one in streamed.sentences] == [withheld]
 
@@ -469,7 +469,7 @@ def test_the_total_of_an_order_is_not_the_amount_that_was_paid_back(
 def test_next_to_records_a_sentence_that_may_be_a_deed_needs_one(
     language: str, done: str, line: str, withheld: str
 ) -> None:
-    streamed = StreamedAnswer([], language, done=[done])
+    streamed = CheckedStream([], language, done=[done])
     finished(streamed, line)
     assert [one.withheld for one in streamed.sentences] == [withheld]
 
@@ -477,16 +477,16 @@ def test_next_to_records_a_sentence_that_may_be_a_deed_needs_one(
 def test_next_to_records_a_rule_from_a_page_and_a_fragment_need_no_record() -> None:
     page = "Artikelen kunnen binnen twintig dagen na ontvangst worden teruggestuurd, mits ongedragen."
     done = ["Return label created and emailed to customer."]
-    streamed = StreamedAnswer([passage(page, locale="nl")], "nl", done=done)
+    streamed = CheckedStream([passage(page, locale="nl")], "nl", done=done)
     finished(streamed, "Je hebt twintig dagen de tijd om iets terug te brengen.")
     assert [one.withheld for one in streamed.sentences] == [""]
-    streamed = StreamedAnswer([], "en", done=["Done: Refund of €30.00 to B. Mora.", "Order 4711 sent to A. Brandt."])
+    streamed = CheckedStream([], "en", done=["Done: Refund of €30.00 to B. Mora.", "Order 4711 sent to A. Brandt."])
     finished(streamed, "I have refunded €30.00 to B. Mora.")
     assert [one.withheld for one in streamed.sentences] == ["", ""]
 
 
 def test_a_record_without_a_number_may_concern_an_order_that_was_looked_up() -> None:
-    streamed = StreamedAnswer(
+    streamed = CheckedStream(
         [], "en", done=["Done: Refund €64.00."], looked_up=["Order BK-7777: delivered, total €64.00."]
     )
     finished(streamed, "I have refunded €64.00 for order BK-7777.")
@@ -511,7 +511,7 @@ def test_a_true_statement_is_not_withheld_for_a_figure(language: str, record: st
     "line", ["I have refunded five € for order BK-3391.", "You also get ten % back.", "We have sent you € five."]
 )
 def test_an_amount_in_words_before_a_currency_sign_needs_a_record(line: str) -> None:
-    streamed = StreamedAnswer([], "en", done=["Done: Refund €64.00 for order BK-3391."])
+    streamed = CheckedStream([], "en", done=["Done: Refund €64.00 for order BK-3391."])
     finished(streamed, f"I have refunded €64.00 for order BK-3391. {line}")
     assert [bool(one.withheld) for one in streamed.sentences] == [False, True]
 
@@ -543,7 +543,7 @@ OLD_SOFAS = (
     ],
 )
 def test_a_rule_from_a_page_is_shown_and_a_claim_of_an_action_next_to_it_is_not(line: str, is_shown: bool) -> None:
-    streamed = StreamedAnswer([passage(OLD_SOFAS)], "en")
+    streamed = CheckedStream([passage(OLD_SOFAS)], "en")
     finished(streamed, line)
     assert [one.withheld for one in streamed.sentences] == ["" if is_shown else "deed"]
 

@@ -10,9 +10,9 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.async_db import db
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
@@ -188,7 +188,7 @@ async def test_a_large_piece_of_text_does_not_block_other_chats(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns_of_others, at_each_piece = 0, []
-    write = StreamedAnswer.write
+    write = CheckedStream.write
 
     async def somebody_else() -> None:
         nonlocal turns_of_others
@@ -196,11 +196,11 @@ async def test_a_large_piece_of_text_does_not_block_other_chats(
             await asyncio.sleep(0)
             turns_of_others += 1
 
-    def noting(draft: StreamedAnswer, text: str) -> str:
+    def noting(draft: CheckedStream, text: str) -> str:
         at_each_piece.append(turns_of_others)
         return write(draft, text)
 
-    monkeypatch.setattr(StreamedAnswer, "write", noting)
+    monkeypatch.setattr(CheckedStream, "write", noting)
     claim = await db(say, conversation, "How long can I return something?")
     other = asyncio.create_task(somebody_else())
     with answering(ScriptedModel(Says("You can return it. " * 500))):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from supportbot.assistant.streamed_answer import StreamedAnswer
-from tests.assistant.test_streamed_answer import passage, stream
+from supportbot.assistant.checked_stream import CheckedStream
+from tests.assistant.test_checked_stream import passage, stream
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows
 from tests.attacks.wording import GERMAN, PAGE, answer_in_another_language, said
@@ -108,7 +108,7 @@ def test_only_the_beginning_of_a_claim_is_streamed_wherever_it_is_stopped() -> N
     """Shown text stays when the customer stops the answer, so only the first words of a claim may be streamed."""
     told = []
     for line in NEWS:
-        streamed = StreamedAnswer((passage(PAGE),), "en")
+        streamed = CheckedStream((passage(PAGE),), "en")
         stream(streamed, line)
         told.append(len(streamed.shown.split()) / len(line.split()))
     assert sum(share > 0.75 for share in told) <= 0.1 * len(NEWS)

@@ -1,9 +1,9 @@
 """Two pages of a shop, and functions that return the answers of a model that has read them."""
 
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.prompts import answer_instructions, confidential_text
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.chat.answers import Answer
-from tests.assistant.test_streamed_answer import finished, passage
+from tests.assistant.test_checked_stream import finished, passage
 
 PAGE = """## Returns and refunds
 
@@ -39,7 +39,7 @@ INSTRUCTIONS = answer_instructions(company="Tarn", passages=(), note=NOTE, sees_
 
 def said(text: str, *, language: str = "en", page: str = PAGE, pieces: int = 5, asked: str = "") -> tuple[str, Answer]:
     """Return the text shown while streaming, and the final answer."""
-    streamed = StreamedAnswer(
+    streamed = CheckedStream(
         (passage(page, locale=language),), language, (asked,), confidential=confidential_text(INSTRUCTIONS)
     )
     answer = finished(streamed, text, step=pieces)
@@ -48,4 +48,4 @@ def said(text: str, *, language: str = "en", page: str = PAGE, pieces: int = 5, 
 
 def answer_in_another_language(text: str) -> Answer:
     """Return the answer of a model that cites an English page in another language."""
-    return finished(StreamedAnswer((passage(PAGE),), "xx"), text)
+    return finished(CheckedStream((passage(PAGE),), "xx"), text)

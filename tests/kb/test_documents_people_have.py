@@ -19,8 +19,8 @@ from kb.indexing.models import Chunk
 from kb.models import Article
 from kb.search import search
 from supportbot.accounts.models import Workspace
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Source
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from tests.kb.import_command import counts, failures, run
 from tests.kb.made_files import FOOTNOTE, HIDDEN, PICTURE, Text, docx, p, paragraph, pdf, scan, table, zipped
 
@@ -108,7 +108,7 @@ def test_a_citation_carries_the_page(workspace: Workspace, tmp_path: Path) -> No
     span = source.span(unit, unit, "https://help.example")
     assert (span.quote, span.page) == ("The warranty for the regulator covers sixty months.", 6)
     assert span.as_payload()["page"] == 6
-    streamed = StreamedAnswer([passage], "de")
+    streamed = CheckedStream([passage], "de")
     streamed.write("The warranty for the regulator covers sixty months.")
     streamed.finish()
     assert [cited.title for cited in streamed.answer().citations] == [f"{passage.title}, Seite 6"]

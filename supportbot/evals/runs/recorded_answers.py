@@ -11,8 +11,8 @@ from django.utils.translation import gettext
 
 from kb.search import Passage
 from supportbot.assistant.check_vectors import vectors_of
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Strictness, mean_support
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.case_outcomes import Reply
 from supportbot.evals.suite_formats.values import mapping_of, only, placed, text_of
@@ -112,13 +112,13 @@ def streamed(
     *,
     language: str,
     strictness: Strictness,
-    settle: Callable[[StreamedAnswer], None] | None = None,
-) -> StreamedAnswer:
+    settle: Callable[[CheckedStream], None] | None = None,
+) -> CheckedStream:
     """Return a given answer, streamed as in a turn to its end, with its own markers. `settle` gives it the vectors
     that it needs; `bench.checks` measures them.
     """
     passages = [passage_of(place, page) for place, page in enumerate(given.passages, 1)]
-    answer = StreamedAnswer(
+    answer = CheckedStream(
         passages,
         language,
         customer_messages,
@@ -136,7 +136,7 @@ def streamed(
     return answer
 
 
-def _weigh(answer: StreamedAnswer) -> None:
+def _weigh(answer: CheckedStream) -> None:
     while texts := answer.unsure:
         answer.weigh(vectors_of(texts))
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure the cost of checking the longest possible answer while it is streamed: processor time and vectors.
 
-    python -m bench.streamed_answer [--json]
+    python -m bench.checked_stream [--json]
 
 Answers of 8,000 characters in several forms arrive in pieces of four characters. They are checked against six pages of
 the demo and one record, with the instructions and a team's note as confidential texts. The vectors are stand-ins: they
@@ -125,13 +125,13 @@ def checked(name: str, text: str, language: str) -> dict[str, Any]:
 
 
 def answer_from(pages: list[Any], language: str) -> Any:
+    from supportbot.assistant.checked_stream import CheckedStream
     from supportbot.assistant.prompts import answer_instructions, confidential_text
-    from supportbot.assistant.streamed_answer import StreamedAnswer
 
     rules = answer_instructions(
         company="Tarn", passages=(), note="The code word is Osprey-5521-delta.", sees_orders=True
     )
-    return StreamedAnswer(
+    return CheckedStream(
         pages,
         language,
         ("I want 500 EUR for order 20418",),

@@ -6,9 +6,9 @@ import pytest
 
 from kb.search import Passage
 from supportbot.assistant.check_vectors import settle
+from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.cross_encoders import WINDOW_CHARACTERS
 from supportbot.assistant.checks.evidence import MAX_WINDOWS, Author
-from supportbot.assistant.streamed_answer import StreamedAnswer
 from supportbot.builtin.phrases import Phrase, say
 from supportbot.chat.answers import Answer
 
@@ -37,7 +37,7 @@ def passage(body: str = BODY, *, locale: str = "en", offset: int = 0) -> Passage
     )
 
 
-def stream(streamed: StreamedAnswer, text: str, *, step: int = 7) -> str:
+def stream(streamed: CheckedStream, text: str, *, step: int = 7) -> str:
     """Write text in pieces of `step` characters, with the vectors that the answer asks for; return what was shown."""
     for start in range(0, len(text), step):
         streamed.write(text[start : start + step])
@@ -45,7 +45,7 @@ def stream(streamed: StreamedAnswer, text: str, *, step: int = 7) -> str:
     return streamed.shown
 
 
-def finished(streamed: StreamedAnswer, text: str, *, step: int = 7) -> Answer:
+def finished(streamed: CheckedStream, text: str, *, step: int = 7) -> Answer:
     """Write the whole text and return the answer."""
     stream(streamed, text, step=step)
     for _ in range(2):
@@ -58,7 +58,7 @@ def written(
     text: str, *, step: int = 7, language: str = "en", said: str = "", by: Author = "model"
 ) -> tuple[str, Answer]:
     """Return the text shown while streaming, and the answer, for a text in pieces of `step` characters."""
-    streamed = StreamedAnswer((passage(),), language, (said,), by=by)
+    streamed = CheckedStream((passage(),), language, (said,), by=by)
     answer = finished(streamed, text, step=step)
     return streamed.shown, answer
 
@@ -69,7 +69,7 @@ def test_words_quoted_from_an_article_are_not_a_claim() -> None:
 
 
 def test_words_from_the_sources_are_streamed_as_they_arrive() -> None:
-    streamed = StreamedAnswer(
+    streamed = CheckedStream(
         (passage("Tents with a groundsheet dry within minutes when they hang in the wind."),), "en"
     )
     assert streamed.write("Tents with a groundsheet hang in the ").startswith("Tents with a groundsheet ")
@@ -100,7 +100,7 @@ def test_numbers_from_the_customer_may_be_repeated() -> None:
 
 
 def test_a_stopped_answer_is_exactly_what_was_shown() -> None:
-    streamed = StreamedAnswer((passage(),), "en")
+    streamed = CheckedStream((passage(),), "en")
     shown = streamed.write("Gift cards cannot be returned. [1] The label is in your ord")
     answer = streamed.answer(is_stopped=True)
     assert answer.text == shown.strip()
@@ -112,7 +112,7 @@ def test_a_stopped_answer_is_exactly_what_was_shown() -> None:
     "end", ["You can return unused items", "Your refund is paid within 5 working days after we rec"]
 )
 def test_half_a_sentence_of_a_truncated_answer_is_dropped(end: str) -> None:
-    streamed = StreamedAnswer((passage(),), "en")
+    streamed = CheckedStream((passage(),), "en")
     streamed.write(f"Gift cards cannot be returned. [1] {end}")
     streamed.break_off()
     streamed.finish()
@@ -121,7 +121,7 @@ def test_half_a_sentence_of_a_truncated_answer_is_dropped(end: str) -> None:
 
 @pytest.mark.parametrize("end", ["You can return unused items within 60 days of delivery. [1]", 'You may say "hello."'])
 def test_a_complete_sentence_of_a_truncated_answer_stays(end: str) -> None:
-    streamed = StreamedAnswer((passage(f'{BODY}\n\nYou may say "hello."\n'),), "en")
+    streamed = CheckedStream((passage(f'{BODY}\n\nYou may say "hello."\n'),), "en")
     streamed.write(end)
     streamed.break_off()
     streamed.finish()
@@ -129,7 +129,7 @@ def test_a_complete_sentence_of_a_truncated_answer_stays(end: str) -> None:
 
 
 def test_an_answer_of_half_a_sentence_and_a_courtesy_is_an_abstention() -> None:
-    streamed = StreamedAnswer((passage(),), "en")
+    streamed = CheckedStream((passage(),), "en")
     streamed.write("Sure! You can return unused items within 60 days of")
     streamed.break_off()
     streamed.finish()
@@ -138,7 +138,7 @@ def test_an_answer_of_half_a_sentence_and_a_courtesy_is_an_abstention() -> None:
 
 @pytest.mark.parametrize("flood", ["Gift cards cannot be returned. ", "a\n", ". ", "1. b\n", "packed "])
 def test_a_flood_of_text_is_read_up_to_a_limit(flood: str) -> None:
-    streamed = StreamedAnswer((passage(),), "en")
+    streamed = CheckedStream((passage(),), "en")
     for _ in range(20_000 // 50):
         streamed.write(flood * 50)
     streamed.finish()
@@ -147,7 +147,7 @@ def test_a_flood_of_text_is_read_up_to_a_limit(flood: str) -> None:
 
 
 def test_a_page_with_the_same_words_is_not_a_source_of_a_look_up() -> None:
-    streamed = StreamedAnswer((passage("Write to us when your order was delivered and the parcel is open."),), "en")
+    streamed = CheckedStream((passage("Write to us when your order was delivered and the parcel is open."),), "en")
     streamed.learn("Order A-1001: delivered")
     answer = finished(streamed, "Your order A-1001 was delivered.")
     assert (answer.text, answer.citations) == ("Your order A-1001 was delivered.", ())
@@ -155,14 +155,14 @@ def test_a_page_with_the_same_words_is_not_a_source_of_a_look_up() -> None:
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_an_answer_about_reaching_a_person_offers_the_button(language: str) -> None:
-    answer = finished(StreamedAnswer((), language, by="builtin"), say("no_person", language))
+    answer = finished(CheckedStream((), language, by="builtin"), say("no_person", language))
     assert (answer.text, answer.is_abstention, answer.offers_human) == (say("no_person", language), True, True)
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("phrase", ["who", "can_do"])
 def test_an_answer_about_the_assistant_offers_the_button(phrase: Phrase, language: str) -> None:
-    answer = finished(StreamedAnswer((), language, by="builtin"), say(phrase, language))
+    answer = finished(CheckedStream((), language, by="builtin"), say(phrase, language))
     assert (answer.text, answer.is_abstention, answer.offers_human) == (say(phrase, language), False, True)
 
 
@@ -203,9 +203,9 @@ def test_a_table_row_is_cited_as_a_whole() -> None:
     )
     with_names = "- Austria · Days: 3 to 4 · Costs: €6.90 · Free above: €120 [1]"
     text, rows = f"- Germany: 2 to 3 · €4.90 · €80 [1]\n{with_names}", table.splitlines()[-2:]
-    by_model = finished(StreamedAnswer((passage(table),), "en"), text)
+    by_model = finished(CheckedStream((passage(table),), "en"), text)
     assert [span.quote for span in by_model.citations] == [row.strip("| ") for row in rows]
-    built_in = finished(StreamedAnswer((passage(table),), "en", by="builtin"), text)
+    built_in = finished(CheckedStream((passage(table),), "en", by="builtin"), text)
     assert [span.quote for span in built_in.citations] == ["\n".join(rows).strip("| ")]
 
 
@@ -226,12 +226,12 @@ def test_a_table_row_with_empty_cells_is_cited_as_a_whole_with_its_column_names(
     header: str, row: str, said: str
 ) -> None:
     source = passage(f"{header}\n|---|---|---|\n| Germany | 2 to 3 | €4.90 |\n{row}\n")
-    answer = finished(StreamedAnswer((source,), "en", by="builtin"), f"- {said} [1]")
+    answer = finished(CheckedStream((source,), "en", by="builtin"), f"- {said} [1]")
     assert [span.quote for span in answer.citations] == [row.strip("| ")]
 
 
 def test_a_sentence_that_waits_for_its_vector_is_kept_when_the_incomplete_one_after_it_is_dropped() -> None:
-    streamed = StreamedAnswer((passage(),), "en")
+    streamed = CheckedStream((passage(),), "en")
     streamed.write("I have refunded your order. Gift cards cannot be")
     assert streamed.unsure
     streamed.break_off()
@@ -246,7 +246,7 @@ def test_a_sentence_that_waits_for_its_vector_is_kept_when_the_incomplete_one_af
 def test_comparing_pages_by_meaning_takes_a_bounded_number_of_short_texts() -> None:
     whole = "as long as its seal is whole " * 9
     long = passage("".join(f"Item {number} may be returned {whole}. " for number in range(99)))
-    streamed = StreamedAnswer((long, long), "ja")
+    streamed = CheckedStream((long, long), "ja")
     streamed.write("商品は三十日以内に返品できます。封が切られていないこと。")
     windows = [text for text in streamed.unsure if isinstance(text, str) and text.startswith("Returns: ")]
     assert len(windows) == MAX_WINDOWS

@@ -8,7 +8,7 @@ its citations and whether the whole answer is confirmed (`answer_assembly`).
 Some sentences need a vector before they can be judged. Nothing is released then: `unsure` lists the texts whose vectors
 are needed and `weigh` continues with them, or by words alone if there are none.
 
-A word costs little, since only its letters are read; a sentence costs more. `python -m bench.streamed_answer` prints
+A word costs little, since only its letters are read; a sentence costs more. `python -m bench.checked_stream` prints
 both.
 """
 
@@ -39,7 +39,7 @@ _RISKY: Final = re.compile(
 
 
 @dataclass
-class StreamedAnswer:
+class CheckedStream:
     """The answer of one attempt.
 
     `customer_messages` is what the customer wrote: its figures may be repeated, its links never. `now` is the time in
