@@ -141,7 +141,7 @@ class Me(ScopedAPIView):
 
 
 def _actor_of(request: Request) -> str:
-    """Return the name in records of the caller of a view for the team."""
+    """Return the name under which records show the caller of a view for the team."""
     return cast(Staff, request.auth).actor
 
 

@@ -26,14 +26,15 @@ class Hours:
     def in_words(self, locale: str, zone: tzinfo) -> str:
         """Return the hours as text, such as "Monday–Friday, 09:00–18:00 (Central European Time)".
 
-        `zone` is the workspace's time zone. Customers in other ones need its name: the chat shows their own time.
+        `zone` is the workspace's time zone. Customers elsewhere need its name, because all other times in the chat are
+        in their own zone.
         """
         opens, closes = (format_time_of_day(moment, locale) for moment in (self.opens, self.closes))
         return f"{format_weekdays(self.days, locale)}, {opens}–{closes} ({time_zone_name(zone, locale)})"
 
 
 def hours_of(stored: Mapping[str, Any]) -> Hours | None:
-    """Return stored hours; None if there are none."""
+    """Return the business hours from their stored form; None if none are set."""
     if not stored:
         return None
     opens, closes = (time.fromisoformat(stored[name]) for name in ("opens", "closes"))

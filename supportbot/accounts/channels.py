@@ -1,4 +1,4 @@
-"""Channels: creates, reads and changes them, and records the pages that show their chat."""
+"""Creates, reads and changes channels, and records the pages that show their chat."""
 
 import secrets
 from collections.abc import Iterable
@@ -79,8 +79,8 @@ def note_loader(origin: str) -> None:
 
 
 def snippet(channel: Channel) -> str:
-    """Return the script tag that embeds a channel's chat. It contains what the launcher shows before anything is
-    requested: its place, and its colour with the icon's.
+    """Return the script tag that embeds a channel's chat. It contains what the launcher needs before its first request:
+    its position, its colour and the colour of its icon.
     """
     place = ' data-position="start"' if channel.position == Channel.Position.START else ""
     look = f"{place}{_colours(channel.accent or channel.workspace.accent)}"
@@ -122,7 +122,8 @@ def create_channel(
 ) -> NewChannel:
     """Create a channel with one HS256 identity key; the secret is generated unless given (at least 32 characters).
 
-    `branding` are further fields of the channel: greetings, suggestions, assistant_name, accent, privacy_url and so on.
+    `branding` sets further fields of the channel: greetings, suggestions, assistant_name, accent, privacy_url and so
+    on.
     """
     secret = identity_secret or secrets.token_urlsafe(48)
     if len(secret) < 32:

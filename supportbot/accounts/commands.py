@@ -68,12 +68,12 @@ class WorkspaceCommand(ProductCommand):
 
 
 def operator() -> str:
-    """Return the name of the person at the terminal in records: their account on this machine."""
+    """Return the name under which records show the person at the terminal: their account on this machine."""
     return f"operator:{account_name()}"
 
 
 def account_name() -> str:
-    """Return the name of this process's account on the machine; its number if it has no name, as in a container."""
+    """Return the name of this process's account on the machine, or its number if it has no name, as in a container."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # KeyError before Python 3.13

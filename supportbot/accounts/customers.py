@@ -1,5 +1,5 @@
-"""Customers: those with a verified identity, and anonymous visitors, who have a secret. They are created, and looked up
-by id, by secret before the workspace is known, and by identity token or page pass.
+"""Customers: those with a verified identity, and anonymous visitors, who have a secret. Creates them, and looks them up
+by id, identity token or page pass, or by secret if the workspace is not known yet.
 """
 
 import secrets

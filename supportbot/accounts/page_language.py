@@ -1,4 +1,4 @@
-"""The language of pages: that of the request, and the choice of a member of the team for their pages and mails."""
+"""The language of pages: the request's, or the one that a team member has chosen for their pages and e-mails."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ API: Final = "/api/"
 
 
 def choose_language(person: User, language: str) -> None:
-    """Store the language of a person's pages and mails; an unknown language, or "", means their browser's."""
+    """Store the language of a person's pages and e-mails; an unknown language, or "", means their browser's."""
     person.language = language if language in TEAM_LANGUAGES else ""
     person.save(update_fields=["language"])
 
@@ -27,7 +27,7 @@ def choose_language(person: User, language: str) -> None:
 @require_POST
 @login_required(login_url="admin:login")
 def language(request: HttpRequest) -> HttpResponse:
-    """Store the choice and return to `next`, the page with the form."""
+    """Store the choice and redirect to `next`, the page with the form."""
     assert isinstance(request.user, User)  # the view requires a login
     choose_language(request.user, request.POST.get("language", ""))
     target = request.POST.get("next", "")

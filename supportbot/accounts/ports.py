@@ -24,5 +24,7 @@ def record_change(event: str, *, actor: str, **payload: str | int | bool) -> Non
 
 
 def person_in_records(person: User | None) -> str:
-    """Return the name of a person in records: the id, without personal data; "service" for a program of its own."""
+    """Return the name under which records show a person: their id, without personal data; "service" for a program that
+    acts for nobody.
+    """
     return f"user:{person.pk}" if person else "service"

@@ -23,7 +23,7 @@ CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR", **more: str) -> Workspace:
     """Create a workspace; raises NameTaken if its slug exists, InvalidInput for an invalid language or currency.
 
-    `more` are further fields of the workspace: timezone, site_url, accent.
+    `more` sets further fields of the workspace: timezone, site_url, accent.
     """
     slug = slug or slugify(name)
     if not slug:
