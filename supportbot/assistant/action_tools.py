@@ -117,7 +117,7 @@ def spec_of(action: Action, language: str) -> ToolSpec:
 
 
 def _option_labels(action: Action, language: str) -> dict[str, dict[str, str]]:
-    """Return the customers' labels of the options in the action's choices and lists of choices, by path."""
+    """Return the labels that customers see for the options of the action's choices and lists of choices, by path."""
     return {
         path: {
             option: label for option in one.options if (label := action.option_label(path, option, language)) != option

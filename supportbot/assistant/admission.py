@@ -55,7 +55,7 @@ class Admission:
         return self._room > 0 and not self._waiting
 
     async def enter(self) -> None:
-        """Wait until the turn may begin; cancel this if the turn ends before."""
+        """Wait until the turn may begin; cancel the wait if the turn ends first."""
         loop = asyncio.get_running_loop()
         if not self.has_room:
             place: asyncio.Future[None] = loop.create_future()

@@ -64,7 +64,7 @@ class CheckedStream:
     shown: str = ""
     unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.check_vectors`) are needed to continue
     _unfinished: str = ""
-    _searched: int = 0  # characters of it in which no sentence ends
+    _searched: int = 0  # characters of the unfinished text in which no sentence ends
     _shown_of_unfinished: int = 0
     _is_held: bool = False  # the rest of the unfinished sentence waits until it is complete
     _has_dangling_prefix: bool = False  # the beginning of a sentence was shown before the sentence was withheld

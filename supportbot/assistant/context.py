@@ -52,7 +52,7 @@ class TurnContext:
     guidelines: tuple[Guideline, ...] = ()
     curated: Curated | None = None  # the answer given word for word, without a model
     confidence: float = 0.0  # of the search
-    viewer: Viewer = field(default_factory=Viewer)  # the one for whom it searched
+    viewer: Viewer = field(default_factory=Viewer)  # for whom the search was made
 
     @property
     def trace(self) -> RetrievalTrace | None:

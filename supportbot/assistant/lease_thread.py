@@ -91,7 +91,7 @@ class Leases:
     def _report_to(
         self, holder: Holder, loop: asyncio.AbstractEventLoop, beat: Heartbeat, kept: Mapping[UUID, bool]
     ) -> None:
-        """Report the state of its row to a turn, unless its claim has changed since or the turn has ended."""
+        """Tell a turn what has become of its row, unless its claim has changed since or the turn has ended."""
         is_stopped = kept.get(beat.claim.turn_id)
         now = holder.heartbeat()
         if is_stopped is False or now is None or now.claim != beat.claim or holder not in self._holders:

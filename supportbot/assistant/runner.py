@@ -33,7 +33,9 @@ logger = logging.getLogger(__name__)
 
 
 class Slot:
-    """A place kept free while a message is being stored, whose turn may be claimed for it (`chat.turns.Slot`)."""
+    """A place kept free while a message is being stored; the message's turn may be claimed for this place
+    (`chat.turns.Slot`).
+    """
 
     def __init__(self, runner: str) -> None:
         self.runner = runner
@@ -44,7 +46,7 @@ class Slot:
         self.claim, self._taken_at = claim, time.monotonic()
 
     def claim_for_now(self) -> Claim | None:
-        """Return the claim with the time that it has waited since it was taken; None if none was."""
+        """Return the claim with the time that it has waited since it was taken; None if none was taken."""
         return self.claim and replace(self.claim, waited_seconds=time.monotonic() - self._taken_at)
 
 
@@ -55,7 +57,7 @@ class Runner:
         self.name = ""
         self._context = Context()  # the context of the call to `start`
         self._claiming: set[asyncio.Task[bool]] = set()
-        self._slots: set[Slot] = set()  # those of messages that are being stored
+        self._slots: set[Slot] = set()  # kept free for messages that are being stored
         self._releasing: set[asyncio.Task[None]] = set()
         self._was_wakeup_missed = False  # whether a wake-up came while all slots were taken
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn of each task

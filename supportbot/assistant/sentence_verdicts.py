@@ -257,8 +257,9 @@ class Judge:
         )
 
     def _records_decide(self, words: str) -> bool:
-        """Return whether the records decide about a sentence that is less likely a deed, too: not about a fragment, nor
-        about a sentence whose words are in a page or whose figures are not in the records, since it is about the pages.
+        """Return whether the records also decide about a sentence that is less likely to be a deed. They do not decide
+        about a fragment, or about a sentence that is about the pages: a page has its words, or the records do not have
+        its figures.
         """
         if not self._facts or len(words.split()) < LEAST_RECORD:
             return False

@@ -26,7 +26,7 @@ DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors: it has raised many doubts by then
 DEED_FROM: Final = 0.5  # likelihood according to both models together
-# Replaces DEED_FROM if there are records: a true statement that is no deed passes them.
+# Replaces DEED_FROM if there are records: they confirm a true sentence even if it is not a deed.
 RECORDS_DECIDE_FROM: Final = 0.2
 READ_SHARE: Final = 0.85  # weight of the model that reads the sentence with the pages
 # (share of a sentence's words found in the pages, minimum likelihood by word pieces): the more a sentence resembles the
@@ -57,10 +57,10 @@ def is_deed(
 ) -> bool:
     """Return whether a sentence counts as a deed.
 
-    `read` is its kind as read with the pages, or None without a vector; `is_spent` says that the answer has used up
-    its vectors, `records_decide` that it is about what was done or looked up, if it is a deed. `in_their_words` is the
-    share of its neighbouring words that are also neighbours in a page, `support` the share of its words that occur in
-    the pages.
+    `read` is its kind as read with the pages, or None without a vector. `is_spent` says that the answer has used up its
+    vectors; `records_decide` says that the sentence, if it is a deed, is about what was done or looked up.
+    `in_their_words` is the share of its neighbouring words that are also neighbours in a page; `support` is the share
+    of its words that occur in the pages.
     """
     pieces = by_pieces(sentence)
     if read is not None:
@@ -111,8 +111,8 @@ class Records:
         return all(map(known.holds, figures_in(sentence, language)))
 
     def _has_another_amount(self, sentence: str, figures: Sequence[Figure]) -> bool:
-        """Return whether an amount is only in look-ups that do not have most of the sentence's words, and the records
-        of what was done name another: "We have refunded the €64" when €20 of an order of €64 were refunded.
+        """Return whether the sentence's amount occurs only in look-ups without most of its words, while the records of
+        what was done name another amount: "We have refunded the €64" when €20 of an order of €64 were refunded.
         """
         if not any(one.kind == "money" for one in figures):
             return False
@@ -120,8 +120,8 @@ class Records:
         if not own.amounts or any(one.kind == "money" and own.holds(one) for one in figures):
             return False
         if any(one.kind == "count" and not own.amounts.isdisjoint(one.numbers) for one in figures):
-            return False  # an amount without its currency
-        plain = without_figures(sentence)  # the number of the order is in every look-up of it
+            return False  # the sentence names the recorded amount without its currency
+        plain = without_figures(sentence)  # every look-up of an order contains its number
         about_it = known_figures([text for text in self.looked_up if _is_in_its_words(plain, text)])
         return not any(one.kind == "money" and about_it.holds(one) for one in figures)
 
@@ -138,8 +138,8 @@ class Records:
         return [sentence, *records] if records else []
 
     def _second_opinion(self, sentence: str, records: Sequence[str]) -> float | None:
-        """Return the log odds by separate vectors of sentence and records; None without that of the sentence or of the
-        nearest record.
+        """Return the log odds from separate vectors of the sentence and the records; None if the vector of the sentence
+        or of the nearest record is missing.
         """
         claimed, *noted = map(self._meaning, (sentence, *records))
         if claimed is None or noted[0] is None:

@@ -28,7 +28,7 @@ LOOK_FROM: Final = 0.5
 _MOST_UNITS: Final = 600
 _MOST_FIGURES: Final = 12
 _HELD: Final = 0.15  # how much shared figures count, in addition to the share of words
-_EACH_KEY: Final = 0.001  # per word of a unit: of two units that share the same, the shorter one is nearer
+_EACH_KEY: Final = 0.001  # per word of a unit: of two units that share the same words, the shorter one is nearer
 DENYING: Final = frozenset({"not", "none", "without", "except"})
 # A sentence with at least this share of its content words in the nearest unit is a copy, and a "not" in it is not a
 # paraphrase.

@@ -34,7 +34,7 @@ _EXTRA_SENTENCE: Final = 0.08  # share of the wanted words that another sentence
 _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 _CELL: Final = re.compile(r"[^|]+")
 _MARKS: Final = re.compile(r"(?:\s|>|#{1,6}\s|[-*+•]\s|\d{1,2}[.)]\s)*")  # marks of headings, quotations and list items
-CITED_FROM: Final = 0.45  # share of a sentence's content words in a passage from which the passage is cited
+CITED_FROM: Final = 0.45  # a passage is cited if it has at least this share of a sentence's content words
 FAR_BELOW: Final = 0.2  # sentences of faithful answers practically never have less support
 MAX_WINDOWS: Final = 12  # for all pages of an answer together
 _UNHEARD_OF_FROM: Final = 3  # number of words; a shorter sentence is talk
@@ -47,8 +47,9 @@ _STEEP: Final = 60.0
 Author = Literal["model", "builtin"]
 Strictness = Literal["strict", "balanced", "open"]
 STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
-# The mean support of an answer's claims from which it is confirmed. Of 97 faithful and 29 unfaithful answers of two
-# models (docs/decisions/checks-by-harm.md), one in twelve faithful and six in seven unfaithful ones are not confirmed.
+# An answer is confirmed if the mean support of its claims is at least this. Of 97 faithful and 29 unfaithful answers of
+# two models (docs/decisions/checks-by-harm.md), one in twelve faithful and six in seven unfaithful ones are not
+# confirmed.
 CONFIRMED_FROM: Final = 0.7
 MAX_WEIGHT: Final = 30  # so that one endless sentence does not outweigh the others
 

@@ -20,7 +20,7 @@ from supportbot.language.normalise import fold_homoglyphs, mixes_scripts
 from supportbot.language.personal_data import passes_luhn
 from supportbot.language.sentences import LEADS, fenced_part, unmarked, without_list_mark
 
-# Lengths of matching text, in bare letters, that count as disclosed: longer than any courtesy in the rules.
+# The lengths, in bare letters, from which matching text counts as disclosed: longer than any courtesy in the rules.
 RUN_OF_RULES: Final = 40
 RUN_OF_NOTE: Final = 16
 LEAST_RUN: Final = 8  # anything shorter may be chance; also the minimum length of a word with digits, such as a key
@@ -60,15 +60,17 @@ class Confidential:
         self._all_traces = frozenset[str]().union(*self._traces)
 
     def is_in(self, before: str, text: str) -> bool:
-        """Return whether the text, after the one before it, discloses confidential text in any spelling or encoding."""
+        """Return whether `text`, which follows `before`, discloses confidential text in any spelling or encoding."""
         return self._leaks(before, text, parts=1)
 
     def may_begin_in(self, before: str, text: str) -> bool:
-        """Return whether an unfinished text, after the one before it, may be about to disclose confidential text."""
+        """Return whether an unfinished `text`, which follows `before`, may be about to disclose confidential text."""
         return self._leaks(before, text, parts=2)
 
     def may_go_on(self, letters: str, more: str) -> bool:
-        """Return whether bare letters, after those already shown, may be about to disclose confidential text."""
+        """Return whether the bare letters in `more`, after those already shown, may be about to disclose confidential
+        text.
+        """
         return self._is_read(letters, more, parts=2)
 
     def _leaks(self, before: str, text: str, *, parts: int) -> bool:

@@ -100,7 +100,8 @@ def _bias_of_pieces() -> list[float]:
 @lru_cache(maxsize=4_096)  # most answers of a shop consist of the same pairs of words
 def _added(before: str, word: str) -> tuple[frozenset[int], tuple[float, ...], str]:
     """Return the pieces of a word and of its pair with the word before it, the sum of their weights, and the word in
-    the form in which it is the one before the next. The pieces of the word before it were found when it was read.
+    the form that the call for the next word takes as `before`. The pieces of `before` alone are left out, because they
+    were found when it was read.
     """
     plain = fold_homoglyphs(word)
     pieces = hashed_features(f"{before} {plain}", most=FEATURE_WORDS_MOST)
