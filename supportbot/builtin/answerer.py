@@ -72,8 +72,8 @@ def _reply(request: ModelRequest, language: str) -> Reply:
 
 
 def _with_offer(answer: str, question: str, language: str) -> str:
-    """Return an answer, after regret and the offer of a person if the customer reports a problem and asks nothing:
-    such a customer wants to be heard, and may not want to read a page.
+    """Return an answer. If the customer reports a problem and asks nothing, it begins with regret and the offer of a
+    person: such a customer wants to be heard, and may not want to read a page.
     """
     if not answer or asks_something(question) or not is_complaint(question):
         return answer

@@ -34,12 +34,12 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # the minimum probability of a kind
-# By the model that knows only requests for a person and all other messages: from the first probability on, a message
-# asks for a person, even if the head takes it for something else; from the second one on, the head's sure request is
-# one. docs/decisions/built-in-answerer.md has the figures.
+# Two probabilities by the model that knows only requests for a person and all other messages. At or above the first, a
+# message asks for a person even if the head takes it for something else; at or above the second, it does if the head
+# is sure, too. docs/decisions/built-in-answerer.md has the figures.
 PERSON_FROM: Final = 0.85
 PERSON_CONFIRMED_FROM: Final = 0.5
-QUESTION_FROM: Final = 0.5  # the probability of a question from which a message is not such a request
+QUESTION_FROM: Final = 0.5  # a message that is a question with at least this probability needs the head to be sure
 # At or above this probability, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
 # questions would count as one, too.
 NO_FROM: Final = 0.9
@@ -80,7 +80,7 @@ class Weights:
 @dataclass(frozen=True)
 class Classification:
     """A message's unit vector, and the probability of each class. `person` is the probability of a request for a person
-    by a model of its own; None without a vector.
+    according to a separate model; None without a vector.
     """
 
     vector: Array
@@ -197,16 +197,16 @@ def _sure_courtesy(message: Classification) -> Courtesy | None:
 
 
 def _may_ask_for_a_person(message: Classification) -> Courtesy | None:
-    """Return "who" for a message that surely either asks for a person or asks whether one is there, without being
-    surely a request for one: the answer to that question offers a person, too.
+    """Return "who" for a message that surely asks for a person or whether one is there, but is not surely a request:
+    the answer to the question whether one is there offers a person, too.
     """
     asks, either = message.kinds["person"], message.kinds["person"] + message.kinds["who"]
     return "who" if asks < SURE_FROM <= either else None
 
 
 def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool = False) -> bool:
-    """Return whether the customer wants to undo an action. The words of an action's own example mean that action, and a
-    message with several orders is about more than the last action.
+    """Return whether the customer wants to undo an action. A message that is an example of an action means that action,
+    and one with several orders is about more than the last action.
     """
     least = UNDO_AFTER_DEED_FROM if is_after_deed else UNDO_FROM
     if not text.strip() or classify(text).kinds[UNDO] < least:
@@ -215,8 +215,8 @@ def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool
 
 
 def wants_person(text: str, tools: Sequence[ToolSpec] = ()) -> bool:
-    """Return whether the customer asks to be put in touch with a human being. The words of an action's own example mean
-    that action, such as "I need a technician".
+    """Return whether the customer asks to be put in touch with a human being. A message that is an example of an
+    action, such as "I need a technician", means that action.
     """
     if not text.strip() or not classify(text).asks_for_a_person:
         return False
@@ -249,7 +249,7 @@ def classification_of(text: str, vector: Sequence[float] | None) -> Classificati
 
 
 def _with_person_share(chances: Array, share: float) -> Array:
-    """Return the probabilities with this share of those of "person" and "who" together at "person"."""
+    """Return the probabilities with the sum of "person" and "who" divided between them: this share goes to "person"."""
     person, who = (weights_shipped().classes.index(kind) for kind in ("person", "who"))
     divided = chances.copy()
     divided[[person, who]] = (chances[person] + chances[who]) * np.array([share, 1 - share], dtype=chances.dtype)

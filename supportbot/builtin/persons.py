@@ -4,7 +4,7 @@
 probability that the head in `intents.py` gives to both kinds together, so it changes nothing else. It is trained on the
 rows in `data/persons.jsonl`, which are our own, and on the intents' rows of both kinds.
 
-In "My jacket ripped, get me someone", the head sees above all the problem. The second model knows only requests for a
+In "My jacket ripped, get me someone", the head mainly sees the problem. The second model knows only requests for a
 person and all other messages. It is trained on these rows, on our own in `data/person_requests.jsonl`, and on all those
 of the intents and complaints. `scripts/train_persons.py` trains both.
 """

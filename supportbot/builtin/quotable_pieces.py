@@ -34,7 +34,7 @@ class Piece:
 
 
 def labelled_in(locale: str) -> str:
-    """Return how a language writes a label and a value, with these placeholders."""
+    """Return how a language writes a label with its value: a text with the placeholders `{label}` and `{value}`."""
     return text_in(locale, _LABELLED)
 
 

@@ -34,8 +34,9 @@ SIMILARITY_WEIGHT: Final = 0.8
 OPENING_BONUS: Final = 0.05  # pages usually begin with the general rule
 OTHER_LANGUAGE_SHARE: Final = 0.6
 ENGLISH: Final = "en"
-# The share of the best passage's weight with which English wins if both languages are foreign. A page and its
-# translation are about as near, but a lower share prefers English pages about something else (bench/two_languages.py).
+# If all pages are in foreign languages, English wins with at least this share of the best passage's weight. A page and
+# its translation are about as near, but a lower share prefers English pages about something else
+# (bench/two_languages.py).
 ENGLISH_SHARE: Final = 0.8
 NO_ANSWER_SHARE: Final = 0.4  # the factor for pieces that are a question, code, or a mere link
 # The weight of a follow-up's own words relative to the earlier question: "And to Austria?" is no longer about Italy.
@@ -168,7 +169,7 @@ def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
 def _in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
     """Return all pieces if some are in the customer's language; otherwise, those in one language, preferably English.
 
-    If no page is in their language, customers would rather read a page once than in two languages.
+    If no page is in their language, customers would rather read one page once than the same page in two languages.
     """
     if not pieces or any(is_in(language, piece) for piece in pieces):
         return pieces

@@ -199,8 +199,8 @@ def says_why(tool: ToolSpec, text: str) -> bool:
     information.
 
     The rule was measured on 37 requests in nine languages (rows in tests/builtin, written by the rule's author). Of the
-    21 with a reason, 21 were accepted without the rule and 19 with it. Of the 16 without a reason, 16 were mistaken for
-    their own reason without the rule and 3 with it.
+    21 with a reason, all were accepted without the rule and 19 with it. Of the 16 without a reason, all were mistaken
+    for a reason without the rule and 3 with it.
     """
     before, *because = _because().split(text, maxsplit=1)
     if because and len(because[0].split()) > 1 and before.strip():

@@ -74,8 +74,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def gives_figure(request: ModelRequest) -> bool:
-    """Return whether a few words contain a figure that an action is waiting for, or a new one for its card: neither "2
-    personnes" nor "twenty-one, please" asks for a person.
+    """Return whether a message of a few words contains a figure that an action is waiting for, or a new one for its
+    card. Such a message, for example "2 personnes" or "twenty-one, please", does not ask for a person.
     """
     text, tools = request.question, [tool for tool in request.tools if tool.examples]
     if not tools or len(text.split()) > _FEW_WORDS:
@@ -268,8 +268,8 @@ def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
 def _record_number(
     tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], numbers: Sequence[str]
 ) -> dict[str, str]:
-    """Return the last of the numbers that the customer named as the argument of a look-up that lacks only this one, a
-    text. If it is the number of something else, nothing is found.
+    """Return the last number that the customer named as the only missing argument of a look-up, by the argument's name;
+    {} if the argument cannot be such a number. If it is the number of something else, the look-up finds nothing.
     """
     missing = missing_in(tool, arguments)
     if len(missing) != 1 or not numbers:

@@ -1,8 +1,8 @@
 """Reads which number a message means: "L-4411 instead of L-4412", "not L-4412 but L-4411". Pure.
 
 The same words also report what happened ("you sent L-4411 instead of L-4412"), where the customer may want either
-number. Only a message that says nothing else is therefore read. Otherwise the number is unclear, and the customer is
-asked.
+number. So a message is read this way only if it says nothing else. Otherwise, the number is unclear, and the customer
+is asked.
 """
 
 import re
@@ -26,8 +26,8 @@ _MARKS: Final = ".,;:!?…"
 def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> str | None:
     """Return the text without those of its `numbers` that it says are not meant; unchanged if it replaces none.
 
-    None if it is unclear which one is meant: a denied number also appears elsewhere, the number of others that remain
-    is not one, or the text has words that neither belong to the request (`request_words`, in lower case) nor go with a
+    None if it is unclear which one is meant: a denied number also appears elsewhere, there is not exactly one other
+    number, or the text has words that neither belong to the request (`request_words`, in lower case) nor go with a
     number.
     """
     if len({value for _, _, value in numbers}) < 2:
@@ -49,7 +49,7 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
 
 def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> bool:
     """Return whether the text has `numbers` and says of each that it is not meant: "not L-4412, sorry". A question with
-    other words may ask about the number ("Why has not L-4412 arrived?").
+    other words may ask about the number ("Why hasn't L-4412 arrived?").
     """
     language, tokens = detect(text, locale), _tokens(text, numbers)
     is_denied = bool(numbers) and set(_denied(tokens, language)) == set(range(len(numbers)))
@@ -88,7 +88,7 @@ def _denied(tokens: Sequence[tuple[str, int | None]], language: str) -> Iterator
 
 
 def _phrases(said: Sequence[str], phrases: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the start and the end of each of these phrases."""
+    """Yield the start and the end of each occurrence of these phrases."""
     spoken = [words(token) for token in said]
     for phrase in phrases:
         wanted = [[word] for word in words(phrase)]

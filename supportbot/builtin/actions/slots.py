@@ -147,8 +147,8 @@ def meant_order(tool: ToolSpec, text: str, locale: str, *, is_asked: bool = Fals
 
 
 def _in_own_format(shape: Shape, text: str, order: OrderRef | None) -> OrderRef | None:
-    """Return the order by the only number in the argument's own format that the text means, such as CS-1001 for "cs
-    1001", if the number found in it has another format.
+    """Return the order with its number in the argument's own format, if the number found in the text has another
+    format and the text means only one in the argument's own, such as CS-1001 for "cs 1001"; otherwise, `order`.
     """
     pattern = str(shape.get("pattern", ""))
     if not pattern or order is None or not order.number or form_of(pattern).fullmatch(order.number):
