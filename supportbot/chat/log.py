@@ -1,8 +1,8 @@
 """Appends to a conversation's log.
 
 Invariant: every writer holds the conversation's row lock, so `seq` has no gaps, and whoever writes to a turn, a ticket
-or a message also updates the conversation's row, by which IF_UP_TO_DATE recognises it. Readers are notified of an event
-only after the commit that created it.
+or a message also updates the conversation's row, by which IF_UP_TO_DATE notices the change. Readers are notified of an
+event only after the commit that created it.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from supportbot.chat.signals import DeskNotified, NewEvent, Signal
 from supportbot.errors import NotFound
 
 # The parts of the statement of `append_if`. The columns of `locked` are those after a wait for the lock. The event may
-# have been made before that wait, but its time must not precede that of the one before it.
+# have been made before that wait, but its time must not precede that of the previous event.
 _LOCKED: Final = """
 SELECT *, ctid AS version FROM chat_conversation WHERE id = %s AND workspace_id = %s FOR NO KEY UPDATE"""
 NEXT_SEQ: Final = "locked.last_seq + 1"
@@ -32,8 +32,8 @@ IF_CHANGED: Final = "locked, changed"
 # Other tables are read as they were when the statement began. If another transaction has changed the conversation
 # since, for example during a wait for the lock, it may have written to them as well.
 IF_UP_TO_DATE: Final = "locked.version = (SELECT ctid FROM chat_conversation known WHERE known.id = locked.id)"
-# A row may be built long before the lock is granted. But an event further ahead has the time of a clock that was
-# wrong, which must not become the time of all later events.
+# A row may be built long before the lock is granted. But the time of an event further ahead comes from a clock that was
+# wrong, and must not become the time of all later events.
 MAX_AHEAD: Final = timedelta(minutes=5)
 NEXT_TIME: Final = f"""greatest(%s, CASE WHEN locked.last_event_at <=
     statement_timestamp() + interval '{MAX_AHEAD.total_seconds():.0f} seconds' THEN locked.last_event_at END)"""
@@ -71,8 +71,8 @@ def append_event(
     """Append to the log of a locked conversation and notify its readers after the commit.
 
     One statement stores the event and the related changes: its message, the number of the customer's last answered
-    message, and `also`, the turn's new state. The event and its message have one time, which never precedes that of
-    the event before, unless that one is more than `MAX_AHEAD`: the clock of another machine may be ahead.
+    message, and `also`, the turn's new state. The event and its message have the same time. It never precedes that of
+    the previous event, unless that event is further ahead than `MAX_AHEAD`: another machine's clock may be wrong.
     """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(

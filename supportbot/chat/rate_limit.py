@@ -23,7 +23,7 @@ class TooFast(ChatError):
 def send_message(
     conversation_id: UUID, *, text: str, client_id: str, sender: Caller | None = None, slot: Slot | None = None
 ) -> Receipt:
-    """Store the customer's message like `add_customer_message`; raises TooFast, and its errors."""
+    """Store the customer's message; raises TooFast, and the errors of `add_customer_message`."""
     _check_rate(conversation_id)
     return add_customer_message(conversation_id, text=text, client_id=client_id, sender=sender, slot=slot)
 

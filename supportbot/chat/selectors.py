@@ -1,8 +1,8 @@
 """Reads conversations, their events, messages and turns.
 
 What each turn reads is plain SQL that is built only once, while the ORM would build it in every step.
-`tests/chat/test_sql_statements.py` proves that each statement is equivalent to a queryset. It filters by the scope's
-workspace, like the models' manager.
+`tests/chat/test_sql_statements.py` proves that each statement is equivalent to a queryset. Like the models' manager,
+the statements filter by the scope's workspace.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,7 +125,7 @@ def message_by_client_id(conversation: Conversation, source: str, client_id: str
 
 
 def with_last_text(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
-    """Return the conversations with the beginning of the last message by a person or the assistant in `last_text`."""
+    """Add `last_text` to each conversation: the beginning of the last message by a person or the assistant."""
     messages = Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE).exclude(
         source=Source.SYSTEM
     )

@@ -85,8 +85,8 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
 def add_customer_message(
     conversation_id: UUID, *, text: str, client_id: str, sender: Caller | None = None, slot: Slot | None = None
 ) -> Receipt:
-    """Store a customer's message and, unless an agent has the conversation, start a turn of the assistant. It may be
-    claimed for a runner's `slot` at once.
+    """Store a customer's message and, unless an agent has the conversation, start a turn of the assistant. The turn may
+    be claimed for a runner's `slot` at once.
 
     The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
     Raises EmptyMessage, MessageTooLong, UnreadableText, InvalidClientId or ConversationEnded, and NotFound if the

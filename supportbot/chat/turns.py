@@ -47,9 +47,9 @@ from supportbot.observing.metrics import LEASES_LOST, TURNS
 
 logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=5)
-# Longer than a lease may be ahead of a statement that began before it and had to wait.
+# Longer than any real lease, even as seen by a statement that began before the lease was given and then had to wait.
 _LONGEST_LEASE: Final = timedelta(minutes=1)
-# A turn that ends its own process each time must stop at some point; two crashes within one answer are bad luck.
+# A turn that crashes its process each time must be stopped at some point; two crashes in one answer may be bad luck.
 MAX_LOSSES: Final = 2
 _NOW: Final = "statement_timestamp()"
 _LEASE_FROM_NOW: Final = f"{_NOW} + interval '{LEASE.total_seconds()} seconds'"
@@ -156,8 +156,8 @@ def add_and_claim(
     the time of the steps of a transaction.
 
     None if nothing was written, since more has to be done or checked: there is an open turn or there was a ticket, a
-    person answers, the conversation has ended or is being changed, it belongs to another customer than `of` (None: the
-    caller has checked this), or the message is `unless_known` already.
+    person answers, the conversation has ended or is being changed, it does not belong to the customer `of` (None: the
+    caller has checked this), or the message is already stored, which the clause `unless_known` detects.
     """
     turn, started = _claimed_turn(event.conversation, slot.runner)
     text, values = sql.insertion(message, _ONLY_TO_ANSWER, ending=unless_known, seq=NEXT_SEQ, created_at=NEXT_TIME)
@@ -500,7 +500,8 @@ def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
     if newest is None or not may_retry or conversation.mode != Conversation.Mode.ASSISTANT:
         raise NothingToRetry()
     Turn.objects.create(conversation=conversation, from_seq=newest.from_seq, through_seq=newest.through_seq)
-    touch(conversation, last_event_at=conversation.last_event_at)  # a message that comes meanwhile looks for this turn
+    # A message that is stored at the same time must notice this turn.
+    touch(conversation, last_event_at=conversation.last_event_at)
     publish_after_commit(conversation.pk, TurnWaiting())
 
 
