@@ -82,7 +82,7 @@ def is_wider(audience: str, than: str) -> bool:
 
 
 def condition_on_articles(workspace_id: UUID, viewer: Viewer) -> tuple[str, list[Any]]:
-    """Return the same rule as `readable` as an SQL condition on article `a`, with its parameters."""
+    """Return the rule of `readable` as an SQL condition on the article aliased `a`, with its parameters."""
     condition = "a.workspace_id = %s AND a.state = 'live' AND a.audience = ANY(%s)"
     condition += "".join(f" AND a.{switch}" for switch in _SWITCHES[viewer.surface])
     if not viewer.without:

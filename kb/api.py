@@ -180,8 +180,8 @@ class Planned(KnowledgeView):
     def put(self, request: Request, article_id: UUID, step: str) -> Response:
         """Schedule the publication or archiving of the newest revision; replaces the plan for that step.
 
-        The gates run when it is due. If they refuse, a newer revision was saved in the meantime, or the API
-        key may no longer write articles, nothing changes and the plan's `problem` says why.
+        The gates run when it is due. Nothing changes, and the plan's `problem` says why, if the gates refuse it, if a
+        newer revision was saved in the meantime, or if the API key may no longer write articles.
         """
         check_may_write(_author(request), article_with_id(article_id).collection)
         data = NewPlanSerializer(data=request.data)

@@ -206,7 +206,7 @@ def change_category(row_id: UUID, **facts: Any) -> Category:
 
 @transaction.atomic
 def move_category(row_id: UUID, where: Literal["up", "down"]) -> Category:
-    """Exchange a category with the one before or after it; the first does not move up. Raises CategoryMissing."""
+    """Swap a category with the one before or after it, if there is one. Raises CategoryMissing."""
     _lock()
     rows: list[Category] = list(Category.objects.all())
     place = next((number for number, row in enumerate(rows) if row.pk == row_id), None)

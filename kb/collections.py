@@ -20,11 +20,12 @@ _DEFAULT_NAME = msgid("General")
 
 
 def default_collection() -> Collection | None:
-    """Return the default collection, for articles without one, if it already exists. It keeps its name if the
-    workspace's language changes.
+    """Return the collection of articles that name none, if it already exists. It keeps its name if the workspace's
+    language changes.
 
-    Of several with such a name, it is the one with the English name, which older versions always made, or else with
-    the name in the workspace's language: another one may be a person's own, for other articles and writers.
+    If several collections have its name in some language, it is the one with the English name, which older versions
+    always used, or else the one with the name in the workspace's language: any other may be somebody's own, for other
+    articles and writers.
     """
     names = {name.lower() for name in in_all_languages(_DEFAULT_NAME)}
     rank = Case(
@@ -36,7 +37,7 @@ def default_collection() -> Collection | None:
 
 
 def default_name() -> str:
-    """Return the name of the default collection; until it exists, in the workspace's language, as customers see it."""
+    """Return the name of the default collection; until it exists, the one it will get, in the workspace's language."""
     found = default_collection()
     return found.name if found else _default_name_here()
 

@@ -52,7 +52,7 @@ class Findings:
 
 
 def findings(wording: ArticleText, *, locale: str, article_id: UUID | None) -> Findings:
-    """Compare a text with the live articles of all audiences, `article_id` (its own) left out."""
+    """Compare a text with the live articles of all audiences, except for its own article, `article_id`."""
     viewer = Viewer(audience=Audience.INTERNAL, locale=locale, surface=Surface.ALL)
     return Findings(
         tuple(_contradictions(wording, viewer, locale, article_id)), tuple(_duplicates(wording, viewer, article_id))

@@ -68,7 +68,7 @@ class InvalidDocument(KnowledgeError):
 
 
 class GatesRefuse(KnowledgeError):
-    """A case that must pass would fail, and the caller asked not to publish in that case."""
+    """A gate case that must pass would fail, and the caller wanted to be refused if so."""
 
     code = "gate_refused"
     status = 409
@@ -129,7 +129,7 @@ class IndexBeingBuilt(KnowledgeError):
 
 
 class IndexReplaced(KnowledgeError):
-    """Search was switched to another index while `kb_reindex` was running, without its knowledge."""
+    """While `kb_reindex` was running, something else switched search to another index."""
 
     code = "index_replaced"
     status = 409

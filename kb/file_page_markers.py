@@ -20,7 +20,7 @@ def is_page_mark(text: str) -> bool:
 
 
 class Pages:
-    """The pages of a body."""
+    """Where the pages of a file begin in the body made from it."""
 
     def __init__(self, body: str) -> None:
         marks = list(_MARK.finditer(body))

@@ -26,7 +26,7 @@ _GIVEN_UP_AFTER: Final = 3  # failures; each may take as long as the model's tim
 
 
 def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
-    """Return the phrasings in the text with one per line. Raises InvalidDocument."""
+    """Return the phrasings in a text that has one per line. Raises InvalidDocument."""
     lines = [" ".join(line.split()) for line in check_storable("phrasings", text).splitlines()]
     found = tuple(dict.fromkeys(line for line in lines if line))
     if len(found) > MAX_PHRASINGS or any(len(line) > MAX_PHRASING for line in found):

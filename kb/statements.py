@@ -61,7 +61,7 @@ def same_subject(one: Statement, other: Statement) -> bool:
     """Return whether two statements may be about the same thing: they are not if each names something that the other
     does not.
 
-    A sentence is about a cell's subject if it contains all words of its row's and its column's name.
+    A sentence is about a cell's subject if it contains all words in the names of the cell's row and column.
     """
     if one.is_row != other.is_row:
         cell, sentence = (one, other) if one.is_row else (other, one)

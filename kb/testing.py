@@ -51,5 +51,5 @@ def hashed_vector(text: str, dimensions: int) -> list[float]:
         vector[place] += 1.0 if digest[4] & 1 else -1.0
     length = math.sqrt(sum(value * value for value in vector))
     if not length:
-        vector[0], length = 1.0, 1.0  # without words, too, since the cosine distance to a zero vector is undefined
+        vector[0], length = 1.0, 1.0  # a text without words: the cosine distance to a zero vector is undefined
     return [value / length for value in vector]

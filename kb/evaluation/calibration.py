@@ -88,8 +88,8 @@ def read_texts(path: Path) -> list[Text]:
 
 
 def is_answered(text: str, locale: str | None) -> bool:
-    """Return whether the search expects to answer a question, by the calibration in use: once the calibration of a
-    report is stored, what that report counts as answered.
+    """Return whether the search expects to answer a question, by the calibration in use. Once a report's calibration is
+    stored, these are the questions that the report counts as answered.
     """
     return search(text, viewer=Viewer(Audience.INTERNAL, locale)).is_answerable
 

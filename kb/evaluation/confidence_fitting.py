@@ -10,7 +10,7 @@ from kb.search.confidence import Calibration, Evidence, Grounds
 # The goal is to answer 90 % of answerable questions and to refuse 80 % of the others. The fit aims higher for the first
 # goal, since its share drops on unseen articles.
 WANTED_ANSWERED, WANTED_REFUSED = 0.95, 0.80
-# Few features, each with a positive weight only: anything beyond that would overfit a handful of corpora.
+# Few features, and no negative weights: anything more would overfit a handful of corpora.
 WITH_VECTORS = ("similarity", "lead", "best_share", "overlap")
 WITHOUT_VECTORS = ("best_share", "joint_share", "length")
 # Features for "these passages contain the answer". Near misses are harder to distinguish than questions from other

@@ -29,7 +29,7 @@ _RELATED_KEPT_SECONDS: Final = 3_600
 ON_A_CARD: Final = 4  # titles of a section on the start page
 ON_A_PAGE: Final = 24  # titles of the only section
 NEWEST: Final = 5
-LEAST_READ: Final = 3  # articles that the list of most-read articles needs
+LEAST_READ: Final = 3  # articles; a shorter list of the most-read ones is not shown
 DESCRIPTION_CHARACTERS: Final = 155  # the length that search engines show
 _READ: Final = 1_000
 
@@ -74,7 +74,9 @@ def sections_of(articles: Iterable[Article], categories: LocalizedCategories) ->
 
 
 def lists_on_start_page(articles: Sequence[Article], sections: Sequence[Section]) -> dict[str, object]:
-    """Return the lists of the start page: the newest and the most read articles only if there are others, too."""
+    """Return the lists of the start page. The newest and the most-read articles are listed only if the help centre has
+    more articles than such a list shows.
+    """
     only = sections[0] if len(sections) == 1 else None
     lists: dict[str, object] = {"sections": sections, "only": only}
     if len(articles) > NEWEST:

@@ -109,7 +109,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_PASSAGES = 24
 # The share of the best score below which a passage is left out if there is an answer and the question has one part: in
 # a long question, another part may have its answer further down. On the demo's 190 questions, the lists become half as
-# long and lose none of 199 right articles; nor do 271 questions about sentences in files.
+# long and lose none of 199 right articles; the lists for 271 questions about sentences in files lose none either.
 LEAST_SHARE = 0.2
 MAX_HITS = 10
 _DAY_SECONDS: Final = 86_400
@@ -177,7 +177,9 @@ def _place(request: HttpRequest, workspace: Workspace) -> Place:
 
 @in_workspace
 def help_home(request: HttpRequest, place: Place) -> HttpResponse:
-    """The articles in the reader's language on one card per section, one section as a list, or search results."""
+    """The start page: one card per section with the articles in the reader's language. Its address can also ask for one
+    section as a list, or for search results.
+    """
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_QUERY_CHARACTERS]
     if query:
         return _search_page(request, place, query)
@@ -276,7 +278,7 @@ def _translation(article: Article) -> dict[str, str]:
 @require_POST
 @in_workspace
 def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:
-    """Count whether an article helped, once a day for each address, and show the article again."""
+    """Count whether an article helped, at most once a day for each IP address, and show the article again."""
     if _CONTROL.search(name):
         raise ArticleMissing
     article, answer = help_article(PUBLIC, name), request.POST.get("helped", "")

@@ -84,7 +84,10 @@ def facts_of(kind: Kind, file: Path) -> dict[str, Any]:
 
 
 def facts_and_contents(kind: Kind, file: Path) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the facts that the confined process read from a file, and the contents whose `sizes` they name."""
+    """Return the facts that the confined process has read from a file, and the contents, whose sizes they include.
+
+    Raises InvalidDocument.
+    """
     with _result(kind, file) as stream:
         facts = _facts(stream)
         return facts, [stream.read(size) for size in facts["sizes"]]

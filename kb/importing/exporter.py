@@ -93,7 +93,7 @@ def _text(article: Article, revision: Revision, phrasings: Sequence[str], stored
 
 
 def _body(revision: Revision, stored: Mapping[str, Picture]) -> str:
-    """Return the text with the addresses of its stored pictures in the export."""
+    """Return the text, with its stored pictures at their addresses in the export."""
     return re.sub(
         rf"(?<=\()<?{PICTURE}>?(?=[\s)])",
         lambda found: f"{PICTURES}/{file_name(stored[found[1]])}" if found[1] in stored else found.group(),

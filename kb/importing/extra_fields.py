@@ -100,7 +100,7 @@ def link_translations(wanted: Mapping[str, str]) -> tuple[dict[str, str], set[st
 
 
 def _has_new_source(article: Article, document: Document) -> bool:
-    """Return whether there is another source to link; one that does not exist is only reported."""
+    """Return whether the document names another article than before as its source, and that article exists."""
     source = article.translation_of.external_id if article.translation_of else None
     if document.translation_of in (None, source):
         return False

@@ -164,7 +164,7 @@ class _EmbeddingRun:
                 self._store_next()
 
     def finish(self) -> None:
-        """Store what is still being computed."""
+        """Wait for the vectors that are still being computed, and store them."""
         while self.begun:
             self._store_next()
 

@@ -62,7 +62,7 @@ def switch_under_way() -> IndexSwitch | None:
 
 
 def wanted_recipe() -> Recipe:
-    """Return the recipe that the index should have: of the index being built, or else of the embedder in use."""
+    """Return the recipe the index should have: that of the index being built, or else that of the embedder in use."""
     switch = switch_under_way()
     if switch is not None:
         return switch.recipe

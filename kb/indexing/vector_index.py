@@ -19,8 +19,8 @@ _POLL_SECONDS: Final = 1.0
 
 
 def create_vector_index(dimensions: int) -> None:
-    """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; an
-    unfinished index of a killed run is replaced. Raises IndexNotBuilt.
+    """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; replace
+    an unfinished index that a killed run has left. Raises IndexNotBuilt.
     """
     if _has_vector_index(dimensions):
         return

@@ -35,7 +35,7 @@ CONTEXT_WORDS = 16
 _PUNCTUATION = ".,:;!?()[]\"'*#|-"
 _CENTRES: Final = Path(__file__).parent / "centres"  # a recipe's mean question vector, from scripts/fit_centre.py
 READ_ABROAD: Final = "en"  # preferred if no article is in the customer's language
-_SHARE: Final = 0.75  # results hardly differ from 0.5 to 0.9
+_SHARE: Final = 0.75  # results hardly differ between 0.5 and 0.9
 
 
 def clean(question: str) -> str:

@@ -29,7 +29,7 @@ _SHORTEST_BEGINNING = 4
 @dataclass(frozen=True, slots=True)
 class Term:
     """One word of a question with its lexemes in the languages of the workspace. `beginning` is the stem with which all
-    forms of the word begin, if only we can stem its language; "" otherwise.
+    forms of the word begin, if we can stem its language and PostgreSQL cannot; "" otherwise.
     """
 
     word: str

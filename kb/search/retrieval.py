@@ -81,7 +81,7 @@ _FEEDBACK_PASSAGES = 5
 _STANDS_ALONE = 0.9
 # At or above this share of the question's words in one passage, nearer ones in another language are not searched.
 SHARE_OF_WORDS = 0.8
-# How much farther, in cosine, a passage in another language may be that answers (bench/two_languages.py).
+# How much farther away, in cosine, a passage in another language may be and still answer (bench/two_languages.py).
 _FARTHER_ELSEWHERE = 0.005
 
 
@@ -154,13 +154,14 @@ def search(
 def _search_in_all_languages(
     query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str, asked_before: str
 ) -> Retrieval:
-    """Search, and if a passage in another language is about as near as any, search the pages that have no version in
-    the viewer's.
+    """Return the result of a search. If a passage in another language is about as near as any, the pages that have no
+    version in the viewer's language are searched, too.
 
     Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
-    in another language is as near, and none in the question's language contains most of its words, that page may be the
-    answer; if it is nearer and no answer, there is none. But the viewer's language may not be the question's: whoever
-    searches German help pages in English finds English pages first, and those with a German version are answered by it.
+    in another language is as near, and no page in the question's language contains most of its words, the former may
+    have the answer; if it is nearer and does not, no page has. But the viewer's language may not be the question's: a
+    person who searches German help pages in English finds English pages first. If the nearest of these has a German
+    version, that version may have the answer.
     """
     found, near = _search(query, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
     (scope, locales), language = opened, base_language(opened[0].viewer.locale or "")

@@ -16,7 +16,7 @@ from kb.sources.ports import Fetched, ItemGone, ItemSkipped, Known, Origin, Plac
 
 
 class Files(ABC):
-    """Whatever is read from files."""
+    """What the kinds of sources that consist of files have in common."""
 
     is_complete = True
     is_remote = False

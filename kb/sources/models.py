@@ -170,8 +170,9 @@ class SourceItem(TenantModel):
     entries = models.JSONField(default=dict, db_default={}, blank=True)
     # What was left out of the content that was stored last; reported again while the content is unchanged.
     notes = models.TextField(default="", db_default="", blank=True)
-    # Ids of articles: archived because the content no longer has them, so that any item may bring them back; and not
-    # written because another item had them, so that the content is read again once it has them no more.
+    # Ids of articles. `vanished` ones were archived because the content no longer has them; any item may bring them
+    # back. `refused` ones were not written because another item had them; once it no longer does, the content is read
+    # again.
     vanished = ArrayField(models.CharField(max_length=400), null=True, blank=True)
     refused = ArrayField(models.CharField(max_length=400), null=True, blank=True)
     imported_at = models.DateTimeField(null=True, blank=True)

@@ -32,8 +32,8 @@ def ours(source: Source, item: SourceItem, documents: Sequence[Document]) -> tup
 
 
 def requeue_refused(run: SourceRun) -> bool:
-    """Queue the items that may write articles now which other items had when they were read; return whether there are
-    any. Their content is the same, so it has to be forgotten.
+    """Queue the items that may now write articles that other items had when they were read; return whether there are
+    any. Their content has not changed, so the digests that would show this are cleared.
     """
     if run.mode == SourceRun.Mode.CHECK:
         return False

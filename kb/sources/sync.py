@@ -262,8 +262,8 @@ class Turn:
         settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
 
     def _fail_without_space(self, item: SourceItem) -> None:
-        """Record that the database has no space for an item. Raises SourceUnreadable if it has none for this either:
-        then no other item can be stored.
+        """Record that the database has no space for an item. Raises SourceUnreadable if there is none for this record
+        either: then no other item can be stored.
         """
         reason = _not_stored(os.strerror(errno.ENOSPC))
         try:
@@ -341,7 +341,7 @@ class Turn:
 
     @property
     def _forgotten(self) -> dict[str, str]:
-        """Empty digests for an item that is gone, so that it counts as changed if it returns."""
+        """Return empty digests for an item that is gone, so that it counts as changed if it returns."""
         return {} if self._is_check else dict.fromkeys(COMPARED, "")
 
     def _gone(self, item: SourceItem, reason: str) -> None:

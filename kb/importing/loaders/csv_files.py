@@ -26,7 +26,7 @@ MOST_NAME_WORDS: Final = 3  # names of columns are shorter than a question and i
 
 
 def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iterator[Document | Failure]:
-    """Yield an item per row. Raises InvalidDocument without two columns, of questions and answers."""
+    """Yield an item per row. Raises InvalidDocument unless there is a column of questions and one of answers."""
     lines = _parsed(text)
     columns, has_names = _columns([row for _, row in lines])
     width = _width(lines[0][1])

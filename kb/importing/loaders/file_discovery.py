@@ -71,7 +71,7 @@ def items_of_file(file: Path, name: str, origin: str, beside: Beside | None = No
     `beside` reads the pictures next to the file.
     """
     for item in changed_items_of_file(file, name, origin, beside, Entries({})):
-        if not isinstance(item, UnchangedDocument):  # without known entries, none is kept
+        if not isinstance(item, UnchangedDocument):  # without known entries, no document is unchanged
             yield item
 
 

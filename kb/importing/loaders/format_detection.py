@@ -12,7 +12,7 @@ MOST_SNIFFED: Final = 1_024  # bytes of a file to look at; a PDF's header may co
 
 
 class Format(Enum):
-    """A format; its value is its name for people."""
+    """A format; its value is the name that people see."""
 
     MARKDOWN = "Markdown"
     HTML = "HTML"

@@ -30,7 +30,7 @@ MAX_UNTRIED = 5_000
 # would grow with its depth.
 MAX_NESTED_MARKS = 10
 MAX_SPAN = 50  # columns or rows of one cell
-MAX_NUMBERED = 1_000  # nodes before a list item; renderers count from the first number
+MAX_NUMBERED = 1_000  # nodes of a list that are counted before an item; renderers number items from the first one
 MAX_ALT_CHARACTERS = 500  # characters about a picture
 # The limit during conversion, including text that is removed afterwards.
 MAX_CHARACTERS = 2 * MAX_BODY_CHARACTERS

@@ -35,7 +35,7 @@ MAX_DEPTH: Final = 10
 MAX_LISTED: Final = 100_000  # addresses of one source, more than a source ever reads
 SAMPLE: Final = 8  # pages read to learn the boilerplate that pages share
 MOST_SAMPLED: Final = 40  # addresses tried to find these pages
-MOST_TRIES: Final = 3  # of each of these pages
+MOST_TRIES: Final = 3  # attempts to fetch each of these pages
 LONGEST_PAUSES: Final = timedelta(seconds=10)  # for all of these pages together, since a turn lasts half a minute
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {

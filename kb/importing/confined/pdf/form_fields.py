@@ -95,7 +95,7 @@ def _value(field: DictionaryObject) -> Any:
 
 
 def _into(box: Box, drawing: StreamObject) -> Matrix:
-    """Return the matrix that fits a drawing into its box, after the drawing's own matrix."""
+    """Return the matrix that fits a drawing into its box; it is applied after the drawing's own matrix."""
     own = matrix_of(_resolved(drawing["/Matrix"])) if "/Matrix" in drawing else IDENTITY
     left, bottom, right, top = placed(Box(*(float(value) for value in _resolved(drawing["/BBox"]))), own)
     wide, high = (box.right - box.left) / (right - left), (box.top - box.bottom) / (top - bottom)

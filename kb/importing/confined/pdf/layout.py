@@ -118,7 +118,7 @@ class Layout:
         yield self._unless_sentence(block)
 
     def _unless_sentence(self, block: Block) -> Block:
-        """Return a block; a whole sentence in large letters is text, such as a warning, not a heading."""
+        """Return a block. A whole sentence in large letters, such as a warning, becomes text instead of a heading."""
         is_sentence = block.text[-1:] in (".", "。") and len(block.text.split()) >= SENTENCE_WORDS
         if not block.kind.startswith("h") or not is_sentence or (block.page, _key(block.text)) in self._outline:
             return block

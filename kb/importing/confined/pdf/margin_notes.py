@@ -40,8 +40,8 @@ class _Text:
 def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[FramedText]]:
     """Return the lines of a page without the notes in its margins, and the notes.
 
-    A note may begin beside the middle of a sentence, or be a sentence in smaller letters. Cells and labels begin where
-    the text does. In tables without lines whose row names are centred beside texts of several lines, one row of thirty
+    A note begins beside the middle of a sentence or is a sentence in smaller letters; cells and labels begin where the
+    text does. In tables without lines whose row names are centred beside texts of several lines, one row in thirty
     is read as a note.
     """
     lines = [line for row in rows for line in row]

@@ -62,7 +62,7 @@ def text_of(page: PageObject, number: int) -> PageText:
 def _read_sideways(
     page: PageObject, content: _Content, degrees: int, canvas: Canvas, number: int
 ) -> Iterator[FramedText]:
-    """Yield sideways text with tables. The names of columns join the page's text; other text stays left out."""
+    """Yield sideways text with tables. Sideways column names are added to `canvas`; other sideways text is left out."""
     for quarter in (90, 270):
         is_mark = canvas.letters[quarter] < MIN_SIDEWAYS or not canvas.has_lines(quarter)
         if is_mark or time.process_time() > SIDEWAYS_CPU_SECONDS:

@@ -1,4 +1,4 @@
-"""The pictures of a PDF worth showing, without decorations, backgrounds and pictures that many pages repeat."""
+"""The pictures in a PDF that are worth showing: no decorations, no backgrounds, none that many pages repeat."""
 
 import hashlib
 import io

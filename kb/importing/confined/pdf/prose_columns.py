@@ -38,7 +38,7 @@ class _Gutter:
 
 
 def usual_gutters(pages: Sequence[tuple[Rows, Sequence[Bar]]]) -> list[float]:
-    """Return the positions of gutters that several pages share; a page with a table in a column has them, too."""
+    """Return the positions of gutters that several pages share, even if a column of one has a table in it."""
     sampled = pages[:: max(1, len(pages) // MOST_SAMPLED)]
     found = sorted((x, number) for number, page in enumerate(sampled) for x in _gutters(*page))
     usual: list[list[tuple[float, int]]] = []
@@ -133,7 +133,9 @@ def _cut(rows: Rows, gutter: _Gutter) -> tuple[Rows, Rows, Rows]:
 
 
 def _gutter(lines: Sequence[Line], bars: Sequence[Bar], usual: Sequence[float] = ()) -> _Gutter | None:
-    """Return the document's gutter, or the one with the most lines beside it, at the middle of its width."""
+    """Return a gutter at one of the `usual` positions or, if there is none, the one with the most lines beside it, at
+    the middle of its width; None if there is no gutter.
+    """
     if len(lines) < 2 * MIN_LINES:
         return None
     begin, end = min(line.x0 for line in lines), max(line.x1 for line in lines)

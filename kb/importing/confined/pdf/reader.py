@@ -92,7 +92,7 @@ def _pages(reader: PdfReader, total: int, notes: Notes) -> list[PageText]:
         try:
             page = text_of(reader.pages[number - 1], number)
         except BROKEN:
-            broken.append(number)  # this page's content is broken; the others are read
+            broken.append(number)  # this page's content is broken; the other pages are still read
             continue
         length += sum(len(run.text) for run in page.runs)
         length += sum(len(line.text) for box in page.sideways for row in box.rows for line in row)

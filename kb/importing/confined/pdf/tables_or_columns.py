@@ -94,7 +94,8 @@ class Grid:
         """Return whether the lines of a band are separate rows: the cells of one row seldom have equally many lines."""
         count = len(self.gaps) + 1
         full = sum(len({self._column(line) for line in row}) == count for row in rows)
-        # The cells of two columns often do, so with two, the only ruled line must be that below the column names.
+        # The cells of two columns often do. With two columns, lines are rows only if the table's one ruled line is that
+        # below the column names.
         if count == 2:
             is_text = any(is_prose([line for row in rows for line in row if self._column(line) == at]) for at in (0, 1))
             return bands == 2 and full == len(rows) >= MIN_ROWS and not is_text

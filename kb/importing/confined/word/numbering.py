@@ -26,7 +26,7 @@ class _Level:
     start: int
     kind: str
     pattern: str  # such as "%1.%2"
-    is_decimal: bool  # all its numbers, whatever their own kind
+    is_decimal: bool  # all numbers in its pattern are decimal, whatever their own kinds
     gap: str
 
 

@@ -65,7 +65,7 @@ class _Pictures:
         try:
             with image.open() as stream:
                 content = stream.read(MAX_PICTURE_BYTES + 1)
-        except (KeyError, ValueError):  # not in the copy, or outside the file: by default, mammoth opens no other file
+        except (KeyError, ValueError):  # not in the copy, or in another file, which mammoth does not open by default
             content = b""
         is_wanted = 0 < len(content) <= MAX_PICTURE_BYTES and self._bytes + len(content) <= MAX_TOTAL_BYTES
         if not is_wanted or len(self.contents) >= MAX_PICTURES:
