@@ -14,7 +14,7 @@ http_application = handler_of_django()
 tempfile.gettempdir()  # chosen now: Python finds no folder for temporary files once the disk is full
 if settings.SECRET_KEY_IS_MADE_UP:
     raise ImproperlyConfigured(
-        "SECRET_KEY is not set: every process would sign sessions with its own key, and a new one at each start."
+        "SECRET_KEY is not set: every process would sign sessions with its own key, a new one at each start."
     )
 
 from supportbot.embedded.setting_checks import require_settings  # noqa: E402  # needs the apps
@@ -44,7 +44,7 @@ class UnknownPath(Socket):
 
 websocket_application = URLRouter(
     [
-        # ASGI; the stubs know views only
+        # ASGI; the stubs only know views
         path("ws/v1/chat/", observed_socket("chat", ChatConsumer.as_asgi())),  # type: ignore[arg-type,list-item]
         # as above
         path("ws/v1/desk/", observed_socket("desk", DeskConsumer.as_asgi())),  # type: ignore[arg-type,list-item]

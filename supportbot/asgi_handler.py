@@ -60,7 +60,9 @@ def application() -> Handler:
 
 
 async def _read_rest(receive: Receive) -> None:
-    """Read the rest of what the browser sends, since it shows a response only then; stop waiting for a slow one."""
+    """Read the rest of the request, because a browser shows no response before it has sent everything; give up on a
+    slow one.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(REST_SECONDS):
             while (await receive()).get("more_body", False):

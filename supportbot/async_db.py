@@ -77,5 +77,5 @@ def _is_closed_by_server() -> bool:
 
 
 def _is_held_too_long() -> bool:
-    # Django would close it at `close_at` at the end of a request: at once, or never without a pool.
+    # At the end of a request, Django would close it if `close_at` has passed: always with a pool, otherwise never.
     return connection.close_at is not None and time.monotonic() > connection.close_at + HOLD_SECONDS

@@ -61,8 +61,8 @@ class Unstored:
 class TickingScheduler(PersistentScheduler):
     """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
     back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart. And it survives
-    a file that cannot be written, as on a full disk, which would end it: losing the schedule does no harm. If it has
-    started on a full disk, it makes a new file once there is space.
+    a file that cannot be written, as on a full disk: losing the schedule does no harm, but Celery's own scheduler would
+    end. If it has started on a full disk, it makes a new file once there is space.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -112,7 +112,7 @@ class TickingScheduler(PersistentScheduler):
             self.is_writing = False
 
     def _return_to_the_file(self) -> None:
-        """Move the schedule from memory into a new file. Raises an error of the file while it still has no space."""
+        """Move the schedule from memory into a new file. Raises the file's error if there is still no space."""
         Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
         # A full disk may have left an unreadable one. (Celery's types do not mention this method.)
         self._remove_db()  # type: ignore[attr-defined]
@@ -140,8 +140,8 @@ class TickingScheduler(PersistentScheduler):
 
 
 def _is_full(error: BaseException) -> bool:
-    """Return whether an error of the file of the schedule means that a disk is full. Python's shelves in SQLite raise
-    one without `errno` while they handle SQLite's own.
+    """Return whether an error of the schedule's file means that a disk is full. Python's shelves in SQLite raise an
+    error without `errno` while they handle SQLite's own.
     """
     from supportbot.errors import is_out_of_space  # needs the settings, which load later
 
@@ -151,7 +151,9 @@ def _is_full(error: BaseException) -> bool:
 
 
 def report_unstored(error: BaseException) -> None:
-    """Log an error of the file of the schedule. It may be any, since SQLite's on a full disk has no `errno`."""
+    """Log an error of the schedule's file. It may have any class, since SQLite's error on a full disk has no
+    `errno`.
+    """
     logger.error("beat: the times of the last ticks are not stored: %s", error)
 
 

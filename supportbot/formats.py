@@ -42,7 +42,7 @@ def format_number(number: int | Decimal, locale: str) -> str:
 
 
 def format_currency(amount: Decimal, currency: str, decimals: int, locale: str) -> str:
-    """Return an amount with its currency's sign and this many decimals, such as "€69.00" or "69,00 €"."""
+    """Return an amount with its currency's symbol and this many decimals, such as "€69.00" or "69,00 €"."""
     data = babel_locale(locale)
     is_code = get_currency_symbol(currency, data)[-1].isalpha()
     text: str = _currency_pattern(str(data), decimals, is_code).apply(
@@ -96,7 +96,7 @@ def time_zone_name(zone: tzinfo, locale: str) -> str:
 
     A zone without a name of its own gets its difference from Greenwich, such as "GMT-03:00".
     """
-    data, moment = _international(locale), datetime.now(zone)  # without a moment, UTC is an unknown region's
+    data, moment = _international(locale), datetime.now(zone)  # without a moment, UTC would be named "Unknown region"
     generic = get_timezone_name(moment, "long", locale=data, zone_variant="generic")
     has_name = not any(sign.isdigit() for sign in generic)
     # Zones without summer time, such as India's, have no generic name, but a standard one.

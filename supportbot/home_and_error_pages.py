@@ -143,7 +143,7 @@ def no_space(request: HttpRequest) -> HttpResponse:
 
 
 class NoSpacePage:
-    """Shows a page that says that a disk is full if a file is uploaded or a page stores something."""
+    """Shows a page that explains a full disk, if one prevents an upload or keeps a page from storing something."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -20,7 +20,7 @@ CONNECT_SECONDS: Final = 5
 # slow statement does not count.
 KEEPALIVES: Final = {
     "keepalives": 1, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,  # milliseconds; for what was sent and has not arrived
+    "tcp_user_timeout": 30_000,  # milliseconds, for data that was sent and not acknowledged
 }  # fmt: skip
 # Longer than the time-outs of a host's two addresses (IPv6 and IPv4), so the reason is known when the pool gives up.
 POOL_SECONDS: Final = 3.0 * CONNECT_SECONDS

@@ -4,9 +4,10 @@ The ORM builds each statement again, which takes five times as much processor ti
 turn use these instead. They are derived from the models, so a new field needs no change here. They send no Django
 signals, which this project does not use.
 
-They run on a plain cursor of psycopg, whose parameters the server inserts: Django's cursor, which writes them into the
-text in Python, and the wrapper around it take a third of a short statement's time. After a few runs on a connection,
-the server keeps a statement prepared: parsing and planning take it longer than running a short one.
+They run on psycopg's plain cursor, which leaves it to the server to insert the parameters. Django's cursor writes them
+into the text in Python; that and its wrapper would take a third of a short statement's time. After a few runs on a
+connection, the server keeps a statement prepared, because parsing and planning a short one takes longer than running
+it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

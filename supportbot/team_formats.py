@@ -69,8 +69,8 @@ def number(value: int | float | Decimal, *, decimals: int | None = None) -> str:
 
 
 def cost(amount: Decimal, currency: str) -> str:
-    """Return a cost: `€12.50`, `12,50 €`; one below ten of the currency's smallest units with its first two digits,
-    such as `€0.0032`. Without a currency, only the number.
+    """Return a cost: `€12.50`, `12,50 €`. One below ten of the currency's smallest units has two significant digits,
+    such as `€0.0032`. Without a currency, return only the number.
     """
     decimals = get_currency_precision(currency) if currency else 2
     if amount < Decimal(10) ** (1 - decimals):

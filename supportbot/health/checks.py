@@ -100,7 +100,7 @@ def _migrations() -> str:
 
 def wait_for_migrations() -> None:
     """Return when all migrations are applied, because tasks would fail on an older schema. Until then, log every minute
-    whether the migrations, the rights on the tables, which are granted after them, or the database itself are missing.
+    what is missing: the migrations, the rights on the tables (granted after them) or the database itself.
     """
     while (found := _migrations_or_trouble()) != "ok":
         if found == "behind":
@@ -113,8 +113,8 @@ def wait_for_migrations() -> None:
 
 
 def report_missing_migrations() -> None:
-    """Log once that migrations are missing, for a web process, which serves nevertheless: nothing else says why it is
-    not ready.
+    """Log once that migrations are missing, for a web process, which starts anyway: nothing else says why it is not
+    ready.
     """
     try:
         if _migrations() == "behind":

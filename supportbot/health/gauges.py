@@ -37,7 +37,8 @@ _NEWEST_RUNS: Final = (
     " WHERE workspace_id = w.id ORDER BY ended_at DESC LIMIT 1) r ON true"
     " WHERE w.keep_conversations_days IS NOT NULL OR w.keep_bodies_days IS NOT NULL"
 )
-# Name, help, label, and a query of rows (label, value) across all workspaces. Growing tables have an index for theirs.
+# Name, help, label, and a query of rows (label, value) across all workspaces. Tables that grow have an index for their
+# query.
 QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("turns_pending", "Answers waiting for a process", "",
      "SELECT '', count(*) FROM chat_turn WHERE state = 'pending'"),
@@ -82,7 +83,7 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("retention_oldest_seconds", "Longest time since retention ran in a workspace that has limits", "",
      f"SELECT '', extract(epoch FROM now() - min(ended_at)) FROM ({_NEWEST_RUNS}) AS r"),
 )  # fmt: skip
-# A missing row means that nothing waits; the maximum of no rows is None.
+# A missing row means that nothing is waiting; the maximum of no rows is None.
 ZERO_WHEN_EMPTY: Final = 0.0
 
 
@@ -172,7 +173,7 @@ def _metric(name: str, words: str, label: str, rows: list[tuple[str, float]]) ->
 
 
 def _queue_lengths() -> list[Metric]:
-    """Return the number of waiting tasks in each queue; [] if the broker is not a Redis or is down."""
+    """Return the number of waiting tasks in each queue; [] if the broker is not Redis or is down."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         return []
     metric = GaugeMetricFamily("supportbot_celery_queue_length", "Tasks waiting for a worker", labels=["queue"])

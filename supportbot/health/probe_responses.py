@@ -40,8 +40,8 @@ TEXT: Final = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True)
 class Role:
-    """The checks that decide whether a process is alive and whether it is ready; all of the checks cover the whole
-    installation. A role that `counts` also reports waiting work from the database.
+    """The checks that decide whether a process is alive (`live`), whether it is ready (`ready`), and whether the whole
+    installation works (`healthy`). A role that `counts` also reports waiting work from the database.
     """
 
     live: tuple[str, ...]

@@ -24,7 +24,7 @@ class ProbeServer:
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
-        """Start listening. If the port is in use, log this, and the process works without probes."""
+        """Start listening. If the port is in use, log this; the process then works without probes."""
         try:
             self._server = _Server((self.host, self.port), _handler(self.role, self.host))
         except (OSError, OverflowError) as error:

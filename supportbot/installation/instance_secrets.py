@@ -31,7 +31,7 @@ class Secrets:
         return hmac.digest(self.database_password.encode(), b"application", hashlib.sha256).hex()[:48]
 
     def demo_password(self, username: str) -> str:
-        """Return the first password of a demo user: always the same for a user, different between users."""
+        """Return the initial password of a demo user: always the same for one user, and different for each."""
         digest = hmac.digest(self.demo_key.encode(), username.encode(), hashlib.sha256)
         return base64.b32encode(digest)[:16].decode().lower()
 

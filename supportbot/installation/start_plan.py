@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-# From this machine, a server that listens on all interfaces is reached by its loopback address.
+# From this machine, a server that listens on all interfaces is reached at its loopback address.
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 

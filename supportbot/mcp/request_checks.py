@@ -127,7 +127,7 @@ async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
 
 
 def _check_json(body: bytes) -> None:
-    """Raise UnreadableBody for invalid, ambiguous or too deep JSON; the protocol's server parses it again."""
+    """Raise UnreadableBody for invalid, ambiguous or too deeply nested JSON; the protocol's server parses it again."""
     try:
         strict_json.loads(body.decode())
     except UnicodeDecodeError as error:

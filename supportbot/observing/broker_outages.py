@@ -1,4 +1,4 @@
-"""Explains to operators that the channel layer or the broker is away, in one line instead of many tracebacks."""
+"""Tells operators that the channel layer or the broker is unavailable, in one line instead of many tracebacks."""
 
 import errno
 import logging
@@ -20,16 +20,16 @@ _REPEATING: Final = {
     "channels_redis.pubsub": layer_trouble,
     "celery.beat": broker_trouble,
     "celery.worker.consumer.consumer": broker_trouble,
-    "celery.worker": broker_trouble,  # it ends if the broker refuses its commands, and is started again
+    "celery.worker": broker_trouble,  # it ends if the broker refuses its commands, and is then restarted
 }
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError, TimeoutError, gaierror)
-_FULL: Final = "MISCONF"  # in an error if the server cannot write to its disk; a pipeline names its command first
+_FULL: Final = "MISCONF"  # in the error of a server that cannot write to its disk; in a pipeline, after the command
 # Both libraries also report these as a failed connection, but they are the fault of this process or machine.
 _OURS: Final = (errno.EMFILE, errno.ENFILE)
 
 
 class BrokerOutagesInOneLine(logging.Filter):
-    """Replaces the tracebacks and lines of those who keep trying."""
+    """Logs an outage once, instead of a traceback or line for every attempt to connect."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         trouble = _REPEATING.get(record.name)

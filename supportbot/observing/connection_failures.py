@@ -23,7 +23,7 @@ class PooledConnection(psycopg.Connection[Any]):
 
 @contextmanager
 def noted() -> Iterator[None]:
-    """Store an error of this block."""
+    """Store a database error that is raised in this block."""
     global _last_failure
     try:
         yield
@@ -33,7 +33,9 @@ def noted() -> Iterator[None]:
 
 
 def forget_failure() -> None:
-    """Note that a connection could be opened and used: a pooler may accept it, but have no server for it."""
+    """Note that a connection was opened and used. Opening alone proves nothing: a pooler may accept a connection
+    without having a server for it.
+    """
     global _last_failure
     _last_failure = None
 

@@ -110,13 +110,13 @@ def _memory() -> BinaryIO:
 
 
 def _raise_others(error: OSError) -> None:
-    """Raise an error that does not mean that the disk is full."""
+    """Raise the error, unless it means that the disk is full."""
     if error.errno not in _FULL:
         raise error
 
 
 def use_allocated_files() -> None:
-    """Let every series that is defined from now on count in such a file, if processes share their counters."""
+    """Make every series that is defined from now on count in such a file, if processes share their counters."""
     if IS_SUPPORTED:
         values_module: Any = values
         values_module.MmapedDict = AllocatedDict

@@ -13,7 +13,7 @@ _FAST: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 
 TURNS = Counter("supportbot_turns_total", "Answers that ended, by outcome and author", ["outcome", "by"])
-TURN_SECONDS = Histogram("supportbot_turn_seconds", "Time of an answer by phase", ["phase"], buckets=_SLOW)
+TURN_SECONDS = Histogram("supportbot_turn_seconds", "Duration of an answer by phase", ["phase"], buckets=_SLOW)
 LOOP_LAG = Gauge(
     "supportbot_loop_lag_seconds", "Delay with which the event loop runs timers", multiprocess_mode="livemax"
 )
@@ -21,13 +21,13 @@ LEASES_LOST = Counter("supportbot_turn_leases_lost_total", "Answers taken over b
 SOCKETS = Gauge("supportbot_sockets_open", "Open sockets", ["kind"], multiprocess_mode="livesum")
 SOCKET_CLOSES = Counter("supportbot_socket_closes_total", "Closed sockets by close code", ["kind", "code"])
 HTTP_SECONDS = Histogram(
-    "supportbot_http_request_seconds", "Time of a request by route", ["route", "method", "code"], buckets=_FAST
+    "supportbot_http_request_seconds", "Duration of a request by route", ["route", "method", "code"], buckets=_FAST
 )
 MODEL_CALLS = Counter(
     "supportbot_model_calls_total", "Calls to models by outcome", ["purpose", "provider", "outcome", "reason"]
 )
-MODEL_SECONDS = Histogram("supportbot_model_call_seconds", "Time of a call to a model", ["purpose"], buckets=_SLOW)
-MODEL_TOKENS = Counter("supportbot_model_tokens_total", "Tokens of models", ["direction"])
+MODEL_SECONDS = Histogram("supportbot_model_call_seconds", "Duration of a call to a model", ["purpose"], buckets=_SLOW)
+MODEL_TOKENS = Counter("supportbot_model_tokens_total", "Tokens that models read and wrote", ["direction"])
 MODEL_COST = Counter("supportbot_model_cost_total", "Cost of calls to models with a price", ["currency"])
 BREAKERS_OPEN = Gauge(
     "supportbot_breakers_open", "Models with an open circuit breaker", ["kind"], multiprocess_mode="livesum"

@@ -65,8 +65,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The response of the other side. Header names are in lower case, and values of equal names are joined by
-    commas.
+    """The response of the other side. Header names are in lower case, and values of headers with the same name are
+    joined by commas.
     """
 
     status: int
@@ -264,7 +264,7 @@ def _unpacked(body: bytes, most: int) -> bytes:
         if len(content) > most:
             break
         if not unpacking.eof or members > MOST_MEMBERS:
-            raise zlib.error("truncated, or of too many members")
+            raise zlib.error("truncated, or has too many members")
         body = unpacking.unused_data
     return content
 

@@ -77,8 +77,8 @@ def address_problem(url: str) -> str:
 
 
 def with_scheme(typed: str) -> str:
-    """Return an address that someone typed, with a scheme added if it has none: http for this machine and private
-    networks, whose servers hardly ever have a certificate, except at the ports of https; otherwise https.
+    """Return an address that someone typed, with a scheme added if it has none: usually https, but http for this
+    machine and for private networks, whose servers hardly ever have a certificate, unless the port is one of https.
     """
     if not typed or "://" in typed:
         return typed
@@ -135,7 +135,7 @@ def _is_own(endpoint: Endpoint) -> bool:
 
 
 def _may_resolve(endpoint: Endpoint, also: Networks = ()) -> bool:
-    """Return whether this endpoint may be called at any address."""
+    """Return whether this endpoint may be called if its host resolves to an allowed address."""
     return endpoint.is_public_https or (endpoint.port > 0 and (_is_own(endpoint) or bool(_networks(also))))
 
 
@@ -152,7 +152,7 @@ def _needs_https() -> str:
 
 
 def _how_to_allow(text: str) -> str:
-    """Return an explanation of PRIVATE_NETWORKS, because people look for it in the console."""
+    """Return the text with an explanation of PRIVATE_NETWORKS, because people look for this setting in the console."""
     return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart)") % {
         "told": text
     }

@@ -61,10 +61,10 @@ def purge_delivered() -> int:
 
 
 def try_to_write() -> None:
-    """Write rows that are never committed. Raises an error of the database if it is read-only or its disk is full.
+    """Write rows that are never committed. Raises a database error if the database is read-only or its disk is full.
 
     They need several new pages (about 80 kB), since a single row may fit on a page with some space left. These pages
-    are in use until PostgreSQL cleans up, so do not call it more often than necessary.
+    stay in use until PostgreSQL cleans up, so do not call it more often than necessary.
     """
     row = {"topic": "", "object_id": UUID(int=0), "workspace_id": UUID(int=0), "delivered_at": Now()}
     with transaction.atomic():

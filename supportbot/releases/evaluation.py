@@ -90,8 +90,8 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
 
 
 def changed_since(release: Release, verdict: Mapping[str, Any]) -> list[str]:
-    """Return the names of changes since the verdict on a release: its references, such as `knowledge`, and `live` if
-    the live release is no longer the one used for the comparison.
+    """Return the names of what has changed since the verdict on a release: its references, such as `knowledge`, and
+    `live` if the live release is no longer the one used for the comparison.
     """
     before = verdict.get("references", {})
     changed = [name for name, mark in ports.references(release).items() if before.get(name) != mark]
@@ -158,7 +158,7 @@ def extend_claim(claim: Claim) -> None:
 
 
 def judge_claimed(claim: Claim) -> None:
-    """Evaluate a claimed draft and keep the claim meanwhile; what prevents the evaluation is recorded on the draft."""
+    """Evaluate a claimed draft, extending the claim meanwhile. A problem that prevents this is stored in the draft."""
     release_id, extend = claim.release_id, partial(extend_claim, claim)
     with workspace_scope(claim.workspace_id), override(stored_language(claim.workspace_id)):
         try:

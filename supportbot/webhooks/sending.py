@@ -4,7 +4,7 @@ Invariants:
 - an attempt is recorded before anything is sent, and its delivery is due again soon. A worker that dies between sending
   and settling sends the same delivery once more, with the same id;
 - the sender holds the endpoint's lease, so no delivery is sent twice at once;
-- only `_settle_failure` decides what a failure of the receiver leads to.
+- only `_settle_failure` decides what follows from a failure of the receiver.
 
 Sending one after another keeps the order of events as long as nothing fails. Failed deliveries come later, after newer
 ones, so the order is best effort.
