@@ -24,8 +24,8 @@ def purge_runs() -> None:
 
 
 def _replace_originals(old: QuerySet[Run]) -> None:
-    """Make the first copy that remains of each result in these runs its original: it gets the labels. Unless they have
-    decided it, whoever has seen the earlier verdict cannot label the copy's run.
+    """Make the first remaining copy of each result in these runs the original, and give it the labels. If no label says
+    pass or fail, whoever has seen the earlier run's verdicts cannot label the copy's run.
     """
     copies = Result.objects.filter(original=OuterRef("pk")).exclude(run__in=old).order_by("pk").values("pk")
     originals = Result.objects.filter(run__in=old).annotate(copy_id=Subquery(copies[:1])).exclude(copy_id=None)

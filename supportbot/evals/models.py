@@ -91,7 +91,7 @@ class Run(TenantModel):
     played_ms = models.PositiveBigIntegerField(default=0, db_default=0)  # excludes the time when no worker ran it
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
-    report = models.JSONField(null=True)  # `reports.Report`, once the run is done
+    report = models.JSONField(null=True)  # `run_reports.Report`, once the run is done
     started_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
     finished_at = models.DateTimeField(null=True)

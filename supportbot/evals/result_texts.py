@@ -99,7 +99,7 @@ FLAGS: Final = {
     "answerable": YES_OR_NO,
     "touched": YES_OR_NO,
 }
-# How a model's call ended, by its code in `outcomes.CallEnd`.
+# How a model's call ended, by its code in `case_outcomes.CallEnd`.
 CALL_ENDS: Final = {
     "proposed": gettext_noop("proposed"),
     "refused": gettext_noop("refused by the rules"),

@@ -83,7 +83,7 @@ def start_run(
 
     `repeat` applies to cases without their own number. Without a `release`, the live one answers. If `baseline` is
     None, the run is not compared with another. Results of the run `keeps_from` are reused if changed articles cannot
-    affect them (`run_worker.kept`).
+    affect them (`run_worker.reusable_result`).
     """
     answering = given_or_live(release)
     cases = [own_format.case_document(case) for case in document_of(suite).cases]

@@ -79,7 +79,7 @@ class Net:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A linear model over hashed features (`features`)."""
+    """A linear model over hashed features (`hashed_features`)."""
 
     pieces: Array  # its shape is features.BUCKETS x classes
     pieces_bias: Array

@@ -1,7 +1,7 @@
 """Detects the language of text. Pure: the model comes with its package and is loaded on first use.
 
-A letter model guesses well from four words on but badly from one, so a guess counts only if it is likely, and much more
-likely than the expected language.
+A letter model guesses well from four words on, but badly from a single one. So a guess counts only if it is likely in
+itself, and much more likely than the expected language.
 """
 
 import math

@@ -111,7 +111,8 @@ class Known:
             return True
         if figure.kind == "count":
             return not (self.numbers | self.days).isdisjoint(figure.numbers)
-        if figure.kind == "time":  # "22 de manhã" may be the day of a date; the price in "€8, until noon" is no hour
+        # "22 de manhã" may be the day of a date; the price in "€8, until noon" is not an hour.
+        if figure.kind == "time":
             return not (self.bare | self.days).isdisjoint(figure.numbers)
         if figure.kind == "date":  # "5 to 7 March" also names the fifth; "10 March, 8:00" does not name the eighth
             return any(
@@ -216,7 +217,7 @@ def without_figures(text: str) -> str:
     return _ANY.sub("0", text)
 
 
-@lru_cache(maxsize=2_048)  # pages, and the sentences of answers, which must not replace them soon
+@lru_cache(maxsize=2_048)  # enough for pages, too, so that the sentences of answers do not soon evict them
 def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
     plain = fold_homoglyphs(text)
     found: list[Figure] = []
@@ -340,7 +341,8 @@ def _clock(text: str, written: str, start: int, end: int) -> Figure:
     hour, minute = map(int, re.findall(r"\d+", written)[:2])
     period = _PERIOD.match(text, end)
     shift = figure_words().periods.get(period[1].replace(".", "").lower()) if period else None
-    hours = {hour} if shift is None or hour > 12 else {hour % 12 + shift}  # in German, "14.30 am Montag" is no morning
+    # In German, "14.30 am Montag" is not in the morning.
+    hours = {hour} if shift is None or hour > 12 else {hour % 12 + shift}
     whole = {str(one) for one in {hour} | hours} if minute == 0 else set()
     readings = frozenset(("time", str(60 * one + minute)) for one in hours)
     return Figure("time", readings, start, end, frozenset(whole))

@@ -34,7 +34,8 @@ from supportbot.observing.metrics import MODEL_CALLS, MODEL_COST, MODEL_SECONDS,
 logger = logging.getLogger(__name__)
 
 BODY_DAYS = 30
-# The database or its driver refuses a row, so nothing of its statement is stored; other rows may be, by themselves.
+# Raised if the database or its driver refuses a row: nothing in its statement was stored, but the other rows can still
+# be stored individually.
 _OF_A_ROW: Final = (DataError, IntegrityError, ValueError)
 
 

@@ -139,8 +139,9 @@ class Call:
 
 
 class Recorder:
-    """Writes records in the background: those of calls that end shortly after one another in one statement, since a
-    statement and its commit cost more than its rows. A lost record is logged and never affects the customer's answer.
+    """Writes records in the background. Those of calls that end shortly after one another are written in one statement,
+    since a statement and its commit cost more than its rows. A lost record is logged and never affects the customer's
+    answer.
     """
 
     def __init__(self) -> None:

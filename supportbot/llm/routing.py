@@ -236,7 +236,7 @@ class Routes:
 
     async def _only_model(self) -> str:
         """Return the name of the server's only model. Raises ModelMisconfigured while the server does not name it; its
-        text is English, since it is logged, and kept for other readers' calls.
+        text is in English, because it is logged, and kept for calls on behalf of other readers.
         """
         from supportbot.llm.operator_model import resolve_model
 

@@ -30,8 +30,8 @@ ALIKE = ("tbody tr:nth-child(n+11)",)
 # A theme only changes colours; everything else is checked in the light theme.
 OF_COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}, "rules": {}}
 # Contrast takes four fifths of the time of a check. Texts of the same colours and size have the same contrast, so a few
-# texts of each combination are checked, on the first page that shows it. What is behind a text that is placed over
-# others is not known, so such a text is checked each time.
+# texts of each combination are checked, on the first page that shows it. What is behind a text that overlaps other
+# elements is not known, so such a text is checked each time.
 RUN_ON_NEW_COLOURS = """
 async ([context, known, options]) => {
   const seen = new Set(known), texts = [], found = new Map();
@@ -179,7 +179,7 @@ def is_new(page: Page) -> bool:
 
 def check_for_everybody(page: Page) -> None:
     """Assert that the page has no accessibility finding and no horizontal scroll now, in both sizes. Later states of
-    the same page have no finding in the first size and theme, and no horizontal scroll in both sizes.
+    the same page have no finding in the first size and theme, and no horizontal scroll in either size.
 
     A theme changes only colours, and a size only places, so colours are checked in the first size; the long run also
     checks those of the main pages on a phone.
@@ -204,7 +204,7 @@ def _check(page: Page, themes: Sequence[Theme]) -> None:
 
 
 def check_with_large_text(page: Page) -> None:
-    """Assert that at twice the text size nothing is wider than the screen, in both sizes."""
+    """Assert that at twice the text size nothing is wider than the screen, in either size."""
     measure(page, "document.documentElement.style.fontSize = '200%'")
     for size in SIZES:
         page.set_viewport_size(size)  # type: ignore[arg-type]  # a ViewportSize by its keys

@@ -20,7 +20,7 @@ OFTEN = LOOKS[0], LOOKS[1], LOOKS[3]
 
 def check(page: Page) -> None:
     """Assert that this state has no accessibility finding and no horizontal scroll, in every size and theme. Colours
-    are checked in the first size (`check_for_everybody`), later states of a page only wide and narrow.
+    are checked in the first size (`check_for_everybody`), and later states of a page only in the looks in `OFTEN`.
     """
     before = page.viewport_size
     in_all = is_new(page)

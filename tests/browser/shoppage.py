@@ -108,7 +108,7 @@ class Platform:
         return [frame for frame in self.frames if frame["type"] == kind]
 
     def wait_for_frames(self, kind: str, times: int = 1) -> list[dict[str, Any]]:
-        """Return the frames of this kind, once there are at least `count`."""
+        """Return the frames of this kind, once there are at least `times`."""
         assert self.page is not None
         return wait_for(self.page, lambda: (found := self.frames_of(kind))[times - 1 :] and found, f"{times} {kind}")
 

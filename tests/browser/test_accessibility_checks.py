@@ -1,4 +1,4 @@
-"""What the journeys' check of a page finds: each bad combination of colours, on whichever page it is first."""
+"""What the accessibility check of a page finds: each bad combination of colours, on the first page that shows it."""
 
 from typing import Any
 

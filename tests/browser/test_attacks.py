@@ -20,7 +20,7 @@ from tests.patience import PATIENCE_MS
 
 pytestmark = pytest.mark.browser
 LAX = "default-src * data: blob: 'unsafe-inline' 'unsafe-eval'"
-AT_ONCE = 10  # a page of all of them is laid out again for each piece of a text, which takes three times as long
+AT_ONCE = 10  # a page with all of them would be laid out again for each piece of text, which takes three times as long
 ACTIVE = "script,iframe,object,embed,base,meta,link,img,video,audio,math,form,source,frame,applet,[srcdoc],[background]"
 
 

@@ -166,7 +166,7 @@ def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser
 
 
 @pytest.mark.long
-def test_a_waiting_customer_reads_the_place_in_line(chat: Shop) -> None:
+def test_a_waiting_customer_sees_their_place_in_the_queue(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
     page.get_by_role("button", name="Talk to a person").click()

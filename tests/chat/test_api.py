@@ -252,7 +252,7 @@ def test_the_list_is_paginated(bob_client: APIClient, alice_client: APIClient) -
     assert rest["next"] is None
 
 
-def test_a_list_takes_the_same_queries_for_many_rows(
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_one(
     bob_client: APIClient, alice_client: APIClient, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(5):

@@ -189,7 +189,7 @@ def test_records_of_money_survive_an_erasure(channel: NewChannel, alice: Custome
     before = ActionRequest.objects.values().get()
     assert signed_in(channel, alice).delete(CONVERSATIONS).status_code == 204
     assert ActionRequest.objects.values().get() == before
-    deliver_due()  # there is nobody to report its steps to, which is no failure
+    deliver_due()  # nobody is left to report its steps to, which is not a failure
     assert not Announcement.objects.filter(delivered_at=None).exists()
     assert request.conversation_id == conversation.pk and not Conversation.objects.exists()
 

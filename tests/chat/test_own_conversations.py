@@ -78,7 +78,7 @@ def test_a_customer_lists_their_own_conversations_newest_first_with_previews(
     }  # fmt: skip
 
 
-def test_the_list_takes_the_same_queries_for_many_rows(
+def test_the_list_takes_as_many_queries_for_many_rows_as_for_one(
     alice_client: APIClient, alice: Customer, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(12):

@@ -244,7 +244,7 @@ def test_a_browser_whose_visitor_is_gone_becomes_a_new_one(limited: Workspace) -
     assert ticket()["visitor"] != first["visitor"]
 
 
-def test_each_batch_of_visitors_begins_behind_the_last_one(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_batch_of_visitors_begins_after_the_last_one(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     in_batches_of(2, monkeypatch)
     for number in range(5):
         Customer.objects.create(external_id=f"cus_{number}")

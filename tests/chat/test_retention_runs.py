@@ -68,7 +68,7 @@ def test_a_workspace_whose_sums_cannot_be_stored_keeps_its_conversations_and_del
     assert left() == {kept.pk}
 
 
-def test_text_that_cannot_be_emptied_delays_no_erasure(limited: Workspace, settings: Any) -> None:
+def test_texts_that_cannot_be_cleared_delay_no_erasure(limited: Workspace, settings: Any) -> None:
     silent()
     settings.RETENTION_OF_TEXTS = [f"{__name__}.{refuse_texts.__name__}"]
     assert erase_expired()[limited.pk].conversations == 1
@@ -150,7 +150,7 @@ def test_announcements_that_wait_for_another_attempt_do_not_delay_a_run(
 
 
 @pytest.mark.parametrize(("is_writing", "pauses"), [(False, 0), (True, 3)])
-def test_bodies_leave_time_to_chats_too(
+def test_bodies_also_leave_time_for_chats(
     limited: Workspace, is_writing: bool, pauses: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_batches_of(2, monkeypatch)
@@ -246,7 +246,7 @@ def rows() -> list[tuple[Any, ...]]:
     return list(RetentionRun.objects.values_list("conversations", "kept", "remaining", "has_failed"))
 
 
-def test_a_conversation_that_continues_during_the_count_does_not_falsify_the_report(
+def test_a_conversation_that_continues_during_the_count_does_not_distort_the_report(
     limited: Workspace, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     conversation = silent()
@@ -265,7 +265,7 @@ def test_a_conversation_that_continues_during_the_count_does_not_falsify_the_rep
     assert conversation.last_event_at > now() - OLD / 2 and rows() == [(0, 0, 1, False)]
 
 
-def test_old_reports_are_deleted_where_limits_were_lifted_too(limited: Workspace, other_workspace: Workspace) -> None:
+def test_old_reports_are_deleted_even_where_limits_were_lifted(limited: Workspace, other_workspace: Workspace) -> None:
     with workspace_scope(other_workspace.pk):
         for days in (89, 91):
             RetentionRun.objects.create(

@@ -98,7 +98,7 @@ def test_messages_are_those_of_the_episode_that_customers_see(conversation: Conv
     assert selectors.message_by_client_id(conversation, "agent", "c0") is None
 
 
-def test_the_oldest_claimable_turn_is_the_one_of_the_models(workspace: Workspace, alice: Customer) -> None:
+def test_the_oldest_claimable_turn_is_the_one_that_the_models_find(workspace: Workspace, alice: Customer) -> None:
     """For every state of a turn, next to a running one and alone, with a valid and an expired lease, and with one from
     before the clock was set back.
     """
@@ -168,7 +168,7 @@ def test_the_server_keeps_a_statement_prepared_unless_it_is_to_be_planned_each_t
     assert (kept, planned) == (1, 0)
 
 
-def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> None:
+def test_a_claim_finds_its_turn_with_the_indexes(conversation: Conversation) -> None:
     """This does not depend on the number of ended turns, since both halves of the condition have a partial index."""
     with connection.cursor() as cursor:
         cursor.execute(

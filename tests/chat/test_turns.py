@@ -1,4 +1,4 @@
-"""One runner answers a turn, once; a runner that has lost its lease writes nothing more."""
+"""A turn is answered by one runner, once; a runner that has lost its lease writes nothing more."""
 
 import json
 import logging
@@ -160,7 +160,7 @@ def test_a_message_sent_during_an_answer_waits_for_the_next_turn(claim: Claim, c
     assert following.turn_id != claim.turn_id
 
 
-def test_a_lost_turn_is_retried_and_its_zombie_is_fenced_off(claim: Claim, conversation: Conversation) -> None:
+def test_a_lost_turn_is_retried_and_its_stale_runner_is_fenced_off(claim: Claim, conversation: Conversation) -> None:
     extend_lease(claim, text="It arri", index=2)
     expire_lease()
     second = claim_turn("runner-2")
@@ -218,7 +218,7 @@ def test_a_failed_answer_can_be_retried(claim: Claim, conversation: Conversation
         retry_turn(conversation.pk, claim.message_id)
 
 
-def test_a_lost_turn_is_retried_and_its_stale_runner_is_fenced_off(claim: Claim, conversation: Conversation) -> None:
+def test_no_answer_can_be_retried_after_the_conversation_has_ended(claim: Claim, conversation: Conversation) -> None:
     fail_turn(claim, "model_unavailable")
     touch(lock_conversation(conversation.pk), ended_at=now())
     with pytest.raises(ConversationEnded):
@@ -393,7 +393,9 @@ def test_a_log_line_connects_the_request_with_its_turn(
 def after(
     meanwhile: Callable[[Conversation], object], conversation_id: UUID, waiting: Callable[[], Any]
 ) -> "Future[Any]":
-    """Return how `waiting` ends in another thread, which waits for a transaction that does something meanwhile."""
+    """Return the ended call of `waiting` in another thread, which had to wait for a transaction that called
+    `meanwhile`.
+    """
     workspace_id = current_workspace_id()
 
     def run() -> Any:
@@ -581,7 +583,7 @@ def test_the_team_hears_of_a_message_unless_there_never_was_a_ticket(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_hook_of_the_operators_own_hears_of_every_message(
+def test_an_operators_own_hook_is_called_for_every_message(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[int] = []

@@ -20,7 +20,7 @@ SUITE: Final = "languages"
 REPEAT: Final = 2
 KILLED_AFTER: Final = (10, 30)  # stored tries
 POLL_SECONDS: Final = 0.2
-RUN_SECONDS: Final = 600.0  # two leases of 40 seconds are waited for
+RUN_SECONDS: Final = 600.0  # this includes waiting for two leases of 40 seconds
 TIMED: Final = ("p50_ms", "p95_ms")
 
 

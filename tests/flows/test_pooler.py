@@ -29,7 +29,7 @@ QUESTION = {"client_id": "after", "text": "How long do I have to return somethin
 
 @pytest.fixture
 def pooler(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pooler]:
-    """With the role of the application and PgBouncer's own limits."""
+    """A pooler that connects with the application's role and has PgBouncer's default limits."""
     parts = urlsplit(stack.postgres.application_url())
     server = {"PORT": parts.port, "NAME": parts.path[1:], "USER": parts.username, "PASSWORD": parts.password}
     made = Pooler(open_to_postgres(tmp_path_factory.mktemp("pooler")), server, mode="session")
@@ -72,7 +72,7 @@ async def settled(socket: Socket) -> str:
 
 
 async def reply_to(socket: Socket, message: dict[str, str]) -> str:
-    """Send a message; return whether the server acknowledges or refuses it."""
+    """Send a message; return the type of the server's reply: `ack` or `error`."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         await socket.say("message", **message)
         while (kind := (await socket.next())["type"]) not in ("ack", "error"):

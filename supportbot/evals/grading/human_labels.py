@@ -23,8 +23,8 @@ _RANDOM: Final = 12  # the last characters of an id, which are random
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
     """Return the judged results waiting for this person's label, in random order. Results that anyone has labelled pass
-    or fail are not included, nor are runs whose verdicts this person has chosen to see. Of copies, the original waits;
-    those waiting for a run include the results of the runs behind it.
+    or fail are not included, nor are runs whose verdicts this person has chosen to see. A copy never waits, only its
+    original does. With `run_id`, return only the results of that run and of the runs behind it.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
     seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
@@ -36,8 +36,8 @@ def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]
 
 
 def runs_behind(run_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
-    """Return, for each of these runs, the earlier runs of whose judged results it has copies, and the runs behind
-    those. The number of queries depends on how long such chains are, not on the number of runs.
+    """Return the runs behind each of these runs: the earlier runs whose judged results it has copied, and the runs
+    behind those. The number of queries depends on how long such chains are, not on the number of runs.
     """
     direct: dict[UUID, set[UUID]] = {}
     new = set(run_ids)
@@ -62,9 +62,10 @@ def _reached(direct: Mapping[UUID, set[UUID]], run_id: UUID) -> set[UUID]:
 
 
 def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those judged runs whose verdicts are hidden from a person who can label their results: until
-    they have chosen to see them, or neither the run nor a run behind it is open or has a result that waits for their
-    label. So nobody sees the verdict on a copy while they could still label, or correct a label, in the original's run.
+    """Return the ids of those judged runs whose verdicts are hidden from a person who can label their results. Unless
+    the person has chosen to see them, they are hidden while the run or a run behind it is open or has a result that
+    waits for the person's label. So nobody sees the verdict on a copy while they could still label, or correct a label,
+    in the original's run.
     """
     behind = runs_behind(run_ids)
     judged = Result.objects.filter(run=OuterRef("pk"), judged_good__isnull=False)

@@ -386,10 +386,10 @@ def _pages_offered(context: TurnContext) -> list[tuple[str, str]]:
 
 
 def execute_simulated(request: ActionRequest, identity: Identity) -> ActionRequest:
-    """Confirm a previewed request and send it to the stand-in; return the request, which stays in memory.
+    """Confirm a previewed request and send it to the simulated merchant; return the request, which stays in memory.
 
     The request has then succeeded with a receipt, failed or been cancelled with a reason, or awaits a person's
-    approval. Raises RuntimeError without a stand-in: an evaluated conversation must not reach a real system.
+    approval. Raises RuntimeError without a simulated merchant: an evaluated conversation must not reach a real system.
     """
     if simulated_backend() is None:
         raise RuntimeError("No simulated shop is set up, so an evaluated conversation cannot carry out actions.")

@@ -21,7 +21,7 @@ def user_ids(actors: Iterable[str]) -> list[UUID]:
     found = []
     for actor in actors:
         kind, _, who = actor.partition(":")
-        with suppress(ValueError):  # text from elsewhere that merely starts like a person
+        with suppress(ValueError):  # text from elsewhere that merely starts like a person's id
             found += [UUID(who)] if kind == "user" else []
     return found
 

@@ -83,8 +83,8 @@ def escalate_silent() -> int:
 def release_of_former_agents() -> int:
     """Return to the queue the tickets of people who have left the team or changed role, or whose account is closed;
     return the number. This includes tickets that they snoozed, and those of customers whom they have answered: nobody
-    else sees these as theirs. It does not matter how the role was lost, since the console and commands only change
-    accounts.
+    else sees these as theirs. The console and commands only change accounts, so this sweep finds such tickets however
+    the role was lost.
     """
     role = Membership.objects.filter(
         workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),

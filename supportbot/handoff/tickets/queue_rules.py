@@ -10,7 +10,9 @@ NEARLY_LATE_AFTER: Final = timedelta(minutes=3)
 LATE_AFTER: Final = timedelta(minutes=5)
 SILENT_AFTER: Final = timedelta(minutes=10)
 EXPIRES_AFTER: Final = timedelta(hours=24)
-LEAST_WAIT: Final = timedelta(hours=12)  # the minimum of its wait that a ticket has left when it returns to the queue
+LEAST_WAIT: Final = timedelta(
+    hours=12
+)  # a ticket that returns to the queue has at least this long left before it expires
 REOPEN_WITHIN: Final = timedelta(minutes=10)
 MAX_SNOOZE: Final = timedelta(days=366)
 

@@ -42,8 +42,8 @@ _ALLOWED_AFTER_END: Final = (Requester.AGENT, Requester.RULE)
 
 @transaction.atomic
 def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -> Ticket:
-    """Open a ticket and return it; if one is open already, return that one. If a rule opened that, `requested_by` is
-    changed to whoever asks now, so that it does not end when the rule's reason is gone. Nothing else changes.
+    """Open a ticket and return it; if one is open already, return that one. If a rule opened that one, `requested_by`
+    becomes whoever asks now, so the ticket does not end when the rule's reason is gone. Nothing else changes.
 
     The customer sees `handoff.requested` and is asked for an address if the team is offline. Raises InvalidInput for an
     unknown reason or requester, NotFound, and ConversationEnded, because after the end only the team or an action's

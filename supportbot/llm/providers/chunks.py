@@ -218,7 +218,7 @@ def _with_surrogates(payload: bytes, error: orjson.JSONDecodeError) -> Any:
 def _written(arguments: dict[str, Any]) -> str:
     try:
         return orjson.dumps(arguments).decode()
-    except orjson.JSONEncodeError as error:  # a lone surrogate, a number beyond 64 bits, or nested too deep
+    except orjson.JSONEncodeError as error:  # a lone surrogate, a number beyond 64 bits, or too deep nesting
         raise Garbage("tool call arguments") from error
 
 

@@ -49,7 +49,7 @@ MAX_REFUSAL_BYTES = 64 * 1024
 class Client:
     """Sends requests to one server from the running event loop; no other loop may use or close it. It never retries.
 
-    `sdk` is the SDK's client of the same server, for what is rarely asked; closing it closes this one.
+    `sdk` is the SDK's client of the same server, for rare requests; closing it closes this one.
     """
 
     def __init__(self, http_client: httpx2.AsyncClient, *, api_key: str, base_url: str) -> None:

@@ -89,7 +89,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def _count_as_readable(connected: socket.socket, *, from_bytes: int) -> None:
-    """Have a socket count as readable once it holds so many bytes, or the peer has closed the connection."""
+    """Have a socket count as readable once it holds this many bytes, or the peer has closed the connection."""
     with suppress(OSError):  # macOS refuses this for a closed connection
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, from_bytes)
 

@@ -113,6 +113,6 @@ async def _send(session: Session, text: str, client_id: str) -> Ack:
     """Store a message, for whose turn the runner of this process keeps a slot meanwhile."""
     with runner.slot() as slot, workspace_scope(session.workspace_id):
         receipt = await db(_stored, session, text, client_id, slot)
-        if receipt.is_new:  # the rate is limited, too, because a vector costs more than a message
+        if receipt.is_new:  # only new messages are rate-limited, and a vector costs more than a message
             prefetch_vectors(session.conversation_id, text)  # before the turn begins, which waits for them
     return Ack(client_id, receipt.seq)

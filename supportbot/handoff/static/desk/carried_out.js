@@ -1,4 +1,4 @@
-// Opens the page of a request that is being carried out again once it has moved on.
+// Reopens the page of a request that is being carried out, once the request has moved on.
 
 import { fetchPage } from "./refresh.js";
 

@@ -76,9 +76,9 @@ export class Thread {
   }
 
   /**
-   * A page without a field for replies gets one when the ticket comes to its reader: reopened, or assigned to them. A
-   * form that was just sent usually leads to that page by itself; if its answer is late, the reload overtakes it, and
-   * the page is the same.
+   * Reload a page without a reply field once its reader has the ticket, because it was reopened or assigned to them. A
+   * form that was just sent usually leads to the new page by itself; if its response is late, the reload comes first
+   * and shows the same page.
    */
   #reloadIfMine({ person }) {
     if (person !== document.body.dataset.user || byId("composer")?.dataset.mayReply || byId("text")?.value) return;

@@ -25,7 +25,7 @@ const ENTRIES = [
   ["trash", "erase"],
 ];
 
-/** Do what the entry says that has this text; if that fails, show the reason in the chat. */
+/** Carry out the entry with this text (its key); if that fails, show the reason in the chat. */
 export function press(chat, key) {
   if (key === "newChat") return chat.newConversation(chat.page());
   return import("./menu_pages.js").then((pages) => pages.attempt(chat, pages[key]), () => chat.page() || chat.refuse("other"));
