@@ -92,7 +92,7 @@ class TickingScheduler(PersistentScheduler):
         except dbm.error as error:
             report_unstored(error)
             if self._store is not None:
-                self._store.writeback = False  # or it would try once more when it is deleted
+                self._store.writeback = False  # otherwise, deleting the shelf would try to write again
             self.persistence = Unstored  # type: ignore[assignment]  # only its `open` is used
             super().setup_schedule()
             # A file that is forbidden or broken, or that another beat has locked, stays as it is.
@@ -120,7 +120,7 @@ class TickingScheduler(PersistentScheduler):
         try:
             store.update(self._store)
         except dbm.error:
-            store.writeback = False  # or it would try once more when it is deleted
+            store.writeback = False  # otherwise, deleting the shelf would try to write again
             raise
         self._store, self._waits_for_space = store, False
         logger.info("beat: the times of the last ticks are stored again")

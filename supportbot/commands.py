@@ -23,8 +23,8 @@ def terminal_language(environment: Mapping[str, str]) -> str:
 
 
 class Error(CommandError):
-    """An error of a command. Django writes the name of its class before the message, and `manage.py` writes "Error:"
-    before other errors, too.
+    """An error of a command. Django writes the class's name before the message, and `manage.py` writes "Error:" before
+    other errors, so all of them look alike.
     """
 
 

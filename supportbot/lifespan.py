@@ -68,7 +68,7 @@ def prepare() -> None:
     # and stop every chat for a tenth of a second.
     gc.collect()
     gc.freeze()
-    # Most objects of a turn have no cycles, so looking for cycles a seventh as often costs little memory. By default,
+    # Most objects of a turn are in no cycles, so looking for cycles a seventh as often costs little memory. By default,
     # it takes half a millisecond per turn, and more than a millisecond if the turn searches.
     gc.set_threshold(COLLECT_AFTER)
 

@@ -43,13 +43,13 @@ def case_of_chat(conversation: Conversation) -> dict[str, Any]:
 
 
 def case_of_message(message: Message, expect: dict[str, Any]) -> dict[str, Any]:
-    """Return the document of a case that asks everything up to an answer."""
+    """Return the document of a case that sends the customer's messages before an answer."""
     key = f"answer-{str(message.pk)[-_KEY:]}"
     return {**asked_until(message.conversation, key=key, seq=message.seq), "expect": expect}
 
 
 def asked_until(conversation: Conversation, *, key: str, seq: int | None = None) -> dict[str, Any]:
-    """Return a case without expectations that asks the customer's messages, or only those before `seq`."""
+    """Return a case without expectations that sends the customer's messages, or only those before `seq`."""
     questions = _messages(conversation).filter(source=Source.CUSTOMER)
     if seq is not None:
         questions = questions.filter(seq__lt=seq)

@@ -279,7 +279,7 @@ class DraftCheck(TenantModel):
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
 
-    article_id = models.UUIDField(null=True)  # null, like `revision`, if it covers several (`articles`)
+    article_id = models.UUIDField(null=True)  # null, like `revision`, if the check covers several articles
     revision = models.PositiveIntegerField(null=True)
     gates = ArrayField(models.CharField(max_length=120), default=list)  # the gates at the time of the check
     facts = models.JSONField(default=dict, db_default={})  # the other facts that it depended on

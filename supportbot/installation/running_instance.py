@@ -1,4 +1,4 @@
-"""Lets other commands find a running instance, by its addresses in `runtime.json`.
+"""Lets other commands find the running instance, whose addresses are in `runtime.json`.
 
 The settings import this module, so it must not need settings. `runtime.json` is valid only while the supervisor that
 wrote it is alive: after a kill -9, a stale file must not lead to another program's port.
@@ -52,7 +52,7 @@ class Addresses:
 
 
 def load_runtime(data_dir: Path) -> Runtime | None:
-    """Return the instance that runs on this directory; None if there is none."""
+    """Return the instance that runs with this data directory; None if there is none."""
     content = read_json(data_dir / "runtime.json")
     if content is None:
         return None

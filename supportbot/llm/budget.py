@@ -133,8 +133,8 @@ def settle_all(reservations: Sequence[Reservation], *, spent: Decimal) -> None:
 
 @transaction.atomic
 def settle_unrecorded(reservations: Sequence[Reservation], *, spent: Decimal | None = None) -> None:
-    """Settle the reservations of a call whose record cannot be stored. It is charged what was reserved, or its cost if
-    that is known and lower.
+    """Settle the reservations of a call whose record cannot be stored. The call is charged what was reserved, or its
+    cost if that is known and lower.
     """
     reserved = {one.purpose: Decimal(0) for one in reservations}
     for one in reservations:

@@ -57,7 +57,7 @@ class Placeholders:
         return replace(self.request, lean_instructions=self._explained((lean,))[0].content if lean.content else "")
 
     def restored(self, text: str) -> str:
-        """Return a complete text by the model with the values in place of their placeholders."""
+        """Return a model's complete text with the values in place of their placeholders."""
         if not self._values or "[" not in text:
             return text
         return _MARK.sub(lambda match: self._values.get(_name(match), match[0]), text)

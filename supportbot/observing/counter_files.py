@@ -1,4 +1,4 @@
-"""The files in which several web processes on one port count, on a disk that may be full.
+"""The counter files of several web processes on one port, on a disk that may be full.
 
 prometheus_client writes through memory into files without allocated blocks. If the disk has no block left, the kernel
 ends the process with SIGBUS: every web process, and each one that replaces it, until somebody frees some space. Here,

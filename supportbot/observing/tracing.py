@@ -33,7 +33,9 @@ def is_installed() -> bool:
 
 
 def start(role: str) -> None:
-    """Start sending this process's spans, if an endpoint is set. The SDK sends the rest when the process ends."""
+    """Start sending this process's spans, if an endpoint is set. The SDK sends the remaining ones when the process
+    ends.
+    """
     if not is_wanted() or not is_installed():
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -21,8 +21,8 @@ class ClientCertificate:
 
 
 def tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
-    """Return the context of a connection, which presents the certificate if there is one; raises NotSent if the
-    certificate cannot be used.
+    """Return the TLS context of a connection, with the certificate if there is one; raises NotSent if the certificate
+    cannot be used.
     """
     context = ssl.create_default_context()
     if certificate is not None:

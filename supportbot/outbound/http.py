@@ -41,7 +41,7 @@ _RESERVED: Final = frozenset({
 _PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 _GZIP: Final = ("gzip", "x-gzip")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-MOST_MEMBERS: Final = 100  # of a gzip body, since unpacking each member copies the rest of the body
+MOST_MEMBERS: Final = 100  # members of a gzip body; unpacking each one copies the rest of the body
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
 

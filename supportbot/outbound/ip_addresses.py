@@ -36,7 +36,7 @@ _METADATA: Final[Networks] = (IPv4Network("100.100.100.200/32"), IPv6Network("fd
 
 def private_networks(written: Iterable[str]) -> Networks:
     """Return the private networks in a setting, in CIDR notation; raises ValueError with a sentence about the first
-    invalid one. Link-local addresses are not allowed, because cloud machines serve their credentials there.
+    invalid one. Link-local addresses are not allowed, because clouds serve their machines' credentials there.
     """
     return tuple(_private_network(text.strip()) for text in written if text.strip())
 

@@ -4,7 +4,8 @@ it.
 
 from typing import Final
 
-# Limits for the application's connections: a statement or lock that takes longer is a fault and fails with an error.
+# Limits for the application's connections: a statement, or a wait for a lock, that takes longer is a fault and fails
+# with an error.
 LIMITS: Final = {
     "statement_timeout": "120s",
     "lock_timeout": "60s",

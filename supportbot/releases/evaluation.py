@@ -1,4 +1,4 @@
-"""The evaluation of a draft by the gates: requesting it, carrying it out, and what the verdict still says.
+"""The evaluation of a draft by the gates: requesting it, carrying it out, and whether its verdict is still valid.
 
 A worker carries it out: one at a time holds a claim on a draft and keeps extending it. A claim ends after a minute
 unless it is extended. So if a worker dies, another one soon takes over the draft, while an evaluation that takes hours

@@ -162,7 +162,7 @@ def replay(delivery_id: UUID, *, actor: str) -> WebhookDelivery:
 
 @transaction.atomic
 def replay_failed(endpoint_id: UUID, *, since: datetime, actor: str) -> int:
-    """Resend every delivery that was abandoned and was created since then; return their number.
+    """Resend every abandoned delivery that was created since this time; return their number.
 
     Raises NotFound, EndpointOff.
     """

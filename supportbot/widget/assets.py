@@ -1,7 +1,7 @@
 """Serves the widget's files: `/widget/v1.js`, which pages load, and the files that it loads, at content-based URLs.
 
 `make widget` bundles `frontend/src` into `dist`, whose files are served unchanged. The loader requests the other files
-by their edition, which changes with every byte of them, so browsers may cache them forever. A page that still runs an
+by their edition, which changes with any of their bytes, so browsers may cache them forever. A page that still runs an
 old loader gets the current panel but does not cache it. Files are read once per process.
 """
 

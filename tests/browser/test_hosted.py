@@ -113,7 +113,7 @@ def test_imprint_and_privacy_are_under_the_chat_on_a_narrow_screen(
     address = f"/chat/{demo['channel']}/"
     shown = {"channel": {"key": demo["channel"]}, "workspace": {"imprint_url": "https://shop.example/imprint"}}
     html = render_to_string("widget/chat.html", {**shown, "language": "en", "direction": "ltr", "title": "Chat"})
-    # Without the animation with which it moves into its place.
+    # Without the animation that moves it into place.
     page = new_page(viewport={"width": 390, "height": high}, reduced_motion="reduce")
     page.route(f"**{address}", lambda route: route.fulfill(response=route.fetch(), body=html))
     page.goto(address)

@@ -52,7 +52,7 @@ def test_results_by_day_fit_the_page(
 
 
 @pytest.mark.long
-def test_an_operator_finds_fixes_and_proves_an_answer(admin: Page) -> None:
+def test_an_operator_finds_a_bad_answer_fixes_it_and_proves_the_fix(admin: Page) -> None:
     page = admin
     expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did the assistant cost?
     follow(page.get_by_role("link", name="Spent today"))

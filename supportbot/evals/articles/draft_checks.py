@@ -110,7 +110,7 @@ def cancel(check_id: UUID) -> None:
 
 
 def cancel_open(checks: QuerySet[DraftCheck]) -> int:
-    """Stop those of these checks that are unfinished; return how many. They keep their questions without personal data,
+    """Stop the unfinished ones among these checks; return how many. They keep their questions without personal data,
     and ask them in that form if they are continued.
 
     Masking takes a while, so no row is locked in the meantime: a check is changed only if no worker has stored its

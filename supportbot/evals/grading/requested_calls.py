@@ -1,5 +1,5 @@
-"""Compares the calls that a conversation led to with those that it should lead to. Pure. `bench.intents` counts with
-the same functions as the expectation `requests`.
+"""Compares the calls that a conversation led to with those that it should have led to. Pure. `bench.intents` counts
+with the same functions as the expectation `requests`.
 """
 
 import re
@@ -18,7 +18,7 @@ ASKED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("address",),
     "amount": ("amount",),
 }
-_NO_CARD: Final = ("order_status", REQUEST_HUMAN.name)  # a look-up and a hand-over: nothing is proposed
+_NO_CARD: Final = ("order_status", REQUEST_HUMAN.name)  # a look-up and a handoff: nothing is proposed
 
 Call = tuple[str, Mapping[str, Any]]  # action, arguments
 

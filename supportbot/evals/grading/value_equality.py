@@ -1,5 +1,5 @@
-"""Compares what a case expects with what came: records of a merchant, in which numbers may differ by half a cent and a
-missing field equals null, and arguments of a call, in any spelling. Pure.
+"""Compares what a case expects with the result: records of a merchant, in which numbers may differ by half a cent and a
+missing field equals null, and arguments of a call, whose spelling may differ. Pure.
 """
 
 from collections.abc import Iterator, Mapping

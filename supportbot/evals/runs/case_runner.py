@@ -112,8 +112,8 @@ def _checked(case: Case, recorded: RecordedAnswer) -> Reply:
 
 
 async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
-    """Return the replies with what `detects`, `hit5` and `answerable` ask about the customer's messages, if the case
-    expects it.
+    """Return the replies, with the measurements of the customer's messages that the expectations `detects`, `hit5` and
+    `answerable` need, if the case has these.
     """
     if case.expects("detects"):
         replies = [replace(one, detected=await outside(detected_actions_in, one.said, locale)) for one in replies]

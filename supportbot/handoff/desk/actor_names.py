@@ -1,4 +1,4 @@
-"""The names of those who did something, as pages show them; records contain only their ids."""
+"""The display names of actors, such as people and API keys."""
 
 from collections.abc import Iterable
 from contextlib import suppress

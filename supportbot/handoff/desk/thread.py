@@ -224,7 +224,7 @@ def _answer(payload: dict[str, Any]) -> str:
 
 
 def _answer_html(payload: dict[str, Any]) -> SafeString:
-    """Return an answer as its customer sees it. Only its own text is Markdown, because cards contain data from
+    """Return an answer as its customer sees it. Only its own text is read as Markdown, because cards contain data from
     elsewhere.
     """
     beside = _cards(payload)

@@ -69,8 +69,8 @@ def ticket(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 
 
 def _to_other_workspace(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Name the other workspace of this agent that has the ticket, where they can choose it, since a colleague's link
-    does not. Raises NotFound if none has it.
+    """Tell the agent which of their other workspaces has the ticket, on a page where they can switch to it: a link from
+    a colleague does not say. Raises NotFound if none has it.
     """
     for workspace in Workspace.objects.filter(memberships__user=user_of(staff)).exclude(pk=staff.workspace_id):
         with workspace_scope(workspace.pk):

@@ -38,7 +38,7 @@ class FormField:
 
     @property
     def other(self) -> str:
-        """Return a value that is none of the records."""
+        """Return the value if it is none of the records, otherwise ""."""
         return "" if any(one.value == self.value for one in self.records) else self.value
 
 
@@ -53,8 +53,8 @@ def form_fields(
     problems: Mapping[str, list[str]],
     records: Mapping[str, FormChoices] | None = None,
 ) -> list[FormField]:
-    """Return the form's fields in the action's sequence; `records` are those that the customer's arguments are about,
-    by argument.
+    """Return the form's fields in the action's sequence; `records` are the customer's records to choose from, by
+    argument.
     """
     found = records or {}
     return [
@@ -123,7 +123,7 @@ def _leaf_fields(
 
 
 def typed_in(sent: QueryDict) -> dict[str, str]:
-    """Return a form's values: a record that was chosen, or the value that was typed instead, which is sent after it."""
+    """Return a form's values: the chosen record, or the value that was typed instead, which the form sends last."""
     return {name: next(filter(None, reversed(sent.getlist(name))), "") for name in sent}
 
 

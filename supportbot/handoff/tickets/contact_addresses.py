@@ -1,5 +1,5 @@
-"""Whether mail can be delivered to an e-mail address. Pure; `supportbot.language.email_addresses` finds the addresses
-in a message.
+"""Checks whether an e-mail address has a format that allows delivery. Pure; `supportbot.language.email_addresses` finds
+the addresses in a message.
 """
 
 from collections.abc import Iterable

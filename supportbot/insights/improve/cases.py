@@ -1,4 +1,5 @@
-"""Turns findings into evaluation cases. A case expects what a good answer would contain, not what the answer contained.
+"""Turns findings into evaluation cases. A case expects what a good answer would contain, not what the given answer
+contained.
 
 If the team answered, the case expects the team's answer and the confirmed action. Otherwise, it only expects that an
 untrue answer is not given again, or that a question with a missing or poor answer gets an answer; a person adds the

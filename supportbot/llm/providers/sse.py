@@ -34,7 +34,7 @@ class EventReader:
         self._stream_left -= len(chunk)
         if self._stream_left < 0:
             raise TooLarge("The stream is too long.")
-        if b"\n" not in chunk:  # search only the new bytes, so single bytes take linear time
+        if b"\n" not in chunk:  # search only the new bytes, so input in single bytes takes linear time
             self._rest += chunk
             self._check_event(len(self._rest))
             return []

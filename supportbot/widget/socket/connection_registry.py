@@ -1,7 +1,7 @@
 """The open sockets of a process, and the periodic check of each: whether it may stay open, whether it is alive, and the
-head of its log. One timer and two queries serve all sockets, because a timer and a query per socket would be most of
-an idle server's work. The registry also records which customers are present, so the others get e-mails. Nothing else
-writes this, so a customer who closes the page and opens it again ends up as present.
+head of its log. One timer and two queries serve all sockets, because a timer and a query per socket would be most of an
+idle server's work. The registry also records which customers are present, so the others get e-mails. Nothing else
+records presence, so a customer who closes the page and opens it again ends up as present.
 """
 
 import asyncio

@@ -110,7 +110,7 @@ async def run_command(command: Command, session: Session) -> Ack | None:
 
 
 async def _send(session: Session, text: str, client_id: str) -> Ack:
-    """Store a message, for whose turn the runner of this process keeps a slot meanwhile."""
+    """Store a message; meanwhile, the runner of this process keeps a slot for its turn."""
     with runner.slot() as slot, workspace_scope(session.workspace_id):
         receipt = await db(_stored, session, text, client_id, slot)
         if receipt.is_new:  # only new messages are rate-limited, and a vector costs more than a message

@@ -1,4 +1,6 @@
-"""The queue of items to write to one socket. It is bounded, so a slow reader uses little memory and is disconnected."""
+"""The queue of items to write to one socket. It is bounded, so a slow reader is disconnected before it uses much
+memory.
+"""
 
 import asyncio
 from collections import deque
