@@ -30,7 +30,7 @@ from supportbot.errors import SupportBotError
 
 logger = logging.getLogger(__name__)
 _PURPOSE: Final = b"supportbot audit chain 1"
-_STEP: Final = "request."  # before the state that a request has reached
+_STEP: Final = "request."  # begins the event of a state that a request has reached
 PAGE: Final = 1_000
 
 

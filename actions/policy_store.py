@@ -204,7 +204,7 @@ class Gates(Protocol):
 
 
 class GatesRefuse(ActionError):
-    """A must-pass case would fail, and the caller asked not to change the rules in that case."""
+    """A gate case that must pass would fail, and the caller asked to change the rules only if none would."""
 
     code = "gate_refused"
     status = 409

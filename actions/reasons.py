@@ -136,7 +136,7 @@ def failed_at(where: str) -> Reason:
 
 
 def _shortened(text: DeferredText) -> DeferredText:
-    """Return a deferred text whose values, also those of the texts in it, have at most MAX_PLACE characters."""
+    """Return a deferred text whose values, including those of the texts in it, have at most MAX_PLACE characters."""
     return DeferredText(text.message, **{name: _shortened_value(value) for name, value in text.values.items()})
 
 
@@ -154,8 +154,8 @@ def failure_text(facts: Mapping[str, str]) -> str:
 
 
 def place_of(reason: Reason | None) -> dict[str, str]:
-    """Return where in its definition an action failed, for the audit trail, which is never erased: of the records, it
-    contains at most kinds of values and currencies.
+    """Return where in its definition an action failed, for the audit trail, which is never erased: the place reveals
+    nothing about the records but kinds of values and currencies.
     """
     return {"place": reason.facts["place"]} if reason is not None and reason.code == FAILED else {}
 

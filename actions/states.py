@@ -38,7 +38,7 @@ FINAL: Final = frozenset(state for state in State if state not in TRANSITIONS)
 OPEN: Final = (
     State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN,
 )  # fmt: skip
-UNDOING: Final = (*OPEN, State.SUCCEEDED)  # at most one request that undoes the same one has these states
+UNDOING: Final = (*OPEN, State.SUCCEEDED)  # of the requests that undo the same one, at most one is in these states
 WAITING: Final = (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL)  # waiting for a person
 WITHDRAWABLE: Final = (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.QUEUED)
 

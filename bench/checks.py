@@ -9,8 +9,8 @@ sentence gets the markers of all passages (unless `--markers` says otherwise). N
 
 With --json it prints one line per row: `{"id", "shown": "whole"|"partly"|"replaced", "confirmed": true|false|null,
 "taken_back": [words], "sentences": [{"text", "withheld": code|null, "support", "second_look", "citations"}]}`.
-Otherwise a table by label: shares of answers shown whole, partly and replaced, unconfirmed, touched or unconfirmed,
-with words taken back, sentences withheld by code, and the time and vectors per answer.
+Otherwise, it prints a table by label: shares of answers shown whole, partly and replaced, unconfirmed, touched or
+unconfirmed, with words taken back, sentences withheld by code, and the time and vectors per answer.
 """
 
 import argparse

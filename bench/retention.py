@@ -7,7 +7,8 @@ paced model server in turn: in the empty instance, in the filled one, and there 
 the conversations, as the worker does at night. That process is paused while the others are measured, so all run on the
 same machine. A real worker delivers the announcements. The ratios compare processor time, and the delays of the first
 words and of the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
---passages 50000 --whole` takes about an hour. Every tenth conversation has had a ticket; with `--ticket-every 1`, each.
+--passages 50000 --whole` takes about an hour. Every tenth conversation has had a ticket; with `--ticket-every 1`, every
+one has.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The pace of the model server, known to both ends, so the reader can tell which delay was added in between."""
+"""The pace of the model server, known to both ends, so the reader can tell how much delay was added in between."""
 
 from dataclasses import dataclass
 

@@ -3,18 +3,18 @@
 
     python -m bench.two_languages [FILE.jsonl ...] [--share-of-words P ...] [--english-share P ...]
 
-Of each of the demo's articles that has a German translation, only one language is kept: in the first of two
-workspaces, the other one than in the second. Every question goes through a whole turn in both. It prints how often the
-answer cites the right article, only wrong ones, or nothing:
+Of each of the demo's articles that has a German translation, the first of two workspaces gets only one language, and
+the second one only the other. Every question goes through a whole turn in both. It prints how often the answer cites
+the right article, only wrong ones, or nothing:
 
     own           the article is in the question's language
     foreign       the article is in another language, but some articles are in the question's
     abroad        no article is in the question's language
-    unanswerable  no article answers; "abroad, unanswerable" as above
+    unanswerable  no article answers; "abroad, unanswerable": no article is in the question's language either
 
-`--share-of-words` sets the share of a question's words with which a passage in its language counts as the one that is
-meant, and `--english-share` the share of the best passage's weight with which English wins in a language without
-articles. With several values, every question is asked with each.
+`--share-of-words` sets the share of a question's words that a passage in its language must contain to count as the one
+that is meant. `--english-share` sets the share of the best passage's weight that an English passage needs to win, if no
+article is in the question's language. With several values, every question is asked with each.
 """
 
 import argparse
@@ -41,7 +41,7 @@ GERMAN: Final = "-de"  # the suffix of a translation's id
 
 
 class Shares(NamedTuple):
-    """Two settings of search and answers; one that is in use is None."""
+    """Two settings of search and answers to try; None keeps the product's own value."""
 
     share_of_words: float | None = None
     english_share: float | None = None

@@ -14,10 +14,10 @@ right:
     person      it passes the visitor on, or says how to reach a person
     complaint   it expresses regret
 
-`offered` is the share of replies that offer help pages because they found nothing. `found` is the share of the replies
-that found nothing where an answer is expected whose pages include the right one. `language` is the share of replies
-with our own words that are in the visitor's language. Only the rows whose id hashes to the seen half were read during
-development; `--show` prints the failures of that half.
+`offered` is the share of replies that offer help pages because they found nothing. Of the replies that found nothing
+although an answer is expected, `found` is the share whose pages include the right one. `language` is the share of
+replies with our own words that are in the visitor's language. Only the rows whose id hashes to the seen half were read
+during development; `--show` prints the failures of that half.
 """
 
 import argparse

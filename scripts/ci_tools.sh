@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs the Debian packages without which some tests are skipped: those of the image, the alert rules, the pooler,
 # the clock and the files of Compose, Kubernetes, Caddy and systemd (without its init). In CI, a package that cannot be
-# installed is an error, or a run without half of the tests would be green; WITHOUT_TOOLS=true allows it. Elsewhere, a
-# test says itself which program it lacks.
+# installed is an error, or a run without half of the tests would be green; WITHOUT_TOOLS=true allows it. Elsewhere,
+# each test says which program it lacks.
 set -eu
 
 missing=

@@ -41,7 +41,7 @@ CURRENCIES = (
     "INR", "PKR", "LKR", "EGP", "LBP", "ISK", "COP", "ARS", "BRL", "CAD", "AUD", "NZD", "MXN", "KRW", "THB", "VND",
     "IDR", "ILS", "AED", "SAR", "ZAR",
 )  # fmt: skip
-WIDESPREAD = 12  # in at least so many languages
+WIDESPREAD = 12  # units of one or two letters are kept if at least this many languages use them
 PREPOSITIONS = {"in"}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # CLDR has no English words for these two.

@@ -141,7 +141,8 @@ class DefinedBackEnd:
                 return self._did_not(answer, names)
             case ObjectReader.NEVER_SEEN:
                 return NeverSeen()
-            # Nobody is called in while this is so, so it takes both the author's condition and a success status.
+            # No person is called in while a call is in progress, so the author's condition alone is not enough: the
+            # status must be one of success, too.
             case ObjectReader.IN_PROGRESS if answer.status in OK:
                 return Unclear("in progress", is_in_progress=True)
         return Unclear(f"returned {answer.status}")

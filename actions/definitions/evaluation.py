@@ -90,8 +90,8 @@ def _canonical_of_server(argument: Argument, names: Names) -> Any:
 
 def first_obstacle(definition: Definition, names: Names, locale: str, *, is_undo: bool = False) -> Obstacle | None:
     """Return the first guard that fails, or the first argument whose value is ambiguous in its list or missing from its
-    public list; otherwise None. In a request that undoes another one, nobody has chosen anything, so its value may be
-    missing from the list.
+    public list; otherwise None. In a request that undoes another one, nobody has chosen anything, so a value may be
+    missing from its list.
     """
     for guard in definition.guards:
         where = f"guards.{guard.name}"

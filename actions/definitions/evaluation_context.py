@@ -91,7 +91,7 @@ class Names(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name in self._computed:
             self._given[name] = self._computed[name]()
-            self._computed.pop(name, None)  # which may have read it, too
+            self._computed.pop(name, None)  # its own computation may have read it and removed it already
         return self._given[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -48,7 +48,8 @@ _NOT_ASKED = ("server", "identity")  # origins of arguments that callers do not 
 
 
 def publish(name: str, *, number: int, person: User, reason: str = "", is_dry_run: bool = False) -> ActionDefinition:
-    """Publish a version, with its default limits if the action has no rules yet; as a dry run, it carries nothing out.
+    """Publish a version. If its action has no rules yet, it gets the default limits and, with `is_dry_run`, carries
+    nothing out.
 
     Actions that write need a second person: not the version's author (`author_of`). The only admin of a workspace gives
     a reason instead. Waiting requests of another version expire at once. Raises InvalidDefinition for a document that
@@ -115,8 +116,8 @@ def needs_reason(version: ActionDefinitionVersion, person: User) -> bool:
 
 
 def author_of(version: ActionDefinitionVersion) -> str:
-    """Return who wrote a version: the person who saved it. Whoever only used texts of the imported file reviewed the
-    draft and did not write it, so the version before counts instead, unless it was published.
+    """Return who wrote a version: the person who saved it. A person who only accepted texts that the imported file
+    suggests has reviewed the draft, not written it: then the version before it counts, unless that one was published.
     """
     suggestions = found_by_import(version.definition).get("suggestions")
     every = ActionDefinitionVersion.objects.filter(definition_id=version.definition_id, published_at=None)

@@ -1,7 +1,8 @@
 """The progress of calls that a system has accepted and carries out later.
 
-A look-up says whether the system is still working on the call; `Attempt` keeps what the newest one said, and when one
-last said so. A look-up that fails, or no longer says so, is repeated for a while before it counts.
+A look-up says whether the system is still working on the call. `Attempt` stores what the newest look-up said, and when
+one last said that the call was in progress. If a look-up fails or no longer says this, it is repeated for a while
+before that counts.
 """
 
 from datetime import datetime, timedelta
@@ -14,14 +15,14 @@ from actions.models import ActionRequest, Attempt
 
 FIRST_RECHECK: Final = timedelta(seconds=5)
 MAX_PAUSE: Final = timedelta(hours=1)
-# A person has to check a call that a system works on for longer than this, and one that it no longer says it is working
-# on, but neither that it is done: after the second time, in which a look-up that failed once is repeated.
+# A person has to check a call that has been in progress for longer than IN_PROGRESS_FOR, or that the system, for
+# UNCLEAR_FOR after a check was due, calls neither in progress nor done. Until then, a failed look-up is repeated.
 IN_PROGRESS_FOR: Final = timedelta(hours=24)
 UNCLEAR_FOR: Final = timedelta(seconds=30)
 
 
 def note_look_up(request: ActionRequest, *, is_in_progress: bool) -> None:
-    """Keep what a look-up has just said about a call whose outcome is unknown."""
+    """Store whether a look-up has just said that a call with an unknown outcome is in progress."""
     attempts = Attempt.objects.filter(request_id=request.pk)
     if is_in_progress:
         attempts.filter(number=request.attempt_count).update(is_in_progress=True, in_progress_at=now())
@@ -30,8 +31,9 @@ def note_look_up(request: ActionRequest, *, is_in_progress: bool) -> None:
 
 
 def is_in_progress(request: ActionRequest) -> bool:
-    """Return whether the system is known to be working on the call: the newest look-up said so, or an earlier one, and
-    what followed is not yet repeated. This holds whatever the request's reason is: a person may already be checking.
+    """Return whether the system is known to be working on the call: the newest look-up said so, or an earlier one did
+    and the later ones have not been repeated for long enough to count. The answer does not depend on whether a person
+    is already checking the request.
     """
     newest_says_so = Attempt.objects.filter(request_id=request.pk, is_in_progress=True).exists()
     if request.reason_code == "in_progress" or newest_says_so:
@@ -53,15 +55,15 @@ def in_progress_at(request: ActionRequest) -> datetime | None:
 
 
 def unclear_from(request: ActionRequest) -> datetime:
-    """Return the time after which a call is no longer known to be in progress: a while after the look-up that followed
-    the last one that said so.
+    """Return the time after which a call is no longer known to be in progress: UNCLEAR_FOR after the check that was due
+    after the last look-up that said so.
     """
     last_known = in_progress_at(request) or request.changed_at
     return last_known + pause(request, last_known) + UNCLEAR_FOR
 
 
 def pause(request: ActionRequest, moment: datetime) -> timedelta:
-    """Return the time until the check that follows one at this moment: half of how long the outcome has been unknown,
-    so little at first, and at most an hour.
+    """Return how long to wait after a check at this moment before the next one: half the time for which the outcome has
+    been unknown, but at least FIRST_RECHECK and at most MAX_PAUSE.
     """
     return min(max((moment - request.changed_at) / 2, FIRST_RECHECK), MAX_PAUSE)

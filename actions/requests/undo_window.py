@@ -23,8 +23,8 @@ class Window:
     until: datetime
 
     def decided_by(self, rules: Rules) -> datetime:
-        """Return when the undo request must be decided at the latest, to be sent in time even if these rules hold it
-        back.
+        """Return the latest time at which the undo request can be decided and still be sent in time, even if these
+        rules hold it back.
         """
         return self.until - timedelta(minutes=rules.hold_minutes or 0)
 

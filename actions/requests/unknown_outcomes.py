@@ -49,8 +49,8 @@ def _is_never_seen_reliable(request: ActionRequest) -> bool:
 
 
 def _note_progress(request: ActionRequest, found: Found) -> None:
-    """Note whether the system is still working on a call, and leave one that has been in progress to a person, who is
-    told like the customer, if that takes too long or is no longer what the system says. It is still looked up.
+    """Store whether the system is still working on a call. If a call in progress takes too long, or the system no
+    longer says that it is in progress, leave it to a person; the customer is told, too. It is still looked up.
     """
     is_working = isinstance(found, Unclear) and found.is_in_progress
     note_look_up(request, is_in_progress=is_working)

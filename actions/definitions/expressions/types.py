@@ -156,7 +156,7 @@ class _Types:
                 result = add(result, value, 1 if operator == "+" else -1)
             else:
                 result = multiply(result, value) if operator == "*" else divide(result, value)
-            result = {Decimal: _NUMBER, Span: Span(timedelta(days=1))}.get(type(result), result)  # never 0
+            result = {Decimal: _NUMBER, Span: Span(timedelta(days=1))}.get(type(result), result)  # not 0: a divisor
         return result
 
     def _compared(self, operator: str, left: Any, right: Any) -> bool:

@@ -79,8 +79,8 @@ def only_value(schema: Any) -> str | None:
 
 
 def _first_example(source: Any) -> Any:
-    """Return the first example of a parameter or a schema; since 3.1, a schema has a list of them, a parameter names
-    each.
+    """Return the first example of a parameter or a schema. Since OpenAPI 3.1, a schema may have a list of them; a
+    parameter may have several, each under a name.
     """
     if not isinstance(source, Mapping):
         return None
@@ -205,7 +205,7 @@ class Operation:
         return fixed
 
     def _suggest_only_value(self, argument: str, schema: Any) -> None:
-        """Suggest to send the only value of an argument unasked. It may be a consent or switch something, so the
+        """Suggest sending the only value of an argument unasked. It may be a consent or switch something, so the
         customer is asked until a person decides otherwise.
         """
         if only := only_value(self._resolve(schema, self._draft.note)):

@@ -70,7 +70,7 @@ def circular(reads: Mapping[str, Set[str]]) -> list[str]:
 
 
 def _unknown(text: str, name: str, names: Iterable[str]) -> str:
-    """Return what `text` says of a name that is not among these, with a hint at those that there are."""
+    """Return `text` about a name that is not among these, followed by a hint about the names that exist."""
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1)
     if close:
