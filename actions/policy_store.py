@@ -167,7 +167,7 @@ def rules_of(policy: ActionPolicy | None) -> Rules:
 def rules_in(policy: ActionPolicy) -> Rules:
     """Return the rules that a policy stores, even while other rules are being tried."""
     version = policy.current
-    assert version is not None  # as in `_change`
+    assert version is not None  # every policy is created with its first version
     fields = {name: getattr(version, name) for name in RULE_FIELDS}
     return Rules(number=version.number, is_enabled=policy.is_enabled, **fields)
 

@@ -41,7 +41,7 @@ EMPTY: Final = "chats, empty"
 ALONE: Final = "chats, filled"
 MEANWHILE: Final = "chats during retention"
 WHOLE: Final = "chats until its end"
-DAYS: Final = 45  # of conversations to keep, of the 90 days that are filled
+DAYS: Final = 45  # days whose conversations are kept, of the 90 that are filled
 COMPARED: Final = (
     "cpu_ms_per_turn",
     "added_first_ms_p50",

@@ -1,4 +1,4 @@
-"""A request is undone once. The index has its own migration, because the table may be large and in use."""
+"""A request is undone at most once. The index has its own migration, because the table may be large and in use."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Stored facts about the decorations of sites, which are then not decoded each time."""
+"""Stored facts about the decorations of sites, so that they are not decoded each time."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""What an item's content was told to lack, and the ids of articles that it has lost or could not write."""
+"""What was left out of an item's content, and the ids of articles that it has lost or could not write."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import migrations, models

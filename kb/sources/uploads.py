@@ -35,7 +35,7 @@ _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
 _PICTURE_ENDING: Final = re.compile(rb"\.(?:png|jpe?g|webp|gif|svg)", re.IGNORECASE)
 _NOT_IN_NAMES: Final = re.compile(r"""[\s"'<>/\\]""")
 _MAX_NAME_BYTES: Final = 400  # before the ending, percent-encoded
-_MOST_NAMED: Final = 50_000  # in one text; a file of 20 MB could contain millions of endings
+_MOST_NAMED: Final = 50_000  # names read from one text; a file of 20 MB could contain millions of endings
 _WITH_PICTURES: Final = (".md", ".markdown", ".html", ".htm")
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from kb.importing.confined.pdf.canvas import Run
 
-WORD_GAP: Final = 0.18  # in letters, like the next one
-CELL_GAP: Final = 0.9
+WORD_GAP: Final = 0.18  # in letters; a wider gap separates words
+CELL_GAP: Final = 0.9  # in letters; a wider gap separates cells or columns
 MIN_SPACED: Final = 4  # letters of a spaced word; fewer may be cells or words
 MIN_EVEN_GAPS: Final = 3
 EVEN: Final = 1.1

@@ -12,8 +12,8 @@ from kb.importing.confined.pdf.prose_columns import Bar, is_prose, start_togethe
 from kb.importing.confined.pdf.right_to_left import is_right_to_left
 
 MIN_GAP: Final = 0.25  # the least width that a gap may shrink to over many rows, in letters
-ROW_STEP: Final = 4.0  # in letters, since there may be space between rows of a table
-HEAD_STEP: Final = 2.5  # in letters; names that span several columns are just above the columns' own names
+ROW_STEP: Final = 4.0  # largest distance between rows, in letters: a table may have space between them
+HEAD_STEP: Final = 2.5  # largest distance between a row and a name that spans several columns, in letters
 LEADING: Final = 1.5  # largest distance between lines of one paragraph, in letters
 FLUSH: Final = 1.5  # points by which the ends of aligned lines may differ
 MIN_ROWS: Final = 3
