@@ -1,6 +1,6 @@
 """Erases a customer's conversations, or a customer with everything stored about them, in all packages.
 
-Deleting a conversation cascades to its events, messages, citations, turns, tickets, mails, ratings and access rights;
+Deleting a conversation cascades to its events, messages, citations, turns, tickets, e-mails, ratings and access rights;
 the stored bodies of its model calls are found by its plain id. Financial records are kept, with the ids of a
 conversation and a customer that no longer exist.
 

@@ -297,7 +297,7 @@ def _before(days: int | None) -> datetime | None:
 
 
 def _has_time(until: float) -> bool:
-    """Wait until the erasures so far have been announced, because outcomes of actions and mails would otherwise queue
+    """Wait until the erasures so far have been announced, because outcomes of actions and e-mails would otherwise queue
     behind thousands of announcements; return whether there is time left.
     """
     while count_due() > MOST_ANNOUNCED and time.monotonic() < until:

@@ -1,7 +1,7 @@
-"""Fill in `answered_seq` of the chats of 0.1, which had no such column: what they answered must not be answered again.
+"""Fill in `answered_seq` of chats from version 0.1, which had no such column, so that nothing is answered again.
 
-The answer after a question answers it, except where a turn was still waiting: then everything from its message on is
-unanswered. A conversation that was begun after the column came counts by itself.
+A question is answered by the next answer, except where a turn was still waiting: then everything from its message on is
+unanswered. Conversations that began after the column was added already have the right value.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ SELECT id FROM chats ORDER BY id DESC LIMIT 1
 
 
 def fill(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Go through all conversations, some thousand a transaction; run again, it changes nothing more."""
+    """Fill in all conversations, a few thousand per transaction; a second run changes nothing."""
     after = "00000000-0000-0000-0000-000000000000"
     with schema_editor.connection.cursor() as cursor:
         while True:
