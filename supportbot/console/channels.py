@@ -188,7 +188,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         """Return the hours in their stored form."""
         cleaned = self.cleaned_data
         days, times = cleaned.get("days") or [], {name: cleaned.get(name) for name in HOURS[1:]}
-        # Whoever deselects the days of a channel wants to show no hours. Without earlier ones, the days are missing.
+        # Deselecting all days of a channel that has hours removes its hours. If it had none, the days are missing.
         if not days and (self.instance.hours or not any(times.values())):
             return {}
         return {"days": sorted(days), **{name: time.strftime("%H:%M") if time else "" for name, time in times.items()}}

@@ -112,7 +112,7 @@ class LLMCallAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for part of a model's name, or, if the term is a conversation's id, for its calls by an index."""
+        """Search for part of a model's name or, if the term is a conversation's id, use an index to find its calls."""
         try:
             conversation = UUID(search_term.strip())
         except ValueError:

@@ -121,7 +121,7 @@ def _cost() -> Figure:
     today = datetime.now(UTC).date()
     rows = daily_costs(days=2, today=today)
     of_today = [row for row in rows if row.day == today]
-    calls = sum(row.calls for row in of_today if row.provider != BUILTIN)  # the built-in answerer is no model
+    calls = sum(row.calls for row in of_today if row.provider != BUILTIN)  # the built-in answerer is not a model
     counted = ngettext("{number} model call", "{number} model calls", calls).format(number=number(calls))
     currency = next((row.currency for row in rows if row.currency), "")  # calls without a price have none
     currency = currency or Workspace.objects.get(pk=current_workspace_id()).currency

@@ -45,7 +45,7 @@ class ResetForm(PasswordResetForm):
 
 
 class AskForLink(PasswordResetView):
-    """Responds identically whether or not the address is known; limited to a few mails per IP address in 15 minutes."""
+    """Responds identically whether or not the address is known. It limits the e-mails per IP address in 15 minutes."""
 
     form_class = ResetForm
     template_name = "registration/password_reset_form.html"

@@ -92,7 +92,8 @@ class ChoiceForm(forms.Form):
         super().__init__(*args, **kwargs)
         rows = embedding_connections.listed()
         servers = [(str(row.pk), f"{row} ({row.model})") for row in rows]
-        # Without a fallback, the environment's server keeps the index that it has as KB_EMBEDDER.
+        # As a first choice, the environment's server is already listed as "Environment variables", so that choosing it
+        # without a fallback keeps its index.
         apart = [str(row.pk) for row in rows if row.is_environment and _is_configured_server()]
         self._field("first").choices = [*_shipped(), *(one for one in servers if one[0] not in apart)]
         for name in ("second", "third"):
@@ -227,7 +228,7 @@ def _rows() -> list[tuple[EmbeddingConnection, bool]]:
 
 
 def _shipped() -> list[tuple[str, str]]:
-    """Return the choices that are not connections: the packaged model, and a different one from the environment."""
+    """Return the choices that are not connections: the packaged model, and the environment's model if it differs."""
     packaged = [(embedding_routes.PACKAGED, gettext("Packaged model"))]
     if embedder() is packaged_embedder():
         return packaged
@@ -235,7 +236,7 @@ def _shipped() -> list[tuple[str, str]]:
 
 
 def _is_configured_server() -> bool:
-    """Return whether KB_EMBEDDER names the environment's server, so that one choice stands for both."""
+    """Return whether KB_EMBEDDER names the environment's server, so that one choice in the form covers both."""
     return bool(settings.KB_EMBEDDER == "openai")
 
 

@@ -210,7 +210,7 @@ class MembershipAdmin(ScopedAdmin):
         return self._link_page(request, member, purpose)
 
     def _link_page(self, request: HttpRequest, member: Membership, purpose: str) -> HttpResponse:
-        """Show the link of an account that nobody has used yet; so whoever may create it may see it."""
+        """Show the link of an account that nobody has used yet, so people who may create the account may see it."""
         name = member.user.display_name
         return show_once(
             self.admin_site,
@@ -250,7 +250,7 @@ class MembershipAdmin(ScopedAdmin):
 
 
 def _may_be_invited(person: User) -> bool:
-    """Return whether an admin here may give someone a link to this account: nobody uses it, and no other workspace."""
+    """Return whether an admin here may give someone a link to this account: it is unused, and in no other workspace."""
     acts_by_key = ApiKey.objects.filter(user=person).exists()
     return person.last_login is None and not acts_by_key and works_only_here(person)
 
@@ -274,7 +274,7 @@ def _warn_of_missing_approvers(request: HttpRequest, policies: list[ActionPolicy
 
 
 def _invite(request: HttpRequest, user: User, workspace: Workspace) -> bool:
-    """Mail the link, tell the person who invites how it went, and return whether the mail server has taken it."""
+    """Mail the link, tell the inviter how it went, and return whether the mail server has accepted it."""
     try:
         send_invitation(user, workspace, inviter=person_of(request))
     except (SMTPException, OSError) as error:

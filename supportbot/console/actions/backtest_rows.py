@@ -1,4 +1,4 @@
-"""Rows of a page: past requests that changed rules or a new version of an action would have decided differently."""
+"""The rows of past requests that would have been decided differently under changed rules or an action's new version."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final

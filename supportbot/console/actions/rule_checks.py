@@ -1,5 +1,6 @@
-"""Checks for saving action rules. The gates of a release may refuse the rules (as text and for the audit log), and
-enough people must be allowed to decide the requests that the rules, the action or an unknown outcome leave to them.
+"""Checks before action rules are saved. The gates of a release may refuse the rules, with a reason for the person and
+for the audit log. Enough people must be allowed to decide the requests that the rules, the action or an unknown outcome
+leave to them.
 """
 
 from collections.abc import Sequence

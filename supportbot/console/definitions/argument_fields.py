@@ -42,8 +42,8 @@ class SingleField:
 
 
 def leaves(name: str, spec: Spec, sent: Mapping[str, Any]) -> Iterator[SingleField]:
-    """Yield the values of an argument. `sent` are the submitted values by path: a list gets a row for each entry, and
-    an empty one.
+    """Yield the values of an argument that have fields. `sent` holds the submitted values by path, which decide how
+    many rows a list gets: one for each entry, and an empty one.
     """
     yield from _inside(SingleField(name, name, spec), sent, 0)
 

@@ -25,7 +25,7 @@ class Gap:
 
     @property
     def short(self) -> str:
-        """Its position on its page."""
+        """The position of the field on its page: its row and its label."""
         return ", ".join(filter(None, [self.row, self.field_label]))
 
     @property

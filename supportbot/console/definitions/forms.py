@@ -261,8 +261,8 @@ class PartForm(forms.Form):
         return as_kind(document, chosen)
 
     def _add_fingerprints(self, document: dict[str, Any]) -> None:
-        """Give each tool that was entered the fingerprint that it had when it was imported. The same tool keeps its
-        own: saving a page accepts no change of a tool.
+        """Give each newly entered tool the fingerprint that it had when it was imported. A tool that was already there
+        keeps its fingerprint, since saving a page must not accept a change that the server has made to a tool.
         """
         for name, call, before in self._calls(document):
             tool = call.get("tool")

@@ -152,7 +152,7 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
     """Publish the version of a valid form and return True; otherwise, show the reason in the form and return False."""
     cleaned = form.cleaned_data
     try:
-        with transaction.atomic():  # nothing is in force without those who may approve it
+        with transaction.atomic():  # a version must never be in force without its approvers
             publishing.publish(
                 definition.name,
                 number=cleaned["number"],

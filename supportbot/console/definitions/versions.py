@@ -79,7 +79,7 @@ def restore(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _number(text: str) -> int:
-    """Return the number of a version; 0, which is no version's number, for anything else."""
+    """Return the number of a version; 0, which no version has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 

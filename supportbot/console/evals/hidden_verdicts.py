@@ -33,7 +33,7 @@ def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
     mine = Result.objects.filter(run=run, judged_good__isnull=False).order_by()
     waiting = set(mine.filter(Q(pk__in=left) | Q(original__in=left)).values_list("key", flat=True))
     judged = set(mine.values_list("key", flat=True))
-    # An open run may be judged further while its page is made.
+    # An open run may get more verdicts while its page is being built.
     more = {str(case["id"]) for case in run.cases if "judge" in case.get("expect", {})} if run.is_open else set()
     return {key: key in waiting if key in judged else None for key in sorted(judged | more)}
 

@@ -26,7 +26,7 @@ _MOST_RUNS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class StartChoices:
-    """The choices on a suite's page. `lives_run` is the run to compare with by default."""
+    """The choices on a suite's page. `lives_run` is the live release's newest run, the default to compare with."""
 
     live: Release
     releases: list[Release]

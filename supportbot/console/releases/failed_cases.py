@@ -17,8 +17,8 @@ from supportbot.evals.suite_formats.own_format import parse_case
 class FailedCase:
     """A case that fails or is worse than in the live release. A failure that is not a single case has only a `name`.
 
-    `answers` is the address of the page with all answers, "" once it is deleted; `answer` is the last answer, "" for
-    none.
+    `answers` is the address of the page with all answers, or "" once the run is deleted; `answer` is the last answer,
+    or "" if it is an abstention.
     """
 
     name: str

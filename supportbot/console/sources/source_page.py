@@ -94,8 +94,8 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @require_safe
 def original(request: HttpRequest, source_id: UUID, file_id: UUID) -> HttpResponse:
-    """Return an uploaded file to save, for those who may replace it: it contains what an import leaves out, such as
-    comments and hidden sheets. A browser must never render it: it may be a page with scripts.
+    """Return an uploaded file as a download, but only to people who may replace it: it contains what an import leaves
+    out, such as comments and hidden sheets. A browser must never render it, since it may be a page with scripts.
     """
     needs(request, "kb:write")
     source = selectors.source_with_id(source_id)

@@ -46,8 +46,8 @@ def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
 
 @require_safe
 def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Return the text about the changes found so far in the answers to customers' questions, for the newest
-    publication.
+    """Return a text about how the newest publication has changed the answers to customers' questions, as far as they
+    have been compared.
     """
     needs(request, "kb:read")
     return render(request, "console/articles/compared.html", compared(article_with_id(article_id)))
