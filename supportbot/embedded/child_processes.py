@@ -111,6 +111,6 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 
 
 
 def without_a_word(log: Path) -> str:
-    """Return the likely cause for a program that has ended and has not written anything into its log."""
+    """Return the likely reason why a program ended without writing anything to its log."""
     is_full = shutil.disk_usage(log.parent).free < _LEAST_BYTES
     return f"{log.parent}: {os.strerror(errno.ENOSPC)}" if is_full else gettext("no error message")

@@ -183,7 +183,9 @@ class DataDir:
         return None if known is None else self.path / known  # an absolute path replaces the left side
 
     def outside_home(self) -> Path | None:
-        """Return the database's folder if it is outside. Raises StartRefused for a location that we never use."""
+        """Return the database's folder if it is outside the data directory, None otherwise. Raises StartRefused for a
+        location that we never use.
+        """
         home = self.known_postgres_home()
         if home is None or home.is_relative_to(self.path):
             return None

@@ -54,7 +54,7 @@ class Demo:
         return self.last_facts()
 
     def last_facts(self) -> DemoFacts | None:
-        """Return the facts of the last start, even if its addresses were different; seeding repairs damaged ones."""
+        """Return the facts of the last start, even if its addresses were different; None if there are none."""
         facts: DemoFacts | None = (read_json(self._facts_file) or {}).get("facts")
         return facts
 

@@ -21,8 +21,8 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 APPLICATION = "supportbot.asgi:application"
-DRAIN_SECONDS = 15.0  # seconds; running turns get ten of them
-PAGE_SECONDS = 60.0  # seconds for a child to serve its first page
+DRAIN_SECONDS = 15.0  # of these, running turns get ten
+PAGE_SECONDS = 60.0  # for a child to serve its first page
 
 
 @dataclass

@@ -99,7 +99,8 @@ def _folder_of_counters() -> "TemporaryDirectory[str]":
 def work(queues: str) -> None:
     """Carry out background tasks of these queues (comma-separated; "" means all) until a stop signal.
 
-    Raises StartRefused for a queue without tasks: the worker would wait there, and nobody would do the other's work.
+    Raises StartRefused for an unknown queue: the worker would wait there forever, and the queue that was meant would
+    have no worker.
     """
     known = _all_queues()
     chosen = [name.strip() for name in queues.split(",") if name.strip()]

@@ -1,7 +1,7 @@
 """The two roles of a database: the owner migrates, backs up and restores; the application's role works with rows.
 
-This way, a faulty query or an injection through the product can neither create or alter anything, switch off triggers,
-read the server's files, nor change the audit trail, whose grants make it append-only.
+This way, a faulty query or an injection through the product cannot create or alter tables, switch off triggers, read
+the server's files, or change the audit trail, whose grants make it append-only.
 """
 
 from typing import Any, Final
@@ -28,11 +28,12 @@ def role_of(url: str) -> str:
 
 
 def refuse_two_databases(owner_url: str, application_url: str) -> None:
-    """Raise StartRefused if the two URLs lead to different databases: a backup would be that of the wrong one.
+    """Raise StartRefused if the two URLs lead to different databases, because a backup could then be of the wrong one.
 
-    The addresses may differ, since a pooler may stand before one of them and give the database another name, so the
-    servers are asked. If the application cannot log in, as before its role is created, the names are compared, but only
-    if both addresses are those of one server. Otherwise nothing is known, and what needs the login reports its failure.
+    The servers are asked, since equal databases may have different URLs: a pooler in front of one of them may give the
+    database another name. If the application cannot log in, as before its role is created, the names in the URLs are
+    compared, but only if both URLs name the same server. Otherwise, nothing is known, and the code that needs the login
+    reports its failure.
     """
     with connect(owner_url, variable="DATABASE_OWNER_URL") as connection:
         owner = _identity(connection)

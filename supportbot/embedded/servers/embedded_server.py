@@ -30,8 +30,8 @@ class LocalServer:
         return self._process is not None and self._process.poll() is None
 
     def _choose_port(self) -> None:
-        """Choose another port if ours is in use. This is only possible before the first start, because others know the
-        address later.
+        """Choose another port if ours is in use. This is only possible before the first start, because afterwards,
+        other processes know the address.
         """
         if not self._has_run and is_taken(self.port):
             self._port = free_port()

@@ -77,8 +77,8 @@ def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
 
 def refuse_transaction_pooling(url: str) -> None:
     """Raise StartRefused if a pooler in transaction mode shares a server connection among several of ours. A session's
-    locks and settings would then affect other sessions. Only with such a pooler can two of our connections have the
-    same server process, or one of them several: it may have spare connections, and use them in turn.
+    locks and settings would then affect other sessions. Such a pooler is recognised by two of our connections that have
+    the same server process, or by one that has several, since a pooler with spare connections uses them in turn.
     """
     try:
         with connect(url) as one, connect(url) as other:
@@ -100,7 +100,7 @@ def _backend(connection: "psycopg.Connection[Any]") -> object:
 
 def create_extensions(url: str, *, variable: str = "DATABASE_URL") -> None:
     """Create missing extensions. Raises StartRefused with the SQL for an administrator if the role may not. `variable`
-    has the URL.
+    is the setting that contains the URL.
     """
     with connect(url, variable=variable) as connection:
         create_extensions_in(connection, variable=variable)
@@ -118,7 +118,7 @@ def require_extensions(url: str, *, variable: str) -> None:
 
 
 def create_extensions_in(connection: "psycopg.Connection[Any]", *, variable: str = "DATABASE_URL") -> None:
-    """Create missing extensions over a connection in autocommit mode. Raises StartRefused; `variable` has its URL."""
+    """Create missing extensions over a connection in autocommit mode; `variable` has its URL. Raises StartRefused."""
     rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
     missing = [name for name in EXTENSIONS if (name,) not in rows]
     try:

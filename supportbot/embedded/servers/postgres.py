@@ -153,7 +153,7 @@ class PostgresServer(LocalServer):
         return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *limit, *options]
 
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until it answers a query; return False if the process ends before. Recovery may take a while."""
+        """Wait until it answers a query; return False if the process ends first. Recovery may take a while."""
 
         def answers_or_ended() -> bool:
             return process.poll() is not None or self._answers()

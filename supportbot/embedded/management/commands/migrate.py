@@ -109,8 +109,8 @@ def _named(blocking: Transaction) -> str:
 
 
 class LockWatch:
-    """Finds out, over a connection of its own, which transactions a connection is waiting for. PostgreSQL can say so
-    only during the wait.
+    """Finds out, over a separate connection, which transactions a connection is waiting for. PostgreSQL knows this only
+    during the wait.
     """
 
     def __init__(self, watched: BaseDatabaseWrapper) -> None:
@@ -255,7 +255,7 @@ class Command(migrate.Command):
         if self._reported == self._begun and pids <= self._reported_pids:
             return
         if self._asked_verbosity and self._reported != self._begun:
-            self.stdout.write("")  # Django's line of this migration has no end yet
+            self.stdout.write("")  # Django has not ended its line about this migration yet
         self._reported, self._reported_pids = self._begun, pids
         sentence = gettext("{migration} changes a table that another transaction uses, such as a backup.")
         self.stderr.write(" ".join([sentence.format(migration=self._begun), *map(_named, blocking)]))
