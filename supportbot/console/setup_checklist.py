@@ -172,8 +172,8 @@ def _tag(workspace: Workspace) -> Step:
         about = gettext("Installed: seen on {origin}.").format(origin=seen.seen_origin)
     elif channel and channel.refused_origin:
         about = gettext(
-            "Seen on {origin}, which this channel does not allow. Only if this page is yours, add it to the channel's "
-            "allowed pages."
+            "Seen on {origin}, which this channel does not allow. Add this page to the channel's allowed pages only if "
+            "it is yours."
         )
         about = about.format(origin=channel.refused_origin)
     page = _channel_page(channel)

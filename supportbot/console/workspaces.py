@@ -116,13 +116,14 @@ class WorkspaceForm(FactsForm):
         }
         help_texts = {
             "hides_personal_data": _(
-                "On: e-mail addresses and phone, card and account numbers are sent to the model as "
-                "placeholders such as [EMAIL_1]; customers and colleagues see the real data. Off: the model sees it "
-                "too."
+                "When on, e-mail addresses and phone, card and account numbers are sent to the model as "
+                "placeholders such as [EMAIL_1]; customers and colleagues see the real data. When off, the model sees "
+                "it, too."
             ),
             "keep_conversations_days": _(
                 "Every night, conversations without a message for longer than this are permanently deleted, with their "
-                "mails. Requests, amounts, the audit trail and the figures are kept. Leave empty to keep conversations."
+                "e-mails. Requests, amounts, the audit trail and the figures are kept. Leave empty to keep "
+                "conversations."
             ),
             "keep_bodies_days": _(
                 "Applies to drafts for agents, and to other texts if they are stored; never longer than 30 days."

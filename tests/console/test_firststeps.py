@@ -80,7 +80,7 @@ def test_an_origin_that_is_not_allowed_is_shown(workspace: Workspace, enter: Ent
     ask = {"content_type": "application/json", "headers": {"Origin": "https://new.example"}}
     assert client.post("/api/v1/widget/tickets", body, **ask).status_code == 403
     shown = admin.get("/admin/").content.decode()
-    assert "Seen on https://new.example, which this channel does not allow. Only if this page is yours" in shown
+    assert "Seen on https://new.example, which this channel does not allow. Add this page" in shown
     assert "#id_allowed_origins" in shown and "Change the allowed pages" in shown
     Channel.objects.update(allowed_origins=["https://new.example"])
     # In a separate context, as in production: it must not depend on the test's workspace scope.

@@ -114,7 +114,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         model = ActionPolicy
         fields = ["is_enabled"]
         labels = {"is_enabled": _("Enabled")}
-        help_texts = {"is_enabled": _("Off stops it at once, including confirmed requests that have not been sent.")}
+        help_texts = {
+            "is_enabled": _("Turning it off takes effect at once, even for confirmed requests that have not been sent.")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

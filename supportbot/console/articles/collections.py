@@ -28,7 +28,9 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label=_("Who may write"),
-        help_text=_("Nobody selected: every editor. Otherwise the selected people and the admins."),
+        help_text=_(
+            "If nobody is selected, every editor may write; otherwise, only the selected people and the admins."
+        ),
     )
 
     class Meta:
