@@ -116,10 +116,10 @@ def _limits_of(found: Capabilities) -> str:
         return gettext("{model} answers and calls tools; it does not stream, so answers appear in one piece.")
     if found.streams:
         return gettext(
-            "{model} answers and streams, but it called no tool: actions and handing over by the assistant will not "
-            "work with it."
+            "{model} answers and streams, but it called no tool, so the assistant cannot propose actions or hand over "
+            "to a person with this model."
         )
     return gettext(
-        "{model} answers, but it does not stream, so answers appear in one piece, and it called no tool: actions and "
-        "handing over by the assistant will not work with it."
+        "{model} answers, but it does not stream, so answers appear in one piece. It called no tool either, so the "
+        "assistant cannot propose actions or hand over to a person with this model."
     )

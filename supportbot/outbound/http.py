@@ -233,7 +233,9 @@ def _read(response: http.client.HTTPResponse, request: Request) -> Response:
             _("returned %(status)s with only a part of the body") % {"status": status}, status=status
         ) from error
     if len(body) > request.max_bytes:
-        raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{request.max_bytes:,}"}, status=status)
+        raise NoAnswer(
+            _("answered with more than %(count)s bytes") % {"count": f"{request.max_bytes:,}"}, status=status
+        )
     if response.length and not is_enough:  # the part of the promised length that is missing
         raise NoAnswer(_("returned %(status)s with only a part of the body") % {"status": status}, status=status)
     return Response(status, _headers(response), body)

@@ -138,7 +138,7 @@ class DeskConsumer(Socket):
 
     async def _handle(self, frame: ClientFrame) -> None:
         if isinstance(frame, Hello) == self._is_welcomed:
-            raise BadFrame("The first frame must be `hello`, and no other may be.", fields={"type": ["Out of order."]})
+            raise BadFrame("Send `hello` first, and only once.", fields={"type": ["Out of order."]})
         try:
             agent = await self._current_agent()
             with workspace_scope(agent.staff.workspace_id), override(self._language_of(agent)):
