@@ -46,7 +46,7 @@ class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class _RunListSerializer(serializers.ListSerializer[Any]):
-    """A page of runs: how their judges agree with people is looked up for all at once."""
+    """A page of runs. The agreement of their judges with people is looked up for all runs at once."""
 
     def to_representation(self, data: Any) -> list[Any]:
         runs = list(data)
