@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry, LedgerHead
 from actions.money import Money
 from actions.requests.rule_decision import Used
+from actions.simulated_backend import sample_shop
 from supportbot.accounts.workspaces import workspace_time
 
 YEAR: Final = timedelta(days=365)
@@ -41,8 +42,10 @@ def used(request: ActionRequest, moment: datetime) -> Used:
     """Return the amounts that the action has used so far, without this request; exact only under the lock.
 
     A request keeps the day on which its amount was reserved: if it is approved or executed after midnight, it does not
-    use the new day's limit.
+    use the new day's limit. With sample orders, nothing was used.
     """
+    if sample_shop() is not None:
+        return Used(subject_kind=request.subject_kind)
     held = _held_by(request)
     today = held.day if held else workspace_day(moment)
     all_of_action = _counting(request).filter(action=request.action)
@@ -83,9 +86,9 @@ def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
     """Return the amount of other confirmed requests, of any action, that this request's subject does not show yet. The
     subject was read at `read_at`, so it may lack amounts spent since then. The result is zero for a request that has
     reserved its own amount: the limits were checked when it was reserved, and amounts that the subject shows by now
-    would count twice.
+    would count twice. With sample orders, it is zero, too.
     """
-    if _held_by(request):
+    if sample_shop() is not None or _held_by(request):
         return Decimal(0)
     of_subject = _counting(request).filter(**_subject_of(request), currency=request.currency)
     unseen = Q(status=Status.RESERVED)

@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 from actions.errors import NotConnected
 from actions.facts import Order
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
-from actions.simulated_backend import simulated_backend
+from actions.simulated_backend import sample_shop, simulated_backend
 from actions.spec import Call
 
 __all__ = ["DidNot", "Found", "Happened", "Merchant", "NeverSeen", "Outcome", "Unclear", "merchant"]
@@ -31,7 +31,11 @@ class Merchant(Protocol):
 
 
 def merchant() -> Merchant:
-    """Return the current workspace's merchant; raises NotConnected if there is none, or if a stand-in replaces it."""
+    """Return the current workspace's merchant, or the sample shop that replaces it. Raises NotConnected if there is
+    none, or if a stand-in for other systems is set.
+    """
+    if (sample := sample_shop()) is not None:
+        return sample
     if simulated_backend() is not None:
         raise NotConnected()
     connect = import_string(settings.ACTIONS_MERCHANT)

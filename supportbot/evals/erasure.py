@@ -62,7 +62,7 @@ def take_customer_out_of_cases(customer: Customer) -> None:
 
 
 def _without_customer(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in ("customer", "must")}
+    return {name: value for name, value in document.items() if name not in ("customer", "orders", "must")}
 
 
 def forget_customer(customer_id: UUID) -> None:

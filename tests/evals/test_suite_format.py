@@ -46,13 +46,31 @@ cases:
       - I want a refund
       - say: A-1001
         expect: {proposes: {action: refund_order, arguments: {order_id: A-1001}}}
+  - id: own-orders
+    customer: cus_alice
+    orders:
+      - id: A-1
+        status: delivered
+        currency: EUR
+        placed_days_ago: 9
+        delivered_days_ago: 5
+        items: [{sku: TENT, name: Tent, price: 12.5, quantity: 2, refunded: "12.50"}]
+    ask: Please refund order A-1
+    expect: {proposes: {action: refund_order, arguments: {order_id: A-1, amount: "12.50"}}}
 """
+ORDER = {
+    "id": "A-1",
+    "status": "paid",
+    "currency": "EUR",
+    "placed_days_ago": 1,
+    "items": [{"sku": "TENT", "name": "Tent", "price": "12.50"}],
+}
 
 
 def test_a_suite_is_read_and_written() -> None:
     suite = read_suite(SUITE.encode(), file="returns.yaml")
-    window, refund = suite.cases
-    assert (suite.name, suite.title, len(suite.cases)) == ("returns", "Returns", 2)
+    window, refund, _ = suite.cases
+    assert (suite.name, suite.title, len(suite.cases)) == ("returns", "Returns", 3)
     assert window.is_must and not refund.is_must
     assert window.expect == {"figures": ["60 days"], "source": ["returns"], "not_contains": ["14 days"]}
     assert refund.history == (("customer", "Hello"), ("assistant", "Hello! How can I help?"))
@@ -96,6 +114,17 @@ def test_the_schema_knows_the_same_keys() -> None:
         ({"ask": "Hi", "expect": {"requests": [], "cites": False}}, "a case with `requests` has only messages"),
         ({"ask": "Hi", "customer": "cus_1", "expect": {"requests": []}}, "a case with `requests` has only messages"),
         ({"ask": "Hi", "expect": {"answerable": "yes"}}, "expect: answerable: use true or false"),
+        *(
+            ({"ask": "Hi", "customer": "cus_1", "orders": orders, "expect": {"abstains": True}}, problem)
+            for orders, problem in (
+                ([], "orders: `orders` must be a list of at most 20 orders"),
+                ([{**ORDER, "items": []}], "orders: `orders` must be a list"),
+                ([{**ORDER, "items": [{"sku": "TENT", "name": "Tent", "price": "a lot"}]}], "orders: `orders` must be"),
+                ([{**ORDER, "placed_days_ago": "yesterday"}], "`placed_days_ago` must be a whole number from 1"),
+                ([{**ORDER, "placed": 3}], "orders: unknown key `placed`"),
+            )
+        ),
+        ({"ask": "Hi", "orders": [ORDER], "expect": {"abstains": True}}, "a case with `orders` has a `customer`"),
         ({"ask": "Hi", "repeat": 0, "expect": {"abstains": True}}, "`repeat` must be a whole number"),
         ({"ask": "Hi", "must": "yes", "expect": {"abstains": True}}, "`must` must be true or false"),
         ({"steps": [{"say": "Hi", "expects": {}}], "expect": {"abstains": True}}, "step 1: unknown key `expects`"),

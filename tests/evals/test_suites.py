@@ -10,6 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from actions.services import confirm, propose
 from actions.testing import FakeShop
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
@@ -24,6 +25,7 @@ from supportbot.evals.suite_formats.own_format import parse_suite
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Usage
+from tests.actions.conftest import signed_in_as
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "evaluation.schema.json").read_text())
@@ -107,3 +109,26 @@ def test_attacks_are_planted_in_memory_only(
     for wrong, problem in (({}, "plant something"), ({"page": "x"}, "unknown key `page`")):
         with pytest.raises(InvalidSuite, match=problem):
             parse_suite({"suite": "s", "cases": [{**case, "plant": wrong}]}, file="")
+
+
+def run_shop_suite() -> dict[str, list[str]]:
+    """Run the suite `shop` with the built-in answerer; return the reasons of the failed cases."""
+    run = services.start_run(services.save_suite(read_suite_file(SHIPPED / "shop.yaml")))
+    run_worker.execute_run(run.pk)
+    results = Result.objects.filter(run=run)
+    assert results.count() == 8
+    return {row.key: reasons(row.grades) for row in results.filter(passed=False)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_shop_suite_does_not_depend_on_what_was_refunded(workspace: Workspace, shop: FakeShop) -> None:
+    mara = Customer.objects.create(external_id="cus_1001", name="Mara", locale="en")
+    shop.add_order("WF-20404", "cus_1001", total="390.00", delivered_days_ago=200)  # not the order of the cases
+    shop.add_order("WF-20444", "cus_1001", total="390.00")
+    principal = signed_in_as(mara)
+    card = propose(principal, "refund_order", {"order_id": "WF-20444", "reason": "Damaged"}, proposal_key="turn:1:1")
+    confirm(card.pk, principal=principal, digest=card.digest)
+    shop.calls.clear()
+    shop.is_reachable = False
+    assert run_shop_suite() == {}
+    assert shop.calls == []

@@ -26,6 +26,7 @@ from supportbot.evals.errors import MerchantMissing
 from supportbot.evals.runs.case_outcomes import JUDGE_VERSION, CaseTry, Judgement, Reply, signals_of
 from supportbot.evals.runs.recorded_answers import RecordedAnswer, checked
 from supportbot.evals.simulation.builtin_answerer_chat import detected_actions_in, replies_to
+from supportbot.evals.simulation.case_orders import ordered
 from supportbot.evals.simulation.simulated_conversation import SimulatedConversation, simulate_conversation
 from supportbot.evals.simulation.simulated_customers import (
     Customer,
@@ -78,7 +79,7 @@ async def run_case(workspace: Workspace, case: Case) -> tuple[CaseTry, UUID | No
         merchant = merchant_of(case)
     except MerchantMissing as error:
         raise ModelUnreachable(error.code) from error
-    with use_simulated_backend(merchant) if merchant else nullcontext():
+    with use_simulated_backend(merchant) if merchant else nullcontext(), ordered(case.orders, case.customer):
         return await _run_case(workspace, case, merchant)
 
 

@@ -41,6 +41,7 @@ from supportbot.evals.runs.case_runner import ModelUnreachable, run_case
 from supportbot.evals.runs.release_under_test import under
 from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of
+from supportbot.evals.simulation.case_orders import ordered
 from supportbot.evals.simulation.simulated_conversation import inputs_of, simulate_conversation
 from supportbot.evals.suite_formats.own_format import Case, parse_case
 from supportbot.llm import gateway
@@ -266,7 +267,8 @@ def finds_the_same(played: CaseTry, case: Case, workspace: Workspace) -> bool:
     if case.expects("hit5") or case.expects("answerable"):  # measured apart from the conversation
         return False
     try:
-        simulated = simulate_conversation(workspace, case.customer, locale=case.locale, plant=case.plant)
+        with ordered(case.orders, case.customer):
+            simulated = simulate_conversation(workspace, case.customer, locale=case.locale, plant=case.plant)
     except SupportBotError:  # the customer or the shop is unavailable; a new try reports it
         return False
     simulated.remember(case.history)

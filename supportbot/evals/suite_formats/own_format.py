@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.recorded_answers import RecordedAnswer, recorded_answer_document, recorded_answer_of
+from supportbot.evals.simulation.case_orders import orders_in
 from supportbot.evals.simulation.prompt_injection import PlantedTexts, plant_of, planted
 from supportbot.evals.simulation.simulation_format import Simulation, simulated, simulation_of
 from supportbot.evals.suite_formats.expectations import checked_value, is_expectation
@@ -35,7 +36,9 @@ _KEY: Final = re.compile(r"[\w.:-]{1,80}")
 _SPEAKERS: Final = ("customer", "assistant")
 SUITE_KEYS: Final = frozenset({"suite", "title", "about", "defaults", "cases"})
 SHARED_KEYS: Final = frozenset({"customer", "locale", "must", "repeat", "tags"})
-CASE_KEYS: Final = SHARED_KEYS | {"id", "ask", "steps", "history", "simulate", "plant", "given", "expect", "note"}
+CASE_KEYS: Final = SHARED_KEYS | {
+    "id", "ask", "steps", "history", "simulate", "plant", "orders", "given", "expect", "note",
+}  # fmt: skip
 STEP_KEYS: Final = frozenset({"say", "expect"})
 Expectations = Mapping[str, Any]
 
@@ -61,6 +64,8 @@ class Case:
     history: tuple[tuple[str, str], ...] = ()  # earlier messages, as (customer or assistant, text)
     simulate: Simulation | None = None
     plant: PlantedTexts | None = None
+    # the customer's orders, instead of those of the shop
+    orders: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     given: RecordedAnswer | None = None
     customer: str = ""
     locale: str = ""
@@ -135,6 +140,7 @@ def parse_case(data: Any, *, file: str = "", number: int = 1) -> Case:
         history=tuple(_history(found.get("history", []), where)),
         simulate=simulation_of(found["simulate"], where) if "simulate" in found else None,
         plant=plant_of(found["plant"], where) if "plant" in found else None,
+        orders=orders_in(found["orders"], where) if "orders" in found else (),
         given=recorded_answer_of(found["given"], where) if "given" in found else None,
         customer=text_of(found, "customer", where),
         locale=text_of(found, "locale", where),
@@ -158,6 +164,7 @@ def case_document(case: Case) -> dict[str, Any]:
         "history": [{speaker: text} for speaker, text in case.history],
         "simulate": simulated(case.simulate),
         "plant": planted(case.plant),
+        "orders": list(case.orders),
         "given": recorded_answer_document(case.given),
         "customer": case.customer,
         "locale": case.locale,
@@ -227,6 +234,9 @@ def _check_complete(case: Case, where: str) -> None:
     if case.expects("requests") and (list(case.expect) != ["requests"] or not _is_bare(case)):
         problem = gettext("a case with `requests` has only messages of the customer, and no other expectation.")
         raise InvalidSuite(placed(where, problem))
+    if case.orders and (case.needs_merchant or not case.customer):
+        problem = gettext("a case with `orders` has a `customer`, and neither `confirms` nor `records`.")
+        raise InvalidSuite(placed(where, problem))
     if any("judge" in step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("`judge` belongs to the whole case, not to a step.")))
     if any("records" in step.expect for step in case.steps):
@@ -235,7 +245,7 @@ def _check_complete(case: Case, where: str) -> None:
 
 def _is_bare(case: Case) -> bool:
     """Return whether a case consists of a visitor's messages only."""
-    has_more = case.simulate or case.plant or case.given or case.customer or case.history
+    has_more = case.simulate or case.plant or case.given or case.customer or case.orders or case.history
     return not has_more and not any(step.expect for step in case.steps)
 
 
