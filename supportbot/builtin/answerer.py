@@ -15,7 +15,7 @@ from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
 from supportbot.builtin.complaints import is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
-from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, say
+from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, phrase_in, say
 from supportbot.builtin.question_rewriting import MAX_QUOTE, said_by_customer, standalone
 from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
@@ -59,7 +59,7 @@ def _reply(request: ModelRequest, language: str) -> Reply:
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
     if (step := next_step(request, language)) is not None:
-        return step
+        return _heard(step, request.question, language)
     if needs_account(request):
         return Reply(_with_offer(_for_a_visitor(_answer(request, language), language), request.question, language))
     # check after `next_step`, because "the second one" is unclear only if nothing was asked
@@ -69,6 +69,17 @@ def _reply(request: ModelRequest, language: str) -> Reply:
         return Reply(say("acknowledgement", language))
     answer = _with_offer(_answer(request, language), request.question, language)
     return Reply(answer or say(_otherwise(request.question), language))
+
+
+def _heard(step: Reply, question: str, language: str) -> Reply:
+    """Return a step towards an action, after regret and the offer of a person if it only asks what the customer wants,
+    who reports a problem and asks nothing: they may not want this action at all.
+    """
+    if phrase_in(step.text) != "meant" or asks_something(question):
+        return step
+    if not is_complaint(question) and courtesy(question) != "complaint":
+        return step
+    return replace(step, text=f"{say('complaint', language)}\n\n{step.text}")
 
 
 def _with_offer(answer: str, question: str, language: str) -> str:

@@ -389,6 +389,24 @@ def test_a_doubtful_request_in_a_question_is_asked_about_before_it_becomes_free_
     assert chat.send("No") == (asked, [])
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("This is ridiculous, my mug arrived broken!!", "en"),
+        ("Das ist eine Frechheit, meine Tasse kam kaputt an!!", "de"),
+        ("C'est ridicule, ma tasse est arrivée cassée !!", "fr"),
+    ],
+)
+def test_an_angry_customer_is_offered_a_person_before_an_action(text: str, language: str) -> None:
+    chat = Chat(tools=(HUMAN, *catalogue()))
+    offer, calls = chat.send(text)
+    first, _, question = offer.partition("\n\n")
+    assert first == say("complaint", language) and calls == []
+    assert question == say("meant", language, title="Refund an order")
+    after_yes, calls = chat.send("yes")  # the answer to the last question
+    assert after_yes.startswith(say("which_of_these", "en")) and calls == []
+
+
 def test_words_start_another_action_while_a_number_is_asked_for() -> None:
     chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
     chat.send("Please skip my next box")
