@@ -1,14 +1,17 @@
-"""Finds the language in which a customer writes, which is used for answers, whatever the page's language."""
+"""Finds the language in which a customer writes: answers and notices use it, whatever the page's language."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.db.models.functions import Left
 
+from supportbot.builtin.intents import language_of
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.language.detection import base_language, detect
+from supportbot.language.normalise import normalised
 
-# The amount of text that is enough to detect a language.
-MAX_TEXTS: Final = 3
+# The newest messages that are read, and how much of each is enough to detect a language.
+MAX_TEXTS: Final = 20
 MAX_TEXT_CHARACTERS: Final = 300
 
 
@@ -19,8 +22,22 @@ def detected_language(text: str, locale: str) -> str:
     return found if found != known else locale
 
 
+def language_in(latest: str, earlier: Sequence[str], expected: str) -> str:
+    """Return the language of a customer's latest message; for a mere order number, an address or random keystrokes,
+    that of their earlier messages, and otherwise the expected one.
+    """
+    return language_of(latest, language_of(normalised("\n".join(earlier)), expected))
+
+
 def customer_language(conversation: Conversation) -> str:
-    """Return the language of a customer's latest messages as a code or locale; by default, the page's."""
-    messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
-    texts = messages.order_by("-seq").values_list(Left("text", MAX_TEXT_CHARACTERS), flat=True)
-    return detected_language("\n".join(texts[:MAX_TEXTS]), conversation.locale)
+    """Return the language of a customer's latest message, as answers detect it (`language_in`), as a code or locale; by
+    default, the page's.
+    """
+    messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER).order_by("-seq")
+    texts = list(messages.values_list(Left("text", MAX_TEXT_CHARACTERS), flat=True)[:MAX_TEXTS])
+    if not texts:
+        return conversation.locale
+    known = base_language(conversation.locale)
+    latest, *earlier = texts
+    found = language_in(normalised(latest), earlier[::-1], known)
+    return found if found != known else conversation.locale

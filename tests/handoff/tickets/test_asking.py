@@ -7,6 +7,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.people import add_member
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.selectors import events_after
@@ -96,6 +97,18 @@ def test_a_ticket_has_the_customers_language(alice: Customer) -> None:
         add_customer_message(conversation.pk, text=text, client_id="1")
         ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
         assert ticket_row(ticket)["language"] == spoken
+
+
+def test_notices_follow_the_latest_message_as_answers_do(alice: Customer) -> None:
+    chat = start_conversation(alice.pk, locale="de")
+    german = ("Mein Paket ist nicht da, wann kommt es?", "Ich warte schon seit einer Woche auf die Lieferung.")
+    for number, text in enumerate((*german, "Sorry, can we go on in English?", "WF-20431")):
+        add_customer_message(chat.pk, text=text, client_id=str(number))
+    assert customer_language(chat) == "de"  # an order number has no language: most was written in German before
+    add_customer_message(chat.pk, text="When will my parcel arrive?", client_id="last")
+    ticket = services.request(chat.pk, reason="customer_asked", by="customer")
+    assert ticket_row(ticket)["language"] == "en"
+    assert message_texts(chat)[-1].startswith("Our team is not available")
 
 
 def test_an_online_editor_or_an_offline_agent_does_not_count(
