@@ -115,6 +115,7 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, ov
         raise AnotherWentLive()
     if older.state != Release.State.REPLACED:
         raise NothingToRestore()
+    reason = _reason(reason, is_needed=True)
     _check_document(older.contents, was_live=True)
     overridden = _pass_unproven(older, person, override)
     restored = Release(
@@ -123,12 +124,12 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, ov
         based_on=older.number,
         restores=older.number,
         author_name=person.name,
-        reason=_reason(reason, is_needed=True),
+        reason=reason,
         verdict=older.verdict,
         override_reason=overridden,
     )
     _go_live(restored, live, person)
-    facts: dict[str, Any] = {"release": restored.number, "restores": older.number, "reason": restored.reason}
+    facts: dict[str, Any] = {"release": restored.number, "restores": older.number, "reason": reason}
     if overridden:
         facts["override"] = overridden
     event = "release.restored_against_gates" if overridden else "release.restored"
@@ -146,7 +147,7 @@ def _pass_unproven(older: Release, person: Staff, override: str) -> str:
         raise NotProven()
     if not person.may(OVERRIDE):
         raise NotAllowed(gettext("Your role does not allow restoring a release that the gates have not passed."))
-    return _reason(override, is_needed=True)
+    return _reason(override, is_needed=True, name="override")
 
 
 @transaction.atomic
@@ -189,7 +190,7 @@ def _pass_gates(draft: Release, person: Staff, override: str) -> str:
         raise NotEvaluated(draft.judging_problem or None) if verdict is None else GateRefused(_why(verdict))
     if not person.may(OVERRIDE):
         raise NotAllowed(gettext("Your role does not allow publishing despite failing gates."))
-    return _reason(override, is_needed=True)
+    return _reason(override, is_needed=True, name="override")
 
 
 def _why(verdict: Mapping[str, Any]) -> str:
@@ -242,10 +243,10 @@ def _check_document(document: Document, *, was_live: bool = False) -> None:
         raise InvalidInput(fields=problems)
 
 
-def _reason(text: str, *, is_needed: bool) -> str:
+def _reason(text: str, *, is_needed: bool, name: str = "reason") -> str:
     reason = " ".join(text.split())
     if is_needed and not reason:
-        raise InvalidInput(fields={"reason": [gettext("Explain why, briefly.")]})
+        raise InvalidInput(fields={name: [gettext("Explain why, briefly.")]})
     if len(reason) > MAX_REASON:
-        raise InvalidInput(fields={"reason": [gettext("Use at most {limit} characters.").format(limit=MAX_REASON)]})
+        raise InvalidInput(fields={name: [gettext("Use at most {limit} characters.").format(limit=MAX_REASON)]})
     return reason

@@ -164,7 +164,8 @@ def test_a_single_admin_publishes_with_a_reason(browser: Client, draft: ActionDe
     browser.post(at(draft, "part/basics/"), {**sent, "description-en": "Another text."})
     record_a_case(draft.versions.order_by("-number")[0])
     refused = browser.post(at(draft, "publish/"), {"number": "2"})
-    assert "This is required." in problems_of(refused) and "Give a reason" in visible_text(page_of(refused), " ")
+    assert "Explain why, briefly." in problems_of(refused) and "Give a reason" in visible_text(page_of(refused), " ")
+    assert {"aria-invalid", "autofocus"} <= page_of(refused).css_first("#id_reason").attributes.keys()
     browser.post(at(draft, "publish/"), {"number": "2", "reason": "I am the only one here"})
     draft.refresh_from_db()
     assert draft.state == "published"

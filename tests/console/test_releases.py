@@ -69,7 +69,9 @@ def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Wor
     assert "When they ask for a discount: say there is none (en, de)" in shown.css_first(".form-main").text()
     publish = f"{RELEASES}{row.pk}/publish/"
     refused = admin.post(publish, {"instead_of": 1, "edits": 1, "reason": ""})
-    assert refused.status_code == 400 and "Explain why" in refused.content.decode()
+    field = LexborHTMLParser(refused.content.decode()).css_first("#reason")
+    assert refused.status_code == 400 and {"aria-invalid", "autofocus"} <= field.attributes.keys()
+    assert "Explain why, briefly." in field.parent.parent.text()
     refused = admin.post(publish, {"instead_of": 9, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and "Another release has gone live" in refused.content.decode()
     assert admin.post(publish, {"instead_of": 1, "edits": 1, "reason": "warmer"}).status_code == 302
@@ -136,7 +138,8 @@ def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
     assert shown.css("#override") and "has not passed the current gates" in visible_text(shown)
     told = {"instead_of": second.number, "reason": "too warm"}
     refused = admin.post(f"{page}restore/", told)
-    assert refused.status_code == 409 and "Nothing was changed." in refused.content.decode()
+    field = LexborHTMLParser(refused.content.decode()).css_first("#override")
+    assert refused.status_code == 409 and {"aria-invalid", "autofocus"} <= field.attributes.keys()
     assert live_release().pk == second.pk
     restored = admin.post(f"{page}restore/", {**told, "override": "It was fine"}, follow=True).content.decode()
     assert "Restored without the gates" in restored and "It was fine" in restored

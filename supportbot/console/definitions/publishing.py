@@ -51,8 +51,11 @@ class PublishForm(forms.Form):
     reason = forms.CharField(required=False, max_length=300, label=_("Reason"), help_text=_("Kept in the audit trail."))
     approvers = ApproversField()
 
-    def __init__(self, *args: Any, with_approvers: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, with_approvers: bool, needs_reason: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        reason: Any = self.fields["reason"]
+        reason.required = needs_reason
+        reason.error_messages["required"] = gettext("Explain why, briefly.")
         if not with_approvers:
             del self.fields["approvers"]
             return
@@ -67,10 +70,13 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     form = PublishForm(
         request.POST if request.method == "POST" else None,
         initial={"number": newest.number},
+        needs_reason=publishing.needs_reason(newest, person),
         with_approvers=begins and may(staff(request), RULES_RIGHT),
     )
     if request.method == "POST" and form.is_valid() and _is_published(definition, form, person):
         return _to_its_rules(request, definition, form, begins=begins)
+    if "reason" in form.errors:
+        form.fields["reason"].widget.attrs["autofocus"] = True
     context = {"form": form, "begins": begins, "days": DAYS, **_obstacles_shown(definition, newest, person)}
     is_ready = context["is_ready"]
     context["too_few"] = _lack_of_approvers(newest) if is_ready else ""

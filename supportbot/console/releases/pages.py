@@ -1,6 +1,6 @@
 """The pages of a release: its changes, its form while it is a draft, and the steps to publish or restore it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -29,7 +29,7 @@ from supportbot.evals.selectors import missing_suites, runs
 from supportbot.llm.connections import names
 from supportbot.releases import evaluation, ports, services
 from supportbot.releases.document import parsed
-from supportbot.releases.errors import GateRefused
+from supportbot.releases.errors import GateRefused, NotProven
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates, live_release, release_with_id, releases
 from supportbot.team_formats import listed
@@ -170,7 +170,15 @@ def _in_their_order(chosen: list[str]) -> list[str]:
     return present + [name for name in chosen if name not in present]
 
 
-def _shown(request: HttpRequest, release: Release, *, problem: str = "", status: int = 200) -> HttpResponse:
+def _shown(
+    request: HttpRequest,
+    release: Release,
+    *,
+    problem: str = "",
+    errors: Mapping[str, Sequence[str]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Return a release's page; `errors` are shown at the reasons that a person gives."""
     live, person = live_release(), staff(request)
     may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
@@ -195,7 +203,9 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
         "is_stopped": bool(suites) and (not is_passed or bool(changed)),
         "may_override": person.may(services.OVERRIDE),
+        "errors": errors or {},
         "told": request.POST,
+        "reason": request.POST.get("reason", release.reason if release.is_draft else ""),
         "may_replay": release.state != Release.State.LIVE and all(may(person, right) for right in REPLAY),
     }
     if release.state == REPLACED:
@@ -253,10 +263,13 @@ def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
 def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -> HttpResponse:
     if refusal.status in (403, 404):
         raise refusal
-    problem = error_text(refusal)
+    errors = {name: texts for name, texts in refusal.fields.items() if name in ("reason", "override")}
+    if isinstance(refusal, NotProven) and staff(request).may(services.OVERRIDE):
+        errors = {"override": [gettext("Explain why, briefly.")]}
+    problem = "" if errors else error_text(refusal)
     if isinstance(refusal, GateRefused):  # its own message names cases by their keys
         problem = gettext("The gates refuse this draft. The page lists what fails, with the answers.")
-    return _shown(request, release_with_id(release_id), problem=problem, status=refusal.status)
+    return _shown(request, release_with_id(release_id), problem=problem, errors=errors, status=refusal.status)
 
 
 def _frame(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:
