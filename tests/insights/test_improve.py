@@ -14,12 +14,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.models import Article
 from kb.services import Change, save_draft
-from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
-from supportbot.chat.services import add_agent_message
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.handoff.desk.assistant_activity import CHECK_LABELS
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.improve import contradictions as comparing
@@ -81,6 +81,21 @@ def test_each_kind_finds_its_conversations_but_no_courtesies(editor: Client, bob
     assert listed(editor, "corrected") == [["1", "Can I wash it at 60?"]]
     assert listed(editor, "handed_over") == [["1", "What is hand wash?"]]
     assert editor.get("/admin/improve/?kind=other").status_code == 400
+
+
+def test_a_plain_request_for_a_person_is_no_failed_answer(editor: Client, workspace: Workspace) -> None:
+    known = cited(article("Washing", "Wash it at 30 degrees by hand."), "Wash it at 30 degrees by hand.")
+    for talk in (
+        ask("I want to talk to a person", Answer("I am passing this on to a person.", (), by="builtin")),
+        ask("Where is my order?", Answer("It was sent on 4 March.", (), by="builtin")),  # not from an article
+        start_conversation(Customer.objects.create(external_id="carol").pk),
+    ):
+        handoff.request(talk.pk, reason="customer_asked", by="customer")
+    assert listed(editor, "handed_over") == []
+    answered = ask("What is hand wash?", known)
+    add_customer_message(answered.pk, text="I want to talk to a person", client_id="again")
+    handoff.request(answered.pk, reason="customer_asked", by="assistant")
+    assert listed(editor, "handed_over") == [["1", "What is hand wash?"]]
 
 
 @pytest.mark.parametrize("language", ["en", "tr"])

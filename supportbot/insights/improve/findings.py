@@ -153,30 +153,34 @@ def _corrected_drafts() -> list[Finding]:
 
 
 def _handed_over() -> list[Finding]:
-    """Return requests for a person after an answer that was not an abstention and that nobody corrected."""
+    """Return tickets after an answer from an article that nobody corrected, with its question. A customer who asks for
+    a person straight away, or again, is no finding: no answer disappointed them.
+    """
     corrected = {one.conversation for one in _corrected()}
     answers = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.ASSISTANT, created_at__lte=OuterRef("created_at")
     ).order_by("-seq")
-    questions = Message.objects.filter(
-        conversation=OuterRef("conversation"),
-        source=Source.CUSTOMER,
-        courtesy="",
-        created_at__lte=OuterRef("created_at"),
-    )
     rows = _recent(Ticket.objects.exclude(requested_by=Requester.AGENT)).annotate(
-        asked=Subquery(questions.order_by("-seq").values("text")[:1]),
         answer=Subquery(answers.values("text")[:1]),
         answer_id=Subquery(answers.values("pk")[:1]),
+        answer_seq=Subquery(answers.values("seq")[:1]),
+        answered_at=Subquery(answers.values("created_at")[:1]),
         is_unknown=Subquery(answers.values("is_abstention")[:1]),
     )
+    earlier = Ticket.objects.filter(
+        conversation=OuterRef("conversation"),
+        created_at__gt=OuterRef("answered_at"),
+        created_at__lt=OuterRef("created_at"),
+    )
+    cites = Citation.objects.filter(message=OuterRef("answer_id"))
+    rows = rows.filter(Exists(cites), ~Exists(earlier), is_unknown=False).annotate(asked=_asked_before("answer_seq"))
     return [
         Finding(
             Kind.HANDED_OVER, row.pk, row.conversation_id, row.asked or "", row.answer or "", row.answer_id,
             row.created_at,
         )
         for row in rows[:MOST]
-        if not row.is_unknown and row.conversation_id not in corrected
+        if row.conversation_id not in corrected
     ]  # fmt: skip
 
 
