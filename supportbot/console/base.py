@@ -157,7 +157,9 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return response
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
-        """Name the other workspace of this person that has the row, since a link in an e-mail does not choose one."""
+        """Name the other workspace of this person that has the row, since a link in an e-mail does not choose one.
+        Raises NotFound if none has it.
+        """
         for workspace in workspaces_of(person_of(request)).exclude(pk=current_workspace_id()):
             with workspace_scope(workspace.pk):
                 is_there = self.get_object(request, object_id) is not None
@@ -168,8 +170,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
                 )
                 messages.warning(request, text.format(workspace=workspace.name))
                 return redirect("admin:index")
-        answer: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
-        return answer
+        raise NotFound()
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Log what was changed; saving an unchanged form logs nothing."""
