@@ -23,6 +23,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.models import ArticleCheck
 from tests.console.conftest import Enter, person
 from tests.kb.local_site import LocalSite, local_site, themed
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/kb/source/add/"
@@ -159,6 +160,21 @@ def test_an_error_is_shown_next_to_its_field(enter: Enter, settings: Any) -> Non
     page = client.post(ADD, {"kind": "uploads", "how": "publish"})
     assert "Choose one or more files." in page.content.decode()
     assert not Source.objects.exists()
+
+
+def test_a_preview_that_could_read_nothing_offers_nothing_to_publish(workspace: Workspace, enter: Enter) -> None:
+    client = enter("editor")
+    files = [SimpleUploadedFile(name, b"# Care\n\n\xff\xfe") for name in ("wool.md", "felt.md")]
+    client.post(ADD, {"kind": "uploads", "how": "publish", "collection": "Care", "files": files}, follow=True)
+    work()
+    address = reverse("admin:kb_source_change", args=[Source.objects.get().pk])
+    page = LexborHTMLParser(client.get(address).content.decode())
+    assert "so there is nothing to publish" in visible_text(page.css_first("[aria-labelledby=h-run]"))
+    assert page.css_first("#do-sync").text(strip=True) == "Sync now"
+    add_files(Source.objects.get(), [("silk.md", b"# Silk\n\nWash silk by hand in cold water.")])
+    do(client, "check")
+    work()
+    assert "Publish this" in client.get(address).content.decode()
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
+from kb.importing.loaders.file_reading import MAX_FILE_BYTES as MAX_TEXT_BYTES
 from kb.importing.loaders.format_detection import KNOWN_ENDINGS
 from kb.sources.errors import InvalidSource
 from kb.sources.models import SITE, UPLOADS, Source
@@ -67,7 +68,8 @@ def _page(request: HttpRequest, site: SiteForm, files: FilesForm) -> HttpRespons
         "files": files,
         "collections": collections(),
         "endings": ",".join(KNOWN_ENDINGS),
-        "most_megabytes": MAX_FILE_BYTES // 1024 // 1024,
+        "most_megabytes": MAX_TEXT_BYTES // 1_000_000,
+        "most_megabytes_of_a_document": MAX_FILE_BYTES // 1024 // 1024,
         "most_files": MOST_FILES,
     }
     return render(request, "console/sources/add.html", context, status=400 if is_wrong else 200)

@@ -1,6 +1,6 @@
 """The page of one source: its articles, the progress of its run, and the available actions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 from uuid import UUID
@@ -45,6 +45,7 @@ ITEMS_PER_PAGE: Final = 50
 FILES_SHOWN: Final = 200
 CHECKS_READ: Final = 20
 Mode = runs.Mode
+Outcome, RunState = SourceItem.Outcome, SourceRun.State
 
 
 def source_page(request: HttpRequest, source_id: UUID) -> HttpResponse:
@@ -260,22 +261,30 @@ def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:
     articles = articles_of(items)
     rows = [(item, states.of_item(item, run), articles.get(item.pk, []), _label(source, item)) for item in items]
     is_closed = source.collection_id in restricted_collections(person_of(request))
-    counts = counts_of_items(source)
+    counts, found = counts_of_items(source), progress_of(run) if run else None
+    is_check = bool(run and run.mode == Mode.CHECK)
     return {
         "source": source,
         "run": run,
         "state": states.of_run(run.state if run else "", run.mode if run else ""),
-        "progress": progress_of(run) if run else None,
+        "progress": found,
         "is_put_off": bool(run and run.is_under_way and run.due_at and run.due_at > now()),
-        "is_check": bool(run and run.mode == Mode.CHECK),
-        "lost": archiving.lost_in(run).count() if run and run.state == SourceRun.State.UNCONFIRMED else 0,
+        "is_check": is_check,
+        "may_publish": bool(run and found and is_check and run.state == RunState.DONE and _changes(found.counts)),
+        "nothing_read": bool(found and found.counts) and set(found.counts) <= {Outcome.BROKEN, Outcome.LEFT_OUT},
+        "lost": archiving.lost_in(run).count() if run and run.state == RunState.UNCONFIRMED else 0,
         "may_write": may(staff(request), "kb:write") and not is_closed,
         "rows": rows,
         "page": page,
-        "outcome": outcome if outcome in SourceItem.Outcome.values else "",
-        "tabs": [(value, label, counts[value]) for value, label in SourceItem.Outcome.choices if counts.get(value)],
+        "outcome": outcome if outcome in Outcome.values else "",
+        "tabs": [(value, label, counts[value]) for value, label in Outcome.choices if counts.get(value)],
         "items_in_all": sum(counts.values()),
     }
+
+
+def _changes(counts: Mapping[str, int]) -> bool:
+    """Return whether publishing what a preview has found would create, change or archive an article."""
+    return any(counts.get(outcome) for outcome in (Outcome.NEW, Outcome.CHANGED, Outcome.GONE))
 
 
 def _label(source: Source, item: SourceItem) -> str:
