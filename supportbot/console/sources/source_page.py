@@ -271,7 +271,7 @@ def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:
         "is_put_off": bool(run and run.is_under_way and run.due_at and run.due_at > now()),
         "is_check": is_check,
         "may_publish": bool(run and found and is_check and run.state == RunState.DONE and _changes(found.counts)),
-        "nothing_read": bool(found and found.counts) and set(found.counts) <= {Outcome.BROKEN, Outcome.LEFT_OUT},
+        "nothing_read": bool(found and found.counts and set(found.counts) <= {Outcome.BROKEN, Outcome.LEFT_OUT}),
         "lost": archiving.lost_in(run).count() if run and run.state == RunState.UNCONFIRMED else 0,
         "may_write": may(staff(request), "kb:write") and not is_closed,
         "rows": rows,
