@@ -3,7 +3,7 @@
 `sweep` runs every minute for lost messages, `repair` every night for everything else; on a quiet day, both find nothing
 to do, and `switch_index` does nothing unless an index for another model is wanted. Nothing waits for the broker: a
 broker that is down or hangs would block its caller, so one thread per process publishes, from a short queue that drops
-messages when it is full. The sweep finds what was dropped. Likewise, only `serve_due_sources` starts the turns of
+messages when it is full. The sweep finds what was dropped. Likewise, only `serve_due_sources` starts work on
 sources: its next run finds the work that a lost message or a dead worker has left.
 """
 
@@ -153,7 +153,7 @@ def _each_workspace() -> Iterator[Workspace]:
 
 @shared_task(name="kb.sources.tasks.serve_due")
 def serve_due_sources() -> None:
-    """Start scheduled runs of sources, and a turn for each waiting run."""
+    """Start scheduled runs of sources, and a time slice for each waiting run."""
     runs.begin_scheduled()
     with across_workspaces("items whose vectors came later"):
         item_import.settle_embedded()
@@ -169,5 +169,5 @@ def serve_due_sources() -> None:
 
 @shared_task(name=SERVE_SOURCE)
 def serve_source(workspace_id: str, run_id: str) -> None:
-    """Take one turn at a run of a source."""
+    """Work on a run of a source for one time slice."""
     sync.serve(UUID(workspace_id), UUID(run_id))

@@ -37,7 +37,7 @@ from supportbot.observing import span_descriptions, tracing
 # Longer than all deadlines of one attempt together (find, records, run, find).
 LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
-TURN: Final = timedelta(seconds=2)  # the pause between checks whether another request about the same record is done
+BUSY_RECORD_PAUSE: Final = timedelta(seconds=2)  # until the next check whether another request is done with the record
 _SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any otherwise unused number
 # A repeated call needs no look-ups, so a slow back end may use their time too.
 REPLAY_SECONDS: Final = 20.0
@@ -101,7 +101,7 @@ def _waits_for_another(request: ActionRequest) -> bool:
     same = ActionRequest.objects.filter(subject_kind=request.subject_kind, subject_id=request.subject_id)
     if not same.filter(state=State.EXECUTING).exclude(pk=request.pk).exists():
         return False
-    ActionRequest.objects.filter(pk=request.pk, state=State.QUEUED).update(due_at=now() + TURN)
+    ActionRequest.objects.filter(pk=request.pk, state=State.QUEUED).update(due_at=now() + BUSY_RECORD_PAUSE)
     return True
 
 

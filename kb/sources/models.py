@@ -66,8 +66,8 @@ class Source(TenantModel):
 
 
 class SourceRun(TenantModel):
-    """One reading of a source. `lease_until` is the end of a worker's turn; without it, any worker may take the next
-    turn.
+    """One reading of a source. `lease_until` is the end of the lease of the worker that has it; without it, any worker
+    may take the run.
     """
 
     class Mode(models.TextChoices):

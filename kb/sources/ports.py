@@ -85,7 +85,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A source as its kind sees it. `memory` can be changed; it is stored after each turn."""
+    """A source as its kind sees it. `memory` can be changed; it is stored after each time slice."""
 
     source_id: Any
     address: str

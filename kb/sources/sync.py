@@ -61,11 +61,11 @@ from supportbot.releases.errors import GateMissing
 logger = logging.getLogger(__name__)
 Mode, RunState, ItemState, Outcome = runs.Mode, runs.RunState, runs.ItemState, runs.Outcome
 IN_WORK: Final = (ItemState.READING, ItemState.CUTTING)
-TURN_SECONDS: Final = 30.0  # after that, another source gets its turn
+TIME_SLICE_SECONDS: Final = 30.0  # after that, the worker is free for another source
 LEASE: Final = timedelta(seconds=90)  # longer than fetching an item
 LONG_LEASE: Final = timedelta(minutes=6)  # longer than a confined process may read
 RESTED: Final = timedelta(seconds=5)  # the first pause after an unexpected failure
-MOST_TURNS: Final = 2  # runs at the same time; a worker has eight threads
+MOST_RUNS: Final = 2  # read at the same time; a worker has eight threads
 MOST_TRIES: Final = 4  # attempts per item, so that a file that always kills its worker is abandoned
 MOST_SILENT: Final = 8  # items in a row without an answer; after that, the site counts as down
 MOST_PATIENCE: Final = timedelta(days=1)  # how long a run waits for a site that stays busy
@@ -82,7 +82,7 @@ def runs_to_serve() -> list[tuple[UUID, UUID]]:
         active = SourceRun.objects.filter(state__in=ACTIVE)
         busy = active.filter(lease_until__gt=moment).count()
         free = active.filter(_is_free(moment)).order_by(F("lease_until").asc(nulls_first=True), "id")
-        return list(free.values_list("workspace_id", "id")[: max(0, MOST_TURNS - busy)])
+        return list(free.values_list("workspace_id", "id")[: max(0, MOST_RUNS - busy)])
 
 
 def _is_free(moment: datetime) -> Q:
@@ -90,17 +90,17 @@ def _is_free(moment: datetime) -> Q:
 
 
 def serve(workspace_id: UUID, run_id: UUID) -> bool:
-    """Take one turn at a run; return False if another worker has it, or if it is over or postponed."""
+    """Work on a run for one time slice; return False if another worker has it, or if it is over or postponed."""
     with workspace_scope(workspace_id), override(stored_language(workspace_id)):
         run = _take(run_id)
         if run is None:
             return False
-        turn = Turn(run)
+        time_slice = TimeSlice(run)
         try:
-            return turn.work()
-        except Exception:  # the turn's outer edge: the current item, or the listing, is retried and then abandoned
-            logger.exception("kb: a turn of %s failed", run_id)
-            return turn.stumble()
+            return time_slice.work()
+        except Exception:  # the outer edge of a time slice: an item, or the listing, is retried and then abandoned
+            logger.exception("kb: a time slice of %s failed", run_id)
+            return time_slice.stumble()
 
 
 def _take(run_id: UUID) -> SourceRun | None:
@@ -111,8 +111,8 @@ def _take(run_id: UUID) -> SourceRun | None:
     return SourceRun.objects.select_related("source__collection").get(pk=run_id)
 
 
-class Turn:
-    """One worker's turn at a run whose lease it holds."""
+class TimeSlice:
+    """One worker's time slice for a run whose lease it holds."""
 
     def __init__(self, run: SourceRun) -> None:
         self.run = run
@@ -125,9 +125,9 @@ class Turn:
         self._silent = 0
 
     def work(self) -> bool:
-        """Read items until the turn is over; return whether more is left to do now."""
+        """Read items until the time slice is over; return whether more is left to do now."""
         try:
-            return self._work(ends_at=time.monotonic() + TURN_SECONDS)
+            return self._work(ends_at=time.monotonic() + TIME_SLICE_SECONDS)
         except LeaseLost:
             return False
         except TooBusy as error:
@@ -214,7 +214,7 @@ class Turn:
         self._lease.extend(LONG_LEASE)
         extended = time.monotonic()
         for place in places:
-            if time.monotonic() - extended > TURN_SECONDS:
+            if time.monotonic() - extended > TIME_SLICE_SECONDS:
                 self._lease.extend(LONG_LEASE)
                 extended = time.monotonic()
             yield place
@@ -431,8 +431,8 @@ def _not_stored(strerror: str | None) -> str:
 
 
 def _empty(folder: Path) -> None:
-    """Delete the files that reading an item has left. The whole turn uses one folder, since creating one for each page
-    takes as long as requesting the page.
+    """Delete the files that reading an item has left. A whole time slice uses one folder, since creating one for each
+    page takes as long as requesting the page.
     """
     for left in folder.iterdir():
         if left.is_dir():

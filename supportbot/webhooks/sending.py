@@ -33,8 +33,8 @@ from supportbot.webhooks.signing import body_of, headers_of
 logger = logging.getLogger(__name__)
 DEADLINE_SECONDS: Final = 8.0
 LEASE: Final = timedelta(seconds=30)  # the leases of an endpoint and of a delivery; far longer than the deadline
-TURN_SECONDS: Final = 20.0  # after that, other endpoints get their turn
-MAX_TURNS: Final = 4  # endpoints served at the same time, with a worker's eight threads
+TIME_SLICE_SECONDS: Final = 20.0  # after that, the worker is free for another endpoint
+MAX_ENDPOINTS: Final = 4  # endpoints served at the same time, with a worker's eight threads
 MAX_ANSWER_BYTES: Final = 64 * 1024
 GONE: Final = 410
 # The delays of the attempts after the first: about a day in total, as Standard Webhooks recommends.
@@ -77,7 +77,7 @@ def endpoints_to_serve() -> list[tuple[UUID, UUID]]:
         due = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), state=State.WAITING, due_at__lte=moment)
         busy = WebhookEndpoint.objects.filter(lease_until__gt=moment).count()
         idle = WebhookEndpoint.objects.filter(_is_idle(moment), Exists(due)).order_by("served_at", "id")
-        return list(idle.values_list("workspace_id", "id")[: max(0, MAX_TURNS - busy)])
+        return list(idle.values_list("workspace_id", "id")[: max(0, MAX_ENDPOINTS - busy)])
 
 
 def _is_idle(moment: datetime) -> Q:
@@ -85,14 +85,14 @@ def _is_idle(moment: datetime) -> Q:
 
 
 def serve(workspace_id: UUID, endpoint_id: UUID) -> int:
-    """Send one endpoint's due deliveries until none are left, one fails, or its turn is over; return the number of
-    attempts. Returns 0 at once if another worker is serving it.
+    """Send one endpoint's due deliveries until none are left, one fails, or the time slice is over; return the number
+    of attempts. Returns 0 at once if another worker is serving it.
     """
     with workspace_scope(workspace_id):
         lease = _take(endpoint_id)
         if lease is None:
             return 0
-        ends_at, attempted, is_going_on = time.monotonic() + TURN_SECONDS, 0, True
+        ends_at, attempted, is_going_on = time.monotonic() + TIME_SLICE_SECONDS, 0, True
         while is_going_on and time.monotonic() < ends_at and (delivery := _next(endpoint_id)):
             lease = _extended(endpoint_id, lease)
             if lease is None:  # this worker was held up for so long that another one has taken over

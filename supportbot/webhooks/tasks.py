@@ -15,7 +15,7 @@ MESSAGE_LIFE_SECONDS = 30
 
 @shared_task
 def send_due() -> None:
-    """Start a turn for each endpoint with due deliveries."""
+    """Start a time slice for each endpoint with due deliveries."""
     for workspace_id, endpoint_id in sending.endpoints_to_serve():
         current_app.send_task(
             SERVE,

@@ -81,15 +81,15 @@ def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, mon
     add_site(client, site.url)
     progress = reverse("admin:kb_source_progress", args=[Source.objects.get().pk])
     assert "without waiting for the preview" not in client.get(progress).content.decode()  # nothing has been found yet
-    read_one = sync.Turn._one
+    read_one = sync.TimeSlice._one
 
-    def interrupted(turn: sync.Turn, item: SourceItem, folder: Path) -> Any:
-        if item.key.endswith("/silk") and turn.run.mode == "check":
+    def interrupted(time_slice: sync.TimeSlice, item: SourceItem, folder: Path) -> Any:
+        if item.key.endswith("/silk") and time_slice.run.mode == "check":
             assert "Publish without waiting for the preview" in client.get(progress).content.decode()
             do(client, "end_preview")
-        return read_one(turn, item, folder)
+        return read_one(time_slice, item, folder)
 
-    monkeypatch.setattr(sync.Turn, "_one", interrupted)
+    monkeypatch.setattr(sync.TimeSlice, "_one", interrupted)
     work()
     assert not Article.objects.exists()
     work()

@@ -166,21 +166,21 @@ def vanishing(folder: Path, number: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("is_slow", "number"), [(False, 12), (True, 4)], ids=["in one turn", "in a turn for each decision"]
+    ("is_slow", "number"), [(False, 12), (True, 4)], ids=["in one time slice", "in a time slice for each decision"]
 )
 def test_finding_one_refused_article_among_many_takes_a_few_short_trials(
     folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool, number: int
 ) -> None:
     vanishing(folder, number)
-    decide, turns, trials = sync.archive_by_gates, 0, archiving._verdict
+    decide, slices, trials = sync.archive_by_gates, 0, archiving._verdict
     tried: list[int] = []
 
-    def count_turn(*given: Any, **named: Any) -> bool:
-        nonlocal turns
-        turns += 1
+    def count_slice(*given: Any, **named: Any) -> bool:
+        nonlocal slices
+        slices += 1
         return decide(*given, **named)
 
-    monkeypatch.setattr(sync, "archive_by_gates", count_turn)
+    monkeypatch.setattr(sync, "archive_by_gates", count_slice)
     monkeypatch.setattr(archiving, "_verdict", lambda items: tried.append(len(items)) or trials(items))
     if is_slow:
         monkeypatch.setattr(archiving, "monotonic", lambda: float("inf"))
@@ -189,7 +189,7 @@ def test_finding_one_refused_article_among_many_takes_a_few_short_trials(
     assert "promises: window" in reasons(told)["returns.md"]
     assert Article.objects.filter(state="archived").count() == number
     assert Article.objects.get(external_id="returns.md").state == "live"
-    assert len(tried) <= number if not is_slow else turns > 2
+    assert len(tried) <= number if not is_slow else slices > 2
 
 
 @pytest.mark.long

@@ -180,10 +180,10 @@ def test_a_listing_with_an_unexpected_error_is_abandoned(papers: Path, monkeypat
     command("source_add", str(papers), "--no-sync")
     run, pauses = runs.begin(Source.objects.get()), []
 
-    def failing(turn: sync.Turn) -> None:
+    def failing(time_slice: sync.TimeSlice) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(sync.Turn, "_list", failing)
+    monkeypatch.setattr(sync.TimeSlice, "_list", failing)
     for _ in range(sync.MOST_TRIES):
         sync.serve(run.workspace_pk, run.pk)
         run.refresh_from_db()

@@ -323,9 +323,9 @@ def test_endpoints_take_turns(workspace: Workspace, inbox: Receiver, alice: Cust
     while deliver_due():
         pass
     first = sending.endpoints_to_serve()
-    assert len(first) == sending.MAX_TURNS
+    assert len(first) == sending.MAX_ENDPOINTS
     WebhookEndpoint.objects.filter(pk=first[0][1]).update(lease_until=now() + timedelta(minutes=1))
-    assert len(sending.endpoints_to_serve()) == sending.MAX_TURNS - 1
+    assert len(sending.endpoints_to_serve()) == sending.MAX_ENDPOINTS - 1
     for one in first[1:]:
         sending.serve(*one)
     left = {endpoint for _, endpoint in sending.endpoints_to_serve()}

@@ -35,7 +35,7 @@ class _RefusedForNow(InvalidInput):
 
 
 class SitePictures:
-    """The pictures of the page that is being read; each address is requested once in a turn."""
+    """The pictures of the page that is being read; each address is requested once per time slice."""
 
     def __init__(self, origin: Origin, client_for: Callable[[str], Client], why_not: Callable[[str], str]) -> None:
         self._origin, self._client_for, self._why_not = origin, client_for, why_not

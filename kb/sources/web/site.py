@@ -36,7 +36,7 @@ MAX_LISTED: Final = 100_000  # addresses of one source, more than a source ever 
 SAMPLE: Final = 8  # pages read to learn the boilerplate that pages share
 MOST_SAMPLED: Final = 40  # addresses tried to find these pages
 MOST_TRIES: Final = 3  # attempts to fetch each of these pages
-LONGEST_PAUSES: Final = timedelta(seconds=10)  # for all of these pages together, since a turn lasts half a minute
+LONGEST_PAUSES: Final = timedelta(seconds=10)  # for all of these pages together, since a time slice lasts half a minute
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {
     "application/pdf": ".pdf",
@@ -234,7 +234,7 @@ class Site:
             time.sleep(patience.total_seconds())
 
     def _rules(self) -> Robots:
-        """Return the site's rules, fetched once a turn."""
+        """Return the site's rules, fetched once per time slice."""
         if self._robots is None:
             self._robots = self._fetched_rules()
             self._client.delay_seconds = max(self._client.delay_seconds, self._robots.delay_seconds)
