@@ -61,9 +61,9 @@ def _with_vectors(file: Path) -> None:
     """Make the source's runs use the cached vectors, so that equal passages are embedded only once."""
     from kb.indexing.vector_file import VectorFile
     from kb.ports import embedder
-    from kb.sources import sync
+    from kb.sources import run_worker
 
-    sync.sync_articles = partial(sync.sync_articles, known=VectorFile(file, embedder().recipe))
+    run_worker.sync_articles = partial(run_worker.sync_articles, known=VectorFile(file, embedder().recipe))
 
 
 def _command(name: str, *args: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from kb.indexing.model_switch import carry_on, delete_retired_rows
 from kb.indexing.sync import outdated_articles, repair_index, sync_article, sync_articles
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures
-from kb.sources import item_import, runs, sync
+from kb.sources import item_import, run_worker, runs
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.outbox.models import Announcement
@@ -157,7 +157,7 @@ def serve_due_sources() -> None:
     runs.begin_scheduled()
     with across_workspaces("items whose vectors came later"):
         item_import.settle_embedded()
-    for workspace_id, run_id in sync.runs_to_serve():
+    for workspace_id, run_id in run_worker.runs_to_serve():
         current_app.send_task(
             SERVE_SOURCE,
             args=(str(workspace_id), str(run_id)),
@@ -170,4 +170,4 @@ def serve_due_sources() -> None:
 @shared_task(name=SERVE_SOURCE)
 def serve_source(workspace_id: str, run_id: str) -> None:
     """Work on a run of a source for one time slice."""
-    sync.serve(UUID(workspace_id), UUID(run_id))
+    run_worker.serve(UUID(workspace_id), UUID(run_id))

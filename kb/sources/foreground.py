@@ -12,7 +12,7 @@ from kb.database_time import database_now
 from kb.progress import ProgressLine
 from kb.publication_report import in_words as comparison_in_words
 from kb.publication_report import report_after
-from kb.sources import runs, sync
+from kb.sources import run_worker, runs
 from kb.sources.models import ACTIVE, SITE, Source, SourceItem, SourceRun
 from kb.sources.runs import Mode
 from kb.sources.selectors import changed_articles
@@ -32,7 +32,7 @@ def follow(source: Source, mode: str, out: OutputWrapper, *, asks_gates: bool = 
     run = begun or runs.begin(source, mode, asks_gates=asks_gates)
     with ProgressLine(out, gettext("reading {name}").format(name=source.name)) as progress:
         while run.is_under_way:
-            if not sync.serve(run.workspace_pk, run.pk) and _is_waiting(run):
+            if not run_worker.serve(run.workspace_pk, run.pk) and _is_waiting(run):
                 time.sleep(_WAIT_SECONDS)
             items = SourceItem.objects.filter(run=run)
             progress(items.exclude(state=SourceItem.State.QUEUED).count(), items.count())
@@ -84,7 +84,7 @@ def _facts(run: SourceRun) -> dict[str, Any]:
     remarks = SourceItem.objects.filter(run=run).exclude(reason="").order_by("key")
     items = [{"key": item.key, "outcome": item.outcome, "reason": item.reason} for item in remarks[:MOST_ITEMS_LISTED]]
     facts = {"state": run.state, "reason": run.reason, **counts, "limit": run.counts.get("limit"), "items": items}
-    return facts | ({"new_categories": run.counts.get(sync.NEW_CATEGORIES, [])} if run.mode == Mode.CHECK else {})
+    return facts | ({"new_categories": run.counts.get(run_worker.NEW_CATEGORIES, [])} if run.mode == Mode.CHECK else {})
 
 
 def in_words(facts: dict[str, Any]) -> str:

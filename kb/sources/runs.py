@@ -1,5 +1,5 @@
 """Starting, cancelling and ending runs of sources. A run is a row; workers continue it one after another, each
-with a lease (`kb.sources.sync`). Nothing waits for a broker: a periodic task finds what is due.
+with a lease (`kb.sources.run_worker`). Nothing waits for a broker: a periodic task finds what is due.
 """
 
 from contextlib import suppress

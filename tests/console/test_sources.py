@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.collections import get_or_create_collection, set_writers
 from kb.models import Article, Source, SourceItem, SourceRun, State
-from kb.sources import runs, sync
+from kb.sources import run_worker, runs
 from kb.sources.services import SourceChanges, add_source, change_source
 from kb.sources.uploads import add_files
 from kb.sources.web.site import Site
@@ -52,8 +52,8 @@ def do(client: Client, what: str, **more: Any) -> str:
 
 
 def work() -> None:
-    for workspace_id, run_id in sync.runs_to_serve():
-        sync.serve(workspace_id, run_id)
+    for workspace_id, run_id in run_worker.runs_to_serve():
+        run_worker.serve(workspace_id, run_id)
 
 
 def test_a_site_is_previewed_and_then_published(site: LocalSite, enter: Enter) -> None:
@@ -81,15 +81,15 @@ def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, mon
     add_site(client, site.url)
     progress = reverse("admin:kb_source_progress", args=[Source.objects.get().pk])
     assert "without waiting for the preview" not in client.get(progress).content.decode()  # nothing has been found yet
-    read_one = sync.TimeSlice._one
+    read_one = run_worker.TimeSlice._one
 
-    def interrupted(time_slice: sync.TimeSlice, item: SourceItem, folder: Path) -> Any:
+    def interrupted(time_slice: run_worker.TimeSlice, item: SourceItem, folder: Path) -> Any:
         if item.key.endswith("/silk") and time_slice.run.mode == "check":
             assert "Publish without waiting for the preview" in client.get(progress).content.decode()
             do(client, "end_preview")
         return read_one(time_slice, item, folder)
 
-    monkeypatch.setattr(sync.TimeSlice, "_one", interrupted)
+    monkeypatch.setattr(run_worker.TimeSlice, "_one", interrupted)
     work()
     assert not Article.objects.exists()
     work()
@@ -233,7 +233,7 @@ def test_nothing_of_the_former_address_is_left_if_it_is_changed_while_it_is_read
 ) -> None:
     add_site(enter("editor"), site.url)
     run = runs.end_preview(Source.objects.get())
-    door = (Site, "fetch") if step == "fetch" else (sync, "store")
+    door = (Site, "fetch") if step == "fetch" else (run_worker, "store")
     done = getattr(*door)
 
     def moving(*args: Any, **more: Any) -> Any:
@@ -243,7 +243,7 @@ def test_nothing_of_the_former_address_is_left_if_it_is_changed_while_it_is_read
         return got or done(*args, **more)
 
     monkeypatch.setattr(*door, moving)
-    assert sync.serve(run.workspace_pk, run.pk) is False
+    assert run_worker.serve(run.workspace_pk, run.pk) is False
     source = Source.objects.get()
     assert (source.address, source.memory) == (f"{site.url}/help", {})
     assert not SourceItem.objects.exists() and not Article.objects.exists()

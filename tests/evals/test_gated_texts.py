@@ -14,7 +14,7 @@ from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture
 from kb.ports import ChangedContent, Verdict
 from kb.services import Change, create_article, save_draft
-from kb.sources import archiving, sync
+from kb.sources import archiving, run_worker
 from kb.sources.models import SourceItem
 from supportbot.accounts.models import Workspace
 from supportbot.evals.models import Suite
@@ -172,7 +172,7 @@ def test_finding_one_refused_article_among_many_takes_a_few_short_trials(
     folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool, number: int
 ) -> None:
     vanishing(folder, number)
-    decide, slices, trials = sync.archive_by_gates, 0, archiving._verdict
+    decide, slices, trials = run_worker.archive_by_gates, 0, archiving._verdict
     tried: list[int] = []
 
     def count_slice(*given: Any, **named: Any) -> bool:
@@ -180,7 +180,7 @@ def test_finding_one_refused_article_among_many_takes_a_few_short_trials(
         slices += 1
         return decide(*given, **named)
 
-    monkeypatch.setattr(sync, "archive_by_gates", count_slice)
+    monkeypatch.setattr(run_worker, "archive_by_gates", count_slice)
     monkeypatch.setattr(archiving, "_verdict", lambda items: tried.append(len(items)) or trials(items))
     if is_slow:
         monkeypatch.setattr(archiving, "monotonic", lambda: float("inf"))

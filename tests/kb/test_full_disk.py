@@ -11,7 +11,7 @@ from django.db import connection
 
 from kb.importing import confinement
 from kb.models import Article, Picture, SourceItem, SourceRun
-from kb.sources import sync
+from kb.sources import run_worker
 from kb.sources.services import SourceChanges, add_source
 from kb.sources.uploads import add_files
 from supportbot.accounts.models import Workspace
@@ -94,7 +94,7 @@ def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
         yield str(tmp_path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(sync, "TemporaryDirectory", full)
+        patched.setattr(run_worker, "TemporaryDirectory", full)
         told = again("Files")
     assert reasons(told) == {"a.md": "It cannot be stored (No space left on device)."}
     assert live() == {"B"}

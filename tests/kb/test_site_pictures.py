@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from kb.models import Article, Picture, Source, SourceItem
-from kb.sources import runs, sync
+from kb.sources import run_worker, runs
 from kb.sources.web import client as site_client
 from kb.sources.web import pictures
 from kb.testing import HashEmbedder
@@ -149,8 +149,8 @@ def test_a_cancelled_run_requests_no_more_pictures(pictured: LocalSite, monkeypa
 
     monkeypatch.setattr(site_client.Client, "get", cancelled)
     runs.begin(source)
-    while due := sync.runs_to_serve():
-        sync.serve(*due[0])
+    while due := run_worker.runs_to_serve():
+        run_worker.serve(*due[0])
     assert pictured.asked.count("/img/red.jpg") == 1
     assert not [path for path in pictured.asked if path.startswith("/img/") and path != "/img/red.jpg"]
     assert not Article.objects.filter(live_revision__title="Washing wool").exists()

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from kb.models import Article, Revision, Source, SourceItem, SourceRun
 from kb.services import Change, archive, save_draft
-from kb.sources import archiving, item_import, runs, sync
+from kb.sources import archiving, item_import, run_worker, runs
 from kb.sources.errors import NothingToConfirm, Unreadable
 from kb.sources.files import Folder
 from kb.sources.ports import Place, Read
@@ -117,7 +117,7 @@ def test_an_unmounted_folder_changes_nothing(papers: Path, tmp_path_factory: Any
 def test_a_killed_run_resumes_where_it_was(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run = runs.begin(Source.objects.get())
-    store, seen = sync.store, list[str]()
+    store, seen = run_worker.store, list[str]()
 
     def killed(source: Any, item: SourceItem, *args: Any, **more: Any) -> Any:
         seen.append(item.key)
@@ -125,14 +125,14 @@ def test_a_killed_run_resumes_where_it_was(papers: Path, monkeypatch: pytest.Mon
             raise KeyboardInterrupt
         return store(source, item, *args, **more)
 
-    monkeypatch.setattr(sync, "store", killed)
+    monkeypatch.setattr(run_worker, "store", killed)
     with pytest.raises(KeyboardInterrupt):
-        sync.serve(run.workspace_pk, run.pk)
-    assert sync.serve(run.workspace_pk, run.pk) is False  # its lease has not expired
+        run_worker.serve(run.workspace_pk, run.pk)
+    assert run_worker.serve(run.workspace_pk, run.pk) is False  # its lease has not expired
     assert (len(live()), SourceItem.objects.filter(state="cutting").count()) == (2, 1)
     SourceRun.objects.update(lease_until=now() - timedelta(seconds=1))
-    assert sync.runs_to_serve() == [(run.workspace_pk, run.pk)]
-    sync.serve(run.workspace_pk, run.pk)
+    assert run_worker.runs_to_serve() == [(run.workspace_pk, run.pk)]
+    run_worker.serve(run.workspace_pk, run.pk)
     run.refresh_from_db()
     assert (run.state, run.counts["new"], Revision.objects.count()) == ("done", 5, 5)
     assert len(seen) == 6  # only the interrupted item was read twice
@@ -141,19 +141,19 @@ def test_a_killed_run_resumes_where_it_was(papers: Path, monkeypatch: pytest.Mon
 @pytest.mark.long
 def test_a_file_that_kills_its_worker_each_time_is_abandoned(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
-    run, store = runs.begin(Source.objects.get()), sync.store
+    run, store = runs.begin(Source.objects.get()), run_worker.store
 
     def deadly(source: Any, item: SourceItem, *args: Any, **more: Any) -> Any:
         if item.key == "four.md":
             raise KeyboardInterrupt
         return store(source, item, *args, **more)
 
-    monkeypatch.setattr(sync, "store", deadly)
-    for _ in range(sync.MOST_TRIES):
+    monkeypatch.setattr(run_worker, "store", deadly)
+    for _ in range(run_worker.MOST_TRIES):
         with pytest.raises(KeyboardInterrupt):
-            sync.serve(run.workspace_pk, run.pk)
+            run_worker.serve(run.workspace_pk, run.pk)
         SourceRun.objects.update(lease_until=None)
-    sync.serve(run.workspace_pk, run.pk)
+    run_worker.serve(run.workspace_pk, run.pk)
     assert SourceItem.objects.get(key="four.md").state == "failed"
     assert len(live()) == 4
 
@@ -161,16 +161,16 @@ def test_a_file_that_kills_its_worker_each_time_is_abandoned(papers: Path, monke
 @pytest.mark.long
 def test_an_unexpected_error_of_a_reader_delays_no_other(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
-    run, store = runs.begin(Source.objects.get()), sync.store
+    run, store = runs.begin(Source.objects.get()), run_worker.store
 
     def failing(source: Any, item: SourceItem, *args: Any, **more: Any) -> Any:
         if item.key == "four.md":
             raise RecursionError
         return store(source, item, *args, **more)
 
-    monkeypatch.setattr(sync, "store", failing)
-    for _ in range(sync.MOST_TRIES + 1):
-        sync.serve(run.workspace_pk, run.pk)
+    monkeypatch.setattr(run_worker, "store", failing)
+    for _ in range(run_worker.MOST_TRIES + 1):
+        run_worker.serve(run.workspace_pk, run.pk)
         SourceRun.objects.filter(state="running").update(due_at=None)
     run.refresh_from_db()
     assert (run.state, run.counts["broken"], len(live())) == ("done", 1, 4)
@@ -180,12 +180,12 @@ def test_a_listing_with_an_unexpected_error_is_abandoned(papers: Path, monkeypat
     command("source_add", str(papers), "--no-sync")
     run, pauses = runs.begin(Source.objects.get()), []
 
-    def failing(time_slice: sync.TimeSlice) -> None:
+    def failing(time_slice: run_worker.TimeSlice) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(sync.TimeSlice, "_list", failing)
-    for _ in range(sync.MOST_TRIES):
-        sync.serve(run.workspace_pk, run.pk)
+    monkeypatch.setattr(run_worker.TimeSlice, "_list", failing)
+    for _ in range(run_worker.MOST_TRIES):
+        run_worker.serve(run.workspace_pk, run.pk)
         run.refresh_from_db()
         pauses.append(run.due_at - now() if run.due_at else None)
         SourceRun.objects.filter(state="running").update(due_at=None)
@@ -210,7 +210,7 @@ def test_files_read_by_an_older_reader_are_read_again(papers: Path, monkeypatch:
     assert counts(again()) == (0, 0, 5, 0, 0, 0)
     item = SourceItem.objects.filter(key="one.md")
     item.update(content_hash="1:older", text_hash="other", etag="kept")
-    assert sync._known(item.get()).etag == ""
+    assert run_worker._known(item.get()).etag == ""
     assert counts(again()) == (0, 0, 5, 0, 0, 0)
     assert item.get().content_hash.startswith(f"{item_import.READERS}:")
 
@@ -218,7 +218,7 @@ def test_files_read_by_an_older_reader_are_read_again(papers: Path, monkeypatch:
 @pytest.mark.long
 def test_cancelling_stops_after_the_current_item(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
-    source, store = Source.objects.get(), sync.store
+    source, store = Source.objects.get(), run_worker.store
     run = runs.begin(source)
     with pytest.raises(runs.SourceBusy):
         runs.begin(source)
@@ -227,8 +227,8 @@ def test_cancelling_stops_after_the_current_item(papers: Path, monkeypatch: pyte
         runs.cancel(source)
         return store(*args, **more)
 
-    monkeypatch.setattr(sync, "store", cancelling)
-    assert sync.serve(run.workspace_pk, run.pk) is False
+    monkeypatch.setattr(run_worker, "store", cancelling)
+    assert run_worker.serve(run.workspace_pk, run.pk) is False
     run.refresh_from_db()
     assert (run.state, len(live())) == ("cancelled", 1)
     monkeypatch.undo()
@@ -253,7 +253,7 @@ def test_a_preview_cancelled_while_an_item_is_read_takes_nothing_from_the_next_r
         return replace(got, found=(Place("two.md"),)) if isinstance(got, Read) else got
 
     monkeypatch.setattr(Folder, step, slow)
-    assert sync.serve(preview.workspace_pk, preview.pk) is False
+    assert run_worker.serve(preview.workspace_pk, preview.pk) is False
     preview.refresh_from_db()
     assert preview.state == "cancelled" and not SourceItem.objects.filter(run=preview).exists()
     assert set(SourceItem.objects.values_list("state", "outcome")) == {("queued", "")}
@@ -273,7 +273,7 @@ def test_an_unchanged_item_of_a_cancelled_run_is_left_to_the_next_one(
         return done(*args)
 
     monkeypatch.setattr(Folder, "fetch", slow)
-    assert sync.serve(run.workspace_pk, run.pk) is False
+    assert run_worker.serve(run.workspace_pk, run.pk) is False
     assert set(SourceItem.objects.values_list("state", "outcome")) == {("queued", "")}
 
 
@@ -290,7 +290,7 @@ def test_an_unchanged_item_costs_two_statements(papers: Path) -> None:
 def _statements_of_a_run() -> int:
     run = runs.begin(Source.objects.get())
     with CaptureQueriesContext(connection) as statements:
-        sync.serve(run.workspace_pk, run.pk)
+        run_worker.serve(run.workspace_pk, run.pk)
     run.refresh_from_db()
     assert (run.state, set(run.counts)) == ("done", {"unchanged"})
     return len(statements)

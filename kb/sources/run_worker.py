@@ -1,4 +1,4 @@
-"""The engine: reads a source item by item, and publishes what is new or has changed.
+"""Carries out runs of sources: reads a source item by item, and publishes what is new or has changed.
 
 Invariants:
 - a worker holds the lease of its run. If it dies, the next worker takes over the run and continues with the item in
