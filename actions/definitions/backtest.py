@@ -19,7 +19,7 @@ from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.backtest import BY_RULES, Change, Compared
 from actions.definitions.backend import GATHER_SECONDS, Sender, asking, client_of
-from actions.definitions.defined import DefinedWrite
+from actions.definitions.defined_action import DefinedWrite
 from actions.definitions.evaluation_context import Ask
 from actions.definitions.parts import Definition
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected

@@ -18,7 +18,7 @@ from actions import audit
 from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.definitions.backend import Sender
-from actions.definitions.defined import DefinedRead, DefinedWrite
+from actions.definitions.defined_action import DefinedRead, DefinedWrite
 from actions.definitions.evaluation_context import Answer, Ask, BackEndCall
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.parts import Definition

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from actions.definitions.defined import DefinedRead, DefinedWrite
+from actions.definitions.defined_action import DefinedRead, DefinedWrite
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parsing.document import FORMAT, parse_document

@@ -20,7 +20,7 @@ from actions.connections.models import Environment
 from actions.deferred_text import translated
 from actions.definitions.backend import Sender, asking, client_of
 from actions.definitions.cases import ALLOWED, Recorded, request_line
-from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
+from actions.definitions.defined_action import NAMES, DefinedRead, DefinedWrite, World
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Answer, Ask, BackEndCall, Names
 from actions.definitions.expressions.values import NoValue, as_json, json_text

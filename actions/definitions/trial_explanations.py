@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from actions import ledger
 from actions.definitions.cases import Recorded
-from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
+from actions.definitions.defined_action import NAMES, DefinedRead, DefinedWrite
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expressions.values import NoValue, as_text
 from actions.errors import MerchantUnavailable

@@ -18,7 +18,7 @@ from actions.approvers import allow_approval
 from actions.audit import actor_of
 from actions.definitions import publishing, services
 from actions.definitions.backtest import DAYS, judge_past_requests
-from actions.definitions.defined import DefinedWrite
+from actions.definitions.defined_action import DefinedWrite
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parsing.document import parse_document
 from actions.definitions.published import action_from

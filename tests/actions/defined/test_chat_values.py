@@ -9,7 +9,7 @@ from django.utils.timezone import localdate, now
 
 from actions.definitions.backtest import judge_past_requests
 from actions.definitions.cases import verdict_of
-from actions.definitions.defined import DefinedWrite
+from actions.definitions.defined_action import DefinedWrite
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import DefinitionCase
 from actions.definitions.parsing.document import parse_document
