@@ -17,8 +17,8 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened as ObjectReader
 from actions.definitions.evaluation import happened, reason_of
 from actions.definitions.evaluation_context import OK, Answer, Ask, BackEndCall, Names, filled_in
+from actions.definitions.parsed_parts import Definition
 from actions.definitions.parsing.arguments import seen
-from actions.definitions.parts import Definition
 from actions.definitions.rendering import receipt_of
 from actions.errors import MerchantUnavailable
 from actions.money import Money

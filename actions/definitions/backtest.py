@@ -21,7 +21,7 @@ from actions.backtest import BY_RULES, Change, Compared
 from actions.definitions.backend import GATHER_SECONDS, Sender, asking, client_of
 from actions.definitions.defined_action import DefinedWrite
 from actions.definitions.evaluation_context import Ask
-from actions.definitions.parts import Definition
+from actions.definitions.parsed_parts import Definition
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity, Records
 from actions.models import ActionRequest

@@ -21,7 +21,7 @@ from actions.definitions.backend import Sender
 from actions.definitions.defined_action import DefinedRead, DefinedWrite
 from actions.definitions.evaluation_context import Answer, Ask, BackEndCall
 from actions.definitions.models import ActionDefinition, DefinitionCase
-from actions.definitions.parts import Definition
+from actions.definitions.parsed_parts import Definition
 from actions.definitions.selectors import case_with_id
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.facts import Arguments, Facts, Identity

@@ -31,7 +31,7 @@ from actions.definitions.evaluation_context import Identity as SignedIdentity
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_json
 from actions.definitions.ownership_analysis import needed_for, reads_argument
-from actions.definitions.parts import Definition, Lookup, RecordChoice
+from actions.definitions.parsed_parts import Definition, Lookup, RecordChoice
 from actions.definitions.record_lists import choices_of
 from actions.errors import CannotUndo, InvalidArguments
 from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled

@@ -11,8 +11,8 @@ from actions.argument_types import Choice, Field, Flag, Listing, Shape
 from actions.definitions.errors import ExpressionError, ExpressionFailed, InvalidDefinition
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.ownership_analysis import unshown
+from actions.definitions.parsed_parts import Argument, Origin
 from actions.definitions.parsing.document import drafted, parse_document, reasons
-from actions.definitions.parts import Argument, Origin
 
 _SERVER_ERRORS: Final = (500, 502, 503, 504)
 # The limits of a chat without a model. `supportbot.builtin.actions.form_fields` makes the forms, in a package that this

@@ -19,8 +19,8 @@ from actions.definitions.evaluation_context import Answer, Ask, Identity, Names,
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import readable
 from actions.definitions.expressions.values import NoValue, as_text, money
+from actions.definitions.parsed_parts import AnswerRule, Argument, Definition, Origin, Outcome
 from actions.definitions.parsing import arguments as declared
-from actions.definitions.parts import AnswerRule, Argument, Definition, Origin, Outcome
 from actions.definitions.record_lists import ambiguous, as_listed, not_offered
 from actions.definitions.record_lookups import refused, with_records
 from actions.money import Money, format_amount, is_amount_in

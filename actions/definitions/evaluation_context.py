@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 
 from actions.deferred_text import DeferredText
 from actions.definitions.errors import ExpressionFailed
-from actions.definitions.parts import CallTemplate
+from actions.definitions.parsed_parts import CallTemplate
 
 FAILED: Final = "definition_failed"
 OK: Final = range(200, 300)

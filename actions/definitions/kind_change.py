@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from actions.definitions.parsed_parts import Kind, OutcomeKind
 from actions.definitions.parsing.document import ONLY_OF_WRITES, READING, RESERVED
-from actions.definitions.parts import Kind, OutcomeKind
 
 _ONLY_OF_A_WRITES_CALL: Final = frozenset({"key", "names_no_customer"})
 _FIELD_OF_THE_ANSWER: Final = re.compile(r"body((\.[A-Za-z_][A-Za-z0-9_]*)+)", re.ASCII)

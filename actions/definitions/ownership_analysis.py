@@ -23,8 +23,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.argument_types import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 from actions.definitions.expressions.expression import Expression, Path
-from actions.definitions.parsing.field_reader import ARGUMENTS, ObjectReader
-from actions.definitions.parts import (
+from actions.definitions.parsed_parts import (
     Argument,
     CallTemplate,
     CardTemplate,
@@ -35,6 +34,7 @@ from actions.definitions.parts import (
     RecordChoice,
     Subject,
 )
+from actions.definitions.parsing.field_reader import ARGUMENTS, ObjectReader
 
 # Types whose values cannot name someone else's record: the definition lists them, or they are not record numbers.
 _NO_IDS: Final = (Amount, Choice, Date, Flag)

@@ -12,8 +12,8 @@ from uuid import UUID
 from actions.definitions.defined_action import DefinedRead, DefinedWrite
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.parsed_parts import Definition, Kind
 from actions.definitions.parsing.document import FORMAT, parse_document
-from actions.definitions.parts import Definition, Kind
 from actions.definitions.selectors import is_name
 from actions.spec import Action
 from supportbot import sql

@@ -24,8 +24,8 @@ from actions.definitions.errors import (
     NotPublisher,
 )
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.parsed_parts import Definition, Kind, OutcomeKind
 from actions.definitions.parsing.document import missing, parse_document
-from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from
 from actions.definitions.selectors import definition_named, found_by_import, tool_read_since, version_of
 from actions.definitions.suggested_texts import only_adds_texts

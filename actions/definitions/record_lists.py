@@ -15,8 +15,8 @@ from actions.definitions.evaluation_context import Ask, Chosen, Names, Obstacle,
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_text
 from actions.definitions.ownership_analysis import needed_for
+from actions.definitions.parsed_parts import Argument, Definition, RecordChoice
 from actions.definitions.parsing.arguments import parsed
-from actions.definitions.parts import Argument, Definition, RecordChoice
 from actions.definitions.record_lookups import with_records
 from supportbot.translation import in_locale
 

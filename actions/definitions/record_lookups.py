@@ -9,7 +9,7 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import OK, Ask, Names, Obstacle, failed, filled_in, where_and_why
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import NoValue, as_text
-from actions.definitions.parts import Lookup, Refusal
+from actions.definitions.parsed_parts import Lookup, Refusal
 from actions.errors import MerchantUnavailable
 from supportbot.translation import in_locale
 

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_noop
 
-from actions.definitions import parts
+from actions.definitions import parsed_parts
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Answer, Names
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, Labels, labelled, readable
 from actions.definitions.expressions.values import NoValue
+from actions.definitions.parsed_parts import Definition, LabelledValue, Words
 from actions.definitions.parsing.field_reader import ARGUMENTS
-from actions.definitions.parts import Definition, LabelledValue, Words
 from actions.spec import Card, Row
 from supportbot.translation import in_locale
 
@@ -164,7 +164,7 @@ def result_of(definition: Definition, names: Names, locale: str) -> LookupResult
     return LookupResult(in_locale(result.words, locale).words(names, locale), rows, handoff_text, cards)
 
 
-def _card_of_record(card: parts.RecordCard, names: Names, locale: str) -> RecordCard:
+def _card_of_record(card: parsed_parts.RecordCard, names: Names, locale: str) -> RecordCard:
     title = in_locale(card.title, locale).words(names, locale)
     return RecordCard(title, _address(card.link, card.hosts, names), _address(card.picture, card.hosts, names))
 

@@ -25,8 +25,8 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Answer, Ask, BackEndCall, Names
 from actions.definitions.expressions.values import NoValue, as_json, json_text
 from actions.definitions.models import ActionDefinitionVersion
+from actions.definitions.parsed_parts import Definition
 from actions.definitions.parsing.document import parse_document
-from actions.definitions.parts import Definition
 from actions.definitions.published import action_from
 from actions.definitions.trial_explanations import Approval, approval_of, limit_exceeded, other_owner
 from actions.errors import MerchantUnavailable

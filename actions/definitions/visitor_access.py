@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_noop
 from actions.definitions.bodies import Body
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.template import Fields, PathTemplate, Template
-from actions.definitions.parts import Definition, Origin
+from actions.definitions.parsed_parts import Definition, Origin
 from actions.spec import VISITOR_REQUESTS_PER_HOUR
 
 _COMPILED: Final = (Body, Expression, Fields, PathTemplate, Template)

@@ -25,9 +25,9 @@ from actions.argument_types import (
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.expressions.expression import Expression
 from actions.definitions.expressions.values import as_json
+from actions.definitions.parsed_parts import Argument, Origin, RecordChoice, Texts
 from actions.definitions.parsing import patterns
 from actions.definitions.parsing.field_reader import ARGUMENTS, CIRCULAR, ObjectReader, Scope, circular
-from actions.definitions.parts import Argument, Origin, RecordChoice, Texts
 
 MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"

@@ -9,8 +9,8 @@ from django.utils.translation import gettext
 from actions.definitions.bodies import Body, compile_body
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.template import Fields, PathTemplate, Template, compile_path
+from actions.definitions.parsed_parts import CallTemplate
 from actions.definitions.parsing.field_reader import ObjectReader, Scope
-from actions.definitions.parts import CallTemplate
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\??", re.ASCII)
 # Headers that only the HTTP client and the connection set.

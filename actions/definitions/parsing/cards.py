@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from actions.definitions import parts
+from actions.definitions import parsed_parts
 from actions.definitions.parsing.arguments import NAME
 from actions.definitions.parsing.field_reader import ObjectReader, Scope
 
@@ -25,7 +25,7 @@ class CardReader:
         self._document = document
         self._locales = locales
 
-    def card(self, scope: Scope) -> parts.CardTemplate | None:
+    def card(self, scope: Scope) -> parsed_parts.CardTemplate | None:
         spec = self._top.object("card", needed=True)
         if spec is None:
             return None
@@ -34,11 +34,11 @@ class CardReader:
         button = spec.words("button", scope, most=60, locales=self._locales)
         rows = tuple(self.rows(spec, "rows", scope, MAX_ROWS, named=False))
         spec.close()
-        return parts.CardTemplate(title, summary, button, rows)
+        return parsed_parts.CardTemplate(title, summary, button, rows)
 
     def rows(
         self, outer: ObjectReader, name: str, scope: Scope, most: int, *, named: bool
-    ) -> Iterator[parts.LabelledValue]:
+    ) -> Iterator[parsed_parts.LabelledValue]:
         for spec in outer.objects(name, most):
             key = spec.text("name", pattern=NAME, needed=named, example="reference")
             label = spec.texts("label", most=100, locales=self._locales)
@@ -48,9 +48,9 @@ class CardReader:
                 spec.add("words", gettext("Write either a value or words, not both."))
             spec.close()
             if value or words:
-                yield parts.LabelledValue(key, label, value, words, scope.labels_of(value) if value else {})
+                yield parsed_parts.LabelledValue(key, label, value, words, scope.labels_of(value) if value else {})
 
-    def result(self, scope: Scope) -> parts.Result | None:
+    def result(self, scope: Scope) -> parsed_parts.Result | None:
         spec = self._top.object("result", needed=True)
         if spec is None:
             return None
@@ -64,9 +64,9 @@ class CardReader:
         hand_over = spec.template(handoff_text, spec.path("hand_over"), scope) if handoff_text else None
         card = self._record_card(spec.object("card"), inside)
         spec.close()
-        return parts.Result(fields, words, each, element, at_most, card, hand_over)
+        return parsed_parts.Result(fields, words, each, element, at_most, card, hand_over)
 
-    def _record_card(self, spec: ObjectReader | None, scope: Scope) -> parts.RecordCard | None:
+    def _record_card(self, spec: ObjectReader | None, scope: Scope) -> parsed_parts.RecordCard | None:
         if spec is None:
             return None
         title = spec.words("title", scope, locales=self._locales)
@@ -75,9 +75,9 @@ class CardReader:
         if (link or picture) and not hosts:
             spec.lacks("hosts")
         spec.close()
-        return parts.RecordCard(title, frozenset(hosts), link, picture)
+        return parsed_parts.RecordCard(title, frozenset(hosts), link, picture)
 
-    def labels(self, arguments: Mapping[str, parts.Argument], lookups: Sequence[str]) -> dict[str, Any]:
+    def labels(self, arguments: Mapping[str, parsed_parts.Argument], lookups: Sequence[str]) -> dict[str, Any]:
         """Return the labels of values by path: those of choices, and those that the document lists."""
         labels: dict[str, Any] = {f"arguments.{one.name}": one.labels for one in arguments.values() if one.labels}
         for one in arguments.values():
@@ -96,7 +96,7 @@ class CardReader:
             labels[path] = dict(self._options(spec, path))
         return labels
 
-    def _options(self, spec: ObjectReader, path: str) -> Iterator[tuple[str, parts.Texts]]:
+    def _options(self, spec: ObjectReader, path: str) -> Iterator[tuple[str, parsed_parts.Texts]]:
         for option in spec.objects(path, MAX_LABELS):
             value = option.text("value", most=100, needed=True)
             label = option.texts("label", most=100, locales=self._locales)

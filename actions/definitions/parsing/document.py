@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
-from actions.definitions import parts
+from actions.definitions import parsed_parts
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.expression import Expression, Path
 from actions.definitions.expressions.types import samples_of
@@ -27,11 +27,11 @@ from actions.definitions.ownership_analysis import (
     require_unnamed,
     unbound,
 )
+from actions.definitions.parsed_parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.parsing.arguments import NAME, declared_names, read_arguments
 from actions.definitions.parsing.calls import NO_CALL, carries_key, read_call
 from actions.definitions.parsing.cards import MAX_ROWS, CardReader
 from actions.definitions.parsing.field_reader import CIRCULAR, LOCALE, Findings, ObjectReader, Scope, circular
-from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.visitor_access import excess_for_visitors, obstacle_for_visitors
 from actions.spec import Risk
 
@@ -199,7 +199,7 @@ class _Document:
             approval=self._approval(decided), undo=self._undo(every.arguments, [row.name for row in receipt]),
         )  # fmt: skip
 
-    def _call(self, scope: Scope) -> parts.CallTemplate | None:
+    def _call(self, scope: Scope) -> parsed_parts.CallTemplate | None:
         spec = self._top.object("call", needed=True)
         is_unnamed = spec is not None and spec.flag("names_no_customer")
         call = read_call(spec, scope, _METHODS)
@@ -251,7 +251,7 @@ class _Document:
         entries = given if isinstance(given, list) else []
         return [str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)]
 
-    def _lookups(self, base: Scope, arguments: Mapping[str, parts.Argument]) -> Iterator[parts.Lookup]:
+    def _lookups(self, base: Scope, arguments: Mapping[str, parsed_parts.Argument]) -> Iterator[parsed_parts.Lookup]:
         scope = base
         own: set[Path] = {("identity",)}
         own |= {("arguments", one.name) for one in arguments.values() if one.origin is Origin.IDENTITY}
@@ -269,7 +269,7 @@ class _Document:
             own |= set() if lookup.is_public else {(lookup.name,)}
             yield lookup
 
-    def _lookup(self, spec: ObjectReader, before: Scope) -> parts.Lookup:
+    def _lookup(self, spec: ObjectReader, before: Scope) -> parsed_parts.Lookup:
         name = spec.text("name", pattern=NAME, needed=True, example="order")
         if name in RESERVED:
             spec.add("name", gettext("Choose another name: {name} already has a meaning.").format(name=name))
@@ -289,7 +289,7 @@ class _Document:
             spec.lacks("owner")
         absent = self._statuses(spec)
         otherwise = self._refusal_of(spec.object("otherwise", needed=owner is not None), inside)
-        lookup = parts.Lookup(
+        lookup = parsed_parts.Lookup(
             name=name, call=read_call(spec.object("call", needed=True), inside, READING) or NO_CALL, owner=owner,
             is_public=is_public, absent=absent, otherwise=otherwise, for_each=for_each, element=element,
             at_most=spec.whole("at_most", 1, 100, 20),
@@ -306,22 +306,22 @@ class _Document:
             return frozenset({404})
         return frozenset(value)
 
-    def _refusal_of(self, spec: ObjectReader | None, scope: Scope) -> parts.Refusal | None:
+    def _refusal_of(self, spec: ObjectReader | None, scope: Scope) -> parsed_parts.Refusal | None:
         if spec is None:
             return None
         code = spec.text("code", pattern=_CODE, needed=True, example="order_not_found")
         words = spec.words("words", scope, locales=self._locales)
         spec.close()
-        return parts.Refusal(code, words)
+        return parsed_parts.Refusal(code, words)
 
-    def _subject(self, scope: Scope) -> parts.Subject | None:
+    def _subject(self, scope: Scope) -> parsed_parts.Subject | None:
         spec = self._top.object("subject", needed=True)
         if spec is None:
             return None
         kind = spec.text("kind", pattern=NAME, needed=True, example="order")
         identifier = spec.expression("id", scope, needed=True)
         spec.close()
-        return parts.Subject(kind, identifier) if identifier else None
+        return parsed_parts.Subject(kind, identifier) if identifier else None
 
     def _values(self, scope: Scope) -> dict[str, Expression]:
         """Return the named values. They may read each other in any order, since the database does not keep the order of
@@ -346,7 +346,7 @@ class _Document:
             spec.add(name, gettext(CIRCULAR))
         return values
 
-    def _guards(self, scope: Scope) -> Iterator[parts.Guard]:
+    def _guards(self, scope: Scope) -> Iterator[parsed_parts.Guard]:
         seen: set[str] = set()
         for spec in self._top.objects("guards", MAX_GUARDS):
             name = spec.text("name", pattern=NAME, needed=True, example="is_pending")
@@ -358,18 +358,18 @@ class _Document:
             words = spec.words("words", scope, locales=self._locales)
             spec.close()
             if require:
-                yield parts.Guard(name, require, parts.Refusal(code, words))
+                yield parsed_parts.Guard(name, require, parsed_parts.Refusal(code, words))
 
-    def _money(self, scope: Scope, *, is_needed: bool) -> parts.MoneyRule | None:
+    def _money(self, scope: Scope, *, is_needed: bool) -> parsed_parts.MoneyRule | None:
         spec = self._top.object("money", needed=is_needed)
         if spec is None:
             return None
         amount = spec.expression("amount", scope, needed=True)
         currency = spec.expression("currency", scope, needed=True)
         spec.close()
-        return parts.MoneyRule(amount, currency) if amount and currency else None
+        return parsed_parts.MoneyRule(amount, currency) if amount and currency else None
 
-    def _answer(self, scope: Scope) -> parts.AnswerRule | None:
+    def _answer(self, scope: Scope) -> parsed_parts.AnswerRule | None:
         spec = self._top.object("answer", needed=True)
         if spec is None:
             return None
@@ -377,9 +377,11 @@ class _Document:
         did_not = spec.condition("did_not", scope, needed=True)
         reason = spec.expression("reason", scope)
         spec.close()
-        return parts.AnswerRule(happened, did_not, reason) if happened and did_not else None
+        return parsed_parts.AnswerRule(happened, did_not, reason) if happened and did_not else None
 
-    def _outcome(self, asked: Scope, answered: Scope, call: parts.CallTemplate | None) -> parts.Outcome | None:
+    def _outcome(
+        self, asked: Scope, answered: Scope, call: parsed_parts.CallTemplate | None
+    ) -> parsed_parts.Outcome | None:
         spec = self._top.object("outcome", needed=True)
         if spec is None:
             return None
@@ -392,12 +394,12 @@ class _Document:
                 "{key} in path, query, headers or body."
             )
             self._top.findings.add("call.key", text)
-        outcome = parts.Outcome(kind)
+        outcome = parsed_parts.Outcome(kind)
         # Without a kind, it is unknown whether these belong here.
         for name in ("call", "happened", "did_not", "never_seen", "in_progress") if not spec.has("kind") else ():
             spec.raw(name)
         if kind is OutcomeKind.STATUS_LOOKUP:
-            outcome = parts.Outcome(
+            outcome = parsed_parts.Outcome(
                 kind,
                 read_call(spec.object("call", needed=True), asked, READING),
                 spec.condition("happened", answered, needed=True),
@@ -424,7 +426,7 @@ class _Document:
         spec.close()
         return limits
 
-    def _approval(self, scope: Scope) -> parts.Approval | None:
+    def _approval(self, scope: Scope) -> parsed_parts.Approval | None:
         spec = self._top.object("approval")
         if spec is None:
             return None
@@ -432,9 +434,9 @@ class _Document:
         role = spec.text("role", pattern=_CONNECTION, example="lead")
         approvers = spec.whole("approvers", 1, 2, 1)
         spec.close()
-        return parts.Approval(when, role, approvers)
+        return parsed_parts.Approval(when, role, approvers)
 
-    def _undo(self, arguments: frozenset[str], receipt: Sequence[str]) -> parts.Undo | None:
+    def _undo(self, arguments: frozenset[str], receipt: Sequence[str]) -> parsed_parts.Undo | None:
         spec = self._top.object("undo")
         if spec is None:
             return None
@@ -443,7 +445,7 @@ class _Document:
         given = spec.object("arguments")
         if given is None:
             spec.close()
-            return parts.Undo(action, None, within) if action else None
+            return parsed_parts.Undo(action, None, within) if action else None
         scope = Scope(frozenset({"arguments", "identity", "receipt"}), arguments)
         expressions = {str(name): given.expression(str(name), scope, needed=True) for name in spec.raw("arguments")}
         for name, value in expressions.items():
@@ -453,4 +455,4 @@ class _Document:
                 given.add(name, gettext("The receipt has no {names}.").format(names=lacks))
         spec.close()
         given_values = {name: value for name, value in expressions.items() if value}
-        return parts.Undo(action, given_values, within) if action else None
+        return parsed_parts.Undo(action, given_values, within) if action else None

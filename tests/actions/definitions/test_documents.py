@@ -11,9 +11,9 @@ from actions.argument_json import read_arguments
 from actions.argument_types import parse_arguments
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.template import labelled
+from actions.definitions.parsed_parts import Kind, Origin, OutcomeKind
 from actions.definitions.parsing.arguments import seen, written
 from actions.definitions.parsing.document import check_draft, missing, parse_document
-from actions.definitions.parts import Kind, Origin, OutcomeKind
 from actions.definitions.published import action_from
 from actions.spec import Risk
 from supportbot.assistant.action_tools import spec_of

@@ -8,7 +8,7 @@ import pytest
 from actions.connections.decimal_json import from_json
 from actions.definitions.expressions.expression import compile_expression
 from actions.definitions.expressions.template import compile_template
-from actions.definitions.parts import LabelledValue
+from actions.definitions.parsed_parts import LabelledValue
 from actions.definitions.rendering import shown
 from tests.actions.definitions.openapi_files import drafts
 

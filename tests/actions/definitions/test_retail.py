@@ -22,8 +22,8 @@ from actions.definitions import evaluation, rendering
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened
 from actions.definitions.evaluation_context import FAILED, Identity, Obstacle, filled_in
+from actions.definitions.parsed_parts import Definition, Kind
 from actions.definitions.parsing.document import missing, parse_document
-from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from supportbot.evals.grading.value_equality import is_same
 from supportbot.evals.retail.preparation import DEFINITIONS as RETAIL
