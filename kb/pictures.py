@@ -23,7 +23,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from kb.access import Surface, Viewer, readable
-from kb.importing.reencoding import reencoded
+from kb.importing.picture_reencoding import reencoded
 from kb.models import Article, Picture, PictureUse, Revision, Unsaved
 from kb.rendering import PICTURE
 from supportbot.accounts.models import Membership, Workspace

@@ -1,4 +1,4 @@
-"""Pictures in their stored form. Only `kb.importing.reencoding` creates them, in a confined process."""
+"""Pictures in their stored form. Only `kb.importing.picture_reencoding` creates them, in a confined process."""
 
 import hashlib
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext
 
-from kb.importing.reencoding import redrawn_logo
+from kb.importing.picture_reencoding import redrawn_logo
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.origins import clean_origin
 from supportbot.accounts.stored_pictures import MAX_BYTES, too_large

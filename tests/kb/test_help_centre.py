@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.importing.reencoding import redrawn_logo
+from kb.importing.picture_reencoding import redrawn_logo
 from kb.models import Article, Collection, Helpfulness
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import sweep

@@ -250,7 +250,7 @@ def test_an_uploaded_text_with_an_impossible_name_is_imported_without_that_pictu
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = add_source("uploads", SourceChanges(name="Drawer", collection="Drawer"))
-    monkeypatch.setattr("kb.importing.reencoding.MAX_BYTES", 600_000)
+    monkeypatch.setattr("kb.importing.picture_reencoding.MAX_BYTES", 600_000)
     long = png() + b"\0" * 600_000
     text = b"# A\n\n![x](a%00.png) ![y](long.png) ![z](b.png)\n"
     assert add_files(source, [("all.zip", zipped({"a.md": text, "b.png": png(width=4), "long.png": long}))]) == []

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from PIL import Image, ImageCms
 
-from kb.importing import confinement, reencoding
+from kb.importing import confinement, picture_reencoding
 from kb.importing.confined.picture import MAX_EDGE, MAX_PIXELS
-from kb.importing.reencoding import redrawn_logo
+from kb.importing.picture_reencoding import redrawn_logo
 from kb.models import Picture
 from kb.pictures import add_picture, address_of
 from kb.services import Change, create_article, publish
@@ -163,6 +163,6 @@ def test_a_known_file_and_one_that_was_exported_are_not_decoded_again(
 ) -> None:
     data = encoded(photo(), "JPEG", quality=95)
     first = add_picture(data)
-    monkeypatch.setattr(reencoding, "facts_and_contents", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(picture_reencoding, "facts_and_contents", lambda *_: pytest.fail("decoded again"))
     assert add_picture(data) == first == add_picture(bytes(first.content))
     assert Picture.objects.count() == 1

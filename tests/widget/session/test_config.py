@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from kb.importing.reencoding import redrawn_logo
+from kb.importing.picture_reencoding import redrawn_logo
 from supportbot.accounts.branding import personalised_greeting
 from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.logos import set_logo
