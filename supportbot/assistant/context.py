@@ -22,9 +22,9 @@ from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_i
 from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, says_nothing
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.customer_language import language_in
+from supportbot.chat.message_roles import ROLES
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
-from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import conversation_with_people, history, history_before_episode
 from supportbot.chat.turns import Claim
 from supportbot.language.detection import base_language
