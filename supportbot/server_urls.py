@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.installation.environment import Env
-from supportbot.observing.connection_failures import PooledConnection
+from supportbot.observing.database_connection_failures import PooledConnection
 
 # Without a limit, a server that accepts connections but never answers would block every request forever.
 CACHE_SECONDS: Final = 1.0

@@ -7,7 +7,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import OperationalError
 from psycopg_pool import PoolTimeout
 
-from supportbot.observing.connection_failures import last_failure
+from supportbot.observing.database_connection_failures import last_failure
 from supportbot.observing.metrics import WRITES_REFUSED
 from supportbot.observing.server_trouble import NOT_RESPONDING, ServerTrouble
 

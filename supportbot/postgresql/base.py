@@ -6,7 +6,7 @@ from typing import Any, Final
 import psycopg
 from django.db.backends.postgresql import base
 
-from supportbot.observing.connection_failures import forget_failure, noted
+from supportbot.observing.database_connection_failures import forget_failure, noted
 from supportbot.observing.metrics import DATABASE_WAIT
 from supportbot.postgresql import LIMITS
 
