@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from actions import audit
 from actions.connections.auth import Auth
 from actions.connections.auth_kinds import KINDS, clean_settings, secret_problem
+from actions.connections.connection_check import Report, probe
 from actions.connections.models import Connection, Environment
-from actions.connections.probing import Report, probe
 from supportbot.accounts.scope import across_workspaces
 from supportbot.connection_test_limit import count_test
 from supportbot.errors import FieldErrors, InvalidInput, NotFound
