@@ -27,7 +27,7 @@ from supportbot.chat.answers import Answer
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.signals import EventView
 from supportbot.chat.transcript import written
-from supportbot.handoff.desk.thread import Reader, line_of
+from supportbot.handoff.desk.conversation_lines import Reader, line_of
 from supportbot.language.sentences import marked_sources
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ModelRequest

@@ -8,7 +8,7 @@ from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import User, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.turns import explain
-from supportbot.handoff.desk.thread import lines_of, reader_of
+from supportbot.handoff.desk.conversation_lines import lines_of, reader_of
 from supportbot.handoff.tickets import services as handoff
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person

@@ -37,7 +37,7 @@ from supportbot.console.model_calls import purpose_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.handoff.desk.assistant_activity import WithheldSentence, confirmation_label, withheld_sentences
-from supportbot.handoff.desk.thread import Reader, line_of, reader_of, requests_of
+from supportbot.handoff.desk.conversation_lines import Reader, line_of, reader_of, requests_of
 from supportbot.handoff.errors import AlreadyClaimed
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets.selectors import open_ticket_for

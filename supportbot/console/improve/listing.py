@@ -24,7 +24,7 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.console.text_diff import Piece
 from supportbot.evals.articles.broken_cases import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck
-from supportbot.handoff.desk.thread import RATING_REASONS
+from supportbot.handoff.desk.conversation_lines import RATING_REASONS
 from supportbot.insights.improve import contradictions as contradicting
 from supportbot.insights.improve.clusters import Cluster, clusters
 from supportbot.insights.improve.findings import DAYS, Finding, Kind, findings

@@ -35,6 +35,7 @@ from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import AgentViewing, Typing
 from supportbot.chat.socket_base import Socket
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
+from supportbot.handoff.desk.conversation_lines import reader_of
 from supportbot.handoff.desk.protocol import (
     PROTOCOL,
     AgentTyping,
@@ -46,7 +47,6 @@ from supportbot.handoff.desk.protocol import (
     Subscribe,
     parse_client_frame,
 )
-from supportbot.handoff.desk.thread import reader_of
 from supportbot.handoff.desk.writer import Outbound, Subscription
 from supportbot.handoff.errors import BadFrame, NotLoggedIn, OriginRefused, WorkspaceChanged
 from supportbot.handoff.tickets.access import may_use_desk

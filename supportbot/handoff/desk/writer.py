@@ -21,9 +21,9 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.async_db import db
 from supportbot.chat.signal_broker import signal_broker
 from supportbot.chat.signals import AgentViewing, DeskNotified, NewEvent, Signal, Typing
+from supportbot.handoff.desk.conversation_lines import Reader, lines_after
 from supportbot.handoff.desk.protocol import encode
 from supportbot.handoff.desk.queue_rows import groups_for, queue_counts, rows_for
-from supportbot.handoff.desk.thread import Reader, lines_after
 from supportbot.observing.database_errors import trouble
 from supportbot.team_language import ENGLISH
 

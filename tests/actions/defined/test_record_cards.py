@@ -20,7 +20,7 @@ from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.transcript import transcript_of
 from supportbot.chat.turns import claim_turn, finish_turn
-from supportbot.handoff.desk.thread import lines_of, reader_of
+from supportbot.handoff.desk.conversation_lines import lines_of, reader_of
 from supportbot.llm.types import ToolCall
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop

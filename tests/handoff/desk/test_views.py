@@ -333,7 +333,7 @@ def test_an_agents_id_is_visible_to_the_team_only(claimed: Ticket, bob: User) ->
 def test_a_lead_may_resolve_a_colleagues_ticket_and_sees_the_newest_lines(
     claimed: Ticket, bob: User, lead: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supportbot.handoff.desk.thread.MAX_LINES", 3)
+    monkeypatch.setattr("supportbot.handoff.desk.conversation_lines.MAX_LINES", 3)
     monkeypatch.setattr("supportbot.handoff.desk.ticket_page.MAX_LINES", 3)
     for number in range(4):
         add_agent_message(claimed.conversation_id, text=f"line {number}", author=bob, client_id=f"{number}")
