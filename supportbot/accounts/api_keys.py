@@ -17,7 +17,7 @@ from supportbot.accounts.models import ApiKey, User, Workspace, hash_secret
 from supportbot.accounts.ports import person_in_records, record_change
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.accounts.staff import staff_of
+from supportbot.accounts.staff_principals import staff_of
 from supportbot.errors import InvalidInput
 
 LAST_USED_RESOLUTION: Final = timedelta(minutes=1)

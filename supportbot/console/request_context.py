@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.auth import WORKSPACE_SESSION_KEY
-from supportbot.accounts.staff import staff_logged_in, staff_of
+from supportbot.accounts.staff_principals import staff_logged_in, staff_of
 from supportbot.console.permissions import may
 from supportbot.errors import NotAllowed, NotFound
 

@@ -4,7 +4,7 @@ import pytest
 
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.staff import staff_of
+from supportbot.accounts.staff_principals import staff_of
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Caller
 from supportbot.accounts.rest.throttles import CallerThrottle  # noqa: F401  # the former path, for settings, until 0.3
-from supportbot.accounts.staff import staff_logged_in
+from supportbot.accounts.staff_principals import staff_logged_in
 
 WORKSPACE_SESSION_KEY = "workspace"
 

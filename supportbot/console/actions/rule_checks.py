@@ -20,7 +20,7 @@ from actions.requests.rule_decision import Rules, allows_more
 from actions.requests.transitions import APPROVAL_LIFE
 from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.staff import people_who_may
+from supportbot.accounts.staff_principals import people_who_may
 from supportbot.console.display import error_text
 from supportbot.evals.action_rule_gates import MAX_SECONDS, judged
 from supportbot.releases.errors import GateMissing

@@ -20,7 +20,7 @@ from actions.requests.rule_decision import Rules, allows_more
 from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.staff import people_who_may
+from supportbot.accounts.staff_principals import people_who_may
 from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console.actions import rule_checks
 from supportbot.console.base import of_this_workspace

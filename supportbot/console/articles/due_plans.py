@@ -19,7 +19,7 @@ from kb.scheduling import Step, carry_out, due_plans, note_problem
 from kb.services import lock_unchanged
 from supportbot.accounts.models import ApiKey, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
-from supportbot.accounts.staff import staff_of
+from supportbot.accounts.staff_principals import staff_of
 from supportbot.console.articles.gate_check import ArticleRefused
 from supportbot.console.display import error_text
 from supportbot.errors import NotAllowed, SupportBotError

@@ -25,7 +25,7 @@ from actions.services import is_conflict_of_interest, may_decide, why_not_settle
 from actions.spec import Row
 from actions.states import State
 from supportbot.accounts.models import Customer, Membership, User
-from supportbot.accounts.staff import people_who_may
+from supportbot.accounts.staff_principals import people_who_may
 from supportbot.chat.models import Message
 from supportbot.handoff.desk.action_records import ActionRecord, action_record, state_label
 from supportbot.handoff.desk.actor_names import actor_names

@@ -26,7 +26,7 @@ from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.staff import staff_logged_in
+from supportbot.accounts.staff_principals import staff_logged_in
 from supportbot.async_db import db
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation

@@ -17,7 +17,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.staff import staff_logged_in
+from supportbot.accounts.staff_principals import staff_logged_in
 from supportbot.errors import NotFound
 from supportbot.handoff.desk.labels import avatar_hue, initials
 from supportbot.handoff.desk.queue_rows import queue_counts
