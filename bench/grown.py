@@ -74,7 +74,7 @@ def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.accounts.workspaces import create_workspace
-    from supportbot.insights.rollups import roll_up_all, roll_up_today_everywhere
+    from supportbot.insights.stored_daily_sums import roll_up_all, roll_up_today_everywhere
 
     workspace = Workspace.objects.filter(slug="grown").first()
     if workspace is None:

@@ -166,7 +166,7 @@ def _filled(size: Size) -> Callable[[], int]:
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.chat.models import Conversation
-    from supportbot.insights.rollups import roll_up_workspace
+    from supportbot.insights.stored_daily_sums import roll_up_workspace
 
     workspace = Workspace.objects.get()
 

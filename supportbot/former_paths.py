@@ -33,6 +33,7 @@ MOVED: Final = {
     "supportbot.evals.rules": "supportbot.evals.action_rule_gates",  # ACTIONS_GATES
     "supportbot.handoff.frontdesk": "supportbot.handoff.tickets.customer_messages",
     "supportbot.httpserver": "uvicorn.protocols.http.httptools_impl",
+    "supportbot.insights.rollups": "supportbot.insights.stored_daily_sums",  # BEFORE_RETENTION
     "supportbot.llm.embedding_routes": "supportbot.llm.embeddings.routes",  # KB_ROUTED_EMBEDDER
     "supportbot.llm.gateway_embedder": "supportbot.llm.embeddings.gateway_embedder",  # KB_EMBEDDER
     "supportbot.pages": "supportbot.home_and_error_pages",  # MIDDLEWARE, CSRF_FAILURE_VIEW

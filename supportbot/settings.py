@@ -197,7 +197,7 @@ OUTBOX_CONSUMERS = background_settings.OUTBOX_CONSUMERS
 # and their consumers take many at once.
 OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
 # Each is called with a workspace before its old conversations are erased.
-BEFORE_RETENTION = ["supportbot.insights.rollups.roll_up_workspace"]
+BEFORE_RETENTION = ["supportbot.insights.stored_daily_sums.roll_up_workspace"]
 # Each is called every night and clears texts that are kept for a shorter time than their conversations.
 RETENTION_OF_TEXTS = ["supportbot.handoff.desk.offered_drafts.forget_texts"]
 # Each is called with a customer who is about to be erased, in the same transaction.

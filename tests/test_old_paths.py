@@ -48,6 +48,7 @@ NAMED = [
         "supportbot.handoff.tickets.customer_messages.on_customer_message",
     ),
     ("supportbot.handoff.mail.on_agent_replied", "supportbot.handoff.mail.delivery.on_agent_replied"),
+    ("supportbot.insights.rollups.roll_up_workspace", "supportbot.insights.stored_daily_sums.roll_up_workspace"),
     ("supportbot.llm.embedding_routes.embedder_of_route", "supportbot.llm.embeddings.routes.embedder_of_route"),
     ("supportbot.llm.gateway_embedder.GatewayEmbedder", "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder"),
     ("supportbot.pages.csrf_failure", "supportbot.home_and_error_pages.csrf_failure"),

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from supportbot.insights.rollups import roll_up_all, roll_up_today_everywhere
+from supportbot.insights.stored_daily_sums import roll_up_all, roll_up_today_everywhere
 
 
 @shared_task

@@ -18,7 +18,7 @@ from supportbot.insights.daily_sums import Sums, added, figures_from, sums_of
 from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.outcomes import ConversationOutcome, begun_in, outcomes
-from supportbot.insights.rollups import are_many, stored_total, sums_by_day, whole_days
+from supportbot.insights.stored_daily_sums import are_many, stored_total, sums_by_day, whole_days
 from supportbot.team_formats import cost, number, percentage
 from supportbot.web import one_of
 

@@ -28,7 +28,7 @@ from supportbot.insights.conversation_export import write_csv
 from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied
 from supportbot.insights.figures import Figures
 from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
-from supportbot.insights.rollups import by_value, sums_by_day, whole_days
+from supportbot.insights.stored_daily_sums import by_value, sums_by_day, whole_days
 from supportbot.releases.models import Release
 from supportbot.team_formats import active_language, number, weekday
 from supportbot.team_formats import day as day_in_words

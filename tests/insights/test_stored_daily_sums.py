@@ -12,11 +12,11 @@ from supportbot.chat.services import start_conversation
 from supportbot.chat.tasks import retain
 from supportbot.console.conversations.figures import Trend, _trend, quality, span_of
 from supportbot.handoff.models import Ticket
-from supportbot.insights import rollups
+from supportbot.insights import stored_daily_sums
 from supportbot.insights.daily_sums import added, figures_from
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcome_rules import Ending
-from supportbot.insights.rollups import GROUPINGS, by_value, stored_total, sums_by_day, whole_days
+from supportbot.insights.stored_daily_sums import GROUPINGS, by_value, stored_total, sums_by_day, whole_days
 from supportbot.insights.tasks import roll_up, roll_up_today
 from supportbot.llm.models import LLMCall
 from supportbot.widget.models import Rating
@@ -63,19 +63,19 @@ def talks(workspace: Workspace, bob: User) -> list[Conversation]:
 @pytest.fixture(autouse=True)
 def days_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Store the sums of the days that these tests look at; those of half a year take three times as long."""
-    monkeypatch.setattr(rollups, "ROLLED_UP_DAYS", 60)
+    monkeypatch.setattr(stored_daily_sums, "ROLLED_UP_DAYS", 60)
 
 
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every workspace counts as busy."""
-    monkeypatch.setattr(rollups, "LIVE_UP_TO", 0)
+    monkeypatch.setattr(stored_daily_sums, "LIVE_UP_TO", 0)
 
 
 def test_stored_sums_match_the_conversations(talks: list[Conversation], monkeypatch: pytest.MonkeyPatch) -> None:
     days = span_of(28).days
     live = {by: by_value(sums_by_day(days, by)) for by in GROUPINGS}
-    monkeypatch.setattr(rollups, "LIVE_UP_TO", 0)
+    monkeypatch.setattr(stored_daily_sums, "LIVE_UP_TO", 0)
     roll_up()
     for by in GROUPINGS:
         stored = by_value(sums_by_day(days, by))
@@ -97,12 +97,12 @@ def test_the_overview_reads_stored_days(talks: list[Conversation], busy: None) -
 @pytest.mark.long
 def test_only_changed_days_are_computed_again(talks: list[Conversation], busy: None) -> None:
     roll_up()
-    assert rollups.roll_up_all() == 0
+    assert stored_daily_sums.roll_up_all() == 0
     DailySums.objects.update(computed_at=now() - timedelta(hours=21))
     old = talks[3]  # 15 days ago, so that no later chat counts as coming back
     Message.objects.create(conversation=old, seq=90, source="agent", text="At last.", author_name="Bob")
     Conversation.objects.filter(pk=old.pk).update(last_event_at=now())
-    assert 8 <= rollups.roll_up_all() <= 10  # the days of the last week, and the one with a new event
+    assert 8 <= stored_daily_sums.roll_up_all() <= 10  # the days of the last week, and the one with a new event
     days = whole_days(sums_by_day(span_of(28).days))
     assert days[noon(15).date()].endings == {Ending.PERSON: 1}
 
@@ -132,12 +132,12 @@ def test_today_is_at_most_minutes_behind(workspace: Workspace, busy: None, monke
     assert seen() == 3  # no worker is running
     Conversation.objects.update(last_event_at=now() - timedelta(hours=1))
     DailySums.objects.update(computed_at=now() - timedelta(minutes=4))
-    assert rollups.roll_up_today_everywhere() == 0  # nothing has happened
+    assert stored_daily_sums.roll_up_today_everywhere() == 0  # nothing has happened
 
 
 def test_a_page_computes_a_few_missing_days_itself(talks: list[Conversation], busy: None) -> None:
     quality(90, sees_cost=False)
-    assert DailySums.objects.filter(by="").count() == rollups.SUMMED_AT_ONCE
+    assert DailySums.objects.filter(by="").count() == stored_daily_sums.SUMMED_AT_ONCE
 
 
 def test_a_small_workspace_stores_nothing(talks: list[Conversation]) -> None:
@@ -156,7 +156,7 @@ def test_figures_outlive_the_conversations_that_retention_erases(
     talks: list[Conversation], workspace: Workspace, live_up_to: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = quality(28, sees_cost=True)["figures"]
-    monkeypatch.setattr(rollups, "LIVE_UP_TO", live_up_to)
+    monkeypatch.setattr(stored_daily_sums, "LIVE_UP_TO", live_up_to)
     Workspace.objects.filter(pk=workspace.pk).update(keep_conversations_days=2)
     back = talks[3]  # begun 15 days ago, and used again today
     Conversation.objects.filter(pk=back.pk).update(last_event_at=now())
