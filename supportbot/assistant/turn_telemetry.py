@@ -14,7 +14,7 @@ from supportbot.observing.logs import Event, log_event
 from supportbot.observing.metrics import TURN_SECONDS, TURNS
 
 # Labelled only by code, never by text.
-WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])
+WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check withheld", ["code"])
 UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
 SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers retried by a model after the checks rejected them")
 

@@ -94,7 +94,7 @@ class HeldBackAnswer(SimpleListFilter):
     parameter_name = "checks"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("held-back", gettext("Answer held back"))]
+        return [("held-back", gettext("Answer withheld"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() != "held-back":
