@@ -43,7 +43,7 @@ def encrypted_columns() -> Iterator[tuple[str, str]]:
 
 
 def number_of_undecryptable(stored: Iterable[str]) -> int:
-    """Return how many of these ciphertexts none of `FIELD_KEYS` decrypts."""
+    """Return how many of these ciphertexts cannot be decrypted with any of `FIELD_KEYS`."""
     cipher, number = _cipher(), 0
     for text in stored:
         try:

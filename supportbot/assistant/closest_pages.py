@@ -62,7 +62,8 @@ def _only_asks(request: ModelRequest) -> bool:
 
 def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedPage, ...]:
     """Return the pages of the passages that the viewer may read now, best first: one per article and its translations,
-    in the viewer's language if there is one. An article without an address of its own or a help page is left out.
+    in the viewer's language if there is one. An article that has neither an address of its own nor a help page is left
+    out.
     """
     found = dict.fromkeys(passage.article_id for passage in passages)
     if not found:

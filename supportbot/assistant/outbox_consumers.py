@@ -1,9 +1,9 @@
 """Receives announcements from lower packages: when a guarded action changes state, its conversation gets an event.
 
 Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. Only an
-unknown outcome may become two: while the system says that it is working on it, and once a person has to check. The
-result does not depend on how often, how late or by which process this is called, so an announcement makes up for a
-process that died.
+unknown outcome may become two events: one while the system says that it is still working on the request, and one when a
+person has to check. The result does not depend on how often, how late or by which process this is called, so an
+announcement makes up for a process that died.
 """
 
 from typing import Any, Final

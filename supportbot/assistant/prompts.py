@@ -93,7 +93,7 @@ def answer_instructions(
 
 
 def moment_in_words(moment: datetime) -> str:
-    """Return a moment in its time zone, such as "Saturday, 28 November 2026, 15:05 (Europe/Berlin)"."""
+    """Return a moment as text in its time zone, such as "Saturday, 28 November 2026, 15:05 (Europe/Berlin)"."""
     return f"{moment:%A}, {moment.day} {moment:%B %Y, %H:%M} ({moment.tzinfo})"
 
 

@@ -53,7 +53,7 @@ LEAST_RECORD: Final = 3  # words; a shorter line, such as a value alone, does no
 REGRET_FROM: Final = 0.15  # at or above this likelihood by word pieces, a vector decides whether it is a regret
 LITTLE_SUPPORT: Final = 0.2  # sentences below it get a second look
 _SUPPORTED: Final = 0.9  # the support of a sentence that a second look confirmed
-COVERED_FROM: Final = 0.5  # share of neighbouring words from which a sentence follows a page's wording
+COVERED_FROM: Final = 0.5  # a sentence with at least this share of neighbouring words follows a page's wording
 SURE_FROM: Final = 0.9  # likelihood for a clause, which says less than a sentence and must clearly be a deed
 _CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 

@@ -61,8 +61,8 @@ class TurnTools(NamedTuple):
 
 
 def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> TurnTools:
-    """Return the tools for a turn in this conversation. Anonymous visitors have no orders, and so only the look-ups
-    that are open to them.
+    """Return the tools for a turn in this conversation. Anonymous visitors have no orders, so they get only the
+    look-ups that are open to them.
 
     `requests` are the states of the conversation's requests.
     """

@@ -296,9 +296,8 @@ def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
 
 
 def similarities_of(request: llm.ModelRequest, query_text: str = "") -> Mapping[str, float]:
-    """Return the cosine similarity of `query_text`, or else the query, and each piece worth comparing.
-
-    Empty without a free slot or an embedder.
+    """Return the cosine similarity between `query_text` (by default, the query) and each piece worth comparing, by
+    piece; {} without a free slot or an embedder.
 
     Measuring takes up to half a second of a core. While enough other turns are measuring, the built-in answerer uses
     only words, so customers wait only for their own question under load. An evaluation waits for a slot, because its

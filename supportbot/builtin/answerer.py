@@ -33,7 +33,7 @@ MAX_NAMED: Final = 120  # characters of a repeated question
 
 
 def reply_to(request: ModelRequest) -> Reply:
-    """Return the answer, for every purpose."""
+    """Return the reply to a request, whatever its purpose."""
     if request.purpose == "rewrite":
         return Reply(standalone(request.question, request.messages))
     if request.purpose == "summarise":

@@ -68,7 +68,7 @@ def _answer(
     event = _event(conversation, ref)
     text = words(_block(event, ref, kind), conversation.locale)
     messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
-    # An answer that is sent again over a new connection does not count twice.
+    # A choice or form that is sent again over a new connection does not count twice.
     is_known = messages.filter(client_id=client_id).exists()
     if not is_known and (messages.filter(seq__gt=event.seq).exists() or _has_newer_block(event)):
         raise BlockClosed()

@@ -40,8 +40,8 @@ def newest_with(query: str, limit: int) -> list[UUID]:
 def first_with(query: str, rows: QuerySet[Any], *, conversation: str, limit: int) -> list[UUID]:
     """Return the keys of the first of these ordered rows whose conversation contains all words.
 
-    The index finds rare words. For a word in nearly every conversation, it would return hundreds of thousands of rows
-    to sort, but such a word also occurs among the first rows with the rare words.
+    Rare words are looked up in the index. For a word in nearly every conversation, the index would return hundreds of
+    thousands of rows to sort, so the first rows with the rare words are checked for it instead.
     """
     words = words_of(query)
     if not words:

@@ -165,7 +165,7 @@ def latest_runs(workspace: Workspace) -> tuple[RetentionRun, int, int] | None:
 
 
 def count_expired(workspace: Workspace) -> int:
-    """Return how many conversations the next run erases in the current workspace, if nothing happens in them before."""
+    """Return how many conversations of the current workspace the next run erases if nothing happens in them."""
     before = _before(workspace.keep_conversations_days)
     return 0 if before is None else _settled(before).count()
 

@@ -75,12 +75,13 @@ _BEGIN: Final = """
 UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,
     lease_until = statement_timestamp() + %s, started_at = statement_timestamp(), partial_text = '', partial_index = 0
 WHERE id = %s"""
-# What starts and ends a turn together with an event (`log.append_if`). If the turn has changed during a wait for the
-# conversation's lock, PostgreSQL checks its claim again.
+# Parts of the statements that start or end a turn together with an event (`log.append_if`). If the turn has changed
+# during a wait for the conversation's lock, PostgreSQL checks its claim again.
 _UNLESS_OPEN: Final = """locked WHERE NOT EXISTS (
     SELECT FROM chat_turn o WHERE o.conversation_id = locked.id AND o.state IN ('pending', 'running'))"""
-# What must be true so that a message only has to be stored and answered by the assistant. A conversation without an
-# earlier episode has never had a ticket: after one, an episode starts later, since the first event is a notice.
+# The conditions under which a message only has to be stored and answered by the assistant. A conversation whose episode
+# starts at its beginning has never had a ticket: after a ticket, an episode starts later, since the first event is a
+# notice.
 _ONLY_TO_ANSWER: Final = f"""{_UNLESS_OPEN} AND {IF_UP_TO_DATE}
     AND locked.mode = 'assistant' AND locked.ended_at IS NULL AND locked.episode_start_seq = 0
     AND locked.customer_id = coalesce(%s, locked.customer_id)"""

@@ -24,7 +24,7 @@ from supportbot.console.filters import LabelledFilter
 from supportbot.handoff.desk.actor_names import actor_names, user_ids
 from supportbot.team_formats import number
 
-# The beginnings of the events of each subject, before the point.
+# For each subject, its label and the first parts of its events' names, before the dot.
 SUBJECTS: Final = {
     "requests": (gettext_noop("Requests"), ("request", "approval", "words", "wish", "confirm", "approve", "tool")),
     "reads": (gettext_noop("Look-ups"), ("read",)),

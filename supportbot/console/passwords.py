@@ -45,7 +45,7 @@ class ResetForm(PasswordResetForm):
 
 
 class AskForLink(PasswordResetView):
-    """Responds identically whether or not the address is known. It limits the e-mails per IP address in 15 minutes."""
+    """Responds identically whether or not the address is known. An IP address gets only a few e-mails in 15 minutes."""
 
     form_class = ResetForm
     template_name = "registration/password_reset_form.html"
@@ -78,7 +78,7 @@ def has_mail_server() -> bool:
 
 
 def password_link(user: User) -> str:
-    """Return a link with which this person sets a password, once and within three days."""
+    """Return a link for setting this person's password. It works once, within three days."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     path_of_link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     return f"{settings.BASE_URL}{path_of_link}"

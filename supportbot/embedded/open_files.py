@@ -28,7 +28,7 @@ def raise_limit() -> None:
 
 
 def check_open_files(plan: Plan) -> str:
-    """Return how many files a web process may open. Raises StartRefused if these are too few."""
+    """Return how many files a web process may open. Raises StartRefused if that is too few."""
     most = _most(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     if most < FEWEST:
         raise StartRefused(

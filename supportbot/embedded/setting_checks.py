@@ -16,7 +16,7 @@ from supportbot.embedded.servers.external_servers import DatabaseAway, refuse_tr
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
-TAG: Final = "settings"  # tags of the system checks that only look at values of settings
+TAG: Final = "settings"  # marks the system checks that only look at values of settings
 # Far less than the guides generate, but more than a word: anyone who guesses the key can forge sessions and links.
 LEAST_KEY_CHARACTERS: Final = 20
 # Settings that every part of an installation needs; under `make run`, they come from DATA_DIR.

@@ -243,7 +243,7 @@ class Composition:
         wait_for_page(f"{self.plan.local_url}/livez", children[0], others=everyone)
         if shop:
             wait_for_page(f"{self.plan.shop_url}/api/customers", shop)
-        # Wait until the first one serves, because all of them would start slowly together.
+        # Wait until the first one serves, because several that start at the same time slow each other down.
         self._supervisor.start(more_web_processes(self.plan, self._data.logs))
 
     def _shop(self, secrets: Secrets, facts: DemoFacts) -> ChildProcess:

@@ -39,7 +39,7 @@ class ModelInput:
     model: Model
 
 
-Wanted = str | ModelInput  # a text whose vector is needed; the unchanged packaged embedder computes that of a string
+Wanted = str | ModelInput  # a text whose vector is needed; a string is for the unchanged packaged embedder
 
 
 def model_input(sentence: str, beside: Sequence[str], *, by: Model) -> ModelInput:
@@ -68,7 +68,7 @@ class Layers(NamedTuple):
 
 
 def logits(vector: Vector, *, by: Model) -> Array:
-    """Return a model's output for the vector of the text: one number, or one for each kind."""
+    """Return a model's output for the vector of a text: one number, or one for each kind."""
     layers = layers_of(by)
     return np.asarray(np.asarray(vector, dtype=np.float32) @ layers.direction + layers.bias)
 

@@ -88,7 +88,7 @@ def _odds(share: float) -> float:
 
 @dataclass(frozen=True)
 class Records:
-    """Our own texts about what was done, and what look-ups found, with the vectors for comparisons that are known."""
+    """Our own texts about what was done, what look-ups found, and the known vectors for comparing sentences to them."""
 
     done: tuple[str, ...]
     looked_up: tuple[str, ...]

@@ -39,8 +39,9 @@ FAR_BELOW: Final = 0.2  # sentences of faithful answers practically never have l
 MAX_WINDOWS: Final = 12  # for all pages of an answer together
 _UNHEARD_OF_FROM: Final = 3  # number of words; a shorter sentence is talk
 MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
-# The cosine of a sentence with the nearest window of the sources at which support is one half, for the language of the
-# sources and for others, and how steeply support rises. Fitted to help pages and statements in nine languages.
+# If the cosine of a sentence with the nearest window of the sources has this value, its support is one half. The second
+# value is for sentences in another language than the sources; _STEEP says how fast support rises around both. All three
+# were fitted to help pages and statements in nine languages.
 _HALF_NEAR: Final = 0.88
 _HALF_NEAR_ABROAD: Final = 0.835
 _STEEP: Final = 60.0
@@ -167,8 +168,8 @@ class Source:
 
     @property
     def quotable(self) -> Mapping[tuple[str, ...], tuple[int, int]]:
-        """The words of each unit, of up to three in a row and of each row of a table, with the positions of the first
-        and the last unit.
+        """The words of each unit, of each run of up to three units, and of each table row, with the positions of the
+        first and the last unit.
         """
         return self._reading.quotable
 
@@ -182,7 +183,7 @@ class Source:
         return sum(stem(word, self.language) in self.stems for word in terms) / len(terms) if terms else 0.0
 
     def best_run(self, terms: Sequence[str]) -> tuple[int, int]:
-        """Return the first and last position of the units that cover most of the words asked for."""
+        """Return the first and last position of the units that together have most of these words."""
         wanted = {stem(word, self.language) for word in terms}
         found = [wanted.intersection(unit.stems) for unit in self.units]
         first = last = max(range(len(found)), key=lambda at: len(found[at]))

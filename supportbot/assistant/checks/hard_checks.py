@@ -49,7 +49,9 @@ _MAX_LISTED: Final = 20  # the largest number that may count what follows, as in
 
 
 class Confidential:
-    """The confidential text of a turn: the rules of the instructions and the team's note; ignored below LEAST_RUN."""
+    """The confidential text of a turn: the rules of the instructions and the team's note. Texts and names that are
+    shorter than LEAST_RUN are ignored.
+    """
 
     def __init__(self, rules: str = "", note: str = "") -> None:
         runs = {bare(rules): RUN_OF_RULES, bare(note): RUN_OF_NOTE}

@@ -4,7 +4,8 @@ A deed says or promises that something was, is or will be done for this customer
 offer, a heading) needs no source; a claim about the world does. A regret says that the assistant cannot do, does not
 know or has not done something. There are two models. One reads pieces of words, takes a tenth of a millisecond, and
 knows only the languages it was trained in (`scripts/train_kinds.py`, `data/kinds.npz`). The other reads the sentence
-with pieces of the pages and knows all languages (`readings`, `scripts/train_kind_layers.py`, `data/kind_layers.npz`).
+with pieces of the pages and knows all languages (`cross_encoders`, `scripts/train_kind_layers.py`,
+`data/kind_layers.npz`).
 docs/decisions/checks-by-harm.md has their results on unseen authors.
 """
 

@@ -87,7 +87,9 @@ def _inside(name: str, own: Shape) -> tuple[Part, ...]:
 
 
 def _optional(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Return the parts of an object that may only be left out as a whole."""
+    """Return the parts of an optional object. It can only be left out as a whole, so each of its required parts becomes
+    required if another one has a value.
+    """
     paths = [part.path for part in parts]
     return tuple(
         replace(part, is_required=False, required_with=tuple(path for path in paths if path != part.path))

@@ -1,8 +1,8 @@
 """Removes denied values from a message by leaving out clauses with a "not" or "nothing". Pure, apart from `intents`.
 
 A "not" denies the value after it ("L-4412 not L-4411") or, if no value follows, the one before it ("the 5th isn't
-possible so the 27th"). One clause may contain both; the rest of it is read only if the denied value is the card's own,
-so "neither the 26th nor the 27th" leads to no guess.
+possible so the 27th"). One clause may contain both a denied and a wanted value; the rest of it is read only if the
+denied value is the card's own, so that "neither the 26th nor the 27th" leads to no guess.
 """
 
 import re

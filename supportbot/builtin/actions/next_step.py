@@ -86,8 +86,8 @@ def gives_figure(request: ModelRequest) -> bool:
 
 
 def undo_step(request: ModelRequest, language: str) -> Reply | None:
-    """Return the step for a customer who wants to undo something, which is never another action. None if nothing was
-    done and the message may mean something else.
+    """Return the step for a customer who wants to undo something; it never starts a different action. None if nothing
+    was done and the message may mean something else.
     """
     if UNDO_TOOL in {tool.name for tool in request.tools}:
         numbers = order_numbers_in(request.question)

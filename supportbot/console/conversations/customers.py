@@ -64,7 +64,7 @@ def erase(request: HttpRequest, customer_id: UUID) -> HttpResponse:
 
 
 def _page_before(request: HttpRequest, customer: Customer) -> str:
-    """Return the page of the customer's conversation from which the person came, or the list of conversations."""
+    """Return the page that the person came from, a conversation of the customer, or else the list of conversations."""
     try:
         came_from = customer.conversations.filter(pk=UUID(request.GET.get("conversation", ""))).first()
     except ValueError:

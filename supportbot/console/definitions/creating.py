@@ -151,7 +151,7 @@ class ToolsForm(forms.Form):
 
 
 def _offer_connections(form: forms.Form, *, without: str = "") -> None:
-    """Offer the workspace's connections, and `without` for none of them."""
+    """Offer the workspace's connections; `without` is the label for choosing none (by default, "decide later")."""
     names = _connection_names()
     field: Any = form.fields["connection"]
     field.choices = [("", without or gettext("decide later")), *((name, name) for name in names)]

@@ -30,8 +30,8 @@ def role_of(url: str) -> str:
 def refuse_two_databases(owner_url: str, application_url: str) -> None:
     """Raise StartRefused if the two URLs lead to different databases, because a backup could then be of the wrong one.
 
-    The servers are asked, since equal databases may have different URLs: a pooler in front of one of them may give the
-    database another name. If the application cannot log in, as before its role is created, the names in the URLs are
+    The servers are asked, since two URLs of one database may differ: a pooler in front of it may give the database
+    another name. If the application cannot log in, as before its role is created, the names in the URLs are
     compared, but only if both URLs name the same server. Otherwise, nothing is known, and the code that needs the login
     reports its failure.
     """

@@ -29,7 +29,7 @@ USER = "supportbot"
 DATABASE = "supportbot"
 APPLICATION = "supportbot_app"  # the role of the product's processes; USER owns the cluster
 LEAST_CONNECTIONS = 100  # PostgreSQL's own default
-# After a kill -9, children of the old postmaster may hold its shared memory for some seconds and block a restart.
+# After a kill -9, children of the old postmaster may hold its shared memory for a few seconds and block a restart.
 RETRY_SECONDS = 30.0
 RECOVERY_SECONDS = 120.0
 _TRANSIENT_ERRORS = ("shared memory block", "already exists", "Address already in use", "could not bind")

@@ -52,7 +52,9 @@ class EditorValues:
 
 
 def index_state(article: Article) -> dict[str, Any]:
-    """Return the state of the live revision's index: by words, by meaning, the number of passages, and pending ones."""
+    """Return how far the live revision is indexed: whether search finds it, how many passages it has, how many of them
+    have vectors, and how many phrasings are waiting for theirs.
+    """
     live = article.live_revision
     if not article.is_live or live is None:
         return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0, "phrasings": 0}
