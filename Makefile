@@ -74,8 +74,8 @@ database-tests: ## run the tests that need no browser
 BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 1 --only-rerun '^Error: ' \
   --rerun-except '^(AssertionError|TimeoutError): ' --rerun-show-tracebacks -rfER
 
-# Each of these tests starts several processes, so only two run at a time.
-LONG_PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Some start several processes, so fewer workers than `make test` has on many cores; the rest of the time, they wait.
+LONG_PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # By hand, and for hours: pytest -m "long and chaos".
 long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages

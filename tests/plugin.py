@@ -34,6 +34,8 @@ OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 # objects created before garbage collection; Python's default of 700 would collect constantly
 GARBAGE_THRESHOLD = 100_000
 FLOWS = "tests/flows"
+# Folders whose tests start processes, the slowest first: a run would otherwise end with one worker's long tail.
+FIRST = (FLOWS, "tests/deploy", "tests/upgrade", "tests/embedded")
 # Each of up to six workers keeps the connections of its threads (tests/connections.py).
 CONNECTIONS = 200
 # What a test in every run may take, in processor seconds; CONTRIBUTING.md says what to do about more.
@@ -154,9 +156,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark rows of tables `long`: of a test marked `one_in(n)`, each n-th row stays in every run, starting with the
-    first. It comes before the selection by -m.
+    """Mark rows of tables `long`, and put the slowest folders first. It comes before the selection by -m.
+
+    Of a test marked `one_in(n)`, each n-th row stays in every run, starting with the first.
     """
+    items.sort(key=_order)
     rows: Counter[str] = Counter()
     for item in items:
         mark = item.get_closest_marker("one_in")
@@ -165,6 +169,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if rows[test] % mark.args[0]:
                 item.add_marker(pytest.mark.long)
             rows[test] += 1
+
+
+def _order(item: pytest.Item) -> int:
+    folders = [place for place, folder in enumerate(FIRST) if item.nodeid.startswith(f"{folder}/")]
+    return folders[0] if folders else len(FIRST)
 
 
 @pytest.hookimpl(wrapper=True)
