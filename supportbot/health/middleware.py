@@ -12,7 +12,7 @@ Respond = Callable[[HttpRequest], HttpResponse]
 
 
 def probes(get_response: Respond) -> Respond:
-    """Answer requests to the probes' addresses, and pass on everything else. First in MIDDLEWARE."""
+    """Answer requests to the probes' addresses, and pass on everything else. It comes first in MIDDLEWARE."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         return _answered(request) if request.path_info in PATHS else get_response(request)

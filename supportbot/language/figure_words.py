@@ -146,7 +146,7 @@ def figure_words() -> FigureWords:
     return words
 
 
-@lru_cache(maxsize=16_384)  # nearly every word of a page is no figure, and recurs on many pages
+@lru_cache(maxsize=16_384)  # few words can be figures, and most recur on many pages
 def may_be_figure(word: str) -> bool:
     """Return whether a word may stand for a number or a weekday, whatever is before or after it."""
     return word.casefold() in figure_words().numbers or bool(_possible_weekdays(word)[0])

@@ -109,7 +109,7 @@ def _save_one_by_one(records: Sequence[CallRecord]) -> None:
 
 
 def count_calls(records: Sequence[CallRecord]) -> None:
-    """Count call records in the metrics, and write their lines of the log."""
+    """Count call records in the metrics, and write their log lines."""
     for one in records:
         try:
             _count(one)

@@ -51,7 +51,9 @@ def test_a_page_is_accessible(page: Page, path: str) -> None:
 def test_the_colours_of_both_themes_are_readable_on_a_phone(
     new_page: Callable[..., Page], demo: dict[str, Any], log_in: Callable[[Page, str], None]
 ) -> None:
-    """With every row of their tables. On a large screen, every run checks them (`check_for_everybody`)."""
+    """This includes every row of their tables. On a large screen, every run checks the colours
+    (`check_for_everybody`).
+    """
     reader, agent, admin = (new_page(viewport=SIZES[1]) for _ in range(3))
     log_in(agent, "daniel")
     log_in(admin, user(demo, "admin")["username"])

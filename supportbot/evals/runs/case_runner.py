@@ -180,7 +180,7 @@ class _Bounds:
 
 
 async def _replies(simulated: SimulatedConversation, case: Case) -> tuple[tuple[Reply, ...], str]:
-    """Return the answers with what is measured about them, and the code of the reason if the case ended early. Raises
+    """Return the answers with their measurements, and the code of the reason if the case ended early. Raises
     ModelUnreachable.
     """
     replies: list[Reply] = []

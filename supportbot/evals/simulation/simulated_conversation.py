@@ -138,7 +138,9 @@ class SimulatedConversation:
         return Reply("", text, calls=tuple(calls), by="builtin", pressed=pressed, took_ms=took_ms)
 
     def found_again(self, reply: Reply) -> TurnContext:
-        """Return the context of a message that was already answered, and continue with its answer."""
+        """Return the context that a turn would find now for a message that was already answered, and continue with that
+        answer.
+        """
         context = self.context(self._add(Source.CUSTOMER, reply.said), uuid7())
         written = self._add(Source.ASSISTANT, reply.text)
         written.by, written.is_abstention = reply.by, reply.is_abstention

@@ -60,7 +60,7 @@ def group_with(kind: Kind, subject: UUID) -> Cluster:
 
 
 def alike_in_letters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return groups with identical wording, which needs no embedder."""
+    """Return groups by identical wording, for which no embedder is needed."""
     return _sorted(_groups(found))
 
 

@@ -38,7 +38,8 @@ class Body(httpx2.AsyncByteStream):
         if transport is None or transport.is_closing():  # everything has arrived, or nothing more will
             return
         if self._socket is None:
-            with suppress(OSError):  # too many open files: tokens wake the event loop, but the answer goes on
+            # With too many open files, every token wakes the event loop, but the answer goes on.
+            with suppress(OSError):
                 self._socket = transport.get_extra_info("socket").dup()  # uvloop would copy it for each option
         connected = self._socket
         if connected is None:
