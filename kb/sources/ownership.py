@@ -73,8 +73,8 @@ def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
 
 
 def _is_gone(other: SourceItem, item: SourceItem) -> bool:
-    """Return whether another item of the source is gone: the run that reads this one has found no such file or page. A
-    retry does not list any items, and a run beyond its limit not all of them.
+    """Return whether another item of the source is gone: the run that reads this one has found no such file or page.
+    That proves nothing in a retry, which lists no items, or in a run beyond its limit, which does not list all of them.
     """
     run = item.run
     is_listed = run is not None and run.mode != SourceRun.Mode.RETRY and not run.counts.get("limit")

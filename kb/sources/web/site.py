@@ -182,7 +182,7 @@ class Site:
         try:
             answer = self._client.get(address)
         except Unreadable as error:
-            if self.is_complete:  # otherwise, its pages would seem to be gone
+            if self.is_complete:  # if the sitemap were skipped, its pages would seem to be gone
                 raise SourceUnreadable(error.message) from error
             return None
         if answer.status != 200 and self.is_complete:

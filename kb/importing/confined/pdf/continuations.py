@@ -37,8 +37,8 @@ class Block:
 
 
 def joined(lines: Sequence[str], known: Set[str]) -> str:
-    """Return lines as one text, with words rejoined that were split at the end of a line. `known` are the document's
-    words in lower case: those with a hyphen keep it.
+    """Return lines as one text, in which words that were split at the end of a line are whole again. `known` are the
+    document's words in lower case: those with a hyphen keep it.
     """
     text = lines[0]
     for line in lines[1:]:
