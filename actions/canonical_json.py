@@ -59,5 +59,5 @@ def asked_digest_of(action: str, arguments: Mapping[str, Any]) -> str:
 
 
 def is_same_digest(given: str, stored: str) -> bool:
-    """Compare in constant time; non-ASCII text never matches."""
+    """Return whether two digests are equal, compared in constant time; non-ASCII text never matches."""
     return given.isascii() and hmac.compare_digest(given, stored)

@@ -39,7 +39,7 @@ MAX_HOLD_MINUTES = 7 * 24 * 60
 
 
 def _amount(*validators: MinValueValidator) -> "models.DecimalField[Decimal | None, Decimal | None]":
-    """A column for money: up to nine digits and three decimals; `money.format_amount` uses the currency's own
+    """Return a column for money: up to nine digits and three decimals; `money.format_amount` uses the currency's own
     decimals.
     """
     return models.DecimalField(max_digits=12, decimal_places=3, null=True, blank=True, validators=validators)

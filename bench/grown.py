@@ -172,7 +172,7 @@ def _write() -> None:
 
 
 def _read_gauges() -> None:
-    """Read them over a connection of their own, as each scrape after a pause does; none may be missing."""
+    """Read the gauges over a separate connection, as each scrape after a pause does; none may be missing."""
     from supportbot.health.gauges import Gauges
 
     found = {metric.name: metric for metric in Gauges().collect()}

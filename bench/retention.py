@@ -85,7 +85,7 @@ def _chats(stack: ExitStack, instances: dict[str, Instance], options: argparse.N
 
     def run(name: str) -> Reading:
         instance, number = instances[name], next(numbers)
-        # Each run has questions of its own, since the vectors of the last run's would come from the cache.
+        # Each run has its own questions, since the vectors of the last run's questions would come from the cache.
         load = Load(options.chats, options.turns, [f"{question} ({number})" for question in questions])
         web = webs[instance]
         instance.forget_counts()

@@ -152,7 +152,7 @@ class StubbornChat:
         self._next_at = self.last_end + self._rng.uniform(0.5, 1.5) * self._pause
 
     async def problems(self) -> Problems:
-        """Compare what was asked and seen with the conversation's log."""
+        """Return how what was asked and seen differs from the conversation's log."""
         log = await self._log()
         stored = Counter(
             event["payload"]["client_id"]

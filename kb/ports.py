@@ -102,7 +102,8 @@ class Gates(Protocol):
     def __call__(
         self, change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float
     ) -> Verdict:
-        """`touched` is by external id. Cases that are not run within `seconds` are left out.
+        """Return the verdict on a change. `touched` has the new contents by external id. Cases that are not run within
+        `seconds` are left out.
 
         Raises whatever `change` raises.
         """

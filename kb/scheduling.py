@@ -35,7 +35,8 @@ def make_plan(
     key_id: UUID | None = None,
     override: str = "",
 ) -> Plan:
-    """Plan a step for the newest revision; replaces the article's plan for it. Raises InvalidDocument, ArticleMissing.
+    """Plan a step for the newest revision; this replaces the article's former plan for the step. Raises
+    InvalidDocument or ArticleMissing.
 
     `override` is the reason for overriding the gates, `key_id` the API key that plans it.
     """
@@ -76,8 +77,8 @@ def due_plans() -> list[tuple[UUID, UUID]]:
 
 @transaction.atomic
 def carry_out(plan_id: UUID) -> Plan | None:
-    """Carry a due plan out and delete it; None if it is already done or was changed meanwhile. Raises ArticleChanged if
-    there is a newer revision than the planned one.
+    """Carry out a due plan, delete it and return it; None if it is already done or was changed meanwhile. Raises
+    ArticleChanged if there is a newer revision than the planned one.
     """
     found = Plan.objects.filter(pk=plan_id).first()
     if found is None:

@@ -146,7 +146,7 @@ def is_word(form: str) -> bool:
 
 
 def money(data: dict[str, dict[str, object]], code: str) -> list[str]:
-    """Return a currency's code, sign and names. Of a name of several words, only words shared with other currencies
+    """Return a currency's code, sign and names. If a name has several words, only those shared with other currencies
     count.
 
     "New Zealand dollar" gives "dollar", which may mean several currencies, but not "New" and "Zealand".

@@ -132,7 +132,9 @@ def _fill(template: str, values: Mapping[str, bytes]) -> bytes:
 
 
 def _webhook_headers(secrets: tuple[str, ...], message: Message) -> dict[str, str]:
-    """Sign with every secret: the receiver accepts any of the signatures, so it may still know only the old secret."""
+    """Return the headers of Standard Webhooks, signed with every secret: the receiver accepts any of the signatures, so
+    it may still know only the old secret.
+    """
     message_id, text = f"msg_{message.nonce}", message.body.decode()
     signatures = [Webhook(secret).sign(message_id, message.moment, text) for secret in secrets]
     return {

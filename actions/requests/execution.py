@@ -91,7 +91,8 @@ def claim(request_id: UUID) -> Attempt | None:
 
 def _waits_for_another(request: ActionRequest) -> bool:
     """Postpone a request while another one about the same record is being carried out, so that it is checked against
-    records that show the effect of the other. Only one process at a time decides this for a record.
+    records that show the effect of the other; return whether it was postponed. Only one process at a time decides this
+    for a record.
     """
     if not request.subject_id:
         return False

@@ -88,7 +88,7 @@ def _identical_or_concurrent(
 ) -> ActionRequest:
     """Like `_identical_or_stored`, even if the same key or an identical request is stored at the same moment.
 
-    The second attempt sees an identical request: it returns it, or ends it if it belongs to another chat.
+    A second attempt finds the identical request, and returns it or, if it belongs to another chat, ends it.
     """
     for _ in range(2):
         with suppress(IntegrityError):
@@ -250,7 +250,7 @@ def _reuse_identical_request(draft: ActionRequest) -> ActionRequest | None:
 def _checked_same_undo(identical: ActionRequest, draft: ActionRequest) -> ActionRequest:
     """Return the identical open request.
 
-    Raises CannotUndo if the draft undoes another request than that one: it would not be recorded as undone.
+    Raises CannotUndo if the draft undoes a different request, since that one would not be recorded as undone.
     """
     if draft.undoes is not None and identical.undoes != draft.undoes:
         raise CannotUndo()

@@ -23,7 +23,7 @@ NAMES = ("hit1", "hit5", "recall10", "mrr10", "ndcg10")
 
 
 def score(ranked: Sequence[str], wanted: Collection[str]) -> Scores:
-    """Score a ranking of distinct articles; `wanted` must not be empty. Only the first ten count."""
+    """Return the scores of a ranking of distinct articles; `wanted` must not be empty. Only the first ten count."""
     hits = [article in wanted for article in ranked[:CUTOFF]]
     gain = sum(hit / math.log2(rank + 1) for rank, hit in enumerate(hits, start=1))
     best = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(wanted), CUTOFF) + 1))

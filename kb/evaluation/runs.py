@@ -83,7 +83,9 @@ def evaluate(
     limit: int = CUTOFF,
     each: Callable[[int], None] = lambda done: None,
 ) -> RunScores:
-    """Search for every question and score the first `limit` articles; `each` is called with the number done."""
+    """Search for every question; return the scores of the first `limit` articles. `each` is called with the number
+    done.
+    """
     run = RunScores([], [])
     for done, question in enumerate(questions, start=1):
         ranked, took_ms = ranking(question, find, limit=limit)

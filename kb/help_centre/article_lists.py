@@ -56,7 +56,9 @@ class Section:
 
 
 def sections_of(articles: Iterable[Article], categories: LocalizedCategories) -> list[Section]:
-    """Group by category, or by collection without one; sorted here, because the database sorts by bytes."""
+    """Return the articles in sections: by category or, without one, by collection. They are sorted here, because the
+    database sorts by bytes.
+    """
 
     def title(article: Article) -> str:
         return article.live_revision.title if article.live_revision else ""

@@ -100,7 +100,7 @@ def link_translations(wanted: Mapping[str, str]) -> tuple[dict[str, str], set[st
 
 
 def _has_new_source(article: Article, document: Document) -> bool:
-    """Return whether the document names another article than before as its source, and that article exists."""
+    """Return whether the document names a different source than before, and that article exists."""
     source = article.translation_of.external_id if article.translation_of else None
     if document.translation_of in (None, source):
         return False

@@ -90,7 +90,7 @@ def replace_chunks(articles: Sequence[Article], recipe: Recipe, *, made: Vectors
 
 
 def missing_texts(article_ids: Sequence[UUID], recipe: Recipe) -> dict[str, str]:
-    """Return, by content hash, the passages of these articles that need a vector if the articles are split anew."""
+    """Return, by content hash, the passages of these articles that need a vector if the articles are split again."""
     texts = {
         content_hash(recipe.name, text): text
         for article in Article.objects.filter(pk__in=article_ids, state=State.LIVE).select_related("live_revision")

@@ -151,7 +151,7 @@ def _length(value: Any) -> Decimal:
 
 
 def _rounded(value: Any, places: Any) -> Any:
-    """Round half away from zero, as invoices do."""
+    """Return the value with halves rounded away from zero, as on invoices."""
     if isinstance(value, Money):
         return Money(_rounded(value.amount, places), value.currency)
     unit = Decimal(1).scaleb(-_whole(places, _DECIMALS))

@@ -57,7 +57,7 @@ def read_text(text: str, path: str) -> Document:
 
 
 def document_of(facts: dict[str, str], body: str, path: str) -> Document:
-    """Validate and build a document; the title falls back to the first heading, then to the file's name."""
+    """Return a validated document; the title falls back to the first heading, then to the file's name."""
     external_id = check_external_id(facts.get("id") or path)
     title = facts.get("title") or first_heading(body) or PurePosixPath(external_id).stem
     return Document(

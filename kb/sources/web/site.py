@@ -172,7 +172,7 @@ class Site:
             fetched += len(fresh)
 
     def _bodies(self, first: bytes, waiting: list[str]) -> Iterator[bytes]:
-        """Yield the bodies of sitemaps one at a time, since each may be as large as a response may be."""
+        """Yield the bodies of sitemaps one at a time, since each may have the maximum size of a response."""
         yield first
         while waiting:
             if (part := self._part(waiting.pop(0))) is not None:
