@@ -167,7 +167,7 @@ def test_a_call_that_names_no_customer_keeps_a_limit(
     store_as_published(callback())
     policy = ActionPolicy.objects.get(action="call_back")
     admin = enter("admin")
-    assert "At most 1, the limit of its definition" in read(admin.get(page(policy))).text()
+    assert "At most 1, the limit in its definition" in read(admin.get(page(policy))).text()
     posted = {"is_enabled": "on", "max_requests_per_customer_day": most, "hold_minutes": "5"}
     answer = admin.post(page(policy), posted)
     assert (b"Enter a number from 0 to 1" in answer.content) is not is_saved
