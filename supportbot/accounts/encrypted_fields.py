@@ -30,7 +30,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django'
             return _cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
             raise ImproperlyConfigured(
-                "None of the FIELD_KEYS decrypts a stored secret. Add the key that encrypted it."
+                "A stored secret cannot be decrypted with any of FIELD_KEYS. Add the key that encrypted it."
             ) from error
 
 

@@ -48,7 +48,7 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
         raise InvalidToken("The identity token is not a JWT.")
     try:
         kid = jwt.get_unverified_header(token).get("kid")
-    except (jwt.PyJWTError, RecursionError) as error:  # maliciously nested JSON
+    except (jwt.PyJWTError, RecursionError) as error:  # RecursionError: maliciously nested JSON
         raise InvalidToken("The identity token is not a JWT.") from error
     with workspace_scope(channel.workspace_pk):
         keys = list(channel.identity_keys.filter(revoked_at=None))

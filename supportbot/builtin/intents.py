@@ -34,9 +34,9 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # the minimum probability of a kind
-# Two probabilities by the model that knows only requests for a person and all other messages. At or above the first, a
-# message asks for a person even if the head takes it for something else; at or above the second, it does if the head
-# is sure, too. docs/decisions/built-in-answerer.md has the figures.
+# Thresholds for the model that knows only requests for a person and all other messages. At or above the first one, a
+# message asks for a person even if the head takes it for something else; at or above the second one, it does if the
+# head is sure, too. docs/decisions/built-in-answerer.md has the figures.
 PERSON_FROM: Final = 0.85
 PERSON_CONFIRMED_FROM: Final = 0.5
 QUESTION_FROM: Final = 0.5  # a message that is a question with at least this probability needs the head to be sure

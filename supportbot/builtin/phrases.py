@@ -112,7 +112,7 @@ _TITLES: Final[dict[str, str]] = {
     "name": msgid("Name"),
     "country": msgid("Country"),
 }
-# The dates of an order.
+# How an order's dates are written.
 _DATES: Final[dict[str, str]] = {
     "shipped_at": msgid("sent on {day}"),
     "delivered_at": msgid("delivered on {day}"),

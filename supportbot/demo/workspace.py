@@ -77,7 +77,7 @@ TEAM: Final = (
     Person("admin", "Admin", "admin"),
 )
 LEAD: Final = "daniel"
-LOGO: Final = Path(__file__).parent / "data/logo.png"  # the shop's logo
+LOGO: Final = Path(__file__).parent / "data/logo.png"
 LOGO_PIXELS: Final = 128
 REPLIES: Final = Path(__file__).parent / "data/replies.json"
 
@@ -114,7 +114,7 @@ def _workspace() -> Workspace:
         return found
     made = create_workspace("Wrenfell Outdoor", slug=SLUG, locale="en", currency="EUR")
     made.timezone = "Europe/Berlin"
-    made.first_steps = ["hidden"]  # the demo is set up
+    made.first_steps = ["hidden"]  # nothing is left to set up in the demo
     made.accent = ACCENT
     made.save(update_fields=["timezone", "first_steps", "accent"])
     set_logo(made, StoredPicture(LOGO.read_bytes(), "image/png", LOGO_PIXELS, LOGO_PIXELS))

@@ -102,7 +102,8 @@ def _run_check(plan: Plan, name: str, check: Check) -> Finding:
     except DatabaseAway as error:
         if plan.database_url:
             return Finding(name, False, str(error))
-        log = DataDir(plan.data_dir).logs / "postgres.log"  # the error says to correct DATABASE_URL, which is unset
+        # The error's own advice is to correct DATABASE_URL, but that is not set.
+        log = DataDir(plan.data_dir).logs / "postgres.log"
         return Finding(name, False, gettext("PostgreSQL was started but does not respond. See {log}.").format(log=log))
     except InstallationError as error:
         return Finding(name, False, str(error))

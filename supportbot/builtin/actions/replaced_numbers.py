@@ -102,7 +102,7 @@ def _number_at(tokens: Sequence[tuple[str, int | None]], at: int) -> list[int]:
 
 
 def _next_number(tokens: Sequence[tuple[str, int | None]], start: int, language: str) -> list[int]:
-    """Return the index of the number that follows, at most a few small words later; [] if none does."""
+    """Return a list with the index of the number that follows after at most a few small words; [] if none does."""
     for token, number in tokens[start : start + _BETWEEN + 1]:
         if number is not None:
             return [number]

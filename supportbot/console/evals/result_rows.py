@@ -41,7 +41,7 @@ class Row:
     asks: str
     is_must: bool
     is_simulated: bool = False
-    plant: list[str] = field(default_factory=list)  # the texts of an attack
+    plant: list[str] = field(default_factory=list)  # the texts that an attack plants
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
     is_hidden: bool = False  # its outcome would reveal the judge's verdict

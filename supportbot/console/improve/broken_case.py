@@ -27,7 +27,7 @@ from supportbot.evals.models import ArticleCheck, Case
 from supportbot.evals.suite_formats.own_format import parse_case
 from supportbot.insights.improve.services import Edit
 
-FORMER: Final = "former"  # the text to start from
+FORMER: Final = "former"  # the query value for an edit that starts from the text before the change
 Broken = tuple[ArticleCheck, dict[str, Any]]
 
 

@@ -178,7 +178,7 @@ def _shown(
     errors: Mapping[str, Sequence[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Return a release's page; `errors` are shown at the reasons that a person gives."""
+    """Return a release's page. `errors` are shown at the fields for a person's reasons, by the fields' names."""
     live, person = live_release(), staff(request)
     may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
