@@ -5,7 +5,7 @@ digits without a checksum count only if they are written like a telephone number
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal
@@ -62,9 +62,12 @@ _PHONE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# A card or telephone number has at least seven digits, with at most four other characters between two digits. Most
-# texts contain neither, and this check takes a tenth of the time.
-_MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,4}\d){6}")
+# A card or telephone number has at least seven digits, with at most four other characters between two digits. Finding
+# these places takes a tenth of the time of trying one of the patterns at each character.
+_MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,4}\d){6,}")
+_BEFORE: Final = 1  # characters of a number before its first digit: "+" or "("
+_BEHIND: Final = 4  # characters that the patterns look at behind a number
+_Places = Sequence[re.Match[str]]
 # The beginning of an account number; the search is for digits, which are rarer than letters.
 _BEGINS_ACCOUNT: Final = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)")
 _DATE: Final = re.compile(
@@ -94,7 +97,8 @@ def personal_data_in(text: str) -> list[Personal]:
     """Return the personal data in the text, in order and without overlaps."""
     free = 0
     found: list[Personal] = []
-    numbers = chain(_cards(text), _phones(text)) if _MANY_DIGITS.search(text) else ()
+    places = list(_MANY_DIGITS.finditer(text))
+    numbers = chain(_cards(text, places), _phones(text, places)) if places else ()
     for one in sorted(chain(_emails(text), _accounts(text), numbers), key=_rank):
         if one.start >= free:
             found.append(one)
@@ -136,19 +140,25 @@ def _accounts(text: str) -> Iterator[Personal]:
             yield Personal("IBAN", match.start(), taken, key)
 
 
-def _cards(text: str) -> Iterator[Personal]:
-    for match in _CARD.finditer(text):
+def _cards(text: str, places: _Places) -> Iterator[Personal]:
+    for match in _numbers(_CARD, text, places):
         digits = _bare(match[0])
         if 14 <= len(digits) <= 19 and _ISSUERS.match(digits) and passes_luhn(digits):
             yield Personal("CARD", match.start(), match[0], digits)
 
 
-def _phones(text: str) -> Iterator[Personal]:
-    found = list(_PHONE.finditer(text))
+def _phones(text: str, places: _Places) -> Iterator[Personal]:
+    found = list(_numbers(_PHONE, text, places))
     dates = [match.span() for match in _DATE.finditer(text)] if found else []
     for match in found:
         if not any(start < match.end() and match.start() < end for start, end in dates):
             yield Personal("PHONE", match.start(), match[0], _bare(match[0]))
+
+
+def _numbers(pattern: re.Pattern[str], text: str, places: _Places) -> Iterator[re.Match[str]]:
+    """Yield the matches of a pattern for numbers with at least seven digits, which are at these places."""
+    for place in places:
+        yield from pattern.finditer(text, max(0, place.start() - _BEFORE), place.end() + _BEHIND)
 
 
 def _first_letters(text: str, count: int) -> str:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from django.conf import settings
 
+from supportbot.language import personal_data
 from supportbot.language.personal_data import personal_data_in
 from tests.pace import bounded
 
@@ -76,6 +78,18 @@ def test_two_spellings_have_one_key() -> None:
 def test_several_pieces_of_personal_data_are_found_in_order() -> None:
     text = "I am a@b.example, 0171 1234567, card 4111111111111111, DE89370400440532013000."
     assert [kind for kind, _ in found(text)] == ["EMAIL", "PHONE", "CARD", "IBAN"]
+
+
+def test_the_patterns_for_numbers_find_nothing_more_outside_of_the_places_with_many_digits() -> None:
+    signs = Random(1)
+    for number in ("+49 (0)761 / 123456", "(0761) 123456", "020 7946 0958", "1-727-760-7806", "4111 1111 1111 1111"):
+        for _ in range(400):
+            around = ["".join(signs.choices("0123456789+()-./ €:a", k=12)) for _ in range(3)]
+            text = number.join(around)
+            for pattern in (personal_data._PHONE, personal_data._CARD):
+                places = list(personal_data._MANY_DIGITS.finditer(text))
+                some = [match.span() for match in personal_data._numbers(pattern, text, places)]
+                assert some == [match.span() for match in pattern.finditer(text)], text
 
 
 @pytest.mark.parametrize("text", ["x" * 20_000 + "@", "1 " * 8_000, "0 1" * 5_000, "a@" * 8_000, "DE89 " * 3_000])
