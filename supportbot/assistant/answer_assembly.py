@@ -67,7 +67,10 @@ class Citations:
         numbers = {number: self._number(span, joins=joins) for number, span in spans.items()}
         is_named = numbers.keys() <= set(named)
         shown = _renumbered(sentence.raw, numbers) if is_named else _numbered(sentence.raw, min(numbers.values()))
-        return replace(sentence, shown=shown, cited=tuple(spans))
+        cited = tuple(spans)
+        if (shown, cited) == (sentence.shown, sentence.cited):  # as for most sentences
+            return sentence
+        return replace(sentence, shown=shown, cited=cited)
 
     def _sources_of(self, sentence: Sentence, named: Sequence[int]) -> dict[int, CitedSpan]:
         """Return the sources of a sentence by number: the named ones that support it, or else the best one that does.

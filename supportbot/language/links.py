@@ -29,13 +29,25 @@ _DOT: Final = re.compile(r"(?<![^\W\d_])(?:dot|punkt)(?![^\W\d_])", re.IGNORECAS
 _PLACEHOLDER: Final = re.compile(r"</?[\w-]+>")
 _MARKDOWN_LINK: Final = re.compile(r"\](?=[(\[:])")
 _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
+# Every address contains one of these signs or a word for a full stop. A full stop at the end is not part of one.
+_SIGN: Final = re.compile(r"[\[({<:/@.]")
+_WORDS_FOR_A_DOT: Final = ("dot", "punkt")
 
 
 def links_in(text: str) -> set[str]:
     """Return the addresses in the text, normalised so "https://" makes no difference."""
     code, words = fenced_part(text)  # in code, "<name>" is a placeholder
-    plain = _SPELT_DOT.sub(".", fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
+    plain = fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}")
+    if not _may_contain_address(plain):
+        return set()
+    plain = _SPELT_DOT.sub(".", plain)
     return {comparable(match[match.lastgroup or 0]) for match in _ADDRESS.finditer(plain)}
+
+
+def _may_contain_address(plain: str) -> bool:
+    """Return False for most sentences, which takes a tenth of the time of looking for addresses in them."""
+    small = plain.lower()
+    return _SIGN.search(plain.rstrip(".\n ")) is not None or any(word in small for word in _WORDS_FOR_A_DOT)
 
 
 def undisguised(text: str) -> str:

@@ -57,6 +57,7 @@ class Confidential:
         runs = {bare(rules): RUN_OF_RULES, bare(note): RUN_OF_NOTE}
         runs |= {(name := bare(written)): len(name) for written in _NAME.findall(note)}
         self._runs = {text: run for text, run in runs.items() if len(text) >= LEAST_RUN}
+        self._longest = max(self._runs.values(), default=0)
         self._pieces = frozenset(piece for text in self._runs for piece in _pieces(text))
         self._traces = [frozenset(map(read, self._pieces)) for read in _READINGS]
         self._all_traces = frozenset[str]().union(*self._traces)
@@ -93,7 +94,7 @@ class Confidential:
             return False
         new = _pieces(letters[-LEAST_RUN + 1 :] + more)
         return not self._all_traces.isdisjoint(new) and any(
-            not written.isdisjoint(new) and self._holds_run(read(letters + more), parts)
+            not written.isdisjoint(new) and self._holds_run(read(letters[-self._longest + 1 :] + more), parts)
             for read, written in zip(_READINGS, self._traces, strict=True)
         )
 
@@ -185,6 +186,8 @@ def _has_unknown_code(sentence: str, evidence: Evidence) -> bool:
     """
     plain = fold_homoglyphs(sentence)
     found = list(_CODE.finditer(plain))
+    if not found:
+        return False
     is_loud = sum(word.isupper() and word.isalpha() for word in plain.split()) > _MAX_LOUD
     return any(
         not evidence.names(match.group())

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from supportbot.assistant.checks.cross_encoders import DATA, ModelInput, logits, model_input
-from supportbot.language.classifiers import Linear, hashed_features, hashed_words, linear_in, softmax
+from supportbot.language.classifiers import Array, Linear, hashed_features, hashed_words, linear_in, softmax
 from supportbot.language.normalise import as_read, fold_homoglyphs
 
 KINDS: Final = ("deed", "talk", "claim", "regret")
@@ -72,12 +72,6 @@ def by_reading(vector: Sequence[float]) -> Kind:
     return Kind(*softmax(logits(vector, by="kinds")).tolist())
 
 
-def _share_of_deeds(logits: Sequence[float]) -> float:
-    # For four numbers, numpy would take ten times as long, and this runs for each word.
-    deed = logits[_DEED]
-    return 1 / sum([math.exp(value - deed) for value in logits])
-
-
 @cache
 def weights_shipped() -> Linear:
     """Return the shipped weights of the pieces, read once per process."""
@@ -87,15 +81,23 @@ def weights_shipped() -> Linear:
 
 @cache
 def _pieces_by_bucket() -> list[list[float]]:
-    """Return the weights of the pieces as plain numbers: a word has thirty pieces, too few for numpy to be faster."""
-    rows: list[list[float]] = weights_shipped().pieces.tolist()
+    """Return the weights of the pieces as log-odds, and as plain numbers: a word has thirty pieces, too few for numpy
+    to be faster.
+    """
+    rows: list[list[float]] = _log_odds(weights_shipped().pieces).tolist()
     return rows
 
 
 @cache
 def _bias_of_pieces() -> list[float]:
-    bias: list[float] = weights_shipped().pieces_bias.tolist()
+    bias: list[float] = _log_odds(weights_shipped().pieces_bias).tolist()
     return bias
+
+
+def _log_odds(weights: Array) -> Array:
+    """Return the weights of all other kinds compared with those of a deed, whose likelihood depends only on these."""
+    exact = weights.astype(np.float64)
+    return np.delete(exact - exact[..., [_DEED]], _DEED, axis=-1)
 
 
 @lru_cache(maxsize=4_096)  # most answers of a shop consist of the same pairs of words
@@ -125,7 +127,7 @@ class Opening:
 
     def __init__(self) -> None:
         self._found: set[int] = set()
-        self._logits = [0.0] * len(KINDS)
+        self._log_odds = [0.0] * (len(KINDS) - 1)
         self._before = _BEGINNING
         self._is_harmless = True
 
@@ -133,13 +135,13 @@ class Opening:
         """Take the next word; return whether nothing so far suggests a deed."""
         if language not in LANGUAGES:
             return False
-        pieces, logits, self._before = _added(self._before, word)
+        pieces, log_odds, self._before = _added(self._before, word)
         if again := pieces & self._found:  # each piece counts once, however often it occurs
-            logits = tuple(map(sub, logits, _weights_of(again)))
+            log_odds = tuple(map(sub, log_odds, _weights_of(again)))
         self._found |= pieces
-        self._logits = list(map(add, self._logits, logits))
+        self._log_odds = list(map(add, self._log_odds, log_odds))
         # A few pieces say little, so those that are still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)
-        weighed = [logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)]
-        self._is_harmless = self._is_harmless and _share_of_deeds(weighed) < HELD_FROM
+        odds = [math.exp(one / length + bias) for one, bias in zip(self._log_odds, _bias_of_pieces(), strict=True)]
+        self._is_harmless = self._is_harmless and 1 / (1 + sum(odds)) < HELD_FROM
         return self._is_harmless
