@@ -16,7 +16,7 @@ django.setup()
 from django.contrib import admin
 from supportbot.embedded.management.commands import up
 pages = {"supportbot.console.admin", "supportbot.urls", "supportbot.builtin.answerer", "unfold.admin"}
-libraries = {"numpy", "requests", "rest_framework.test", "snowballstemmer"}
+libraries = {"numpy", "requests", "rest_framework.test", "Stemmer"}
 heavy = (pages | libraries) & sys.modules.keys()
 assert not heavy, heavy
 assert admin.site.check(None) == []
@@ -66,7 +66,7 @@ import sys, django
 django.setup()
 from supportbot.lifespan import warm_up
 warm_up()
-first_needed = {"supportbot.console.admin", "supportbot.urls", "snowballstemmer", "py3langid"}
+first_needed = {"supportbot.console.admin", "supportbot.urls", "Stemmer", "py3langid"}
 assert not first_needed - sys.modules.keys(), first_needed - sys.modules.keys()
 """
 

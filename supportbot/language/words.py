@@ -94,9 +94,9 @@ def has_stemmer(language: str) -> bool:
 def _stemmer(algorithm: str) -> _Stemmer:
     known: dict[str, _Stemmer] = _of_thread.__dict__
     if algorithm not in known:
-        import snowballstemmer  # import its forty modules only in processes that need them
+        import Stemmer  # loaded only in processes that need its tables
 
-        known[algorithm] = snowballstemmer.stemmer(algorithm)
+        known[algorithm] = Stemmer.Stemmer(algorithm, 0)  # its own cache would be one more for each thread
     return known[algorithm]
 
 
