@@ -456,6 +456,27 @@ def test_the_total_of_an_order_is_not_the_amount_that_was_paid_back(
 
 
 @pytest.mark.parametrize(
+    ("language", "seen", "text", "withheld"),
+    [
+        ("en", "Member 77: monthly plan, active, next payment £31 on 1 Dec",
+         "The next £31 goes out at the start of December.", ""),
+        ("it", "Tessera 42: 2 libri presi in prestito, scadenza 04/04",
+         "Ha ancora due cose nostre a casa, da riportare entro il 4 aprile.", ""),
+        ("en", "Order A-1001: refunded, the money was sent back", "I have paid you back.", "deed"),
+        ("tr", "Fatura FT-8: 214,00 TL, son ödeme 15 Mayıs, ödenmedi", "İşlem tamam, borcunuz kalmadı.", "deed"),
+        ("en", "Parcel 3S88: delivered 6 May 11:40, left at reception", "We have paid you for the parcel.", "deed"),
+        ("fr", "Compte 220 : 2 livres empruntés, retour le 14 mai", "J'ai prolongé vos deux prêts.", "deed"),
+    ],
+)  # fmt: skip
+def test_a_look_up_may_be_told_in_other_words_but_confirms_nothing_that_was_done(
+    language: str, seen: str, text: str, withheld: str
+) -> None:
+    streamed = CheckedStream([], language, looked_up=[seen])
+    finished(streamed, text)
+    assert [one.withheld for one in streamed.sentences] == [withheld]
+
+
+@pytest.mark.parametrize(
     ("language", "done", "line", "withheld"),
     [
         ("de", "Werkstatttermin 4. Mai bestätigt", "Für die Dauer der Reparatur steht ein Ersatzwagen für Sie bereit.",

@@ -35,10 +35,14 @@ READ_SHARE: Final = 0.85  # weight of the model that reads the sentence with the
 IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Thresholds for the log odds that a sentence says no more than the records. Late in a long answer, there is no second
-# opinion; the comparison alone is less certain, so its threshold, ALONE_FROM, is higher.
+# opinion; the comparison alone is less certain, so its threshold, ALONE_FROM, is higher. It is also the threshold if
+# only look-ups in other words are left.
 RECORDED_FROM: Final = -1.75
 ALONE_FROM: Final = -1.0
 PAIR_SHARE: Final = 0.75  # weight of the second opinion in the log odds
+# A sentence may tell a look-up in other words only if it is as likely as this to say how something is, or what is
+# waited for: one that says that something was done or refused may not.
+STATE_FROM: Final = 0.8
 NOTED: Final = 2  # number of records that the second opinion reads
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # outcomes of a deed, in the net's order
 LONGEST: Final = 40  # words; a longer text counts as this long
@@ -104,7 +108,12 @@ class Records:
         if vector is None:
             return False
         odds, second = float(logits(vector, by="records")), self._second_opinion(sentence, records)
-        return odds >= ALONE_FROM if second is None else odds + PAIR_SHARE * second >= RECORDED_FROM
+        if second is None:
+            return bool(self._counted(sentence, figures)) and odds >= ALONE_FROM
+        odds += PAIR_SHARE * second
+        if self._counted(sentence, figures):
+            return odds >= RECORDED_FROM
+        return odds >= ALONE_FROM and self._tells_state(sentence)
 
     def have_figures_of(self, sentence: str, language: str) -> bool:
         known = known_figures(self.looked_up, notes=self.done)
@@ -147,13 +156,29 @@ class Records:
         return max(odds_of_pair(claimed, one) for one in noted if one is not None)
 
     def nearest(self, sentence: str, language: str) -> list[str]:
-        """Return the few records about the same thing that share most words with a sentence, best first."""
+        """Return the few records about the same thing that share most words with a sentence, best first.
+
+        A look-up states many facts about an order, so something that it does not state easily passes as one of them. It
+        is compared only if it has most of the sentence's words, or if there is nothing else; then, it confirms only
+        how something is, not that something was done.
+        """
         figures = figures_in(sentence, language)
-        done = _about_the_same(figures, self.done, self.looked_up)
-        seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
-        records = [*done, *_about_the_same(figures, seen)]
+        records = self._counted(sentence, figures) or _about_the_same(figures, self.looked_up)
         stems = content_stems(sentence, language)
         return sorted(records, key=lambda text: -len(stems & content_stems(text, language)))[:MOST_COMPARED]
+
+    def _counted(self, sentence: str, figures: Sequence[Figure]) -> list[str]:
+        """Return the records about the same thing, with the look-ups that have most of the sentence's words."""
+        seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
+        return [*_about_the_same(figures, self.done, self.looked_up), *_about_the_same(figures, seen)]
+
+    def _tells_state(self, sentence: str) -> bool:
+        """Return whether a sentence says how something is, or what is waited for."""
+        claimed = self._meaning(sentence)
+        if claimed is None:
+            return False
+        became = dict(zip(OUTCOMES, claimed.outcomes.tolist(), strict=True))
+        return bool(became["looked_up"] + became["waiting"] >= STATE_FROM)
 
     def _meaning(self, text: str) -> "Meaning | None":
         vector = self.vectors.get(plainly(text))
@@ -181,10 +206,7 @@ def _names(text: str) -> bool:
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
-    """Return whether a record contains most of a sentence's content words; true if their languages differ.
-
-    A look-up states many facts about an order, so something that it does not state easily passes as one of them.
-    """
+    """Return whether a record contains most of a sentence's content words; true if their languages differ."""
     language = detect(record, "en")
     if detect(sentence, language) != language:
         return True
