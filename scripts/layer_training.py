@@ -10,22 +10,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+import torch
+from torch.nn import functional
 
 from scripts import packaged_layers
-from scripts.packaged_layers import LAYERS, Layer, passed
+from scripts.packaged_layers import LAYERS, Layer, Rounded, passed, quickly
 from supportbot.assistant.checks.cross_encoders import DATA
 
 CUT: Final = 8  # number of layers that stay as they are
-BATCH, RATE, WARM_UP = 32, 2e-4, 100
-HEAD_RATE: Final = 20  # multiple of RATE: the head starts from nothing
+BATCH, WARM_UP = 32, 100
+RATE, HEAD_RATE = 2e-4, 4e-3  # of the layers, and of the head, which starts from nothing
 DECAY: Final = 0.01
 SURE: Final = 0.96  # the probability that a true example is trained to reach; not 1, since some rows are wrong
 DROPOUT: Final = 0.1
@@ -53,7 +52,7 @@ def rows_in(file: Path) -> list[Row]:
 
 
 def lower_states(texts: Sequence[str]) -> list[np.ndarray]:
-    """Return the unchanged layers' output for each text; it is kept in a file, since computing it takes ten minutes."""
+    """Return the unchanged layers' output for each text; it is kept in a file, since computing it takes minutes."""
     name = sha256("\x00".join(texts).encode()).hexdigest()[:16]
     file = Path(tempfile.gettempdir()) / f"supportbot-states-{CUT}-{name}.npz"
     if not file.exists():
@@ -74,28 +73,49 @@ def trained_on(
     """Return the trained layers; `report` is called with them after each round. Without `classes`, they answer yes or
     no.
     """
-    wanted = np.array([one.wanted for one in examples], dtype=np.int32 if classes else np.float32)
+    wanted = np.array([one.wanted for one in examples], dtype=np.int64 if classes else np.float32)
     weights = np.array([one.weight for one in examples], dtype=np.float32)
-    trained: Trained = {
-        "layers": [packaged_layers.layer(at) for at in range(CUT, LAYERS)],
-        "direction": jnp.zeros((packaged_layers.WIDTH, classes) if classes else packaged_layers.WIDTH),
-        "bias": jnp.zeros(classes or ()),
-    }  # fmt: skip
-    means, squares = (jax.tree.map(jnp.zeros_like, trained) for _ in range(2))
-    order, key, steps, began = np.random.default_rng(0), jax.random.key(0), 0, time.monotonic()
+    trained = untrained(classes)
+    torch.manual_seed(0)
+    optimiser = optimiser_of(trained)
+    order, steps, began = np.random.default_rng(0), 0, time.monotonic()
     most = rounds * (len(examples) // BATCH)
     for _ in range(rounds):
         for chosen in batches(order, states):
             steps += 1
-            rate = RATE * min(1, steps / WARM_UP) * max(0.05, 1 - steps / most)
-            key, drawn = jax.random.split(key)
-            batch = (*padded([states[at] for at in chosen]), wanted[chosen], weights[chosen])
-            trained, means, squares, loss = step(trained, means, squares, steps, rate, batch, drawn)
+            for group in optimiser.param_groups:
+                group["lr"] = group["rate"] * min(1, steps / WARM_UP) * max(0.05, 1 - steps / most)
+            own = torch.from_numpy(wanted[chosen]), torch.from_numpy(weights[chosen])
+            loss = loss_of(trained, (*padded([states[at] for at in chosen]), *own))
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([one for group in optimiser.param_groups for one in group["params"]], 1)
+            optimiser.step()
             if steps % 100 == 0:
-                sys.stdout.write(f"{steps} of {most}: {float(loss):.3f}, {time.monotonic() - began:.0f} s\n")
+                sys.stdout.write(f"{steps} of {most}: {loss.item():.3f}, {time.monotonic() - began:.0f} s\n")
                 sys.stdout.flush()
         report(trained)
     return trained
+
+
+def untrained(classes: int) -> Trained:
+    return {
+        "layers": [packaged_layers.layer(at) for at in range(CUT, LAYERS)],
+        "direction": torch.zeros((packaged_layers.WIDTH, classes) if classes else packaged_layers.WIDTH),
+        "bias": torch.zeros((classes,) if classes else ()),
+    }
+
+
+def optimiser_of(trained: Trained) -> torch.optim.AdamW:
+    """Return Adam for the layers and, at a higher rate, the head; only matrices decay."""
+    layers = [value for one in trained["layers"] for value in one.values()]
+    head = [trained["direction"], trained["bias"]]
+    groups = [
+        {"params": [one.requires_grad_() for one in values if (one.ndim == 2) is is_matrix], "rate": rate,
+         "weight_decay": DECAY if is_matrix else 0.0}
+        for values, rate in ((layers, RATE), (head, HEAD_RATE)) for is_matrix in (True, False)
+    ]  # fmt: skip
+    return torch.optim.AdamW([one for one in groups if one["params"]], betas=(0.9, 0.99), fused=True)
 
 
 def batches(order: np.random.Generator, states: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -109,70 +129,46 @@ def batches(order: np.random.Generator, states: Sequence[np.ndarray]) -> list[np
     return found
 
 
-def padded(states: Sequence[np.ndarray], size: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
+def padded(states: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a batch padded to one length, and a mask of the text in it."""
-    longest = -(-max(map(len, states)) // 16) * 16
-    seen = np.zeros((size, longest, packaged_layers.WIDTH), np.float32)
-    is_text = np.zeros((size, longest), np.float32)
-    is_text[:, 0] = 1
+    longest = max(map(len, states))
+    seen = np.zeros((len(states), longest, packaged_layers.WIDTH), np.float32)
+    is_text = np.zeros((len(states), longest), np.float32)
     for at, one in enumerate(states):
         seen[at, : len(one)], is_text[at, : len(one)] = one, 1
-    return seen, is_text
+    return torch.from_numpy(seen), torch.from_numpy(is_text)
 
 
-def logits(trained: Trained, seen: Any, is_text: Any, drawn: Any = None) -> Any:
-    for one in trained["layers"]:
-        seen = passed(in_four_bits(one), seen, is_text)
-    vectors = packaged_layers.pooled(seen, is_text)
-    if drawn is not None:
-        vectors *= jax.random.bernoulli(drawn, 1 - DROPOUT, vectors.shape) / (1 - DROPOUT)
+def logits(trained: Trained, seen: torch.Tensor, is_text: torch.Tensor, *, dropout: float = 0.0) -> torch.Tensor:
+    with quickly():
+        for one in trained["layers"]:
+            seen = passed(in_four_bits(one), seen, is_text)
+    vectors = functional.dropout(packaged_layers.pooled(seen, is_text), dropout)
     return SCALE * vectors @ trained["direction"] + trained["bias"]
 
 
-def loss_of(trained: Trained, batch: tuple[Any, ...], drawn: Any) -> Any:
+def loss_of(trained: Trained, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
     seen, is_text, wanted, weights = batch
-    odds = logits(trained, seen, is_text, drawn)
+    odds = logits(trained, seen, is_text, dropout=DROPOUT)
     if odds.ndim == 1:
         sure = wanted * (2 * SURE - 1) + 1 - SURE
-        each = jnp.maximum(odds, 0) - odds * sure + jnp.log1p(jnp.exp(-jnp.abs(odds)))
+        each = functional.binary_cross_entropy_with_logits(odds, sure, reduction="none")
     else:
-        sure = jax.nn.one_hot(wanted, odds.shape[1])
+        sure = functional.one_hot(wanted, odds.shape[1])
         sure = sure * SURE + (1 - sure) * (1 - SURE) / (odds.shape[1] - 1)
-        each = -(sure * jax.nn.log_softmax(odds)).sum(-1)
+        each = -(sure * odds.log_softmax(-1)).sum(-1)
     return (weights * each).sum() / weights.sum()
 
 
-@partial(jax.jit, donate_argnums=(0, 1, 2))
-def step(trained: Trained, means: Any, squares: Any, at: Any, rate: Any, batch: Any, drawn: Any) -> Any:
-    """Take one step of Adam."""
-    loss, slopes = jax.value_and_grad(loss_of)(trained, batch, drawn)
-    length = jnp.sqrt(sum(jnp.sum(one * one) for one in jax.tree.leaves(slopes)))
-    slopes = jax.tree.map(lambda one: one * jnp.minimum(1, 1 / length), slopes)
-    means = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, means, slopes)
-    squares = jax.tree.map(lambda old, new: 0.99 * old + 0.01 * new * new, squares, slopes)
-
-    def moved(path: Any, value: Any, mean: Any, square: Any) -> Any:
-        own = rate * (1 if path[0].key == "layers" else HEAD_RATE)
-        move = (mean / (1 - 0.9**at)) / (jnp.sqrt(square / (1 - 0.99**at)) + 1e-8)
-        return value - own * (move + (DECAY * value if value.ndim == 2 else 0))
-
-    return jax.tree_util.tree_map_with_path(moved, trained, means, squares), means, squares, loss
-
-
 def in_four_bits(one: Layer) -> Layer:
-    """Return a layer as the engine will read it; gradients pass as if nothing had been rounded."""
-    return {
-        name: value + jax.lax.stop_gradient(packaged_layers.rounded(value) - value) if value.ndim == 2 else value
-        for name, value in one.items()
-    }
+    """Return a layer as the engine will read it."""
+    return {name: Rounded.apply(value) if value.ndim == 2 else value for name, value in one.items()}
 
 
-_logits = jax.jit(logits)
-
-
+@torch.no_grad()
 def odds_of(trained: Trained, states: Sequence[np.ndarray]) -> np.ndarray:
-    found = [_logits(trained, *padded(states[at : at + BATCH])) for at in range(0, len(states), BATCH)]
-    return np.concatenate(found)[: len(states)]
+    found = [logits(trained, *padded(states[at : at + BATCH])) for at in range(0, len(states), BATCH)]
+    return torch.cat(found).numpy()
 
 
 def as_shipped(trained: Trained) -> dict[str, np.ndarray]:
@@ -180,12 +176,12 @@ def as_shipped(trained: Trained) -> dict[str, np.ndarray]:
     vector.
     """
     layers = {
-        f"l{CUT + at}.{name}": packaged_layers.packed(np.asarray(value))
+        f"l{CUT + at}.{name}": packaged_layers.packed(value.detach().numpy())
         for at, one in enumerate(trained["layers"])
         for name, value in one.items()
     }
-    direction = SCALE * np.asarray(trained["direction"], dtype=np.float32)
-    return {**layers, "direction": direction, "bias": np.asarray(trained["bias"], dtype=np.float32)}
+    direction = SCALE * trained["direction"].detach().numpy()
+    return {**layers, "direction": direction, "bias": trained["bias"].detach().numpy()}
 
 
 def area(odds: np.ndarray, wanted: np.ndarray) -> float:

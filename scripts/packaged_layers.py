@@ -1,12 +1,12 @@
-"""The packaged embedder's model in JAX, for training: its tokens, its layers, and its four-bit weights."""
+"""The packaged embedder's model in PyTorch, for training: its tokens, its layers, and its four-bit weights."""
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+import torch
+from torch.nn import functional
 
 from kb.embedders import fine_tuned
 
@@ -61,36 +61,42 @@ def layer(at: int) -> Layer:
     matrices = {f"{name}.w": matrix(f"l{at}.{name}.w", inputs) for name, inputs in _MATRICES.items()}
     biases = {f"{name}.b": numbers(f"l{at}.{name}.b") for name in (*_MATRICES, *_NORMS)}
     scales = {f"{name}.w": numbers(f"l{at}.{name}.w") for name in _NORMS}
-    return {name: jnp.asarray(value) for name, value in {**matrices, **biases, **scales}.items()}
+    return {name: torch.from_numpy(value.copy()) for name, value in {**matrices, **biases, **scales}.items()}
 
 
-def passed(one: Layer, seen: Any, is_text: Any) -> Any:
+def passed(one: Layer, seen: torch.Tensor, is_text: torch.Tensor) -> torch.Tensor:
     """Return a layer's output for a batch: texts x tokens x WIDTH."""
     texts, words, _ = seen.shape
 
-    def heads(name: str) -> Any:
-        made = seen @ one[f"{name}.w"].T + one[f"{name}.b"]
-        return made.reshape(texts, words, HEADS, WIDTH // HEADS).transpose(0, 2, 1, 3)
+    def heads(name: str) -> torch.Tensor:
+        made = functional.linear(seen, one[f"{name}.w"], one[f"{name}.b"])
+        return made.reshape(texts, words, HEADS, WIDTH // HEADS).transpose(1, 2)
 
-    near = jnp.einsum("bhqd,bhkd->bhqk", heads("q"), heads("k")) / np.sqrt(WIDTH / HEADS)
-    shares = jax.nn.softmax(near + (is_text[:, None, None, :] - 1) * 1e9, axis=-1)
-    mixed = jnp.einsum("bhqk,bhkd->bhqd", shares, heads("v")).transpose(0, 2, 1, 3).reshape(texts, words, WIDTH)
-    seen = _normed(seen + mixed @ one["ao.w"].T + one["ao.b"], one["aln.w"], one["aln.b"])
-    inner = jax.nn.gelu(seen @ one["fi.w"].T + one["fi.b"], approximate=False)
-    return _normed(seen + inner @ one["fo.w"].T + one["fo.b"], one["oln.w"], one["oln.b"])
-
-
-def _normed(seen: Any, scale: Any, bias: Any) -> Any:
-    centred = seen - seen.mean(-1, keepdims=True)
-    return centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-12) * scale + bias
+    mixed = functional.scaled_dot_product_attention(
+        heads("q"), heads("k"), heads("v"), attn_mask=is_text[:, None, None, :].bool()
+    ).transpose(1, 2)
+    mixed = functional.linear(mixed.reshape(texts, words, WIDTH), one["ao.w"], one["ao.b"])
+    seen = _normed(seen + mixed, one["aln.w"], one["aln.b"])
+    inner = functional.gelu(functional.linear(seen, one["fi.w"], one["fi.b"]))
+    return _normed(seen + functional.linear(inner, one["fo.w"], one["fo.b"]), one["oln.w"], one["oln.b"])
 
 
-def pooled(seen: Any, is_text: Any) -> Any:
+def _normed(seen: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    return functional.layer_norm(seen.float(), (WIDTH,), scale, bias, eps=1e-12)
+
+
+def pooled(seen: torch.Tensor, is_text: torch.Tensor) -> torch.Tensor:
     """Return the vectors of a batch, normalised to length 1."""
-    means = (seen * is_text[..., None]).sum(1) / is_text.sum(1, keepdims=True)
-    return means / jnp.linalg.norm(means, axis=1, keepdims=True)
+    means = (seen * is_text[..., None]).sum(1) / is_text.sum(1, keepdim=True)
+    return means / means.norm(dim=1, keepdim=True)
 
 
+def quickly() -> torch.autocast:
+    """Return a context in which matrices are multiplied in 16 bits: four times as fast on new processors."""
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+@torch.no_grad()
 def states(texts: Sequence[str], *, layers: int, most_tokens: int) -> list[np.ndarray]:
     """Return the output of the first layers for each text, read as a question: tokens x WIDTH, in 16 bits."""
     found = [tokens(f"query: {text}")[:most_tokens] for text in texts]
@@ -105,31 +111,40 @@ def states(texts: Sequence[str], *, layers: int, most_tokens: int) -> list[np.nd
         is_text[:, 0] = 1
         for at, text in enumerate(found[one] for one in chosen):
             seen[at, : len(text)], is_text[at, : len(text)] = words[text] + places[: len(text)], 1
-        after = np.asarray(_lower(lower, seen, is_text))
+        after = _lower(lower, torch.from_numpy(seen), torch.from_numpy(is_text)).numpy()
         for at, one in enumerate(chosen):
             made[one] = after[at, : len(found[one])].astype(np.float16)
     return made
 
 
-@partial(jax.jit)
-def _lower(lower: Sequence[Layer], seen: Any, is_text: Any) -> Any:
-    seen = _normed(seen, numbers("emb.ln.w"), numbers("emb.ln.b"))
-    for one in lower:
-        seen = passed(one, seen, is_text)
+def _lower(lower: Sequence[Layer], seen: torch.Tensor, is_text: torch.Tensor) -> torch.Tensor:
+    scale, bias = (torch.from_numpy(numbers(f"emb.ln.{one}").copy()) for one in "wb")
+    seen = _normed(seen, scale, bias)
+    with quickly():
+        for one in lower:
+            seen = passed(one, seen, is_text)
     return seen
 
 
-def rounded(values: Any) -> Any:
-    """Return a matrix after rounding to four bits."""
-    blocks = values.reshape(values.shape[0], -1, BLOCK)
-    scales = _scales(blocks)
-    return (jnp.clip(jnp.round(blocks / scales), -8, 7) * scales).reshape(values.shape)
+class Rounded(torch.autograd.Function):
+    """Rounds a matrix to four bits; gradients pass as if nothing had been rounded."""
+
+    @staticmethod
+    def forward(_: Any, values: torch.Tensor) -> torch.Tensor:
+        blocks = values.reshape(values.shape[0], -1, BLOCK)
+        scales = _scales(blocks)
+        return ((blocks / scales).round_().clamp_(-8, 7) * scales).reshape(values.shape)
+
+    @staticmethod
+    def backward(_: Any, slopes: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return slopes
 
 
-def _scales(blocks: Any) -> Any:
+def _scales(blocks: torch.Tensor) -> torch.Tensor:
     """Return one scale per block, with which the block's largest number becomes -8."""
-    largest = jnp.take_along_axis(blocks, jnp.argmax(jnp.abs(blocks), -1, keepdims=True), -1) / -8
-    return jnp.where(largest == 0, 1e-8, largest).astype(jnp.float16).astype(jnp.float32)
+    least, most = torch.aminmax(blocks, dim=-1, keepdim=True)
+    largest = torch.where(most > -least, most, least) / -8
+    return torch.where(largest == 0, 1e-8, largest).half().float()
 
 
 def packed(values: np.ndarray) -> np.ndarray:
@@ -137,7 +152,7 @@ def packed(values: np.ndarray) -> np.ndarray:
     if values.ndim == 1:
         return values.astype(np.float32)
     blocks = values.reshape(values.shape[0], -1, BLOCK)
-    scales = np.asarray(_scales(blocks))
+    scales = _scales(torch.from_numpy(blocks)).numpy()
     found = (np.clip(np.round(blocks / scales), -8, 7) + 8).astype(np.uint8).reshape(-1, BLOCK)
     halves = found[:, : BLOCK // 2] | (found[:, BLOCK // 2 :] << 4)
     return np.concatenate([scales.reshape(-1, 1).astype(np.float16).view(np.uint8), halves], axis=1)
@@ -149,7 +164,14 @@ def tokens(text: str) -> list[int]:
     marked = "".join(known.replaced.get(sign, sign) for sign in text)
     while "  " in marked:
         marked = marked.replace("  ", " ")
-    marked = (marked if marked.startswith(" ") else f" {marked}").replace(" ", _SPACE)
+    words = (marked if marked.startswith(" ") else f" {marked}").split(" ")[1:]
+    return [known.first, *(piece for word in words for piece in _pieces_of(_SPACE + word)), known.last]
+
+
+@lru_cache(maxsize=100_000)
+def _pieces_of(marked: str) -> list[int]:
+    """Return the pieces of one word; no piece has the mark of a space anywhere but at its beginning."""
+    known = _words()
     best, came = [0.0] + [-1e30] * len(marked), [(0, 0)] * (len(marked) + 1)
     longest, least = _longest(), float(known.scores.min()) - 10
     for start in range(len(marked)):
@@ -164,7 +186,7 @@ def tokens(text: str) -> list[int]:
     while at:
         piece, at = came[at]
         found.append(piece)
-    return [known.first, *reversed(found), known.last]
+    return found[::-1]
 
 
 @cache

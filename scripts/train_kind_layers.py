@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Train the layers of the model in `checks/sentence_kinds.py` that reads a sentence with the pages and finds its kind.
 
-    pip install jax
-    python scripts/train_kind_layers.py     trains on all rows and writes kind_layers.npz: 30 minutes on two cores
+    pip install torch
+    python scripts/train_kind_layers.py     trains on all rows and writes kind_layers.npz: 15 minutes on one core
     python scripts/train_kind_layers.py --extra FILE.jsonl ...     also prints after each round how well it finds the
                                                                    deeds among rows like those of `told`
 

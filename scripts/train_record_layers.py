@@ -2,8 +2,8 @@
 """Train the layers of the model in `checks/deeds.py` that reads a sentence with the records of what was done, and
 decides whether it says no more than they do.
 
-    pip install jax
-    python scripts/train_record_layers.py     trains on all rows and writes record_layers.npz: 40 minutes on two cores
+    pip install torch
+    python scripts/train_record_layers.py     trains on all rows and writes record_layers.npz: 20 minutes on one core
     python scripts/train_record_layers.py --extra FILE.jsonl ...     also prints after each round how the model does on
                                                                      rows of `bench.checks`, never trained on
 
