@@ -4,57 +4,18 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from supportbot.embedded.free_ports import free_port
-from supportbot.embedded.servers import postgres
-from tests.embedded.instance import open_to_postgres
+from tests.flows.clocks.conftest import Clock, needs_clock
 from tests.flows.people import Visitor, ask, assert_whole, call, finals
-from tests.flows.stack import Stack, Web, built, web
+from tests.flows.stack import Stack, Web, web
 from tests.patience import PATIENCE_SECONDS
 
-LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (Debian's package faketime)"),
-]
+pytestmark = needs_clock
 QUESTION = "How long do I have to return something?"
 TICKING = ("sweep_tickets", "send_mail", "heartbeat")  # tasks that beat starts at least every 15 seconds
-
-
-class Clock:
-    """The wall clock of the child processes, which read its offset from a file once a second."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.variables = {
-            "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
-        self.show("+0")
-
-    def show(self, offset: str) -> None:
-        self._file.write_text(offset)
-        self._file.chmod(0o644)
-
-
-@pytest.fixture(scope="module")
-def clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clock]:
-    with pytest.MonkeyPatch.context() as patch:
-        made = Clock(open_to_postgres(tmp_path_factory.mktemp("clock")) / "offset")
-        for name, value in made.variables.items():
-            patch.setenv(name, value)
-        of_server = postgres._server_environment()
-        patch.setattr(postgres, "_server_environment", lambda: {**of_server, **made.variables})
-        yield made
-
-
-@pytest.fixture(scope="module")
-def stack(clock: Clock, tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Stack]:
-    with built(open_to_postgres(tmp_path_factory.mktemp("stack")), migrated_schema) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +46,7 @@ async def ended_tasks(worker: str) -> dict[str, float]:
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await condition():  # noqa: ASYNC110  # about other processes, which set no event
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2)  # each reading costs the processes more than the tasks that are waited for
 
 
 @pytest.mark.parametrize("hours", [1, 0, -1])  # forward, back to the true time, and behind it

@@ -6,19 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.flows.clocks.conftest import Clock, needs_clock
 from tests.flows.people import Visitor, answer_of, assert_whole, finals, shown
 from tests.flows.speech import BEGINNING, ask_until_the_middle, paused, stalled, whole
 from tests.flows.stack import Stack, Web, web
-from tests.flows.test_clock import Clock, clock, pytestmark, stack
 from tests.modelserver import ModelServer
 
-__all__ = ["clock", "pytestmark", "stack"]  # fixtures and marks
+pytestmark = needs_clock
 # Each process reads the offset once a second, and extends its leases as often.
 SEEN_SECONDS = 3.0
 
 
 @pytest.fixture(scope="module")
-def writing(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
+def writing(stack: Stack, clock: Clock, model_settings: dict[str, str]) -> Iterator[Web]:
+    clock.show("+0h")
     with web(stack, **model_settings) as made:
         yield made
 
