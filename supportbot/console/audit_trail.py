@@ -3,6 +3,7 @@
 Events keep the names that the documentation uses. Entries contain ids instead of names, so people are looked up.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +12,8 @@ from django.contrib import admin
 from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -22,7 +24,7 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.filters import LabelledFilter
 from supportbot.handoff.desk.actor_names import actor_names, user_ids
-from supportbot.team_formats import number
+from supportbot.team_formats import labelled, number
 
 # For each subject, its label and the first parts of its events' names, before the dot.
 SUBJECTS: Final = {
@@ -42,6 +44,7 @@ SUBJECTS: Final = {
 }
 PEOPLE: Final = ("person", "acts_as")  # facts that name a person by id; others may be text that someone chose
 COLUMNS_OF_PEOPLE: Final = ("actor", *(f"payload__{name}" for name in PEOPLE))
+_WORDS: Final = re.compile(r"[^._]+[._]?|[._]")
 SEARCHED: Final = 50_000  # the newest entries; the log only grows, and no index covers parts of facts
 
 
@@ -102,7 +105,7 @@ class AuditEntryAdmin(ScopedAdmin):
         return recent.filter(wanted), False
 
     def name_of(self, row: AuditEntry) -> str:
-        return f"{number(row.seq)}: {row.event}"
+        return labelled(number(row.seq), row.event)
 
     @admin.display(description=_("No."), ordering="seq")
     def place(self, entry: AuditEntry) -> str:
@@ -114,7 +117,8 @@ class AuditEntryAdmin(ScopedAdmin):
 
     @admin.display(description=_("Event"), ordering="event")
     def shown_event(self, entry: AuditEntry) -> str:
-        return entry.event
+        """Return the event's name, which may be wrapped between its words."""
+        return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _WORDS.findall(entry.event)))
 
     @admin.display(description=_("Who"))
     def who(self, entry: AuditEntry) -> str:
@@ -125,7 +129,7 @@ class AuditEntryAdmin(ScopedAdmin):
         names = _names_for(entry)
         payload = {name: value for name, value in entry.payload.items() if value not in ("", None, [])}
         payload |= {name: names[payload[name]] for name in PEOPLE if name in payload}
-        return "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in payload.items())
+        return "; ".join(labelled(name.replace("_", " "), str(value)) for name, value in payload.items())
 
     @admin.display(description=_("Request"))
     def about(self, entry: AuditEntry) -> str:

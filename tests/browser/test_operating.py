@@ -51,6 +51,19 @@ def test_results_by_day_fit_the_page(
     assert len(heights) == 28 and max(heights) < 100, heights
 
 
+LONG_DETAILS = f"digest: {'a1' * 32}; host: shop.example; address: https://shop.example/{'path/' * 30}"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_audit_trail_fits_the_page_with_long_details(admin: Page, width: int) -> None:
+    admin.set_viewport_size({"width": width, "height": 900})
+    admin.goto("/admin/actions/auditentry/")
+    details = admin.locator("td.field-facts").first
+    details.evaluate("(cell, text) => { cell.textContent = text; }", LONG_DETAILS)
+    expect(details).to_have_text(LONG_DETAILS)
+    assert measure(admin, BEYOND_ITS_FRAME) <= 0
+
+
 @pytest.mark.long
 def test_an_operator_finds_a_bad_answer_fixes_it_and_proves_the_fix(admin: Page) -> None:
     page = admin
