@@ -1,6 +1,7 @@
 """The installation's own pages: the home page, the API documentation and error pages."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop, override
 
 from supportbot.accounts.models import Workspace
@@ -22,6 +25,7 @@ from supportbot.team_language import team_language
 
 logger = logging.getLogger(__name__)
 DEMO: Final = "wrenfell"  # the workspace that the first start creates
+CODE: Final = re.compile("`([^`]+)`")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -96,7 +100,7 @@ class Call:
 
     method: str
     address: str
-    purpose: str
+    purpose: str  # HTML
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -235,15 +239,22 @@ def _is_served(address: str) -> bool:
 def _calls() -> tuple[Call, ...]:
     """Return every call in the schema, by address; cached, because they change only with the code."""
     return tuple(
-        Call(method.upper(), address, _first_sentence(operations[method].get("description", "")))
+        Call(method.upper(), address, _with_code(_first_paragraph(operations[method].get("description", ""))))
         for address, operations in sorted(whole_schema()["paths"].items())
         for method in METHODS
         if method in operations
     )
 
 
-def _first_sentence(text: str) -> str:
+def _first_paragraph(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
+
+
+def _with_code(text: str) -> SafeString:
+    """Return a description as HTML: in Markdown, which the schema contains, backticks mark code."""
+    words, *pairs = CODE.split(text)
+    marked = format_html_join("", "<code>{}</code>{}", zip(pairs[::2], pairs[1::2], strict=True))
+    return format_html("{}{}", words, marked)
 
 
 NoEmptyPage = MethodNotAllowedPage  # the former name, for a deployment's settings, until 0.3

@@ -94,6 +94,7 @@ def test_a_published_installation_does_not_link_to_a_local_shop(
 def test_the_api_page_lists_the_calls_and_links_to_the_schema(client: Client, settings: Any) -> None:
     settings.BASE_URL = "https://help.example"
     html = client.get("/api/v1/docs/").content.decode()
+    assert "`" not in html and "<code>webhook.test</code>" in html
     assert "/api/v1/tickets/{ticket_id}/claim" in html
     assert "Claim a waiting ticket. The first claim wins." in html
     assert "https://help.example/api/v1/conversations/$CONVERSATION/messages" in html
