@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from smtplib import SMTPException, SMTPResponseException
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import get_connection
@@ -110,6 +111,7 @@ def _run_check(plan: Plan, name: str, check: Check) -> Finding:
 
 
 def check_port_numbers(plan: Plan) -> str:
+    """Return the ports: those of the instance that runs with this data directory, or else those of a start."""
     for name, port in (("PORT", plan.port), ("SHOP_PORT", plan.shop_port)):
         if not 1 <= port <= LAST_PORT:
             raise StartRefused(
@@ -122,7 +124,10 @@ def check_port_numbers(plan: Plan) -> str:
         raise StartRefused(
             gettext("PORT and SHOP_PORT are both {port}. Choose two different ports.").format(port=plan.port)
         )
-    return f"PORT {plan.port}, SHOP_PORT {plan.shop_port}"
+    runtime = load_runtime(plan.data_dir)
+    port = (urlsplit(runtime.local_url).port if runtime else None) or plan.port
+    shop_port = (urlsplit(runtime.shop_url).port if runtime else None) or plan.shop_port
+    return f"PORT {port}, SHOP_PORT {shop_port}"
 
 
 def check_ports_free(plan: Plan) -> str:

@@ -202,6 +202,7 @@ class Composition:
             base_url=self.plan.base_url,
             shop_url=self.plan.shop_url,
             database_owner_url=servers.owner_url,
+            local_url=self.plan.local_url,
         )
         save_runtime(self._data.path, addresses)
         return servers

@@ -27,6 +27,7 @@ class Runtime:
     shop_url: str
     secrets: Secrets
     database_owner_url: str = ""
+    local_url: str = ""  # of the web server on this machine, whatever its public URL; "" if unknown
 
     @property
     def secret_key(self) -> str:
@@ -49,6 +50,7 @@ class Addresses:
     base_url: str
     shop_url: str
     database_owner_url: str = ""  # missing in files of 0.1
+    local_url: str = ""  # missing in files of 0.1
 
 
 def load_runtime(data_dir: Path) -> Runtime | None:
@@ -71,6 +73,7 @@ def load_runtime(data_dir: Path) -> Runtime | None:
         base_url=addresses.base_url,
         shop_url=addresses.shop_url,
         database_owner_url=addresses.database_owner_url,
+        local_url=addresses.local_url,
         secrets=ensure_secrets(data_dir),
     )
 

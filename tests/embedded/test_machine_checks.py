@@ -17,6 +17,8 @@ from supportbot.embedded import checks, free_ports
 from supportbot.embedded.data_dir import DataDir
 from supportbot.embedded.free_ports import free_port
 from supportbot.installation.errors import StartRefused
+from supportbot.installation.process_identity import identify
+from supportbot.installation.running_instance import Addresses, save_runtime
 from supportbot.installation.start_plan import Plan
 
 Usage = namedtuple("Usage", "total used free")
@@ -38,12 +40,28 @@ def test_an_embedded_database_that_does_not_respond_is_reported_once(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The advice to correct DATABASE_URL would mislead: it is not set."""
-    running = SimpleNamespace(database_url=f"postgres://someone:hidden@127.0.0.1:{free_port()}/name")
+    database_url = f"postgres://someone:hidden@127.0.0.1:{free_port()}/name"
+    running = SimpleNamespace(database_url=database_url, local_url="", shop_url="")
     monkeypatch.setattr(checks, "load_runtime", lambda _: running)
     findings = checks.run_checks(plan, checks.machine_checks(plan))
     [finding] = [finding for finding in findings if not finding.is_well]
     log = plan.data_dir / "logs" / "postgres.log"
     assert (finding.name, finding.message) == ("database", f"PostgreSQL was started but does not respond. See {log}.")
+
+
+def test_the_ports_of_the_running_instance_are_named(plan: Plan) -> None:
+    me = identify(os.getpid())
+    assert me is not None
+    rest = dict.fromkeys(("database_url", "redis_url", "broker_url"), "")
+    urls = {
+        "base_url": "https://help.example",
+        "local_url": "http://127.0.0.1:8129",
+        "shop_url": "http://127.0.0.1:8130",
+    }
+    plan.data_dir.mkdir(parents=True)
+    save_runtime(plan.data_dir, Addresses(supervisor_pid=me.pid, supervisor_started=me.started, **rest, **urls))
+    [finding] = checks.run_checks(plan, {"ports": checks.machine_checks(plan)["ports"]})
+    assert finding.message == "PORT 8129, SHOP_PORT 8130"
 
 
 @pytest.mark.parametrize("name", ["port", "shop_port"])
