@@ -49,8 +49,9 @@ QUESTIONS: Final = Path(__file__).parent.parent / "examples/evaluation/other_lan
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--measure", action="store_true")
+    is_measured = options.parse_args().measure
     centre = mean_question()
-    if options.parse_args().measure:
+    if is_measured:
         for share in SHARES:
             first, among = figures(share * centre)
             sys.stdout.write(f"share {share:.2f}  first {first:.3f}  among the first three {among:.3f}\n")

@@ -37,9 +37,10 @@ Row = dict[str, Any]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--measure", action="store_true")
+    is_measured = options.parse_args().measure
     rows = [*labelled(), *borrowed()]
     vectors = message_vectors([row["text"] for row in rows])
-    if options.parse_args().measure:
+    if is_measured:
         report(rows, vectors)
         return
     save(fitted(rows, vectors), intents.DATA / "complaints.npz")

@@ -46,10 +46,11 @@ Row = dict[str, Any]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--measure", action="store_true")
+    is_measured = options.parse_args().measure
     rows = [json.loads(line) for file in sorted(intents.DATA.glob("intents.*.jsonl")) for line in file.open()]
     rows = [row | {"text": intents.normalised(row["text"])} for row in rows]
     vectors = unit_vectors_of([row["text"] for row in rows])
-    if options.parse_args().measure:
+    if is_measured:
         for author in ("1", "2"):
             is_out = np.array([row["author"] == author for row in rows])
             weights = fitted([row for row in rows if row["author"] != author], vectors[~is_out])
