@@ -70,12 +70,12 @@ def number(value: int | float | Decimal, *, decimals: int | None = None) -> str:
 
 def cost(amount: Decimal, currency: str) -> str:
     """Return a cost: `€12.50`, `12,50 €`. One below ten of the currency's smallest units has two significant digits,
-    such as `€0.0032`. Without a currency, return only the number.
+    such as `€0.0032` and `€0.0030`. Without a currency, return only the number.
     """
     decimals = get_currency_precision(currency) if currency else 2
     if amount < Decimal(10) ** (1 - decimals):
-        amount = Decimal(f"{amount:.2g}").normalize()
-        decimals = max(decimals, -int(amount.as_tuple().exponent))
+        amount = Decimal(f"{amount:.2g}")
+        decimals = max(decimals, 1 - amount.adjusted()) if amount else decimals
     if not currency:
         return number(amount, decimals=decimals)
     return format_currency(amount, currency, decimals, str(_locale()))

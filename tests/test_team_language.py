@@ -41,12 +41,14 @@ def test_the_choice_overrides_the_browser(chosen: str, accepted: str, language: 
     [
         ("0", "EUR", "en", "€0.00"),
         ("0.0032", "EUR", "en", "€0.0032"),
+        ("0.003", "EUR", "en", "€0.0030"),
+        ("0.0996", "EUR", "en", "€0.10"),
         ("0.0032", "EUR", "de", "0,0032\N{NO-BREAK SPACE}€"),
         ("0.000012345", "EUR", "en", "€0.000012"),
-        ("0.05", "EUR", "en", "€0.05"),
+        ("0.05", "EUR", "en", "€0.050"),
         ("0.125", "EUR", "en", "€0.12"),
         ("1234.5", "EUR", "en", "€1,234.50"),
-        ("0.5", "JPY", "fr", "0,5\N{NO-BREAK SPACE}JPY"),
+        ("0.5", "JPY", "fr", "0,50\N{NO-BREAK SPACE}JPY"),
         ("0.0032", "", "en", "0.0032"),
     ],
 )

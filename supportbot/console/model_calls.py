@@ -24,7 +24,7 @@ from supportbot.llm.budget import ALL, EVALUATION, daily_allowance
 from supportbot.llm.errors import Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
-from supportbot.team_formats import labelled, number
+from supportbot.team_formats import cost, labelled, number
 
 SPANS: Final = (7, 14, 30)
 NEWEST_CALLS: Final = 5_000
@@ -219,13 +219,15 @@ def costs(span: int) -> dict[str, Any]:
     today = datetime.now(UTC).date()
     rows = daily_costs(days=span, today=today)
     days = [today - timedelta(days=back) for back in reversed(range(span))]
-    is_money = any(row.cost for row in rows)
+    is_money, currency = any(row.cost for row in rows), next((row.currency for row in rows if row.currency), "")
     series = _series(rows, is_money=is_money)
     return {
         "chart": stacked(days, series),
-        "legend": [(n, name, round(total, 4)) for n, name, total in legend_of(series)],
+        "legend": [
+            (n, name, cost(total, currency) if is_money else number(total)) for n, name, total in legend_of(series)
+        ],
         "is_money": is_money,
-        "currency": next((row.currency for row in rows if row.currency), ""),
+        "currency": currency,
         "daily": [(row, _purpose(row), model_in_words(row.provider, row.model)) for row in rows],
         "unpriced": sum(row.unpriced for row in rows),
         "budget": _budget(today),

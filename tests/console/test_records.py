@@ -226,7 +226,7 @@ def test_calls_are_summed_by_day_and_purpose(enter: Enter, workspace: Workspace)
         purpose="answer", provider="p", model="m", cost=0, currency="EUR", duration_ms=0, outcome="skipped"
     )
     tree = read(enter("admin").get("/admin/llm/llmcall/?days=7"))
-    assert [item.text(strip=True) for item in tree.css(".legend li")] == ["Answers0.8", "Rewriting0.1"]
+    assert [item.text(strip=True) for item in tree.css(".legend li")] == ["Answers€0.80", "Rewriting€0.10"]
     assert [bar.text() for bar in tree.css(".chart rect title")][-2:] == [
         f"{datetime.now(UTC):%-d %b}, Answers: 0.3",
         f"{datetime.now(UTC):%-d %b}, Rewriting: 0.1",

@@ -77,7 +77,7 @@ def add(operator: Client, server: ModelServer, name: str) -> tuple[EmbeddingConn
 async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers: tuple[ModelServer, ...]) -> None:
     await db(lambda: sync_article(published().pk))
     row, told = await db(add, operator, servers[0], "ours")
-    assert "Length of vectors 8" in told and "€0.00001" in told
+    assert "Length of vectors 8" in told and "€0.000010" in told
     answer = await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
     assert answer.status_code == 302
     for page in (MODELS, SEARCH):

@@ -122,7 +122,7 @@ def test_the_overview_equals_an_independent_computation_from_the_export(
     assert page["Time to resolution"][0] == duration_in_words(timedelta(seconds=told["time_to_resolution"])) == "9.0 s"
     assert page["First response after"][0] == duration_in_words(timedelta(seconds=told["first_response"])) == "2.0 s"
     assert page["Satisfied"][0] == percentage(told["satisfied"]) == "67%"
-    assert page["Cost of a conversation"] == ("€0.001", "€0.0031 per solved conversation")
+    assert page["Cost of a conversation"] == ("€0.0010", "€0.0031 per solved conversation")
     assert told["cost_of_a_conversation"] == {"EUR": pytest.approx(0.00625 / 6)}
     [row] = [row for row in rows if row["agent"]]
     assert (row["agent_name"], row["ending"], len(row["waits_seconds"])) == ("Bob", "person", 1)

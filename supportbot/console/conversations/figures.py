@@ -243,7 +243,7 @@ def _drawn(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
     }
     return {
         "chart": stacked(span.days, series),
-        "legend": legend_of(series),
+        "legend": [(place, name, number(total)) for place, name, total in legend_of(series)],
         "kinds": list(series),
         "table": [(day, [of_day.get(day, 0) for of_day in series.values()]) for day in reversed(span.days)],
     }

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.console.display import tag
 from supportbot.evals.result_texts import CALL_ENDS, failure
 from supportbot.language.plain_text import plain as plain_text
-from supportbot.team_formats import cost, number, percentage
+from supportbot.team_formats import cost, percentage
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.db.models.options import Options
@@ -131,12 +131,6 @@ def _pages_of(opts: "Options[Any]") -> Any:
 def named(row: Any) -> str:
     """Return the console's name for a row."""
     return str(_pages_of(row._meta).name_of(row))
-
-
-@register.filter
-def plain(amount: Decimal | None) -> str:
-    """Return an amount with a thousands separator, and without trailing zeros or an exponent."""
-    return "–" if amount is None else number(amount)
 
 
 @register.filter
