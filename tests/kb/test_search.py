@@ -393,7 +393,7 @@ def test_kb_eval_names_missing_articles(shop: Workspace, tmp_path: Path) -> None
     rows = [{"question": "how long is a voucher valid", "gold": [name]} for name in ("vouchers", "nowhere")]
     errors = StringIO()
     call_command("kb_eval", questions(tmp_path, *rows), stdout=StringIO(), stderr=errors)
-    assert "Not live for the audience public: nowhere (1 of 2 articles)." in errors.getvalue()
+    assert "Not among the live articles for --audience public: nowhere (1 of 2)." in errors.getvalue()
     with pytest.raises(CommandError, match=r"nowhere .* Nothing can be measured\. Check --workspace"):
         run("kb_eval", questions(tmp_path, rows[1]))
 

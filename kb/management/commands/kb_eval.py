@@ -78,9 +78,9 @@ class Command(WorkspaceCommand):
             return
         wanted = len(frozenset[str]().union(*(question.wanted for question in questions)))
         few = ", ".join(missing[:SHOWN_MISSING]) + (", …" if len(missing) > SHOWN_MISSING else "")
-        problem = gettext("Not live for the audience {audience}: {articles} ({missing} of {wanted} articles).").format(
-            audience=audience, articles=few, missing=len(missing), wanted=wanted
-        )
+        problem = gettext(
+            "Not among the live articles for --audience {audience}: {articles} ({missing} of {wanted})."
+        ).format(audience=audience, articles=few, missing=len(missing), wanted=wanted)
         if len(missing) == wanted:
             raise CommandError(
                 gettext("{problem} Nothing can be measured. Check --workspace, --audience and the file.").format(
