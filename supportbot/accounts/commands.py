@@ -5,7 +5,8 @@ import json
 import os
 from abc import abstractmethod
 from argparse import ArgumentTypeError
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext
@@ -15,6 +16,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.commands import TranslatedCommand
 from supportbot.errors import SupportBotError
 from supportbot.observing.logs import events_suppressed
+from supportbot.team_formats import labelled
 
 DAYS_MOST: Final = 3660
 
@@ -23,6 +25,8 @@ class ProductCommand(TranslatedCommand):
     """A command that prints its result for people, or as JSON with `--json`; an error is one sentence."""
 
     requires_system_checks: list[str] = []
+    # Messages for the names of facts. A fact without one keeps its name from the JSON, such as the name of a rule.
+    labels: ClassVar[Mapping[str, str]] = {}
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help=gettext("print one JSON object instead of text"))
@@ -44,8 +48,21 @@ class ProductCommand(TranslatedCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         """Return the result as text for people."""
-        width = max(len(name) for name in facts)
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
+        named = [
+            (gettext(self.labels[name]) if name in self.labels else name, _shown(value))
+            for name, value in facts.items()
+        ]
+        width = max(len(name) for name, _ in named)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in named)
+
+
+def _shown(value: object) -> object:
+    """Return a fact for people: yes, no, a dash for nothing, and the items of a list."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value is None else value
 
 
 class WorkspaceCommand(ProductCommand):
@@ -110,7 +127,7 @@ def workspace_named(slug: str, *, option: str = "--workspace") -> Workspace:
 def one_sentence(refusal: SupportBotError) -> str:
     """Return an error's message with the messages of its fields."""
     fields = {name: [text for text in texts if text not in refusal.message] for name, texts in refusal.fields.items()}
-    details = [f"{name}: {' '.join(texts)}" for name, texts in fields.items() if texts]
+    details = [labelled(name, " ".join(texts)) for name, texts in fields.items() if texts]
     return f"{refusal.message} {' '.join(details)}".strip()
 
 

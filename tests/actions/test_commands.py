@@ -185,3 +185,19 @@ def test_a_customer_who_never_chatted_is_found_by_their_orders(shop: FakeShop) -
     # An operator cannot reach another customer's order either.
     foreign = ["--args", json.dumps(REFUND)]
     assert run(*command, *foreign)["reason"]["code"] == "order_not_found"
+
+
+def test_results_are_in_the_terminals_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+
+    def written(*command: str) -> str:
+        out = StringIO()
+        call_command(*command, stdout=out)
+        return out.getvalue()
+
+    assert "Einträge" in written("audit_verify") and "compared_with" not in written("audit_verify")
+    rules = written("action_policy", "refund_order")
+    assert "is_enabled" not in rules and "True" not in rules and "[]" not in rules
+    assert "max_per_customer_year" in rules  # the name that `--set` accepts
+    monkeypatch.setenv("LC_ALL", "C")
+    assert written("audit_verify").split()[:2] == ["Workspace", "wrenfell"]

@@ -46,6 +46,15 @@ class Command(WorkspaceCommand):
     help = gettext_noop(
         "Show or change a workspace's rules for an action. A change creates a new version and expires older cards."
     )
+    # The rules keep the names that `--set` accepts.
+    labels = {
+        "action": gettext_noop("Action"),
+        "is_enabled": gettext_noop("Switched on"),
+        "version": gettext_noop("Version"),
+        "currency": gettext_noop("Currency"),
+        "approvers": gettext_noop("Approvers"),
+        "gate_failures": gettext_noop("Failing gate cases"),
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -14,6 +14,12 @@ from supportbot.accounts.models import Workspace
 
 class Command(WorkspaceCommand):
     help = gettext_noop("Verify the audit chain, also against the checkpoints stored outside the database.")
+    labels = {
+        "workspace": gettext_noop("Workspace"),
+        "entries": gettext_noop("Entries"),
+        "head": gettext_noop("Newest checkpoint"),
+        "compared_with": gettext_noop("Checkpoints compared"),
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
