@@ -57,6 +57,11 @@ def ntext_in(locale: str, one: str, many: str, n: int, /, **values: object) -> s
     return _catalogue(locale).ngettext(one, many, n).format(**{"n": format_number(n, locale), **values})
 
 
+def with_label(locale: str, label: str, value: object) -> str:
+    """Return "label: value"; French sets a space before the colon."""
+    return text_in(locale, "{label}: {value}", label=label, value=value)
+
+
 @cache
 def in_all_languages(message: str) -> frozenset[str]:
     """Return a message in every language, with its placeholders, to recognise texts based on it. Those with no-break

@@ -55,7 +55,7 @@ from actions.spec import (
     WriteAction,
 )
 from supportbot.accounts.workspaces import workspace_time
-from supportbot.translation import in_locale
+from supportbot.translation import in_locale, with_label
 
 NAMES: Final = "names"
 # Keys of `shown`: a hash of the call that the card represents, and the time used in this call.
@@ -446,8 +446,11 @@ class DefinedRead(_Defined, ReadAction):
         }
 
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
-        fields = [f"{label}: {text}" for label, text in answer.get("fields", {}).items()]
-        rows = [f"- {', '.join(f'{label}: {text}' for label, text in row.items())}" for row in answer.get("list", ())]
+        fields = [with_label(locale, label, text) for label, text in answer.get("fields", {}).items()]
+        rows = [
+            f"- {', '.join(with_label(locale, label, text) for label, text in row.items())}"
+            for row in answer.get("list", ())
+        ]
         return "\n".join([answer["text"], *fields, *rows]).strip()
 
 

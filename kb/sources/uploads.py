@@ -27,6 +27,7 @@ from kb.sources.models import UPLOADS, Source, SourceFile
 from kb.sources.ports import Fetched, ItemGone, Known, Place
 from supportbot.accounts.models import User
 from supportbot.accounts.stored_pictures import MAX_BYTES
+from supportbot.team_formats import labelled
 
 MAX_FILE_BYTES: Final = 20 * 1024 * 1024
 MAX_FILES: Final = 5_000
@@ -128,7 +129,7 @@ def add_files(source: Source, files: Iterable[tuple[str, bytes]], *, person: Use
         for name, inner, problem in _unpacked(path, content):
             problem = problem or _file_problem(name, inner)
             if problem:
-                problems.append(f"{name[:200]}: {problem}")
+                problems.append(labelled(name[:200], problem))
             elif SourceFile.objects.filter(source=source).count() >= MAX_FILES:
                 problems.append(
                     gettext("A source can hold at most {most} files. Add another source.").format(most=MAX_FILES)

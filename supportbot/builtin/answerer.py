@@ -23,6 +23,7 @@ from supportbot.builtin.ranking import ranked
 from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import asks_something, is_question
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall
+from supportbot.translation import with_label
 
 HUMAN_TOOL: Final = "request_human"
 MAX_REASON: Final = 200
@@ -170,12 +171,12 @@ def _summary(messages: Sequence[ChatMessage], locale: str) -> str:
     language = detect(" ".join(said), locale)
     if not said:
         return say("nothing_said", language)
-    lines = [f"{say('wants', language)}: {_quote(said[0])}"]
+    lines = [with_label(language, say("wants", language), _quote(said[0]))]
     if len(said) > 1:
-        lines.append(f"{say('last_said', language)}: {_quote(said[-1])}")
+        lines.append(with_label(language, say("last_said", language), _quote(said[-1])))
     answers = [message.content for message in messages if message.role == "assistant" and message.content.strip()]
     if answers:
-        lines.append(f"{say('answered', language)}: {_quote(answers[-1])}")
+        lines.append(with_label(language, say("answered", language), _quote(answers[-1])))
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
 from supportbot.formats import format_moment
-from supportbot.translation import msgid, text_in
+from supportbot.translation import msgid, text_in, with_label
 
 _TEXTS: Final[dict[str, str]] = {
     "title": msgid("Conversation with {workspace}"),
@@ -93,7 +93,7 @@ def _entry(event: EventView, language: str, zone: tzinfo) -> tuple[str, list[str
     match event.event:
         case "message":
             who = payload.get("author") or _said(language, payload["source"])
-            return who, [payload["text"], *_blocks(payload)]
+            return who, [payload["text"], *_blocks(payload, language)]
         case "assistant.final":
             return _said(language, "assistant"), _answer(payload, language)
         case "assistant.failed":
@@ -113,12 +113,16 @@ def _answer(payload: dict[str, Any], language: str) -> list[str]:
         f"  [{number}] {source['title']} {source['url']}".rstrip()
         for number, source in enumerate(payload["citations"], start=1)
     ]
-    return [*lines, *_blocks(payload), *([_said(language, "sources"), *sources] if sources else [])]
+    return [*lines, *_blocks(payload, language), *([_said(language, "sources"), *sources] if sources else [])]
 
 
-def _blocks(payload: dict[str, Any]) -> list[str]:
+def _blocks(payload: dict[str, Any], language: str) -> list[str]:
     """Return the cards and receipts of a message; buttons and forms are in its text."""
-    return [line for title, url, rows in shown_blocks(payload) for line in (f"  {title} {url}".rstrip(), *_rows(rows))]
+    return [
+        line
+        for title, url, rows in shown_blocks(payload)
+        for line in (f"  {title} {url}".rstrip(), *_rows(rows, language))
+    ]
 
 
 def _step(name: str, payload: dict[str, Any], language: str, zone: tzinfo) -> list[str]:
@@ -126,15 +130,17 @@ def _step(name: str, payload: dict[str, Any], language: str, zone: tzinfo) -> li
     if "held_until" in payload:
         time = format_moment(datetime.fromisoformat(payload["held_until"]).astimezone(zone), language)
         lines = [_said(language, "action.held", time=time, title=payload["title"])]
-    lines += _rows(payload.get("rows", ()))
+    lines += _rows(payload.get("rows", ()), language)
     if "reason" in payload:
         lines.append(f"  {payload['reason']['text']}")
     # A defined action's receipt has its own labels.
-    return lines + (_rows(payload.get("receipt_rows", ())) or _receipt(payload.get("receipt") or {}, language))
+    return lines + (
+        _rows(payload.get("receipt_rows", ()), language) or _receipt(payload.get("receipt") or {}, language)
+    )
 
 
-def _rows(rows: Iterable[dict[str, str]]) -> list[str]:
-    return [f"  {row['label']}: {row['value']}" for row in rows]
+def _rows(rows: Iterable[dict[str, str]], language: str) -> list[str]:
+    return [f"  {with_label(language, row['label'], row['value'])}" for row in rows]
 
 
 def _receipt(receipt: dict[str, Any], language: str) -> list[str]:
@@ -142,7 +148,11 @@ def _receipt(receipt: dict[str, Any], language: str) -> list[str]:
     fields = {name: receipt.get(name) for name in _RECEIPT}
     if fields["amount"]:
         fields["amount"] = _amount(str(fields["amount"]), receipt.get("currency", ""), language)
-    return [f"  {_said(language, f'receipt.{name}')}: {value}" for name, value in fields.items() if value]
+    return [
+        f"  {with_label(language, _said(language, f'receipt.{name}'), value)}"
+        for name, value in fields.items()
+        if value
+    ]
 
 
 def _amount(text: str, currency: str, language: str) -> str:

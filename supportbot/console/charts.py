@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from supportbot.team_formats import day as short
-from supportbot.team_formats import number
+from supportbot.team_formats import labelled, number
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 880, 220, 56, 24, 10
 ROOM = HEIGHT - BOTTOM - TOP
@@ -111,7 +111,7 @@ def _dots(days: Sequence[date], name: str, values: Mapping[date, Decimal], step:
         Dot(
             round(LEFT + (place + 0.5) * step, 1),
             round(HEIGHT - BOTTOM - float(values[day]) * scale, 1),
-            f"{short(day, with_year=False)}, {name}: {_label(values[day])}",
+            labelled(f"{short(day, with_year=False)}, {name}", _label(values[day])),
         )
         for place, day in enumerate(days)
         if day in values
@@ -135,7 +135,7 @@ def _stack(day: date, series: Mapping[str, Mapping[date, Decimal]], x: float, wi
         height = float(value) * scale
         if height > 0:
             y -= height
-            words = f"{short(day, with_year=False)}, {name}: {_label(value)}"
+            words = labelled(f"{short(day, with_year=False)}, {name}", _label(value))
             bars.append(Bar(round(x, 1), round(y, 1), round(width, 1), round(max(height - GAP, 1), 1), place, words))
     return bars
 

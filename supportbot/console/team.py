@@ -34,7 +34,7 @@ from supportbot.console.passwords import has_mail_server, password_link, send_in
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 from supportbot.handoff.models import HELD, Ticket
-from supportbot.team_formats import active_language, number
+from supportbot.team_formats import active_language, labelled, number
 
 logger = logging.getLogger(__name__)
 RIGHT = "team:write"
@@ -270,7 +270,7 @@ def _warn_of_missing_approvers(request: HttpRequest, policies: list[ActionPolicy
         if problem := approvers_warning(policy):
             action = action_in_force(policy.action)
             title = action.title_in(active_language()) if action else policy.action
-            messages.warning(request, f"{title}: {problem}")
+            messages.warning(request, labelled(title, problem))
 
 
 def _invite(request: HttpRequest, user: User, workspace: Workspace) -> bool:

@@ -26,6 +26,7 @@ from supportbot.console.filters import LabelledFilter
 from supportbot.console.new_secret import remember, remembered, show_once
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import SupportBotError
+from supportbot.team_formats import labelled
 from supportbot.webhooks import services
 from supportbot.webhooks.errors import EndpointOff
 from supportbot.webhooks.event_types import KINDS, TEST
@@ -318,7 +319,7 @@ class DeliveryAdmin(ScopedAdmin):
             try:
                 services.replay(delivery.pk, actor=actor)
             except SupportBotError as refusal:
-                messages.error(request, f"{delivery.endpoint.name}: {error_text(refusal)}")
+                messages.error(request, labelled(delivery.endpoint.name, error_text(refusal)))
                 break
             count += 1
         if count:

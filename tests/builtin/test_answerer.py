@@ -328,6 +328,12 @@ def test_a_summary_quotes_the_request_and_the_answer() -> None:
     )
 
 
+def test_a_french_summary_has_a_space_before_its_colons() -> None:
+    said = (ChatMessage("user", "Où est mon colis, je l'attends depuis une semaine ?"),)
+    wants, quoted = ask("", purpose="summarise", messages=said, locale="fr").text.split("\N{NO-BREAK SPACE}: ")
+    assert wants == say("wants", "fr") and quoted.startswith("Où est mon colis")
+
+
 def test_hostile_markdown_is_reduced_to_text_quickly() -> None:
     wild = "![x](http://evil.example/a.png) <script>alert(1)</script> " + "**a" * 3000 + "\n" + "[" * 5000 + "|" * 5000
     text = ask("alert", sources=(Source(1, "Wild", wild, "en"),)).text

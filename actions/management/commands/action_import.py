@@ -10,6 +10,7 @@ from actions.definitions.import_and_export import ImportResult, as_json, import_
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Workspace
 from supportbot.commands import text_of
+from supportbot.team_formats import labelled
 
 
 class Command(WorkspaceCommand):
@@ -50,7 +51,7 @@ class Command(WorkspaceCommand):
         lines = []
         for one in drafts:
             lines += [
-                f"{one['name']}: {_lacks(one['missing'])}",
+                labelled(one["name"], _lacks(one["missing"])),
                 *("  " + gettext("Check {what}").format(what=check) for check in one.get("check", ())),
             ]
         return "\n".join([gettext("Saved as drafts, switched off: {number}").format(number=len(drafts)), *lines])

@@ -26,6 +26,7 @@ from kb.sources.foreground import in_words, is_web_address, read_site
 from kb.validation import check_name
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+from supportbot.team_formats import labelled
 
 GATE_SECONDS: Final = 300.0  # the articles' rows are locked for this long
 
@@ -141,8 +142,8 @@ class Command(WorkspaceCommand):
         counts = {name: value for name, value in facts.items() if name not in ("items", "sites", "comparison")}
         sites = [f"{site['name']}\n{in_words(site)}\n" for site in facts.get("sites", [])]
         failures = [item for item in facts["items"] if item["outcome"] == "failed"]
-        notes = [f"{item['origin']}: {note}" for item in facts["items"] for note in item["notes"]]
-        failed = [f"{item['origin']}: {item['message']}" for item in failures]
+        notes = [labelled(item["origin"], note) for item in facts["items"] for note in item["notes"]]
+        failed = [labelled(item["origin"], item["message"]) for item in failures]
         compared = [comparison_in_words(facts["comparison"])] if "comparison" in facts else []
         return "\n".join([*sites, super().words(counts), *notes, *failed, *compared])
 

@@ -30,7 +30,7 @@ from supportbot.console.filters import LabelledFilter
 from supportbot.handoff.approvals.selectors import amount_label
 from supportbot.handoff.desk.action_records import STATE_LABELS, state_label
 from supportbot.handoff.desk.actor_names import actor_names
-from supportbot.team_formats import active_language
+from supportbot.team_formats import active_language, labelled
 
 KINDS: Final = {
     "succeeded": "ok",
@@ -211,7 +211,7 @@ def _fact(name: str, value: Any) -> str:
         case "verdict":
             return gettext(VERDICTS[Verdict(value)])
         case _:
-            return f"{name}: {value}".replace("_", " ")
+            return labelled(name, str(value)).replace("_", " ")
 
 
 def _chain() -> dict[str, Any]:

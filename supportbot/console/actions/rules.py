@@ -30,7 +30,7 @@ from supportbot.console.request_context import person_of, staff
 from supportbot.handoff.desk.actor_names import actor_names
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
-from supportbot.team_formats import active_language
+from supportbot.team_formats import active_language, labelled
 
 READ = ["title", "state", "limits", "version", "approver_names"]  # shown to people without the right to change them
 _OF_WRITES = ("limits", "approver_names")
@@ -90,7 +90,7 @@ class ActionPolicyAdmin(ScopedAdmin):
             (gettext({**AMOUNTS, **NUMBERS}[name]), gettext("none") if version is None else _rule_of(version, name))
             for name in limits_of(policy)
         ]
-        return format_html_join("", "<p>{}: {}</p>", rows)
+        return format_html_join("", "<p>{}</p>", ((labelled(name, limit),) for name, limit in rows))
 
     @admin.display(description=_("Who may approve"))
     def approver_names(self, policy: ActionPolicy) -> str:
@@ -214,7 +214,7 @@ def _changes(before: ActionPolicyVersion | None, after: ActionPolicyVersion) -> 
         return [gettext("The action's own limits")]
     labels = {**AMOUNTS, **NUMBERS, "is_shadow": gettext_noop("Dry run")}
     return [
-        f"{gettext(label)}: {_rule_of(before, name)} → {_rule_of(after, name)}"
+        labelled(gettext(label), f"{_rule_of(before, name)} → {_rule_of(after, name)}")
         for name, label in labels.items()
         if getattr(before, name) != getattr(after, name)
     ]

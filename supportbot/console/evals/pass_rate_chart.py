@@ -8,7 +8,7 @@ from supportbot.console.charts import BOTTOM, HEIGHT, LEFT, ROOM, WIDTH, Tick
 from supportbot.console.evals.result_rows import passed_of
 from supportbot.evals.grading.run_reports import report_from
 from supportbot.evals.models import Run
-from supportbot.team_formats import clock_time, day
+from supportbot.team_formats import clock_time, day, labelled
 
 MOST_RUNS: Final = 20
 RANKS: Final = 4
@@ -76,7 +76,7 @@ def _point(run: Run, x: float, counted: tuple[int, int], *, is_one_day: bool) ->
         height=round(max(_y(low) - _y(high), 1), 1),
         label="" if from_last % every else at,
         rank=from_last // every % RANKS,
-        words=f"{at}: {passed_of(report)} ({low:.0%} – {high:.0%})",
+        words=labelled(at, f"{passed_of(report)} ({low:.0%} – {high:.0%})"),
     )
 
 

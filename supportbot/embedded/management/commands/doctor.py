@@ -26,6 +26,7 @@ from supportbot.embedded.demo import check_demo
 from supportbot.embedded.open_files import check_open_files
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.start_plan import Plan, plan_from_environment
+from supportbot.team_formats import labelled
 
 PROBE_SECONDS: Final = 3.0
 # The names of the checks in `machine_checks` and this command; in JSON, they are in English.
@@ -82,7 +83,7 @@ class Command(TranslatedCommand):
         else:
             for finding in findings:
                 verdict = gettext("ok") if finding.is_well else gettext("FAILED")
-                self.stdout.write(f"{verdict:<6} {gettext(finding.name)}: {finding.message}")
+                self.stdout.write(f"{verdict:<6} {labelled(gettext(finding.name), finding.message)}")
         failed = [gettext(finding.name) for finding in findings if not finding.is_well]
         if failed:
             raise CommandError(gettext("Failed checks: {names}.").format(names=", ".join(failed)))
