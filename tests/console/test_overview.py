@@ -14,13 +14,13 @@ from actions.models import ActionPolicy, ActionRequest
 from actions.models import LedgerEntry as Entry
 from kb.models import Article
 from kb.services import Change, create_article, publish
+from supportbot import team_formats
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.console.charts import lines
 from supportbot.console.conversations.figures import parts_of
 from supportbot.console.display import duration_in_words
-from supportbot.console.templatetags.console import plain
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import LLMCall
@@ -334,7 +334,7 @@ def test_conversations_of_other_workspaces_are_not_counted(shown: Any, stranger:
 def test_large_numbers_have_one_format() -> None:
     day = noon().date()
     assert [tick.label for tick in lines([day], {"Half": {day: Decimal(1500)}}).ticks] == ["0", "1,000", "2,000"]
-    assert plain(Decimal("2987.50")) == "2,987.5"
+    assert team_formats.number(Decimal("2987.50")) == "2,987.5"
 
 
 def test_a_line_connects_the_days_with_a_value() -> None:
