@@ -17,6 +17,7 @@ from supportbot.accounts.models import ApiKey, Membership, User, Workspace
 from supportbot.console.audit_trail import SUBJECTS
 from supportbot.ids import uuid7
 from tests.console.conftest import Enter, logged_in, person
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 TRAIL = "/admin/actions/auditentry/"
@@ -27,7 +28,7 @@ def rows(browser: Client, query: str = "") -> list[str]:
     answer = browser.get(f"{TRAIL}{query}")
     assert answer.status_code == 200
     table = LexborHTMLParser(answer.content.decode()).css("#result_list tbody tr")
-    return [" ".join(row.text(separator=" ").split()) for row in table]
+    return [" ".join(visible_text(cell) for cell in row.css("td, th")) for row in table]
 
 
 def event_of(row: str) -> str:
