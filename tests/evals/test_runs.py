@@ -205,10 +205,13 @@ def test_no_result_remains_of_an_erased_customer(
     assert not Run.objects.exists()
 
 
+ORDER = "{id: A-1, status: paid, currency: EUR, placed_days_ago: 1, items: [{sku: TENT, name: Tent, price: '12.50'}]}"
+
+
 def test_an_erased_customer_is_removed_from_cases_and_runs(
     workspace: Workspace, other_workspace: Workspace, alice: Customer, returns_article: Article
 ) -> None:
-    text = SUITE.replace("id: window", "id: window\n    customer: cus_alice")
+    text = SUITE.replace("id: window", f"id: window\n    customer: cus_alice\n    orders: [{ORDER}]")
     text = text.replace("id: refund", "id: refund\n    must: true\n    customer: cus_tom")
     services.save_suite(read_suite(text.encode(), file="s"))
     run = services.start_run(Suite.objects.get())
@@ -223,6 +226,9 @@ def test_an_erased_customer_is_removed_from_cases_and_runs(
     assert asked_by() == {"window": (None, None, False), "refund": ("cus_tom", True, True)}
     run.refresh_from_db()
     assert [one.get("customer") for one in run.cases] == [None, "cus_tom", None]
+    assert (
+        not any("orders" in one for one in run.cases) and not Case.objects.filter(document__has_key="orders").exists()
+    )
     with workspace_scope(other_workspace.pk):
         assert asked_by()["window"] == ("cus_alice", True, True)
 
