@@ -92,7 +92,7 @@ def test_texts_that_a_command_prints_follow_lang(workspace: Workspace, monkeypat
     output = StringIO()
     call_command("action_import", "-", stdout=output)
     assert output.getvalue().startswith(
-        "Enregistrées comme brouillons, désactivées\u00a0: 1\npack_gift: il manque encore"
+        "Enregistrées comme brouillons, désactivées\u00a0: 1\npack_gift\u00a0: il manque encore"
     )
     with pytest.raises(CommandError, match="L’utilisateur nobody n’existe pas"):
         call_command("action_publish", "pack_gift", "--as", "nobody")
