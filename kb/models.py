@@ -181,7 +181,7 @@ class Picture(TenantModel):
     media_type = models.CharField(max_length=20, default="image/png", db_default="image/png")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)  # or when the same picture was uploaded again
+    created_at = models.DateTimeField(auto_now_add=True)  # reset when the same picture is uploaded again
 
     class Meta:
         constraints = [

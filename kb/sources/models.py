@@ -93,7 +93,7 @@ class SourceRun(TenantModel):
     is_listed = models.BooleanField(default=False)
     asks_gates = models.BooleanField(default=False, db_default=False)  # texts that the gates refuse are not changed
     lease_until = models.DateTimeField(null=True, blank=True)
-    due_at = models.DateTimeField(null=True, blank=True)  # when a run continues whose site asked us to wait
+    due_at = models.DateTimeField(null=True, blank=True)  # when to continue, if the site asked us to wait
     asked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -176,7 +176,7 @@ class SourceItem(TenantModel):
     vanished = ArrayField(models.CharField(max_length=400), null=True, blank=True)
     refused = ArrayField(models.CharField(max_length=400), null=True, blank=True)
     imported_at = models.DateTimeField(null=True, blank=True)
-    archived_at = models.DateTimeField(null=True, blank=True)  # since when it has been gone; None again once it is back
+    archived_at = models.DateTimeField(null=True, blank=True)  # when it was found to be gone; None if it is there
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -22,7 +22,7 @@ OF_IDENTITY: Final = {"type": "string", "from": "identity"}
 
 
 def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
-    """Return whether a field names the customer; `after` is the segment of a path before it."""
+    """Return whether a field names the customer; `after` is the segment of the path that precedes it."""
     if _bare(name) == "id" and after:
         name = f"{re.sub('s$', '', snake(after))}_id"
     reference = schema.get("$ref") if isinstance(schema, Mapping) else None

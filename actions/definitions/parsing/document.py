@@ -216,7 +216,7 @@ class _Document:
             return found
         if obstacle := obstacle_for_visitors(found):
             top.lacks("visitors", obstacle)
-        elif excess := excess_for_visitors(found):  # a published version may still find fewer elements
+        elif excess := excess_for_visitors(found):  # only new versions: others may find fewer elements
             top.lacks("visitors", excess, only_new=True)
         # A part that cannot be read is not in the definition, so nobody knows whether it reads the customer.
         return replace(found, for_visitors=not obstacle and not top.findings.wrong)

@@ -66,7 +66,7 @@ class PageText:
     top: float
     runs: list[Run]
     hidden: list[Run]
-    rotated: str  # text at an angle to most of the page's text, which is left out
+    rotated: str  # text that is left out, because it is at an angle to most of the page's text
     pictures: int
     drawings: list[Drawing]  # without inline pictures
     area: float

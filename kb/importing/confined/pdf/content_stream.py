@@ -133,7 +133,7 @@ class Interpreter:
         self._show(text)
 
     def _show_parts(self, parts: Sequence[Any]) -> None:
-        """Show the strings of a TJ; the numbers between them move by thousandths of the size."""
+        """Show the strings of a TJ; the numbers between them shift the position by thousandths of the font size."""
         state = self._state
         for part in parts:
             if isinstance(part, (bytes, str)):

@@ -70,7 +70,7 @@ class Layout:
             place = _place(found, box.page, box.box)
             wide = [
                 _over_width(block, box.box) for block in self._blocks(box.rows, box.bars)
-            ]  # the next box comes after this one
+            ]  # widened, so that the next box comes after this one
             found[place:place] = wide
         return _as_html(_with_pictures(found, self._pictures))
 

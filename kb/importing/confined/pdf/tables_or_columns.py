@@ -91,7 +91,9 @@ class Grid:
         return table
 
     def _are_rows(self, rows: Sequence[Sequence[Line]], bands: int) -> bool:
-        """Return whether the lines of a band are separate rows: the cells of one row seldom have equally many lines."""
+        """Return whether the lines of a band are separate rows: the cells of one row seldom have the same number of
+        lines.
+        """
         count = len(self.gaps) + 1
         full = sum(len({self._column(line) for line in row}) == count for row in rows)
         # The cells of two columns often do. With two columns, lines are rows only if the table's one ruled line is that
