@@ -316,7 +316,7 @@ class _Parser:
 
     def _call(self, function: _Token) -> Node:
         if function.text not in FUNCTIONS:
-            why = gettext_noop("There is no function {function}. There are: {names}.")
+            why = gettext_noop("There is no function {function}. Available: {names}.")
             self._fail(DeferredText(why, function=function.text, names=", ".join(sorted(FUNCTIONS))), function)
         self._next()
         arguments = self._arguments(")")

@@ -76,7 +76,7 @@ def _unknown(text: str, name: str, names: Iterable[str]) -> str:
     if close:
         hint = gettext("Do you mean {name}?").format(name=close[0])
     elif known:
-        hint = gettext("There are: {names}.").format(names=", ".join(known))
+        hint = gettext("Available: {names}.").format(names=", ".join(known))
     else:
         hint = gettext("There are none.")
     return f"{text.format(name=name)} {hint}"
