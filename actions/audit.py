@@ -1,4 +1,4 @@
-"""The audit log: one hash chain per workspace that reveals every edit, gap, reordering and truncation.
+"""The audit trail: one hash chain per workspace that reveals every edit, gap, reordering and truncation.
 
 Each entry carries a MAC over its content and the previous MAC, made with a key that is kept outside the database, so
 the database alone is not enough to rewrite the chain. A checkpoint stored elsewhere reveals changes by someone who has
@@ -106,7 +106,7 @@ def _lock_head() -> AuditHead:
 def _keys() -> list[tuple[str, bytes]]:
     """Return (id, key) for each of FIELD_KEYS: the first one signs, all of them verify (key rotation)."""
     if not settings.FIELD_KEYS:
-        raise ImproperlyConfigured("FIELD_KEYS is empty. The audit log needs a key that is kept outside the database.")
+        raise ImproperlyConfigured("FIELD_KEYS is empty. The audit trail needs a key kept outside the database.")
     keys = [hmac.digest(key.encode(), _PURPOSE, hashlib.sha256) for key in settings.FIELD_KEYS]
     return [(hashlib.sha256(key).hexdigest()[:12], key) for key in keys]
 

@@ -1,5 +1,5 @@
 """Interfaces to other packages that the knowledge base needs: an embedder, the search for a customer's message, the
-audit log.
+audit trail.
 
 The settings `KB_EMBEDDER`, `KB_ROUTED_EMBEDDER`, `KB_CONVERSATION_SEARCH` and `KB_AUDIT` name them, so this package
 depends on neither a model provider nor a chat.
@@ -134,13 +134,13 @@ def afterwards(article_ids: Sequence[UUID], since: datetime, until: datetime) ->
 
 
 class Audit(Protocol):
-    """Writes an entry into the workspace's audit log, in the transaction of the change."""
+    """Writes an entry into the workspace's audit trail, in the transaction of the change."""
 
     def __call__(self, event: str, *, actor: str, **payload: str | int | bool) -> None: ...
 
 
 def audit(event: str, *, actor: str, **payload: str | int | bool) -> None:
-    """Write an entry into the audit log that `KB_AUDIT` names."""
+    """Write an entry into the audit trail that `KB_AUDIT` names."""
     record: Audit = import_string(settings.KB_AUDIT)
     record(event, actor=actor, **payload)
 

@@ -276,7 +276,7 @@ def _concurrent_request(draft: ActionRequest) -> ActionRequest:
 
 def _lock_cards(draft: ActionRequest) -> None:
     """Lock the open cards that a new one may end, before anything else. Confirming or withdrawing a card locks the card
-    first and the head of the audit log later; the opposite order would cause a deadlock.
+    first and the head of the audit trail later; the opposite order would cause a deadlock.
     """
     identical = Q(asked_digest=draft.asked_digest, state__in=OPEN)
     of_chat = Q(conversation_id=draft.conversation_id, state=State.AWAITING_CONFIRMATION)

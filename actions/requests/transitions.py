@@ -76,7 +76,7 @@ def _reason_fields(reason: Reason | None) -> dict[str, Any]:
 
 def _facts_digest(reason: Reason | None) -> dict[str, str]:
     """Return a keyed hash that binds a reason's text to its audit entry. The text itself stays in the row, since the
-    audit log contains no personal data; a plain hash of a few words could be guessed.
+    audit trail contains no personal data; a plain hash of a few words could be guessed.
     """
     if reason is None or not reason.facts:
         return {}

@@ -67,7 +67,7 @@ def works_only_here(person: User) -> bool:
 
 @transaction.atomic
 def change_person(person: User, *, name: str, email: str, actor: str = "") -> None:
-    """Change a person's name and e-mail address, and record in the current workspace's audit log which of them changed.
+    """Change a person's name and e-mail address, and record which changed in the current workspace's audit trail.
 
     Raises NotAllowed if the account belongs to other workspaces too, InvalidInput for an invalid name or address.
     """

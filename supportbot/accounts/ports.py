@@ -1,4 +1,4 @@
-"""Records who changed people, keys and channels. The audit log belongs to a higher package, which a setting names."""
+"""Records who changed people, keys and channels. The audit trail belongs to a higher package, which a setting names."""
 
 from typing import Protocol
 
@@ -9,13 +9,13 @@ from supportbot.accounts.models import User
 
 
 class Audit(Protocol):
-    """Writes an entry into the current workspace's audit log, in the transaction of the change."""
+    """Writes an entry into the current workspace's audit trail, in the transaction of the change."""
 
     def __call__(self, event: str, *, actor: str, **payload: str | int | bool) -> None: ...
 
 
 def record_change(event: str, *, actor: str, **payload: str | int | bool) -> None:
-    """Write an entry into the audit log that `ACCOUNTS_AUDIT` names. Without an actor, nothing is written: set-up and
+    """Write an entry into the audit trail that `ACCOUNTS_AUDIT` names. Without an actor, nothing is written: set-up and
     the demo create what they need before anyone works there.
     """
     if actor:

@@ -1,4 +1,4 @@
-"""Reasons for refusing a model's tool call. The message goes back to the model, and the code into the audit log."""
+"""Reasons for refusing a model's tool call. The message goes back to the model, and the code into the audit trail."""
 
 from supportbot.assistant.turn_limits import MAX_CALLS, MAX_STEPS
 from supportbot.errors import SupportBotError

@@ -45,7 +45,7 @@ class MissingSuites(Protocol):
 
 
 class Audit(Protocol):
-    """Adds an entry to the audit log in the current transaction; `RELEASES_AUDIT` names it."""
+    """Adds an entry to the audit trail in the current transaction; `RELEASES_AUDIT` names it."""
 
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 

@@ -1,6 +1,6 @@
-"""Attacks on defined actions: equal ids in two workspaces, races, approving one's own request, an edited audit log, and
-texts of shops and servers that contain instructions. Workspace, customer, order, action and connection have the same
-names on both sides, so any leak shows.
+"""Attacks on defined actions: equal ids in two workspaces, races, approving one's own request, an edited audit trail,
+and texts of shops and servers that contain instructions. Workspace, customer, order, action and connection have the
+same names on both sides, so any leak shows.
 """
 
 import copy

@@ -27,7 +27,7 @@ from supportbot.ids import uuid7
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Propose an action for a customer, and confirm it with --confirm. The audit log names the operator."
+        "Propose an action for a customer, and confirm it with --confirm. The audit trail names the operator."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

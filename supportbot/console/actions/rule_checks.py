@@ -1,6 +1,6 @@
 """Checks before action rules are saved. The gates of a release may refuse the rules, with a reason for the person and
-for the audit log. Enough people must be allowed to decide the requests that the rules, the action or an unknown outcome
-leave to them.
+for the audit trail. Enough people must be allowed to decide the requests that the rules, the action or an unknown
+outcome leave to them.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from supportbot.releases.errors import GateMissing
 from supportbot.releases.selectors import gates
 
 MAX_NAMED: Final = 5  # cases named in a message
-MAX_KEPT: Final = 50  # cases named in the audit log
+MAX_KEPT: Final = 50  # cases named in the audit trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Ref
 
 
 def record_override(refusal: Refusal, *, action: str, reason: str, actor: str) -> None:
-    """Record in the audit log that rules were changed against the gates, in the transaction of the change."""
+    """Record in the audit trail that rules were changed against the gates, in the transaction of the change."""
     audit.record(
         "policy.changed_against_gates",
         actor=actor,

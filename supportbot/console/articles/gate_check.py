@@ -95,7 +95,7 @@ def gate_cases(request: HttpRequest, names: Iterable[str]) -> dict[str, dict[str
 
 
 def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str) -> None:
-    """Record an overridden refusal in the audit log, in the transaction of the change, and report skipped cases."""
+    """Record an overridden refusal in the audit trail, in the transaction of the change, and report skipped cases."""
     if passed.override:
         ports.audit()(event, actor=staff(request).actor, article=str(article_id), override=passed.override)
     if passed.untried:

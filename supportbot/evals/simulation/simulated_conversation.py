@@ -3,7 +3,7 @@
 The conversation is never stored. Its messages are rows in memory, so nothing reaches the log, the desk, mails,
 webhooks, the unanswered questions or the overview. Search, models, checks and look-ups work as in a real turn. The
 policy decides on proposals, which are then discarded (`actions.services.preview`). A handoff is recorded and ends the
-conversation. The audit log lists look-ups and policy refusals under the name `evaluation`. Only the first route may
+conversation. The audit trail lists look-ups and policy refusals under the name `evaluation`. Only the first route may
 answer; otherwise, a fallback's answers would count as the model's.
 
 With a simulated merchant (`merchants`), the customer can `press` a card. Confirmed actions are carried out there, and
@@ -73,7 +73,7 @@ from supportbot.language.sentences import marked_sources
 from supportbot.llm.types import ModelRequest, ToolCall
 from supportbot.translation import text_in
 
-ACTOR: Final = "evaluation"  # the name used in the audit log
+ACTOR: Final = "evaluation"  # the name used in the audit trail
 _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 

@@ -67,7 +67,7 @@ def reasons_in(terms: Terms) -> Mapping[Step, str]:
 
 
 def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
-    """Record each overridden refusal in the audit log, in the same transaction as the change."""
+    """Record each overridden refusal in the audit trail, in the same transaction as the change."""
     events = {
         TEXT: PUBLISHED_AGAINST_GATES if publishes(request) else PLANNED_AGAINST_GATES,
         AT_ONCE: CHANGED_AGAINST_GATES,
