@@ -3,6 +3,7 @@ measures how similar in meaning the best pieces of the passages are to the quest
 
 Search finds passages on the same topic, but they may not answer the question. Two values indicate whether they do: the
 similarity of the nearest piece, and the share of the question's words in one passage (`kb.search.confidence.Grounds`).
+And if the question asks for a kind of figure, such as an amount, the pieces to quote must contain one.
 
 This is measured here because `llm` has no access to an embedder. With a remote model, nothing is measured: the model
 reads the passages itself, and the built-in answerer, as its fallback, uses words.
@@ -27,6 +28,7 @@ from kb.search import Passage, Retrieval, search
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from kb.search.query_preparation import is_long
 from supportbot.assistant.turn_limits import PASSAGES
+from supportbot.builtin.answer_types import lacks_figure
 from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
 from supportbot.builtin.question_rewriting import questions_in, standalone
 from supportbot.builtin.ranking import worth_comparing
@@ -263,10 +265,13 @@ def _with(measure: Callable[..., Mapping[str, float]], request: llm.ModelRequest
         parts = tuple(_with(measure, part, own) for part, own in pairs)
         return replace(request, parts=parts, is_answerable=any(part.is_answerable for part in parts))
     similarities = measure(request)
+    measured = replace(request, similarities=similarities)
     is_answerable = request.is_answerable and holds_answer(similarities, found)
-    if is_answerable and similarities and found.own is not None:
-        is_answerable = _holds_answer_to_follow_up(measure(request, request.question), found, found.own)
-    return replace(request, similarities=similarities, is_answerable=is_answerable)
+    if is_answerable and similarities:
+        is_answerable = not lacks_figure(measured)
+        if is_answerable and found.own is not None:
+            is_answerable = _holds_answer_to_follow_up(measure(request, request.question), found, found.own)
+    return replace(measured, is_answerable=is_answerable)
 
 
 def _holds_answer_to_follow_up(similarities: Mapping[str, float], found: Found, own: Retrieval) -> bool:

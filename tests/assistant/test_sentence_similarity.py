@@ -165,6 +165,16 @@ def test_question_words_that_are_in_no_passage_make_an_answer_less_likely(monkey
     assert not with_similarity(REQUEST, across).is_answerable  # words of two languages are equal only by chance
 
 
+@pytest.mark.parametrize("is_abroad", [False, True])
+def test_a_price_that_no_piece_contains_is_no_answer(monkeypatch: pytest.MonkeyPatch, is_abroad: bool) -> None:
+    monkeypatch.setattr(turn_search, "answer_calibration", by(1.0))
+    monkeypatch.setattr(turn_search, "abroad_calibration", by())
+    found = replace(FOUND, retrieval=replace(RETRIEVAL, is_abroad=is_abroad))
+    assert with_similarity(REQUEST, found).is_answerable
+    without = Source(1, "Repairs", "A new zip is sewn in by hand.\n\nA new pole is cut to length.", "en")
+    assert not with_similarity(replace(REQUEST, sources=(without,)), found).is_answerable
+
+
 @pytest.mark.parametrize(
     ("own", "is_abroad", "is_answerable"),
     [(0.5, False, True), (0.3, False, False), (0.5, True, True), (0.3, True, False)],

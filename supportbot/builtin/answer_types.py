@@ -1,0 +1,107 @@
+"""Recognises the kind of figure that a question asks for, such as an amount or a duration, and whether the pieces to
+quote contain one. Pure.
+
+A piece about the right product does not answer "How much is the jacket?" if it contains no amount, however near it is.
+`scripts/train_answer_types.py` trains the model on the rows in `data/answer_types.jsonl`, which are our own and in six
+languages, and on the rows of the intents. It reads words only: in another language, a question hardly ever seems to ask
+for a figure, and nothing changes.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Final, Literal, get_args
+
+import numpy as np
+
+from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, normalised
+from supportbot.builtin.quoting import to_quote
+from supportbot.builtin.ranking import Ranked, ranked
+from supportbot.language.blocks import Kind
+from supportbot.language.classifiers import Linear, hashed_features, linear_in
+from supportbot.language.detection import base_language, detect
+from supportbot.language.figure_words import units_of
+from supportbot.language.figures import Figure, all_figures_in, known_figures
+from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.operators import operators
+from supportbot.language.words import stop_words, words
+from supportbot.llm.types import ModelRequest
+
+AnswerType = Literal["other", "money", "duration", "weight", "size", "count", "temperature"]
+TYPES: Final[tuple[AnswerType, ...]] = get_args(AnswerType)
+OTHER: Final[AnswerType] = "other"
+CERTAIN_FROM: Final = 0.5  # the minimum probability of a kind
+_TYPES_OF_UNITS: Final[Mapping[str, AnswerType]] = {
+    "second": "duration", "month": "duration",
+    "milligram": "weight", "ounce": "weight", "pound": "weight",
+    "millimetre": "size", "inch": "size", "foot": "size", "yard": "size", "mile": "size",
+    "millilitre": "size", "gallon": "size", "square_metre": "size",
+    "celsius": "temperature", "fahrenheit": "temperature",
+}  # fmt: skip
+_SHORT_WORD: Final = re.compile(r"[ \u00a0]?([^\W\d_]{1,4})\b")  # perhaps a unit that is not known, as in "420 g"
+_COMPOUND: Final = re.compile(r"\w+(?:-\w+)+")  # "free-standing" costs something
+_TIMES: Final = frozenset({"minute", "hour", "day", "night", "week", "month", "year"})
+_TYPES_OF_OPERATORS: Final[Mapping[str, frozenset[AnswerType]]] = {
+    "free": frozenset({"money"}), "none": frozenset({"money", "count"}),
+    "before": frozenset({"duration"}), "once": frozenset({"duration"}), "always": frozenset({"duration", "count"}),
+    "twice": frozenset({"count"}), "all": frozenset({"count"}),
+}  # fmt: skip
+
+
+def lacks_figure(request: ModelRequest) -> bool:
+    """Return whether the question seems to ask for a kind of figure that none of the pieces to quote contains."""
+    asked = asked_type(request.question, weights_shipped())
+    if asked == OTHER:
+        return False
+    language = detect(request.question, base_language(request.locale))
+    entries = to_quote(ranked(request), language)
+    return bool(entries) and not any(asked in types_in(entry) for entry in entries)
+
+
+def asked_type(question: str, weights: Linear) -> AnswerType:
+    """Return the kind of figure that a question asks for; "other" if it asks for none, or if that is not certain."""
+    plain = fold_homoglyphs(normalised(question))
+    chances = weights.chances(hashed_features(plain, most=FEATURE_WORDS_MOST))
+    best = int(chances.argmax())
+    return TYPES[best] if chances[best] >= CERTAIN_FROM else OTHER
+
+
+def types_in(entry: Ranked) -> frozenset[str]:
+    """Return the kinds of figures in a piece, and those that words in its best line replace."""
+    piece = entry.piece
+    language = base_language(piece.source.locale)
+    found = types_of_figures(f"{piece.heading}\n{piece.lead}\n{piece.text}", language)
+    if piece.kind is Kind.TABLE and "count" in found:  # the unit of a number may be in the name of its column
+        return frozenset(TYPES)
+    return found | types_in_words(entry.line.text, language)
+
+
+def types_in_words(text: str, language: str) -> frozenset[str]:
+    """Return the kinds of figures that words in a text replace: "free", "until it ships", "in a week"."""
+    found = (_TYPES_OF_OPERATORS.get(name, frozenset()) for name in operators(_COMPOUND.sub("", text), language))
+    has_time = any(not _TIMES.isdisjoint(units_of(word, language)) for word in words(text))
+    return frozenset({"duration"} if has_time else ()).union(*found)
+
+
+def types_of_figures(text: str, language: str) -> frozenset[str]:
+    found = frozenset().union(*(_types_of(figure, text, language) for figure in all_figures_in(text, language)))
+    # "Six" is a stop word in English, but it is a number, too.
+    return found | {"count"} if known_figures([text]).bare - {"1"} else found
+
+
+def _types_of(figure: Figure, text: str, language: str) -> Iterable[str]:
+    units = {unit for unit, _ in figure.readings}
+    if figure.kind == "money":
+        return ("money", "weight") if "GBP" in units else ("money",)
+    if figure.kind != "count":
+        return {_TYPES_OF_UNITS[unit] for unit in units if unit in _TYPES_OF_UNITS}
+    behind = _SHORT_WORD.match(text, figure.end)
+    is_measure = behind is not None and behind[1].lower() not in stop_words(language)
+    return ("count", "temperature", "weight", "size") if is_measure else ("count", "temperature")
+
+
+@cache
+def weights_shipped() -> Linear:
+    """Return the weights, read once per process."""
+    with np.load(DATA / "answer_types.npz") as stored:
+        return linear_in(stored)

@@ -1,0 +1,75 @@
+"""A question about an amount or a duration has no answer in pieces without one."""
+
+import pytest
+
+from supportbot.builtin.answer_types import asked_type, lacks_figure, weights_shipped
+from supportbot.llm.types import ModelRequest, Source
+
+FIT = "The jacket is cut with room for a fleece. Take the size that you normally wear."
+PRICE = "The jacket costs 120 euro in every size."
+
+
+def asked(question: str, text: str, locale: str = "en", page: str = "en") -> ModelRequest:
+    return ModelRequest("answer", (), question=question, sources=(Source(1, "The jacket", text, page),), locale=locale)
+
+
+@pytest.mark.parametrize(
+    ("question", "locale"),
+    [
+        ("How much is the jacket?", "en"),
+        ("Was kostet die Jacke?", "de"),
+        ("Combien coûte la veste ?", "fr"),
+        ("¿Cuánto cuesta la chaqueta?", "es"),
+        ("Quanto costa la giacca?", "it"),
+        ("Wat kost de jas?", "nl"),
+    ],
+)
+def test_a_price_is_asked_for_in_six_languages(question: str, locale: str) -> None:
+    assert lacks_figure(asked(question, FIT, locale))
+    assert not lacks_figure(asked(question, PRICE, locale))
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("How long does the repair take?", "duration"),
+        ("Wie schwer ist der Rucksack?", "weight"),
+        ("What are the dimensions of the table?", "size"),
+        ("Combien de personnes peuvent utiliser la tente ?", "count"),
+        ("At what temperature should I wash the blanket?", "temperature"),
+        ("Can I return the jacket?", "other"),
+        ("Why is the delivery so expensive?", "other"),
+        ("What is a poncho?", "other"),
+        ("my parcel arrived two days late", "other"),
+        ("Ile kosztuje kurtka?", "other"),  # no rows are in Polish, so nothing is claimed
+    ],
+)
+def test_the_kind_of_figure_is_recognised(question: str, wanted: str) -> None:
+    assert asked_type(question, weights_shipped()) == wanted
+
+
+def test_another_kind_of_figure_does_not_answer() -> None:
+    assert lacks_figure(asked("How much does the jacket weigh?", PRICE))
+    assert not lacks_figure(asked("How much does the jacket weigh?", "The jacket weighs 420 g in size M."))
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("How much does delivery cost?", "Delivery is free."),
+        ("How much does delivery cost?", "Delivery costs nothing."),
+        ("How long does delivery take?", "Delivery takes a week."),
+        ("How long can I cancel an order?", "You can cancel an order until it is packed."),
+        ("How long does delivery take?", "| To | Working days |\n|---|---|\n| France | 4 |\n| Italy | 5 |"),
+    ],
+)
+def test_words_may_replace_a_figure(question: str, text: str) -> None:
+    assert not lacks_figure(asked(question, text))
+
+
+def test_a_compound_of_free_is_no_price() -> None:
+    assert lacks_figure(asked("How much is the tent?", "The tent is free-standing."))
+
+
+def test_nothing_is_lacking_if_there_is_nothing_to_quote() -> None:
+    assert not lacks_figure(ModelRequest("answer", (), question="How much is the jacket?"))
