@@ -17,6 +17,8 @@ from kb.indexing.recipes import active_recipe, embedder_of
 from supportbot.assistant import check_vectors
 from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.runner import runner
+from supportbot.builtin import answer_types, complaints
+from supportbot.builtin.intents import courtesy_by_words
 from supportbot.evals.build_fingerprint import build
 from supportbot.health.checks import report_missing_migrations
 from supportbot.language.detection import detect
@@ -76,8 +78,8 @@ def prepare() -> None:
 def warm_up() -> None:
     """Load everything that the first requests and the first turn would have to wait for.
 
-    This includes all pages, the embedding model of the index, the tables of `language` and the checks, and for a remote
-    model its SDK and the models of the checks.
+    This includes all pages, the embedding model of the index, the tables of `language` and the checks, the weights that
+    recognise what a message is and asks for, and for a remote model its SDK and the models of the checks.
     """
     _ = get_resolver().url_patterns
     detect("ready", "en")
@@ -88,6 +90,9 @@ def warm_up() -> None:
     streamed.write("Your parcel arrives in 3 days.")
     streamed.finish()
     streamed.weigh({})
+    courtesy_by_words("ready")
+    complaints.weights_shipped()
+    answer_types.weights_shipped()
     _warm_up_embedder()
     if is_remote_configured():
         import_module("supportbot.llm.providers.openai")
