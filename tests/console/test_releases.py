@@ -138,7 +138,9 @@ def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
     assert shown.css("#override") and "has not passed the current gates" in visible_text(shown)
     told = {"instead_of": second.number, "reason": "too warm"}
     refused = admin.post(f"{page}restore/", told)
-    field = LexborHTMLParser(refused.content.decode()).css_first("#override")
+    again = LexborHTMLParser(refused.content.decode())
+    field = again.css_first("#override")
+    assert "Explain why" in visible_text(again.css_first("#override_error"))
     assert refused.status_code == 409 and {"aria-invalid", "autofocus"} <= field.attributes.keys()
     assert live_release().pk == second.pk
     restored = admin.post(f"{page}restore/", {**told, "override": "It was fine"}, follow=True).content.decode()
