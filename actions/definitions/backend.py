@@ -20,10 +20,10 @@ from actions.definitions.evaluation_context import OK, Answer, Ask, BackEndCall,
 from actions.definitions.parsed_parts import Definition
 from actions.definitions.parsing.arguments import seen
 from actions.definitions.rendering import receipt_of
-from actions.errors import MerchantUnavailable
+from actions.errors import MerchantUnavailable, NotConnected
 from actions.money import Money
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear, is_finished
-from actions.simulated_backend import simulated_backend
+from actions.simulated_backend import sample_shop, simulated_backend
 from actions.spec import short
 
 GATHER_SECONDS: Final = 6.0  # limit for all look-ups together; part of an attempt's lease
@@ -40,12 +40,15 @@ class Sender(Protocol):
 
 
 def client_of(definition: Definition, environment: str = "live") -> Sender:
-    """Return the client of the definition's connection, or its stand-in; raises NotConnected.
+    """Return the client of the definition's connection, or its stand-in. Raises NotConnected, also if sample orders
+    replace the shop.
 
     If a tool of the live connection has changed since its review, its action is switched off.
     """
     if (found := simulated_backend()) is not None:
         return found
+    if sample_shop() is not None:
+        raise NotConnected()
     client = Client(connection_named(definition.connection, environment))
     return ToolClient(client, _switching_off(definition.name) if environment == "live" else lambda schema_hash: None)
 

@@ -120,7 +120,9 @@ def test_the_schema_knows_the_same_keys() -> None:
                 ([], "orders: `orders` must be a list of at most 20 orders"),
                 ([{**ORDER, "items": []}], "orders: `orders` must be a list"),
                 ([{**ORDER, "items": [{"sku": "TENT", "name": "Tent", "price": "a lot"}]}], "orders: `orders` must be"),
-                ([{**ORDER, "placed_days_ago": "yesterday"}], "`placed_days_ago` must be a whole number from 1"),
+                ([{**ORDER, "placed_days_ago": "yesterday"}], "`placed_days_ago` must be a whole number from 0"),
+                ([{**ORDER, "items": {"sku": "TENT"}}], "orders: `orders` must be a list"),
+                ([{**ORDER, "status": "deliverd"}], "orders: `orders` must be a list"),
                 ([{**ORDER, "placed": 3}], "orders: unknown key `placed`"),
             )
         ),

@@ -19,6 +19,7 @@ from supportbot.evals.suite_formats.values import flag_of, mapping_of, number_of
 
 DATES: Final = {"placed_days_ago": "placed_at", "shipped_days_ago": "shipped_at", "delivered_days_ago": "delivered_at"}
 ORDER_KEYS: Final = frozenset({"id", "status", "currency", "items", "of_another", *DATES})
+STATES: Final = ("paid", "packed", "shipped", "delivered", "cancelled", "returned")
 ITEM_KEYS: Final = frozenset({"sku", "name", "price", "quantity", "refunded"})
 MAX_ORDERS: Final = 20
 MAX_DAYS: Final = 3650
@@ -44,10 +45,12 @@ def _check(row: Any, where: str) -> None:
     found = mapping_of(row, where)
     only(found, ORDER_KEYS, where)
     flag_of(found, "of_another", where)
+    if not isinstance(found.get("items"), list) or found.get("status") not in STATES:
+        raise _invalid(where)
     for name in DATES:
         if name in found:
-            number_of(found, name, where, most=MAX_DAYS, default=1)
-    for item in found["items"] if isinstance(found.get("items"), list) else ():
+            number_of(found, name, where, least=0, most=MAX_DAYS, default=1)
+    for item in found["items"]:
         only(mapping_of(item, where), ITEM_KEYS, where)
     try:
         order = _order(found, customer="", moment=now(), where=where)
@@ -59,10 +62,10 @@ def _check(row: Any, where: str) -> None:
 
 def _invalid(where: str) -> InvalidSuite:
     problem = gettext(
-        "`orders` must be a list of at most {most} orders, each with `id`, `status`, `currency`, `placed_days_ago` and "
-        "`items` (`sku`, `name`, `price`)."
+        "`orders` must be a list of at most {most} orders, each with `id`, `status` ({states}), `currency`, "
+        "`placed_days_ago` and a list of `items` (`sku`, `name`, `price`)."
     )
-    return InvalidSuite(placed(where, problem.format(most=MAX_ORDERS)))
+    return InvalidSuite(placed(where, problem.format(most=MAX_ORDERS, states=", ".join(STATES))))
 
 
 def ordered(documents: Sequence[Document], customer: str) -> AbstractContextManager[None]:

@@ -62,10 +62,12 @@ def flag_of(found: Mapping[str, Any], name: str, where: str) -> bool:
     return value
 
 
-def number_of(found: Mapping[str, Any], name: str, where: str, *, most: int, default: int) -> int:
+def number_of(found: Mapping[str, Any], name: str, where: str, *, least: int = 1, most: int, default: int) -> int:
     value = found.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        problem = gettext("`{key}` must be a whole number from 1 to {most}.").format(key=name, most=most)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        problem = gettext("`{key}` must be a whole number from {least} to {most}.").format(
+            key=name, least=least, most=most
+        )
         raise InvalidSuite(placed(where, problem))
     return value
 
