@@ -75,8 +75,7 @@ def store(
     facts = {**facts, "entries": _entries(item, read, documents), "text_hash": text_hash}
     if _has_same_text(item, documents, unchanged_ids, text_hash):  # only its boilerplate changed; edits are kept
         refused = ours(source, item, documents)[1]
-        # Only notes about ids in `item.refused` are stored: `requeue_refused` has the item read again once it may write
-        # them, which ends the notes.
+        # Only these notes are stored: they end when `requeue_refused` has the item read again.
         lasting = [failure for failure in refused if failure.external_id in (item.refused or ())]
         others = [*_notes_of(item, unchanged_ids), *_notes_in(documents)]
         notes = _item_reason([*failures, *lasting, *others])
