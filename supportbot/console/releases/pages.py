@@ -183,9 +183,7 @@ def _shown(
     may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
     before = live if release.is_draft else earlier.order_by("-published_at").first()
-    verdict, suites = evaluation.verdict_on(release), gates()
-    is_passed = bool(verdict and verdict["passed"])
-    changed = evaluation.changed_since(release, verdict) if verdict and release.is_draft else []
+    suites = gates()
     context: dict[str, Any] = {
         "live": live,
         "before": before,
@@ -193,15 +191,8 @@ def _shown(
         "restoring": differences(live.contents, release.contents, names()) if release.state == REPLACED else [],
         "problem": problem,
         "suites": suites,
-        "verdict": verdict,
+        **_verdict_facts(request, release, suites, may_read_runs=may_read_runs),
         "may_judge": bool(suites) and ports.judge() is not None,
-        "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
-        "evaluated": _evaluated(verdict) if verdict else None,
-        "failed": _failed(request, verdict) if verdict and release.is_draft and not is_passed else [],
-        "compared": _compared(verdict) if verdict and may_read_runs else [],
-        "keeps_results": changed == ["knowledge"],
-        "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
-        "is_stopped": bool(suites) and (not is_passed or bool(changed)),
         "may_override": person.may(services.OVERRIDE),
         "errors": errors or {},
         "told": request.POST,
@@ -217,6 +208,25 @@ def _shown(
         context["done"], context["total"] = progress(release, suites)
         context["is_reloaded"] = request.method == "GET"
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
+
+
+def _verdict_facts(
+    request: HttpRequest, release: Release, suites: Sequence[str], *, may_read_runs: bool
+) -> dict[str, Any]:
+    """Return the gates' verdict on a release, and what has changed since then."""
+    verdict = evaluation.verdict_on(release)
+    is_passed = bool(verdict and verdict["passed"])
+    changed = evaluation.changed_since(release, verdict) if verdict and release.is_draft else []
+    return {
+        "verdict": verdict,
+        "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
+        "evaluated": _evaluated(verdict) if verdict else None,
+        "failed": _failed(request, verdict) if verdict and release.is_draft and not is_passed else [],
+        "compared": _compared(verdict) if verdict and may_read_runs else [],
+        "keeps_results": changed == ["knowledge"],
+        "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
+        "is_stopped": bool(suites) and (not is_passed or bool(changed)),
+    }
 
 
 def _failed(request: HttpRequest, verdict: Mapping[str, Any]) -> list[FailedCase]:
