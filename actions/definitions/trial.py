@@ -18,9 +18,9 @@ from actions.argument_types import parse_arguments
 from actions.connections.client import Call, NoAnswer, NotSent, Response
 from actions.connections.models import Environment
 from actions.deferred_text import translated
-from actions.definitions.backend import Sender, asking, client_of
+from actions.definitions.backend import Sender, client_of
 from actions.definitions.cases import ALLOWED, Recorded, request_line
-from actions.definitions.defined_action import NAMES, DefinedRead, DefinedWrite, World
+from actions.definitions.defined_action import NAMES, DefinedRead, DefinedWrite, Live, World
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation_context import Answer, Ask, BackEndCall, Names
 from actions.definitions.expressions.values import NoValue, as_json, json_text
@@ -35,7 +35,6 @@ from actions.outcomes import DidNot, Happened, Outcome, Unclear
 from actions.reasons import Reason, failure_text, sentence
 from actions.spec import Card, Requests, Row
 from supportbot.accounts.models import Customer
-from supportbot.accounts.workspaces import workspace_time
 from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7
 from supportbot.translation import in_locale
@@ -158,21 +157,12 @@ class _Recording:
         self._kept.append(Exchange(call.method, path, call.query, call.headers, call.body, status, answer, problem))
 
 
-class _Sandbox:
-    """A world that records its calls."""
+class _Sandbox(Live):
+    """The live world with another environment's connections; it records its calls."""
 
     def __init__(self, environment: str, kept: list[Exchange]) -> None:
         self._environment = environment
         self._kept = kept
-
-    def moment(self) -> datetime:
-        return workspace_time(now())
-
-    def asked_at(self) -> datetime:
-        return self.moment()
-
-    def ask(self, definition: Definition) -> Ask:
-        return asking(self.sender(definition))
 
     def sender(self, definition: Definition) -> Sender:
         return _Recording(client_of(definition, self._environment), self._kept)
