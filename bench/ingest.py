@@ -5,9 +5,9 @@
 
 DOCUMENTS is anything `kb_import` accepts. First, the embedding model alone embeds their passages for some seconds, with
 one thread and then with one per core. Then they are imported into a temporary instance while its help pages are
-searched five times a second. Prints passages per second; the share that they are of the model's own rate times the
-number of cores (goal: 0.9), and of that rate times the cores that the web process leaves free; and the searches' median
-and p95 before and during the import (goal: p95 at most doubled).
+searched five times a second. Prints passages per second, also as a share of the model's own rate times the number of
+cores (goal: 0.9) and of that rate times the cores that the web process leaves free; and the searches' median and p95
+before and during the import (goal: p95 at most doubled).
 """
 
 import argparse

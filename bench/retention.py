@@ -3,10 +3,10 @@
     python -m bench.retention [--conversations 40000] [--passages 0] [--chats 10] [--turns 3] [--rounds 2] [--whole]
 
 It starts two temporary instances, one empty and one with months of conversations, and measures the same chats with the
-paced model server in turn: in the empty instance, in the filled one, and there while a process erases the older half of
-the conversations, as the worker does at night. That process is paused while the others are measured, so all run on the
-same machine. A real worker delivers the announcements. The ratios compare processor time, and the delays of the first
-words and of the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
+paced model server in turn: in the empty instance, in the filled one, and again there while a process erases the older
+half of the conversations, as the worker does at night. That process is paused while the others are measured, so all run
+on the same machine. A real worker delivers the announcements. The ratios compare processor time, and the delays of the
+first words and of the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
 --passages 50000 --whole` takes about an hour. Every tenth conversation has had a ticket; with `--ticket-every 1`, every
 one has.
 """
