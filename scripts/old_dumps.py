@@ -58,12 +58,13 @@ def dump(version: str, checkout: Path, folder: Path) -> None:
     from supportbot.embedded.backup import dump_database
     from supportbot.embedded.servers.postgres import PostgresServer
     from supportbot.embedded.servers.valkey import ValkeyServer
-    from tests.shop.process import ShopProcess, free_port
+    from tests.ports import reserved_port
+    from tests.shop.process import ShopProcess
 
     folder.mkdir(mode=0o755)
     database = PostgresServer(folder / "postgres", password="old", port=None, log=folder / "pg.log", durable=False)
     valkey = ValkeyServer(folder / "valkey", password="old", port=None, log=folder / "valkey.log")
-    shop = ShopProcess(folder / "shop", free_port())
+    shop = ShopProcess(folder / "shop", reserved_port())
     with ExitStack() as started:
         for server in (database, valkey, shop):
             server.start()

@@ -21,12 +21,12 @@ import psycopg
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.embedded.servers.valkey import ValkeyServer
 from supportbot.installation.environment import clear_libpq_environment
 from supportbot.installation.process_identity import identify
+from tests.ports import reserved_port
 
 PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "OTEL_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
@@ -292,4 +292,4 @@ def deployment_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post
 
 @pytest.fixture
 def unused_port() -> int:
-    return free_port()
+    return reserved_port()

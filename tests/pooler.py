@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
 needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian's package pgbouncer)")
@@ -33,7 +33,7 @@ class Pooler:
 
     def __init__(self, folder: Path, server: Mapping[str, Any], *, mode: str, more: str = "") -> None:
         """`server` has the names of Django's settings."""
-        self._file, self._port = folder / "pgbouncer.ini", free_port()
+        self._file, self._port = folder / "pgbouncer.ini", reserved_port()
         self._file.write_text(CONFIGURED.format(port=self._port, mode=mode, more=more, **server))
         self._file.chmod(0o644)
         self._process: subprocess.Popen[bytes] | None = None

@@ -14,7 +14,8 @@ from actions.states import State
 from actions.testing import make_due, run_queued
 from supportbot.accounts.models import Customer, Workspace
 from tests.actions.conftest import signed_in_as
-from tests.shop.process import WEBHOOK_SECRET, ShopProcess, free_port
+from tests.ports import reserved_port
+from tests.shop.process import WEBHOOK_SECRET, ShopProcess
 
 pytestmark = pytest.mark.django_db
 MARA, JONAS, SAMIR = "cus_1001", "cus_1002", "cus_1005"
@@ -22,7 +23,7 @@ MARA, JONAS, SAMIR = "cus_1001", "cus_1002", "cus_1005"
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
-    shop = ShopProcess(tmp_path_factory.mktemp("shop") / "data", free_port())
+    shop = ShopProcess(tmp_path_factory.mktemp("shop") / "data", reserved_port())
     shop.start()
     yield shop
     shop.stop()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.free_ports import free_port
 from tests.chaos.system import System
 from tests.embedded.instance import open_to_postgres
 from tests.flows.stack import built
+from tests.ports import reserved_port
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def seed() -> int:
 
 @pytest.fixture
 def model_port() -> int:
-    return free_port()
+    return reserved_port()
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from supportbot.embedded.free_ports import free_port
 from tests.deploy.test_files import DEPLOY
 from tests.deploy.test_parts import status
+from tests.ports import reserved_port
 from tests.promises import give_up
 
 MISSING = [program for program in ("buildah", "mmdebstrap") if shutil.which(program) is None]
@@ -115,7 +115,7 @@ def _limits() -> list[str]:
 
 def test_the_image_answers_with_a_source(image: tuple[Builder, str], database_url: str, valkey_url: str) -> None:
     builder, container = image
-    port = free_port()
+    port = reserved_port()
     given = {
         "DATABASE_URL": database_url, "REDIS_URL": valkey_url, "SECRET_KEY": "x" * 50, "HOST": "127.0.0.1",
         "FIELD_KEYS": "dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=", "PORT": str(port), "WEB_PROCESSES": "1",
@@ -170,7 +170,7 @@ def check_read_only(builder: Builder, container: str, environment: dict[str, str
             assert web.poll() is None and time.monotonic() < deadline
             time.sleep(0.5)
         assert done(*json.loads(healthy)).returncode == 0
-        assert done(*json.loads(healthy), PORT=str(free_port())).returncode == 1, "it asks the port in the settings"
+        assert done(*json.loads(healthy), PORT=str(reserved_port())).returncode == 1, "it asks the port in the settings"
     finally:
         web.terminate()
         assert web.wait(timeout=60) in (0, -signal.SIGTERM)

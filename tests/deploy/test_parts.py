@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from supportbot.embedded.free_ports import free_port
 from tests.deploy.test_files import COMPOSE, DEPLOY
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 pytestmark = pytest.mark.long
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -44,11 +44,11 @@ def environment(secrets: Path, tmp_path: Path) -> dict[str, str]:
     """The variables that the image and the services set, and none of this machine's."""
     given = {name: str(value) for name, value in COMPOSE["services"]["web"]["environment"].items()}
     given["PUBLIC_URL"] = "https://localhost"
-    port = free_port()
+    port = reserved_port()
     return {
         **given, "PATH": PATH, "SECRETS_DIR": str(secrets), "DATA_DIR": str(tmp_path / "data"), "HOME": "/nowhere",
         "HOST": "127.0.0.1", "PORT": str(port), "PROBE_HOST": "127.0.0.1", "OMP_NUM_THREADS": "1", "LOG_FORMAT": "json",
-        "WORKER_PROBE_PORT": str(free_port()), "BEAT_PROBE_PORT": str(free_port()),
+        "WORKER_PROBE_PORT": str(reserved_port()), "BEAT_PROBE_PORT": str(reserved_port()),
     }  # fmt: skip
 
 

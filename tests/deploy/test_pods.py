@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from supportbot.embedded.free_ports import free_port
 from tests.deploy.test_files import COMMANDS
 from tests.deploy.test_parts import PATH, entry, manage, status
 from tests.deploy.test_reindex import SECRETS, addresses
 from tests.deploy.test_rendered import arguments_of, environment_of, needs_kustomize, probes_of
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 __all__ = ["addresses"]  # a fixture
 pytestmark = [pytest.mark.long, needs_kustomize]
@@ -29,7 +29,7 @@ def environment(part: str, addresses: dict[str, str], folder: Path) -> dict[str,
     secrets = {"supportbot": {**ours, "METRICS_TOKEN": "token"}, "supportbot-owner": owner}
     data = folder / part
     data.mkdir(mode=0o700)
-    ports = {name: str(free_port()) for name in ("PORT", "WORKER_PROBE_PORT", "BEAT_PROBE_PORT")}
+    ports = {name: str(reserved_port()) for name in ("PORT", "WORKER_PROBE_PORT", "BEAT_PROBE_PORT")}
     return {**environment_of(OVERLAY, part, secrets), **ports, "PATH": PATH, "DATA_DIR": str(data), "HOST": "127.0.0.1"}
 
 

@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.valkey import find_program
 from tests.deploy.test_files import COMPOSE, DEPLOY
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 
 @pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not installed (Debian's package)")
@@ -31,7 +31,7 @@ def test_caddy_understands_its_file(site: dict[str, str], tmp_path: Path) -> Non
 @pytest.mark.long
 def test_valkey_starts_with_the_file_of_compose_and_neither_evicts_nor_forgets(tmp_path: Path) -> None:
     """On another port, and with the folder of its volume moved: everything else is as in the container."""
-    secrets, data, port = tmp_path / "secrets", tmp_path / "data", free_port()
+    secrets, data, port = tmp_path / "secrets", tmp_path / "data", reserved_port()
     made = [str(DEPLOY / "make_secrets.py"), str(secrets), str(tmp_path / "owner")]
     subprocess.run([sys.executable, *made, "--redis-host", "127.0.0.1"], check=True)
     data.mkdir()

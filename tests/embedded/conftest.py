@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.free_ports import free_port
 from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import open_to_postgres
+from tests.ports import reserved_port
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(
         data_dir=tmp_path / "data",
         host="127.0.0.1",
-        port=free_port(),
-        shop_port=free_port(),
+        port=reserved_port(),
+        shop_port=reserved_port(),
         public_url="",
         database_url=None,
         redis_url=None,

@@ -15,13 +15,13 @@ from django.conf import settings
 
 from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers.os_accounts import server_account
 from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.installation.instance_secrets import ensure_secrets
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 from tests.migrated import load_schema
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 # Variables of the test run, which an instance must not get, since it uses its own servers.
@@ -38,8 +38,8 @@ TEST_VARIABLES = {
 @dataclass
 class Instance:
     data_dir: Path
-    port: int = field(default_factory=free_port)
-    shop_port: int = field(default_factory=free_port)
+    port: int = field(default_factory=reserved_port)
+    shop_port: int = field(default_factory=reserved_port)
     process: "subprocess.Popen[str] | None" = None
 
     def environment(self, **more: str) -> dict[str, str]:

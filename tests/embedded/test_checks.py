@@ -26,13 +26,13 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.embedded import checks
 from supportbot.embedded.applied_migrations import pending_migrations
 from supportbot.embedded.checks import check_field_keys, check_index, check_mail, check_schema
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.servers import external_servers
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
 from tests.embedded.test_backup import archive_of, refusal_of
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 
 def database_url(**other: object) -> str:
@@ -49,7 +49,7 @@ def database_url(**other: object) -> str:
 
 def test_an_unreachable_server_is_reported_without_the_password() -> None:
     with pytest.raises(StartRefused, match="Connection refused") as refusal:
-        external_servers.probe_database(f"postgresql://someone:hidden@127.0.0.1:{free_port()}/name")
+        external_servers.probe_database(f"postgresql://someone:hidden@127.0.0.1:{reserved_port()}/name")
     assert "hidden" not in str(refusal.value)
 
 

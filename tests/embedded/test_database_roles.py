@@ -20,7 +20,6 @@ from psycopg import errors
 from kb.indexing.models import Recipe
 from supportbot.embedded.backup import back_up, restore
 from supportbot.embedded.checks import check_roles
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.management.commands import migrate
 from supportbot.embedded.servers.database_roles import (
     APPEND_ONLY,
@@ -37,6 +36,7 @@ from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
 from tests.embedded.test_backup import archive_of
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 NAME, PASSWORD = "roles_app", "hidden"
 EMPTY = {"format": 1, "version": "0.1.0", "made_at": "", "has_secrets": True, "migrations": []}
@@ -182,7 +182,7 @@ def test_two_roles_must_use_one_database(urls: tuple[str, str]) -> None:
 def test_a_failed_login_says_nothing_about_the_database_behind_another_address(urls: tuple[str, str]) -> None:
     """A pooler may stand there, and give the database another name."""
     owner, _ = urls
-    pooler = f"127.0.0.1:{free_port()}"
+    pooler = f"127.0.0.1:{reserved_port()}"
     for given in (f"{pooler}/pooled", f"{pooler}/pooled?unknown=1"):
         refuse_two_databases(owner, f"postgresql://{NAME}:wrong@{given}")
 

@@ -15,11 +15,11 @@ from django.test import override_settings
 
 from supportbot.embedded import checks, free_ports
 from supportbot.embedded.data_dir import DataDir
-from supportbot.embedded.free_ports import free_port
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify
 from supportbot.installation.running_instance import Addresses, save_runtime
 from supportbot.installation.start_plan import Plan
+from tests.ports import reserved_port
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -31,7 +31,7 @@ def test_a_suitable_machine_passes(plan: Plan) -> None:
 
 
 def test_a_dead_database_is_reported_once(plan: Plan) -> None:
-    plan = replace(plan, database_url=f"postgres://someone:hidden@127.0.0.1:{free_port()}/name")
+    plan = replace(plan, database_url=f"postgres://someone:hidden@127.0.0.1:{reserved_port()}/name")
     findings = checks.run_checks(plan, checks.machine_checks(plan))
     assert [finding.name for finding in findings if not finding.is_well] == ["database"]
 
@@ -40,7 +40,7 @@ def test_an_embedded_database_that_does_not_respond_is_reported_once(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The advice to correct DATABASE_URL would mislead: it is not set."""
-    database_url = f"postgres://someone:hidden@127.0.0.1:{free_port()}/name"
+    database_url = f"postgres://someone:hidden@127.0.0.1:{reserved_port()}/name"
     running = SimpleNamespace(database_url=database_url, local_url="", shop_url="")
     monkeypatch.setattr(checks, "load_runtime", lambda _: running)
     findings = checks.run_checks(plan, checks.machine_checks(plan))

@@ -32,7 +32,6 @@ from psycopg_pool import PoolTimeout
 from supportbot.accounts.models import Workspace
 from supportbot.embedded import open_files, separate_processes
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.separate_processes import serve_with_several, work
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
@@ -45,6 +44,7 @@ from tests.embedded.instance import MANAGE
 from tests.embedded.test_checks import database_url
 from tests.kb.test_full_disk import full_database
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 LONG = pytest.mark.long
 LOCAL = {"Host": "127.0.0.1:8000"}  # details are only for this machine
@@ -486,7 +486,7 @@ def test_web_processes_start_without_a_temporary_folder_that_has_space(monkeypat
 
 @LONG
 def test_two_web_processes_share_a_port_and_replace_each_other() -> None:
-    port = free_port()
+    port = reserved_port()
     seen: dict[int, ProcessIdentity] = {}
 
     def meets_two() -> bool:

@@ -11,12 +11,12 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 import redis
 
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import wait_for_page
 from tests.embedded.instance import open_to_postgres
 from tests.flows.stack import STOREFRONT, Stack, built
 from tests.modelserver import ModelServer
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 JSON = {"Content-Type": "application/json"}
 
@@ -46,7 +46,7 @@ def shop_and_worker(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def model_port() -> int:
-    return free_port()
+    return reserved_port()
 
 
 @pytest.fixture(scope="session")

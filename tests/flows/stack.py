@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import ChildProcess, product_children, shop_child, wait_for_page
 from supportbot.embedded.servers.database_roles import divide
 from supportbot.embedded.servers.postgres import PostgresServer
@@ -22,8 +21,9 @@ from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
 from tests.migrated import load_schema
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
-SHOP_PORT = free_port()  # the storefront is an allowed origin; only the flows with actions let the shop run
+SHOP_PORT = reserved_port()  # the storefront is an allowed origin; only the flows with actions let the shop run
 STOREFRONT = f"http://127.0.0.1:{SHOP_PORT}"
 
 
@@ -79,7 +79,7 @@ class Stack:
         return Plan(
             data_dir=self.folder / "data",
             host="127.0.0.1",
-            port=free_port(),
+            port=reserved_port(),
             shop_port=SHOP_PORT,
             public_url="",
             database_url=self.postgres.url(),

@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import ChildProcess, wait_for_page
 from tests.flows.people import Visitor, ask, call
 from tests.flows.stack import Stack, web
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 pytestmark = [
     pytest.mark.long,
@@ -62,7 +62,7 @@ def background(stack: Stack, data: str) -> Iterator[dict[str, tuple[ChildProcess
     """Run worker and beat; yield each with the address of its probes."""
     found = {}
     for name in ("worker", "beat"):
-        port = free_port()
+        port = reserved_port()
         child = stack.child(name, DATA_DIR=data, **{f"{name.upper()}_PROBE_PORT": str(port)})
         found[name] = (child, f"http://127.0.0.1:{port}")
     try:

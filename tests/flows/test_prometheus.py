@@ -21,7 +21,6 @@ import pytest
 import yaml
 from django.conf import settings
 
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import ChildProcess
 from supportbot.embedded.servers.postgres import DATABASE
 from tests.deploy.test_alerts import panels
@@ -30,6 +29,7 @@ from tests.flows.speech import QUESTION, whole
 from tests.flows.stack import Stack, Web, web
 from tests.modelserver import ModelServer
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 pytestmark = [
     pytest.mark.long,
@@ -51,7 +51,7 @@ MAY_BE_EMPTY = ("supportbot_withheld_total", "supportbot_actions", "supportbot_p
 
 class Prometheus:
     def __init__(self, folder: Path, targets: dict[str, list[str]], interval: str) -> None:
-        self._port = free_port()
+        self._port = reserved_port()
         self._folder = folder
         token = folder / "token"
         token.write_text(TOKEN)
@@ -103,7 +103,7 @@ def interval() -> str:
 
 @pytest.fixture
 def watched(stack: Stack, model_settings: dict[str, str], tmp_path: Path, interval: str) -> Iterator[Watched]:
-    ports = {name: str(free_port()) for name in PROBES}
+    ports = {name: str(reserved_port()) for name in PROBES}
     # A public address, as in production: metrics then need their token.
     given = {"METRICS_TOKEN": TOKEN, "PUBLIC_URL": "https://help.example", "LLM_PRICES": PRICES}
     given |= {"LOG_FORMAT": "json", **model_settings}

@@ -7,10 +7,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from supportbot.embedded.child_processes import wait_until
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import manage
 from tests.flows.stack import Stack
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 pytestmark = pytest.mark.long
 
@@ -50,7 +50,7 @@ class Scraper(threading.Thread):
 def test_a_scrape_during_a_shutdown_is_complete_or_refused(
     stack: Stack, name: str, variable: str, settings: dict[str, str]
 ) -> None:
-    own = {} if name == "web" else {variable: str(free_port())}
+    own = {} if name == "web" else {variable: str(reserved_port())}
     child = stack.child(name, **own, **settings)
     if settings:
         child.command = manage("serve")  # as it is deployed, with a process that starts the others

@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop.process import ShopProcess, free_port
+from tests.ports import reserved_port
+from tests.shop.process import ShopProcess
 
 
 @pytest.fixture(scope="session")
 def any_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
     """A shop without faults, whatever its data, for reading and for calls that must change nothing."""
-    shop = ShopProcess(tmp_path_factory.mktemp("shop") / "data", free_port())
+    shop = ShopProcess(tmp_path_factory.mktemp("shop") / "data", reserved_port())
     shop.start()
     yield shop
     shop.stop()
@@ -29,7 +30,7 @@ def shop(any_shop: ShopProcess) -> Iterator[ShopProcess]:
 @pytest.fixture
 def own_shop(tmp_path: Path) -> Iterator[ShopProcess]:
     """A shop that a test may stop, kill and restart."""
-    shop = ShopProcess(tmp_path / "data", free_port())
+    shop = ShopProcess(tmp_path / "data", reserved_port())
     shop.start()
     yield shop
     if shop.process is not None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_SECONDS
-from tests.shop.process import ShopProcess, free_port, start_manage
+from tests.ports import reserved_port
+from tests.shop.process import ShopProcess, start_manage
 
 REFUND = {
     "order": "WF-20404",
@@ -35,7 +36,7 @@ def refused_start(shop: ShopProcess, **changes: str) -> str:
 
 @pytest.fixture
 def stopped_shop(tmp_path: Path) -> ShopProcess:
-    return ShopProcess(tmp_path / "data", free_port())
+    return ShopProcess(tmp_path / "data", reserved_port())
 
 
 @pytest.mark.long
@@ -103,9 +104,7 @@ def test_the_shop_listens_on_loopback_only(any_shop: ShopProcess) -> None:
 
 @pytest.mark.long
 def test_a_taken_port_is_reported_and_the_data_is_kept(stopped_shop: ShopProcess) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", stopped_shop.port))
-        other.listen()
+    with socket.create_server(("127.0.0.1", stopped_shop.port)):
         message = refused_start(stopped_shop)
     assert str(stopped_shop.port) in message
     assert "SHOP_PORT" in message

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop.process import Json, ShopProcess, free_port
+from tests.ports import reserved_port
+from tests.shop.process import Json, ShopProcess
 
 STATUSES = {"paid", "packed", "shipped", "delivered", "cancelled", "returned"}
 
@@ -96,7 +97,7 @@ def test_dates_are_counted_from_today(shop: ShopProcess, order: str, name: str, 
 
 @pytest.mark.long
 def test_two_shops_are_seeded_alike(shop: ShopProcess, tmp_path: Path) -> None:
-    other = ShopProcess(tmp_path / "other", free_port())
+    other = ShopProcess(tmp_path / "other", reserved_port())
     other.start()
     try:
         # The running shop is seeded again, so both are of the same day, unless midnight passes.

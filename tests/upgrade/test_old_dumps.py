@@ -19,7 +19,8 @@ from supportbot.embedded.backup import load_database
 from supportbot.embedded.child_processes import wait_until
 from tests.deploy.conftest import database_url
 from tests.patience import PATIENCE_SECONDS
-from tests.shop.process import ShopProcess, free_port
+from tests.ports import reserved_port
+from tests.shop.process import ShopProcess
 
 __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
@@ -110,7 +111,7 @@ def upgraded(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[ShopProcess]:
-    made = ShopProcess(tmp_path / "shop", free_port())
+    made = ShopProcess(tmp_path / "shop", reserved_port())
     made.start()
     yield made
     made.stop()

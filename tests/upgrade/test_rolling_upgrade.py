@@ -20,12 +20,12 @@ import pytest
 from django.conf import settings
 
 from supportbot.embedded.backup import load_database
-from supportbot.embedded.free_ports import free_port
 from supportbot.embedded.product_processes import ChildProcess, wait_for_page
 from tests.deploy.conftest import database_url
 from tests.flows.people import Visitor, assert_whole, finals
 from tests.flows.stack import STOREFRONT, Stack
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 from tests.promises import give_up
 from tests.upgrade.test_old_dumps import DATA, wait_since_now
 from tests.widget.page import open_socket
@@ -95,7 +95,7 @@ class Site:
 
     def web(self, version: str) -> tuple[ChildProcess, str]:
         """Start a web process; return it and its address."""
-        port = free_port()
+        port = reserved_port()
         serve = {
             "old": ["-m", "uvicorn", "supportbot.asgi:application", "--port", str(port), "--lifespan", "on"],
             "new": ["manage.py", "serve"],

@@ -14,9 +14,9 @@ from weakref import WeakKeyDictionary
 import pytest
 import uvicorn
 
-from supportbot.embedded.free_ports import free_port
 from supportbot.widget.socket import connection_registry
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 
 class Served:
@@ -46,7 +46,7 @@ def check_sockets(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> N
 @contextmanager
 def served(**options: Any) -> Iterator[Served]:
     """Serve the application as `manage.py up` does, except for the options."""
-    port = free_port()
+    port = reserved_port()
     config = uvicorn.Config(
         "supportbot.asgi:application",
         port=port,

@@ -12,10 +12,10 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 
-from supportbot.embedded.free_ports import free_port
 from tests.actions.connections.fake_api import RecordedRequest, json_reply
 from tests.actions.raw_server import reply
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 TOOL: dict[str, Any] = {
     "name": "create_return",
@@ -35,7 +35,7 @@ def sdk_server(returns: list[str], *, is_stateless: bool) -> Iterator[str]:
         returns.append(order)
         return {"id": f"RET-{len(returns)}", "order": order}
 
-    port = free_port()
+    port = reserved_port()
     app = server.streamable_http_app(stateless_http=is_stateless, json_response=is_stateless)
     running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve()), daemon=True)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from supportbot.embedded.free_ports import free_port
 from tests.flows.clocks.conftest import Clock, needs_clock
 from tests.flows.people import Visitor, ask, assert_whole, call, finals
 from tests.flows.stack import Stack, Web, web
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 pytestmark = needs_clock
 QUESTION = "How long do I have to return something?"
@@ -21,7 +21,7 @@ TICKING = ("sweep_tickets", "send_mail", "heartbeat")  # tasks that beat starts 
 @pytest.fixture(scope="module")
 def served(stack: Stack) -> Iterator[tuple[Web, str]]:
     """A web process, and the address of a worker's probes; beat runs, too."""
-    port = free_port()
+    port = reserved_port()
     worker, beat = stack.child("worker", WORKER_PROBE_PORT=str(port)), stack.child("beat", BEAT_PROBE_PORT="0")
     worker.start()
     beat.start()
