@@ -178,10 +178,10 @@ class Planned(KnowledgeView):
 
     @extend_schema(request=NewPlanSerializer, responses=ArticleDetailSerializer, parameters=[_STEP])
     def put(self, request: Request, article_id: UUID, step: str) -> Response:
-        """Schedule the publication or archiving of the newest revision; replaces the plan for that step.
+        """Schedule the publication or archiving of the newest revision; replaces the schedule for that step.
 
-        The gates run when it is due. Nothing changes, and the plan's `problem` says why, if the gates refuse it, if a
-        newer revision was saved in the meantime, or if the API key may no longer write articles.
+        The gates run when it is due. Nothing changes, and the schedule's `problem` says why, if the gates refuse it, if
+        a newer revision was saved in the meantime, or if the API key may no longer write articles.
         """
         check_may_write(_author(request), article_with_id(article_id).collection)
         data = NewPlanSerializer(data=request.data)
@@ -192,7 +192,7 @@ class Planned(KnowledgeView):
 
     @extend_schema(request=None, responses={204: None}, parameters=[_STEP])
     def delete(self, request: Request, article_id: UUID, step: str) -> Response:
-        """Delete the plan for a step; if there is none, nothing changes."""
+        """Delete the schedule for a step; if there is none, nothing changes."""
         check_may_write(_author(request), article_with_id(article_id).collection)
         drop_plan(article_id, _step(step))
         return Response(status=204)

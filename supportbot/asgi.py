@@ -19,7 +19,7 @@ if settings.SECRET_KEY_IS_MADE_UP:
 
 from supportbot.embedded.setting_checks import require_settings  # noqa: E402  # needs the apps
 
-require_settings()  # without `manage.py serve`, the error would only appear at the first answer
+require_settings()  # without `manage.py serve`, the error would appear only at the first answer
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # models need Django to be set up
 from django.urls import path, re_path  # noqa: E402
@@ -35,7 +35,7 @@ UNKNOWN_PATH = 4404
 
 
 class UnknownPath(Socket):
-    """Accepts before closing, because clients only see the close code of an open socket."""
+    """Accepts before closing, because clients see the close code only of an open socket."""
 
     async def connect(self) -> None:
         await self.accept()
@@ -44,7 +44,7 @@ class UnknownPath(Socket):
 
 websocket_application = URLRouter(
     [
-        # ASGI; the stubs only know views
+        # ASGI; the stubs know only views
         path("ws/v1/chat/", observed_socket("chat", ChatConsumer.as_asgi())),  # type: ignore[arg-type,list-item]
         # as above
         path("ws/v1/desk/", observed_socket("desk", DeskConsumer.as_asgi())),  # type: ignore[arg-type,list-item]

@@ -44,7 +44,7 @@ class Ticks(bootsteps.StartStopStep):
         from supportbot.observing.broker_outages import broker_trouble
 
         tick()
-        broker_trouble.has_responded()  # this loop only runs while the worker is connected
+        broker_trouble.has_responded()  # this loop runs only while the worker is connected
 
 
 app.steps["consumer"].add(Ticks)
@@ -60,7 +60,7 @@ class Unstored:
 
 class TickingScheduler(PersistentScheduler):
     """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
-    back: Celery's own scheduler starts nothing until the clock has caught up, not even after a restart. And it survives
+    back: Celery's own would start nothing until the clock has caught up, not even after a restart. And it survives
     a file that cannot be written, as on a full disk: losing the schedule does no harm, but Celery's own scheduler would
     end. If it has started on a full disk, it makes a new file once there is space.
     """

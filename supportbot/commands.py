@@ -1,4 +1,4 @@
-"""The base class of all management commands: texts in the terminal's language, and errors of one form."""
+"""The base class of all management commands: texts in the terminal's language, and errors in one form."""
 
 import os
 import sys

@@ -39,7 +39,7 @@ MOVED: Final = {
     "supportbot.pages": "supportbot.home_and_error_pages",  # MIDDLEWARE, CSRF_FAILURE_VIEW
     "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS
 }
-# Attributes that have moved elsewhere than the rest of their module.
+# Attributes that have not moved to the same place as the rest of their module.
 ELSEWHERE: Final = {
     "actions.policies": dict.fromkeys(
         ("may_approve", "approvers_of", "allow_approval", "forbid_approval", "forbid_every_approval"),

@@ -73,8 +73,8 @@ class CountingRedisCache(RedisCache):
 
 
 class _Client(RedisCacheClient):
-    """Sends all commands by one client object for each server. Django creates one for each command, which takes longer
-    than counting.
+    """Sends all commands through one client object for each server. Django creates one for each command, which takes
+    longer than counting.
     """
 
     def __init__(self, servers: list[str], **options: Any) -> None:

@@ -24,8 +24,8 @@ KEEPALIVES: Final = {
 }  # fmt: skip
 # Longer than the time-outs of a host's two addresses (IPv6 and IPv4), so the reason is known when the pool gives up.
 POOL_SECONDS: Final = 3.0 * CONNECT_SECONDS
-# Runs of a statement on a connection before the server keeps it prepared. Only the statements of `sql.py` are: the ORM
-# writes parameters into the text of its own. A pooler must be in session mode anyway
+# Runs of a statement on a connection before the server keeps it prepared. This applies only to the statements of
+# `sql.py`, because the ORM writes parameters into the text of its statements. A pooler must be in session mode anyway
 # (`embedded/servers/external_servers.py`).
 PREPARED_AFTER: Final = 2
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

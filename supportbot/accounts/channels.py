@@ -50,7 +50,7 @@ def change_channel(channel_id: UUID, *, actor: str = "", **changes: Any) -> Chan
 
 
 def note_page(channel: Channel, origin: str) -> None:
-    """Record a page of another site with this channel's tag: the first allowed page, or the last refused one."""
+    """Record a page of another site that has this channel's tag, as the first allowed page or the last refused one."""
     if origin in own_origins():
         return
     with workspace_scope(channel.workspace_pk):

@@ -1,4 +1,4 @@
-"""Adjusts a tenant's accent colour, only as far as WCAG 2.2 AA requires, so every choice is legible.
+"""Adjusts an accent colour, only as far as WCAG 2.2 AA requires, so every choice is legible.
 
 Pure. Colours are three sRGB channels from 0 to 1; mixing happens in OKLab, as `color-mix(in oklab, …)`
 does in the style sheets, with Björn Ottosson's published matrices.

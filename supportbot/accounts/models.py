@@ -46,7 +46,7 @@ class Workspace(models.Model):
     """A company or brand. Everything that a customer, an agent or an editor sees belongs to exactly one workspace."""
 
     class AnswerStrictness(models.TextChoices):
-        """The handling of unconfirmed answers: replace them, show them with a note, or show them unchanged."""
+        """What to do with unconfirmed answers: replace them, show them with a note, or show them unchanged."""
 
         STRICT = "strict"
         BALANCED = "balanced"
@@ -230,7 +230,7 @@ class Channel(TenantModel):
     accent = models.CharField(max_length=7, blank=True, validators=[colour_validator], help_text="Such as #1f5b45.")
     privacy_url = models.CharField(max_length=300, blank=True, validators=[web_address_validator])
     confirms_on_hosted_page = models.BooleanField(
-        default=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
+        default=False, help_text="Actions are confirmed only on our own chat page, never on the shop's page."
     )
     position = models.CharField(max_length=5, choices=Position.choices, default=Position.END, db_default=Position.END)
     is_live = models.BooleanField(default=True)

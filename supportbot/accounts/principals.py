@@ -72,7 +72,7 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class CustomerCaller:
-    """A customer. Verified means that the merchant's server has confirmed their identity; a visitor only has a secret.
+    """A customer. Verified means that the merchant's server has confirmed their identity; a visitor has only a secret.
 
     `is_hosted` means that they use the hosted chat page, on which none of the merchant's scripts run.
     """

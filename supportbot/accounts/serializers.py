@@ -121,7 +121,7 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     )
     privacy_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
     confirms_on_hosted_page = FlagField(
-        required=False, help_text="Actions can only be confirmed on the hosted chat page, never in the shop's page."
+        required=False, help_text="Actions can be confirmed only on the hosted chat page, never on the shop's page."
     )
 
 

@@ -88,7 +88,7 @@ class CheckedStream:
             self.learn(text)
 
     def learn(self, looked_up: str) -> None:
-        """Accept what was looked up as evidence from now on."""
+        """Treat what was looked up as evidence from now on."""
         self._judge.learn(looked_up)
 
     def write(self, text: str) -> str:

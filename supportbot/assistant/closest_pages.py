@@ -37,7 +37,7 @@ _IN_ADDRESSES: Final = {ord(sign): f"%{ord(sign):02X}" for sign in "() "}
 
 
 def with_closest_pages(answer: Answer, context: TurnContext) -> Answer:
-    """Return the answer; if it found nothing on a matter about which there are pages, with links to them."""
+    """Return the answer, with links to the closest pages if it found nothing although there are pages on the matter."""
     if not may_offer_pages(answer, context.request, context.confidence):
         return answer
     return with_pages(answer, closest_pages(context.passages, context.viewer), context.language)

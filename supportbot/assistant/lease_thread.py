@@ -1,7 +1,7 @@
 """Keeps the leases of this process's turns in a separate thread. On a busy machine, a starved event loop would send its
 heartbeats late, and another process would take over turns that are being answered. So a thread extends all leases of
 the process once a second, in one statement, which also saves the text shown so far. It tells a turn, on the turn's
-loop, when its claim was lost or its customer asked to stop.
+loop, when its claim is lost or its customer asks to stop.
 """
 
 import asyncio

@@ -80,7 +80,7 @@ class Judge:
             evidence.learn(text, is_done=True)
 
     def learn(self, looked_up: str) -> None:
-        """Accept what was looked up as evidence for the sentences that follow."""
+        """Treat what was looked up as evidence for the sentences that follow."""
         self.evidence.learn(looked_up)
         self._facts += (looked_up,)
         self._inputs.clear()

@@ -73,8 +73,8 @@ def _reply(request: ModelRequest, language: str) -> Reply:
 
 
 def _heard(step: Reply, question: str, language: str) -> Reply:
-    """Return a step towards an action, after regret and the offer of a person if it only asks what the customer wants,
-    who reports a problem and asks nothing: they may not want this action at all.
+    """Return a step towards an action. If it only asks what the customer wants, and they report a problem and ask
+    nothing, regret and the offer of a person come first: they may not want this action at all.
     """
     if phrase_in(step.text) != "meant" or asks_something(question):
         return step

@@ -1,4 +1,4 @@
-"""A wrapper around the channel layer. The layer only carries notifications, so it must neither fail a caller nor delay
+"""A wrapper around the channel layer. The layer carries only notifications, so it must neither fail a caller nor delay
 one.
 
 Without the wrapper, a layer that is down would raise an error in the sender and kill its socket, and one that does not

@@ -78,7 +78,7 @@ def _check_settled(customer: Customer) -> None:
 
 
 def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Conversation]:
-    """Return the caller's own among these conversations, fully locked, so issuing a ticket for one fails."""
+    """Return the caller's own conversations among these, fully locked, so issuing a ticket for one fails."""
     mine = conversations_of(caller).filter(pk__in=conversation_ids).order_by("pk")
     return list(mine.select_for_update(of=("self",)))
 

@@ -32,8 +32,8 @@ IF_CHANGED: Final = "locked, changed"
 # Other tables are read as they were when the statement began. If another transaction has changed the conversation
 # since, for example during a wait for the lock, it may have written to them as well.
 IF_UP_TO_DATE: Final = "locked.version = (SELECT ctid FROM chat_conversation known WHERE known.id = locked.id)"
-# A row may be built long before the lock is granted. But the time of an event further ahead comes from a clock that was
-# wrong, and must not become the time of all later events.
+# A row may be built long before the lock is granted. But an event further ahead than MAX_AHEAD was timed by a wrong
+# clock, and its time must not become that of all later events.
 MAX_AHEAD: Final = timedelta(minutes=5)
 NEXT_TIME: Final = f"""greatest(%s, CASE WHEN locked.last_event_at <=
     statement_timestamp() + interval '{MAX_AHEAD.total_seconds():.0f} seconds' THEN locked.last_event_at END)"""
@@ -110,9 +110,8 @@ def append_if(
     also: Mapping[str, sql.Statement] = MappingProxyType({}),
     answered_through: int = 0,
 ) -> Conversation | None:
-    """Lock the conversation of an event that everyone sees, and append the event, and a `second` one after it, if
-    `change` returns a row: all in one statement, together with the statements in `also`. Notify the readers after the
-    commit.
+    """Lock a conversation and, if `change` returns a row, append an event that everyone sees, then a `second` one if
+    given. One statement does all of this, including what is in `also`. Readers are notified after the commit.
 
     `change` sees the conversation as `locked`, and the statements in `also` see both, as `locked` and `changed`.
     Returns the conversation as it is now; None if nothing was written, since `change` did nothing or the scope's

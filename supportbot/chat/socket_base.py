@@ -7,7 +7,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 
 class Socket(AsyncWebsocketConsumer):
-    """A socket whose handlers reach the database only by `async_db`, and other processes by `chat.signal_broker`."""
+    """A socket whose handlers use only `async_db` for the database, and `chat.signal_broker` for other processes."""
 
     # The signal broker uses one channel per process; a channel for each socket would need its own connection.
     channel_layer_alias = "none"

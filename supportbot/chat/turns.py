@@ -154,7 +154,7 @@ def add_and_claim(
     message: Message, event: ConversationEvent, *, of: UUID | None, unless_known: str, slot: Slot
 ) -> Claim | None:
     """Add a customer's message, and start its turn, claimed for a slot: all in one statement, which takes a third of
-    the time of the steps of a transaction.
+    the time that the steps of a transaction take.
 
     None if nothing was written, since more has to be done or checked: there is an open turn or there was a ticket, a
     person answers, the conversation has ended or is being changed, it does not belong to the customer `of` (None: the

@@ -140,7 +140,7 @@ class AuditEntryAdmin(ScopedAdmin):
 
 
 def _people_called(text: str, entries: QuerySet[AuditEntry]) -> list[str]:
-    """Return the people in these entries whose name contains the text, former members among them."""
+    """Return the people in these entries whose name contains the text, including former members."""
     rows = entries.order_by()
     found = {one for column in COLUMNS_OF_PEOPLE for one in rows.values_list(column, flat=True).distinct()}
     named = Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)

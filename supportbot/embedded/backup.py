@@ -35,7 +35,7 @@ from supportbot.installation.private_files import read_json
 from supportbot.installation.start_plan import Plan
 from supportbot.version import VERSION
 
-FORMAT = 2  # format 1 has no digests; versions that only read format 1 report the backup as newer
+FORMAT = 2  # format 1 has no digests; versions that read only format 1 report the backup as newer
 MANIFEST = "about.json"
 DUMP = "database.dump"
 SECRETS = "secrets.json"

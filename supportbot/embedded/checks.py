@@ -299,7 +299,7 @@ def check_schema(plan: Plan) -> str:
     if pending:
         return gettext(
             "older than this version (missing migrations: {number}, the first: {name}). Run `manage.py migrate`; "
-            "`make run` does it by itself."
+            "`make run` does this automatically."
         ).format(number=len(pending), name=pending[0])
     return gettext("all migrations of this version are applied")
 

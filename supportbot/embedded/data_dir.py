@@ -42,7 +42,7 @@ class Instance:
 
 def require_writable(path: Path) -> None:
     """Create the directory of a part that runs alone, if it is missing. Raises StartRefused if it is not writable. A
-    full disk does not stop a part, so chats continue.
+    full disk is no reason to refuse, since chats can continue.
     """
     try:
         path.mkdir(mode=0o711, parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
-# More than a web process can serve, and few enough for children that close every number they may have inherited.
+# More than a web process can serve, and few enough for children that close every possible file descriptor.
 MOST: Final = 65_536
 # With less, a few hundred chats use them up: see docs/deploy.md.
 FEWEST: Final = 4_096

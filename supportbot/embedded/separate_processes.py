@@ -92,7 +92,7 @@ def _folder_of_counters() -> "TemporaryDirectory[str]":
     prefix = "supportbot-metrics-"
     try:
         return TemporaryDirectory(prefix=prefix)
-    except OSError:  # no temporary folder has space: a full disk stops no part, so chats continue
+    except OSError:  # no temporary folder has space; chats continue even on a full disk
         return TemporaryDirectory(prefix=prefix, dir=IN_MEMORY)
 
 
@@ -123,7 +123,7 @@ def beat(schedule: Path) -> None:
         schedule.parent.mkdir(parents=True, exist_ok=True)
         if schedule.exists():
             schedule.open("r+b").close()
-        else:  # Celery writes files with other endings, too, so none is made here
+        else:  # Celery may add an ending to the name, so this tests only the folder
             TemporaryFile(dir=schedule.parent).close()
     except OSError as error:
         if not is_out_of_space(error):  # on a full disk, the scheduler keeps its times in memory

@@ -16,7 +16,7 @@ from supportbot.embedded.servers.external_servers import DatabaseAway, refuse_tr
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
-TAG: Final = "settings"  # marks the system checks that only look at values of settings
+TAG: Final = "settings"  # marks the system checks that look only at values of settings
 # Far less than the guides generate, but more than a word: anyone who guesses the key can forge sessions and links.
 LEAST_KEY_CHARACTERS: Final = 20
 # Settings that every part of an installation needs; under `make run`, they come from DATA_DIR.
@@ -78,7 +78,7 @@ def require_host(plan: Plan) -> None:
 
 
 def _require_broker_scheme(url: str) -> None:
-    """Raise StartRefused for an address that no broker has: a process would start, and never get or send a task."""
+    """Raise StartRefused for an address that is not a broker's: a process would start, but never get or send a task."""
     try:
         scheme, _, _ = urlsplit(url).scheme.partition("+")  # the broker of sqla+postgresql://, for example
     except ValueError:  # for example, brackets without an IPv6 address

@@ -43,8 +43,8 @@ def _replace_originals(old: QuerySet[Run]) -> None:
 
 @transaction.atomic
 def take_customer_out_of_cases(customer: Customer) -> None:
-    """Remove the merchant's id of a customer from all cases, including those stored in runs. A visitor asks these cases
-    from then on, and they are no longer required to pass: otherwise, an erasure could block a gate.
+    """Remove the merchant's id of a customer from all cases, including those stored in runs. From then on, a
+    visitor asks their questions, and they are no longer required to pass: otherwise, an erasure could block a gate.
     """
     if not customer.external_id:
         return

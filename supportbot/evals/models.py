@@ -202,7 +202,7 @@ class SeenVerdicts(TenantModel):
 
 class ArticleCheck(TenantModel):
     """A run of the gates' cases after articles were published without the gates: by an import, a source, REST or a
-    plan.
+    schedule.
 
     A workspace has at most one waiting check, which collects changes until there have been none for a while. `failures`
     are cases that must pass, and that fail with the new articles but not with those of the last check. `mended` are
@@ -266,7 +266,7 @@ class ChangedArticle(TenantModel):
 
 class DraftCheck(TenantModel):
     """A saved revision of an article, tried before it is published: with the gates' cases and with real questions. It
-    can also be a comparison, with real questions only: of a published revision with the one that was live before
+    can also be a comparison, which uses only real questions: of a published revision with the one that was live before
     (`former`), or of the articles of an `ArticleCheck` (`articles`).
 
     Its `items` are fixed when it begins, and each step adds to `rows`, so an interrupted or cancelled check continues

@@ -1,4 +1,4 @@
-"""The gates of a release: the suites that a workspace chose must pass on it. The setting `RELEASES_GATE` names `judge`.
+"""The gates of a release: the suites, chosen by a workspace, that it must pass. `RELEASES_GATE` names `judge`.
 
 For a fair comparison, the live release first runs the same cases with the same articles, action rules and build of the
 product, unless it has already done so.

@@ -209,7 +209,7 @@ def comparison_words(found: Comparison, report: Report | None = None) -> list[st
     """Return sentences on how a run differs from another: the changes, then whether chance explains them.
 
     `report` is the run's report if it compares with the same run. If it calls the samples worse, the sentences do not
-    judge them again: the report only tests for losses, so its p-value is about half as large.
+    judge them again: the report tests only for losses, so its p-value is about half as large.
     """
     if not found.compared:
         return [gettext("The runs have no unchanged case in common.")]

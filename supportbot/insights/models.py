@@ -1,4 +1,4 @@
-"""Tables for daily sums, which spare pages about months from reading all conversations again, and for findings that
+"""Tables for daily sums, which save pages about months from reading all conversations again, and for findings that
 someone has dealt with. Neither contains customers' words, so both are kept after their conversations are deleted.
 """
 

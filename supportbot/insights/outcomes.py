@@ -112,7 +112,7 @@ def _first_questions(ids: Any) -> Mapping[UUID, str]:
 
 def _requests(ids: Any) -> Mapping[UUID, Sequence[PersonRequest]]:
     joined = ConversationEvent.objects.filter(conversation__in=ids, event="handoff.joined")
-    # A ticket's `claimed_at` only refers to its current owner.
+    # A ticket's `claimed_at` refers only to its current owner.
     came_at: dict[str, datetime] = {}
     for ticket, at in joined.annotate(ticket=KT("payload__ticket")).order_by("seq").values_list("ticket", "created_at"):
         came_at.setdefault(str(ticket), at)

@@ -209,7 +209,7 @@ def booked_as(purpose: str) -> str:
 
 
 def begin_series() -> None:
-    """Begin the series of calls that a budget does not allow at 0 when a process starts. Prometheus sees an increase
+    """Let the series that count calls refused by a budget begin at 0 when a process starts. Prometheus sees an increase
     only between two values, so a series that begins with the first such call would not raise an alert:
     https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
     """

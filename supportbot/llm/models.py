@@ -88,7 +88,7 @@ class LLMBody(TenantModel):
 
 
 class Budget(TenantModel):
-    """A workspace's budget for one UTC day, with the amounts reserved for running calls and spent. It covers all
+    """A workspace's budget for one UTC day, with the amounts spent and reserved for running calls. It covers all
     purposes, or the one it names.
     """
 

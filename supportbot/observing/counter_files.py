@@ -81,7 +81,7 @@ class AllocatedDict(MmapedDict):
                 logger.warning("%s has space again, so this process counts in its files", self._path.parent)
 
     def _continue_in(self, file: BinaryIO) -> None:
-        """Copy everything into a file that is large enough, or that grows without a disk."""
+        """Copy everything into this file, which is large enough, or in memory, where it can grow."""
         content = self._m[: self._used]
         self._f.close()
         self._f = file

@@ -1,6 +1,6 @@
 """Keeps the reason why the pool could not open a connection.
 
-If the server is unavailable, a pool only reports that no connection was free in time.
+If the server is unavailable, a pool reports only that no connection was free in time.
 """
 
 from collections.abc import Iterator

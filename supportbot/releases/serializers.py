@@ -109,9 +109,10 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
     verdict = serializers.SerializerMethodField(
         help_text=(
             "The gates' verdict on this content: whether it `passed`, the `must` cases that it fails and its "
-            "regressions (each as `suite: case`), and the ids of its runs. null if they have not judged it, or a draft "
-            "was judged by other gates. Of what a draft depends on, `outdated` names what has changed since, such as "
-            "`knowledge` or `suites`: unless it is empty, the draft must be evaluated again before it is published."
+            "regressions (each as `suite: case`), and the ids of its runs. null if they have not judged it, or if a "
+            "draft was judged by other gates. `outdated` names whatever a draft depends on that has changed since, "
+            "such as `knowledge` or `suites`: unless it is empty, the draft must be evaluated again before it is "
+            "published."
         )
     )
     evaluation_problem = serializers.CharField(

@@ -140,7 +140,7 @@ def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) ->
 def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any]:
     """Return the channel's texts in the conversation's language, its branding and its rules."""
     locale, customer = conversation.locale, conversation.customer
-    # the request has no workspace yet, because a page only knows its channel's key
+    # the request has no workspace yet, because a page knows only its channel's key
     with workspace_scope(channel.workspace_pk):
         document = current().document
     greeting = channel.greeting_in(locale, otherwise=document.greetings)

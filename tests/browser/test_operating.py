@@ -23,7 +23,7 @@ BEYOND_ITS_FRAME = """
 KINDS = [
     "No longer answered",
     "Other action",
-    "Hand-over",
+    "Handoff",
     "Other figures",
     "Other sources",
     "Answered now",

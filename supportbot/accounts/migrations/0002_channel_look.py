@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='channel',
             name='confirms_on_hosted_page',
-            field=models.BooleanField(default=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."),
+            field=models.BooleanField(default=False, help_text="Actions are confirmed only on our own chat page, never on the shop's page."),
         ),
         migrations.AddField(
             model_name='channel',

@@ -48,7 +48,7 @@ def model_input(sentence: str, beside: Sequence[str], *, by: Model) -> ModelInpu
 
 def together(sentence: str, beside: Sequence[str]) -> str:
     """Join a sentence and the texts that it is compared with, in the form that the models were trained on."""
-    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # none can pretend to be another part
+    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # so no part can look like two
     return _BETWEEN.join(part[:LONGEST_PART] for part in parts)
 
 

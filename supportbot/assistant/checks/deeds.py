@@ -173,7 +173,7 @@ class Records:
         return [*_about_the_same(figures, self.done, self.looked_up), *_about_the_same(figures, seen)]
 
     def _tells_state(self, sentence: str) -> bool:
-        """Return whether a sentence says how something is, or what is waited for."""
+        """Return whether a sentence says how something is, or what is still awaited."""
         claimed = self._meaning(sentence)
         if claimed is None:
             return False

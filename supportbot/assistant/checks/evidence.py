@@ -265,7 +265,7 @@ class Evidence:
         )
 
     def learn(self, text: str, *, is_done: bool = False) -> None:
-        """Accept what was looked up or done as evidence from here on."""
+        """Treat what was looked up or done as evidence from here on."""
         self.links |= links_in(text)
         (self._done if is_done else self._learned).append(text)
         self._learned_stems.update(stems(text, self.language))

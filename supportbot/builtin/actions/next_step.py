@@ -37,7 +37,7 @@ from supportbot.language.words import words
 from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, ToolCall, ToolSpec
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
-ONLY_ASKS: Final = "only-asks"  # the option for customers who only have a question
+ONLY_ASKS: Final = "only-asks"  # the option for customers who have only a question
 OFFERED: Final = 5  # the maximum number of orders to choose from
 _FEW_WORDS: Final = 4
 

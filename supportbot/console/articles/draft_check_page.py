@@ -44,8 +44,8 @@ from supportbot.releases.services import OVERRIDE
 
 
 def check_page(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Show the changes found so far if the newest revision were published; a POST starts, cancels or continues the
-    check.
+    """Show the changes found so far that publishing the newest revision would cause; a POST starts, cancels or
+    continues the check.
     """
     needs(request, "kb:write")
     article = article_with_id(article_id)

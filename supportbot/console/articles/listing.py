@@ -279,7 +279,7 @@ def _archive(article: Article) -> bool:
 
 
 def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
-    """Publish or archive an article in the state that the gates tried; return False if it has changed since."""
+    """Publish or archive an article in the state that the gates checked; return False if it has changed since."""
     try:
         with transaction.atomic():
             lock_unchanged(article)
@@ -292,7 +292,7 @@ def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
 def _stopped(
     request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]
 ) -> tuple[dict[Article, ArticleRefused], list[Article]]:
-    """Return the articles that the gates refuse, and those that could not be tried in time."""
+    """Return the articles that the gates refuse, and those that could not be checked in time."""
     workspace, person, ends = workspace_here(request), staff(request), perf_counter() + GATES_SECONDS
     refused, untried = {}, []
     for article in rows:

@@ -110,7 +110,7 @@ def compared_runs(
     hidden: Mapping[str, bool | None] | None = None,
     hidden_before: Collection[str] = (),
 ) -> tuple[list[Row], int]:
-    """Return one page of the rows, and their total number. The `hidden` cases only appear without a filter; the values
+    """Return one page of the rows, and their total number. The `hidden` cases appear only without a filter; the values
     say whether a case waits for a label (None if it has not been judged). Cases that are hidden in the other run
     (`hidden_before`) are not compared.
     """

@@ -80,7 +80,7 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 def _figures(run: Run, other: Run | None, report: Report, hidden: Collection[str]) -> dict[str, Any]:
-    """Return the sentences and figures on a run's page about a report, from which the `hidden` cases are left out."""
+    """Return the sentences and figures about a report, without its `hidden` cases, for a run's page."""
     return {
         "summary": summary(report),
         "verdict": _verdict(run, other, report),

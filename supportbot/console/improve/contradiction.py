@@ -85,7 +85,7 @@ def _page(
 
 
 def _proposed(request: HttpRequest, pair: Contradiction, articles: Sequence[Article]) -> Edit:
-    """Return the edit of the chosen article, or else of the one that was published longer ago."""
+    """Return the edit of the chosen article, or else of the one that was published earlier."""
     article_id = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
     older = min(articles, key=lambda one: one.published_at.timestamp() if one.published_at else 0.0)
     return agreeing(pair, next((one for one in articles if one.pk == article_id), older))

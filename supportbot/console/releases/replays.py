@@ -32,7 +32,7 @@ DAYS, QUESTIONS = 7, 100
 WORDS: Final = {
     "lost_answer": ("bad", gettext_noop("No longer answered")),
     "action": ("bad", gettext_noop("Other action")),
-    "handed_over": ("warn", gettext_noop("Hand-over")),
+    "handed_over": ("warn", gettext_noop("Handoff")),
     "figures": ("warn", gettext_noop("Other figures")),
     "sources": ("info", gettext_noop("Other sources")),
     "gained_answer": ("ok", gettext_noop("Answered now")),

@@ -28,7 +28,7 @@ def role_of(url: str) -> str:
 
 
 def refuse_two_databases(owner_url: str, application_url: str) -> None:
-    """Raise StartRefused if the two URLs lead to different databases, because a backup could then be of the wrong one.
+    """Raise StartRefused if the two URLs lead to different databases, because a backup could then copy the wrong one.
 
     The servers are asked, since two URLs of one database may differ: a pooler in front of it may give the database
     another name. If the application cannot log in, as before its role is created, the names in the URLs are

@@ -30,7 +30,7 @@ class LocalServer:
         return self._process is not None and self._process.poll() is None
 
     def _choose_port(self) -> None:
-        """Choose another port if ours is in use. This is only possible before the first start, because afterwards,
+        """Choose another port if ours is in use. This is possible only before the first start, because afterwards,
         other processes know the address.
         """
         if not self._has_run and is_taken(self.port):

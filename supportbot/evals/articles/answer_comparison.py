@@ -28,7 +28,7 @@ def outcome_of(before: Quoted, after: Quoted, *changed: str) -> Outcome:
 
     Better: the question is now answered from one of these articles and was not answered before, or search is clearly
     more confident in an answer from one of them that keeps all figures. Worse: the answer is gone, has lost this
-    source, or search is clearly less confident. If search is only more confident in another article because this one
+    source, or search is clearly less confident. If search is more confident in another article only because this one
     has lost its words, the answer is not better.
     """
     was, is_now = not before.answer.is_abstention, not after.answer.is_abstention

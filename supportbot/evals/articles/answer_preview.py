@@ -51,7 +51,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A passage's rank and score in one stage; scores are only comparable within one stage of one question."""
+    """A passage's rank and score in one stage; scores are comparable only within one stage of one question."""
 
     number: int
     score: float | None

@@ -1,4 +1,4 @@
-"""Compares the answers before and after a change to several articles at once, by an import, a source, REST or a plan.
+"""Compares the answers before and after several articles change at once: by an import, a source, REST or a schedule.
 
 At most 36 of customers' questions are asked, however many articles changed: up to 12 whose answers quoted one of the
 articles, and the 24 nearest to any of their passages. Each is asked in both states of the articles. The states are

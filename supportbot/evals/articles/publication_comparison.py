@@ -2,7 +2,7 @@
 
 The gates' cases run before a publication and can stop it, while someone waits. Customers' questions cannot stop it and
 take longer, so afterwards a worker compares the answers from the former text with those from the published one.
-Articles published outside the console (by imports, sources, REST or plans) are compared together.
+Articles published outside the console (by imports, sources, REST or schedules) are compared together.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -23,7 +23,7 @@ _RANDOM: Final = 12  # the last characters of an id, which are random
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
     """Return the judged results waiting for this person's label, in random order. Results that anyone has labelled pass
-    or fail are not included, nor are runs whose verdicts this person has chosen to see. A copy never waits, only its
+    or fail are not included, nor are runs whose verdicts this person has chosen to see. A copy never waits; only its
     original does. With `run_id`, return only the results of that run and of the runs behind it.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
@@ -127,8 +127,8 @@ def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User)
 
 
 def _note_who_sees(run: Run) -> None:
-    """Store who sees the verdicts of a run now, before a withdrawn label makes its result wait for them again. Whoever
-    sees the verdict on a copy of the result is among them.
+    """Store who can see the verdicts of a run, before a withdrawn label makes its result wait for these people again.
+    They include everyone who can see the verdict on a copy of the result.
     """
     rows = [SeenVerdicts(run=run, person_id=person_id) for person_id in who_sees_verdicts(run)]
     SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)

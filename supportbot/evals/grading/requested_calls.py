@@ -104,6 +104,6 @@ def _are_same_items(wanted: Sequence[Any], given: Sequence[Any]) -> bool:
 
 
 def _item(item: Any) -> Any:
-    """Return an item in the tool's form, which a case may shorten to its SKU; without a quantity, it is one."""
+    """Return an item in the tool's form, which a case may shorten to its SKU; the default quantity is 1."""
     item = {"sku": item} if isinstance(item, str) else item
     return {"quantity": 1, **item} if isinstance(item, Mapping) else item

@@ -115,7 +115,7 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
 
     @extend_schema(request=ReleaseReplayInput, responses={202: ReleaseReplaySerializer})
     def post(self, request: Request) -> Response:
-        """Start a replay, which a worker runs. If one of the release is already under way, return that one instead."""
+        """Start a replay, which a worker runs. If one is already under way for the release, return it instead."""
         serializer = ReleaseReplayInput(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data

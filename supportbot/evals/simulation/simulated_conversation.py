@@ -246,7 +246,7 @@ class _UnpublishedDeltas(DeltaBuffer):
 
 
 class _Tools(Tools):
-    """Decides on each call like a real turn, and records it, but only carries out look-ups."""
+    """Decides on each call like a real turn, and records it, but carries out only look-ups."""
 
     def __init__(self, request: ModelRequest, simulated: SimulatedConversation) -> None:
         super().__init__(request.tools)

@@ -195,7 +195,7 @@ def _message(event: EventView, reader: Reader) -> Line:
 
 
 def _is_readers_own(reader: Reader, payload: Mapping[str, Any], name: str) -> bool:
-    """Return whether the reader is the author; events of older versions only have the name."""
+    """Return whether the reader is the author; events of older versions have only the name."""
     return payload["person"] == reader.person if "person" in payload else name == reader.name
 
 

@@ -127,7 +127,7 @@ def _last_message_before(ticket: Ticket) -> str:
 def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:
     """Return one side's messages in the ticket's episode.
 
-    A conversation only stores its current episode; an ended ticket's episode is between the previous ticket's end and
+    A conversation stores only its current episode; an ended ticket's episode is between the previous ticket's end and
     its own.
     """
     conversation = ticket.conversation

@@ -53,7 +53,7 @@ def form_fields(
     problems: Mapping[str, list[str]],
     records: Mapping[str, FormChoices] | None = None,
 ) -> list[FormField]:
-    """Return the form's fields in the action's sequence; `records` are the customer's records to choose from, by
+    """Return the form's fields in the action's order; `records` are the customer's records to choose from, by
     argument.
     """
     found = records or {}

@@ -59,7 +59,7 @@ def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
 
 
 def since_on_return(since: datetime, now: datetime, *, has_address: bool) -> datetime:
-    """Return when the wait of a ticket that returns to the queue counts as begun. It keeps its age and thus its place,
-    up to an age that leaves LEAST_WAIT before it expires.
+    """Return when the wait of a ticket that returns to the queue counts as having begun. It keeps its age and thus
+    its place, up to an age that leaves LEAST_WAIT before it expires.
     """
     return since if has_address else max(since, now - (EXPIRES_AFTER - LEAST_WAIT))

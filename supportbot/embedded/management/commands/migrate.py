@@ -41,9 +41,9 @@ from supportbot.postgresql.blocking_transactions import Transaction, blocking_tr
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
-# In turn. The first is so short that the migration gives way before PostgreSQL finds that it and a chat wait for each
-# other: after `deadlock_timeout`, one second, it would end the chat's transaction. The second is longer than that,
-# because autovacuum makes way no sooner.
+# Used in turn. The first is so short that the migration gives way before PostgreSQL finds a deadlock between it and a
+# chat: after `deadlock_timeout`, one second, it would end the chat's transaction. The second is longer, because
+# autovacuum gives way only after that time.
 LOCK_TIMEOUTS = ("500ms", "2s")
 LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
 LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may take

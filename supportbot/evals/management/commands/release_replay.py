@@ -16,8 +16,8 @@ from supportbot.releases.selectors import live_release
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Ask a release and the live one customers' questions from the last few days, without side effects, and list "
-        "where their answers differ, the worst first. Both use the model, at its price."
+        "Put customers' questions from the last few days to a release and to the live one, without side effects, and "
+        "list where their answers differ, worst first. Both use the model, at its price."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
