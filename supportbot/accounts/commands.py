@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -19,14 +19,60 @@ from supportbot.observing.logs import events_suppressed
 from supportbot.team_formats import labelled
 
 DAYS_MOST: Final = 3660
+# Messages for the names of facts that commands print.
+LABELS: Final = {
+    "actions": gettext_noop("Actions"),
+    "algorithm": gettext_noop("Algorithm"),
+    "api_key": gettext_noop("API key"),
+    "approvals": gettext_noop("Approvals"),
+    "approved_by": gettext_noop("Approved by"),
+    "articles": gettext_noop("Articles"),
+    "auth": gettext_noop("Authentication"),
+    "bytes": gettext_noop("Size in bytes"),
+    "channel": gettext_noop("Channel"),
+    "connection": gettext_noop("Connection"),
+    "conversations": gettext_noop("Conversations"),
+    "customer": gettext_noop("Customer"),
+    "embedded": gettext_noop("Vectors computed"),
+    "environment": gettext_noop("Environment"),
+    "file": gettext_noop("File"),
+    "folder": gettext_noop("Folder"),
+    "has_secrets": gettext_noop("With secrets"),
+    "id": gettext_noop("ID"),
+    "identity_secret": gettext_noop("Signing secret"),
+    "kid": gettext_noop("Key (kid)"),
+    "made_at": gettext_noop("Created at"),
+    "merchant": gettext_noop("Address"),
+    "name": gettext_noop("Name"),
+    "old_secret_until": gettext_noop("Old secret valid until"),
+    "password": gettext_noop("Password"),
+    "prefix": gettext_noop("Prefix"),
+    "recipe": gettext_noop("Recipe"),
+    "request": gettext_noop("Request"),
+    "restored_to": gettext_noop("Restored to"),
+    "reused": gettext_noop("Vectors reused"),
+    "revoked": gettext_noop("Revoked"),
+    "revoked_at": gettext_noop("Revoked at"),
+    "role": gettext_noop("Role"),
+    "scopes": gettext_noop("Scopes"),
+    "snippet": gettext_noop("Embed code"),
+    "state": gettext_noop("State"),
+    "summary": gettext_noop("Summary"),
+    "switched_off": gettext_noop("Switched off"),
+    "took_ms": gettext_noop("Duration (ms)"),
+    "url": gettext_noop("Address"),
+    "username": gettext_noop("User name"),
+    "version": gettext_noop("Version"),
+    "workspace": gettext_noop("Workspace"),
+}
 
 
 class ProductCommand(TranslatedCommand):
     """A command that prints its result for people, or as JSON with `--json`; an error is one sentence."""
 
     requires_system_checks: list[str] = []
-    # Messages for the names of facts. A fact without one keeps its name from the JSON, such as the name of a rule.
-    labels: ClassVar[Mapping[str, str]] = {}
+    # A fact without a label keeps its name from the JSON, such as the name of a rule.
+    labels: ClassVar[Mapping[str, str]] = LABELS
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help=gettext("print one JSON object instead of text"))

@@ -118,6 +118,18 @@ def test_commands_print_readable_output_for_people(workspace: Workspace) -> None
         json.loads(out.getvalue())
 
 
+def test_results_are_named_in_the_terminals_language(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(*command: str) -> list[str]:
+        out = StringIO()
+        call_command(*command, stdout=out)
+        return [line.split("  ")[0] for line in out.getvalue().splitlines()]
+
+    monkeypatch.setenv("LC_ALL", "C")
+    assert names("channel_create", "Shop") == ["Workspace", "Channel", "Signing secret", "Embed code"]
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert names("apikey_create", "books", "--scope", "kb:read")[2:] == ["Rechte", "API-Schlüssel"]
+
+
 def test_with_several_workspaces_one_must_be_chosen(workspace: Workspace, other_workspace: Workspace) -> None:
     with pytest.raises(CommandError, match=r"several workspaces.*another, wrenfell"):
         call_command("channel_create", "Shop")

@@ -3,9 +3,9 @@
 The same checks apply as for customers: schema, ownership, policy and approval. The audit trail names the operator.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
@@ -29,6 +29,7 @@ class Command(WorkspaceCommand):
     help = gettext_noop(
         "Propose an action for a customer, and confirm it with --confirm. The audit trail names the operator."
     )
+    labels: ClassVar[Mapping[str, str]] = {}  # a look-up prints the merchant's fields, by their own names
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

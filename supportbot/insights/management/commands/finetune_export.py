@@ -8,13 +8,25 @@ from django.core.management.base import CommandParser
 from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand, days
+from supportbot.accounts.commands import LABELS, WorkspaceCommand, days
 from supportbot.accounts.models import Workspace
 from supportbot.insights.finetune import write_examples
 
 
 class Command(WorkspaceCommand):
     help = gettext_noop("Write approved conversations as chat JSON Lines, masked, with a data card, for fine-tuning.")
+    labels = {
+        **LABELS,
+        "made": gettext_noop("Created at"),
+        "since": gettext_noop("From"),
+        "until": gettext_noop("Until"),
+        "total": gettext_noop("Examples"),
+        "train": gettext_noop("For training"),
+        "validation": gettext_noop("For validation"),
+        "rated": gettext_noop("Approved by customers"),
+        "corrected": gettext_noop("Answered by a person"),
+        "languages": gettext_noop("Languages"),
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
