@@ -7,7 +7,7 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    # Set, not defaulted, since a supervisor that is a Django project passes on its own settings module in the
+    # Set rather than defaulted, since a supervisor that is a Django project passes on its own settings module in the
     # environment.
     os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
     try:

@@ -8,7 +8,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from shop.environment import environment
 from shop.log_in import signed_in
 
-# The platform's help centre of this shop's workspace.
+# The platform's help centre for this shop's workspace.
 HELP = "/help/wrenfell/"
 
 

@@ -112,8 +112,8 @@ def _order(number: int, story: Story, person: Person, midnight: datetime) -> Ord
 
 
 def _age_in_days(number: int) -> float:
-    """Return how many days before today's midnight it was placed; 20418 and 20431 are ten and three days old by
-    date.
+    """Return how many days before last midnight an order was placed; by date, 20418 and 20431 are ten and three days
+    old.
     """
     if number > LAST_QUIET_NUMBER:
         return 2.5 * (LAST_NUMBER + 1 - number) / (LAST_NUMBER + 1 - LAST_QUIET_NUMBER)

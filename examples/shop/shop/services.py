@@ -1,6 +1,6 @@
 """The operations that change an order. Each key is decided once, by the first call, in one transaction with the ledger.
 A transaction holds SQLite's write lock from the start (settings: IMMEDIATE), so two calls never decide at the same
-time, and the primary key of `Operation` finally rules out the same key twice. A refusal is a result too: it is stored
+time, and the primary key of `Operation` rules out the same key twice anyway. A refusal is a result too: it is stored
 under its key and returned again, so a refund that was once too high does not silently succeed later.
 """
 

@@ -24,7 +24,7 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a parcel's way, done or still to come; "" for an unknown date."""
+    """One step of a parcel's journey, done or still to come; "" for an unknown date."""
 
     words: str | Promise
     day: date | None

@@ -60,7 +60,7 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Without a template, since it may need the part that failed."""
+    """Respond without a template, since a template may need the part that failed."""
     if request.path.startswith(_FOR_PROGRAMS):
         return JsonResponse({"code": "server_error", "message": "The shop failed.", "fields": {}}, status=500)
     return HttpResponse("The shop failed. Its log says why.", status=500, content_type="text/plain; charset=utf-8")

@@ -25,7 +25,7 @@ BACKLOG = 128
 
 class Command(BaseCommand):
     help = "Serve the demo shop on 127.0.0.1 until SIGTERM or Ctrl-C. Settings come from SHOP_* environment variables."
-    requires_system_checks: list[str] = []  # they cost a third of the start and have nothing to check here
+    requires_system_checks: list[str] = []  # they take a third of the start-up time and find nothing here
 
     def handle(self, *args: Any, **options: Any) -> None:
         port, data_dir = checked_environment()
