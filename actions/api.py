@@ -47,7 +47,9 @@ class ActionList(ScopedAPIView):
     filters = frozenset({"locale"})
 
     @extend_schema(
-        parameters=[OpenApiParameter("locale", str, description="Language of title and description, such as `de`.")],
+        parameters=[
+            OpenApiParameter("locale", str, description="The language of the title and description, such as `de`.")
+        ],
         responses=ActionSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
@@ -82,7 +84,7 @@ class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
         parameters=[
             OpenApiParameter("state", str, enum=State.values),
             OpenApiParameter("customer", UUID, description="Only requests of this customer."),
-            OpenApiParameter("conversation", UUID, description="Only requests of this conversation."),
+            OpenApiParameter("conversation", UUID, description="Only requests from this conversation."),
         ],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

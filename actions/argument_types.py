@@ -24,7 +24,7 @@ from supportbot.language.normalise import visible
 from supportbot.team_formats import listed
 
 Problems = dict[str, list[str]]
-# Words and emoji need some format characters (Cf); `visible` knows which ones, and where.
+# Words and emoji need some format characters (Cf); `visible` knows which, and where.
 _UNREADABLE: Final = INVISIBLE_CATEGORIES - {"Cf"}
 
 
@@ -80,7 +80,7 @@ class Text:
 class OrderId:
     """A merchant's order number: ASCII only, so that no look-alike can stand in for it."""
 
-    description: str = "The number of the customer's order, exactly as they or the order list wrote it."
+    description: str = "The order number, exactly as in the customer's message or the list of orders."
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         if isinstance(value, str) and _ORDER_ID.fullmatch(value):

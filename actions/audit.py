@@ -30,7 +30,7 @@ from supportbot.errors import SupportBotError
 
 logger = logging.getLogger(__name__)
 _PURPOSE: Final = b"supportbot audit chain 1"
-_STEP: Final = "request."  # begins the event of a state that a request has reached
+_STEP: Final = "request."  # prefix of the events for states that a request has reached
 PAGE: Final = 1_000
 
 
@@ -197,5 +197,5 @@ def steps_of(request_id: UUID) -> list[Step]:
 
 
 def actor_of(user: User) -> str:
-    """Return how records name a person, `user:` with their id: stable, and free of personal data."""
+    """Return a person's name in records, `user:` with their id: stable, and free of personal data."""
     return f"user:{user.pk}"

@@ -68,7 +68,7 @@ class Compared:
 @dataclass(frozen=True, slots=True)
 class BackTest(Compared):
     """`judged` requests of the last `days` were compared; `other` more were refused for reasons that do not depend on
-    rules.
+    the rules.
     """
 
     days: int

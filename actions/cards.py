@@ -56,7 +56,7 @@ def card_of(request: ActionRequest, locale: str = "") -> Card:
 
 
 def whole_text(card: Card) -> str:
-    """Return everything that a card says in one string, which shows whether a card is still as someone has seen it."""
+    """Return everything that a card says in one string, which shows whether a card is still as someone saw it."""
     parts = [card.title, *(f"{row.label}: {row.value}" for row in card.rows)]
     return " ".join("; ".join(parts).split())  # white space in the form in which browsers send it back
 

@@ -26,7 +26,7 @@ class DeferredText(str):
         return made
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `from_json` restores."""
+        """Return the JSON form that `from_json` reads."""
         values = {
             name: value.as_json() if isinstance(value, DeferredText) else value for name, value in self.values.items()
         }
@@ -34,7 +34,7 @@ class DeferredText(str):
 
 
 def from_json(stored: Any) -> str:
-    """Return a stored sentence. Former versions stored only the English sentence, which is returned as it is."""
+    """Return a stored sentence. Earlier versions stored only the English sentence, which is returned as it is."""
     if not isinstance(stored, Mapping):
         return str(stored)
     values = {

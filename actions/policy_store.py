@@ -1,5 +1,5 @@
 """A workspace's stored policies: created once with an action's default limits, changed only by a new version.
-`requests.rule_decision` decides what a policy means for a request, and `approvers` has who may approve under it.
+`requests.rule_decision` decides what a policy means for a request, and `approvers` says who may approve under it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -63,7 +63,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "outcome_unknown": msgid(
         "Our system did not answer in time. We are checking whether it went through. It cannot happen twice."
     ),
-    "in_progress": msgid("Our system is still working on it. You will read here when it is done."),
+    "in_progress": msgid("Our system is still working on it. We will tell you here when it is done."),
     "approval_needed": msgid("This now needs a colleague's approval, so nothing was done. Please ask again."),
     "limit_subject": msgid("The limit for this has been reached. A colleague can look into it."),
     "outcome_with_person": msgid(
@@ -128,8 +128,8 @@ def _end_sentence(line: str) -> str:
 
 
 def failed_at(where: str) -> Reason:
-    """Return the reason of a definition that failed there. The facts are in English, since they are stored and logged;
-    those of a deferred text can be shown in other languages by `failure_text`.
+    """Return the reason for a definition that failed at this place. The facts are in English, since they are stored and
+    logged; those of a deferred text can be shown in other languages by `failure_text`.
     """
     facts = {PLACE_TEXT: json.dumps(_shortened(where).as_json())} if isinstance(where, DeferredText) else {}
     return Reason(FAILED, {"place": where[:MAX_PLACE], **facts})

@@ -85,7 +85,7 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
     arguments = serializers.DictField(read_only=True)
     receipt = serializers.DictField(read_only=True, allow_null=True)
     held_until = serializers.DateTimeField(
-        read_only=True, allow_null=True, help_text="When it is sent; until then its customer can cancel it."
+        read_only=True, allow_null=True, help_text="When it will be sent; until then, the customer can cancel it."
     )
     approvals = ApprovalsSerializer(source="*", read_only=True)
     title = serializers.SerializerMethodField()

@@ -54,5 +54,5 @@ def check_tools() -> None:
 
 @shared_task(name="actions.tasks.write_down_heads")
 def write_down_heads() -> None:
-    """The former name of `checkpoint_audit_chain`, for messages that an older beat has sent; until 0.3."""
+    """The former name of `checkpoint_audit_chain`, for messages that an older beat sent; until 0.3."""
     audit.checkpoint_audit_chain()

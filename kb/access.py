@@ -1,4 +1,4 @@
-"""The rules for who may read which article, and who may write in which collection. Search, pages and API all use them.
+"""Rules: who may read which article, and who may write in which collection. Search, the pages and the API use them.
 
 The workspace does not come from the viewer: every query already runs inside `workspace_scope`. The rule for reading
 exists three times: as a predicate on an object, as a queryset, and as an SQL condition for searches; tests check that
@@ -98,12 +98,12 @@ def readable(viewer: Viewer) -> QuerySet[Article]:
 
 
 def check_may_write(person: User | None, *collections: Collection | None) -> None:
-    """Raise NotAllowed, naming the collection, unless the person may write in all of them; None is skipped."""
+    """Raise NotAllowed, naming the collection, unless the person may write in all `collections`; None is skipped."""
     closed = restricted_collections(person)
     for collection in collections:
         if collection is not None and collection.pk in closed:
             raise NotAllowed(
-                gettext("Only its selected writers may write in the collection {name}.").format(name=collection.name)
+                gettext("Only selected writers may write in the collection {name}.").format(name=collection.name)
             )
 
 

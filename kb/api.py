@@ -166,7 +166,7 @@ class Publish(KnowledgeView):
 class Archive(KnowledgeView):
     @extend_schema(request=EmptyInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Archive the article: nobody can read it any more, its revisions are kept."""
+        """Archive the article: nobody can read it any more, but its revisions are kept."""
         check_may_write(_author(request), article_with_id(article_id).collection)
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         archive(article_id)
@@ -174,11 +174,11 @@ class Archive(KnowledgeView):
 
 
 class Planned(KnowledgeView):
-    """A publication or archiving of an article at a set time."""
+    """An article's publication or archiving at a set time."""
 
     @extend_schema(request=NewPlanSerializer, responses=ArticleDetailSerializer, parameters=[_STEP])
     def put(self, request: Request, article_id: UUID, step: str) -> Response:
-        """Schedule the publication or archiving of the newest revision; replaces the schedule for that step.
+        """Schedule a step (publication or archiving) for the newest revision; this replaces the step's schedule.
 
         The gates run when it is due. Nothing changes, and the schedule's `problem` says why, if the gates refuse it, if
         a newer revision was saved in the meantime, or if the API key may no longer write articles.
@@ -327,7 +327,7 @@ def _author(request: Request) -> User | None:
 
 
 class SynonymsList(KnowledgeView, ListAPIView[Synonyms]):
-    """The workspace's synonyms, newest first: each group has words that mean the same to search."""
+    """The workspace's synonyms, newest first: search treats the words of a group as the same."""
 
     serializer_class = SynonymsSerializer
     pagination_class = NewestFirstPagination

@@ -104,7 +104,7 @@ def note_categories(names: Iterable[str]) -> None:
 
 
 def unknown_categories(names: Iterable[str]) -> list[str]:
-    """Return the names that no category has or had, in their order."""
+    """Return the names that no category has or had, in the given order."""
     wanted = {name for name in names if name}
     known = set(Category.objects.filter(name__in=wanted).values_list("name", flat=True))
     return sorted(wanted - known - current_names(wanted).keys())
@@ -246,7 +246,7 @@ def _number(rows: Sequence[Category]) -> None:
 
 
 def _lock() -> None:
-    """Let only one change of categories run at a time, so that two changes cannot use the same place or name."""
+    """Let only one change of categories run at a time, so that two changes cannot take the same place or name."""
     list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
 
 

@@ -1,4 +1,4 @@
-"""The database's clock: times that several machines store or compare are read from it, since theirs may differ."""
+"""The database's clock: times that several machines store or compare are read from it, since their own may differ."""
 
 from datetime import datetime
 

@@ -171,7 +171,7 @@ class Article(TenantModel):
 
 
 class Picture(TenantModel):
-    """A picture of articles, re-encoded (`kb.pictures`)."""
+    """A picture in articles, re-encoded (`kb.pictures`)."""
 
     digest = models.CharField(max_length=40)
     # The digest of the uploaded file, so that the same file is decoded only once; "" for pictures stored before this
@@ -228,7 +228,7 @@ class OldAddress(TenantModel):
 
 
 class Plan(TenantModel):
-    """A publication or archiving at a set time (`kb.scheduling`)."""
+    """An article's publication or archiving at a set time (`kb.scheduling`)."""
 
     class Step(models.TextChoices):
         PUBLISH = "publish", _("Publish")

@@ -1,4 +1,4 @@
-"""Pictures of articles: re-encoded, and served from an address that contains the hash of their content.
+"""Pictures in articles: re-encoded, and served from an address that contains the hash of their content.
 
 A picture is shown to readers who may read an article with it on the help pages, and to the workspace's team, who use it
 in texts before they are saved.

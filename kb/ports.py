@@ -97,7 +97,7 @@ class Verdict:
 
 
 class Gates(Protocol):
-    """Runs the cases that must pass with a change to articles; the verdict is empty without gates."""
+    """Runs the cases that must pass on a change to articles; without gates, the verdict is empty."""
 
     def __call__(
         self, change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float

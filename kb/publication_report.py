@@ -20,7 +20,7 @@ _OPEN: Final = ("waiting", "running")
 
 def report_after(article_ids: Sequence[UUID], *, since: datetime, waits: bool) -> dict[str, Any] | None:
     """Return what publishing these articles from `since` until now has changed; None without articles. With `waits`,
-    wait up to ten minutes for the result. `since` is a time of the database (`database_now`).
+    wait up to ten minutes for the result. `since` is a time on the database's clock (`database_now`).
 
     Nothing is compared here: without a worker, the state stays "waiting".
     """

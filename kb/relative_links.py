@@ -106,7 +106,7 @@ def file_paths(target: str, position: Position) -> list[str]:
 
 
 def page_name(target: str, position: Position) -> str:
-    """Return the name of the help page or picture that a browser would open; "" outside of the help centre."""
+    """Return the name of the help page or picture that a browser would open; "" outside the help centre."""
     return _joined(position.name, target)
 
 

@@ -49,7 +49,7 @@ def add_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: Us
 
 
 def publish_articles(articles: Sequence[Article]) -> None:
-    """Publish the latest revision of each; it is found by words at commit, and by meaning once its vectors exist."""
+    """Publish each article's latest revision; it is found by words at commit, and by meaning once its vectors exist."""
     now = timezone.now()
     for article in articles:
         article.live_revision, article.state, article.published_at = article.latest_revision, State.LIVE, now

@@ -77,7 +77,7 @@ def due_plans() -> list[tuple[UUID, UUID]]:
 
 @transaction.atomic
 def carry_out(plan_id: UUID) -> Plan | None:
-    """Carry out a due plan, delete it and return it; None if it is already done or was changed meanwhile. Raises
+    """Carry out a due plan, delete it and return it; None if it is already done or has been changed. Raises
     ArticleChanged if there is a newer revision than the planned one.
     """
     found = Plan.objects.filter(pk=plan_id).first()
@@ -100,9 +100,7 @@ def carry_out(plan_id: UUID) -> Plan | None:
 
 
 def note_problem(plan: Plan, problem: str) -> None:
-    """Store why a plan was not carried out; it is not tried again. Does nothing for a plan that was changed
-    meanwhile.
-    """
+    """Store why a plan was not carried out; it is not tried again. Does nothing for a plan that has been changed."""
     same = Plan.objects.filter(pk=plan.pk, at=plan.at, revision=plan.revision, problem="")
     same.update(problem=problem[:1_000])
 

@@ -161,7 +161,7 @@ class ArticleSerializer(serializers.ModelSerializer[Article]):
 
 
 class PlanSerializer(serializers.ModelSerializer[Plan]):
-    """A publication or archiving at a set time; `problem` says why it was not carried out."""
+    """An article's publication or archiving at a set time; `problem` says why it was not carried out."""
 
     class Meta:
         model = Plan

@@ -159,7 +159,7 @@ def publish(article_id: UUID, *, revision: int | None = None) -> Article:
 def publish_through_gates(article: Article) -> Verdict:
     """Publish the newest revision of an article if the gates agree and it is still as it was read; takes seconds.
 
-    Raises GatesRefuse, or ArticleChanged if its text, readers or questions were changed meanwhile.
+    Raises GatesRefuse, or ArticleChanged if its text, readers or questions have changed since.
     """
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"

@@ -26,7 +26,7 @@ MAX_GROUPS: Final = 500  # groups of a workspace; each search reads all of them
 MAX_WORDS: Final = 10
 MAX_WORD: Final = 80
 MAX_SEARCHES: Final = 3  # versions of a question; each is a separate search
-STATES_KEPT: Final = 32  # states of all workspaces together; the largest has 500 groups of 10 words
+STATES_KEPT: Final = 32  # parsed sets of groups, of all workspaces; the largest has 500 groups of 10 words
 PATTERNS_KEPT: Final = 1_000
 
 Group = tuple[tuple[str, str], ...]  # each word with its folded form

@@ -4,7 +4,7 @@
 to do, and `switch_index` does nothing unless an index for another model is wanted. Nothing waits for the broker: a
 broker that is down or hangs would block its caller, so one thread per process publishes, from a short queue that drops
 messages when it is full. The sweep finds what was dropped. Likewise, only `serve_due_sources` starts work on
-sources: its next run finds the work that a lost message or a dead worker has left.
+sources: its next run finds the work that a lost message or a dead worker left behind.
 """
 
 import logging
@@ -46,7 +46,7 @@ class Publisher:
         self._thread: threading.Thread | None = None
 
     def put(self, publish: _Publish) -> None:
-        """Call `publish` soon; dropped if too many calls are waiting."""
+        """Call `publish` soon; drop the call if too many are waiting."""
         self._start()
         try:
             self._waiting.put_nowait(publish)

@@ -62,7 +62,7 @@ class Kind:
 
 
 def is_webhook_secret(secret: str) -> bool:
-    """Return whether it is a Standard Webhooks secret: base64 of at least 16 bytes, after an optional `whsec_`."""
+    """Return whether this is a Standard Webhooks secret: base64 of at least 16 bytes, after an optional `whsec_`."""
     try:
         return len(b64decode(secret.removeprefix("whsec_"), validate=True)) >= WEBHOOK_SECRET_BYTES
     except (NotBase64, ValueError):
@@ -166,7 +166,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
             _("A key in a header such as X-Api-Key."),
             (
                 Setting("header", _("Header"), default="X-Api-Key", is_required=True, check=_header_name),
-                Setting("prefix", _("Prefix"), _("Text before the key, including its space."), check=_printable),
+                Setting("prefix", _("Prefix"), _("Text before the key, including any space."), check=_printable),
             ),
             secret_label=_("Key"),
             check_secret=_header_value,

@@ -40,7 +40,7 @@ class Sender(Protocol):
 
 
 def client_of(definition: Definition, environment: str = "live") -> Sender:
-    """Return the client of the definition's connection, or its stand-in. Raises NotConnected, also if sample orders
+    """Return the client of the definition's connection, or its stand-in. Raises NotConnected, even if sample orders
     replace the shop.
 
     If a tool of the live connection has changed since its review, its action is switched off.
@@ -145,7 +145,7 @@ class DefinedBackEnd:
             case ObjectReader.NEVER_SEEN:
                 return NeverSeen()
             # No person is called in while a call is in progress, so the author's condition alone is not enough: the
-            # status must be one of success, too.
+            # status must be a success status, too.
             case ObjectReader.IN_PROGRESS if answer.status in OK:
                 return Unclear("in progress", is_in_progress=True)
         return Unclear(f"returned {answer.status}")

@@ -60,8 +60,8 @@ def _beyond_the_chat(document: Mapping[str, Any]) -> list[Advice]:
     names = unaskable(draft.arguments) if draft else []
     text = gettext(
         "Without a model, the chat cannot ask for {names} and offers a person instead. Models, REST and MCP can still "
-        "fill it in. The chat can ask for at most 20 fields, and for a list of objects only if it is the argument "
-        "itself."
+        "fill in every argument. The chat can ask for at most 20 fields, and for a list of objects only if it is the "
+        "argument itself."
     )
     return [Advice(f"arguments.{names[0]}", text.format(names=", ".join(names)))] if names else []
 
@@ -80,7 +80,7 @@ def _unshown(document: Mapping[str, Any]) -> list[Advice]:
 
 
 def _unlabelled(document: Mapping[str, Any]) -> list[Advice]:
-    """Return a warning if customers choose among options that need a label and lack it in some language."""
+    """Return a warning if customers choose among options that need a label and lack one in some language."""
     draft = drafted(document)
     if draft is None:
         return []

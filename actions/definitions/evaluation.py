@@ -118,7 +118,7 @@ def complete_arguments(definition: Definition, parsed: Mapping[str, Any], names:
 
 
 def money_of(definition: Definition, names: Names) -> Money | None:
-    """Return the amount that counts against limits; raises ExpressionFailed below zero or with too many decimals."""
+    """Return the amount that counts against limits; raises ExpressionFailed if negative or too precise."""
     if definition.money is None:
         return None
     amount, currency = definition.money.amount.evaluate(names), definition.money.currency.evaluate(names)

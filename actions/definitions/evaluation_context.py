@@ -63,8 +63,8 @@ def filled_in(call: CallTemplate, names: Mapping[str, Any]) -> BackEndCall:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """The reason why a request is forbidden. `words` are for the customer; "" if the definition has none, because it
-    failed or none of its guards refused; the caller has its own message for these codes. `where` tells the editor which
+    """The reason why a request is forbidden. `words` are for the customer; they are "" if the definition failed or
+    none of its guards refused, since the caller has its own messages for these codes. `where` tells the editor which
     guard, look-up or part of the document refused the request, and what went wrong; it may be a deferred text.
     """
 
@@ -113,7 +113,7 @@ class Chosen:
 
     value: str
     entry: Names | None = None
-    is_ambiguous: bool = False  # it matches several entries except for their spelling, and none exactly
+    is_ambiguous: bool = False  # it matches several entries apart from spelling, but none exactly
     failure: ExpressionFailed | None = None
 
 

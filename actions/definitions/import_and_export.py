@@ -109,7 +109,7 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
 
 
 def _free_name(draft: Draft, origin: str, taken: set[str]) -> str:
-    """Return the draft's name, with a number if a built-in action has it, or an action that a file must not replace."""
+    """Return the draft's name, with a number if a built-in action or one that a file must not replace has it."""
     own, name = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, str(draft.document["name"])
     candidate, number = name, 1
     while (

@@ -15,8 +15,8 @@ from supportbot.accounts.models import TenantModel
 
 
 class ActionDefinition(TenantModel):
-    """One action of a workspace, defined as a document. `current` is the published version, even after the action was
-    switched off; a newer one may exist as a draft.
+    """One action of a workspace, defined as a document. `current` is the published version, even after the action has
+    been switched off; a newer one may exist as a draft.
     """
 
     class State(models.TextChoices):

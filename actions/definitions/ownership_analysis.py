@@ -165,7 +165,7 @@ def _chosen_from_public_lists(
 
 
 def _read_for_value(choosing: RecordChoice, named: "_Named") -> frozenset[str]:
-    """Return what the values of a list are computed from, besides the list's entries."""
+    """Return what the values of a list are computed from, apart from the list's entries."""
     sources = choosing.value.sources() - {choosing.element}
     return named.read(path for path in choosing.value.paths() if path[0] in sources)
 
@@ -176,8 +176,8 @@ def _ends_with_id(name: str) -> bool:
 
 
 def unshown(definition: Definition) -> list[str]:
-    """Return the arguments that a write's call sends but its card shows neither by their own value nor by a record they
-    find. For an argument with inner fields, return the required fields that the card does not show.
+    """Return the arguments that a write's call sends but its card shows neither by their own value nor by a record that
+    they find. For an argument with inner fields, return the required fields that the card does not show.
     """
     call, card = definition.call, definition.card
     if call is None or card is None:

@@ -238,7 +238,7 @@ def _undo_problem(definition: Definition) -> str:
     if unknown:
         return gettext("{action} has no argument {names}.").format(action=undo.action, names=", ".join(sorted(unknown)))
     if lacking:
-        return gettext("{action} needs {names}: say where it comes from.").format(
+        return gettext("{action} needs {names}. Say where each comes from.").format(
             action=undo.action, names=", ".join(sorted(lacking))
         )
     return ""

@@ -33,7 +33,7 @@ class _Listed:
     is_whole: bool  # whether all entries have a value that the argument accepts
 
     def chosen(self, argument: Argument, given: str) -> Chosen:
-        """Return the entry that is spelled exactly as given, or else the only one that differs just in its spelling:
+        """Return the entry that is spelled exactly as given, or else the only one that differs merely in its spelling:
         in surrounding spaces or in the form of its accents.
         """
         spellings = self.entries.get(_canonical(argument, given), {})
@@ -53,7 +53,7 @@ class Choices:
 
 def choices_of(definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str) -> Choices | Obstacle:
     """Return the records that the customer can choose for an argument with `choose_from`. The customer's words cannot
-    distinguish entries that differ only in spelling, so of these only one in the argument's canonical form is offered.
+    distinguish entries that differ only in spelling, so of these, only one in the argument's canonical form is offered.
     Raises MerchantUnavailable.
     """
     choosing = _choosing(argument)
@@ -161,7 +161,7 @@ def _canonical(argument: Argument, listed: Any) -> Any:
 
 
 def ambiguous(names: Names) -> Obstacle | None:
-    """Return an obstacle for the first value that matches several entries of its list, and none exactly."""
+    """Return an obstacle for the first value that matches several entries of its list, but none exactly."""
     unclear = next((name for name, one in names.chosen.items() if one.is_ambiguous), None)
     return Obstacle("choice_not_offered", "", f"arguments.{unclear}.choose_from") if unclear is not None else None
 

@@ -1,4 +1,4 @@
-"""Reads definitions: one by its name or id, its versions, and what the console shows besides its documents."""
+"""Reads definitions: one by its name or id, its versions, and whatever else the console shows."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -45,7 +45,7 @@ def save_draft(
     version. The document may lack parts, and what is offered does not change. `imported` contains further results of an
     import. `based_on` is the version that was edited, or 0 for a definition that must not exist yet. `restored` is the
     number of the version that the document was restored from, or 0. Raises InvalidDefinition with each mistake, or
-    Outdated if another version has been saved meanwhile.
+    Outdated if another version has been saved since.
     """
     why = one_line("reason", reason)
     check_draft(document)

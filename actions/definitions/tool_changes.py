@@ -29,7 +29,7 @@ def check_all() -> None:
 
 
 def switch_off_changed(name: str, schema_hash: str) -> None:
-    """Switch an action off, unless a version with another fingerprint has been published meanwhile."""
+    """Switch an action off, unless a version with another fingerprint has been published since."""
     definition = ActionDefinition.objects.select_related("current").filter(name=name, state=_PUBLISHED).first()
     if definition is not None and schema_hash in dict(_tools_of(definition)).values():
         disable_definition(definition, actor="system", why=CHANGED)

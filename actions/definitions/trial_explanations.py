@@ -33,7 +33,7 @@ class ApprovalReason(StrEnum):
     CONDITION = "condition"  # a condition of the definition
     CURRENCY = "currency"  # the rules' amounts are in another currency
     AMOUNT = "amount"  # above the limit
-    SUM = "sum"  # above the limit with what the customer has used today or the subject has used
+    SUM = "sum"  # above the limit together with the amounts used: today by the customer, or for the subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def excess_for_visitors(definition: Definition) -> str:
 
 def obstacle_for_visitors(definition: Definition) -> str:
     """Return why visitors cannot be answered, in the page's language; "" if every record is public and nothing of the
-    customer is read.
+    customer's is read.
     """
     own = next((lookup.name for lookup in definition.lookups if not lookup.is_public), None)
     if own is not None:

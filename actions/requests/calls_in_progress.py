@@ -15,8 +15,8 @@ from actions.models import ActionRequest, Attempt
 
 FIRST_RECHECK: Final = timedelta(seconds=5)
 MAX_PAUSE: Final = timedelta(hours=1)
-# A person has to check a call that has been in progress for longer than IN_PROGRESS_FOR, or that the system, for
-# UNCLEAR_FOR after a check was due, calls neither in progress nor done. Until then, a failed look-up is repeated.
+# A person has to check a call that has been in progress for longer than IN_PROGRESS_FOR, or that the system has
+# called neither in progress nor done for UNCLEAR_FOR after a check was due. Until then, a failed look-up is repeated.
 IN_PROGRESS_FOR: Final = timedelta(hours=24)
 UNCLEAR_FOR: Final = timedelta(seconds=30)
 
@@ -55,8 +55,8 @@ def in_progress_at(request: ActionRequest) -> datetime | None:
 
 
 def unclear_from(request: ActionRequest) -> datetime:
-    """Return the time after which a call is no longer known to be in progress: UNCLEAR_FOR after the check that was due
-    after the last look-up that said so.
+    """Return the time after which a call is no longer known to be in progress: UNCLEAR_FOR after the next check was
+    due, counted from the last look-up that said so.
     """
     last_known = in_progress_at(request) or request.changed_at
     return last_known + pause(request, last_known) + UNCLEAR_FOR

@@ -34,10 +34,10 @@ from actions.states import State
 from supportbot.accounts.models import Customer
 from supportbot.observing import span_descriptions, tracing
 
-# Longer than all deadlines of one attempt together (find, records, run, find).
+# Longer than all the deadlines of one attempt combined (find, records, run, find).
 LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
-BUSY_RECORD_PAUSE: Final = timedelta(seconds=2)  # until the next check whether another request is done with the record
+BUSY_RECORD_PAUSE: Final = timedelta(seconds=2)  # before checking again whether another request uses the record
 _SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any otherwise unused number
 # A repeated call needs no look-ups, so a slow back end may use their time too.
 REPLAY_SECONDS: Final = 20.0

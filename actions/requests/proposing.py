@@ -86,7 +86,7 @@ def propose(
 def _identical_or_concurrent(
     intent: Intent, draft: ActionRequest, decision: Decision, *, corrects: bool
 ) -> ActionRequest:
-    """Like `_identical_or_stored`, even if the same key or an identical request is stored at the same moment.
+    """Do as `_identical_or_stored` does, even if the same key or an identical request is stored at the same moment.
 
     A second attempt finds the identical request, and returns it or, if it belongs to another chat, ends it.
     """

@@ -36,7 +36,7 @@ def lock_request(request_id: UUID) -> ActionRequest:
 
 @transaction.atomic
 def expire(request_id: UUID, reason: Reason) -> None:
-    """Expire a request that has waited too long; without effect once someone has decided."""
+    """Expire a request that has waited too long; do nothing if someone has decided."""
     request = lock_request(request_id)
     if request.state in WAITING:
         transition(request, State.EXPIRED, actor="system", reason=reason)

@@ -1,4 +1,4 @@
-"""Finds out what became of requests with an unknown outcome, and when to ask again."""
+"""Finds out what became of requests with an unknown outcome, and decides when to ask again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,8 +41,8 @@ def reconcile(request_id: UUID) -> None:
 
 
 def _is_never_seen_reliable(request: ActionRequest) -> bool:
-    """Return whether "never seen" proves that nothing happened. A system that has said that it was working on the call
-    has only forgotten it, perhaps because it is done.
+    """Return whether "never seen" proves that nothing happened. A system that once said it was working on the call has
+    merely forgotten it, perhaps because it is done.
     """
     was_in_progress = request.reason_code == "in_progress" or in_progress_at(request) is not None
     return not was_in_progress and _settles_at(request) <= now()

@@ -28,7 +28,7 @@ Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
 class FineTunedModel:
-    """A copy of the packaged model whose tensors are replaced by those in `weights`, by their names in its file.
+    """A copy of the packaged model in which the tensors in `weights` replace those with the same names.
 
     Raises `EmbeddingUnavailable` if the packaged model is not installed, or if a tensor's name or size does not fit it.
     """

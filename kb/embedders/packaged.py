@@ -32,7 +32,7 @@ VECTOR_SECONDS = Counter("supportbot_vector_cpu_seconds", "Processor time for ve
 LOWEST_PRIORITY: Final = 19
 QUERY_CACHE_SIZE: Final = 512  # questions, about 8 MB of floats
 # Questions whose vectors are computed at the same time. Computing them in turn is faster on average than computing all
-# at once, and leaves the event loop a core: with sixteen threads computing, every chat of the process waits for its
+# at once, and leaves a core to the event loop: with sixteen threads computing, every chat of the process waits for its
 # next word.
 _slots = threading.BoundedSemaphore(max(1, usable_cores() - 1))
 _asking = threading.Lock()

@@ -1,4 +1,4 @@
-"""Calibrating the confidence: search known corpora for known questions, and fit the confidence on the results.
+"""Calibrating the confidence: put known questions to known corpora, and fit the confidence to the results.
 
 The report covers only held-out data: the other half of the questions, and whole corpora left out of the fit.
 """
@@ -22,12 +22,12 @@ from kb.search import evidence_for, search
 from kb.search.confidence import Calibration
 from supportbot.accounts.scope import workspace_scope
 
-# How many questions from another corpus are searched for in this one; more would not help.
+# How many questions from another corpus are put to this one; more would not help.
 MAX_FOREIGN = 60
 # Unanswerable questions that look answerable; used for the report, not for fitting.
 NEAR_MISS = "near_miss"
 
-# By whether the questions have an answer.
+# By whether the missing questions are those with an answer.
 _TOO_FEW = {
     True: gettext_noop(
         "{corpus} has too few questions with an answer. Use about twenty: half of them are for fitting, half for "

@@ -1,4 +1,4 @@
-"""Evaluation runs: search for questions with known answers and score the results by article."""
+"""Evaluation runs: put questions with known answers to the search, and score the results by article."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -83,8 +83,8 @@ def evaluate(
     limit: int = CUTOFF,
     each: Callable[[int], None] = lambda done: None,
 ) -> RunScores:
-    """Search for every question; return the scores of the first `limit` articles. `each` is called with the number
-    done.
+    """Put every question to the search; return the scores of the first `limit` articles. `each` is called with the
+    number done.
     """
     run = RunScores([], [])
     for done, question in enumerate(questions, start=1):

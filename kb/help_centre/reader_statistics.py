@@ -26,7 +26,7 @@ def count_read(article: Article) -> None:
 
 
 def read_most(among: Collection[UUID], *, most: int) -> Sequence[UUID]:
-    """Return the ids of the articles that were read most in the last seven days, the most read first."""
+    """Return the ids of the articles that were read most in the last seven days, most read first."""
     rows = ArticleReads.objects.filter(article__in=among, day__gt=localdate() - timedelta(days=DAYS))
     sums = rows.values("article").annotate(all=Sum("count")).order_by("-all", "article")
     return list(sums.values_list("article", flat=True)[:most])

@@ -27,7 +27,7 @@ def check_slug(value: str) -> str:
     if len(slug) > MAX_SLUG:
         _refuse(gettext("Use at most {limit} characters.").format(limit=MAX_SLUG))
     if as_id(slug) is not None:
-        _refuse(gettext("This is written like the id of an article. Use words."))
+        _refuse(gettext("This looks like an article's id. Use words."))
     return slug
 
 

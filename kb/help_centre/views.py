@@ -133,7 +133,7 @@ Page = Callable[Concatenate[HttpRequest, Place, P], HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One article found, by its best passage."""
+    """An article in the results, shown by its best passage."""
 
     title: str
     heading: str

@@ -67,7 +67,7 @@ def is_category_file(name: str) -> bool:
 
 
 def category_files(paths: Sequence[str]) -> Iterator[CategoryFile]:
-    """Yield the categories of exported folders, and of zip files of them."""
+    """Yield the categories of exported folders and of zip files that contain one."""
     for path in paths:
         place = Path(path)
         if (file := place / FILE).is_file():

@@ -46,8 +46,8 @@ REASONS: Final[Mapping[str, str]] = {
     "zip_entry": gettext_noop("“{name}” in the file is larger than {limit} MB after unpacking. Leave it out."),
     "zip_total": gettext_noop("The file is larger than {limit} MB after unpacking. Split it."),
     "zip_bomb": gettext_noop(
-        "“{name}” in the file grows more than {limit} times when unpacked. No document does that, so the file was not "
-        "read."
+        "“{name}” in the file grows to more than {limit} times its size when unpacked. No document does that, so the "
+        "file was not read."
     ),
     "zip_name": gettext_noop("The name of this file points outside the folder or cannot be used. Rename it."),
     "picture_format": gettext_noop("The file is not a PNG, JPEG, WebP or GIF picture. Save it as one of these."),
@@ -63,7 +63,7 @@ REASONS: Final[Mapping[str, str]] = {
     "damaged": gettext_noop("The file is damaged or does not follow its format. Export it again."),
 }
 NOTES: Final[Mapping[str, str]] = {
-    "pictures": gettext_noop("Pictures left out (format not read, damaged or too large): {number}."),
+    "pictures": gettext_noop("Pictures left out (unsupported format, damaged or too large): {number}."),
     "hidden": gettext_noop("Hidden text left out: “{text}”"),
     "rotated": gettext_noop("Rotated text left out: “{text}”"),
     "comments": gettext_noop("Comments left out: {number}."),

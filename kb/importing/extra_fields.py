@@ -57,7 +57,7 @@ def as_draft(document: Document, article: Article, collection: Collection | None
 
 
 def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]:
-    """Set addresses and questions of stored articles, in the caller's transaction.
+    """Set the addresses and questions of stored articles, in the caller's transaction.
 
     Returns the pairs, with notes about addresses that are taken, and the ids of changed articles.
     """
@@ -100,7 +100,7 @@ def link_translations(wanted: Mapping[str, str]) -> tuple[dict[str, str], set[st
 
 
 def _has_new_source(article: Article, document: Document) -> bool:
-    """Return whether the document names a different source than before, and that article exists."""
+    """Return whether the document names a new source that exists."""
     source = article.translation_of.external_id if article.translation_of else None
     if document.translation_of in (None, source):
         return False

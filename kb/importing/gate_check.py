@@ -43,7 +43,7 @@ def without_pictures(items: Iterable[Document | Failure]) -> dict[str, Document]
 
 
 def as_tried(items: Iterable[Document | Failure], tried: Mapping[str, Document]) -> Iterator[Document | Failure]:
-    """Yield the items read again with their pictures; a document that has changed meanwhile becomes a failure."""
+    """Yield the items, read again with their pictures; a document that has changed since becomes a failure."""
     seen: set[str] = set()
     for item in items:
         if isinstance(item, Document) and item.external_id not in seen:

@@ -266,7 +266,7 @@ def _changed_metadata(article: Article, document: Document, collection: Collecti
 def _apply_metadata(pairs: Sequence[tuple[Document, Article]], places: Places, due: Sequence[Article]) -> set[UUID]:
     """Save changed metadata, announce the live articles affected, and return the ids of all changed articles.
 
-    `due` are those whose newest text will be published right after.
+    `due` are those whose newest text will be published right afterwards.
     """
     changes = {
         article: _changed_metadata(article, document, places[document.external_id]) for document, article in pairs

@@ -17,7 +17,7 @@ LOCK: Final = 0x73776974  # the letters "swit"
 
 @contextmanager
 def alone() -> Iterator[bool]:
-    """Yield True if no other process is building. While the block runs, none can begin; if False, one is building."""
+    """Yield True if no other process is building, and none can begin while the block runs; False if one is building."""
     is_alone = _has("SELECT pg_try_advisory_lock(%s)")
     try:
         yield is_alone
@@ -28,7 +28,7 @@ def alone() -> Iterator[bool]:
 
 
 def nobody_builds() -> bool:
-    """Return whether no other process is building; none begins before the caller's transaction ends."""
+    """Return whether no other process is building; if so, none can begin before the caller's transaction ends."""
     return _has("SELECT pg_try_advisory_xact_lock(%s)")
 
 

@@ -76,7 +76,7 @@ class SwitchProgress:
 
 
 def progress_of(switch: IndexSwitch) -> SwitchProgress:
-    """Return how far the new index is, in all workspaces; the index in use says how many passages there are."""
+    """Return the new index's progress in all workspaces; the total is the number of passages in the index in use."""
     with across_workspaces("progress of the new index"):
         done = Chunk.objects.filter(recipe=switch.recipe_id, embedding__isnull=False).count()
         total = Chunk.objects.filter(recipe__is_active=True).count()
@@ -119,7 +119,7 @@ def _carried_on(switch: IndexSwitch) -> bool:
 
 
 def _is_done_despite(switch: IndexSwitch, problem: str) -> bool:
-    """Record for the page what has interrupted a switch, and when it is tried again. Return True if the switch was
+    """Record for the page what interrupted a switch and when it will be tried again. Return True if the switch was
     already done, so that only vectors of late articles are missing, which the sweep adds.
     """
     if not connection.in_atomic_block and connection.connection is not None and not connection.is_usable():

@@ -30,7 +30,7 @@ class Recipe(models.Model):
     query_prefix = models.CharField(max_length=100, blank=True)
     passage_prefix = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=False)
-    # In use or being built because it was chosen in the console, regardless of KB_EMBEDDER.
+    # Chosen in the console, and therefore in use or being built, regardless of KB_EMBEDDER.
     is_chosen = models.BooleanField(default=False, db_default=False)
     # The time when another recipe replaced it; its chunk rows are deleted soon after. None while it is being built.
     retired_at = models.DateTimeField(null=True, blank=True)

@@ -106,14 +106,14 @@ _in_use: Final = _EmbedderInUse()
 
 
 def embedder_in_use() -> Embedder:
-    """Return the embedder of the index that this process searched last, without a query. Use it to compare texts with
-    each other, never with the index, which may have been switched meanwhile (`embedder_of`).
+    """Return, without a query, the embedder of the index that this process searched last. Use it to compare texts with
+    each other, never with the index, which may have been switched in the meantime (`embedder_of`).
     """
     return _in_use.chosen or embedder()
 
 
 def name_in_use() -> str:
-    """Return the name of the active recipe; `embedder_in_use` then returns its embedder if it makes these vectors."""
+    """Return the active recipe's name; `embedder_in_use` then returns its embedder if this installation has it."""
     recipe = active_recipe()
     with suppress(RecipeMismatch, EmbeddingUnavailable):
         embedder_of(recipe)

@@ -1,8 +1,8 @@
-"""Rebuilding the whole index, for another embedding model or after a change of how articles are split.
+"""Rebuilding the whole index, for another embedding model or after a change in how articles are split.
 
 Search uses the old passages until the new ones have their vectors. For another model, one short transaction switches
 everything at the end. Articles published in the meantime are added under the lock that blocks publishing: their text at
-once, their vectors right after. The old rows stay for another minute, for searches that started before the switch. For
+once, their vectors soon after. The old rows stay for another minute, for searches that started before the switch. For
 the same model, passages are replaced a few articles at a time.
 """
 
@@ -87,7 +87,7 @@ def build(
 ) -> SyncReport:
     """Index every workspace for `recipe`, make it the active one, and finish its `switch`; call it inside `alone`.
 
-    `keeps_rows` splits only those articles again whose rows are missing or out of date: to continue a build. Raises
+    With `keeps_rows`, to continue a build, only articles whose rows are missing or out of date are split again. Raises
     EmbeddingUnavailable, IndexNotBuilt, IndexReplaced, SwitchCancelled; then the old index stays in use.
     """
     before = _active()
@@ -172,8 +172,8 @@ class _VectorPrefetch:
 
 @transaction.atomic
 def _activate(recipe: Recipe, switch: IndexSwitch | None, before: Recipe | None) -> None:
-    """Use the index of `recipe` instead of the index of `before`. Raises SwitchCancelled if someone has cancelled its
-    switch, IndexReplaced if the index in use has changed without one.
+    """Use the index of `recipe` instead of the index of `before`. Raises SwitchCancelled if someone has cancelled the
+    switch, IndexReplaced if there was no switch and another index has come into use.
     """
     lock_recipes_exclusively()  # from here until the commit, nobody publishes
     if switch is not None:
@@ -192,7 +192,7 @@ def _activate(recipe: Recipe, switch: IndexSwitch | None, before: Recipe | None)
 
 
 def _is_settled_now(switch: IndexSwitch) -> bool:
-    """Note that a switch is done; False if another process has done it. Raises SwitchCancelled."""
+    """Record that a switch is done; return False if another process has done so. Raises SwitchCancelled."""
     same = IndexSwitch.objects.filter(pk=switch.pk)
     if same.filter(state=IndexSwitch.State.BUILDING).update(
         state=IndexSwitch.State.DONE, problem="", finished_at=timezone.now()

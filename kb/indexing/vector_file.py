@@ -68,7 +68,7 @@ class VectorFile:
         self._vectors.update(new)
 
     def _begin_file(self) -> None:
-        """Write the header of a new file, or cut off an incomplete record that an interrupted writer has left."""
+        """Write the header of a new file, or cut off an incomplete record that an interrupted writer left behind."""
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(_header(self._recipe))

@@ -20,7 +20,7 @@ _POLL_SECONDS: Final = 1.0
 
 def create_vector_index(dimensions: int) -> None:
     """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; replace
-    an unfinished index that a killed run has left. Raises IndexNotBuilt.
+    an unfinished index that a killed run left behind. Raises IndexNotBuilt.
     """
     if _has_vector_index(dimensions):
         return
@@ -42,7 +42,7 @@ def _has_vector_index(dimensions: int) -> bool:
         return bool(cursor.fetchone() == (True,))
 
 
-def _replace_vector_index(owner: Any, dimensions: int, concurrently: str) -> None:  # Any: as `_of_owner` yields
+def _replace_vector_index(owner: Any, dimensions: int, concurrently: str) -> None:  # Any: what `_of_owner` yields
     name = _VECTOR_INDEX.format(dimensions)
     owner.execute("SET statement_timeout = 0")
     owner.execute(f"DROP INDEX {concurrently} IF EXISTS {name}")
@@ -54,7 +54,7 @@ def _replace_vector_index(owner: Any, dimensions: int, concurrently: str) -> Non
 
 
 @contextmanager
-def _one_at_a_time(owner: Any) -> Iterator[None]:  # Any: as `_of_owner` yields
+def _one_at_a_time(owner: Any) -> Iterator[None]:  # Any: what `_of_owner` yields
     """Wait until nobody else is building an index. This polls, because a statement waiting for the lock would hold a
     snapshot, and an index that is built concurrently waits for all snapshots: a deadlock.
     """
@@ -91,7 +91,7 @@ def _of_owner() -> Iterator[Any]:  # Any: psycopg's connection or its cursor, as
 
 @contextmanager
 def _without_limits(cursor: Any) -> Iterator[None]:  # Any: as Django wraps it
-    """Lift the limits of the application's connections, since an index waits for old transactions and takes long."""
+    """Lift the limits of the application's connections, since an index waits for old transactions and takes time."""
     cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
     before = cursor.fetchone()
     cursor.execute("SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")

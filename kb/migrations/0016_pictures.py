@@ -1,4 +1,4 @@
-"""Pictures of articles, and which articles have them."""
+"""Pictures in articles, and which articles have them."""
 
 import django.db.models.deletion
 import supportbot.accounts.constraints

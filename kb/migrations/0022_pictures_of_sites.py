@@ -1,4 +1,4 @@
-"""Stored facts about the pictures of sites, which are fetched again only if they have changed."""
+"""Stored facts about the pictures on sites, which are fetched again only if they have changed."""
 
 import django.db.models.deletion
 import supportbot.accounts.constraints

@@ -53,8 +53,8 @@ class Scope:
     viewer: Viewer
     has_curated: bool = False  # whether any article has curated questions
     synonyms: str = ""  # all groups as they are stored (`kb.synonyms`)
-    translated_into: str = ""  # if an article has a translation into this language, only that one is searched
-    without: str = ""  # neither articles in this language are searched, nor those translated into it
+    translated_into: str = ""  # if an article has a translation into this language, only the translation is searched
+    without: str = ""  # articles in this language, and those translated into it, are not searched
 
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.

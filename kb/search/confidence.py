@@ -34,7 +34,7 @@ class Evidence:
     joint_share: float = 0.0  # found in the first passages together
     known_share: float = 0.0  # found anywhere in what the viewer may read
     overlap: float = 0.0  # share of the ten nearest passages that are also among the first ten by words
-    length: float = 0.0  # logarithm of the number of query terms: a share of a single word means little
+    length: float = 0.0  # logarithm of the number of query terms: with a single one, a share means little
     across: float = 0.0  # 1 if the passages are in a different language from the question, so that no words can match
     # For a question in a language without articles: cosine and lead without the part common to all questions.
     centred: float = 0.0

@@ -30,7 +30,7 @@ WHERE c.id = ANY(%s::uuid[]) AND c.workspace_id = %s AND c.recipe_id = %s"""
 class Passage:
     """A passage that the viewer may read: `text` is `body[start:end]` of the revision.
 
-    If the question was searched for in one part and without a context, the ratio of two scores says how much better one
+    If the question was searched as one part and without a context, the ratio of two scores says how much better one
     passage matches than the other (`fusion.fuse`); otherwise, only the order of scores is meaningful.
     """
 
@@ -78,7 +78,7 @@ class Retrieval:
     is_across: bool = False
     is_abroad: bool = False
     curated: Curated | None = None  # the answer that an editor wrote for this question
-    parts: int = 1  # the parts in which a long question was searched for
+    parts: int = 1  # the number of parts into which a long question was split
 
 
 def load_passages(

@@ -29,8 +29,8 @@ ONE_PART_WORDS = 60
 PART_WORDS = 50
 # Further parts are not searched: every part costs an embedding, and sixteen find as much as thirty.
 MAX_PARTS = 16
-# An answer's topic is at its beginning; more of it would drown out the question. Stop words are left out, since the
-# time of an embedding grows with the text.
+# An answer names its topic at the beginning; more of it would drown out the question. Stop words are left out, since
+# embedding a longer text takes longer.
 CONTEXT_WORDS = 16
 _PUNCTUATION = ".,:;!?()[]\"'*#|-"
 _CENTRES: Final = Path(__file__).parent / "centres"  # a recipe's mean question vector, from scripts/fit_centre.py
@@ -61,7 +61,7 @@ def split(question: str) -> list[str]:
 
 
 def is_long(question: str) -> bool:
-    """Return whether a question is searched for in parts."""
+    """Return whether a question is split into parts for the search."""
     return len(question.split()) > ONE_PART_WORDS
 
 

@@ -79,7 +79,7 @@ OVERFETCH = 60
 _FEEDBACK_PASSAGES = 5
 # At or above this confidence, a question is considered answerable without the conversation before it.
 _STANDS_ALONE = 0.9
-# At or above this share of the question's words in one passage, nearer ones in another language are not searched.
+# If a passage has this share of the question's words or more, nearer ones in another language are not looked for.
 SHARE_OF_WORDS = 0.8
 # How much farther away, in cosine, a passage in another language may be and still answer (bench/two_languages.py).
 _FARTHER_ELSEWHERE = 0.005
@@ -125,12 +125,12 @@ def search(
     """Return up to `limit` passages that the viewer may read, best first.
 
     `context` is what a follow-up refers to, and `asked_before` the question before this one. A question that may be a
-    follow-up, because it is short, refers back or finds no confident answer on its own, is also searched for with the
+    follow-up, because it is short, refers back or finds no confident answer on its own, is also searched with the
     context, which costs an embedding unless it finds a confident answer and the question before it is known. The
     confidence is computed for the question alone, since an earlier topic would always be found. Articles that are not
     live never appear, re-indexed or not. Without the embedding model a hybrid search uses words only; with
     `KB_LEXICAL_FALLBACK` off, or in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with
-    one of the workspace's synonyms is also searched for with the other words; the more confident result is used.
+    one of the workspace's synonyms is also searched with the other words; the more confident result is used.
     """
     began = perf_counter()
     opened = open_scope(viewer)
@@ -159,7 +159,7 @@ def _search_in_all_languages(
 
     Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
     in another language is as near, and no page in the question's language contains most of its words, the former may
-    have the answer; if it is nearer and does not, no page has. But the viewer's language may not be the question's: a
+    have the answer; if it is nearer and does not, no page does. But the viewer's language may not be the question's: a
     person who searches German help pages in English finds English pages first. If the nearest of these has a German
     version, that version may have the answer.
     """
@@ -192,11 +192,11 @@ def _lead_of(one: Candidate | None, other: Candidate) -> float:
 def _search(
     query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str, asked_before: str
 ) -> tuple[Retrieval, Sequence[Candidate]]:
-    """Return the result of a search, and the passages nearest to a question that is searched for in one part."""
+    """Return the result of a search, and the passages nearest to a question that is not split into parts."""
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
     texts = query_preparation.split(query)
-    # Both are counted at once, although not every question is searched for in its context.
+    # Both are counted at once, although not every question is searched with its context.
     in_context = [query_preparation.with_context(context, query)] if context and len(texts) == 1 else []
     (own_terms, *other_terms), stats = _query_terms(opened, [" ".join(texts), *in_context])
     retrieved = _retrieve(texts, own_terms, stats, opened, mode, depth)

@@ -66,9 +66,7 @@ class Source(TenantModel):
 
 
 class SourceRun(TenantModel):
-    """One reading of a source. `lease_until` is the end of the lease of the worker that has it; without it, any worker
-    may take the run.
-    """
+    """One reading of a source. `lease_until` is the end of a worker's lease; without one, any worker may take it."""
 
     class Mode(models.TextChoices):
         SYNC = "sync"

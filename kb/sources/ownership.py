@@ -1,4 +1,4 @@
-"""Which item of a source may write an article: of two files with one id, or two pages with one text, only one."""
+"""Which item of a source may write an article: only one of two files with one id, or of two pages with one text."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace

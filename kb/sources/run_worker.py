@@ -311,7 +311,7 @@ class TimeSlice:
     def _take_in(self, item: SourceItem, fetched: Fetched) -> None:
         digest, facts = digest_of(fetched.file), _compared_by_origin(fetched)
         read = self.kind.read(replace(_known(item), entries=known_entries(item)), fetched)
-        self._lease.extend(LONG_LEASE)  # a run that was cancelled meanwhile must not take items from the next one
+        self._lease.extend(LONG_LEASE)  # a run that has been cancelled must not take items from the next one
         if isinstance(read, ItemSkipped):
             self._left_out(item, read)
             return
@@ -431,7 +431,7 @@ def _not_stored(strerror: str | None) -> str:
 
 
 def _empty(folder: Path) -> None:
-    """Delete the files that reading an item has left. A whole time slice uses one folder, since creating one for each
+    """Delete the files left behind by reading an item. A whole time slice uses one folder, since creating one for each
     page takes as long as requesting the page.
     """
     for left in folder.iterdir():

@@ -70,7 +70,7 @@ def retry(item_id: UUID, *, person: User | None = None) -> SourceRun:
 
 
 def cancel(source: Source) -> bool:
-    """Stop a run after the current item; return whether there was one. Items that have been read are kept."""
+    """Stop a source's run after the current item; return whether one was under way. Items already read are kept."""
     under_way = SourceRun.objects.filter(source=source, state__in=ACTIVE)
     return bool(under_way.update(state=RunState.CANCELLED, ended_at=now(), lease_until=None))
 

@@ -70,7 +70,7 @@ def counts_of_items(source: Source) -> dict[str, int]:
 
 
 def articles_of(items: list[SourceItem]) -> dict[object, list[Article]]:
-    """Return the articles of each item that are not archived, by the item's id."""
+    """Return each item's articles that are not archived, by the item's id."""
     found: dict[object, list[Article]] = {}
     rows = Article.objects.filter(source_item__in=items).exclude(state=State.ARCHIVED).order_by("external_id")
     for article in rows.select_related("latest_revision").defer("latest_revision__body"):

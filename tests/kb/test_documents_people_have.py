@@ -204,7 +204,7 @@ def test_pictures_are_counted_and_not_silently_lost(workspace: Workspace, tmp_pa
     assert notes_of(report) == [
         "Picture left out: picture-1. The file is not a PNG, JPEG, WebP or GIF picture. Save it as one of these.",
         "Pages with pictures but no text: 2.",
-        "Pictures left out (format not read, damaged or too large): 1.",
+        "Pictures left out (unsupported format, damaged or too large): 1.",
     ]
 
 
@@ -223,7 +223,7 @@ BROKEN = {
     "entity.docx": (docx(p("x"), more={"word/x.xml": b'<!DOCTYPE a [<!ENTITY b "c">]><a/>'}), "document type"),
     "blank.docx": (docx(), "has no text"),
     "photo.txt": (b"\x89PNG\r\n\x1a\n\0\0\0\xff", "a picture"),
-    "bomb.zip": (zipped({"a.txt": b"0" * 20_000_000}), "grows more than 100 times"),
+    "bomb.zip": (zipped({"a.txt": b"0" * 20_000_000}), "grows to more than 100 times its size"),
     "many.zip": (zipped({f"{number}.txt": b"x" for number in range(5_001)}), "more than 5,000 files"),
     "cut.zip": (zipped({"a.md": b"Words."})[:40], "damaged"),
     "three.csv": (b"a,b,c\n1,2,3\n", "“question” and “answer”"),

@@ -172,7 +172,7 @@ def test_a_broken_picture_is_left_out_and_reported(workspace: Workspace, tmp_pat
     (tmp_path / "a.pdf").write_bytes(with_pictures(pdf(page), drawn))
     report = run(tmp_path)
     assert [item["notes"] for item in report["items"]] == [
-        ["Pictures left out (format not read, damaged or too large): 4."]
+        ["Pictures left out (unsupported format, damaged or too large): 4."]
     ]
     assert "Fine words." in body_of("a.pdf") and len(SHOWN.findall(body_of("a.pdf"))) == 1
 
@@ -196,6 +196,6 @@ def test_a_picture_that_crashes_the_reader_is_left_out_and_the_text_is_read(
     monkeypatch.setattr(confinement, "_run", fail_with_pictures)
     report = run(tmp_path)
     assert [item["notes"] for item in report["items"]] == [
-        ["Pictures left out (format not read, damaged or too large): 1."]
+        ["Pictures left out (unsupported format, damaged or too large): 1."]
     ]
     assert "Fine words." in body_of("a.pdf") and not Picture.objects.exists()

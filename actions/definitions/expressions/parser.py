@@ -281,7 +281,7 @@ class _Parser:
             return key
         token = self._next()
         if token.kind != "name":
-            self._fail(gettext_noop('Write a field\'s name after the point, or body["odd name"].'), token)
+            self._fail(gettext_noop('Write a field\'s name after the dot, or body["odd name"].'), token)
         return Literal(token.start, token.end, token.text)
 
     def _primary(self) -> Node:

@@ -44,7 +44,7 @@ OPTIONAL: Final = "?"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Literal texts and expressions, alternating. In sentences, an expression's values are replaced by its labels."""
+    """Literal texts and expressions, alternating. In sentences, an expression's values are replaced by their labels."""
 
     text: str
     parts: tuple[str | Expression, ...]

@@ -34,7 +34,7 @@ _STEPS: Final = 10_000
 _NUMBER: Final = Decimal(1)
 _DAY: Final = date(2000, 1, 1)
 _TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_TEXT: Final = _TIME.isoformat()  # also valid where a date or a time is read from a text
+_TEXT: Final = _TIME.isoformat()  # a text that can also be read as a date or a time
 _MONEY: Final = Money(Decimal(1), "EUR")
 Samples = Mapping[tuple[str, ...], Any]
 _SAMPLES: Final[Samples] = {

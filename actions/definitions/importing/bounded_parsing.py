@@ -153,7 +153,7 @@ class _Builder:
 
 def _key(value: Any) -> str:
     if isinstance(value, dict | list):
-        raise InvalidFile(gettext("A name in the file is a list or an object."))
+        raise InvalidFile(gettext("A key in the file is a list or an object."))
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)

@@ -71,7 +71,7 @@ class _Reader:
 
 
 def _readers(tools: Sequence[Any]) -> dict[str, _Reader]:
-    """Return the tools that read one record by its id, by the record's noun: visit, for visit_id."""
+    """Return, by a record's noun (visit, for visit_id), the tool that reads one such record by its id."""
     found: dict[str, _Reader] = {}
     for tool in tools:
         hints, schema = (

@@ -203,7 +203,7 @@ class _File:
         if schemes:
             self._note(
                 gettext_noop(
-                    "The file signs in with a method that no connection supports. Ask the system's operator for a key "
+                    "The file names a sign-in method that no connection supports. Ask the system's operator for a key "
                     "or a token."
                 )
             )
@@ -211,7 +211,7 @@ class _File:
 
 
 def _without_note(message: str, /, **values: Value) -> None:
-    """Take no note: the operations' own drafts note the same."""
+    """Take no note: the operations' own drafts contain it."""
 
 
 def _auth_of(scheme: Mapping[str, Any]) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Answer:
         self._resolve, self._note = resolve, note
 
     def statuses(self) -> list[int]:
-        """Return the statuses of success."""
+        """Return the success statuses."""
         named = [int(status) for status in self._responses if _is_success(status)]
         return sorted(named)[:_MAX_STATUSES] or [200]
 

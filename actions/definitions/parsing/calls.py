@@ -75,7 +75,7 @@ def _fields(spec: ObjectReader, name: str, scope: Scope, *, is_header: bool) -> 
     for key, text in (value or {}).items():
         at = f"{spec.path(name)}.{str(key)[:60]}"
         if is_header and not _HEADER_NAME.fullmatch(str(key)):
-            spec.findings.add(at, gettext("A header's name has letters, digits, - and _ only."))
+            spec.findings.add(at, gettext("A header's name can contain only letters, digits, - and _."))
         elif is_header and str(key).lower().removesuffix("?") in _OWN_HEADERS:
             spec.findings.add(at, gettext("The connection sets this header. Leave it out."))
         elif not isinstance(text, str):

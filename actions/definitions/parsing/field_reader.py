@@ -26,9 +26,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names that an expression may read at this place in the document. Also its arguments, the labels for the
-    values of some paths (`arguments.reason`: labels by value and locale), and the names that can only be read further
-    down.
+    """The names and arguments that an expression may read at this place in the document, the labels for the values of
+    some paths (`arguments.reason`: labels by value and locale), and the names that can only be read further down.
     """
 
     names: frozenset[str]

@@ -1,4 +1,4 @@
-"""Pictures, re-encoded: only the pixels of the first frame survive, upright, in sRGB and at a size for a page."""
+"""Pictures, re-encoded: only the pixels of the first frame survive, upright, in sRGB and at a size that fits a page."""
 
 import io
 import struct
@@ -15,7 +15,7 @@ MAX_EDGE: Final = 1_600
 MAX_LOGO_EDGE: Final = 256
 MAX_PIXELS: Final = 40_000_000  # 160 MB with transparency, and twice that while the picture is scaled down
 WEBP_QUALITY: Final = 82
-# Measured: WebP makes screenshots one to four times smaller and blurs their letters; it makes photos eight to ten times
+# Measured: WebP makes screenshots up to four times smaller and blurs their letters; it makes photos eight to ten times
 # smaller.
 MOST_TIMES_SMALLER: Final = 5
 MOST_EXACT_BYTES: Final = 1_000_000
@@ -41,7 +41,7 @@ def read_picture(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
 
 
 def read_logo(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
-    """Return {type, width, height, sizes} and a small PNG file. Raises as `read_picture` does."""
+    """Return {type, width, height, sizes} and a small PNG file. Raises Refused."""
     image = _drawn(source, MAX_LOGO_EDGE)
     return _facts(image, "image/png", _saved(image, "PNG"))
 
@@ -63,7 +63,7 @@ def _drawn(source: BinaryIO, edge: int) -> Image.Image:
 
 def _scaled(image: Image.Image, edge: int) -> Image.Image:
     image.draft(None, (edge, edge))  # a JPEG file is decoded at a fraction of its size
-    if image.mode.startswith("I"):  # 16 bits of grey
+    if image.mode.startswith("I"):  # 16-bit grey
         image = image.point(lambda grey: grey / 256).convert("L")
     if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")

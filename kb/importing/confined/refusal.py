@@ -1,4 +1,4 @@
-"""Codes for why a file cannot be read or what was left out of it; the caller puts them into words."""
+"""Codes that say why a file cannot be read or what was left out of it; the caller puts them into words."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ class Refused(Exception):
 
 
 class Notes:
-    """Notes about the result that a reader should know, in order of first mention."""
+    """Notes on the result that a reader should see, in order of first mention."""
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, object]] = {}

@@ -31,7 +31,7 @@ MAX_UNTRIED = 5_000
 MAX_NESTED_MARKS = 10
 MAX_SPAN = 50  # columns or rows of one cell
 MAX_NUMBERED = 1_000  # nodes of a list that are counted before an item; renderers number items from the first one
-MAX_ALT_CHARACTERS = 500  # characters about a picture
+MAX_ALT_CHARACTERS = 500  # characters of a picture's description
 # The limit during conversion, including text that is removed afterwards.
 MAX_CHARACTERS = 2 * MAX_BODY_CHARACTERS
 
@@ -170,7 +170,7 @@ def _is_bullet(span: LexborNode) -> bool:
 
 
 def _reference(node: LexborNode) -> str:
-    """Return the address of a picture; pages that load pictures late have it in another attribute."""
+    """Return the address of a picture; pages that load pictures lazily have it in another attribute."""
     for name in ("src", "data-src", "data-lazy-src", "data-original"):
         address = (node.attributes.get(name) or "").strip()
         if address and not address.startswith("data:"):
@@ -269,7 +269,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
 
 
 def _encoded(address: str) -> str:
-    """Return an address without line breaks, and with its blanks and round brackets encoded, as Markdown needs them."""
+    """Return an address without line breaks, and with its spaces and round brackets encoded, as Markdown needs them."""
     joined = "".join(address.strip().splitlines()).replace("\t", "")
     return joined.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
 
@@ -344,7 +344,7 @@ def _table(node: LexborNode, depth: int, marks: int) -> str:
     parts = [part for part in _children(node) if part.tag != "caption"]
     rows = [row for part in parts for row in (_children(part) if part.tag in _ROW_GROUPS else [part])]
     cells = [[cell for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]
-    if any(cell.css_first("table") is not None for row in cells for cell in row):  # a table for layout, not for facts
+    if any(cell.css_first("table") is not None for row in cells for cell in row):  # for layout, not for data
         return "".join(f"\n\n{_inner(cell, depth + 1, marks)}\n\n" for row in cells for cell in row)
     captions = [_inner(part, depth + 1, marks).strip() for part in _children(node) if part.tag == "caption"]
     names, table = headed(spread([[_cell_of(cell, depth, marks) for cell in row] for row in cells]))

@@ -41,7 +41,7 @@ def read_lines(file: Path, name: str) -> Iterator[Document | Failure]:
         )
     except (EOFError, zlib.error):
         yield Failure(
-            name, gettext("The gzip file is damaged or truncated. The part before was read; copy the file again.")
+            name, gettext("The gzip file is damaged or truncated. Only the beginning was read. Copy the file again.")
         )
     except OSError as error:
         yield Failure(

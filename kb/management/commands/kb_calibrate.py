@@ -46,9 +46,7 @@ class Command(ProductCommand):
             metavar="SLUG=ANSWERABLE.jsonl,UNANSWERABLE.jsonl",
             help=gettext("a workspace to evaluate on, but not to fit on"),
         )
-        parser.add_argument(
-            "--out", type=Path, help=gettext("write the calibration to this file, not only to the output")
-        )
+        parser.add_argument("--out", type=Path, help=gettext("also write the calibration to this file"))
         parser.add_argument("--store", action="store_true", help=gettext("use it for the active recipe from now on"))
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:

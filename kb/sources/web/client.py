@@ -124,7 +124,7 @@ def _target(answer: Answer) -> str:
 
 
 def _wait(value: str) -> timedelta:
-    """Return the seconds to wait by a Retry-After header, which contains seconds or a date."""
+    """Return the seconds to wait according to a Retry-After header, which contains seconds or a date."""
     if value.isascii() and value.isdigit():
         return timedelta(seconds=int(value[:6]))
     try:

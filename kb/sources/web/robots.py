@@ -19,13 +19,13 @@ class Robots:
     def allows(self, url: str) -> bool:
         parts = urlsplit(url)
         path = _plain(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
-        # The longest rule wins; among rules of equal length, one that allows.
+        # The longest rule wins; of rules of equal length, an allowing one.
         matching = [(len(rule), is_allowed) for is_allowed, rule in self.rules if _matches(path, rule)]
         return max(matching)[1] if matching else True
 
 
 def parse_robots(text: str, agent: str) -> Robots:
-    """Return the rules for `agent`, from the groups that name it or, without any, from those for everyone."""
+    """Return the rules for `agent`, from the groups that name it or, if none does, from those for everyone."""
     groups: dict[str, list[tuple[bool, str]]] = {}
     delays: dict[str, float] = {}
     sitemaps: list[str] = []

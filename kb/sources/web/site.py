@@ -212,7 +212,7 @@ class Site:
                     waiting += page.links if page.is_followed and not self.is_complete else ()
             except InvalidDocument:
                 continue
-            except TooBusy:  # the run itself will wait as long as the site asks, if need be without the frame
+            except TooBusy:  # the run itself waits as long as the site asks; if need be, it reads without the frame
                 break
         if len(pages) >= ENOUGH_PAGES:
             self._frame = learnt(pages)

@@ -114,7 +114,7 @@ class Canvas:
         return max(self.letters, key=lambda degrees: self.letters[degrees]) if self.letters else 0
 
     def has_lines(self, degrees: int) -> bool:
-        """Return whether text in this direction takes more than one line, as a table and the names of columns do."""
+        """Return whether text in this direction takes more than one line, as tables and column names do."""
         found = self.baselines[degrees]
         return bool(found) and max(found) - min(found) > MIN_LINES_APART
 

@@ -1,4 +1,4 @@
-"""Blocks of text, and joining sentences and tables that continue after the end of a column or page. Pure."""
+"""Blocks of text; joins sentences and tables that continue after the end of a column or page. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence, Set
@@ -37,7 +37,7 @@ class Block:
 
 
 def joined(lines: Sequence[str], known: Set[str]) -> str:
-    """Return lines as one text, in which words that were split at the end of a line are whole again. `known` are the
+    """Return lines as one text; words that were split at the end of a line are joined again. `known` are the
     document's words in lower case: those with a hyphen keep it.
     """
     text = lines[0]

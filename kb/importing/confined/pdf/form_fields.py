@@ -14,12 +14,12 @@ MAX_FIELDS: Final = 2_000  # fields on a page
 MAX_PARENTS: Final = 8
 _UNSEEN: Final = 2 | 32  # flags of an annotation: hidden, or not on screen
 _SECRET: Final = 1 << 13  # flag of a field: a password
-_TYPED: Final = ("/Tx", "/Ch")  # text and choices; buttons have marks from a font of symbols
+_TYPED: Final = ("/Tx", "/Ch")  # text and choices; buttons have marks from a symbol font
 
 
 @dataclass(frozen=True, slots=True)
 class FormText:
-    """A text in its box. `drawing` is its appearance, placed by `matrix`. Some programs store only the value, or an
+    """Text in its box. `drawing` is its appearance, placed by `matrix`. Some programs store only the value, or an
     empty drawing; `text` is then shown.
     """
 

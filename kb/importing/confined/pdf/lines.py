@@ -11,7 +11,7 @@ from kb.importing.confined.pdf.canvas import PageText, Run
 from kb.importing.confined.pdf.gaps import WORD_GAP, Upright, closed_up, cut, strips
 from kb.importing.confined.pdf.right_to_left import as_seen, logical
 
-SAME_LINE: Final = 0.45  # difference of baselines, in letters: raised and lowered characters stay on their line
+SAME_LINE: Final = 0.45  # difference between baselines, in letters: raised and lowered characters stay on their line
 EDGE: Final = 0.1  # share of a page's height
 TABLE_STEP: Final = 2.5  # largest distance between the column names and the first row, in letters
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -21,7 +21,7 @@ from kb.importing.confined.pdf.sideways import names_of_columns, table_in
 FIELD_SIZE: Final = 0.6  # font size as a share of a field's height, for values stored without a drawing
 LARGEST_FIELD_POINTS: Final = 12
 MIN_SIDEWAYS: Final = 6  # letters in one direction that are worth reading
-SIDEWAYS_CPU_SECONDS: Final = 40  # sideways text is left out after that: each direction reads a page again
+SIDEWAYS_CPU_SECONDS: Final = 40  # then sideways text is left out, since each direction reads a page again
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _drawn(page: PageObject, content: _Content, degrees: int) -> Canvas:
 
 
 def _show_typed(canvas: Canvas, page: PageObject, typed: FormText, turns: Matrix) -> None:
-    """Show a filled-in field by its drawing, or by its text if the drawing is broken or shows none."""
+    """Show a filled-in field's drawing, or its text if the drawing is broken or shows none."""
     before = canvas.pieces
     if typed.drawing is not None:
         with suppress(*BROKEN):

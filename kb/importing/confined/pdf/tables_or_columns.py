@@ -96,8 +96,8 @@ class Grid:
         """
         count = len(self.gaps) + 1
         full = sum(len({self._column(line) for line in row}) == count for row in rows)
-        # The cells of two columns often do. With two columns, lines are rows only if the table's one ruled line is that
-        # below the column names.
+        # With two columns, cells often do, so lines are rows only if the table's one ruled line is that below the
+        # column names.
         if count == 2:
             is_text = any(is_prose([line for row in rows for line in row if self._column(line) == at]) for at in (0, 1))
             return bands == 2 and full == len(rows) >= MIN_ROWS and not is_text
@@ -191,7 +191,7 @@ def _is_from_to(row: Sequence[Line], edges: tuple[float, float]) -> bool:
 
 
 def _above(flow: Sequence[Line], grid: Grid) -> list[Line]:
-    """Return the last lines above that are already in a later column."""
+    """Return the lines right above a table that begin in a later column."""
     found: list[Line] = []
     below = grid.rows[0][0]
     for line in reversed(flow):
@@ -244,7 +244,7 @@ def _heads(row: Sequence[Line], grid: Grid) -> bool:
 
 
 def _block_at(rows: Sequence[list[Line]], begin: int) -> Grid | None:
-    """Return the longest block from here with gaps down through it; None if it is only a row."""
+    """Return the longest block from here with gaps that run down through it; None if it is only a row."""
     gaps = [(left.x1, right.x0) for left, right in pairwise(rows[begin])]
     taken = [rows[begin]]
     split = 1
@@ -281,7 +281,7 @@ def _is_of_group(rows: Sequence[Sequence[Line]], at: int, gaps: Sequence[tuple[f
 
 
 def _free(rows: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
-    """Return all gaps down through some rows, including those that the first row does not show."""
+    """Return all gaps that run down through some rows, including those that the first row does not show."""
     full = [row for row in rows if len(row) > 1] or rows
     lines = sorted((line for row in full for line in row), key=lambda line: line.x0)
     found, end = [], lines[0].x1

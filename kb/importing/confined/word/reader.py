@@ -61,7 +61,7 @@ class _Pictures:
         self.contents: list[bytes] = []
         self.left_out = self._bytes = 0
 
-    def convert(self, image: Any) -> list[Any]:  # mammoth has no types
+    def convert(self, image: Any) -> list[Any]:  # mammoth has no type hints
         try:
             with image.open() as stream:
                 content = stream.read(MAX_PICTURE_BYTES + 1)
