@@ -1,5 +1,5 @@
-"""Limits calls to other systems that people start with a button, since each may occupy a thread of the web process for
-seconds.
+"""Limits how often people can call other systems with a button, since each call may occupy a thread of the web process
+for seconds.
 """
 
 from typing import Final

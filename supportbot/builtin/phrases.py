@@ -211,7 +211,7 @@ def _without_end(text: str, phrase: Phrase) -> str:
 
 
 def says_nothing_was_found(text: str) -> bool:
-    """Return whether `text` says that our pages do not answer the question, and nothing else but the offer of a
+    """Return whether `text` says that our pages do not answer the question, and nothing else except the offer of a
     person.
     """
     return text.strip() in _in_all("not_found")

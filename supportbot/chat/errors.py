@@ -117,7 +117,7 @@ class NothingToRetry(ChatError):
 
 
 class LeaseLost(ChatError):
-    """The turn has another claim or none by now, so this runner may no longer write to it."""
+    """The turn now has another claim, or none, so this runner may no longer write to it."""
 
     code = "lease_lost"
     status = 409

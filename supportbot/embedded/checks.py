@@ -383,7 +383,7 @@ def check_mail(plan: Plan) -> str:
     except (SMTPException, OSError) as error:
         raise StartRefused(
             gettext(
-                "EMAIL_URL {url} cannot be used: {error}. Correct it: until then, no invitation and no reply is mailed."
+                "EMAIL_URL {url} cannot be used: {error}. Correct it: until then, no invitations or replies are sent."
             ).format(url=external_servers.without_secrets(settings.EMAIL_URL), error=_in_words(error))
         ) from error
     return gettext("responds")

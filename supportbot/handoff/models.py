@@ -194,7 +194,7 @@ class OutgoingMail(TenantModel):
     """An agent's reply to be mailed to the customer; one per message."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="mails", db_constraint=False)
-    message_id = models.UUIDField(unique=True)  # the chat message; the mail's Message-ID is derived from it
+    message_id = models.UUIDField(unique=True)  # the chat message; the e-mail's Message-ID is derived from it
     address = models.EmailField()
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=now)

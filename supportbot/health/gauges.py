@@ -56,7 +56,7 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("index_behind", "Live articles whose passages are not all embedded", "",
      "SELECT '', count(*) FROM kb_article a JOIN kb_revision r ON r.id = a.live_revision_id"
      " WHERE a.state = 'live' AND a.indexed_revision IS DISTINCT FROM r.number"),
-    ("mail_due", "Mails that should have been sent", "",
+    ("mail_due", "E-mails that should have been sent", "",
      "SELECT '', count(*) FROM handoff_outgoingmail WHERE sent_at IS NULL AND due_at <= now()"),
     # Open requests count until they are settled, because an old unknown outcome may have moved money, too.
     ("actions", "Action requests by state: open ones, and those of the last day", "state",

@@ -260,8 +260,8 @@ def _taken() -> str:
 
 
 def notify_admins() -> int:
-    """Mail the admins of every endpoint switched off since the last call; return the number of endpoints. If mails
-    cannot be sent, the next call tries again.
+    """E-mail the admins of every endpoint switched off since the last call; return the number of endpoints. If that
+    fails, the next call tries again.
     """
     with across_workspaces("webhooks that were switched off"):
         off = WebhookEndpoint.objects.filter(is_on=False, notified_at=None).exclude(off_reason="")

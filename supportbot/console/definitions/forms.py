@@ -423,7 +423,7 @@ def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
 
 
 def _is_text(name: str) -> bool:
-    """Return whether a suggestion may be taken over with others. Anything else, such as an owner, a tool or a record's
+    """Return whether a suggestion may be accepted with others. Anything else, such as an owner, a tool or a record's
     id, decides what is called and who may see it, so it is accepted one by one.
     """
     return _TEXTS.fullmatch(name) is not None

@@ -25,7 +25,7 @@ from supportbot.console.sources import adding, source_page, states
 class SourceAdmin(ScopedAdmin):
     many = _("Sources")
     new = _("Add source")
-    none_yet = _("A source is your website or your files. They are read, turned into articles and kept up to date.")
+    none_yet = _("A source is your website or your files, which are read, turned into articles and kept up to date.")
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = True

@@ -1,4 +1,4 @@
-"""A chat with the built-in answerer alone, of a customer with five sample orders, and what it detects in a message."""
+"""A customer with five sample orders chats with the built-in answerer alone; also what it detects in a message."""
 
 import asyncio
 import json

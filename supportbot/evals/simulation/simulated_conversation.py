@@ -1,6 +1,6 @@
 """Runs a conversation through the assistant's real turns, without side effects.
 
-The conversation is never stored. Its messages are rows in memory, so nothing reaches the log, the desk, mails,
+The conversation is never stored. Its messages are rows in memory, so nothing reaches the log, the desk, e-mails,
 webhooks, the unanswered questions or the overview. Search, models, checks and look-ups work as in a real turn. The
 policy decides on proposals, which are then discarded (`actions.services.preview`). A handoff is recorded and ends the
 conversation. The audit trail lists look-ups and policy refusals under the name `evaluation`. Only the first route may

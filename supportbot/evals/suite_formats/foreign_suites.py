@@ -23,7 +23,7 @@ from supportbot.evals.suite_formats.own_format import MAX_CASES
 
 _QUESTIONS: Final = ("question", "query", "input", "message", "prompt", "text", "user_input")
 _VARIABLE: Final = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
-# promptfoo's assertions whose texts we take over as they are.
+# promptfoo's assertions whose texts we keep as they are.
 _SAME_TEXTS: Final = {
     "not-equals": "not_equals",
     "not-starts-with": "not_starts_with",

@@ -77,7 +77,7 @@ def on_agent_replied(announcement: Announcement) -> None:
         with transaction.atomic():
             _compare(announcement.object_id)
     except Exception:
-        # The reply is mailed in the same transaction, and errors in these statistics must not hold the mail back.
+        # The reply is mailed in the same transaction, and errors in these statistics must not hold the e-mail back.
         logger.exception("handoff: reply %s not compared with its draft", announcement.object_id)
 
 

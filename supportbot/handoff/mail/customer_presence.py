@@ -1,4 +1,4 @@
-"""Tracks whether customers have the chat open. Only mail depends on it, so a cache is enough; no entry means absent."""
+"""Tracks whether customers have the chat open. Only e-mails depend on it, so a cache is enough. No entry: absent."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,7 +24,7 @@ def mark_customers_absent(conversation_ids: Iterable[UUID]) -> None:
 
 
 def is_customer_present(conversation_id: UUID) -> bool:
-    """Return whether the customer has the chat open; False without a cache, because an extra mail does no harm."""
+    """Return whether the customer has the chat open; False without a cache, because an extra e-mail does no harm."""
     try:
         return cache.get(_key(conversation_id)) is not None
     except CACHE_AWAY:

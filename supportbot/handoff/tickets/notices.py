@@ -1,4 +1,4 @@
-"""Notices to customers who wait for the team, and mails to those who have left, as messages in the catalogues."""
+"""Notices to customers who wait for the team, and e-mails to those who have left, as messages in the catalogues."""
 
 from typing import Final
 

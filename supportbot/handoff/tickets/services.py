@@ -140,7 +140,7 @@ def claim_next(*, agent: User) -> Ticket:
 
 @transaction.atomic
 def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Open and claim a new ticket for an ended one's conversation, with the same reason and address.
+    """Open and claim a new ticket for the conversation of an ended one, with the same reason and address.
 
     The ticket never waits, so the customer is told who joined, not that the team is away.
     """
@@ -308,8 +308,8 @@ def end_unread(conversation: Conversation, *, reason: str) -> None:
 
 
 def _is_expected(conversation: Conversation, ticket: Ticket) -> bool:
-    """Return whether a waiting ticket's customer may be waiting for a person: they have written, were promised a mail,
-    or have seen an agent join.
+    """Return whether a waiting ticket's customer may be waiting for a person: they have written, were promised an
+    e-mail, or have seen an agent join.
     """
     written = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, created_at__gt=ticket.created_at
