@@ -1,7 +1,7 @@
 """Typed, closed arguments: unexpected values are refused, and no value becomes another type.
 
 A field parses one value and describes itself in JSON Schema for a model's tool list. Spaces around text, the case of
-text with a pattern and the spelling of an amount are put right. Errors are collected under the path of their field,
+text with a pattern and the spelling of an amount are corrected. Errors are collected under the path of their field,
 such as `address.city`.
 """
 

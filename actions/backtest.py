@@ -1,8 +1,8 @@
-"""Compares how other rules would decide past requests. Shops are not contacted, and nothing is stored or executed.
+"""Compares how other rules would have decided past requests. Shops are not contacted; nothing is stored or executed.
 
-Each request is judged twice: by the rules in force and by the other rules, both times with the amounts that had really
-been used before it. So requests that only the other rules would have allowed do not add to these amounts. The shop's
-records of that time are not stored, so guards, owners and the days since delivery are not judged.
+Each request is judged twice: by the rules in force and by the other rules, both times with the amounts that had
+actually been used before it. So requests that only the other rules would have allowed do not add to these amounts. The
+shop's records of that time are not stored, so guards, owners and the days since delivery are not judged.
 """
 
 from collections import defaultdict

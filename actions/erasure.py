@@ -22,7 +22,7 @@ def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
     _erase(conversation_id__in=[one.object_id for one in announcements])
 
 
-on_conversation_erased = on_conversations_erased  # its former name, which settings may hold until 0.3
+on_conversation_erased = on_conversations_erased  # its former name, which settings may use until 0.3
 
 
 def erase_words_about(conversation_id: UUID) -> None:

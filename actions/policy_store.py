@@ -198,7 +198,7 @@ def versions_in_force() -> dict[str, int]:
 
 
 class Gates(Protocol):
-    """Tries other rules for an action with the cases that must pass, and returns those that would fail."""
+    """Runs the cases that must pass with other rules for an action, and returns those that would fail."""
 
     def __call__(self, rules: Rules, action: str) -> list[str]: ...
 

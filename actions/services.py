@@ -189,7 +189,7 @@ def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
 
     Raises NotApprover without the right on its policy; NeedsAnotherPerson for a second approval by the same person;
     OwnRequest for a person with a conflict of interest, superusers included; DigestMismatch if it is not what was
-    shown; NotWaiting if someone decided first; Expired, or if the rules have changed and now refuse it; SwitchedOff;
+    shown; NotWaiting if someone decided first; Expired if it has expired or changed rules now refuse it; SwitchedOff;
     MerchantUnavailable if new rules need records to judge it.
     """
     _check_decider(request_id, approver)

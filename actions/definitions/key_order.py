@@ -1,5 +1,5 @@
-"""The order of a document's keys, which the database does not keep: arguments and their fields as they were entered,
-and all other keys, when a document is written as text, as in the reference. Pure.
+"""The order of a document's keys, which the database does not keep. Arguments and their fields stay as they were
+entered; all other keys of a document that is written as text are in the order of the reference. Pure.
 """
 
 import json

@@ -153,8 +153,8 @@ def save_renamed(
     document: Mapping[str, Any], names: Mapping[str, str], *, actor: str, **given: Any
 ) -> tuple[ActionDefinitionVersion, list[str]]:
     """Save a document whose arguments have been renamed (`names` maps old names to new ones). The recorded cases get
-    the new names, and so does each action that this one undoes, as a draft. Return the version and the names of these
-    actions. Raises the same errors as `save_draft`.
+    the new names, and so does a new draft of each action that this one undoes. Return the version and the names of
+    these actions. Raises the same errors as `save_draft`.
     """
     version = save_draft(document, actor=actor, **given)
     for case in DefinitionCase.objects.filter(definition_id=version.definition_id):

@@ -1,7 +1,7 @@
 """The recipe that the index is built with. At most one is active, and search reads only its chunks.
 
-Writing chunk rows holds a shared recipe lock until commit, switching recipes holds it exclusively: rows are never
-written for a recipe that has just been retired.
+Writing chunk rows holds a shared recipe lock until commit, and switching recipes holds it exclusively, so rows are
+never written for a recipe that has just been retired.
 """
 
 from contextlib import suppress

@@ -53,7 +53,7 @@ def sync_articles(
 
 
 def ensure_chunk_rows(article_ids: Sequence[UUID], recipe: Recipe) -> None:
-    """Create missing chunk rows of live articles for their live revision; normally publishing has done that."""
+    """Create missing chunk rows of live articles for their live revision; normally, publishing has done so."""
     behind = Article.objects.filter(pk__in=article_ids).filter(missing_chunk_rows(recipe)).values_list("pk", flat=True)
     if ids := list(behind):
         replace_chunks(lock_live_articles(ids), recipe)

@@ -60,7 +60,7 @@ class VectorFile:
             yield key.hex(), list(self._packing.unpack(packed))
 
     def add(self, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
-        """Append the vectors with an unknown hash."""
+        """Append the vectors whose hashes are not known yet."""
         new = {bytes.fromhex(key): self._packing.pack(*vector) for key, vector in vectors if key not in self}
         self._begin_file()
         with self.path.open("ab") as file:

@@ -23,7 +23,7 @@ class Candidate:
     """A chunk found by one index; not checked for access yet.
 
     `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
-    text found it. It includes its article and the article's locale, since ranking needs them. The ids are strings: a
+    text found it. It has its article and the article's locale, since ranking needs them. The ids are strings: a
     search looks up two thousand, and a UUID computes its hash each time, in Python. `hits` says for each term of the
     question whether the chunk contains it, as PostgreSQL writes an array; only those of the first few are read.
     """
@@ -77,9 +77,9 @@ DEFAULT = Weights()
 def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[str, float]:
     """Return the score of every passage found for any part of a question.
 
-    For a single part, the ratio of two scores is exp(sharpness * difference), where the difference of their matches is
-    measured in the spread of the part's neighbours, so the model's range of cosines does not matter. For several parts,
-    only the order of scores is meaningful.
+    For a single part, the ratio of two scores is exp(sharpness * difference), where the difference between their
+    matches is in units of the spread of the part's neighbours, so the model's range of cosines does not matter. For
+    several parts, only the order of scores is meaningful.
     """
     top = max(map(nearest, parts), default=0.0)
     total: dict[str, float] = {}

@@ -1,5 +1,5 @@
-"""The query of a question's words for the full-text search: which words it needs, and what each weighs by its rarity.
-Pure.
+"""The query of a question's words for the full-text search: which words it needs, and how much each weighs, by its
+rarity. Pure.
 """
 
 import math

@@ -126,7 +126,7 @@ def search(
 
     `context` is what a follow-up refers to, and `asked_before` the question before this one. A question that may be a
     follow-up, because it is short, refers back or finds no confident answer on its own, is also searched with the
-    context, which costs an embedding unless it finds a confident answer and the question before it is known. The
+    context, which costs an embedding unless it finds a confident answer and the previous question is known. The
     confidence is computed for the question alone, since an earlier topic would always be found. Articles that are not
     live never appear, re-indexed or not. Without the embedding model a hybrid search uses words only; with
     `KB_LEXICAL_FALLBACK` off, or in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with

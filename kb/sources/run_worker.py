@@ -234,7 +234,7 @@ class TimeSlice:
             return self._read(item, folder)
         except SourceUnreadable:
             raise
-        except TooBusy:  # the site's robots.txt cannot be fetched now, so this does not count as a try of the item
+        except TooBusy:  # the site's robots.txt cannot be fetched now, so this does not count as an attempt
             self._lease.change(item, state=ItemState.QUEUED, tries=item.tries - 1)
             raise
         except Unreachable as error:
@@ -250,7 +250,7 @@ class TimeSlice:
         except OSError as error:  # a full disk, say
             self._fail(item, _not_stored(error.strerror))
         except OperationalError as error:
-            if not is_out_of_space(error):  # the database may be away, which is not the item's fault
+            if not is_out_of_space(error):  # the database may be unavailable, which is not the item's fault
                 raise
             self._fail_without_space(item)
         finally:

@@ -20,7 +20,7 @@ _PROBLEM: Final = "application/problem+json"
 
 
 def json_schema(content: Mapping[str, Any]) -> Any:
-    """Return the schema of a body in JSON, None if there is none."""
+    """Return the schema of a JSON body; None if there is none."""
     media_types = content.get("content")
     for kind, media in media_types.items() if isinstance(media_types, Mapping) else ():
         if _JSON.fullmatch(str(kind).strip().lower()) and isinstance(media, Mapping):

@@ -5,9 +5,9 @@
 The first line of the result is a JSON object. The contents of files that it names follow. If the result cannot be
 written, the exit code is the number of the error.
 
-Before it reads, it gives up everything that could do harm. Linux supports all of it; elsewhere, memory or network
-may stay unrestricted. On every system, a process with no descriptor left can neither open a file nor create a socket.
-The network namespace, if the kernel allows one, is a second line of defence.
+Before it reads, the process gives up everything that could do harm. Linux supports all of it; elsewhere, memory or
+network may stay unrestricted. On every system, a process with no descriptor left can neither open a file nor create a
+socket. The network namespace, if the kernel allows one, is a second line of defence.
 """
 
 import ctypes

@@ -85,8 +85,8 @@ def markdown_of_html(text: str, taken: PicturesTaken | None = None) -> tuple[str
 
 def parsed_html(text: str) -> LexborHTMLParser:
     """Return the tree of a page. Raises InvalidDocument if it cannot be stored, or is nested so deeply that it must be
-    an attack. The time for a tree grows with the square of its depth, so a large page is first tried in a process with
-    a time limit.
+    an attack. The time to build a tree grows with the square of its depth, so a large page is first tried in a process
+    with a time limit.
     """
     text = check_storable("html", text)
     if text.count("<") > MAX_UNTRIED:

@@ -1,4 +1,4 @@
-"""`manage.py kb_import PATH|URL...`: import files, folders and web sites into the knowledge base."""
+"""`manage.py kb_import PATH|URL...`: import files, folders and websites into the knowledge base."""
 
 import time
 from collections.abc import Iterator

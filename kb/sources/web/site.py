@@ -1,4 +1,4 @@
-"""A web site as a source: from its start address or sitemap, page by page, as its robots.txt allows."""
+"""A website as a source: from its start address or sitemap, page by page, as its robots.txt allows."""
 
 import hashlib
 import time

@@ -26,7 +26,7 @@ _TOKEN: Final = re.compile(
     r"(?=(?:[a-z]*\d+[a-z]+){2})[0-9a-z]{16,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 )
 _LONG_NUMBER: Final = re.compile(r"\d{10,}")
-_NEVER_NUMBERS: Final = ("cid", "s")  # they are also used for numbers of customers and for searches
+_NEVER_NUMBERS: Final = ("cid", "s")  # they are also used for customer numbers and for searches
 _SESSION_IN_PATH: Final = re.compile(
     r";(?:(?:jsessionid|phpsessid|sessionid)=[^/?;]*|(?:sid|sessid)=(?:"
     + _TOKEN.pattern

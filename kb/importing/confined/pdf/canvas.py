@@ -97,7 +97,7 @@ class Canvas:
     page: Box
     runs: list[Run] = field(default_factory=list)
     hidden: list[Run] = field(default_factory=list)
-    rotated: list[tuple[int | None, str]] = field(default_factory=list)  # texts, with their direction if straight
+    rotated: list[tuple[int | None, str]] = field(default_factory=list)  # texts; the direction is None if slanted
     drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     pieces: int = 0  # pieces of text, wherever they are shown
     pictures: int = 0

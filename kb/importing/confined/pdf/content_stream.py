@@ -1,5 +1,5 @@
 """Runs the operators of a PDF's content stream, which draw text and pictures. pypdf reads the content stream and the
-fonts; the positions are computed here, since pypdf's own text loses them, and with them columns and tables.
+fonts; the positions are computed here, since pypdf's own text extraction loses them, and with them columns and tables.
 """
 
 import math

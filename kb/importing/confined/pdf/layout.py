@@ -34,7 +34,7 @@ _LETTER: Final = re.compile(r"\(?[a-z]\)\s")
 
 
 class Layout:
-    """The document; `outline` maps page and lower-case text of a heading to its level."""
+    """The document; `outline` maps the page and the lower-case text of a heading to its level."""
 
     def __init__(
         self, pages: Sequence[PageText], outline: Mapping[tuple[int, str], int], pictures: Sequence[PlacedPicture] = ()

@@ -41,8 +41,8 @@ def margin_notes(rows: Sequence[list[Line]]) -> tuple[Rows, list[FramedText]]:
     """Return the lines of a page without the notes in its margins, and the notes.
 
     A note begins beside the middle of a sentence or is a sentence in smaller letters; cells and labels begin where the
-    text does. In tables without lines whose row names are centred beside texts of several lines, one row in thirty
-    is read as a note.
+    text does. In a table without ruled lines whose row names are centred beside texts of several lines, one row in
+    thirty is read as a note.
     """
     lines = [line for row in rows for line in row]
     text = _running_text(lines) if len(lines) <= MAX_PIECES else None

@@ -22,7 +22,7 @@ PARAGRAPH: Final = 1.2  # times the usual step between lines
 MOST_BARS: Final = 1  # horizontal lines across a gutter; more belong to a table
 BOTH: Final = 2
 MOST_SAMPLED: Final = 50  # pages that are compared
-MOST_LEVELS: Final = 6  # nesting of columns within columns, and number of bands below each other
+MOST_LEVELS: Final = 6  # nesting of columns within columns, and number of bands one below another
 
 Rows = Sequence[Sequence[Line]]
 Bar = tuple[float, float, float]  # a horizontal line: its height, left and right end
