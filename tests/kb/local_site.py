@@ -1,4 +1,4 @@
-"""A web site on this machine with a test's pages, which records its requests. While it is up, new sources are read
+"""A website on this machine with a test's pages, which records its requests. While it is up, new sources are read
 without pauses between requests.
 """
 

@@ -159,12 +159,12 @@ def test_the_default_collection_is_named_in_the_workspaces_language_once(
 @pytest.mark.parametrize(
     ("names", "default"),
     [
-        (("Allgemein", "General"), "General"),  # the own one is older than the one made automatically
+        (("Allgemein", "General"), "General"),  # the team's own collection is older than the one made automatically
         (("Général", "Allgemein"), "Allgemein"),
         (("Général", "Generale"), "Général"),
     ],
 )
-def test_an_own_collection_with_such_a_name_does_not_replace_the_default(
+def test_a_collection_of_the_teams_own_with_such_a_name_does_not_replace_the_default(
     workspace: Workspace, names: tuple[str, str], default: str
 ) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(locale="de")

@@ -1,4 +1,4 @@
-"""Pictures of web sites that are read as sources."""
+"""Pictures of websites that are read as sources."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Web sites as sources: read, changed, lost, full of traps, and read again."""
+"""Websites as sources: read, changed, lost, full of traps, and read again."""
 
 import gzip
 from functools import partial

@@ -1,4 +1,4 @@
-"""Index tasks are published without a wait for the broker."""
+"""Index tasks are published without waiting for the broker."""
 
 import threading
 
