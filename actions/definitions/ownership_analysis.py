@@ -49,18 +49,18 @@ _SUBJECT_OF_OTHERS: Final = gettext_noop(
 
 _UNBOUND: Final = gettext_noop(
     "The path of the call names {name}, which comes from the chat and could be someone else's. If it is the customer, "
-    "take it from their signed identity. Otherwise, look the record up by it, with its owner, or as public if it "
-    "belongs to nobody."
+    "take it from their signed identity. Otherwise, use it to look up the record, with its owner, or as public if the "
+    "record belongs to nobody."
 )
 _UNPROVEN_TEXT: Final = gettext_noop(
     "The call sends {name}, which comes from the chat. If it can name a record, such as an order, an account or a "
-    "person, look the record up by it, with its owner, or compare it with one of the customer's records in a guard. "
-    "If it is only the customer's own words, select “It does not name a record” for the argument."
+    "person, use it to look up the record, with its owner, or compare it with one of the customer's records in a "
+    "guard. If it is only the customer's own words, select “It does not name a record” for the argument."
 )
 _UNPROVEN_ID: Final = gettext_noop(
     "The call sends {name}, which looks like the id of a record, comes from the chat and could be someone else's. "
-    "Look the record up by it, with its owner, or compare it with one of the customer's records in a guard. If it is "
-    "not a record's id, select “It does not name a record” for the argument."
+    "Use it to look up the record, with its owner, or compare it with one of the customer's records in a guard. If it "
+    "is not a record's id, select “It does not name a record” for the argument."
 )
 _CONCERNS_NOBODY: Final = gettext_noop(
     "The call names neither the customer nor a record of theirs, so it could concern anyone. Send the customer's id, "

@@ -108,7 +108,7 @@ def _has_new_source(article: Article, document: Document) -> bool:
 
 
 def _also_answered(article: Article, phrasings: Sequence[str]) -> list[str]:
-    text = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
+    text = gettext("“{question}” is also answered by “{title}”. Remove it there or here.")
     return [
         text.format(question=other.text, title=other.article.title) for other in answered_elsewhere(article, phrasings)
     ]

@@ -241,7 +241,7 @@ def test_a_question_of_another_article_is_saved_with_a_warning(enter: Enter, ret
     publish(hours.pk)
     set_phrasings(hours, ["When are you open?"])
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
-    warning = "“When are you open?” is also a question of “Opening hours”"
+    warning = "“When are you open?” is also answered by “Opening hours”"
     for asked, is_known in (("when are you OPEN", True), ("When are you closed?", False)):
         saved = editor.post(page, form(RETURNS, do="save", phrasings=asked), follow=True)
         assert phrasings_of(returns) == [asked] and (warning in saved.content.decode()) is is_known

@@ -451,8 +451,8 @@ class Operation:
             if record is not None and spec.get("type") in ("string", "integer"):
                 self._draft.check(
                     gettext_noop(
-                        "{argument}: this may name a record, since GET {path} reads one of this name. If it does, look "
-                        "the record up by it, with its owner."
+                        "{argument}: this may name a record, since GET {path} reads one of this name. If it does, use "
+                        "it to look up the record, with its owner."
                     ),
                     argument=argument,
                     path=printable(record.path, 80),

@@ -418,7 +418,7 @@ class _Document:
         limits: dict[str, Decimal | int] = {name: amount for name, amount in amounts.items() if amount is not None}
         for name, amount in limits.items():
             if amount < 0:
-                spec.add(name, gettext("A limit is at least 0."))
+                spec.add(name, gettext("A limit must be at least 0."))
         for name, (least, most) in _COUNTS.items():
             if spec.has(name):
                 limits[name] = spec.whole(name, least, most, least)

@@ -120,7 +120,7 @@ def _done(
     if care is not None:
         set_care(article, care, by=person_of(request))
     for other in answered_elsewhere(article, phrasings_of(article)):
-        text = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
+        text = gettext("“{question}” is also answered by “{title}”. Remove it there or here.")
         messages.warning(request, text.format(question=other.text, title=other.article.title))
     plan_fields.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
     settle_terms(request, terms, article)
