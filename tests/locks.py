@@ -22,10 +22,13 @@ def refuse_locks_outside_transactions() -> None:
     SQLCompiler.as_sql = checked
 
 
-def has_waiting_locks() -> bool:
-    """Return whether a transaction in the test's database waits for another one's lock; workers share the server."""
-    waiting = "datname = current_database() AND wait_event_type = 'Lock'"
+def has_waiting_locks(kind: str = "") -> bool:
+    """Return whether a transaction in the test's database waits for another one's lock, of this kind if one is given.
+
+    Workers share the server, so the locks of other databases, which are in `pg_locks` too, do not count.
+    """
+    waiting = "datname = current_database() AND wait_event_type = 'Lock' AND wait_event LIKE %s"
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")  # or a transaction would see the same activity each time
-        cursor.execute(f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {waiting})")
+        cursor.execute(f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {waiting})", [kind or "%"])
         return bool(cursor.fetchone() == (True,))

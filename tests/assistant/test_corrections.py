@@ -20,7 +20,9 @@ from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Conversation
+from supportbot.embedded.child_processes import wait_until
 from tests.actions.conftest import signed_in_as
+from tests.locks import has_waiting_locks
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -239,12 +241,4 @@ def test_two_simultaneous_identical_proposals_make_one_request(
 
 
 def _until_another_waits() -> None:
-    ends_at = threading.Event()
-    for _ in range(int(PATIENCE_SECONDS * 50)):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            (waiting,) = cursor.fetchone()
-        if waiting:
-            return
-        ends_at.wait(0.02)
-    raise AssertionError("nobody waits for the card")
+    assert wait_until(has_waiting_locks, seconds=PATIENCE_SECONDS), "nobody waits for the card"

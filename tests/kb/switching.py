@@ -19,6 +19,7 @@ from kb.search.retrieval import search
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from tests.kb.test_index import published
+from tests.patience import PATIENCE_SECONDS
 
 
 class Served(HashEmbedder):
@@ -93,16 +94,8 @@ def beginning(do: Callable[[], object]) -> tuple[Thread, list[object]]:
     return thread, outcomes
 
 
-def waiting_for(kind: str) -> int:
-    """Return how many statements wait for a lock of this kind."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s", [kind])
-        (found,) = cursor.fetchone()
-    return int(found)
-
-
 def until(is_true: Callable[[], object]) -> None:
-    ends = monotonic() + 20
+    ends = monotonic() + PATIENCE_SECONDS
     while not is_true():
         assert monotonic() < ends, "the condition was never met"
         sleep(0.02)

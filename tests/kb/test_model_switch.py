@@ -30,11 +30,13 @@ from kb.testing import HashEmbedder
 from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from tests.kb.switching import Served, beginning, elsewhere, found, until, used, waiting_for
+from tests.kb.switching import Served, beginning, elsewhere, found, until, used
 from tests.kb.switching import row as row
 from tests.kb.switching import served as served
 from tests.kb.switching import town_articles as town_articles
 from tests.kb.test_index import published
+from tests.locks import has_waiting_locks
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -216,16 +218,16 @@ def at_the_switch(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
     def activating(*args: Any) -> None:
         built.set()
-        assert may_switch.wait(20)
+        assert may_switch.wait(PATIENCE_SECONDS)
         activate(*args)
 
     monkeypatch.setattr(reindexing, "_activate", activating)
     thread, outcomes = beginning(carry_on)
-    assert built.wait(20)
+    assert built.wait(PATIENCE_SECONDS)
 
     def go_on() -> None:
         may_switch.set()
-        until(lambda: waiting_for("advisory"))
+        until(lambda: has_waiting_locks("advisory"))
 
     yield go_on
     may_switch.set()

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -12,9 +11,11 @@ from pytest_django.fixtures import Settings
 from actions.models import AuditEntry
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.embedded.child_processes import wait_until
 from supportbot.releases import services
 from supportbot.releases.models import Release, ReleaseGates
 from supportbot.releases.selectors import current, live_release
+from tests.locks import has_waiting_locks
 from tests.patience import PATIENCE_SECONDS
 from tests.rest import service
 
@@ -103,11 +104,5 @@ def test_of_two_publications_at_once_one_goes_live_and_the_other_is_refused(
 
 
 def _wait_until_another_waits_for_its_lock() -> None:
-    until = monotonic() + PATIENCE_SECONDS
-    while monotonic() < until:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-        sleep(0.02)
-    raise AssertionError("the second publication does not wait for the first")
+    is_waiting = wait_until(has_waiting_locks, seconds=PATIENCE_SECONDS)
+    assert is_waiting, "the second publication does not wait for the first"
