@@ -19,6 +19,7 @@ from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, Restarte
 from supportbot.releases.document import Document
 from supportbot.releases.testing import answering_by
 from tests.modelserver import ModelServer
+from tests.patience import PATIENCE_SECONDS
 
 BUILTIN_ANSWER = "You can return unused items within 60 days. [1]"
 
@@ -37,7 +38,8 @@ async def server(settings: Any) -> AsyncIterator[ModelServer]:
         settings.OPENAI_BASE_URL = running.base_url
         settings.OPENAI_API_KEY = "sk-test"
         settings.OPENAI_MODEL = "scripted"
-        settings.MODEL_DEADLINE_SECONDS = 5.0
+        settings.MODEL_DEADLINE_SECONDS = settings.LLM_VERIFY_DEADLINE_SECONDS = PATIENCE_SECONDS
+        settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = PATIENCE_SECONDS
         yield running
         await gateway.close()
 

@@ -29,6 +29,7 @@ from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release
 from tests.llm.conftest import BUILTIN_ANSWER, read, text_of
 from tests.modelserver import Behaviour, Call, ModelServer
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Ask = Callable[..., ModelRequest]
@@ -37,7 +38,8 @@ Ask = Callable[..., ModelRequest]
 @pytest.fixture(autouse=True)
 def loopback(settings: Settings) -> None:
     settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
-    settings.MODEL_DEADLINE_SECONDS = 5.0
+    settings.MODEL_DEADLINE_SECONDS = PATIENCE_SECONDS
+    settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = PATIENCE_SECONDS
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from supportbot.llm.types import (
 from tests.llm.conftest import BUILTIN_ANSWER, read, text_of
 from tests.log_lines import counted
 from tests.modelserver import Behaviour, Call, ModelServer
+from tests.patience import PATIENCE_SECONDS
 
 Ask = Callable[..., ModelRequest]
 Stored = Callable[[], Any]
@@ -68,7 +69,7 @@ async def test_calls_that_end_together_are_stored_together_each_in_its_workspace
 
 async def test_records_are_stored_while_the_process_goes_on(server: ModelServer, ask: Ask, stored: Stored) -> None:
     await read(ask())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # nothing rings here
             await asyncio.sleep(0.05)
 
@@ -79,7 +80,7 @@ async def test_the_record_of_a_synchronous_call_waits_for_no_others(
     """A command may end right after its only call, and no process drains this loop."""
     monkeypatch.setattr(gateway, "SAVE_AFTER_SECONDS", 600.0)
     await asyncio.to_thread(lambda: loop_thread.run(gateway.complete(ask())))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # nothing rings here
             await asyncio.sleep(0.05)
     await asyncio.to_thread(lambda: loop_thread.run(gateway.close()))

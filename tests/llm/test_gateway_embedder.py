@@ -132,9 +132,10 @@ class TestEmbedder:
         """A question holds one of the few database threads, and every chat needs one."""
         settings.MODEL_DEADLINE_SECONDS = 600.0
         monkeypatch.setattr("supportbot.llm.embeddings.gateway_embedder.QUESTION_SECONDS", 0.2)
-        server.will(Behaviour(first_after=600), Behaviour(first_after=0.5))
+        server.default = Behaviour(first_after=600)
         with pytest.raises(EmbeddingUnavailable):
             await asyncio.to_thread(GatewayEmbedder().query, "one")
+        server.default = Behaviour(first_after=0.5)
         assert await asyncio.to_thread(GatewayEmbedder().passages, ["one"])
 
 

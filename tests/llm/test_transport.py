@@ -4,14 +4,20 @@ import asyncio
 import errno
 import select
 import socket
+import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from fcntl import ioctl
+from types import SimpleNamespace
 
 import aiohttp
 import httpx2
 import pytest
 
+from supportbot.llm.providers import transport
 from supportbot.llm.providers.transport import BODY, PAUSED_BYTES, Body, Transport
+from tests.patience import PATIENCE_SECONDS
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -91,28 +97,53 @@ def connected_socket(body: Body) -> socket.socket:
     return copy
 
 
-async def test_data_that_arrives_during_a_pause_is_one_chunk() -> None:
+async def until_arrived(connected: socket.socket, data: bytes) -> None:
+    """Return once this much data can be read."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while int.from_bytes(ioctl(connected, termios.FIONREAD, bytes(4)), sys.byteorder) < len(data):  # noqa: ASYNC110  # nothing rings here
+            await asyncio.sleep(SOON)
+
+
+@pytest.fixture
+def is_over(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """An event that ends the pause, however long the test takes until then."""
+    ending = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await ending.wait()
+
+    monkeypatch.setattr(transport, "asyncio", SimpleNamespace(sleep=sleep))
+    return ending
+
+
+async def test_data_that_arrives_during_a_pause_is_one_chunk(is_over: asyncio.Event) -> None:
+    sent = [chunk(word) for word in (b"two", b"three", b"four")]
     async with reading() as (_, body, chunks, write):
-        resting = asyncio.create_task(body.rest(SOON * 5))
-        await asyncio.sleep(0)
-        for word in (b"two", b"three", b"four"):
-            await write(chunk(word))
+        with connected_socket(body) as connected:
+            resting = asyncio.create_task(body.rest(SOON))
+            await asyncio.sleep(0)
+            for data in sent:
+                await write(data)
+            await until_arrived(connected, b"".join(sent))
         assert not resting.done()
         assert body._response.content.total_bytes == len(b"one")  # the rest is still in the socket
+        is_over.set()
         await resting
         assert await anext(chunks) == b"twothreefour"
         await write(END)
         assert [more async for more in chunks] == []
 
 
-async def test_data_that_arrives_during_a_pause_does_not_wake_the_event_loop() -> None:
+async def test_data_that_arrives_during_a_pause_does_not_wake_the_event_loop(is_over: asyncio.Event) -> None:
     async with reading() as (_, body, _, write):
         with connected_socket(body) as connected:
-            resting = asyncio.create_task(body.rest(SOON * 3))
+            resting = asyncio.create_task(body.rest(SOON))
             await asyncio.sleep(0)
             await write(chunk(b"two"))
+            await until_arrived(connected, chunk(b"two"))
             assert connected.recv(100, socket.MSG_PEEK) == chunk(b"two")
             assert not select.select([connected], [], [], 0)[0], "no event loop would be woken"
+            is_over.set()
             await resting
             assert select.select([connected], [], [], 0)[0] == [connected]
 

@@ -18,6 +18,7 @@ from tests.modelserver.behaviour import (
     text_events,
     whole_answer,
 )
+from tests.patience import PATIENCE_SECONDS
 
 JSON = "application/json"
 VECTOR_SIZE = 8
@@ -87,7 +88,7 @@ class ModelServer:
 
     async def until_idle(self) -> None:
         """Wait until no answer is being sent, which shows that a cancelled call closed its connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await self._idle.wait()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
