@@ -31,7 +31,7 @@ def write(
 
 async def until(is_true: Callable[[], bool], *, in_thread: bool = False) -> None:
     """Wait for a condition that sends no signal; the time limit only ends a failing test."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (await db(is_true) if in_thread else is_true()):  # noqa: ASYNC110  # nothing rings here
             await asyncio.sleep(0.02)
 
@@ -46,7 +46,7 @@ async def final_of(conversation: Conversation) -> None:
 
     await signal_broker().listen(conversation.pk, hear)
     await db(write, conversation)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await ended.wait()
 
 

@@ -95,7 +95,7 @@ async def test_the_delay_of_the_loop_is_measured_while_it_runs() -> None:
     admission = Admission()
     admission.start()
     begun, tasks = await burst(admission, 3 * TURNS_PER_TICK)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.gather(*tasks)
     assert begun == list(range(3 * TURNS_PER_TICK))
     await admission.stop()
@@ -118,7 +118,7 @@ async def test_a_customer_whose_turn_waits_is_informed_and_then_answered(
     await signal_broker().listen(conversation.pk, hear)
     with answering(ScriptedModel(Says("Could you tell me a little more?"))) as model:
         turn = asyncio.create_task(carry_out(claim, admission))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await told.get() == BUSY
             assert model.active == 0
             admission.measure(0.0, is_overdue=True)
@@ -155,7 +155,7 @@ async def test_searches_leave_database_threads_for_others(
             admission.measure(0.0, is_overdue=True)
             await settled()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 assert await db(is_stored, conversation)
         finally:
             may_go_on.set()

@@ -298,6 +298,6 @@ async def test_the_status_names_the_page_a_slow_model_reads(conversation: Conver
 
     await signal_broker().listen(conversation.pk, hear)
     with answering(ScriptedModel(Says((QUOTE, " [1]"), waits_for=may_speak))):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await carry_out(claim)
     assert told[-1] == "Reading “Returns”"

@@ -66,7 +66,7 @@ async def test_a_stop_while_another_route_takes_over_is_a_stop(
     )
     with answering(ScriptedModel(broken), with_builtin=True):
         running = asyncio.create_task(turn.run())
-        await asyncio.to_thread(is_restarting.wait, 30)
+        assert await asyncio.to_thread(is_restarting.wait, PATIENCE_SECONDS)
         turn._on_signal(StopRequested(str(turn.claim.turn_id)))
         await asyncio.sleep(0)
         may_restart.set()

@@ -30,6 +30,7 @@ from supportbot.chat.signals import (
 )
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.ids import uuid7
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +45,7 @@ class Listener:
         self._received.set()
 
     async def next(self, count: int = 1) -> list[Signal]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.signals) < count:
                 self._received.clear()
                 await self._received.wait()
@@ -52,7 +53,9 @@ class Listener:
 
 
 @pytest_asyncio.fixture
-async def broker() -> AsyncIterator[SignalBroker]:
+async def broker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SignalBroker]:
+    """The broker of this loop, without its poll, which would add signals on a busy machine."""
+    monkeypatch.setattr("supportbot.chat.signal_broker.HEAD_POLL_SECONDS", PATIENCE_SECONDS)
     here = signal_broker()
     yield here
     await here.close()
@@ -159,7 +162,7 @@ async def test_a_waiting_turn_of_another_process_wakes_the_runner(broker: Signal
     woken = asyncio.Event()
     await broker.listen_for_turns(woken.set)
     await from_elsewhere(uuid7(), TurnWaiting(), group=TURNS_GROUP)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await woken.wait()
 
 
@@ -176,7 +179,7 @@ async def test_the_end_of_an_answer_wakes_the_runner_for_the_next_turn(
     woken.clear()
     with workspace_scope(conversation.workspace_pk):
         await db(finish_turn, claim, Answer("On Thursday.", (), "builtin"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await woken.wait()
 
 
@@ -239,7 +242,7 @@ async def test_an_unresponsive_layer_delays_no_caller(
     early, late = Listener(), Listener()
     await broker.listen(uuid7(), early)  # sent while the layer still answered
     monkeypatch.setattr(channel_layer, "_layer", Mute)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await broker.listen(conversation.pk, late)
         await late.next()  # a poll has read the heads
         assert await channel_layer.new_channel() == ""
@@ -274,7 +277,7 @@ async def test_a_layer_that_starts_late_is_joined_then(
     assert isinstance(news, NewEvent)
 
     is_back.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (woken.is_set() and NewEvent(9, None) in listener.signals):  # groups are joined one after another
             await from_elsewhere(uuid7(), TurnWaiting(), group=TURNS_GROUP)
             await from_elsewhere(conversation.pk, NewEvent(9, None))

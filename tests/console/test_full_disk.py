@@ -19,6 +19,7 @@ from supportbot.console.articles import import_uploads
 from tests.console.conftest import Enter
 from tests.console.test_firststeps import png
 from tests.kb.test_full_disk import FULL, full_database
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [
     pytest.mark.django_db,
@@ -130,7 +131,7 @@ async def answered(pieces: list[dict[str, Any]], *, accept: str = "text/html") -
     sent = ApplicationCommunicator(Handler(), scope)  # type: ignore[no-untyped-call]
     for piece in pieces:
         await sent.send_input({"type": "http.request", **piece})
-    begin, text = await sent.receive_output(timeout=5), await sent.receive_output()
+    begin, text = [await sent.receive_output(timeout=PATIENCE_SECONDS) for _ in range(2)]
     return begin["status"], text["body"].decode()
 
 

@@ -28,6 +28,7 @@ from tests.assistant.conftest import returns_article, shop
 from tests.console.conftest import Enter, logged_in, person
 from tests.evals.test_runs import Judging
 from tests.pages import visible_text
+from tests.patience import PATIENCE_SECONDS
 
 __all__ = ["returns_article", "shop"]  # fixtures
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -408,7 +409,7 @@ def test_a_label_sent_while_the_verdicts_are_shown_waits_and_is_refused(enter: E
             human_labels.show_verdicts(run.pk, person_id)
             sent = other_tab.submit(label_in_thread, client, result)
             assert not wait([sent], timeout=1).done, "the label waits for the lock on the run"
-        assert "Not saved" in sent.result(timeout=20)
+        assert "Not saved" in sent.result(timeout=PATIENCE_SECONDS)
     assert not Label.objects.exists()
 
 

@@ -17,6 +17,7 @@ from supportbot.chat.signals import NewEvent
 from supportbot.widget import api as widget_api
 from supportbot.widget.session import origin_checks
 from supportbot.widget.socket import connection_registry, feed, handlers
+from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, greeted, open_socket, ticket
 from tests.widget.serving import check_sockets
 
@@ -101,7 +102,7 @@ async def test_a_database_connection_lost_during_a_check_does_not_end_the_checks
     check_access = connection_registry.check_access
     monkeypatch.setattr(connection_registry, "check_access", standing)
     async with greeted(server, await db(ticket, channel)) as socket:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(asked) < 3:  # noqa: ASYNC110  # a check sends no signal
                 await asyncio.sleep(0.01)
         await socket.say("ping")

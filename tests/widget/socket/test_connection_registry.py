@@ -15,6 +15,7 @@ from supportbot.handoff.mail.customer_presence import is_customer_present, mark_
 from supportbot.handoff.models import OutgoingMail
 from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.delivery import deliver_due
+from tests.patience import PATIENCE_SECONDS
 from tests.rest import caller
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import check_sockets
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def until_here(conversation: str, expected: bool) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await db(is_customer_present, UUID(conversation)) is not expected:  # noqa: ASYNC110  # a cache sends no signal
             await asyncio.sleep(0.01)
 

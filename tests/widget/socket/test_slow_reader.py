@@ -11,6 +11,7 @@ from supportbot.async_db import db
 from supportbot.chat.signal_broker import publish
 from supportbot.chat.signals import Delta
 from supportbot.widget.socket import connection_registry, send_queue
+from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import Served, check_sockets
 
@@ -24,7 +25,10 @@ def flood(conversation: str) -> None:
         publish(UUID(conversation), Delta(MESSAGE, 1, index, secrets.token_hex(8_000), index * 16_000))
 
 
-async def test_a_slow_reader_is_disconnected_and_others_are_not(server: str, channel: NewChannel) -> None:
+async def test_a_slow_reader_is_disconnected_and_others_are_not(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_registry, "STUCK_SECONDS", PATIENCE_SECONDS)  # its queue is full long before that
     first = await db(ticket, channel)
     second = await db(ticket, channel)
     async with greeted(server, first) as slow, greeted(server, second) as other:
