@@ -151,19 +151,19 @@ def test_a_slow_answer_is_cut_off_at_the_deadline(answer: bytes) -> None:
         began = time.monotonic()
         with pytest.raises(NoAnswer):
             request(Request("GET", url_of(server.port), timeout_seconds=0.4))
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < PATIENCE_SECONDS / 2  # a thousand headers take five minutes
 
 
 @pytest.mark.parametrize(
-    "before_tls", [b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 200], ids=["silence", "a handshake that dribbles"]
+    "before_tls", [b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 16_000], ids=["silence", "a handshake that dribbles"]
 )
 def test_a_slow_handshake_ends_at_the_deadline_with_nothing_sent(before_tls: bytes) -> None:
     """Every byte arrives in time, but the whole answer never does."""
-    with raw_server(before_tls or b"\x16", pause=0.05 if before_tls else 30, listens=False) as server:
+    with raw_server(before_tls or b"\x16", pause=0.05 if before_tls else PATIENCE_SECONDS, listens=False) as server:
         began = time.monotonic()
         with pytest.raises(NotSent):
             request(Request("GET", f"https://127.0.0.1:{server.port}/", timeout_seconds=0.4))
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < PATIENCE_SECONDS / 2
 
 
 def test_a_server_without_https_is_named_as_such() -> None:
@@ -173,12 +173,12 @@ def test_a_server_without_https_is_named_as_such() -> None:
 
 
 def test_a_server_that_does_not_read_is_abandoned_at_the_deadline() -> None:
-    with raw_server(b"", pause=30, listens=False) as server:
+    with raw_server(b"", pause=PATIENCE_SECONDS, listens=False) as server:
         server.answer = b"x"  # keeps the connection open
         began = time.monotonic()
         with pytest.raises(NoAnswer):
             request(Request("POST", url_of(server.port), body=b"x" * 20 * MIB, timeout_seconds=0.5))
-        assert time.monotonic() - began < 20  # the server would take thirty seconds
+        assert time.monotonic() - began < PATIENCE_SECONDS / 2  # the server would take five minutes
 
 
 def test_a_hanging_resolver_is_abandoned_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

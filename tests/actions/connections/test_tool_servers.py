@@ -1,8 +1,10 @@
 """External MCP servers: the official SDK's in its two styles, and servers that lie, hang, change or never stop."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from actions.connections.tool_fingerprints import fingerprint
 from tests.actions.connections.fake_api import FakeApi, json_reply
 from tests.actions.connections.tool_servers import TOOL, ScriptedMcpServer, as_events, sdk_server, streamed
 from tests.actions.raw_server import reply
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 CALL = Call("POST", "", body={"order": "A-1"}, tool="create_return", schema_hash=fingerprint(TOOL), timeout_seconds=5)
@@ -105,9 +108,9 @@ def test_a_stream_that_stays_open_is_closed_after_its_answer(
         return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n" + events
 
     mcp_server.results["tools/call"] = left_open
-    began = time.monotonic()
-    assert ToolClient(Client(connect(base_url=api.url))).send(CALL).body["structuredContent"] == {"id": "RET-1"}
-    assert time.monotonic() - began < 7
+    began, patient = time.monotonic(), replace(CALL, timeout_seconds=PATIENCE_SECONDS)
+    assert ToolClient(Client(connect(base_url=api.url))).send(patient).body["structuredContent"] == {"id": "RET-1"}
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2
 
 
 @pytest.mark.parametrize(
@@ -221,16 +224,19 @@ def test_an_error_means_that_the_call_did_not_happen(
 def test_a_call_to_a_hanging_server_times_out(
     mcp_server: ScriptedMcpServer, api: FakeApi, connect: Connect, slow: str, error: type[Exception]
 ) -> None:
+    is_over = threading.Event()
+
     def hang(message: dict[str, Any]) -> bytes:
-        time.sleep(8)
+        is_over.wait(PATIENCE_SECONDS)
         return b""
 
     mcp_server.results[slow] = hang
     began = time.monotonic()
-    hurried = Call("POST", "", body={"order": "A-1"}, tool=CALL.tool, schema_hash=CALL.schema_hash, timeout_seconds=1)
+    hurried = Call("POST", "", body={"order": "A-1"}, tool=CALL.tool, schema_hash=CALL.schema_hash, timeout_seconds=2)
     with pytest.raises(error):
         ToolClient(Client(connect(base_url=api.url))).send(hurried)
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2
+    is_over.set()
 
 
 def test_arguments_that_a_tool_wants_in_headers_are_repeated_there(
