@@ -61,7 +61,7 @@ def _with_connection(
         with override(language):
             return service(*args, **kwargs)
     finally:
-        # Without autocommit, a transaction was interrupted before it could end.
+        # If autocommit is off, a transaction was interrupted before it could end.
         if connection.errors_occurred or not connection.autocommit or _is_held_too_long():
             connection.close()
 

@@ -94,8 +94,8 @@ def _run(
         try:
             cursor.execute(statement, parameters, prepare=prepare)
         except psycopg.errors.FeatureNotSupported:
-            # A migration has changed the type of a column that a prepared statement returns. A transaction is over and
-            # makes psycopg forget its statements; without one, the connection would never run this one again.
+            # A migration has changed the type of a column that a prepared statement returns. A transaction has failed,
+            # and psycopg forgets its statements; outside one, the connection would never run this one again.
             if opened.info.transaction_status != TransactionStatus.IDLE:
                 raise
             opened.execute("DEALLOCATE ALL")

@@ -114,8 +114,8 @@ def context_of(
 
 def _before_episode(conversation: Conversation, messages: Sequence[Message]) -> list[Message]:
     """Return the messages before the episode if the customer has named no topic in it yet. After an agent has returned
-    the chat, "and how long does it take?" still belongs to what was said before. They help only to search and to find
-    the language: no model sees them, since an agent has settled these topics.
+    the chat, "and how long does it take?" still belongs to what was said before. They are used only to search and to
+    detect the language: no model sees them, since an agent has settled these topics.
     """
     texts = (message.text for message in messages if message.source == Source.CUSTOMER)
     if not conversation.episode_start_seq or any(not (says_nothing(text) or is_incomplete(text)) for text in texts):

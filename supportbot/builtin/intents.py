@@ -197,8 +197,8 @@ def _sure_courtesy(message: Classification) -> Courtesy | None:
 
 
 def _may_ask_for_a_person(message: Classification) -> Courtesy | None:
-    """Return "who" for a message that surely asks for a person or whether one is there, but is not surely a request:
-    the answer to the question whether one is there offers a person, too.
+    """Return "who" for a message that surely either asks for a person or asks whether one is there, if it is unclear
+    which: the answer to the second also offers a person.
     """
     asks, either = message.kinds["person"], message.kinds["person"] + message.kinds["who"]
     return "who" if asks < SURE_FROM <= either else None

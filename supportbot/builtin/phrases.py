@@ -168,7 +168,7 @@ def phrase_in(text: str) -> IntentPhrase | None:
 
 
 def only_asks(text: str) -> bool:
-    """Return whether the text is the label of the button for customers who only ask."""
+    """Return whether the text is the label of the button for customers who are only asking."""
     return text.strip() in _in_all("only_asks")
 
 

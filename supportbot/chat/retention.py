@@ -7,8 +7,8 @@ lock, as at a customer's request, and a batch is one transaction, so this can be
 with a limit may find years of conversations, so a run stops after 50 minutes and leaves the rest to the next one. Mail
 files may belong to any workspace, so they are kept only as long as the shortest limit of all workspaces.
 
-A workspace in which something fails, such as a statement that takes too long, is recorded as failed, with what had been
-erased until then. The others continue.
+A workspace in which something fails, such as a statement that takes too long, is recorded as failed, with what was
+erased before. The others continue.
 """
 
 import logging
@@ -47,7 +47,7 @@ PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
 PAUSE_PER_BATCH: Final = 4  # times as long as the batch took: a fifth of the time is for erasing
-# A pause is longer only after a batch that takes long itself. Even with this pause after each batch, the six runs of a
+# A pause is longer only after a batch that itself takes long. Even with this pause after each batch, the six runs of a
 # night erase a hundred thousand conversations.
 MOST_PAUSE_SECONDS: Final = 3.0
 RUNS_KEPT_DAYS: Final = 90
@@ -75,7 +75,8 @@ class Pace:
 
     Without active chats, batches are large and there is no pause. While an answer is being written in any workspace,
     batches are small. The pause is then `PAUSE_PER_BATCH` times as long as the batch took, multiplied by how much
-    slower it was than the fastest one, so busier machines get longer pauses. While a question waits, it is longest.
+    slower it was than the fastest one, so busier machines get longer pauses. While a question waits, the pause is
+    longest.
     """
 
     def __init__(self) -> None:
@@ -317,7 +318,7 @@ def _is_settled() -> Q:
     requests = ActionRequest.objects.filter(conversation_id=OuterRef("pk"), state__in=[str(state) for state in OPEN])
     turns = Turn.objects.filter(conversation=OuterRef("pk"))
     # One condition per state, because each state has an index of its own. With both states in one condition, every turn
-    # was read for each batch.
+    # would be read for each batch.
     waiting, running = (turns.filter(state=state) for state in (Turn.State.PENDING, Turn.State.RUNNING))
     return Q(~Exists(requests), ~Exists(waiting), ~Exists(running), mode=Conversation.Mode.ASSISTANT)
 

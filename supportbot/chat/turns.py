@@ -156,9 +156,9 @@ def add_and_claim(
     """Add a customer's message, and start its turn, claimed for a slot: all in one statement, which takes a third of
     the time that the steps of a transaction take.
 
-    None if nothing was written, since more has to be done or checked: there is an open turn or there was a ticket, a
-    person answers, the conversation has ended or is being changed, it does not belong to the customer `of` (None: the
-    caller has checked this), or the message is already stored, which the clause `unless_known` detects.
+    Return None if nothing was written, since more has to be done or checked: there is an open turn or there was a
+    ticket, a person answers, the conversation has ended or is being changed, it does not belong to the customer `of`
+    (None: the caller has checked this), or the message is already stored, which the clause `unless_known` detects.
     """
     turn, started = _claimed_turn(event.conversation, slot.runner)
     text, values = sql.insertion(message, _ONLY_TO_ANSWER, ending=unless_known, seq=NEXT_SEQ, created_at=NEXT_TIME)

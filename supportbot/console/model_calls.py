@@ -36,7 +36,7 @@ OUTCOMES: Final = {
     "stopped": gettext_noop("Stopped"),
     "skipped": gettext_noop("Skipped"),
 }
-# Short, since they stand in a column of the list.
+# Short, since they appear in a column of the list.
 REASONS: Final = {
     Reason.UNREACHABLE: gettext_noop("server not reached"),
     Reason.CUT: gettext_noop("connection lost"),

@@ -244,7 +244,7 @@ def about_retention(workspace: Workspace) -> str:
         ).format(time=date_time(run.ended_at), conversations=number(conversations), bodies=number(bodies))
     return gettext(
         "Last run on {time}. Erased that night: {conversations} conversations, {bodies} texts. Kept because of open "
-        "work: {kept}. Left to the next night: {left}."
+        "work: {kept}. Left for the next night: {left}."
     ).format(
         time=date_time(run.ended_at),
         conversations=number(conversations),

@@ -170,7 +170,7 @@ def page_urls(plan: Plan) -> dict[str, str]:
 
 
 def shop_customers(shop_url: str) -> list[dict[str, str]]:
-    """Return the id and name of the shop's customers; the ten with a refundable order come first."""
+    """Return the ids and names of the shop's customers; the ten with a refundable order come first."""
     opener = build_opener(ProxyHandler({}))  # never through a proxy: the shop is on this machine
     try:
         with opener.open(f"{shop_url}/api/customers", timeout=10) as answer:

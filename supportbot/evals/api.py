@@ -116,7 +116,7 @@ def _run_facts(run: Run, request: Request, serializer: type[RunSerializer] = Run
 
 
 def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
-    """In the JSON of runs, set every field to null that would reveal verdicts hidden from this person."""
+    """In the JSON of runs, set to null every field that would reveal verdicts hidden from this person."""
     if person_id is None:
         return
     ids = {UUID(str(one)) for row in rows for one in (row["id"], row["baseline"]) if one}
@@ -129,9 +129,7 @@ def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
 class RunVerdicts(EvaluationView):
     @extend_schema(request=EmptyInput, responses=RunDetailSerializer)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Show a model's verdicts on a run to the person as whom the key acts. They can then no longer label its
-        results.
-        """
+        """Show a model's verdicts on a run to the person behind the key. They can then no longer label its results."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         person_id = _person_id(request)
         if person_id is not None:

@@ -84,8 +84,8 @@ def run_after_restore(release_id: UUID) -> None:
 
 
 def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
-    """Return the number of completed tries in a draft's evaluation, and their total: the gates' cases on the draft, and
-    on the live release if it has to run them.
+    """Return the number of completed tries and of all tries in a draft's evaluation: the gates' cases on the draft,
+    and on the live release if it has to run them.
     """
     live, begun = live_release(), _runs_since(release.judging_since)
     done = total = 0

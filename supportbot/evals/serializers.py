@@ -41,7 +41,7 @@ class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
         max_value=999_999_999,
         required=False,
         allow_null=True,
-        help_text="Compare with the last run of this release; by default of the live one. null: with no run.",
+        help_text="Compare with the last run of this release, by default the live one. null: with no run.",
     )
 
 

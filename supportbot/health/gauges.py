@@ -104,7 +104,7 @@ class Gauges(Collector):
             return self._metrics
 
     def _from_database(self) -> list[Metric]:
-        # Start no second reading while one is waiting for the database, because each occupies a thread and a
+        # Do not start another reading while one is waiting for the database, because each occupies a thread and a
         # connection.
         if self._reading is None or not self._reading.is_alive():
             self._reading = _GaugeReader()

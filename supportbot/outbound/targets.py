@@ -112,7 +112,7 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def _ascii_host(host: str) -> str:
-    """Return a host as used in DNS; raises NotSent for letters that stand for others, such as circled digits."""
+    """Return a host as used in DNS; raises NotSent for characters that stand for others, such as circled digits."""
     if host.isascii():
         return host
     try:

@@ -98,7 +98,7 @@ def _site_of(referer: str) -> str:
 
 
 def _is_due(origin: str) -> bool:
-    """Return whether the origin should be recorded, because this process has not done so in the last seconds."""
+    """Return whether the origin should be recorded, because this process has not done so recently."""
     if len(_noted) > _MAX_NOTED:
         _noted.clear()
     last = _noted.get(origin)

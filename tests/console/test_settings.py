@@ -196,7 +196,7 @@ def test_the_workspace_page_shows_the_last_nights_erasures(admin: Client, worksp
         )
     page = admin.get(address).content.decode()
     assert "Erased that night: 1,234 conversations, 2 texts. Kept because of open work: 3." in page
-    assert "Left to the next night: 5." in page
+    assert "Left for the next night: 5." in page
     RetentionRun.objects.create(conversations=0, bodies=0, kept=0, remaining=0, has_failed=True)
     failed = admin.get(address).content.decode()
     assert ": it failed. The operator" in failed

@@ -40,8 +40,8 @@ WITH_THEIR_WORDS: Final = (0.8, 0.6)
 RECORDED_FROM: Final = -1.75
 ALONE_FROM: Final = -1.0
 PAIR_SHARE: Final = 0.75  # weight of the second opinion in the log odds
-# A sentence may tell a look-up in other words only if it is as likely as this to say how something is, or what is
-# waited for: one that says that something was done or refused may not.
+# A sentence may put a look-up in other words only if it is as likely as this to say how something is, or what is still
+# awaited: one that says that something was done or refused may not.
 STATE_FROM: Final = 0.8
 NOTED: Final = 2  # number of records that the second opinion reads
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # outcomes of a deed, in the net's order
@@ -121,7 +121,7 @@ class Records:
 
     def _has_another_amount(self, sentence: str, figures: Sequence[Figure]) -> bool:
         """Return whether the sentence's amount occurs only in look-ups without most of its words, while the records of
-        what was done name another amount: "We have refunded the €64" when €20 of an order of €64 were refunded.
+        what was done name another amount: "We have refunded the €64" when €20 of a €64 order was refunded.
         """
         if not any(one.kind == "money" for one in figures):
             return False

@@ -1,4 +1,4 @@
-"""Before and after: compares the answer to a real question from the live articles with the answer with a draft.
+"""Before and after: compares the answers to a real question with the live articles and with a draft.
 
 The built-in answerer gives both answers, so a check costs nothing and its result is reproducible.
 """

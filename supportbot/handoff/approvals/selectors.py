@@ -85,7 +85,7 @@ class ApprovalCase:
     record: ActionRecord
     reason: str
     is_in_progress: bool  # the connected system is known to be working on the call
-    why_it_may_happen: str  # why the request cannot be settled as not done yet; empty if it can
+    why_it_may_happen: str  # why the request cannot yet be settled as not done; empty if it can
     ticket: Ticket | None
     first_approver: str  # the first of two approvers, while the second approval is missing
     first_approved_at: datetime | None

@@ -1,4 +1,4 @@
-"""Tracks whether customers have the chat open. Only e-mails depend on it, so a cache is enough. No entry: absent."""
+"""Tracks whether customers have the chat open. Only e-mails depend on it, so a cache is enough."""
 
 from collections.abc import Iterable
 from contextlib import suppress

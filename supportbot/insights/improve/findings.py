@@ -153,8 +153,8 @@ def _corrected_drafts() -> list[Finding]:
 
 
 def _handed_over() -> list[Finding]:
-    """Return tickets after an answer from an article that nobody corrected, with its question. A customer who asks for
-    a person straight away, or again, is not a finding: no answer disappointed them.
+    """Return tickets that followed an answer from an article and that nobody corrected, each with the question. A
+    customer who asks for a person straight away, or again, is not a finding: no answer disappointed them.
     """
     corrected = {one.conversation for one in _corrected()}
     answers = Message.objects.filter(
