@@ -59,7 +59,7 @@ class TestServers:
         self.postgres = PostgresServer(
             self.folder / "postgres",
             password="test",
-            port=None,
+            port=reserved_port(),
             log=self.folder / "postgres.log",
             durable=False,
             connections=CONNECTIONS,
@@ -272,7 +272,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPer
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a fresh, real Valkey of this process (no database number)."""
     folder = tmp_path_factory.mktemp("valkey")
-    server = ValkeyServer(folder, password="test", port=None, log=folder / "valkey.log")
+    server = ValkeyServer(folder, password="test", port=reserved_port(), log=folder / "valkey.log")
     server.start()
     yield server.url()
     server.stop()
@@ -284,7 +284,8 @@ def deployment_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post
     from tests.embedded.instance import open_to_postgres  # reads the settings
 
     folder = open_to_postgres(tmp_path_factory.mktemp("deployment"))
-    server = PostgresServer(folder / "postgres", password="test", port=None, log=folder / "postgres.log", durable=False)
+    home, log = folder / "postgres", folder / "postgres.log"
+    server = PostgresServer(home, password="test", port=reserved_port(), log=log, durable=False)
     server.start()
     yield server
     server.stop()

@@ -62,7 +62,7 @@ class Instance:
         server = PostgresServer(
             data.postgres_home(),
             password=secrets.database_password,
-            port=None,
+            port=reserved_port(),
             log=data.logs / "postgres.log",
             durable=False,
             application_password=secrets.application_password,
@@ -72,7 +72,7 @@ class Instance:
             load_schema(server.conninfo(), schema)
         finally:
             server.stop()
-        data.save_servers(postgres_home=server.home, postgres_port=server.port, valkey_port=None)
+        data.save_servers(postgres_home=server.home, postgres_port=server.port, valkey_port=reserved_port())
 
     def start(self, *options: str, **more: str) -> dict[str, Any]:
         """Start the instance with these options; return what `up --json` prints once everything is running."""

@@ -18,16 +18,17 @@ from supportbot.embedded.servers.postgres import PostgresServer
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 MakeServer = Callable[[str], PostgresServer]
 
 
 @pytest.fixture
 def make_server(home: Path) -> Iterator[MakeServer]:
-    made: list[PostgresServer] = []
+    made, port = list[PostgresServer](), reserved_port()
 
     def make(password: str) -> PostgresServer:
-        server = PostgresServer(home / "postgres", password=password, port=None, log=home / "log", durable=False)
+        server = PostgresServer(home / "postgres", password=password, port=port, log=home / "log", durable=False)
         made.append(server)
         return server
 

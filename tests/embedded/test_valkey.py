@@ -18,11 +18,12 @@ from supportbot.embedded.servers.valkey import ValkeyServer
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify, is_running
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import reserved_port
 
 
 @pytest.fixture
 def server(home: Path) -> Iterator[ValkeyServer]:
-    running = ValkeyServer(home / "valkey", password="right", port=None, log=home / "log")
+    running = ValkeyServer(home / "valkey", password="right", port=reserved_port(), log=home / "log")
     running.start()
     yield running
     running.stop()
