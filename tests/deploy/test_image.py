@@ -20,6 +20,7 @@ from django.conf import settings
 
 from tests.deploy.test_files import DEPLOY
 from tests.deploy.test_parts import status
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import reserved_port
 from tests.promises import give_up
 
@@ -53,7 +54,7 @@ class Builder:
         self._options = ["--root", str(folder / "store"), "--runroot", str(folder / "run")]
         self._environment = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 
-    def __call__(self, *arguments: str, seconds: int = 60) -> str:
+    def __call__(self, *arguments: str, seconds: float = PATIENCE_SECONDS) -> str:
         done = subprocess.run(
             self.command(*arguments), env=self._environment, cwd=settings.BASE_DIR, capture_output=True, text=True,
             timeout=seconds, check=False,
@@ -68,11 +69,11 @@ class Builder:
         mounts = [f"--volume={CERTIFICATES}:{CERTIFICATES}:ro"] if CERTIFICATES.is_dir() else []
         file = str(DEPLOY / "Dockerfile")
         given = ["--network=host", *_limits(), *mounts, f"--build-arg=BASE={BASE}", "-f", file, *options]
-        self("build", *given, ".", seconds=600)
+        self("build", *given, ".", seconds=4 * PATIENCE_SECONDS)
 
     def container(self, image: str) -> str:
         """Make a container of an image; return its name."""
-        return self("from", *_limits(), "--pull=never", image, seconds=120)
+        return self("from", *_limits(), "--pull=never", image)
 
     def read_only(self, container: str, environment: dict[str, str], *command: str) -> list[str]:
         """Return what runs a command of a container as the image's user, with a root file system that is read-only."""
@@ -90,18 +91,18 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Builder, s
     packages = "python3,python3-venv,ca-certificates"
     made = subprocess.run(
         ["mmdebstrap", "--variant=apt", f"--include={packages}", "trixie", str(base)],
-        capture_output=True, text=True, timeout=500, check=False,
+        capture_output=True, text=True, timeout=2 * PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     if made.returncode:
         give_up(f"no base image could be made: {made.stderr[-300:]}", promise=PROMISE)
     builder = Builder(folder)
     try:  # if even this is refused, no image can be built
         scratch = builder("from", *_limits(), "scratch")
-        builder("add", scratch, str(base), "/", seconds=120)
+        builder("add", scratch, str(base), "/")
         builder("run", scratch, "--", "true")
     except AssertionError as error:
         give_up(f"containers cannot be run here: {error}", promise=PROMISE)
-    builder("commit", "--rm", scratch, BASE, seconds=120)
+    builder("commit", "--rm", scratch, BASE)
     base.unlink()
     builder.build("--build-arg=EXTRAS=otel", "-t", IMAGE)
     yield builder, builder.container(IMAGE)
@@ -125,7 +126,7 @@ def test_the_image_answers_with_a_source(image: tuple[Builder, str], database_ur
     options += ["--network=host", f"--volume={KNOWLEDGE}:/knowledge:ro"]
 
     def run(*command: str) -> str:
-        return builder("run", *options, container, "--", *command, seconds=180)
+        return builder("run", *options, container, "--", *command)
 
     def manage(*command: str) -> str:
         return run("sh", "/app/entrypoint.sh", *command)
@@ -158,14 +159,16 @@ def check_read_only(builder: Builder, container: str, environment: dict[str, str
         return builder.read_only(container, {**environment, **more}, *words)
 
     def done(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(command(*words, **more), capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command(*words, **more), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
 
     assert "Read-only" in done("touch", "/var/tmp/x").stderr, "a folder in which anybody may write otherwise"
     [healthy] = re.findall(r"^HEALTHCHECK .*\\\n *CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     port = int(environment["PORT"])
     web = subprocess.Popen(command("sh", "/app/entrypoint.sh", "serve"), text=True)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while status(port, "/readyz") != 200:
             assert web.poll() is None and time.monotonic() < deadline
             time.sleep(0.5)
@@ -173,4 +176,4 @@ def check_read_only(builder: Builder, container: str, environment: dict[str, str
         assert done(*json.loads(healthy), PORT=str(reserved_port())).returncode == 1, "it asks the port in the settings"
     finally:
         web.terminate()
-        assert web.wait(timeout=60) in (0, -signal.SIGTERM)
+        assert web.wait(timeout=PATIENCE_SECONDS) in (0, -signal.SIGTERM)

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 import pytest
@@ -16,8 +16,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from supportbot.embedded.management.commands import migrate
 from supportbot.installation.errors import StartRefused
 from tests.embedded.test_database_roles import address
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
+PATIENT: Final = ("5s",)  # so that the watch sees what is waited for, although it gets no processor time for a while
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The output names the transaction that it waits for, which is not the oldest one."""
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", PATIENT)
     report, backup, chat = other(), other(), other()
     report.execute("SET application_name = 'report'")
     report.execute("SELECT 1 FROM chat_conversation")
@@ -88,7 +91,7 @@ WAITING = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted)
 
 def until_waiting(looking: "psycopg.Connection[Any]", pid: int) -> None:
     """Return when a connection waits for a lock."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_SECONDS
     while looking.execute(WAITING, [pid]).fetchone() != (True,):
         assert time.monotonic() < until, "nothing waits for a lock"
 
@@ -118,12 +121,13 @@ def test_a_migration_and_a_chat_that_wait_for_each_other_both_succeed(
     *,
     chat_waits_first: bool,
 ) -> None:
-    """Only the one that waits first looks for a deadlock here; the chat after two seconds, to give the migration time
-    on a busy machine.
+    """The chat never looks for a deadlock, so that the migration may be late on a busy machine. In production, it looks
+    after a second, and the migration's first limit is shorter than that.
     """
     chat, looking = other(), other()
     looking.autocommit = True
-    chat.execute(f"SET deadlock_timeout = '{'2s' if chat_waits_first else '1min'}'")
+    assert looking.execute("SELECT %s::interval < '1s'", [migrate.LOCK_TIMEOUTS[0]]).fetchone() == (True,)
+    chat.execute("SET deadlock_timeout = '10min'")
     connection.connection.execute(f"SET deadlock_timeout = '{'1min' if chat_waits_first else '1s'}'")
     chat.execute("UPDATE handoff_ticket SET id = id")
     migrating = connection.connection.info.backend_pid
@@ -145,10 +149,10 @@ def test_a_migration_and_a_chat_that_wait_for_each_other_both_succeed(
     locking(begin)
     monkeypatch.setattr(f"{migrate.__name__}.time.sleep", pauses.append)
     if not chat_waits_first:
-        monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", migrate.LOCK_TIMEOUTS[-1:])  # a later attempt
+        monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", ("1min",))  # a later attempt, on a machine of any speed
     with ThreadPoolExecutor(1) as pool:
         call_command("migrate", "widget", verbosity=0)
-        chats[0].result(timeout=20)
+        chats[0].result(timeout=PATIENCE_SECONDS)
     connection.connection.execute("RESET deadlock_timeout")
     assert pauses == [migrate.LOCK_PAUSE_SECONDS]
     assert chat.execute("SELECT count(reason) FROM widget_rating").fetchone() == (0,)
@@ -165,7 +169,7 @@ def test_a_wait_is_reported_once_for_each_transaction(
     first.execute("SELECT 1 FROM widget_rating")
     steps = iter([lambda: None, lambda: second.execute("SELECT 1 FROM widget_rating"), first.commit, second.commit])
     monkeypatch.setattr(f"{migrate.__name__}.time.sleep", lambda seconds: next(steps)())
-    monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", ("1s",))
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", PATIENT)
     call_command("migrate", "widget", verbosity=0)
     told = [re.findall(r"process (\d+)", line) for line in capsys.readouterr().err.splitlines()]
     one, another = str(first.info.backend_pid), str(second.info.backend_pid)
@@ -177,6 +181,7 @@ def test_a_migration_that_gives_up_waiting_says_what_to_do(
     undone: None, other: Callable[[], "psycopg.Connection[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "LOCK_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUTS", PATIENT)
     backup = other()
     backup.execute("SELECT 1 FROM widget_rating")
     with pytest.raises(StartRefused, match=rf"process {backup.info.backend_pid} .*pg_terminate_backend"):

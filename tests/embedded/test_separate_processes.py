@@ -504,7 +504,7 @@ def test_two_web_processes_share_a_port_and_replace_each_other() -> None:
                 assert may_open == min(most, open_files.MOST)
         os.kill(next(iter(seen)), signal.SIGKILL)
         assert wait_until(lambda: asked(port) is not None, seconds=PATIENCE_SECONDS), "the other process continues"
-        assert wait_until(lambda: meets_two() and len(seen) == 3, seconds=PATIENCE_SECONDS)
+        assert wait_until(lambda: meets_two() and len(seen) >= 3, seconds=PATIENCE_SECONDS)
         with pytest.raises(StartRefused, match="is in use"):
             serve_with_several(plan_with(port), "any:application", lifespan="off")
         parent.terminate()
