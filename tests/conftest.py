@@ -18,6 +18,7 @@ from supportbot import async_db
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.observing.broker_outages import broker_trouble, layer_trouble
+from supportbot.observing.database_connection_failures import forget_failure
 from supportbot.observing.database_errors import trouble
 from supportbot.server_urls import cache_at
 from tests.connections import leave_connection, pass_connections_on
@@ -82,6 +83,7 @@ def nothing_left_over(_django_db_marker: None) -> Iterator[None]:
     """
     for one in (trouble, layer_trouble, broker_trouble):  # a process logs only one line about each outage
         one.forget()
+    forget_failure()  # of a connection that another test could not open
     yield
     translation.deactivate()  # the language that a page has activated
     for executor in EXECUTORS:
