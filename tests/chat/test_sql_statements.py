@@ -25,7 +25,7 @@ from supportbot.chat.turns import Claim, Heartbeat, claim_turn, extend_leases, f
 from supportbot.errors import NotFound
 from supportbot.server_urls import PREPARED_AFTER
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("long_leases")]
 ANSWER = Answer(text="On Thursday.", citations=(), by="model")
 
 

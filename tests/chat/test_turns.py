@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
-from supportbot.chat import services, signal_broker, turns
+from supportbot.chat import services, signal_broker
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation, touch
@@ -44,17 +44,8 @@ from supportbot.observing.logs import JsonFormatter, concerning
 from tests.chat.slots import Slots
 from tests.locks import has_waiting_locks
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("long_leases")]
 ANSWER = Answer(text="It arrives on Thursday.", citations=(), by="builtin")
-
-
-@pytest.fixture(autouse=True)
-def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the tests end a lease: on a busy machine, five seconds may pass between two statements."""
-    lease = turns._LONGEST_LEASE - timedelta(seconds=1)
-    monkeypatch.setattr(turns, "LEASE", lease)
-    ends = f"{turns._NOW} + interval '{lease.total_seconds()} seconds'"
-    monkeypatch.setitem(turns._OF_A_CLAIM, "lease_until", ends)
 
 
 @pytest.fixture
