@@ -11,9 +11,10 @@ import psycopg
 
 from tests.chaos.shoppers import FINAL, Shopper
 from tests.chaos.system import Row, System
+from tests.patience import PATIENCE_SECONDS
 
 SETTLED: Final = ("succeeded", "failed", "cancelled", "rejected", "expired", "refused")
-SECONDS_TO_SETTLE: Final = 60.0
+SECONDS_TO_SETTLE: Final = PATIENCE_SECONDS
 _ACCEPTED: Final = "SELECT * FROM actions_actionrequest WHERE confirmed_by <> ''"
 
 
@@ -32,7 +33,7 @@ class Snapshot:
 
 
 async def settled(system: System) -> float:
-    """Return after how many seconds every accepted request was final; fails after a minute."""
+    """Return after how many seconds every accepted request was final."""
     began = time.monotonic()
     while left := _unsettled(system):
         assert time.monotonic() - began < SECONDS_TO_SETTLE, f"stuck: {left}"
@@ -53,7 +54,7 @@ def _unsettled(system: System) -> list[Row]:
 
 async def read(system: System, seconds: float) -> Snapshot:
     """Read both sides, once every announcement has been delivered."""
-    for _ in range(150):
+    for _ in range(int(5 * PATIENCE_SECONDS)):
         if not system.rows("SELECT id FROM outbox_announcement WHERE delivered_at IS NULL"):
             break
         await asyncio.sleep(0.2)

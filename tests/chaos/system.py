@@ -47,7 +47,9 @@ class System:
         self.keep_up()
         wait_for_page(f"{STOREFRONT}/api/customers", self.shop)
         wait_for_page(f"{self.address}/livez", self.web)
-        with sqlite3.connect(self.stack.folder / "data" / "shop" / "shop.sqlite3", timeout=20) as snapshot:
+        with sqlite3.connect(
+            self.stack.folder / "data" / "shop" / "shop.sqlite3", timeout=PATIENCE_SECONDS
+        ) as snapshot:
             snapshot.execute("UPDATE shop_order SET total_cents = 100000 WHERE status = 'delivered'")
         limits = ("approval_above=", "max_per_customer_year=", "max_per_workspace_day=")
         self.stack.manage("action_policy", "refund_order", *(part for rule in limits for part in ("--set", rule)))
