@@ -21,6 +21,18 @@ REPEAT: Final = 2
 KILLED_AFTER: Final = (10, 30)  # stored tries
 POLL_SECONDS: Final = 0.2
 RUN_SECONDS: Final = 600.0  # this includes waiting for two leases of 40 seconds
+# Lets a try wait to be stored once there are this many.
+HOLDING: Final = """
+CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT count(*) FROM evals_result WHERE run_id = NEW.run_id) >= {} THEN
+        PERFORM pg_advisory_xact_lock(19);
+    END IF;
+    RETURN NEW;
+END $$"""
+END_HELD: Final = """
+SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event = 'advisory' AND query LIKE '%evals_result%'"""
 TIMED: Final = ("p50_ms", "p95_ms")
 
 
@@ -43,14 +55,20 @@ async def test_a_run_whose_worker_is_killed_ends_like_one_that_was_left_alone(st
     agent = Agent(stack, served.address)
     left_alone = json.loads(await asyncio.to_thread(stack.manage, "eval_run", SUITE, "--repeat", str(REPEAT), "--json"))
     (stack.folder / "data" / "beat").mkdir(exist_ok=True)
-    with started(stack.child("worker")) as worker, started(stack.child("beat")):
+    with started(stack.child("worker")) as worker, started(stack.child("beat")), held(stack) as keeper:
         begun = await agent.does("POST", "evaluations/runs", {"suite": SUITE, "repeat": REPEAT, "against": None})
         async with asyncio.timeout(RUN_SECONDS):
             for stored in KILLED_AFTER:
+                keeper.execute(HOLDING.format(stored).encode())
+                if not worker.is_alive:
+                    worker.start()
                 await until_stored(stack, agent, begun["id"], stored)
                 kill(worker)
+                while keeper.execute(END_HELD).fetchall():  # they would be stored, although nobody waits for them
+                    pass
                 assert stored <= len(tries_of(stack, begun["id"])) < begun["total"], "in the middle"
-                worker.start()
+            keeper.execute("DROP TRIGGER hold ON evals_result")
+            worker.start()
             while (run := await state_of(agent, begun["id"]))["state"] != "done":  # noqa: ASYNC110  # over REST
                 await asyncio.sleep(POLL_SECONDS)
     tries = tries_of(stack, begun["id"])
@@ -58,6 +76,22 @@ async def test_a_run_whose_worker_is_killed_ends_like_one_that_was_left_alone(st
     assert set(Counter((row["key"], row["number"]) for row in tries).values()) == {1}
     assert list(map(outcome, tries)) == list(map(outcome, tries_of(stack, left_alone["run"])))
     assert without_times(run["report"]) == without_times(report_of(stack, left_alone["run"]))
+
+
+@contextmanager
+def held(stack: Stack) -> Iterator["psycopg.Connection[Any]"]:
+    """Let tries wait as `HOLDING` says, so that a run goes no further before its worker is killed, however late that
+    is on a busy machine; yields the connection that holds them.
+    """
+    with psycopg.connect(stack.postgres.conninfo(), autocommit=True) as keeper:
+        keeper.execute("SELECT pg_advisory_lock(19)")
+        keeper.execute(HOLDING.format(KILLED_AFTER[0]).encode())
+        keeper.execute("CREATE TRIGGER hold BEFORE INSERT ON evals_result FOR EACH ROW EXECUTE FUNCTION hold()")
+        try:
+            yield keeper
+        finally:
+            keeper.execute("SELECT pg_advisory_unlock(19)")
+            keeper.execute("DROP TRIGGER IF EXISTS hold ON evals_result")
 
 
 async def until_stored(stack: Stack, agent: Agent, run_id: str, count: int) -> None:
