@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
@@ -39,6 +39,7 @@ BASE = Path(settings.BASE_DIR)
 TOKEN = "a-token-for-metrics"
 PRICES = '{"currency": "EUR", "per_million_tokens": {"scripted": {"input": "100", "output": "400"}}}'
 STALL_SECONDS = 2.0
+Found = TypeVar("Found")
 PARTS = ("search", "model", "tools", "check", "store")
 WAITING = "max(supportbot_tickets_waiting)"
 COST = "max by (currency) (supportbot_cost_today)"
@@ -126,12 +127,15 @@ def watched(stack: Stack, model_settings: dict[str, str], tmp_path: Path, interv
                 child.stop()
 
 
-def wait_for(condition: Callable[[], object]) -> None:
+def wait_for(condition: Callable[[], Found]) -> Found:
+    """Return the condition's value once it is true. After a scrape that a busy machine has delayed for too long, series
+    are missing until the next one.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            if condition():
-                return
+            if found := condition():
+                return found
         except OSError:  # Prometheus is still starting
             pass
         assert time.monotonic() < deadline
@@ -144,8 +148,8 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     """From the series and the log alone."""
     prometheus, one, worker = watched
     wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
-    wait_for(lambda: prometheus.values(WAITING))
-    before, cost_before = prometheus.values(WAITING)[""], prometheus.values(COST).get("EUR", 0.0)
+    before = wait_for(lambda: prometheus.values(WAITING))[""]
+    cost_before = prometheus.values(COST).get("EUR", 0.0)
     visitor = Visitor(stack, one.address)
     async with visitor.chat() as socket:
         model.will(replace(whole(), first_after=STALL_SECONDS))
@@ -154,7 +158,7 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     wait_for(lambda: prometheus.values('sum(supportbot_turns_total{outcome="answered"})').get("", 0) >= 1)
 
     # Why it was slow: in the series of this process, whose first answer it was, and in the line of the answer.
-    phases = prometheus.values("sum by (phase) (supportbot_turn_seconds_sum)")
+    phases = wait_for(lambda: prometheus.values("sum by (phase) (supportbot_turn_seconds_sum)"))
     assert {"queue", *PARTS, "first_text", "total"} <= phases.keys()
     assert STALL_SECONDS < phases["model"] <= phases["total"]
     [answer], [call] = (lines_of(one, name, conversation=visitor.conversation) for name in ("answer", "model_call"))
@@ -162,11 +166,12 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     assert call["turn"] == answer["turn"] and STALL_SECONDS < call["first_token"] <= call["seconds"]
 
     # What today costs, and who waits.
-    [cost] = prometheus.values('sum by (currency) (supportbot_model_cost_total{currency="EUR"})').values()
+    spent = 'sum by (currency) (supportbot_model_cost_total{currency="EUR"})'
+    [cost] = wait_for(lambda: prometheus.values(spent)).values()
     assert cost == pytest.approx(float(call["cost"])) and cost > 0
     wait_for(lambda: prometheus.values(COST).get("EUR", 0.0) == pytest.approx(cost_before + cost))
     wait_for(lambda: prometheus.values(WAITING).get("", 0) >= before + 1)
-    assert prometheus.values("max(supportbot_turns_pending)") == {"": 0}
+    wait_for(lambda: prometheus.values("max(supportbot_turns_pending)") == {"": 0})
     wait_for(lambda: "" in prometheus.values("max(supportbot_mail_due)"))
     for query in (query["expr"].replace("$__rate_interval", "1m") for panel in panels() for query in panel["targets"]):
         if not any(name in query for name in MAY_BE_EMPTY):
@@ -232,7 +237,7 @@ def test_an_outage_of_the_database_is_reported_and_affects_nothing_else(stack: S
     with away(stack):
         wait_for(lambda: alerts().get("SupportBotDatabaseSilent") == "pending")  # it fires after two minutes
         wait_for(lambda: prometheus.values("count(count_over_time(up[15s]) > 2)") == {"": 3})
-        assert list(prometheus.values("min_over_time(up[15s])").values()) == [1, 1, 1]
-        assert "SupportBotPartDown" not in alerts()
-        assert prometheus.values("count(supportbot_build_info)") == {"": 3}
+        wait_for(lambda: list(prometheus.values("min_over_time(up[15s])").values()) == [1, 1, 1])
+        wait_for(lambda: "SupportBotPartDown" not in alerts())
+        wait_for(lambda: prometheus.values("count(supportbot_build_info)") == {"": 3})
     wait_for(lambda: prometheus.values("max(supportbot_gauges_up)") == {"": 1})
