@@ -51,9 +51,10 @@ def model_port() -> int:
 
 @pytest.fixture(scope="session")
 def model_settings(model_port: int) -> dict[str, str]:
-    """The settings that connect a web process to the scripted model."""
-    address = f"http://127.0.0.1:{model_port}/v1"
-    return {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none", "OPENAI_MODEL": "scripted"}
+    """The settings that connect a web process to the scripted model, for which it waits as long as a test does."""
+    address, patient = f"http://127.0.0.1:{model_port}/v1", "tests.flows.patient_settings"
+    model = {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none", "OPENAI_MODEL": "scripted"}
+    return {**model, "DJANGO_SETTINGS_MODULE": patient}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from supportbot.embedded import product_processes
 from supportbot.embedded.product_processes import ChildProcess, product_children, shop_child, wait_for_page
 from supportbot.embedded.servers.database_roles import divide
 from supportbot.embedded.servers.postgres import PostgresServer
@@ -25,6 +26,8 @@ from tests.ports import reserved_port
 
 SHOP_PORT = reserved_port()  # the storefront is an allowed origin; only the flows with actions let the shop run
 STOREFRONT = f"http://127.0.0.1:{SHOP_PORT}"
+# How long a process may take to start, and to end before it is killed.
+product_processes.PAGE_SECONDS = product_processes.DRAIN_SECONDS = PATIENCE_SECONDS
 
 
 @dataclass
@@ -129,8 +132,8 @@ def built(folder: Path, schema: Path) -> Iterator[Stack]:
     (folder / "data").mkdir()
     # As durable as in `make run`: data that a killed server had acknowledged must survive.
     home, log = folder / "postgres", folder / "postgres.log"
-    postgres = PostgresServer(home, password="test", port=None, log=log, application_password="another")
-    valkey = ValkeyServer(folder / "valkey", password="test", port=None, log=folder / "valkey.log")
+    postgres = PostgresServer(home, password="test", port=reserved_port(), log=log, application_password="another")
+    valkey = ValkeyServer(folder / "valkey", password="test", port=reserved_port(), log=folder / "valkey.log")
     stack = Stack(folder, postgres, valkey, {})
     try:
         postgres.start()

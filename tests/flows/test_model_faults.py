@@ -14,15 +14,15 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def web_with_short_timeout(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
-    """A web process that waits three seconds for a model, its fallback included."""
-    with web(stack, SUPPORTBOT_MODEL_DEADLINE_SECONDS="3", **model_settings) as made:
+def impatient_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
+    """A web process with the usual limits: it waits ten seconds for each part of a model's answer."""
+    with web(stack, **{**model_settings, "DJANGO_SETTINGS_MODULE": "supportbot.settings"}) as made:
         yield made
 
 
 @pytest.fixture
-def visitor(stack: Stack, web_with_short_timeout: Web) -> Visitor:
-    return Visitor(stack, web_with_short_timeout.address)
+def visitor(stack: Stack, impatient_web: Web) -> Visitor:
+    return Visitor(stack, impatient_web.address)
 
 
 SILENT = {
