@@ -28,22 +28,12 @@ _SHORTEST_BEGINNING = 4
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word of a question with its lexemes in the languages of the workspace. `beginning` is the stem with which all
-    forms of the word begin, if we can stem its language and PostgreSQL cannot; "" otherwise.
+    """One word of a question, and the query for its lexemes in the languages of the workspace. If we can stem its
+    language and PostgreSQL cannot, the query also finds all words that begin with its stem.
     """
 
     word: str
-    lexemes: tuple[str, ...]
-    beginning: str = ""
-
-    @property
-    def tsquery(self) -> str:
-        return _any_of(self.lexemes, self.beginning)
-
-
-@lru_cache(maxsize=4_096)  # questions use the same words again and again, and a search needs each several times
-def _any_of(lexemes: tuple[str, ...], beginning: str) -> str:
-    return " | ".join([*map(_quoted, lexemes), *([f"{_quoted(beginning)}:*"] if beginning else [])])
+    tsquery: str
 
 
 def words(text: str) -> list[str]:
@@ -72,12 +62,20 @@ def _terms(
     return [
         Term(
             word,
-            tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])),
-            _beginning(word, language) if own == PLAIN_CONFIGURATION and has_stemmer(language) else "",
+            tsquery_of(
+                tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])),
+                _beginning(word, language) if own == PLAIN_CONFIGURATION and has_stemmer(language) else "",
+            ),
         )
         for word in tokens
         if lexemes[word][own] and word not in ignored
     ]
+
+
+@lru_cache(maxsize=4_096)  # questions use the same words again and again
+def tsquery_of(lexemes: tuple[str, ...], beginning: str = "") -> str:
+    """Return the query for any of the lexemes, or for a word with this beginning; "" is no beginning."""
+    return " | ".join([*map(_quoted, lexemes), *([f"{_quoted(beginning)}:*"] if beginning else [])])
 
 
 def _beginning(word: str, language: str) -> str:

@@ -8,7 +8,7 @@ from kb.evaluation.metrics import difference, mean, percentile, score
 from kb.search.fusion import Candidate, PartCandidates, boost_language, fuse, fuse_by_article, fuse_in_context, ranked
 from kb.search.lexical_query import MAX_RANKED, ScopeStats, idf, known_share, plan_lexical_query
 from kb.search.query_preparation import CONTEXT_WORDS, MAX_PARTS, ONE_PART_WORDS, clean, split, with_context
-from kb.search.query_terms import Term
+from kb.search.query_terms import Term, tsquery_of
 
 A, B, C, D = (str(UUID(int=number)) for number in range(1, 5))
 
@@ -42,7 +42,7 @@ def test_words_count_less_if_the_key_word_is_unknown() -> None:
 
 
 def test_an_unknown_word_weighs_most_in_the_known_share() -> None:
-    common, unknown = Term("dauert", ("dau",)), Term("vergütung", ("vergut",))
+    common, unknown = Term("dauert", "'dau'"), Term("vergütung", "'vergut'")
     stats = ScopeStats(100, {"dauert": 40, "vergütung": 0})
     assert known_share([common], stats) == 1.0
     assert known_share([common, unknown], stats) < 0.2
@@ -134,7 +134,7 @@ def test_an_empty_question_is_harmless(question: str) -> None:
 
 
 def term(word: str) -> Term:
-    return Term(word, (word,))
+    return Term(word, f"'{word}'")
 
 
 def test_rare_words_fetch_candidates_and_common_ones_only_rank_them() -> None:
@@ -159,7 +159,7 @@ def test_unknown_words_fetch_no_candidates() -> None:
 
 
 def test_a_lexeme_cannot_leave_its_quotes() -> None:
-    assert Term("x", ("it's \\ | b",)).tsquery == "'it''s \\\\ | b'"
+    assert tsquery_of(("it's \\ | b",)) == "'it''s \\\\ | b'"
 
 
 def test_a_rarer_word_weighs_more() -> None:
