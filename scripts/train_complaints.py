@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided
 from supportbot.builtin import complaints, intents
+from supportbot.language.classifiers import ensemble_in
 
 TRAINING: Final = Training(nets=3, hidden=24, rounds=30, dropout=0.5)
 FEATURES_ROUNDS: Final = 150
@@ -75,7 +76,7 @@ def report(rows: Sequence[Row], vectors: np.ndarray) -> None:
     locales = np.array([row["locale"] for row in rows])
     for language in sorted(set(locales)):
         inside, outside = np.flatnonzero(locales != language), np.flatnonzero(locales == language)
-        weights = complaints.weights_from(fitted([rows[at] for at in inside], vectors[inside]))
+        weights = ensemble_in(fitted([rows[at] for at in inside], vectors[inside]))
         chances[outside] = [complaints.complaint_chance(rows[at]["text"], vectors[at], weights) for at in outside]
     for name, share in (("own rows", 1.0), ("intents", BORROWED), ("requests", REQUESTS)):
         for is_complaint in (True, False):

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided
 from supportbot.builtin import intents, persons
-from supportbot.language.classifiers import hashed_features
+from supportbot.language.classifiers import ensemble_in, hashed_features
 from supportbot.language.normalise import fold_homoglyphs
 
 TRAINING: Final = Training(nets=3, hidden=24, rounds=60, dropout=0.5)
@@ -81,12 +81,12 @@ def report(name: str, rows: Sequence[Row], vectors: np.ndarray, training: Traini
     locales = np.array([row["locale"] for row in rows])
     for language in sorted(set(locales)):
         inside, outside = np.flatnonzero(locales != language), np.flatnonzero(locales == language)
-        weights = persons.weights_from(fitted([rows[at] for at in inside], vectors[inside], training))
+        weights = ensemble_in(fitted([rows[at] for at in inside], vectors[inside], training))
         right: dict[bool, list[bool]] = {True: [], False: []}
         for at in outside:
             text = intents.normalised(rows[at]["text"])
             features = hashed_features(fold_homoglyphs(text), most=intents.FEATURE_WORDS_MOST)
-            share = persons.person_share(features, vectors[at], intents.shape_of(text), weights)
+            share = weights.chances(features, vectors[at], intents.shape_of(text))[1]
             right[rows[at]["person"]].append((share >= 0.5) == rows[at]["person"])
         sides = (("person", right[True]), ("others", right[False]))
         shares = {side: round(sum(found) / len(found), 3) for side, found in sides if found}

@@ -5,15 +5,13 @@ of mind. `scripts/train_complaints.py` trains the model on the rows in `data/com
 on the complaints, questions and requests in the intent data.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, VECTOR_SHARE, classify, normalised, shape_of
-from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in
+from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, classify, normalised, shape_of
+from supportbot.language.classifiers import Array, Ensemble, ensemble_in, hashed_features
 from supportbot.language.normalise import fold_homoglyphs
 
 # An apology when nothing went wrong is odder than a missing one when something did. docs/decisions/built-in-answerer.md
@@ -21,33 +19,20 @@ from supportbot.language.normalise import fold_homoglyphs
 COMPLAINT_FROM: Final = 0.6
 
 
-@dataclass(frozen=True)
-class Weights:
-    """A small net over vector and shape, and a linear model over hashed features; class 1 is complaints."""
-
-    linear: Linear
-    net: Net
-
-
 def is_complaint(text: str) -> bool:
     """Return whether a message says that something went wrong."""
     return bool(text.strip()) and complaint_chance(text, classify(text).vector, weights_shipped()) >= COMPLAINT_FROM
 
 
-def complaint_chance(text: str, vector: Array, weights: Weights) -> float:
+def complaint_chance(text: str, vector: Array, weights: Ensemble) -> float:
     """Return the probability that a message is a complaint; `vector` is the unit vector of the classified message."""
     plain = normalised(text)
-    by_words = weights.linear.chances(hashed_features(fold_homoglyphs(plain), most=FEATURE_WORDS_MOST))
-    both = weights.net.chances(vector, shape_of(plain)) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
-    return float(both[1] / both.sum())
+    features = hashed_features(fold_homoglyphs(plain), most=FEATURE_WORDS_MOST)
+    return float(weights.chances(features, vector, shape_of(plain))[1])
 
 
 @cache
-def weights_shipped() -> Weights:
-    """Return the weights, read once per process."""
+def weights_shipped() -> Ensemble:
+    """Return the weights, read once per process; class 1 is complaints."""
     with np.load(DATA / "complaints.npz") as stored:
-        return weights_from(stored)
-
-
-def weights_from(stored: Mapping[str, Any]) -> Weights:
-    return Weights(linear_in(stored), net_in(stored))
+        return ensemble_in(stored)

@@ -20,7 +20,7 @@ from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from supportbot.builtin import persons
 from supportbot.builtin.phrases import Courtesy
-from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in, unit
+from supportbot.language.classifiers import Array, Ensemble, hashed_features, linear_in, net_in, unit
 from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.order_numbers import order_numbers_in
@@ -54,7 +54,6 @@ UNDO_AFTER_DEED_FROM: Final = 0.2
 OFFERED_FROM: Final = 0.2
 OTHER: Final = "other_action"  # a request for something that is not in the rows
 UNDO: Final = "undo"  # a request to undo the last action; never a request for another action
-VECTOR_SHARE: Final = 0.6  # the weight of the net in the geometric mean of the two models
 NEAREST: Final = 3
 # as in "the 2024 catalogue"; at the beginning of a message, it may be an order
 _YEAR: Final = r"(?:19|20)\d\d(?![\w-])"
@@ -65,12 +64,10 @@ _QUESTION: Final = re.compile(r"[?？؟;]\W*$")
 
 
 @dataclass(frozen=True)
-class Weights:
-    """A small net over vector and shape, a linear model over hashed features, and a logistic model of intents."""
+class Weights(Ensemble):
+    """The head, which predicts the classes, and a logistic model of intents."""
 
     classes: tuple[str, ...]
-    linear: Linear
-    net: Net
     others: Array  # vectors of requests for something else
     pair: Array  # the weights for `evidence_of`, with the bias at the end
     acts_from: float
@@ -235,17 +232,14 @@ def normalised(text: str) -> str:
 
 def classification_of(text: str, vector: Sequence[float] | None) -> Classification:
     """Return the classification of the text; `vector` is the packaged embedder's `query`, or None if it cannot run."""
-    weights = weights_shipped()
+    weights, shape = weights_shipped(), shape_of(text)
     features = hashed_features(fold_homoglyphs(text), most=FEATURE_WORDS_MOST)
-    by_words = weights.linear.chances(features)
-    if vector is None:
-        share = persons.person_share(features, None, shape_of(text), persons.weights_shipped())
-        return Classification(weights.net.centre, _with_person_share(by_words, share))
-    side, shape = unit(vector), shape_of(text)
-    both = weights.net.chances(side, shape) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
-    share = persons.person_share(features, side, shape, persons.weights_shipped())
-    person = persons.person_share(features, side, shape, persons.request_weights_shipped())
-    return Classification(side, _with_person_share(both / both.sum(), share), person)
+    side = None if vector is None else unit(vector)
+    share = float(persons.weights_shipped().chances(features, side, shape)[1])
+    chances = _with_person_share(weights.chances(features, side, shape), share)
+    if side is None:
+        return Classification(weights.net.centre, chances)
+    return Classification(side, chances, float(persons.request_weights_shipped().chances(features, side, shape)[1]))
 
 
 def _with_person_share(chances: Array, share: float) -> Array:
@@ -372,4 +366,4 @@ def weights_shipped() -> Weights:
 def weights_from(stored: Mapping[str, Any]) -> Weights:
     others, pair = (np.asarray(stored[name], dtype=np.float32) for name in ("others", "pair"))
     classes, acts, asks = (stored[name] for name in ("classes", "acts_from", "asks_from"))
-    return Weights(tuple(map(str, classes)), linear_in(stored), net_in(stored), others, pair, float(acts), float(asks))
+    return Weights(linear_in(stored), net_in(stored), tuple(map(str, classes)), others, pair, float(acts), float(asks))

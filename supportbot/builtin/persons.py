@@ -9,52 +9,27 @@ person and all other messages. It is trained on these rows, on our own in `data/
 of the intents and complaints. `scripts/train_persons.py` trains both.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from supportbot.language.classifiers import Array, Linear, Net, linear_in, net_in
+from supportbot.language.classifiers import Ensemble, ensemble_in
 
 FILE: Final = Path(__file__).parent / "data" / "persons.npz"
 REQUESTS_FILE: Final = FILE.with_name("person_requests.npz")
-VECTOR_SHARE: Final = 0.6  # the weight of the net in the geometric mean of the two models
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A small net over vector and shape, and a linear model over hashed features; class 1 is requests for a person."""
-
-    linear: Linear
-    net: Net
-
-
-def person_share(features: Collection[int], vector: Array | None, shape: Array, weights: Weights) -> float:
-    """Return the probability that a message asks for a person, if it is of a kind that the weights know; without a
-    vector, from its words alone.
-    """
-    both = weights.linear.chances(features)
-    if vector is not None:
-        both = weights.net.chances(vector, shape) ** VECTOR_SHARE * both ** (1 - VECTOR_SHARE)
-    return float(both[1] / both.sum())
 
 
 @cache
-def weights_shipped() -> Weights:
-    """Return the weights that divide both kinds, read once per process."""
+def weights_shipped() -> Ensemble:
+    """Return the weights that divide both kinds, read once per process; class 1 is requests for a person."""
     with np.load(FILE) as stored:
-        return weights_from(stored)
+        return ensemble_in(stored)
 
 
 @cache
-def request_weights_shipped() -> Weights:
-    """Return the weights that know all kinds of messages, read once per process."""
+def request_weights_shipped() -> Ensemble:
+    """Return the weights that know all kinds of messages, read once per process; class 1 is requests for a person."""
     with np.load(REQUESTS_FILE) as stored:
-        return weights_from(stored)
-
-
-def weights_from(stored: Mapping[str, Any]) -> Weights:
-    return Weights(linear_in(stored), net_in(stored))
+        return ensemble_in(stored)

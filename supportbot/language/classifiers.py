@@ -1,5 +1,5 @@
 """The shipped classifiers: hashed features of text (words, parts of words, neighbours), a linear model over these
-features, and small nets over vectors. Pure.
+features, small nets over vectors, and ensembles of both. Pure.
 
 Training and use must compute the same features, so all linear models must be retrained after a change here.
 """
@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 
 BUCKETS: Final = 1 << 14
+VECTOR_SHARE: Final = 0.6  # the weight of the net in an ensemble
 _TOKEN: Final = re.compile(r"[^\W_]+|[^\w\s]")
 _DIGITS: Final = re.compile(r"\d+")
 _MAX_LETTERS: Final = 24  # letters of a word, including the marks at its ends
@@ -89,6 +90,25 @@ class Linear:
         return softmax(self.pieces[list(found)].sum(axis=0) / np.sqrt(max(len(found), 1)) + self.pieces_bias)
 
 
+@dataclass(frozen=True)
+class Ensemble:
+    """A linear model over hashed features, and a net over a message's vector and further inputs."""
+
+    linear: Linear
+    net: Net
+
+    def chances(self, found: Collection[int], vector: Array | None, shape: Array) -> Array:
+        """Return the probability of each class: the weighted geometric mean of both models, or, without a vector, that
+        of the linear model alone.
+        """
+        by_words = self.linear.chances(found)
+        if vector is None:
+            return by_words
+        both = self.net.chances(vector, shape) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
+        shares: Array = both / both.sum()
+        return shares
+
+
 def net_in(stored: Mapping[str, Array], name: str = "") -> Net:
     """Return the net whose arrays are stored as "<name><field>"."""
     return Net(**{field: stored[f"{name}{field}"].astype(np.float32) for field in Net.__slots__})
@@ -96,6 +116,10 @@ def net_in(stored: Mapping[str, Array], name: str = "") -> Net:
 
 def linear_in(stored: Mapping[str, Array]) -> Linear:
     return Linear(**{field: stored[field].astype(np.float32) for field in Linear.__slots__})
+
+
+def ensemble_in(stored: Mapping[str, Array]) -> Ensemble:
+    return Ensemble(linear_in(stored), net_in(stored))
 
 
 def softmax(logits: Array) -> Array:
