@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Train both models of `supportbot/builtin/persons.py` on labelled rows, or measure them on languages that they have
-not seen.
+"""Train both models of requests for a person (`supportbot/builtin/intents.py`) on labelled rows, or measure them on
+languages that they have not seen.
 
     python scripts/train_persons.py             fits on all rows and writes persons.npz and person_requests.npz
     python scripts/train_persons.py --measure   leaves out each language in turn and prints the shares that are right
@@ -22,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided
-from supportbot.builtin import intents, persons
+from supportbot.builtin import intents
 from supportbot.language.classifiers import ensemble_in, hashed_features
 from supportbot.language.normalise import fold_homoglyphs
 
@@ -40,8 +40,8 @@ def main() -> None:
     options.add_argument("--measure", action="store_true")
     is_measured = options.parse_args().measure
     for rows, training, file in (
-        (divided(), TRAINING, persons.FILE),
-        (all_kinds(), REQUESTS_TRAINING, persons.REQUESTS_FILE),
+        (divided(), TRAINING, intents.PERSONS_FILE),
+        (all_kinds(), REQUESTS_TRAINING, intents.PERSON_REQUESTS_FILE),
     ):
         vectors = message_vectors([row["text"] for row in rows])
         if is_measured:

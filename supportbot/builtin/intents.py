@@ -3,8 +3,14 @@
 `scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`. It predicts the kind of
 message and, for the actions in the rows, whether the message is a request ("wish"), a question, a refusal, a thought or
 a report. An action needs only its own examples: the head's classes for them show which trained requests it resembles;
-if it resembles none, the distance to the examples decides. Two more models (`persons.py`) tell requests for a person
-from questions about who is answering and from all other messages.
+if it resembles none, the distance to the examples decides.
+
+Two more models recognise requests for a person; `scripts/train_persons.py` trains both. "Can I talk to a person?" and
+"Am I talking to a person?" share most of their words. The first model only divides the probability that the head gives
+to both kinds together, so it changes nothing else. It is trained on the rows in `data/persons.jsonl`, which are our
+own, and on the head's rows of both kinds. In "My jacket ripped, get me someone", the head mainly sees the problem. The
+second model knows only requests for a person and all other messages. It is trained on these rows, on our own in
+`data/person_requests.jsonl`, and on all those of the intents and complaints.
 """
 
 import re
@@ -18,15 +24,16 @@ import numpy as np
 
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
-from supportbot.builtin import persons
 from supportbot.builtin.phrases import Courtesy
-from supportbot.language.classifiers import Array, Ensemble, hashed_features, linear_in, net_in, unit
+from supportbot.language.classifiers import Array, Ensemble, ensemble_in, hashed_features, linear_in, net_in, unit
 from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ToolSpec
 
 DATA: Final = Path(__file__).parent / "data"
+PERSONS_FILE: Final = DATA / "persons.npz"
+PERSON_REQUESTS_FILE: Final = DATA / "person_requests.npz"
 READ_MOST: Final = 1_000  # characters; nobody makes a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
@@ -235,11 +242,11 @@ def classification_of(text: str, vector: Sequence[float] | None) -> Classificati
     weights, shape = weights_shipped(), shape_of(text)
     features = hashed_features(fold_homoglyphs(text), most=FEATURE_WORDS_MOST)
     side = None if vector is None else unit(vector)
-    share = float(persons.weights_shipped().chances(features, side, shape)[1])
+    share = float(_person_or_who().chances(features, side, shape)[1])
     chances = _with_person_share(weights.chances(features, side, shape), share)
     if side is None:
         return Classification(weights.net.centre, chances)
-    return Classification(side, chances, float(persons.request_weights_shipped().chances(features, side, shape)[1]))
+    return Classification(side, chances, float(_person_requests().chances(features, side, shape)[1]))
 
 
 def _with_person_share(chances: Array, share: float) -> Array:
@@ -361,6 +368,20 @@ def weights_shipped() -> Weights:
     """Return the weights; read once per process."""
     with np.load(DATA / "intents.npz") as stored:
         return weights_from(stored)
+
+
+@cache
+def _person_or_who() -> Ensemble:
+    """Return the model that tells requests for a person (class 1) from questions about who is answering."""
+    with np.load(PERSONS_FILE) as stored:
+        return ensemble_in(stored)
+
+
+@cache
+def _person_requests() -> Ensemble:
+    """Return the model that tells requests for a person (class 1) from all other messages."""
+    with np.load(PERSON_REQUESTS_FILE) as stored:
+        return ensemble_in(stored)
 
 
 def weights_from(stored: Mapping[str, Any]) -> Weights:
