@@ -19,9 +19,8 @@ from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, mo
 from supportbot.assistant.tools import TurnTools, tools_for
 from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_in, with_passages, with_similarity
-from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, says_nothing
+from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, language_in, says_nothing
 from supportbot.builtin.phrases import only_asks
-from supportbot.chat.customer_language import language_in
 from supportbot.chat.message_roles import ROLES
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
@@ -218,7 +217,7 @@ def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
     language so far.
     """
     texts = [message.text for message in messages if message.source == Source.CUSTOMER]
-    return language_in(question, texts, fallback)
+    return language_in(question, normalised("\n".join(texts)), fallback)
 
 
 def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:

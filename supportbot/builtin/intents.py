@@ -165,6 +165,13 @@ def language_of(text: str, expected: str) -> str:
     return expected if found != expected and is_surely("nonsense", text) else found
 
 
+def language_in(latest: str, earlier: str, expected: str) -> str:
+    """Return the language of a customer's latest message; for a mere order number, an address or random keystrokes,
+    that of their earlier messages, and otherwise the expected one. Both texts are normalised.
+    """
+    return language_of(latest, language_of(earlier, expected))
+
+
 def courtesy(text: str) -> Courtesy | None:
     """Return the courtesy that makes up the whole message; None if it says more. Courtesies are never searched for."""
     if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):

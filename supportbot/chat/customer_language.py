@@ -1,11 +1,10 @@
-"""Finds the language in which a customer writes: answers and notices use it, whatever the page's language."""
+"""Finds the language in which the customer of a conversation writes: notices use it, whatever the page's language."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from django.db.models.functions import Left
 
-from supportbot.builtin.intents import language_of
+from supportbot.builtin.intents import language_in
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.language.detection import base_language, detect
 from supportbot.language.normalise import normalised
@@ -22,13 +21,6 @@ def detected_language(text: str, locale: str) -> str:
     return found if found != known else locale
 
 
-def language_in(latest: str, earlier: Sequence[str], expected: str) -> str:
-    """Return the language of a customer's latest message; for a mere order number, an address or random keystrokes,
-    that of their earlier messages, and otherwise the expected one.
-    """
-    return language_of(latest, language_of(normalised("\n".join(earlier)), expected))
-
-
 def customer_language(conversation: Conversation) -> str:
     """Return the language of a customer's latest message, as answers detect it (`language_in`), as a code or locale; by
     default, the page's.
@@ -39,5 +31,5 @@ def customer_language(conversation: Conversation) -> str:
         return conversation.locale
     known = base_language(conversation.locale)
     latest, *earlier = texts
-    found = language_in(normalised(latest), earlier[::-1], known)
+    found = language_in(normalised(latest), normalised("\n".join(earlier[::-1])), known)
     return found if found != known else conversation.locale
