@@ -84,6 +84,7 @@ def types_in_words(text: str, language: str) -> frozenset[str]:
 
 
 def types_of_figures(text: str, language: str) -> frozenset[str]:
+    """Return the kinds of the figures in a text; a plain number may be of several kinds."""
     found = frozenset().union(*(_types_of(figure, text, language) for figure in all_figures_in(text, language)))
     # "Six" is a stop word in English, but it is a number, too.
     return found | {"count"} if known_figures([text]).bare - {"1"} else found
