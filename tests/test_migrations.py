@@ -31,6 +31,7 @@ REVIEWED: Final = {
     "actions.0016_undone_once": "Unique are rows with a column that the former version never fills.",
     "actions.0020_drafts_may_be_deleted": "A trigger lets rows go that the former version never deletes.",
     "chat.0008_answered_before": "Fills a column of the chats of 0.1, before which everything is stopped.",
+    "chat.0012_withheld_answers": "Renames a field, neither its column nor its index.",
     "evals.0015_changes_together": "Two columns may be empty now, in rows that the former version does not write.",
     "kb.0008_sources": "Checks a column that is added here and empty: the lock is held for a look at the catalogue.",
     "kb.0010_held_pages": "Changes a column of a table that the former version does not know.",

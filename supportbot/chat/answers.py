@@ -79,7 +79,7 @@ class Answer:
     pages: tuple[OfferedPage, ...] = ()  # the help pages that an abstention offers, which its text lists
 
     @property
-    def is_held_back(self) -> bool:
+    def is_withheld(self) -> bool:
         """Return whether the checks withheld the whole answer, which does not mean that the articles have a gap."""
         return self.is_abstention and bool(self.withheld)
 

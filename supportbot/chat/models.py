@@ -120,8 +120,8 @@ class Message(TenantModel):
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
     by = models.CharField(max_length=10, blank=True)  # for the assistant's messages: model or builtin
     is_abstention = models.BooleanField(default=False)
-    # The answer is an abstention because the checks withheld all of it.
-    is_held_back = models.BooleanField(default=False, db_default=False)
+    # The answer is an abstention because the checks withheld all of it. The column has the field's former name.
+    is_withheld = models.BooleanField(default=False, db_default=False, db_column="is_held_back")
     # Set for a customer's message that is only a courtesy, such as "thanks", and asks nothing. Stored when it is
     # answered.
     courtesy = models.CharField(max_length=20, blank=True, default="", db_default="")
@@ -142,7 +142,7 @@ class Message(TenantModel):
             models.Index(
                 fields=["workspace", "-created_at"], condition=Q(is_abstention=True), name="message_abstained"
             ),
-            models.Index(fields=["conversation"], condition=Q(is_held_back=True), name="message_held_back"),
+            models.Index(fields=["conversation"], condition=Q(is_withheld=True), name="message_held_back"),
         ]
 
     def __str__(self) -> str:

@@ -353,7 +353,7 @@ def message_of(conversation: Conversation, message_id: UUID, answer: Answer) -> 
         text=answer.text,
         by=answer.by,
         is_abstention=answer.is_abstention,
-        is_held_back=answer.is_held_back,
+        is_withheld=answer.is_withheld,
         release_id=answer.release,
     )
     return message, _citation_rows(message, answer)

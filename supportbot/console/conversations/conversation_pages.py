@@ -79,7 +79,7 @@ class Line:
     sources: list[dict[str, Any]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     calls: list[ShownCall] = field(default_factory=list)
-    held_back: tuple[WithheldSentence, ...] = ()
+    withheld: tuple[WithheldSentence, ...] = ()
     verdict: str = ""  # shows whether the articles confirm an answer
     request: str = ""  # the action request of a step
     message: str = ""  # the id of an answer's message
@@ -87,7 +87,7 @@ class Line:
     guidelines: tuple[str, ...] = ()  # the guidelines that were followed
 
 
-class HeldBackAnswer(SimpleListFilter):
+class WithheldAnswer(SimpleListFilter):
     """Conversations with an answer that the checks withheld entirely."""
 
     title = _("checks")
@@ -99,7 +99,7 @@ class HeldBackAnswer(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() != "held-back":
             return queryset
-        return queryset.filter(Exists(Message.objects.filter(conversation=OuterRef("pk"), is_held_back=True)))
+        return queryset.filter(Exists(Message.objects.filter(conversation=OuterRef("pk"), is_withheld=True)))
 
 
 class RatedFilter(SimpleListFilter):
@@ -131,7 +131,7 @@ class ConversationAdmin(ScopedAdmin):
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
-    list_filter = ["mode", RatedFilter, HeldBackAnswer, ("locale", PageLanguageFilter)]
+    list_filter = ["mode", RatedFilter, WithheldAnswer, ("locale", PageLanguageFilter)]
     list_select_related = ["customer"]
     search_fields = ["messages__text"]  # shows the search field; `get_search_results` searches more than this
     ordering = ["-last_event_at", "pk"]
@@ -294,7 +294,7 @@ def _answer_line(event: EventView, turns: Mapping[str, UUID], calls: list[LLMCal
             for call in calls
             if turn is not None and call.turn_id == turn
         ],
-        held_back=withheld_sentences(trace.withheld) if trace else (),
+        withheld=withheld_sentences(trace.withheld) if trace else (),
         verdict=confirmation_label(trace),
         message=payload["message"],
         guidelines=trace.guidelines if trace else (),

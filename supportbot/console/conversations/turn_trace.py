@@ -56,7 +56,7 @@ def trace(request: HttpRequest, message_id: UUID) -> HttpResponse:
         "steps": _steps(answer, turn, calls),
         "reading": reading,
         "passages": _passages(answer, reading),
-        "held_back": withheld_sentences(reading.withheld) if reading else (),
+        "withheld": withheld_sentences(reading.withheld) if reading else (),
         "verdict": confirmation_label(reading),
         "calls": [_call(call, sees_cost=sees_cost) for call in calls],
         "cost": _cost(calls) if sees_cost else None,

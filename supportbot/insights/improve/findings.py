@@ -100,13 +100,13 @@ def _rated_bad() -> list[Finding]:
 
 
 def _unanswered() -> list[Finding]:
-    rows = _answers().filter(is_abstention=True, is_held_back=False)
+    rows = _answers().filter(is_abstention=True, is_withheld=False)
     # An action that the chat cannot prepare shows no gap in the articles.
     return [_of_answer(Kind.UNANSWERED, row) for row in rows[:MOST] if not cannot_take(row.text)]
 
 
 def _withheld() -> list[Finding]:
-    return [_of_answer(Kind.WITHHELD, row) for row in _answers().filter(is_held_back=True)[:MOST]]
+    return [_of_answer(Kind.WITHHELD, row) for row in _answers().filter(is_withheld=True)[:MOST]]
 
 
 def _corrected() -> list[Finding]:
