@@ -30,7 +30,7 @@ PAGES: Final = {
     "overview, 90 days": "/admin/?days=90",
     "conversations": "/admin/chat/conversation/",
     "conversations, a late page": "/admin/chat/conversation/?p={late}",
-    "conversations with a held-back answer": "/admin/chat/conversation/?checks=held-back",
+    "conversations with a withheld answer": "/admin/chat/conversation/?checks=withheld",
     "search a common word": "/admin/chat/conversation/?q=refund",
     "search the commonest word": "/admin/chat/conversation/?q=the",
     "search two words": "/admin/chat/conversation/?q=refund+parcel",

@@ -93,11 +93,15 @@ class WithheldAnswer(SimpleListFilter):
     title = _("checks")
     parameter_name = "checks"
 
+    def value(self) -> str | None:
+        value: str | None = super().value()
+        return "withheld" if value == "held-back" else value  # the former value, in links from earlier versions
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("held-back", gettext("Answer withheld"))]
+        return [("withheld", gettext("Answer withheld"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() != "held-back":
+        if self.value() != "withheld":
             return queryset
         return queryset.filter(Exists(Message.objects.filter(conversation=OuterRef("pk"), is_withheld=True)))
 
