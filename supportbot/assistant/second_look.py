@@ -47,11 +47,6 @@ _SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
-def is_on() -> bool:
-    """Return whether a model for second looks is configured."""
-    return gateway.has_route("verify")
-
-
 async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: Sequence[str] = ()) -> dict[int, bool]:
     """Return, by position, whether the sources of `request` or the `facts` support each sentence.
 
@@ -59,7 +54,7 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: S
     Sentences that neither mentions, and sentences without a verdict, are not in the result.
     """
     checked = list(sentences.items())[:MAX_SENTENCES]
-    if not checked or not is_on():
+    if not checked or not gateway.has_route("verify"):
         return {}
     numbered = "\n".join(f"{number}. {fenced(text)}" for number, (_, text) in enumerate(checked, start=1))
     blocks = {"records": fenced("\n".join(facts)[:_FACTS_CHARACTERS]), "sentences": numbered}

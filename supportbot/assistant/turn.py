@@ -352,7 +352,7 @@ class Turn:
             confidential=confidential_text(context.request.messages[0].content),
             strictness=context.strictness,
             by=by,
-            looks_twice=second_look.is_on(),
+            looks_twice=gateway.has_route("verify"),
         )
 
     def _on_signal(self, signal: Signal) -> None:
