@@ -10,8 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from supportbot.language.detection import base_language
-
 # The rank of the neighbour that defines the spread: far enough down to be about something else.
 FAR_NEIGHBOUR = 40
 # Answers use the first few passages; words found further down do not help.
@@ -145,15 +143,6 @@ def far_neighbour(passages: int) -> int:
     fortieth or last is farther away than any in the workspaces that the confidence was fitted on.
     """
     return max(2, min(FAR_NEIGHBOUR, math.ceil(passages / 2)))
-
-
-def boost_language(
-    scores: Mapping[str, float], locales: Mapping[str, str], locale: str, *, by: float
-) -> dict[str, float]:
-    """Return the scores with passages in the language of `locale` boosted; the others stay reachable below."""
-    wanted = base_language(locale)
-    in_language = {one for one in set(locales.values()) if base_language(one) == wanted}
-    return {key: score * by if locales.get(key) in in_language else score for key, score in scores.items()}
 
 
 def ranked(scores: Mapping[str, float]) -> list[str]:

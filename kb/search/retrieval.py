@@ -50,7 +50,6 @@ from kb.search.fusion import (
     DEFAULT,
     Candidate,
     PartCandidates,
-    boost_language,
     far_neighbour,
     first_passages,
     fuse,
@@ -368,10 +367,11 @@ def _article_ids(parts: Sequence[PartCandidates]) -> dict[str, str]:
 def _top_scores(
     scores: Mapping[str, float], parts: Sequence[PartCandidates], locale: str | None, limit: int
 ) -> dict[str, float]:
-    """Return the `limit` best scores, after boosting the viewer's language."""
-    locales = {candidate.chunk_id: candidate.locale for candidate in _candidates(parts)}
+    """Return the `limit` best scores, after boosting the viewer's language; the others stay reachable below."""
     if locale:
-        scores = boost_language(scores, locales, locale, by=DEFAULT.language)
+        language = base_language(locale)
+        own = {candidate.chunk_id for candidate in _candidates(parts) if base_language(candidate.locale) == language}
+        scores = {key: score * DEFAULT.language if key in own else score for key, score in scores.items()}
     return {key: scores[key] for key in ranked(scores)[:limit]}
 
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from kb.evaluation.metrics import difference, mean, percentile, score
-from kb.search.fusion import Candidate, PartCandidates, boost_language, fuse, fuse_by_article, fuse_in_context, ranked
+from kb.search.fusion import Candidate, PartCandidates, fuse, fuse_by_article, fuse_in_context, ranked
 from kb.search.lexical_query import MAX_RANKED, ScopeStats, idf, known_share, plan_lexical_query
 from kb.search.query_preparation import CONTEXT_WORDS, MAX_PARTS, ONE_PART_WORDS, clean, split, with_context
 from kb.search.query_terms import Term, tsquery_of
@@ -71,12 +71,6 @@ def test_a_passage_that_matches_two_parts_outranks_one_that_matches_one() -> Non
 
 def test_nothing_found_has_no_score() -> None:
     assert fuse([PartCandidates([], [])]) == {}
-
-
-def test_the_viewers_language_comes_first_and_others_stay() -> None:
-    scores = {A: 1.0, B: 0.9}
-    assert ranked(boost_language(scores, {A: "en", B: "de-AT"}, "de", by=2.0)) == [B, A]
-    assert ranked(boost_language(scores, {A: "en", B: "de"}, "fr", by=2.0)) == [A, B]
 
 
 def test_in_context_a_passage_must_match_both() -> None:
