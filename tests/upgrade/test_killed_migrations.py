@@ -21,6 +21,16 @@ __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
 KILLED_AFTER = (10, 40, 80)  # migrations
 APPLIED = "SELECT count(*) FROM django_migrations"
+# Lets the next change of the schema wait once there are this many migrations.
+HOLDING = """
+CREATE OR REPLACE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass('django_migrations') IS NOT NULL THEN
+        IF (SELECT count(*) FROM django_migrations) >= {} THEN
+            PERFORM pg_advisory_xact_lock(19);
+        END IF;
+    END IF;
+END $$"""
 OLDEST = Path(__file__).parent / "data" / "0.1.0.dump"
 FILLING = Path(__file__).with_name("many_rows.sql")
 ROWS: Final = 12_000  # in each table: three batches of each migration that fills in columns
@@ -59,11 +69,18 @@ def test_two_machines_may_migrate_at_once(database_url: str, tmp_path: Path) -> 
 
 
 def test_a_killed_migration_is_continued(database_url: str, tmp_path: Path) -> None:
-    for count in KILLED_AFTER:
-        killed = begin(database_url, tmp_path)
-        assert wait_until(lambda: applied(database_url) >= count, seconds=PATIENCE_SECONDS)  # noqa: B023  # called here
-        killed.kill()
-        assert killed.wait(timeout=PATIENCE_SECONDS) == -9, "it was killed before its end"
+    """Each waits until it is killed: on a busy machine, this test may look too late."""
+    with psycopg.connect(database_url, autocommit=True) as keeper:
+        keeper.execute("SELECT pg_advisory_lock(19)")
+        keeper.execute(HOLDING.format(KILLED_AFTER[0]).encode())
+        keeper.execute("CREATE EVENT TRIGGER hold ON ddl_command_start EXECUTE FUNCTION hold()")
+        for count in KILLED_AFTER:
+            keeper.execute(HOLDING.format(count).encode())
+            killed = begin(database_url, tmp_path)
+            assert wait_until(lambda: applied(database_url) >= count, seconds=PATIENCE_SECONDS)  # noqa: B023  # called here
+            killed.kill()
+            assert killed.wait(timeout=PATIENCE_SECONDS) == -9, "it was killed before its end"
+        keeper.execute("DROP EVENT TRIGGER hold")
     for options in ((), ("--check",)):
         done = begin(database_url, tmp_path, *options)
         errors = done.communicate(timeout=PATIENCE_SECONDS)[1]
