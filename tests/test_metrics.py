@@ -57,10 +57,12 @@ def client() -> Client:
 
 @pytest.fixture(autouse=True)
 def counted_now(monkeypatch: pytest.MonkeyPatch, _django_db_marker: None) -> Iterator[None]:
-    """Count anew. Torn down before the test's database is closed, once no thread reads it any more: a scrape gives up
-    on a thread that takes too long.
+    """Count anew, and wait for servers as long as a test does. Torn down before the test's database is closed, once no
+    thread reads it any more: a scrape gives up on a thread that takes too long.
     """
     monkeypatch.setattr("supportbot.health.probe_responses.gauges", Gauges())
+    for limit in ("PATIENCE_SECONDS", "STATEMENT_SECONDS", "QUEUE_PATIENCE_SECONDS"):
+        monkeypatch.setattr(gauges, limit, PATIENCE_SECONDS)
     yield
     for thread in threading.enumerate():
         if thread.name == "gauges":
@@ -146,7 +148,6 @@ def test_a_slow_statement_only_affects_its_own_series(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(gauges, "STATEMENT_SECONDS", 0.5)  # a busy server must still answer the fast one
-    monkeypatch.setattr(gauges, "PATIENCE_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(gauges, "QUERIES", (SLOW, FAST))
     answer = client.get("/metrics")
     assert answer.status_code == 200

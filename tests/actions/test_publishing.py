@@ -80,6 +80,7 @@ def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
 def test_two_sweeps_never_check_the_same_outcome(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("actions.requests.sweeps.CHECK_SECONDS", PATIENCE_SECONDS)
     unknown_requests(proposals, principal, shop)
     real = FakeShop.find
 
