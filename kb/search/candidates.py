@@ -1,20 +1,22 @@
-"""Finds a question's candidates in the two indexes, within one workspace and one viewer's rights. This module chooses
-the scan: the planner would use the approximate index and filter afterwards, losing most of a small workspace's
-neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an approximate
-scan lets the index continue until enough rows have passed the filter. Both scans and the search by words are planned
-each time, so a plan fits the size of the workspace and never outlives the settings it was made under. The counts, and
-statements that find rows by id, may stay prepared (`sql.fetch`). In a scope that is scanned exactly, both indexes are
-searched in one round trip (`neighbours_and_matches`).
+"""Finds a question's candidates in the two indexes, and loads the passages of the chosen ones, within one workspace and
+one viewer's rights. A Candidate becomes a Passage once `kb.access` has allowed it.
+
+This module chooses the scan: the planner would use the approximate index and filter afterwards, losing most of a small
+workspace's neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an
+approximate scan lets the index continue until enough rows have passed the filter. Both scans and the search by words
+are planned each time, so a plan fits the size of the workspace and never outlives the settings it was made under. The
+counts, and statements that find rows by id, may stay prepared (`sql.fetch`). In a scope that is scanned exactly, both
+indexes are searched in one round trip (`neighbours_and_matches`).
 
 Ranking every passage with a common word makes full text slow, so only rare words fetch passages; the common ones still
 help to order them.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -22,13 +24,17 @@ from django.db import connection, transaction
 from pgvector import HalfVector
 
 from kb.access import Viewer, condition_on_articles
+from kb.article_urls import article_address
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
+from kb.models import Article
 from kb.search.fusion import Candidate, PartCandidates
 from kb.search.lexical_query import MAX_RANKED, LexicalQuery, ScopeStats
+from kb.search.passages import Passage
 from kb.search.query_preparation import READ_ABROAD, is_foreign
 from kb.search.query_terms import Term
 from supportbot import sql
+from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
 # Above this many chunks in scope, the exact scan (about 1 ms per thousand) costs more than the index.
@@ -42,6 +48,18 @@ _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
 # What the two indexes found, in the columns `is_match, id, place, score`.
 _NEAR = "SELECT false AS is_match, id, distance AS place, 0::float8 AS score FROM near"
 _RANKED = "SELECT true AS is_match, id, -score AS place, score FROM ranked"
+# The fields that make up an article's address: reading whole rows of articles and workspaces would take longer than the
+# search.
+_OF_ARTICLE: Final = ("id", "workspace_id", "external_id", "locale", "audience", "on_help_pages", "url", "slug")
+# Chunks of other revisions are skipped, since they are about to be replaced.
+_PASSAGES: Final = f"""
+SELECT w.slug, c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page,
+       {sql.columns(Article, "a", *_OF_ARTICLE)}
+FROM kb_chunk c
+JOIN kb_article a ON a.id = c.article_id
+JOIN accounts_workspace w ON w.id = a.workspace_id
+JOIN kb_revision r ON r.id = a.live_revision_id AND r.number = c.revision_number
+WHERE c.id = ANY(%s::uuid[]) AND c.workspace_id = %s AND c.recipe_id = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +285,42 @@ def with_similarity(scope: Scope, vector: Sequence[float], chosen: Sequence[Cand
         )
         found = dict(cursor.fetchall())
     return [replace(candidate, similarity=found.get(candidate.chunk_id)) for candidate in chosen]
+
+
+def load_passages(
+    scope: Scope, scores: Mapping[str, float], similarities: Mapping[str, float | None]
+) -> tuple[Passage, ...]:
+    """Return the passages among these chunks that the viewer may read now, best first."""
+    readable, parameters = condition_on_articles(scope.workspace_id, scope.viewer)
+    statement = f"{_PASSAGES} AND {readable}"
+    rows = sql.fetch(statement, [list(scores), scope.workspace_id, scope.recipe.pk, *parameters])
+    workspace = Workspace(pk=scope.workspace_id, slug=rows[0][0] if rows else "")
+    found = [_passage(row, workspace, scores, similarities) for _, *row in rows]
+    return tuple(sorted(found, key=lambda passage: (-passage.score, passage.chunk_id)))
+
+
+def _passage(
+    row: Sequence[Any], workspace: Workspace, scores: Mapping[str, float], similarities: Mapping[str, float | None]
+) -> Passage:
+    key, number, title, heading, text, start, end, page, *others = row
+    article = sql.loaded(Article, others, *_OF_ARTICLE)
+    article.workspace = workspace
+    return Passage(
+        article_id=article.pk,
+        external_id=article.external_id,
+        title=title,
+        url=article_address(article),
+        locale=article.locale,
+        revision=number,
+        heading=heading,
+        text=text,
+        start=start,
+        end=end,
+        score=scores[str(key)],
+        similarity=similarities.get(str(key)),
+        chunk_id=key,
+        page=page,
+    )
 
 
 def _text(vector: Sequence[float]) -> str:

@@ -31,6 +31,7 @@ from kb.search.candidates import (
     covers,
     exact_neighbours,
     lexical_matches,
+    load_passages,
     mean_vector,
     neighbours_and_matches,
     open_scope,
@@ -60,7 +61,7 @@ from kb.search.fusion import (
     ranked,
 )
 from kb.search.lexical_query import ScopeStats, known_share, plan_lexical_query
-from kb.search.passages import Retrieval, load_passages
+from kb.search.passages import Retrieval
 from kb.search.query_preparation import READ_ABROAD, is_foreign, without_common_part
 from kb.search.query_terms import Term, terms
 from kb.search.query_terms import words as words_of
