@@ -26,6 +26,7 @@ from supportbot.assistant.tool_results import ToolResult
 from supportbot.builtin.phrases import (
     asks_back,
     is_offer_of_a_person,
+    is_regret,
     is_small_talk,
     says_a_person_can_take_over,
 )
@@ -182,7 +183,8 @@ def finalize(
     blocks: tuple[Mapping[str, Any], ...] = (),
     cards: tuple[Mapping[str, Any], ...] = (),
 ) -> Answer:
-    """Return the answer with the closing texts of its tool calls; the model's text is kept only if it has sources.
+    """Return the answer with the closing texts of its tool calls. The text before them is kept only if it has sources,
+    or if it is the built-in answerer's regret.
 
     Without a closing text, an abstention is replaced by the summaries of the look-ups. A person is offered if a call
     requests it. Buttons and forms are kept only with their own question, and then without cards, because the buttons
@@ -197,7 +199,9 @@ def finalize(
     if not closings:
         asked = () if answer.is_abstention else blocks
         return replace(answer, offers_human=answer.offers_human or offers_human, blocks=asked or shown)
-    before = answer.text if answer.citations else ""
+    has_regret = answer.by == "builtin" and is_regret(answer.text)
+    before = answer.text if answer.citations or has_regret else ""
+    offers_human = offers_human or (has_regret and answer.offers_human)
     new = [closing for closing in closings if closing not in before]
     text = "\n\n".join(part for part in (before, *new) if part)
     return replace(answer, text=text, is_abstention=False, offers_human=offers_human, blocks=shown)

@@ -13,6 +13,7 @@ import orjson
 
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
+from supportbot.builtin.actions.orders import called_with
 from supportbot.builtin.complaints import is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, phrase_in, say
@@ -41,17 +42,17 @@ def reply_to(request: ModelRequest) -> Reply:
         return Reply(_summary(request.messages, base_language(request.locale)))
     language = language_of(request.question, base_language(request.locale))
     if request.purpose == "draft":
-        return _with_regret(Reply(_draft(request, language)), request.question, language)
-    return _with_regret(_reply(request, language), request.question, language)
+        return _with_regret(Reply(_draft(request, language)), request, language)
+    return _with_regret(_reply(request, language), request, language)
 
 
-def _with_regret(reply: Reply, question: str, language: str) -> Reply:
+def _with_regret(reply: Reply, request: ModelRequest, language: str) -> Reply:
     """Return the reply, with an apology first if the customer reports that something went wrong. Calls, which report
     their own outcome, and texts that replace an answer are unchanged.
     """
     is_instead = any(reply.text == say(phrase, language) for phrase in SAID_ALONE)
-    has_regret = reply.text.startswith(say("complaint", language))
-    if not reply.text or reply.calls or is_instead or has_regret or not is_complaint(question):
+    has_regret = reply.text.startswith(say("complaint", language)) or _has_called_action(request)
+    if not reply.text or reply.calls or is_instead or has_regret or not is_complaint(request.question):
         return reply
     return replace(reply, text=f"{say('regret', language)}\n\n{reply.text}")
 
@@ -60,7 +61,7 @@ def _reply(request: ModelRequest, language: str) -> Reply:
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
     if (step := next_step(request, language)) is not None:
-        return _heard(step, request.question, language)
+        return _heard(step, request, language)
     if needs_account(request):
         return Reply(_with_offer(_for_a_visitor(_answer(request, language), language), request.question, language))
     # check after `next_step`, because "the second one" is unclear only if nothing was asked
@@ -72,15 +73,31 @@ def _reply(request: ModelRequest, language: str) -> Reply:
     return Reply(answer or say(_otherwise(request.question), language))
 
 
-def _heard(step: Reply, question: str, language: str) -> Reply:
-    """Return a step towards an action. If it only asks what the customer wants, and they report a problem and ask
-    nothing, regret and the offer of a person come first: they may not want this action at all.
+def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
+    """Return a step towards an action. If the customer reports a problem, it begins with regret before a card and
+    before the question what they want. If they ask nothing, it also offers a person: they may not want this action at
+    all.
     """
-    if phrase_in(step.text) != "meant" or asks_something(question):
+    question = request.question
+    makes_card = not _actions_in(request).isdisjoint(call.name for call in step.calls)
+    if makes_card and _has_called_action(request):  # the regret came with the first call
+        return step
+    if not makes_card and (phrase_in(step.text) != "meant" or asks_something(question)):
         return step
     if not is_complaint(question) and courtesy(question) != "complaint":
         return step
-    return replace(step, text=f"{say('complaint', language)}\n\n{step.text}")
+    regret = say("regret" if asks_something(question) else "complaint", language)
+    return replace(step, text="\n\n".join(part for part in (regret, step.text) if part))
+
+
+def _has_called_action(request: ModelRequest) -> bool:
+    """Return whether an action was called earlier in this turn, so that regret was already expressed."""
+    return not _actions_in(request).isdisjoint(called_with(request.messages))
+
+
+def _actions_in(request: ModelRequest) -> frozenset[str]:
+    """Return the names of the actions that change something; calling one makes a card."""
+    return frozenset(tool.name for tool in request.tools if tool.examples and not tool.is_read)
 
 
 def _with_offer(answer: str, question: str, language: str) -> str:

@@ -102,6 +102,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "only_asks": msgid("I only want to know how it works"),
     "no_reason": msgid("No reason given"),
 }
+_REGRET: Final[tuple[Phrase, ...]] = ("regret", "complaint")
 _A_PERSON_CAN_TAKE_OVER: Final[tuple[Phrase, ...]] = ("no_person", "who", "can_do")
 # The labels of the parts of an address, in forms and questions.
 _TITLES: Final[dict[str, str]] = {
@@ -195,6 +196,11 @@ def is_unanswered_offer_of_a_person(text: str) -> bool:
         return False
     end = unmarked(text).rstrip()
     return end.endswith(tuple(_in_all("offer"))) or not end.endswith(QUESTIONS)
+
+
+def is_regret(text: str) -> bool:
+    """Return whether `text` expresses regret, and says nothing else but the offer of a person."""
+    return any(text.strip() in _in_all(phrase) for phrase in _REGRET)
 
 
 def without_offer_of_a_person(text: str) -> str:

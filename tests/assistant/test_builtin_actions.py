@@ -14,6 +14,7 @@ from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
+from supportbot.builtin.phrases import say as phrase
 from supportbot.chat.blocks import BlockRef, choose, submit
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
@@ -94,6 +95,16 @@ async def test_a_request_in_words_becomes_a_card(
     assert arguments.items() <= card["arguments"].items()
     assert (final(events)["text"], final(events)["by"], final(events)["abstained"]) == (words, "builtin", False)
     assert shop.refunds == [] and shop.changes == []
+
+
+async def test_a_complaint_gets_regret_and_the_offer_of_a_person_before_its_card(
+    conversation: Conversation, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supportbot.builtin.answerer.is_complaint", lambda text: True)
+    events = await turns(conversation, "I want a refund for order A-1001, it arrived broken")
+    assert len(cards(events)) == 1
+    assert final(events)["text"] == f"{phrase('complaint', 'en')}\n\n{CARD}"
+    assert final(events)["offers_human"] and not final(events)["abstained"]
 
 
 def press(conversation: Conversation, final: dict[str, Any], option: str) -> Claim:

@@ -11,6 +11,7 @@ from typing import Any
 from actions.registry import all_actions
 from supportbot.assistant.action_tools import spec_of
 from supportbot.builtin.intents import detect_intent
+from supportbot.builtin.phrases import is_regret
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.language.normalise import normalised
 from supportbot.llm.types import Blocks, ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
@@ -60,6 +61,7 @@ ORDERS = (
     order("WF-20418", "2026-11-12", "delivered", ("CAIRN-41", "Cairn boots, 41"), ("ALDER-M", "Alder base layer, M")),
 )  # fmt: skip
 DAY = {"type": "string", "format": "date"}
+CARD = "Please check the card. Nothing happens until you confirm."
 
 
 @dataclass
@@ -88,7 +90,9 @@ class Chat:
             turn.append(ChatMessage("assistant", "", tuple(calls)))
             turn += [ChatMessage("tool", self._found(call), tool_call_id=call.id) for call in calls]
         wished = [(call.name, json.loads(call.arguments)) for call in calls]
-        answer = "Please check the card. Nothing happens until you confirm." if calls else words
+        answer = CARD if calls else words
+        if calls and is_regret(words):
+            answer = f"{words}\n\n{CARD}"
         self.messages.append(ChatMessage("assistant", answer or "Here they are."))
         return words, wished
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from supportbot.builtin.actions.next_step import next_step
+from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import say
 from supportbot.llm.types import ChatMessage, ModelRequest, Source, ToolCall, ToolSpec
 from tests.builtin.action_chat import DAY, HUMAN, ORDERS, SKIP, Chat, catalogue, hotel
@@ -405,6 +406,38 @@ def test_an_angry_customer_is_offered_a_person_before_an_action(text: str, langu
     assert question == say("meant", language, title="Refund an order")
     after_yes, calls = chat.send("yes")  # the answer to the last question
     assert after_yes.startswith(say("which_of_these", "en")) and calls == []
+
+
+BROKEN = "I want a refund, it arrived broken"
+
+
+def test_a_complaint_gets_regret_and_the_offer_of_a_person_before_its_card() -> None:
+    chat = Chat(orders=ORDERS[:1])
+    words, [(action, arguments)] = chat.send(BROKEN)
+    assert (words, action, arguments["order_id"]) == (say("complaint", "en"), "refund_order", "WF-20404")
+    assert [name for name, _ in chat.send("yes")[1]] == ["request_human"]  # the answer to the only question
+
+
+def test_a_card_without_a_complaint_has_no_regret() -> None:
+    assert Chat().send("I want a refund for order WF-20418")[0] == ""
+
+
+def test_a_look_up_before_the_card_says_nothing() -> None:
+    first = ModelRequest("answer", (ChatMessage("user", BROKEN),), (HUMAN, *catalogue()), question=BROKEN)
+    assert (reply_to(first).text, [call.name for call in reply_to(first).calls]) == ("", ["order_status"])
+
+
+def test_regret_is_expressed_once_if_a_card_is_refused() -> None:
+    chat = hotel("refund_stay", {"amount": {"type": "string", "title": "Amount"}}, BROKEN)
+    refused = ChatMessage("tool", json.dumps({"refused": "?", "fields": {"amount": ["?"]}}), tool_call_id="1")
+    called = ChatMessage("assistant", "", (ToolCall("1", "refund_stay", json.dumps({"amount": "1"})),))
+    said = (ChatMessage("user", BROKEN),)
+    before, after = (
+        reply_to(ModelRequest("answer", messages, tuple(chat.tools), question=BROKEN)).text
+        for messages in (said, (*said, called, refused))
+    )
+    assert before.startswith(say("regret", "en")) and not after.startswith(say("regret", "en"))
+    assert before.endswith(after)
 
 
 def test_words_start_another_action_while_a_number_is_asked_for() -> None:

@@ -17,6 +17,7 @@ from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import CONFIRM
 from supportbot.assistant.tools import REQUEST_HUMAN
 from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
+from supportbot.builtin.phrases import is_regret
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.evals.runs.case_outcomes import CallEnd, MadeCall, Reply
 from supportbot.language.detection import base_language, detect
@@ -74,7 +75,7 @@ class Chat:
             turn += [ChatMessage("assistant", "", tuple(calls))]
             turn += [ChatMessage("tool", _found(call, self.locale), tool_call_id=call.id) for call in calls]
         made = writes or (looked_up if not words.endswith("?") and "?\n" not in words else [])
-        self.answer = text_in(self.locale, CONFIRM) if writes else words
+        self.answer = _before_a_card(words, text_in(self.locale, CONFIRM)) if writes else words
         self.messages.append(ChatMessage("assistant", self.answer or "-"))
         parsed = [(call.name, json.loads(call.arguments)) for call in made]
         self.calls += parsed
@@ -88,6 +89,11 @@ class Chat:
         events = [event async for event in BuiltinProvider().stream(request)]
         words = "".join(event.text for event in events if isinstance(event, TextDelta))
         return words, [event for event in events if isinstance(event, ToolCall)]
+
+
+def _before_a_card(words: str, closing: str) -> str:
+    """Return the text of a turn that ends with a card: only regret is kept before the closing text."""
+    return f"{words}\n\n{closing}" if is_regret(words) else closing
 
 
 def is_look_up(name: str) -> bool:
