@@ -99,6 +99,7 @@ def with_each(pairs: Iterable[tuple[dict[str, Any], Shares]]) -> Iterator[dict[s
                 changed.enter_context(patch.object(retrieval, "SHARE_OF_WORDS", shares.share_of_words))
             if shares.english_share is not None:
                 changed.enter_context(patch.object(ranking, "ENGLISH_SHARE", shares.english_share))
+            ranking.scored_by_words.cache_clear()  # the scores of the same question with other shares
             yield row
 
 

@@ -42,10 +42,11 @@ _SHORT_WORD: Final = re.compile(r"[ \u00a0]?([^\W\d_]{1,4})\b")  # perhaps a uni
 _COMPOUND: Final = re.compile(r"\w+(?:-\w+)+")  # "free-standing" costs something
 _TIMES: Final = frozenset({"minute", "hour", "day", "night", "week", "month", "year"})
 _TYPES_OF_OPERATORS: Final[Mapping[str, frozenset[AnswerType]]] = {
-    "free": frozenset({"money"}), "none": frozenset({"money", "count"}),
+    "free": frozenset({"money"}), "none": frozenset({"count"}),
     "before": frozenset({"duration"}), "once": frozenset({"duration"}), "always": frozenset({"duration", "count"}),
     "twice": frozenset({"count"}), "all": frozenset({"count"}),
 }  # fmt: skip
+_COSTS_NOTHING: Final = frozenset({"none", "paid"})  # "it costs you nothing", but not "we have no shop"
 
 
 def lacks_figure(request: ModelRequest) -> bool:
@@ -78,9 +79,11 @@ def types_in(entry: Ranked) -> frozenset[str]:
 
 def types_in_words(text: str, language: str) -> frozenset[str]:
     """Return the kinds of figures that words in a text replace: "free", "until it ships", "in a week"."""
-    found = (_TYPES_OF_OPERATORS.get(name, frozenset()) for name in operators(_COMPOUND.sub("", text), language))
+    named = operators(_COMPOUND.sub("", text), language).keys()
+    found = (_TYPES_OF_OPERATORS.get(name, frozenset()) for name in named)
     has_time = any(not _TIMES.isdisjoint(units_of(word, language)) for word in words(text))
-    return frozenset({"duration"} if has_time else ()).union(*found)
+    is_free = named >= _COSTS_NOTHING
+    return frozenset([*["duration"] * has_time, *["money"] * is_free]).union(*found)
 
 
 def types_of_figures(text: str, language: str) -> frozenset[str]:

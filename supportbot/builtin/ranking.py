@@ -18,7 +18,7 @@ from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import vague_stems
 from supportbot.language.lines import Line
 from supportbot.language.words import content_stems, stem_similarity
-from supportbot.llm.types import ModelRequest
+from supportbot.llm.types import ModelRequest, Source
 
 MAX_QUOTED: Final = 2  # pieces per answer
 # The limit if the page is in another language: its words do not help to rank its pieces, and for one question in
@@ -41,6 +41,7 @@ ENGLISH_SHARE: Final = 0.8
 NO_ANSWER_SHARE: Final = 0.4  # the factor for pieces that are a question, code, or a mere link
 # The weight of a follow-up's own words relative to the earlier question: "And to Austria?" is no longer about Italy.
 NEWEST_WEIGHT: Final = 2.0
+TURNS_KEPT: Final = 64  # whose pieces are kept with the scores of their words
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +94,40 @@ def _compared(entry: Ranked) -> Compared:
 def ranked(request: ModelRequest) -> list[Ranked]:
     """Return the pieces of a request's sources, best first."""
     language = detect(request.question, base_language(request.locale))
-    pieces = _in_one_language([piece for source in request.sources for piece in pieces_of(source)], language)
-    weights = _weights(request, pieces, language)
+    scored = scored_by_words(request.question, request.sought, request.sources, language)
     measured = request.similarities
-    near = _spread({piece.text: measured[piece.text] for piece in pieces if piece.text in measured})
-    found = [_ranked(piece, weights, near.get(piece.text, 0.0), language) for piece in pieces]
+    near = _spread({one.piece.text: measured[one.piece.text] for one in scored if one.piece.text in measured})
+    found = [Ranked(one.piece, one.line, one.with_similarity(near.get(one.piece.text, 0.0))) for one in scored]
     return sorted(found, key=lambda entry: -entry.score)
 
 
-def _ranked(piece: Piece, weights: Mapping[str, float], near: float, language: str) -> Ranked:
+@dataclass(frozen=True, slots=True)
+class ScoredByWords:
+    """A piece, its best line, and the parts of its score that do not depend on similarities."""
+
+    piece: Piece
+    line: Line
+    words: float
+    factor: float
+    bonus: float
+
+    def with_similarity(self, near: float) -> float:
+        return (self.words + SIMILARITY_WEIGHT * near) * self.factor + self.bonus
+
+
+@lru_cache(maxsize=TURNS_KEPT)
+def scored_by_words(
+    question: str, sought: str, sources: tuple[Source, ...], language: str
+) -> tuple[ScoredByWords, ...]:
+    """Return the pieces of the sources, each with the score of its words. A turn ranks the same pieces up to four
+    times, with and without similarities, but splits and compares their words only once.
+    """
+    pieces = _in_one_language([piece for source in sources for piece in pieces_of(source)], language)
+    weights = _weights(question, sought, pieces, language)
+    return tuple(_scored_by_words(piece, weights, language) for piece in pieces)
+
+
+def _scored_by_words(piece: Piece, weights: Mapping[str, float], language: str) -> ScoredByWords:
     def of(line: Line) -> float:
         return _share(weights, line.compared, language) * (NO_ANSWER_SHARE if line.answers_nothing else 1.0)
 
@@ -110,22 +136,23 @@ def _ranked(piece: Piece, weights: Mapping[str, float], near: float, language: s
     score = max(of(line), _share(weights, piece.lead, language)) + HEADING_SHARE * _share(
         weights, f"{piece.source.title} {piece.heading}", language
     )
-    score += SOURCE_WEIGHT * piece.source.weight + SIMILARITY_WEIGHT * near
-    if piece.kind is Kind.CODE or all(line.answers_nothing for line in piece.lines):
-        score *= NO_ANSWER_SHARE
-    score *= 1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE
+    answers_nothing = piece.kind is Kind.CODE or all(line.answers_nothing for line in piece.lines)
+    factor = NO_ANSWER_SHARE if answers_nothing else 1.0
+    factor *= 1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE
     is_opening = piece.position == 0 and not piece.heading
-    return Ranked(piece, line, score + (OPENING_BONUS if is_opening else 0.0))
+    return ScoredByWords(
+        piece, line, score + SOURCE_WEIGHT * piece.source.weight, factor, OPENING_BONUS if is_opening else 0.0
+    )
 
 
-def _weights(request: ModelRequest, pieces: Sequence[Piece], language: str) -> dict[str, float]:
+def _weights(question: str, sought: str, pieces: Sequence[Piece], language: str) -> dict[str, float]:
     """Return each question stem's share of the weight. Rare stems weigh more, and stems that occur in no line count,
     too.
     """
     lines = [_stems(line.compared, language) for line in {line for piece in pieces for line in piece.lines}]
-    newest = _asked(request.question, language) if request.question != request.sought else frozenset()
+    newest = _asked(question, language) if question != sought else frozenset()
     inverse = {}
-    for term in _asked(request.sought, language):
+    for term in _asked(sought, language):
         hits = sum(bool(stem_similarity(term, terms)) for terms in lines)
         inverse[term] = math.log(1 + (len(lines) + 1) / (hits + 0.5)) * (NEWEST_WEIGHT if term in newest else 1.0)
     total = sum(inverse.values()) or 1.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.builtin.answer_types import asked_type, lacks_figure, weights_shipped
+from supportbot.builtin.answer_types import asked_type, lacks_figure, types_in_words, weights_shipped
 from supportbot.llm.types import ModelRequest, Source
 
 FIT = "The jacket is cut with room for a fleece. Take the size that you normally wear."
@@ -65,6 +65,20 @@ def test_another_kind_of_figure_does_not_answer() -> None:
 )
 def test_words_may_replace_a_figure(question: str, text: str) -> None:
     assert not lacks_figure(asked(question, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "is_amount"),
+    [
+        ("Der Versand kostet Sie nichts.", "de", True),
+        ("La consegna non costa niente.", "it", True),
+        ("We have no shop.", "en", False),
+        ("Nobody of our team is here on Sundays.", "en", False),
+        ("Am Sonntag ist niemand da.", "de", False),
+    ],
+)
+def test_nothing_is_an_amount_only_beside_a_price(text: str, language: str, is_amount: bool) -> None:
+    assert ("money" in types_in_words(text, language)) == is_amount
 
 
 def test_a_compound_of_free_is_no_price() -> None:

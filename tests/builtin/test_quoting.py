@@ -1,11 +1,15 @@
 """Which pieces of the passages the built-in answerer quotes, how much of them, and in which form."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from supportbot.builtin import ranking
+from supportbot.builtin.answer_types import lacks_figure
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import say
+from supportbot.builtin.quotable_pieces import pieces_of
 from supportbot.builtin.quoting import MAX_CHARACTERS, MAX_LINES
 from supportbot.builtin.ranking import CHARACTERS_COMPARED, MAX_COMPARED, worth_comparing
 from supportbot.llm.types import ModelRequest, Source
@@ -39,6 +43,17 @@ def test_the_more_similar_one_of_pieces_with_the_same_words_is_quoted() -> None:
 def test_similarity_is_scaled_to_each_models_band() -> None:
     narrow = answer(ASKED, BOTH, similarities={DRYER: 0.861, WOOL: 0.864})
     assert narrow == answer(ASKED, BOTH, similarities={DRYER: -0.2, WOOL: 0.7})
+
+
+def test_a_turn_compares_the_words_of_each_passage_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    split: list[Source] = []
+    monkeypatch.setattr(ranking, "pieces_of", lambda source: split.append(source) or pieces_of(source))
+    asked = request("how long can the Alder go in the dryer", BOTH)
+    texts = worth_comparing(asked)
+    measured = replace(asked, similarities=dict(zip(texts, (0.9, 0.8), strict=True)))
+    lacks_figure(measured)
+    reply_to(measured)
+    assert split == [BOTH]
 
 
 def test_equal_similarities_decide_nothing() -> None:
