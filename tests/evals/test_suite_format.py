@@ -111,8 +111,14 @@ def test_the_schema_knows_the_same_keys() -> None:
             {"ask": "Hi", "expect": {"requests": [{"action": "refund"}]}},
             "requests: there is no action `refund`. Use one",
         ),
-        ({"ask": "Hi", "expect": {"requests": [], "cites": False}}, "a case with `requests` has only messages"),
-        ({"ask": "Hi", "customer": "cus_1", "expect": {"requests": []}}, "a case with `requests` has only messages"),
+        (
+            {"ask": "Hi", "expect": {"requests": [], "cites": False}},
+            "a case with `requests` must have only customer messages",
+        ),
+        (
+            {"ask": "Hi", "customer": "cus_1", "expect": {"requests": []}},
+            "a case with `requests` must have only customer messages",
+        ),
         ({"ask": "Hi", "expect": {"answerable": "yes"}}, "expect: answerable: use true or false"),
         *(
             ({"ask": "Hi", "customer": "cus_1", "orders": orders, "expect": {"abstains": True}}, problem)
@@ -126,7 +132,7 @@ def test_the_schema_knows_the_same_keys() -> None:
                 ([{**ORDER, "placed": 3}], "orders: unknown key `placed`"),
             )
         ),
-        ({"ask": "Hi", "orders": [ORDER], "expect": {"abstains": True}}, "a case with `orders` has a `customer`"),
+        ({"ask": "Hi", "orders": [ORDER], "expect": {"abstains": True}}, "a case with `orders` must have a `customer`"),
         ({"ask": "Hi", "repeat": 0, "expect": {"abstains": True}}, "`repeat` must be a whole number"),
         ({"ask": "Hi", "must": "yes", "expect": {"abstains": True}}, "`must` must be true or false"),
         ({"steps": [{"say": "Hi", "expects": {}}], "expect": {"abstains": True}}, "step 1: unknown key `expects`"),
