@@ -1,7 +1,8 @@
-"""Action rules at the gates: finds `must` cases about actions that would fail under new rules, even if they already
-fail today. Otherwise, people could first tighten the rules until a case fails, and then loosen them past it. The
-built-in answerer runs the cases of the gate suites that expect a proposal or a refusal. Orders are looked up as in a
-customer's chat, but nothing is proposed, stored or sent.
+"""Tests new action rules against the gates: finds the `must` cases about actions that would fail under the rules.
+
+Cases that already fail today count, too. Otherwise, people could tighten the rules until a case fails and then loosen
+them as far as they like. The built-in answerer runs those cases of the gate suites that expect a proposal or a refusal.
+Orders are looked up as in a customer's chat, but nothing is proposed, stored or sent.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ class RuleVerdict:
 
 
 def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | None = None) -> RuleVerdict:
-    """Judge new rules for an action with the gates' cases about actions; without `seconds`, run all of them.
+    """Return the gates' verdict on new rules for an action. Without `seconds`, there is no time limit.
 
     Raises GateMissing if a suite does not exist.
     """
@@ -66,7 +67,8 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
 
 
 def refusals(rules: Rules, action: str) -> list[str]:
-    """Return the gates' cases that would fail under new rules, with reasons. `ACTIONS_GATES` names this function.
+    """Return the names and reasons of the gates' cases that would fail under new rules. The setting `ACTIONS_GATES`
+    names this function.
 
     A gate whose suite has been deleted counts as failed, because its verdict is unknown.
     """

@@ -54,9 +54,10 @@ class RunList(EvaluationView, ListAPIView[Run]):
 
     @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only runs of the suite with this name.")])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the workspace's runs. If the key acts as a person, `report` and `judge` of a run are null as long as
-        a model's verdicts on it, or on its baseline, are hidden from this person, because a result waits for their
-        label. Labels in hidden runs are not counted in `judge`.
+        """List the workspace's runs. If the key acts as a person, some verdicts of a model may be hidden from this
+        person until they have labelled the results or asked to see the verdicts. The `report` and `judge` of a run are
+        null as long as the verdicts on it or on its baseline are hidden. Labels in hidden runs are not counted in
+        `judge`.
         """
         response = super().get(request, *args, **kwargs)
         _hide(response.data["results"], _person_id(request))
@@ -75,7 +76,7 @@ class RunList(EvaluationView, ListAPIView[Run]):
 
     @extend_schema(request=RunInput, responses={202: RunSerializer})
     def post(self, request: Request) -> Response:
-        """Start a run, which a worker carries out. It has a report once its state is `done`."""
+        """Start a run. A worker carries it out; it has a report once its state is `done`."""
         serializer = RunInput(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data
@@ -102,7 +103,8 @@ class RunDetail(EvaluationView):
     @extend_schema(responses=RunDetailSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
         """Show one run. If the key acts as a person, `report`, `judge` and `comparison` are null as long as a model's
-        verdicts on it, or on its baseline, are hidden from this person, because a result waits for their label.
+        verdicts on the run or on its baseline are hidden from this person. They are hidden until the person has
+        labelled the results or asked to see the verdicts.
         """
         return Response(_run_facts(run_with_id(run_id), request, RunDetailSerializer))
 
@@ -116,7 +118,7 @@ def _run_facts(run: Run, request: Request, serializer: type[RunSerializer] = Run
 
 
 def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
-    """In the JSON of runs, set to null every field that would reveal verdicts hidden from this person."""
+    """Set every field to null that would reveal verdicts hidden from this person."""
     if person_id is None:
         return
     ids = {UUID(str(one)) for row in rows for one in (row["id"], row["baseline"]) if one}
@@ -162,9 +164,9 @@ class ResultList(EvaluationView, ListAPIView[Result]):
     pagination_class = NewestFirstPagination
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the results of a run. If the key acts as a person, the outcome of the cases that a model judges
-        (`passed`, `reasons`, `grades`, `judged_good` and the verdict in `played`) is null as long as the verdicts are
-        hidden from this person, because a result waits for their label.
+        """List the results of a run. If the key acts as a person, the outcome of a case that a model judges (`passed`,
+        `reasons`, `grades`, `judged_good` and the verdict in `played`) is null as long as the verdicts are hidden from
+        this person. They are hidden until the person has labelled the results or asked to see the verdicts.
         """
         return super().get(request, *args, **kwargs)
 

@@ -1,8 +1,8 @@
 """A fingerprint of this build: a digest of the code, prompts, thresholds and trained data that determine answers and
 grades. The version number is the same for all builds between two releases, so it cannot tell them apart.
 
-During an update, processes of two builds run side by side. Work begun by one build is continued only by its own
-processes.
+During an update, processes of two builds run side by side. Only processes of the same build continue work that a build
+has begun.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ FOLDERS: Final = (
     "supportbot/llm",
     "supportbot/releases",
 )
-# Parts that do not affect answers. The gate cases have their own fingerprints, which cover the shipped suites.
+# Parts that do not affect answers. The shipped suites are covered by the fingerprints of the gate cases.
 LEFT_OUT: Final = frozenset({"__pycache__", "management", "migrations", "static", "suites", "templates"})
 # How long a process leaves work to the newer build that began it, because that build's worker may start later.
 LEFT_FOR: Final = timedelta(minutes=10)
@@ -42,8 +42,10 @@ class Build:
 
 @cache
 def build() -> Build:
-    """Return the running build. Its files, about 10 MB, are read once per process. Web processes and workers read them
-    at start-up, because an update may replace the files before it restarts the processes.
+    """Return the running build. Its files, about 10 MB, are read once per process.
+
+    Web processes and workers call this at start-up, because an update may replace the files before it restarts the
+    processes.
     """
     return Build(mark_of(Path(settings.BASE_DIR), FOLDERS), now())
 
@@ -53,18 +55,18 @@ def product_mark() -> str:
 
 
 def for_this_build() -> Q:
-    """Return the condition for runs and replays that this process may take: those of its own build, and those that no
-    other build will take.
+    """Return the condition for the runs and replays that this process may take: all except those of a newer build.
 
-    A run or replay taken by a different build ends and names the update as the reason. Work that another build began
-    after this process started is left to that build's worker for some minutes, because that build is probably newer.
+    If another build began a run or replay after this process started, that build is probably newer, and its own worker
+    gets some minutes to take it. If a process takes one that another build began, it ends it and gives the update as
+    the reason.
     """
     is_newer = Q(created_at__gt=build().since, lease_until__gt=now() - LEFT_FOR)
     return Q(product__in=("", product_mark())) | ~is_newer
 
 
 def mark_of(root: Path, folders: Iterable[str]) -> str:
-    """Return a fingerprint that changes with the name or content of any file in these folders that affects answers."""
+    """Return a fingerprint of the names and contents of all files in these folders that affect answers."""
     found = hashlib.sha256()
     for folder in folders:
         for path in sorted((root / folder).rglob("*")):

@@ -1,7 +1,9 @@
 """Turns a conversation, or one of its questions, into a case: the customer's messages, with personal data masked, and
-the merchant's id of the customer. The expectations are only a proposal, which a person reviews before saving: the facts
-that the team wrote instead, with the confirmed action; or else the proposed action; or else the sources of the
-assistant's answer.
+the merchant's id of the customer.
+
+The expectations are only a proposal, which a person reviews before saving. They are the facts that the team wrote
+instead of the answer, and the confirmed action; without these, the proposed action; without one, the sources of the
+answer.
 """
 
 from collections.abc import Sequence
@@ -22,7 +24,7 @@ from supportbot.language.personal_data import without_names, without_personal_da
 from supportbot.language.plain_text import plain
 from supportbot.language.sentences import sentences_of, unmarked
 
-LEAST_FACT: Final = 20  # minimum number of characters, because "One moment, please" states no fact
+LEAST_FACT: Final = 20  # minimum number of characters; shorter sentences, such as "One moment, please", state no fact
 MOST_FACTS: Final = 3
 SETTLED: Final = (
     State.REFUSED, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN, State.SUCCEEDED, State.FAILED,
@@ -31,7 +33,7 @@ _KEY: Final = 12
 
 
 def case_of_chat(conversation: Conversation) -> dict[str, Any]:
-    """Return the document of a case; "expect" is empty if nobody answered."""
+    """Return the document of a case made from a conversation; "expect" is empty if nobody answered."""
     answers = _messages(conversation).filter(source=Source.ASSISTANT).exclude(text="")
     answer = answers.last()
     made = requests_in(conversation)
@@ -55,7 +57,7 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
         questions = questions.filter(seq__lt=seq)
     texts = [text for text in questions.values_list("text", flat=True) if text.strip()]
     names = _names_in(conversation)
-    # The question is the last message, so keep the last ones; for a whole conversation, keep the first ones.
+    # The question is the last message, so its last messages are kept; of a whole conversation, the first ones are kept.
     kept = texts[:MAX_STEPS] if seq is None else texts[-MAX_STEPS:]
     steps = [masked(text, *names) for text in kept]
     case: dict[str, Any] = {"id": key, "locale": conversation.locale}
@@ -65,14 +67,14 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
 
 
 def masked(text: str, *names: str) -> str:
-    """Return the text with e-mail addresses, card, account and phone numbers, and these names masked."""
+    """Return the text with these names masked, and with e-mail addresses and card, account and phone numbers masked."""
     # The order matters: a name may be part of an address.
     return without_names(without_personal_data(text), dict.fromkeys(names, "[NAME]"))[:MAX_TEXT]
 
 
 def expected_instead(answer: Message) -> dict[str, Any]:
-    """Return the facts that the team wrote after an answer of the assistant, until the customer wrote again; {} if it
-    wrote none.
+    """Return the facts that the team wrote after an answer from the assistant and before the customer's next message;
+    {} if it wrote none.
     """
     return expected_of_replies(_replies_to(answer))
 
@@ -88,7 +90,7 @@ def _replies_to(answer: Message) -> list[Message]:
 
 
 def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
-    """Return the facts in the team's replies: their sentences with figures, or else the first ones."""
+    """Return the facts in the team's replies: the sentences with figures, or else the first sentences."""
     if not replies:
         return {}
     conversation = replies[0].conversation
@@ -100,15 +102,18 @@ def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
 
 
 def expected_again(answer: Message) -> dict[str, Any]:
-    """Return the sources of an answer; if it has none, or the team wrote after it, expect any answer."""
+    """Return the sources of an answer; if it has none, or if the team wrote after it, return the expectation of any
+    answer.
+    """
     sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
-    # An abstention means a gap in the articles, which the case should detect. The team may have corrected the source.
+    # An abstention points to a gap in the articles, which the case should reveal. If the team wrote, it may have
+    # corrected the source.
     is_good = sources and not answer.is_abstention and not _replies_to(answer)
     return {"source": sources} if is_good else {"abstains": False}
 
 
 def expected_to_differ(answer: Message) -> dict[str, Any]:
-    """Return the expectation that none of the facts in an untrue answer is stated again."""
+    """Return the expectation that no fact of an untrue answer is stated again."""
     facts = _facts_in(answer.text, _names_in(answer.conversation))
     return {"abstains": False, **({"never_says": facts[:MOST_FACTS]} if facts else {})}
 
@@ -136,8 +141,9 @@ def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict
 
 
 def settled_action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict[str, Any]:
-    """Like `action_in`, but only if the customer confirmed the action or the rules refused it: then the expectation
-    stays valid, whatever facts the team added. Return {} for an action that nobody confirmed, or that was rejected.
+    """Return the same as `action_in`, but only if the customer confirmed the action or the rules refused it: then it
+    can be expected again, whatever facts the team added. Return {} for an action that nobody confirmed or that was
+    rejected.
     """
     newest = rows.order_by("-created_at", "-id").first()
     return action_in(conversation, rows) if newest is not None and newest.state in SETTLED else {}
@@ -155,7 +161,9 @@ def _messages(conversation: Conversation) -> QuerySet[Message]:
 
 
 def _facts_in(text: str, names: Sequence[str]) -> list[str]:
-    """Return the sentences of an answer that state reusable facts: no greetings or thanks, and nothing personal."""
+    """Return the sentences of an answer that state facts fit for a case: no greetings or thanks, and nothing
+    personal.
+    """
     sentences = [" ".join(one.split()) for one in sentences_of(plain(unmarked(text)))]
     return [
         one[:MAX_VALUE_TEXT]
@@ -165,8 +173,8 @@ def _facts_in(text: str, names: Sequence[str]) -> list[str]:
 
 
 def _customer_of(conversation: Conversation) -> str:
-    """Return the merchant's id of a signed-in customer, without which no action can be proposed; "" if the id is an
-    address or a number that identifies the person.
+    """Return the merchant's id of a signed-in customer, without which no action can be proposed. Return "" if the id
+    itself is personal data, such as an e-mail address or a phone number.
     """
     external_id = conversation.customer.external_id or ""
     return external_id if masked(external_id, conversation.customer.name) == external_id else ""

@@ -1,4 +1,4 @@
-"""Erases a customer's data from evaluations, and old runs."""
+"""Erases a customer's data from evaluations, and deletes old runs."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -16,7 +16,7 @@ KEPT_FOR: Final = timedelta(days=180)
 
 
 def purge_runs() -> None:
-    """Delete the runs of all workspaces that ended long ago."""
+    """Delete runs that ended long ago, in all workspaces."""
     with across_workspaces("old evaluations"), transaction.atomic():
         old = Run.objects.filter(finished_at__lt=now() - KEPT_FOR)
         _replace_originals(old)
@@ -24,8 +24,9 @@ def purge_runs() -> None:
 
 
 def _replace_originals(old: QuerySet[Run]) -> None:
-    """Make the first remaining copy of each result in these runs the original, and give it the labels. If no label says
-    pass or fail, whoever has seen the earlier run's verdicts cannot label the copy's run.
+    """Before these runs are deleted, make the first remaining copy of each of their results the original, and move the
+    labels to it. If no label says pass or fail, people who have seen the old run's verdicts cannot label the copy's
+    run.
     """
     copies = Result.objects.filter(original=OuterRef("pk")).exclude(run__in=old).order_by("pk").values("pk")
     originals = Result.objects.filter(run__in=old).annotate(copy_id=Subquery(copies[:1])).exclude(copy_id=None)
@@ -43,8 +44,8 @@ def _replace_originals(old: QuerySet[Run]) -> None:
 
 @transaction.atomic
 def take_customer_out_of_cases(customer: Customer) -> None:
-    """Remove the merchant's id of a customer from all cases, including those stored in runs. From then on, a
-    visitor asks their questions, and they are no longer required to pass: otherwise, an erasure could block a gate.
+    """Remove the merchant's id of a customer from all cases, including those stored in runs. From then on, these cases
+    are asked by a visitor and no longer have to pass: otherwise, an erasure could block a gate.
     """
     if not customer.external_id:
         return
@@ -71,7 +72,7 @@ def forget_customer(customer_id: UUID) -> None:
 
 
 def forget_unasked() -> None:
-    """Delete the workspace's unfinished checks: they contain unmasked questions, which may come from a conversation
+    """Delete the workspace's unfinished checks. They contain unmasked questions, which may come from a conversation
     that is being erased.
     """
     DraftCheck.objects.exclude(state=DraftCheck.State.DONE).filter(items__isnull=False).delete()
@@ -83,5 +84,5 @@ def forget_questions() -> None:
 
 
 def forget_words(**whose: Any) -> None:
-    """Delete the questions of a customer or a conversation, including the answers."""
+    """Delete the replayed questions of a customer or a conversation, including the answers."""
     ReplayedQuestion.objects.filter(**whose).delete()

@@ -12,7 +12,7 @@ class EvaluationError(SupportBotError):
 
 
 class InvalidSuite(EvaluationError):
-    """A suite's file or document is invalid; the message names the file, the case and the key."""
+    """A suite is invalid; the message names the file, the case and the key."""
 
     code = "invalid_suite"
     default_message = gettext_noop("This suite is not valid.")
@@ -83,6 +83,6 @@ class ReplayInvalid(EvaluationError):
 
 
 class MerchantMissing(Exception):
-    """A case needs a simulated merchant, and this process has none; the run waits, and nobody sees this error."""
+    """A case needs a simulated merchant, and this process has none. The run waits; nobody sees this error."""
 
     code = "no_merchant"

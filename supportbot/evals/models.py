@@ -1,7 +1,8 @@
 """The tables of evaluations.
 
 Invariants: a run keeps the cases that it started with (`cases`), so editing a suite does not change results. Each try
-of a case is stored once (run, key, number), whichever worker ran it. One worker at a time holds a run, under a lease.
+of a case (run, key, number) is stored only once, whichever worker ran it. Only one worker at a time holds a run, under
+a lease.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -57,7 +58,7 @@ class Case(TenantModel):
 
 
 class Run(TenantModel):
-    """One evaluation of a suite on a release. The release is stored as a plain id and a digest of its content."""
+    """An evaluation of a release with a suite. The release is stored as a plain id with a digest of its content."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -78,7 +79,7 @@ class Run(TenantModel):
     # Fingerprints of the articles, actions, rules and gate cases that the release referred to when the run began.
     references_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     product = models.CharField(max_length=16, blank=True, default="", db_default="")  # the build (`product_mark`)
-    # An earlier run of the same release and cases. Its results are reused unless changed articles may affect them.
+    # An earlier run of the same release and cases, whose results are reused unless changed articles may affect them.
     keeps_from = models.UUIDField(null=True)
     kept = models.PositiveIntegerField(default=0, db_default=0)  # tries whose results were reused
     baseline = models.ForeignKey(
@@ -135,9 +136,9 @@ class Result(TenantModel):
     played = models.JSONField()
     judged_good = models.BooleanField(null=True)  # the judge's verdict; null without a usable one
     judged_by = models.CharField(max_length=200, blank=True, default="", db_default="")  # the judging model
-    # a plain value: the judged result of an earlier run that this one is a copy of; only the original is labelled
+    # plain value: the earlier run's judged result of which this is a copy; only the original is labelled
     original = models.UUIDField(null=True)
-    customer_id = models.UUIDField(null=True)  # a plain value: the customer whose data the answers may contain
+    customer_id = models.UUIDField(null=True)  # plain value: the customer whose data the answers may contain
     took_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=now, editable=False)
 
@@ -155,7 +156,7 @@ class Result(TenantModel):
 
 
 class Label(TenantModel):
-    """A person's verdict on a judged result, given before they see the judge's on any result of its run."""
+    """A person's verdict on a judged result, given before they see any of the judge's verdicts on the run."""
 
     class Verdict(models.TextChoices):
         PASS = "pass", _("Pass")
@@ -201,13 +202,13 @@ class SeenVerdicts(TenantModel):
 
 
 class ArticleCheck(TenantModel):
-    """A run of the gates' cases after articles were published without the gates: by an import, a source, REST or a
+    """A run of the gates' cases after articles were published without the gates, by an import, a source, REST or a
     schedule.
 
     A workspace has at most one waiting check, which collects changes until there have been none for a while. `failures`
-    are cases that must pass, and that fail with the new articles but not with those of the last check. `mended` are
-    cases that an earlier check reported and that pass again. `former` and `seen` are states of articles, in the format
-    of `earlier_articles.facts_of`.
+    are cases that must pass and that fail with the new articles but not with those of the last check. `mended` are
+    cases that an earlier check reported and that now pass again. `former` and `seen` contain states of articles, in the
+    format of `earlier_articles.facts_of`.
     """
 
     class State(models.TextChoices):
@@ -218,7 +219,7 @@ class ArticleCheck(TenantModel):
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     articles = ArrayField(models.UUIDField())  # while it waits, see also `ChangedArticle`
     since = models.DateTimeField(null=True)  # the time of the first change
-    # Whether any of the changes was made while the workspace had gates; if not, only customers' questions are compared.
+    # Whether the workspace had gates when any of the changes was made; if not, only customers' questions are compared.
     asks_gates = models.BooleanField(default=True, db_default=True)
     comparison = models.UUIDField(null=True)  # the `DraftCheck` of customers' questions; null if nothing is compared
     attempt = models.PositiveSmallIntegerField(default=0, db_default=0)  # only the latest attempt may write
@@ -229,7 +230,7 @@ class ArticleCheck(TenantModel):
     failures = models.JSONField(default=list)
     mended = models.JSONField(default=list, db_default=[])
     problem = models.CharField(max_length=300, blank=True)  # why it could not be run
-    lease_until = models.DateTimeField(null=True, default=now)  # a worker may take it after this time
+    lease_until = models.DateTimeField(null=True, default=now)  # a worker may take it from this time on
     taken_at = models.DateTimeField(null=True)  # when a worker first took it and it stopped collecting changes
     created_at = models.DateTimeField(default=now, editable=False)
     finished_at = models.DateTimeField(null=True)
@@ -265,9 +266,10 @@ class ChangedArticle(TenantModel):
 
 
 class DraftCheck(TenantModel):
-    """A saved revision of an article, tried before it is published: with the gates' cases and with real questions. It
-    can also be a comparison, which uses only real questions: of a published revision with the one that was live before
-    (`former`), or of the articles of an `ArticleCheck` (`articles`).
+    """A check of a saved revision of an article before it is published, with the gates' cases and with real questions.
+
+    It can also be a comparison, which uses only real questions: between a published revision and the one that was live
+    before (`former`), or of the articles of an `ArticleCheck` before and after (`articles`).
 
     Its `items` are fixed when it begins, and each step adds to `rows`, so an interrupted or cancelled check continues
     where it stopped.
@@ -282,7 +284,7 @@ class DraftCheck(TenantModel):
     article_id = models.UUIDField(null=True)  # null, like `revision`, if the check covers several articles
     revision = models.PositiveIntegerField(null=True)
     gates = ArrayField(models.CharField(max_length=120), default=list)  # the gates at the time of the check
-    facts = models.JSONField(default=dict, db_default={})  # the other facts that it depended on
+    facts = models.JSONField(default=dict, db_default={})  # everything else that it depended on
     former = models.JSONField(null=True)  # `earlier_articles.Facts`
     # For articles that changed together, by id: the facts "before" and "after" (`earlier_articles.Facts`).
     articles = models.JSONField(null=True)
@@ -326,10 +328,11 @@ class DraftCheck(TenantModel):
 
 
 class Replay(TenantModel):
-    """A release tried on customers' recent questions, compared with the release that was live at the start.
+    """A release tried on customers' recent questions and compared with the release that was live at the start.
 
-    Its questions are chosen once, when a worker begins (`chosen_at`), and each gets both answers in one step. So an
-    interrupted or cancelled replay continues where it stopped. Releases are stored as plain ids with their numbers.
+    The questions are chosen when a worker begins (`chosen_at`), and both answers to a question are stored in one step,
+    so an interrupted or cancelled replay continues where it stopped. Releases are stored as plain ids with their
+    numbers.
     """
 
     class State(models.TextChoices):
@@ -390,7 +393,7 @@ class ReplayedQuestion(TenantModel):
     question = models.TextField()
     locale = models.CharField(max_length=16, blank=True)
     external_id = models.CharField(max_length=200, blank=True)  # the merchant's id of the customer
-    customer_id = models.UUIDField()  # plain values: the author of the question, and its conversation
+    customer_id = models.UUIDField()  # plain values: the customer and conversation that the question comes from
     conversation_id = models.UUIDField()
     times = models.PositiveIntegerField(default=1, db_default=1)  # how often it was asked
     before = models.JSONField(null=True)

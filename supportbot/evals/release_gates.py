@@ -1,7 +1,8 @@
-"""The gates of a release: the suites, chosen by a workspace, that it must pass. `RELEASES_GATE` names `judge`.
+"""The gates of a release: the suites chosen by the workspace, which it must pass. The setting `RELEASES_GATE` names
+`judge`.
 
-For a fair comparison, the live release first runs the same cases with the same articles, action rules and build of the
-product, unless it has already done so.
+For a fair comparison, the live release first runs the same cases with the same articles, action rules and build, unless
+it has already done so.
 """
 
 import logging
@@ -40,8 +41,8 @@ KNOWLEDGE: Final = "knowledge"  # the key of the articles' fingerprint in `RELEA
 
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
-    """Run the suites on the live release and on this one, and return the verdict; this takes minutes. Cases are named
-    "suite: case". An interrupted run of the same release and cases is continued. Raises GateMissing for a suite that
+    """Run the suites on the live release and on this one, and return the verdict. This takes minutes; an interrupted
+    run of the same release and cases is continued. The verdict names cases "suite: case". Raises GateMissing if a suite
     does not exist, and RunInterrupted if a model is unavailable.
     """
     with workspace_scope(workspace.pk):
@@ -65,8 +66,8 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
 
 
 def run_after_restore(release_id: UUID) -> None:
-    """Have workers run the gates' suites on a restored release and compare them with the last runs of the original
-    release. Suites that were deleted, or are already running on it, are left out.
+    """Have workers run the gates' suites on a restored release and compare the results with the original release's last
+    runs. Suites that have been deleted, or that have already been started on it, are left out.
     """
     release = release_with_id(release_id)
     older = Release.objects.filter(number=release.restores).first() if release.restores else None
@@ -77,15 +78,15 @@ def run_after_restore(release_id: UUID) -> None:
             with transaction.atomic():
                 start_run(suite, release=release, baseline=baseline_for(suite, older) if older else None)
         except AnyDatabaseError:
-            raise  # the announcement is delivered again for all suites
+            raise  # the announcement will be delivered again, for all suites
         except Exception:
             # An error in one suite's cases must not stop the other suites, and delivering again would not fix it.
             logger.exception("the suite %s does not run on the restored release %s", suite.pk, release.pk)
 
 
 def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
-    """Return the number of completed tries and of all tries in a draft's evaluation: the gates' cases on the draft,
-    and on the live release if it has to run them.
+    """Return the number of completed tries and of all tries in the evaluation of a draft. They include those on the
+    live release if it has to run the cases, too.
     """
     live, begun = live_release(), _runs_since(release.judging_since)
     done = total = 0
@@ -100,14 +101,14 @@ def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
 
 
 def _runs_since(moment: datetime | None) -> dict[tuple[UUID | None, str, UUID | None], Run]:
-    """Return the newest run for each release, content and suite that is unfinished or has finished since then."""
+    """Return the newest run that is unfinished or has finished since then, by release, content and suite."""
     current = Run.objects.filter(Q(state__in=OPEN_STATES) | Q(finished_at__gte=moment)).order_by("created_at")
     return {(run.release_id, run.release_digest, run.suite_id): run for run in current.defer("cases", "report")}
 
 
 def _of_live(suite: Suite, live: Release, release: Release) -> Run | None:
-    """Return the live release's run to compare with: a finished one if nothing has changed since, otherwise a new one.
-    None if the live release has no model for judging, which a draft may add.
+    """Return the live release's run to compare a draft with: a finished one if nothing has changed since, otherwise a
+    new one. Return None if the cases need a judge and the live release has no model for judging.
 
     Without this run, a draft with worse answers would pass if the live release had never been evaluated.
     """
@@ -138,7 +139,9 @@ def _played(suite: Suite, release: Release, *, baseline: Run | None = None, keep
 
 
 def _proven(suite: Suite, release: Release) -> UUID | None:
-    """Return the run of this suite behind the release's verdict if only articles may have changed since."""
+    """Return the run of this suite on which the release's verdict is based; None unless only articles have changed
+    since.
+    """
     verdict = release.verdict
     if (
         verdict is None
@@ -151,7 +154,7 @@ def _proven(suite: Suite, release: Release) -> UUID | None:
 
 
 def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | None) -> UUID | None:
-    """Return the live release's run used by a draft's verdict, if only articles may have changed since.
+    """Return the live release's run on which a draft's verdict is based; None unless only articles have changed since.
 
     The verdict contains the fingerprints of everything that the draft referred to. A live release with different models
     has different fingerprints, so none of its results are reused.
@@ -165,8 +168,8 @@ def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | No
 
 
 def _finished(suite: Suite, release: Release) -> Run | None:
-    """Return a finished run of the same content and cases, started with the same references; prefer the release's own
-    run to one of another release with this content.
+    """Return a finished run of the same content and cases, started with the same articles, actions and rules; None if
+    there is none. The release's own run is preferred to one of another release with the same content.
     """
     done = Run.objects.filter(release_digest=release.digest, state=Run.State.DONE)
     same = done.filter(references_digest=references_digest(release))
@@ -185,8 +188,8 @@ def _interrupted(run: Run, release: Release) -> RunInterrupted:
 
 
 def _begun(suite: Suite, release: Release, baseline: Run | None) -> Run | None:
-    """Return an unfinished run of the same release and cases, started with the same articles, actions and rules, and
-    compared with the same run. Runs started by a person are excluded, because the person may cancel or pause them.
+    """Return an unfinished run of the same release and cases, with the same baseline, articles, actions and rules; None
+    if there is none. Runs started by a person are left out, because the person may cancel or pause them.
     """
     same = Run.objects.filter(release_id=release.pk, release_digest=release.digest, repeat=1, started_by=None)
     mine = same.filter(state__in=OPEN_STATES)

@@ -13,7 +13,7 @@ from supportbot.evals.grading.run_comparison import Comparison
 from supportbot.evals.grading.run_reports import Report
 from supportbot.team_formats import number, percentage
 
-_SMALLEST_P: Final = 0.001  # smaller ones are shown as "less than"
+_SMALLEST_P: Final = 0.001  # smaller values are shown as "less than"
 NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations that name articles by their ids
 SIGNAL_WORDS: Final = {
     "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
@@ -120,7 +120,7 @@ def interruption(code: str) -> str:
 
 
 def stopped() -> str:
-    """Return a sentence for a check that has no result although its articles are fine."""
+    """Return a sentence for a check that has failed several times and will not be tried again."""
     return gettext("The check failed several times and will not be tried again. The error has been logged.")
 
 
@@ -158,7 +158,7 @@ def _difference(grade: Grade) -> str:
 
 
 def _value(grader: str, value: str) -> str:
-    """Return a grade's value as text: yes or no, or the text that customers see for a refusal's code."""
+    """Return a grade's value as text. Booleans become yes or no, and a refusal's code the text that customers see."""
     flag = FLAGS.get(grader, {}).get(value)
     if flag is not None:
         return gettext(flag)
@@ -206,10 +206,10 @@ def comparison_facts(found: Comparison | None, report: Report | None) -> dict[st
 
 
 def comparison_words(found: Comparison, report: Report | None = None) -> list[str]:
-    """Return sentences on how a run differs from another: the changes, then whether chance explains them.
+    """Return sentences on how a run differs from another: first the changes, then whether chance explains them.
 
-    `report` is the run's report if it compares with the same run. If it calls the samples worse, the sentences do not
-    judge them again: the report tests only for losses, so its p-value is about half as large.
+    `report` is the run's report if it compares with the same run. If it already calls the samples worse, the sentences
+    do not judge them again: their p-value is about twice that of the report, which tests only for losses.
     """
     if not found.compared:
         return [gettext("The runs have no unchanged case in common.")]
@@ -247,7 +247,7 @@ def _changes(found: Comparison) -> str:
 
 
 def _certain(found: Comparison) -> list[str]:
-    """Return sentences on the changes that are certain, then on those that may be due to chance."""
+    """Return sentences on the changes: first those that are certain, then those that may be due to chance."""
     if not found.sampled:
         return [gettext("No model was used, so answers do not vary by chance: each change is real.")]
     words = ngettext(
@@ -299,7 +299,7 @@ def verdict(report: Report) -> list[str]:
 
 
 def verdict_parts(report: Report) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the same lines, with `{cases}` for the names of the cases that each is about."""
+    """Return the lines of `verdict`, with `{cases}` in place of the cases' names, and for each line these names."""
     lines = []
     if report.failed_must:
         lines.append((gettext("Must pass but failed: {cases}."), report.failed_must))

@@ -22,7 +22,7 @@ from supportbot.releases.selectors import gates
 
 
 def suite_named(name: str) -> Suite:
-    """Return a suite of the workspace; raises SuiteMissing."""
+    """Return the workspace's suite with this name. Raises SuiteMissing."""
     found: Suite | None = Suite.objects.filter(name=name).first()
     if found is None:
         raise SuiteMissing(gettext("There is no suite called “{name}”.").format(name=name[:60]))
@@ -37,7 +37,7 @@ def document_of(suite: Suite) -> own_format.Suite:
 
 
 def missing_suites(names: Sequence[str]) -> list[str]:
-    """Return the names that no suite has. The setting `RELEASES_MISSING_SUITES` names this function."""
+    """Return those of these names that no suite has. The setting `RELEASES_MISSING_SUITES` names this function."""
     known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
     return [name for name in names if name not in known]
 
@@ -70,7 +70,7 @@ def runs() -> QuerySet[Run]:
 
 
 def run_with_id(run_id: UUID) -> Run:
-    """Return a run of the workspace; raises NotFound."""
+    """Return a run of the workspace. Raises NotFound."""
     found: Run | None = Run.objects.filter(pk=run_id).first()
     if found is None:
         raise NotFound()
@@ -78,7 +78,7 @@ def run_with_id(run_id: UUID) -> Run:
 
 
 def suite_with_id(suite_id: UUID) -> Suite:
-    """Return a suite of the workspace; raises NotFound."""
+    """Return a suite of the workspace. Raises NotFound."""
     found: Suite | None = Suite.objects.filter(pk=suite_id).first()
     if found is None:
         raise NotFound()
@@ -91,7 +91,7 @@ def judged_keys(run: Run) -> set[str]:
 
 
 def baseline_for(suite: Suite, release: Release) -> Run | None:
-    """Return the newest finished run of a suite on a release, for comparison with others."""
+    """Return the newest finished run of a suite on a release, to compare other runs with; None if there is none."""
     return runs().filter(suite=suite, release_id=release.pk, state=Run.State.DONE).first()
 
 
@@ -105,7 +105,7 @@ def last_run_on(suite: Suite, release: Release) -> Run:
 
 
 def tries_of(run: Run) -> list[CaseTries]:
-    """Return the tries of each case of a run, in the run's order; unplayed cases have none."""
+    """Return the tries of each case of a run, in the run's order. Cases that have not run have no tries."""
     found: dict[str, list[Result]] = defaultdict(list)
     fields = (
         "key",

@@ -17,7 +17,7 @@ from supportbot.serializer_fields import ClosedSerializerMixin, WholeNumberField
 
 
 class SuiteSerializer(serializers.ModelSerializer[Suite]):
-    """`cases` is their number."""
+    """A suite; `cases` is the number of its cases."""
 
     cases = serializers.IntegerField(source="count", read_only=True)
 
@@ -64,7 +64,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         help_text="How the judging model's verdicts agree with people's labels; null if nothing was judged."
     )
 
-    agreements: Mapping[UUID, Agreement] | None = None  # of the runs on a page; for a single run, they are looked up
+    agreements: Mapping[UUID, Agreement] | None = None  # for all runs on a page; for a single run, they are looked up
 
     class Meta:
         model = Run

@@ -25,14 +25,14 @@ LEASE: Final = timedelta(seconds=40)  # the lease of the worker that carries out
 
 
 class Baseline(Enum):
-    """The default for the run to compare with."""
+    """The default for the run to compare a new run with."""
 
     LIVE = "live"  # the newest run of the live release
 
 
 @transaction.atomic
 def save_suite(document: own_format.Suite) -> Suite:
-    """Create or replace the suite with this name."""
+    """Create a suite, or replace the one with the same name."""
     suite, _ = Suite.objects.get_or_create(name=document.name, defaults={"title": document.title})
     suite = Suite.objects.select_for_update(no_key=True).get(pk=suite.pk)
     suite.title, suite.about, suite.updated_at = document.title[:200], document.about, now()
@@ -44,7 +44,7 @@ def save_suite(document: own_format.Suite) -> Suite:
 
 @transaction.atomic
 def save_case(suite_id: UUID, document: own_format.Case, *, replacing: str = "") -> Case:
-    """Add a case to a suite, or replace the case `replacing`; a number is added to a key that is in use."""
+    """Add a case to a suite, or replace the case `replacing`. If the key is in use, a number is added to it."""
     suite = Suite.objects.select_for_update(no_key=True).get(pk=suite_id)
     others = Case.objects.filter(suite=suite).exclude(key=replacing)
     taken = set(others.values_list("key", flat=True))
@@ -81,9 +81,9 @@ def start_run(
 ) -> Run:
     """Start a run. A worker carries it out, unless `runner` holds it from the beginning.
 
-    `repeat` applies to cases without their own number. Without a `release`, the live one answers. If `baseline` is
-    None, the run is not compared with another. Results of the run `keeps_from` are reused if changed articles cannot
-    affect them (`run_worker.reusable_result`).
+    `repeat` is the number of tries for cases that do not state their own. Without a `release`, the live one answers. If
+    `baseline` is None, the run is not compared with another. Results of the run `keeps_from` are reused if changed
+    articles cannot affect them (`run_worker.reusable_result`).
     """
     answering = given_or_live(release)
     cases = [own_format.case_document(case) for case in document_of(suite).cases]
@@ -106,7 +106,7 @@ def start_run(
 
 
 def _in_hand(runner: str) -> dict[str, Any]:
-    """Return the fields of a run that waits for a worker or that this runner already holds."""
+    """Return the fields of a run that `runner` holds or, without a runner, that waits for a worker."""
     if not runner:
         return {"state": Run.State.WAITING, "lease_until": now()}
     return {"state": Run.State.RUNNING, "runner": runner, "lease_until": now() + LEASE}

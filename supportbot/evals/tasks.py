@@ -1,7 +1,7 @@
 """The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice or concurrently.
 
-Only the sweep, `start_due`, starts work that has a row, so its next run picks up work left by a lost message or a dead
-worker.
+Runs, checks and replays are started only by the sweep `start_due`, so its next tick picks up work that a lost message
+or a dead worker has left.
 """
 
 from uuid import UUID

@@ -1,5 +1,5 @@
-"""The customers' questions that a change to an article may affect: those whose answers quoted it, and recent ones that
-are nearest to its text in meaning.
+"""The customers' questions that a change to an article may affect: those whose answers quoted the article, and the
+recent ones that are nearest to its text in meaning.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,14 +23,14 @@ from supportbot.language.normalise import normalised
 
 Vectors = Callable[[Sequence[str]], Mapping[str, Sequence[float]]]
 DAYS: Final = 60
-MAX_READ: Final = 150  # questions that are compared by meaning
+MAX_READ: Final = 150  # questions compared by meaning
 MAX_QUOTING: Final = 12
 MAX_NEAREST: Final = 24
 MAX_CHARACTERS: Final = 400
 
 
 def questions_about(article_id: UUID | None, wording: ArticleText) -> list[str]:
-    """Return the customers' questions that the text may affect, first those that were answered from its article."""
+    """Return the customers' questions that a new text may affect, starting with those answered from its article."""
     quoting = questions_quoting(article_id) if article_id is not None else []
     recent = [question for question in recent_questions() if question not in quoting]
     return [*quoting, *nearest(recent, wording)]
@@ -42,7 +42,7 @@ def questions_quoting(article_id: UUID) -> list[str]:
 
 
 def questions_quoting_any(article_ids: Collection[UUID]) -> dict[str, UUID]:
-    """Return the newest customers' questions whose answers quoted one of these articles, with that article."""
+    """Return the newest customers' questions whose answers quoted one of these articles, each with the article's id."""
     questions = Message.objects.filter(
         conversation=OuterRef("message__conversation"), source=Source.CUSTOMER, seq__lt=OuterRef("message__seq")
     ).order_by("-seq")
@@ -70,7 +70,7 @@ def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
 
 
 def vectors_of_questions(questions: Sequence[str]) -> dict[str, Sequence[float]]:
-    """Return the vectors of customers' questions; they are kept only in this process's memory."""
+    """Return the vectors of customers' questions. They are cached only in this process's memory."""
     recipe = active_recipe()
     # read the recipe only once, since it could be switched between two reads
     maker = VectorMaker(recipe.name, embedder_of(recipe))
@@ -83,10 +83,7 @@ def _vector(maker: VectorMaker, question: str) -> Sequence[float]:
 
 
 def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = vectors_of_questions) -> list[str]:
-    """Return the 24 questions nearest to a text in meaning; empty without an embedding model.
-
-    The passages' vectors are needed anyway to try the text.
-    """
+    """Return the 24 questions nearest to a text in meaning, nearest first; [] without an embedding model."""
     if not questions:
         return []
     try:

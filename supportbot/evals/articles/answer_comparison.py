@@ -1,4 +1,4 @@
-"""Before and after: compares the answers to a real question with the live articles and with a draft.
+"""Compares the answers to a real question before and after a change: with the live articles and with a draft.
 
 The built-in answerer gives both answers, so a check costs nothing and its result is reproducible.
 """
@@ -26,10 +26,9 @@ class Outcome(StrEnum):
 def outcome_of(before: Quoted, after: Quoted, *changed: str) -> Outcome:
     """Return how a change to these articles, given by their external ids, affects an answer.
 
-    Better: the question is now answered from one of these articles and was not answered before, or search is clearly
-    more confident in an answer from one of them that keeps all figures. Worse: the answer is gone, has lost this
-    source, or search is clearly less confident. If search is more confident in another article only because this one
-    has lost its words, the answer is not better.
+    Better: the question was not answered before and is now answered from one of these articles, or it is still answered
+    from one of them with all figures, and search is clearly more confident. Worse: there is no answer any more, it no
+    longer cites these articles, or search is clearly less confident.
     """
     was, is_now = not before.answer.is_abstention, not after.answer.is_abstention
     if _words(before.answer) == _words(after.answer):
@@ -47,7 +46,7 @@ def outcome_of(before: Quoted, after: Quoted, *changed: str) -> Outcome:
 def compared_row(question: str, was: Quoted, seen: Quoted, *changed: str) -> dict[str, Any]:
     """Return the stored form of a compared question: its outcome and both answers.
 
-    Personal data is left out, because editors see it and may not read conversations.
+    Personal data is left out, because the editors who see it may not be allowed to read conversations.
     """
     redacted = without_personal_data(question)
     outcome = str(outcome_of(was, seen, *changed))
@@ -55,7 +54,7 @@ def compared_row(question: str, was: Quoted, seen: Quoted, *changed: str) -> dic
 
 
 def shown(quoted: Quoted) -> str:
-    """Return the text of an answer; "" for none."""
+    """Return the text of an answer; "" if there is no answer."""
     return "" if quoted.answer.is_abstention else quoted.answer.text
 
 

@@ -1,8 +1,8 @@
 """Dry runs of answers with the live articles and with unpublished text.
 
-Text is tried by publishing it inside a transaction that is then rolled back. Search reads it with the same code as in
-production, and nothing is stored. The passages' vectors are made beforehand, so no model call happens while rows are
-locked. The answer is generated from the search results after the rollback.
+A text is published inside a transaction, searched with the same code as in production, and rolled back, so nothing is
+stored. The passages' vectors are made beforehand, so no model is called while rows are locked. The answer is generated
+from the search results after the rollback.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +51,9 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A passage's rank and score in one stage; scores are comparable only within one stage of one question."""
+    """A passage's rank and score in one stage of a search. Scores can be compared only within the same stage and
+    search.
+    """
 
     number: int
     score: float | None
@@ -59,7 +61,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One passage with its rank by words, by meaning and overall; None if a stage did not find it."""
+    """A found passage with its place by words and by meaning; None if that stage did not find it."""
 
     passage: Passage
     by_words: Place | None
@@ -69,7 +71,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class AnswerPreview:
-    """One answer and its sources. `is_live`: from the live articles only, without the editor's text."""
+    """An answer and its sources. If `is_live`, it comes from the live articles only, without the editor's text."""
 
     is_live: bool
     answer: Answer
@@ -87,14 +89,14 @@ class _Found:
 
 
 def preview_answer(question: str, *, workspace: Workspace, audience: str) -> AnswerPreview:
-    """Return the answer that a customer would get now."""
+    """Return the answer that a customer would get now, from the live articles."""
     began = perf_counter()
     viewer = _viewer(question, audience, workspace.locale)
     return _answered(question, workspace, viewer, _find(question, viewer), is_live=True, began=began)
 
 
 def preview_answer_with(text: Text, question: str, *, workspace: Workspace, audience: str) -> AnswerPreview:
-    """Return the answer a customer would get if `text` were published. Raises the same errors as publishing."""
+    """Return the answer that a customer would get if `text` were published. Raises the same errors as publishing."""
     began = perf_counter()
     viewer = _viewer(question, audience, workspace.locale)
     published = publication_of(text)
@@ -108,7 +110,7 @@ def preview_answer_with(text: Text, question: str, *, workspace: Workspace, audi
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """The built-in answerer's answer to a question, and the confidence of search."""
+    """The built-in answerer's answer to a question, and how confident search was."""
 
     answer: Answer
     confidence: float
@@ -116,7 +118,7 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class PreviewQuestion:
-    """A question, its asker's audience, and its language if detection fails."""
+    """A question, the audience of the customer who asks it, and the language to assume if detection fails."""
 
     question: str
     audience: str
@@ -125,9 +127,9 @@ class PreviewQuestion:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state of the articles for asking questions: `make` creates it, and it is rolled back afterwards.
+    """A state of the articles in which questions are asked. `make` creates it; it is rolled back afterwards.
 
-    `without` are articles hidden from search; `names` are the external ids for citations of copies.
+    `without` contains the articles hidden from search, and `names` the external ids with which copies are cited.
     """
 
     make: Callable[[], object] | None = None
@@ -141,9 +143,9 @@ AS_IT_IS: Final = State()
 def quoted_if(
     state: State, questions: Sequence[PreviewQuestion], *, workspace: Workspace, seconds: float | None = None
 ) -> list[Quoted]:
-    """Return the built-in answerer's answers in this state of the articles. Raises the errors of creating the state.
+    """Return the built-in answerer's answers in this state of the articles.
 
-    Questions that are not reached within `seconds` are left out.
+    Questions that are not reached within `seconds` are left out. Raises the errors of `state.make`.
     """
     ends = None if seconds is None else perf_counter() + seconds
     found: list[Found] = []
@@ -162,7 +164,7 @@ def quoted_if(
 
 
 def publication_of(text: Text) -> State:
-    """Return the state after publishing `text`; its vectors are made now, before rows are locked."""
+    """Return the state after publishing `text`. The vectors are made now, before rows are locked."""
     return State(partial(_publish, text, vectors_of(text.wording), phrasing_vectors(phrasings_in(text))))
 
 
@@ -198,7 +200,7 @@ def _publish(text: Text, vectors: Vectors, phrasings: Vectors) -> None:
 
 
 def fill_vectors(vectors: Vectors) -> None:
-    """Give new passages their vectors, which were made before rows were locked."""
+    """Store the vectors of new passages, which were made before rows were locked."""
     rows = list(Chunk.objects.filter(embedding=None, content_hash__in=list(vectors)).only("content_hash", "embedding"))
     for row in rows:
         row.embedding = list(vectors[row.content_hash])
@@ -231,7 +233,7 @@ class VectorMaker:
 
 @lru_cache(maxsize=512)
 def _vector(maker: VectorMaker, text: str) -> Sequence[float]:
-    """Return the text's vector. Cached, because editors ask repeatedly with mostly the same text."""
+    """Return the text's vector. It is cached, because editors often ask again after changing only part of the text."""
     (vector,) = maker.embedder.passages([text])
     return tuple(vector)
 

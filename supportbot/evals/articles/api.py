@@ -1,5 +1,5 @@
-"""REST views of publications: the cases broken by publishing without the gates, and the comparisons of customers'
-questions before and after.
+"""REST views of publications: the cases that were broken by publishing without the gates, and the comparisons of the
+answers to customers' questions before and after.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ STATES: Final = ("waiting", "running", "done", "cancelled", "none")
 
 
 class BrokenCaseSerializer(serializers.Serializer[Any]):
-    """A case that passes with the former texts and fails with the new ones."""
+    """A case that passes with the former text and fails with the new one."""
 
     case = serializers.CharField(help_text="The suite and the case, such as `demo: window`.")
     question = serializers.CharField()
@@ -89,8 +89,8 @@ class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
         parameters=[OpenApiParameter("article", str, description="Only checks of this article (UUID).")],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the checks. A check begins when nothing has changed for 15 seconds; without gates, it runs no cases. Its
-        `comparison` is the id of the comparison of customers' questions; null if nothing is compared.
+        """List the checks. A check begins when nothing has changed for 15 seconds. Without gates, it runs no cases.
+        `comparison` is the id of the comparison of the answers to customers' questions; null if nothing is compared.
         """
         return super().get(request, *args, **kwargs)
 
@@ -106,7 +106,7 @@ class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
 
 
 class ComparedQuestionSerializer(serializers.Serializer[Any]):
-    """A customer's question, without personal data, and both answers; "" for none."""
+    """A customer's question, without personal data, and both answers; "" means no answer."""
 
     question = serializers.CharField()
     outcome = serializers.CharField(help_text="`worse`, `changed`, `better` or `same`.")
@@ -124,7 +124,7 @@ class OutcomeCountsSerializer(serializers.Serializer[Any]):
 
 
 class ConflictSerializer(serializers.Serializer[Any]):
-    """A sentence of a new text, and the one in another live article that contradicts or repeats it."""
+    """A sentence of a new text, and the sentence in another live article that contradicts or repeats it."""
 
     ours = serializers.CharField()
     theirs = serializers.CharField()
@@ -156,7 +156,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResponse:
-    """A comparison as the caller may see it; None if there is none, or not yet."""
+    """A comparison, as far as the caller may see it; null if there is none yet."""
 
     comparison: DraftCheck | None
     is_awaited: bool

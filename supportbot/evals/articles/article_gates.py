@@ -1,8 +1,8 @@
-"""Tests a change to an article against the gates' cases. It is refused if a case that must pass would break.
+"""Tests a change to an article against the gates' cases. The change is refused if a case that must pass would break.
 
-It asks the questions of the gate suites that expect this article as a source, and the others nearest in meaning. The
-built-in answerer answers them with the change and, if a case fails, again without it. Nothing is stored, no model is
-called and no action is taken. Cases with several questions or a judge are left to the evaluation of a release.
+The cases are those that expect this article as a source, and the ones nearest to it in meaning. The built-in answerer
+answers their questions with the change and, if a case fails, again without it. Nothing is stored, no model is called
+and no action is taken. Cases with several questions or a judge run only when a release is evaluated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +52,7 @@ Prepared = Callable[[], State]  # does slow work, such as making vectors, before
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A case that passes now and would fail after the change: both answers, and the reasons."""
+    """A case that passes now and would fail after the change, with both answers and the reasons."""
 
     name: str  # "suite: case"
     question: str
@@ -62,7 +62,7 @@ class Failure:
 
     @property
     def texts(self) -> tuple[str, str]:
-        """Return the texts of both answers; "" for no answer."""
+        """Return the texts of both answers; "" means no answer."""
         before, after = ("" if one.is_abstention else one.text for one in (self.before, self.after))
         return before, after
 
@@ -78,17 +78,17 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A change to an article that is being tried: the affected text, and the function that applies the change."""
+    """A change to an article, to be tried: the text that it affects, and the function that applies it."""
 
     external_id: str
     wording: ArticleText
     locale: str
     prepared: Prepared
-    phrasings: tuple[str, ...] = ()  # those before and those after the change
+    phrasings: tuple[str, ...] = ()  # before and after the change
 
 
 def publishing(article: Article | None, change: Change, *, external_id: str = "", phrasings: Phrasings = None) -> Trial:
-    """Return the trial of publishing a text for an existing or a new article. Raises InvalidDocument."""
+    """Return the trial of publishing a text as an existing or a new article. Raises InvalidDocument."""
     wording = check_article_text(change.title or "", change.body or "")
     text = Text(article.pk if article else None, change, wording, phrasings)
     locale = change.locale or (article.locale if article else language_of(wording, default_locale()))
@@ -106,7 +106,9 @@ def publishing_newest(article: Article) -> Trial:
 
 
 def changing(article: Article, change: Change, *, phrasings: Phrasings = None) -> Trial:
-    """Return the trial of a new audience, language or phrasings for a live text; these take effect when saved."""
+    """Return the trial of a new audience, language or phrasings for a live text. These take effect as soon as they are
+    saved.
+    """
     live = article.live_revision
     assert live is not None, "only of a live article"
     facts = Change(audience=change.audience, locale=change.locale, for_assistant=change.for_assistant)
@@ -133,7 +135,7 @@ def _both(article: Article | None, phrasings: Phrasings = None) -> tuple[str, ..
 
 
 def tried(trial: Trial, *, workspace: Workspace) -> TrialResult:
-    """Return the verdicts of the gates' cases on a change. Raises GateMissing, and the errors of the change."""
+    """Run the gates' cases on a change and return the result. Raises GateMissing, and the errors of the change."""
     cases = chosen_for(quotation_cases(), trial)
     failures, untried = broken(cases, trial.prepared, as_it_is, workspace=workspace, seconds=MAX_SECONDS)
     return TrialResult(tuple(failures), len(cases) - untried, untried)
@@ -147,10 +149,10 @@ def broken(
     workspace: Workspace,
     seconds: float,
 ) -> tuple[list[Failure], int]:
-    """Return the cases that fail in the new state of the articles and pass in the former, and the number not run.
+    """Return the cases that pass before a change and fail after it, and the number of cases not run.
 
-    The former state is created only for the questions that fail in the new one. Each state has `seconds` for searching;
-    a failing case that is not reached in the former state counts as not run.
+    Only the cases that fail after the change are also run before it. Searching may take `seconds` in each of these
+    states; a failing case that is not reached in the former state counts as not run.
     """
     if not cases:
         return [], 0
@@ -177,12 +179,14 @@ def passing(cases: Sequence[tuple[str, Case]], *, workspace: Workspace, seconds:
 
 
 def name_of(suite: str, case: Case) -> str:
-    """Return the name of a case for people: the suite and the case."""
+    """Return the name of a case as people see it: the suite and the case."""
     return f"{suite}: {case.key}"
 
 
 def cases_about(touched: Mapping[str, ChangedContent]) -> list[tuple[str, Case]]:
-    """Return the cases to run for these articles (by external id); for many articles, all cases."""
+    """Return the cases to run for these articles, which are given by external id; if there are many, return all
+    cases.
+    """
     cases = quotation_cases()
     if len(touched) > MAX_APART:
         return cases
@@ -206,7 +210,7 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, ChangedConten
 
 
 def as_it_is(*_questions: Sequence[PreviewQuestion]) -> State:
-    """Return the current state, which needs no preparation."""
+    """Return the current state of the articles, which needs no preparation."""
     return AS_IT_IS
 
 
@@ -237,7 +241,7 @@ def _nothing() -> State:
 
 
 def quotation_cases() -> list[tuple[str, Case]]:
-    """Return the gates' cases that can judge a quotation, with the names of their suites."""
+    """Return the gates' cases that can judge an answer from the built-in answerer, with the names of their suites."""
     return [(name, case) for name, case in gate_cases() if _suits_quotation(case)]
 
 
@@ -248,7 +252,9 @@ def _suits_quotation(case: Case) -> bool:
 
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
-    """Return the cases to run: first those naming the article, then those matching its phrasings, then the nearest."""
+    """Return the cases to run: first those that name the article, then those that match its phrasings, then those
+    nearest in meaning.
+    """
     naming = [one for one in cases if trial.external_id and trial.external_id in sources_of(one[1])][:MAX_NAMING]
     language = base_language(trial.locale)
     others: dict[str, list[tuple[str, Case]]] = {}  # several cases may ask the same question
@@ -258,14 +264,14 @@ def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[st
     words = {asks: content_stems(asks, language) for asks in others}
     phrased = _phrased(words, trial, language)
     about = content_stems(f"{trial.wording.title}\n{trial.wording.body}", language)
-    # Vectors are slow to make, so only the questions that share the most words are compared by meaning.
+    # Vectors are slow to make, so only the questions that share the most words with the text are compared by meaning.
     shared = sorted((asks for asks in words if asks not in phrased), key=lambda asks: -len(about & words[asks]))
     chosen = nearest(shared[:MAX_READ], trial.wording, question_vectors) or shared[:MAX_NEAREST]
     return [*naming, *(one for asks in (*phrased, *chosen) for one in others[asks])]
 
 
 def _phrased(words: Mapping[str, set[str]], trial: Trial, language: str) -> list[str]:
-    """Return the questions that share enough words with a phrasing to be answered by it, nearest first."""
+    """Return the questions that share enough words with a phrasing to be answered because of it, nearest first."""
     phrasings = [content_stems(text, language) for text in trial.phrasings]
     share = {asks: max((overlap(own, one) for one in phrasings), default=0.0) for asks, own in words.items()}
     same = {text.casefold() for text in trial.phrasings}

@@ -1,9 +1,9 @@
-"""Compares the answers before and after several articles change at once: by an import, a source, REST or a schedule.
+"""Compares the answers before and after several articles change at once, by an import, a source, REST or a schedule.
 
-At most 36 of customers' questions are asked, however many articles changed: up to 12 whose answers quoted one of the
-articles, and the 24 nearest to any of their passages. Each is asked in both states of the articles. The states are
-copies, so saving an article never has to wait. The search for contradictions and repetitions has a time limit.
-Editors get a notice about what was found, until someone closes it.
+However many articles change, at most 36 customers' questions are asked: up to 12 whose answers quoted one of the
+articles, and the 24 nearest to any of their passages. Each is asked in both states of the articles. The articles are
+copied for this, so saving one never has to wait. Contradictions and repetitions in the new texts are searched for a
+limited time. Editors see a notice about the findings until someone closes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ from supportbot.language.detection import base_language
 Item = Mapping[str, Any]
 BEFORE, AFTER = "before", "after"
 UNREAD: Final = "unread"  # the key of a comparison's new articles that are not compared
-MOST_APART: Final = 3  # articles without passages in the index whose vectors are made here
+MOST_APART: Final = 3  # texts without passages in the index; their vectors are made here
 MOST_EXAMINED: Final = 40  # texts searched for contradictions and repetitions
 SECONDS: Final = 60.0  # the time limit of that search
 MOST_LISTED: Final = 60  # findings of each kind
@@ -52,9 +52,9 @@ _WIDEST_FIRST: Final = (str(Audience.PUBLIC), str(Audience.SIGNED_IN), str(Audie
 
 
 class ChangedArticles:
-    """Articles in two states: `changes` contains the facts before and after, by article id.
+    """Articles before and after a change: `changes` contains the facts of both states, by article id.
 
-    `unread` has the ids of other articles that were published with them and that nobody could find before.
+    `unread` contains the ids of new articles published at the same time, which nobody could find before.
     """
 
     def __init__(self, changes: Mapping[str, Mapping[str, Facts]], unread: Sequence[str] = ()) -> None:
@@ -63,7 +63,7 @@ class ChangedArticles:
         self.after = {name: both[AFTER] for name, both in changes.items()}
 
     def items(self) -> list[Item]:
-        """Return the questions, each with its article."""
+        """Return the questions to ask, each with its article."""
         quoting = questions_quoting_any([one.pk for one in self._articles])
         others = [question for question in recent_questions() if question not in quoting]
         about = {**quoting, **self._nearest(others)}
@@ -73,7 +73,7 @@ class ChangedArticles:
         questions = [
             PreviewQuestion(item["question"], self._asker(item["article"]), self._workspace.locale) for item in step
         ]
-        restored = nearest_articles(self._articles, self.before, questions)  # the same in both states
+        restored = nearest_articles(self._articles, self.before, questions)  # hidden in both states
         before, after = (state_with(self._articles, facts, restored) for facts in (self.before, self.after))
         before = replace(before, without=before.without | self.unread)
         both = (quoted_if(state, questions, workspace=self._workspace) for state in (before, after))
@@ -84,7 +84,9 @@ class ChangedArticles:
         ]
 
     def found(self) -> dict[str, Any]:
-        """Return the contradictions and repetitions in the new texts, and the number of texts not examined in time."""
+        """Return the contradictions and repetitions in the new texts, and the number of texts that were not examined in
+        time.
+        """
         fresh = [one for one in self._articles if self._has_new_text(one)]
         ends, examined = perf_counter() + SECONDS, 0
         contradictions: list[dict[str, Any]] = []
@@ -123,7 +125,7 @@ class ChangedArticles:
         return found
 
     def _asker(self, name: str) -> str:
-        """Return the article's audience; if it differs between the states, the wider one."""
+        """Return the article's audience; if it has changed, the wider one."""
         states = [one[name] for one in (self.before, self.after) if one[name]["revision"] is not None]
         return min((str(one["audience"]) for one in states), key=_WIDEST_FIRST.index, default=_WIDEST_FIRST[0])
 
@@ -149,8 +151,10 @@ class ChangedArticles:
         return {question: near[question][1] for question in best}
 
     def _near_passage(self, vector: Sequence[float]) -> list[tuple[float, UUID]]:
-        """Return the distance and the article of the nearest passage in the index, if there is one. Grouping keeps the
-        database from using an approximate index, which would filter afterwards and lose most of the rows.
+        """Return the distance and the article of the nearest passage in the index; [] if there is none.
+
+        The query groups by article so that the database does not use the approximate index: it would filter only
+        afterwards and lose most of the rows.
         """
         rows = Chunk.objects.filter(article__in=self._articles, recipe=active_recipe(), embedding__isnull=False)
         distance = Cast(Min(CosineDistance("embedding", list(vector))), FloatField())
@@ -158,8 +162,8 @@ class ChangedArticles:
         return [(row["distance"], row["article_id"]) for row in found[:1]]
 
     def _not_in_index(self) -> dict[UUID, ArticleText]:
-        """Return texts without passages in the index: the former texts of articles that nobody can read any more, and
-        the texts of articles that have since been published again.
+        """Return the compared texts that have no passages in the index: the former texts of articles that nobody can
+        read any more, and the texts of articles that have since been published again.
         """
         now_in = {one.pk: one.indexed_revision for one in self._articles if one.is_live}
         gone = [one for one in self._articles if self.after[str(one.pk)]["revision"] is None]
@@ -186,7 +190,7 @@ def _new_findings(article: Article, conflicts: Sequence[Conflict], former: Artic
 
 
 def _once(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each pair of sentences once, even if both articles are new."""
+    """Return the findings with each pair of sentences only once, even if both articles are new."""
     pairs = {frozenset((one["ours"], one["theirs"])): one for one in reversed(found)}
     return list(reversed(pairs.values()))
 
@@ -200,8 +204,8 @@ def comparison_with_id(comparison_id: UUID) -> DraftCheck:
 
 
 def unseen() -> list[DraftCheck]:
-    """Return the newest comparisons of articles that changed together, if they have something to report and nobody has
-    closed their notice.
+    """Return the newest comparisons of articles that changed together that have something to report and whose notice
+    nobody has closed.
     """
     rows = DraftCheck.objects.filter(
         _shows_findings(), articles__isnull=False, state=DraftCheck.State.DONE, seen_at=None

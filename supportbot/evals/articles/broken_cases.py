@@ -1,4 +1,4 @@
-"""The gate cases that checks of published articles found broken, and which of them still are."""
+"""The gate cases that checks of published articles found broken, and which of them are still broken."""
 
 from typing import Any, Final
 
@@ -36,7 +36,9 @@ def broken_now() -> list[tuple[ArticleCheck, dict[str, Any]]]:
 
 @transaction.atomic
 def dismiss_broken(case: str, *, reason: str, by: str) -> None:
-    """Remove a case from the broken ones, because its current answer is right. Raises NotFound, InvalidInput."""
+    """Remove a case from the list of broken cases, because its current answer is right. Raises NotFound,
+    InvalidInput.
+    """
     if not (why := " ".join(reason.split())[:MAX_REASON]):
         raise InvalidInput(fields={"reason": [gettext("Explain briefly why nothing needs to be done.")]})
     found = next((check for check, failure in broken_now() if failure["case"] == case), None)
@@ -49,7 +51,7 @@ def dismiss_broken(case: str, *, reason: str, by: str) -> None:
 
 
 def seen_last(check: ArticleCheck) -> dict[str, Facts]:
-    """Return the facts about a check's articles from the last check that tried them, by id."""
+    """Return the facts about a check's articles, by id, as seen by the last check that tried them."""
     found: dict[str, Facts] = {}
     wanted = set(map(str, check.articles))
     earlier = checks().filter(state=DONE, articles__overlap=check.articles).exclude(seen={})

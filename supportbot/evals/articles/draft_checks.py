@@ -2,8 +2,8 @@
 
 First the gates' cases run, then the real questions that the text may affect, a few at a time. Each step is stored
 before the next one begins, so a worker that dies loses only one step, and a cancelled check continues where it stopped.
-After a publication, real questions are compared in the same way with the text that was live before
-(`publication_comparison`), and so are questions about many articles that changed together (`batch_comparison`).
+Comparisons after a publication work in the same way: with the text that was live before (`publication_comparison`), or
+for many articles that changed together (`batch_comparison`).
 """
 
 import logging
@@ -59,7 +59,7 @@ AT_ONCE: Final = 6  # items per step; each step publishes the text once and roll
 LEASE: Final = timedelta(seconds=90)
 BEAT_SECONDS: Final = 30.0
 LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
-MOST_TRIES: Final = 3  # attempts in a row that store no step
+MOST_TRIES: Final = 3  # consecutive attempts that store no step
 RETRIED_AFTER: Final = timedelta(seconds=30)
 KEPT_FOR: Final = timedelta(days=7)
 # checks of articles that are already published
@@ -82,7 +82,7 @@ def begin(article: Article) -> DraftCheck:
 
 
 def facts_behind(article: Article) -> dict[str, Any]:
-    """Return the facts, other than the revision, that decide which customers get answers from an article, and how."""
+    """Return everything, apart from the revision, that decides which customers get answers from an article, and how."""
     return {
         "collection": str(article.collection_id),
         "locale": article.locale,
@@ -110,11 +110,11 @@ def cancel(check_id: UUID) -> None:
 
 
 def cancel_open(checks: QuerySet[DraftCheck]) -> int:
-    """Stop the unfinished ones among these checks; return how many. They keep their questions without personal data,
-    and ask them in that form if they are continued.
+    """Stop those of these checks that are unfinished, and return how many. Personal data in their questions is masked;
+    if they are continued, they ask the masked questions.
 
-    Masking takes a while, so no row is locked in the meantime: a check is changed only if no worker has stored its
-    items since it was read, which a worker does only once.
+    Masking takes a while, so no row is locked in the meantime. A check is changed only if no worker has stored its
+    items since it was read; a worker does this only once.
     """
     unfinished, stopped_now = Q(state__in=("waiting", "running")), 0
     for _ in range(2):
@@ -136,8 +136,10 @@ def resume(check_id: UUID) -> None:
 
 
 def _due() -> Q:
-    """Return the condition for checks that no worker holds. A waiting comparison has no lease, so workers of the
-    previous version ignore it; they would run it as the check of a draft.
+    """Return the condition for checks that no worker holds.
+
+    A waiting comparison has no lease, so that workers of the previous version ignore it: they would run it as the check
+    of a draft.
     """
     is_free = Q(lease_until__lte=now()) | (Q(lease_until=None) & COMPARISONS)
     return Q(state__in=("waiting", "running")) & is_free
@@ -145,7 +147,7 @@ def _due() -> Q:
 
 def due_drafts() -> list[tuple[UUID, UUID]]:
     """Return workspace and id of the checks that no worker holds. Checks that an editor is waiting for come before
-    comparisons of published articles; in both groups, workspaces take turns, starting with the least busy.
+    comparisons of published articles; within each group, workspaces take turns, starting with the least busy.
     """
     kind = Case(When(COMPARISONS, then=Value(1)), default=Value(0))
     place = Window(RowNumber(), partition_by=[F("workspace_id"), kind], order_by=["created_at", "pk"])
@@ -176,7 +178,7 @@ def run_draft_check(check_id: UUID) -> None:
 
 @transaction.atomic
 def _claim(check_id: UUID) -> DraftCheck | None:
-    """Claim a check for this attempt, if nobody holds it, and return it; earlier attempts can no longer write."""
+    """Claim and return a check; None if another worker holds it. Earlier attempts can no longer write."""
     rows = DraftCheck.objects.select_for_update(no_key=True).filter(_due(), pk=check_id)
     check: DraftCheck | None = rows.first()
     if check is None:
@@ -219,7 +221,7 @@ def _work_of(check: DraftCheck) -> "Work":
 
 
 def _without_names(items: Sequence[Item] | None) -> list[Item] | None:
-    """Return items with questions masked as in the rows, because checks are kept longer than customers' words."""
+    """Return the items with personal data in their questions masked, because checks are kept longer than messages."""
     if items is None:
         return None
     return [
@@ -228,7 +230,7 @@ def _without_names(items: Sequence[Item] | None) -> list[Item] | None:
 
 
 def _held(check: DraftCheck) -> AbstractContextManager[None]:
-    """Keep extending the lease in this block, because a step may take longer than one lease."""
+    """Keep extending the lease inside this block, because a step may take longer than one lease."""
     name = f"check {check.pk}"
     return extending(
         lambda: _update(check, lease_until=now() + LEASE), every=BEAT_SECONDS, longest=LONGEST_STEP, name=name
@@ -246,7 +248,7 @@ def _update(check: DraftCheck, **facts: Any) -> bool:
 
 
 class Work(Protocol):
-    """The work of a check: its items are fixed first, then run a few at a time."""
+    """The work of a check. Its items are fixed first and then run a few at a time."""
 
     def items(self) -> list[Item]: ...
 
@@ -254,7 +256,7 @@ class Work(Protocol):
         """Return the rows for some items, in their order."""
 
     def found(self) -> dict[str, Any] | None:
-        """Return further findings about the texts, once all items have run."""
+        """Return further findings about the texts; called once all items have run."""
 
 
 class OneArticle:
@@ -279,12 +281,13 @@ class OneArticle:
         return [_row(item, was, seen, self.article) for item, was, seen in zip(step, before, after, strict=True)]
 
     def found(self) -> None:
-        """Do nothing: the article's page itself compares the newest text with the live articles."""
+        """Return None: the article's page itself compares the newest text with the live articles."""
 
     def _states(self, questions: Sequence[PreviewQuestion]) -> Sequence[ArticlesState]:
         if self.check.former is None:
             return AS_IT_IS, publication_of(self.text)
-        # Copy even the live text: its passages may not have vectors yet, and saving the article must not have to wait.
+        # Copy even the live text: its passages may not have vectors yet, and nobody who saves the article should have
+        # to wait.
         name, both = str(self.article.pk), (self.check.former, _published(self.check))
         return [former_state([self.article], {name: facts}, questions) for facts in both]
 
@@ -328,7 +331,9 @@ def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, A
 
 
 def is_current(check: DraftCheck) -> bool:
-    """Return whether a check is complete and still valid: nothing that the gates' verdict depends on has changed."""
+    """Return whether a check is complete and still valid, because nothing that the gates' verdict depends on has
+    changed.
+    """
     is_done = check.state == State.DONE and not check.problem and check.former is None
     if not is_done or check.gates != gates():
         return False
@@ -352,6 +357,6 @@ def compared_in(check: DraftCheck) -> list[dict[str, Any]]:
 
 
 def purge_drafts() -> None:
-    """Delete old checks of all workspaces, because they contain customers' questions."""
+    """Delete old checks, which contain customers' questions, in all workspaces."""
     with across_workspaces("old checks of drafts"):
         DraftCheck.objects.filter(created_at__lt=now() - KEPT_FOR).delete()

@@ -1,7 +1,7 @@
-"""Copies of articles in their state before a change.
+"""Copies of articles as they were before a change.
 
-A trial hides the changed articles and finds the copies, which are then rolled back. No article is changed or locked, so
-saving one never waits for a search.
+During a trial, search finds the copies instead of the changed articles; the copies are then rolled back. No article is
+changed or locked, so saving one never waits for a search.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +23,9 @@ from supportbot.ids import uuid7
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 
-MOST: Final = 60  # articles whose former text is restored; others that had one keep their current text
-READ_AT_ONCE: Final = 50  # texts, because all texts of an import could fill the memory
-SECONDS: Final = 60.0  # the time for making vectors; texts that get none in time are found only by their words
+MOST: Final = 60  # maximum number of articles whose former text is restored; the others keep their current text
+READ_AT_ONCE: Final = 50  # texts read at a time, because all texts of an import could fill the memory
+SECONDS: Final = 60.0  # time limit for making vectors; texts that get none in time are found only by their words
 MARGIN: Final = timedelta(minutes=1)  # allows for differences between the machines' clocks
 READ_BY: Final = ("audience", "locale", "for_assistant")
 Facts = Mapping[str, Any]  # in their stored form, as JSON
@@ -42,7 +42,9 @@ class FormerState:
 
 
 def facts_of(articles: Sequence[Article]) -> dict[str, Facts]:
-    """Return the facts that decide answers from these articles, by id: the live revision's number, the audience etc."""
+    """Return the facts that answers from these articles depend on, by id: the number of the live revision, the audience
+    etc.
+    """
     phrasings = phrasings_by_article(articles)
     live = {one.pk: one.live_revision for one in articles if one.state == ArticleState.LIVE}
     return {
@@ -52,7 +54,9 @@ def facts_of(articles: Sequence[Article]) -> dict[str, Facts]:
 
 
 def facts_before(article: Article, at: datetime) -> Facts:
-    """Return the facts before a change at this time. Only the text and phrasings can be restored from the article."""
+    """Return the facts about an article before a change at this time. Only its text and phrasings are known from that
+    time; the audience and language are the current ones.
+    """
     since = at - MARGIN
     is_text_older = article.published_at is not None and article.published_at < since
     if article.state == ArticleState.ARCHIVED or is_text_older:
@@ -71,10 +75,10 @@ def _facts(article: Article, revision: int | None, phrasings: Sequence[str]) -> 
 def former_state(
     articles: Sequence[Article], facts: Mapping[str, Facts], questions: Sequence[PreviewQuestion]
 ) -> State:
-    """Return the state in which these articles match their former facts, given by id, for these questions.
+    """Return the state in which these articles are as `facts`, by id, describe them.
 
-    All articles that nobody could read are hidden. If there are more than `MOST` others, only those that share the most
-    words with a question are restored. An article without facts keeps its current state.
+    Articles that nobody could read are hidden. If there are more than `MOST` others, only those that share the most
+    words with the questions are restored. An article without facts keeps its current state.
     """
     return state_with(articles, facts, nearest_articles(articles, facts, questions))
 
@@ -98,7 +102,7 @@ def state_with(articles: Sequence[Article], facts: Mapping[str, Facts], restored
 def nearest_articles(
     articles: Sequence[Article], facts: Mapping[str, Facts], questions: Sequence[PreviewQuestion]
 ) -> Sequence[Article]:
-    """Return the articles to restore for these questions, at most `MOST`: first those that someone could read, by the
+    """Return at most `MOST` articles to restore for these questions: first those that someone could read, then by the
     number of words that they share with a question.
     """
     known = [one for one in articles if str(one.pk) in facts]
@@ -109,7 +113,7 @@ def nearest_articles(
 
 
 def texts_at(articles: Sequence[Article], facts: Mapping[str, Facts]) -> dict[UUID, ArticleText]:
-    """Return the texts that articles had according to their facts, without those that nobody could read."""
+    """Return the texts that articles had according to `facts`. Articles that nobody could read are left out."""
     numbers = {one.pk: facts[str(one.pk)]["revision"] for one in articles if str(one.pk) in facts}
     rows = Revision.objects.filter(article__in=list(numbers), number__in=[one for one in set(numbers.values()) if one])
     return {row.article_id: ArticleText(row.title, row.body) for row in rows if row.number == numbers[row.article_id]}
@@ -136,7 +140,7 @@ def _former_number(article: Article) -> int | None:
 def _shared_words(
     articles: Sequence[Article], facts: Mapping[str, Facts], questions: Sequence[PreviewQuestion]
 ) -> Iterator[tuple[UUID, int]]:
-    """Yield each article's id with the largest number of words that its former and current text share with a
+    """Yield each article's id and the largest number of words that its former and current text share with any
     question.
     """
     wanted = [content_stems(one.question, base_language(one.locale)) for one in questions]

@@ -1,5 +1,5 @@
-"""Makes the vectors of the gates' questions soon after gates are chosen or their cases change, so the first publication
-does not have to wait. The shared cache stores the vectors and a note that they exist.
+"""Makes the vectors of the gates' questions soon after gates are chosen or their cases change, so that the first
+publication does not have to wait for them. The shared cache stores the vectors and a note that they exist.
 """
 
 import hashlib
@@ -27,10 +27,11 @@ _BUSY_SECONDS: Final = 300  # renewed after every few questions; a dead worker b
 
 
 def prepare_questions() -> int:
-    """Make the missing vectors of all workspaces' gate questions; return the number of workspaces that were due. Do
-    nothing while another worker makes them.
+    """Make the missing vectors of the gate questions in all workspaces, and return the number of workspaces that needed
+    some. Do nothing while another worker makes them.
 
-    Vectors that cannot be made now are made by a call ten minutes later, or during the publication that needs them.
+    Vectors that cannot be made now are made by a later call, after ten minutes, or during the publication that needs
+    them.
     """
     marks = _marks()
     try:
@@ -59,8 +60,8 @@ def _prepare(due: Sequence[tuple[UUID, str]]) -> None:
 
 
 def _marks() -> dict[str, UUID]:
-    """Return the workspaces by a mark of everything their questions' vectors depend on: gates, cases, embedding
-    model.
+    """Return the workspaces that have gates. The keys are fingerprints of everything that the vectors of their
+    questions depend on: gates, cases and embedding model.
     """
     gates = gates_of_all()
     with across_workspaces("questions of gates"):

@@ -1,8 +1,8 @@
-"""The effect of a publication on real questions: those whose answers quoted the article, and the nearest to its text.
+"""The effect of a publication on real questions: those whose answers quoted the article, and those nearest to its text.
 
-The gates' cases run before a publication and can stop it, while someone waits. Customers' questions cannot stop it and
-take longer, so afterwards a worker compares the answers from the former text with those from the published one.
-Articles published outside the console (by imports, sources, REST or schedules) are compared together.
+The gates' cases run before a publication, while someone waits, and can stop it. Customers' questions cannot stop it and
+take longer, so a worker asks them afterwards and compares the answers from the former text with those from the
+published one. Articles published outside the console (by imports, sources, REST or schedules) are compared together.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -41,10 +41,11 @@ State = DraftCheck.State
 
 @transaction.atomic
 def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck | None:
-    """Have a worker compare answers before and after a publication; `former` is the article before it, None if new.
+    """Have a worker compare the answers before and after a publication. `former` is the article as it was before; None
+    if it is new.
 
-    Results that *Check* has found for this revision are reused. Returns None if nothing was published, or if too many
-    comparisons are waiting.
+    If the *Check* button has been used on this revision, its results are reused. Returns None if nothing was published,
+    or if too many comparisons are waiting.
     """
     article = Article.objects.select_related("live_revision").get(pk=article_id)
     live, was = article.live_revision, former.live_revision if former and former.is_live else None
@@ -69,11 +70,11 @@ def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck 
 
 
 def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *, since: datetime) -> DraftCheck | None:
-    """Have a worker compare answers from these articles' former states (`before`, by id) with the answers now.
+    """Have a worker compare the answers from these articles' former states (`before`, by id) with the current answers.
 
-    Articles that have not changed for customers are left out, and so are those compared individually since `since`, as
-    after a publication in the console. Returns None if no article is left, if no other article was or is live to
-    compare with, or if too many comparisons are waiting.
+    Left out are articles that have not changed for customers, and those that have had their own comparison since
+    `since`, as after a publication in the console. Returns None if no article is left, if there was no other live
+    article before or after, or if too many comparisons are waiting.
     """
     after, own = facts_of(articles), _compared_since(articles, since)
     changes = {
@@ -97,7 +98,7 @@ def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *,
 
 
 def _compared_since(articles: Sequence[Article], since: datetime) -> set[tuple[str, int | None]]:
-    """Return the articles that have their own comparison, with the compared revision."""
+    """Return the id and the compared revision of the articles that have had their own comparison."""
     about = Q(article_id__in=[one.pk for one in articles], former__isnull=False)
     rows = DraftCheck.objects.filter(about, created_at__gte=since).values_list("article_id", "revision")
     return {(str(pk), number) for pk, number in rows}
@@ -110,7 +111,7 @@ def _is_changed(before: Facts, after: Facts) -> bool:
 
 
 def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
-    """Return whether nothing was live before these articles, so every answer would be new."""
+    """Return whether no article was live before these, so that every answer would be new."""
     if any(both[BEFORE]["revision"] is not None for both in changes.values()):
         return False
     others = Article.objects.filter(state=ArticleState.LIVE).exclude(pk__in=[UUID(name) for name in changes])
@@ -118,7 +119,7 @@ def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
 
 
 def _most_quoted(names: Sequence[str]) -> Sequence[str]:
-    """Return the articles that recent answers quoted most, at most `MOST_TOGETHER`."""
+    """Return up to `MOST_TOGETHER` articles, those that recent answers quoted most."""
     if len(names) <= MOST_TOGETHER:
         return names
     rows = Citation.objects.filter(article_id__in=names, message__created_at__gte=now() - timedelta(days=DAYS))
@@ -132,9 +133,9 @@ def _too_many_wait() -> bool:
 
 
 def newest_comparison(article: Article) -> DraftCheck | None:
-    """Return the comparison of an article's newest publication, even if it is unfinished; None if there is none.
+    """Return the comparison of an article's newest publication, finished or not; None if there is none.
 
-    Comparisons of any revision other than the live one belong to earlier publications.
+    Comparisons of other revisions than the live one belong to earlier publications.
     """
     live = article.live_revision if article.is_live else None
     number = live.number if live else None
@@ -145,7 +146,7 @@ def newest_comparison(article: Article) -> DraftCheck | None:
 
 
 def awaited(article_ids: Collection[UUID]) -> bool:
-    """Return whether a change to one of these articles is still unchecked; its comparison begins after the check."""
+    """Return whether a change to one of these articles still waits for its check, after which its comparison begins."""
     announced = Announcement.objects.filter(topic=TOPIC, delivered_at=None, object_id__in=article_ids)
     collected = ChangedArticle.objects.filter(article_id__in=article_ids)
     taken = ArticleCheck.objects.filter(state="running", comparison=None, articles__overlap=list(article_ids))

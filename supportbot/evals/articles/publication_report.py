@@ -1,4 +1,4 @@
-"""Reports on articles that were just published, for commands and the import page, with the results found so far."""
+"""Reports on articles that have just been published, with the results so far, for commands and the import page."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,9 +15,9 @@ from supportbot.evals.models import ArticleCheck, DraftCheck
 
 
 def publication_report(article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
-    """Return the state of the comparison of these articles, published between these times; the number of questions with
-    each outcome; the failing gate cases; and the address of the page with both answers, or else of an article. The
-    setting `KB_AFTERWARDS` names this function.
+    """Return a report on these articles, which were published between the two times. It contains the state of their
+    comparison, the number of questions with each outcome, the failing gate cases, and the address of the page with both
+    answers or else of an article. The setting `KB_AFTERWARDS` names this function.
     """
     check, is_awaited = check_of(article_ids, since, until)
     found = _comparison_in(check)
@@ -37,22 +37,22 @@ told_of = publication_report  # its former name, which settings may hold until 0
 
 
 def comparison_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> tuple[DraftCheck | None, bool]:
-    """Return the comparison of these articles, published between these times, and whether it is still pending.
+    """Return the comparison of these articles, which were published between the two times, and whether it is still
+    pending.
 
-    The comparison is None while it is pending, or if nothing was compared, so changes by other publications are not
-    reported for this one.
+    The comparison is None while it is pending and if nothing was compared.
     """
     check, is_awaited = check_of(article_ids, since, until)
     return _comparison_in(check), is_awaited
 
 
 def check_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> tuple[ArticleCheck | None, bool]:
-    """Return the check that covers the last of these articles, published between these times, and whether it is still
-    pending. While it is pending, the check is None.
+    """Return the check of these articles, which were published between the two times, and whether it is still pending.
+    While it is pending, the check is None.
 
-    It is the first check that a worker took after `until`, no matter what is published later. If there is none, because
-    the last articles were unchanged, it is the newest one that was taken since `since`. All times are the database's
-    (`database_now`). Workers of a previous version did not store when they took a check, so its creation time counts.
+    It is the first check that a worker took after `until`. If there is none, because the last articles were unchanged,
+    it is the newest check taken since `since`. All times are the database's (`database_now`). For checks from a
+    previous version, which did not store when a worker took them, the creation time counts.
     """
     begun = checks().exclude(state=ArticleCheck.State.WAITING).filter(articles__overlap=list(article_ids))
     taken = begun.annotate(moment=Coalesce("taken_at", "created_at")).filter(moment__gte=since)

@@ -1,11 +1,13 @@
-"""Checks after publication: runs the gates' cases on articles that were published without the gates.
+"""Checks after a publication: runs the gates' cases on articles that were published without the gates.
 
-A change is noted in the transaction of its announcement. Its check waits until nothing has changed for a while and the
+A change is noted in the transaction that announces it. Its check waits until nothing has changed for a while and the
 texts are indexed, so an import is checked only once. If a worker dies, the next one repeats its check with the same
-result. The check covers the articles that customers read now. A case that fails is run once more with the articles from
-the last check, and reported if it passes with them. Reported cases are run again by each later check until they pass or
-are dismissed, so no failure is lost if a check covers several changes or articles that were already broken. No row is
-locked during searches. Another task compares customers' questions (`publication_comparison`).
+result.
+
+A case that fails with the articles that customers read now is run once more with the articles from the last check, and
+reported if it passes with them. Each later check runs the reported cases again until they pass or are dismissed, so no
+failure is lost. No row is locked during searches. Another task compares the answers to customers' questions
+(`publication_comparison`).
 """
 
 import logging
@@ -49,8 +51,8 @@ logger = logging.getLogger(__name__)
 QUIET: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(minutes=10)  # how long a check waits for changes to stop and for the index
 LEASE: Final = timedelta(minutes=20)  # longer than a check takes: three times `SECONDS`, plus making vectors
-# The time for searching. The reported cases, the other cases and the repetition with the former texts each get this
-# long.
+# The time limit for searching. It applies separately to the reported cases, the other cases and the repetition with the
+# former texts.
 SECONDS: Final = 240.0
 MOST_CASES: Final = 300
 MOST_ATTEMPTS: Final = 3
@@ -64,7 +66,8 @@ CheckState = ArticleCheck.State
 def note_change(article_id: UUID, at: datetime) -> None:
     """Queue a check of an article that was changed at this time. Idempotent.
 
-    If the workspace had no gates when the changes were made, no cases run and only customers' questions are compared.
+    If the workspace had no gates at the time of the changes, no cases are run, and only the answers to customers'
+    questions are compared.
     """
     waiting = _waiting(at)
     if not ChangedArticle.objects.filter(article_id=article_id).exists():
@@ -102,10 +105,10 @@ def checked_articles(check: ArticleCheck) -> list[UUID]:
 
 
 def due_checks() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks to run now; a check that has just failed comes after the others.
+    """Return the workspace and id of each check to run now; checks that have just failed come last.
 
-    A check is due once the new texts have vectors, or have waited long enough for them. A workspace's checks run one
-    after another.
+    A check is due once the new texts are indexed or have waited long enough for it. A workspace's checks run one after
+    another.
     """
     with across_workspaces("article checks that are due"):
         held = ArticleCheck.objects.filter(state=CheckState.RUNNING, lease_until__gt=now())
@@ -151,9 +154,10 @@ def run_check(check_id: UUID) -> None:
 
 @transaction.atomic
 def _claim(check_id: UUID) -> ArticleCheck | None:
-    """Claim a check for this attempt, if nobody holds it, and return it; earlier attempts can no longer write.
+    """Claim and return a check; None if another worker holds it. Earlier attempts can no longer write.
 
-    Returns None while another check of the workspace runs, because its findings decide which cases this one repeats.
+    Also returns None while another check of the workspace runs, because the findings of that check decide which cases
+    this one repeats.
     """
     rows = list(ArticleCheck.objects.select_for_update(no_key=True).exclude(state=CheckState.DONE).order_by("pk"))
     moment = now()
@@ -162,7 +166,7 @@ def _claim(check_id: UUID) -> ArticleCheck | None:
     if check is None or is_held:
         return None
     if check.state == CheckState.WAITING:
-        check.taken_at = database_now()  # imports compare it with their times
+        check.taken_at = database_now()  # imports compare it with the times of their publications
         check.articles = checked_articles(check)
         changed = ChangedArticle.objects.exclude(former=None).values_list("article_id", "former")
         check.former = {str(article_id): former for article_id, former in changed}
@@ -193,7 +197,7 @@ def _compared(check: ArticleCheck) -> None:
 
 
 def _compare(check: ArticleCheck) -> None:
-    """Have a worker compare the answers to customers' questions, once."""
+    """Have a worker compare the answers to customers' questions, but only once per check."""
     if check.comparison is not None:
         return
     known, since = seen_last(check), (check.since or check.created_at) - MARGIN
@@ -205,7 +209,7 @@ def _compare(check: ArticleCheck) -> None:
 
 
 def _readers(facts: Facts | None) -> Facts:
-    """Return an article's audience at the last check, which the article itself does not record."""
+    """Return the audience that an article had at the last check, which the article itself does not record."""
     return {name: facts[name] for name in READ_BY} if facts else {}
 
 
@@ -248,7 +252,7 @@ def _mended(reported: Set[str], workspace: Workspace) -> set[str]:
 
 
 def _cases_about(articles: Sequence[Article], before: Mapping[str, Facts]) -> list[tuple[str, Case]]:
-    """Return the cases to run for these articles. For many articles, that is every case, and no text has to be read."""
+    """Return the cases to run for these articles. If there are many, these are all cases, so no text has to be read."""
     if len(articles) > MAX_APART:
         return quotation_cases()
     return cases_about({one.external_id: _touched(one, before.get(str(one.pk))) for one in articles})
@@ -275,7 +279,7 @@ def _stored(failure: Failure) -> dict[str, Any]:
 
 
 def purge_checks() -> None:
-    """Delete old checks of all workspaces, except those whose cases are still broken."""
+    """Delete old checks in all workspaces, except those whose cases are still broken."""
     with across_workspaces("old article checks"):
         workspaces = Workspace.objects.filter(pk__in=ArticleCheck.objects.values("workspace"))
         ids = list(workspaces.values_list("pk", flat=True))

@@ -1,5 +1,5 @@
-"""Grades the result of a case against its expectations. Pure, apart from the vectors of `says`. A grade contains facts,
-not text; pages and reports phrase them (`result_texts`).
+"""Grades the result of a case against its expectations. Pure, apart from the vectors that `says` needs. A grade
+contains facts and no sentences; `result_texts` phrases them for pages and reports.
 """
 
 import json
@@ -32,8 +32,8 @@ from supportbot.language.sentences import sentences_of, unmarked
 
 logger = logging.getLogger(__name__)
 _LINE_CHARACTERS: Final = 500
-_SHOWN_TEXT: Final = 200  # characters of an answer in a grade
-_SHOWN_JSON: Final = 300  # characters of a record in a grade
+_SHOWN_TEXT: Final = 200  # characters of an answer stored in a grade
+_SHOWN_JSON: Final = 300  # characters of a record stored in a grade
 FOUND_WITHIN: Final = 5  # a source must be among this many first passages
 SAID_FROM: Final = 0.7  # the support at which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
 VERDICT: Final = "verdict"  # the expected value in a grade if the judge gave no verdict
@@ -43,7 +43,7 @@ _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The result of one expectation; `step` is its place in the conversation, 0 for the whole case.
+    """The result of one expectation; `step` is the number of the step that it belongs to, or 0 for the whole case.
 
     `missing` was expected but absent; `found` was present but must not be; otherwise, `wanted` and `got` differ.
     """
@@ -67,7 +67,7 @@ def grade_from(stored: Mapping[str, Any]) -> Grade:
 
 @dataclass(frozen=True, slots=True)
 class _Graded:
-    """The scope of one expectation: its answer, and the conversation up to that point."""
+    """What an expectation is checked against: its answer, and the conversation up to that point."""
 
     last: Reply
     replies: tuple[Reply, ...]
@@ -89,7 +89,7 @@ def words_of(reply: Reply) -> str:
 
 
 def grades_of(case: Case, played: CaseTry) -> list[Grade]:
-    """Return a grade for each expectation; a case that ended early gets a single failed grade."""
+    """Return a grade for each expectation, or a single failed grade if the case ended early."""
     if played.failure:
         return [Grade("answered", False, wanted="answer", got=played.failure)]
     found: list[Grade] = []
@@ -165,7 +165,7 @@ def _not_starts_with(name: str, wanted: Sequence[str], seen: _Graded, step: int)
 
 
 def _spaced(text: str) -> str:
-    """Return the text with single spaces, because customers do not see line breaks in the source."""
+    """Return the text with single spaces, because customers do not see the line breaks of Markdown source."""
     return " ".join(text.split())
 
 
@@ -202,7 +202,7 @@ def _not_figures(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> 
 
 
 def _has_figures(wanted: str, text: str) -> bool:
-    """Return whether the text contains these figures in any spelling: "two weeks" matches "14 days"."""
+    """Return whether the text contains these figures, however they are expressed: "two weeks" matches "14 days"."""
     known = known_figures([text])
     return all(not known.readings.isdisjoint(one.readings) for one in all_figures_in(wanted, "en"))
 
@@ -230,7 +230,7 @@ def _quotes(name: str, wanted: Sequence[str], seen: _Graded, step: int) -> Grade
 
 
 def quotes_one_of(quote: str, sentences: Iterable[str]) -> bool:
-    """Return whether a quote equals, is part of, or contains one of these sentences, which are `bare`."""
+    """Return whether a quote equals, contains or is part of one of these sentences, which must be `bare`."""
     words = bare(quote)
     return any(words and (words in one or one in words) for one in sentences)
 
@@ -434,7 +434,7 @@ def says_in_a_sentence(text: str, fact: str) -> bool:
 
 
 def _similarity(evidence: Evidence, fact: str) -> float | None:
-    """Return the cosine of a fact's vector with the nearest window of the answer; None without vectors."""
+    """Return the cosine similarity of a fact and the nearest window of the answer; None without vectors."""
     windows = evidence.windows
     vectors = vectors_of([fact, *windows])
     if not vectors or not windows:

@@ -1,5 +1,5 @@
-"""People's labels on the results that a model has judged: storing them, which results wait for one, and from whom the
-judge's verdicts are hidden meanwhile.
+"""People's labels on results that a model has judged: stores labels, and decides which results wait for one and from
+whom the judge's verdicts are hidden in the meantime.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,9 +22,11 @@ _RANDOM: Final = 12  # the last characters of an id, which are random
 
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
-    """Return the judged results waiting for this person's label, in random order. Results that anyone has labelled pass
-    or fail are not included, nor are runs whose verdicts this person has chosen to see. A copy never waits; only its
-    original does. With `run_id`, return only the results of that run and of the runs behind it.
+    """Return the judged results waiting for this person's label, in random order. With `run_id`, return only those of
+    that run and of the runs behind it.
+
+    A result does not wait if anyone has labelled it pass or fail, if this person has chosen to see the run's verdicts,
+    or if it is a copy: only the original is labelled.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
     seen = SeenVerdicts.objects.filter(run=OuterRef("run"), person_id=person_id)
@@ -37,7 +39,7 @@ def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]
 
 def runs_behind(run_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
     """Return the runs behind each of these runs: the earlier runs whose judged results it has copied, and the runs
-    behind those. The number of queries depends on how long such chains are, not on the number of runs.
+    behind those in turn. The number of queries depends on the length of these chains, not on the number of runs.
     """
     direct: dict[UUID, set[UUID]] = {}
     new = set(run_ids)
@@ -62,10 +64,11 @@ def _reached(direct: Mapping[UUID, set[UUID]], run_id: UUID) -> set[UUID]:
 
 
 def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those judged runs whose verdicts are hidden from a person who can label their results. Unless
-    the person has chosen to see them, they are hidden while the run or a run behind it is open or has a result that
-    waits for the person's label. So nobody sees the verdict on a copy while they could still label, or correct a label,
-    in the original's run.
+    """Return the ids of those of these judged runs whose verdicts are hidden from a person who can label results.
+
+    Unless the person has chosen to see a run's verdicts, they are hidden while the run or a run behind it is unfinished
+    or has a result that waits for the person's label. So nobody sees the verdict on a copy while they can still label
+    results in the original's run.
     """
     behind = runs_behind(run_ids)
     judged = Result.objects.filter(run=OuterRef("pk"), judged_good__isnull=False)
@@ -78,8 +81,8 @@ def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
 
 
 def are_hidden(run: Run, person_id: UUID) -> bool:
-    """Return whether the judge's verdicts of a run are hidden from a person: see `hidden_runs`. Those of an open run
-    are, even if nothing has been judged yet.
+    """Return whether the judge's verdicts on a run are hidden from a person (see `hidden_runs`). Those on an unfinished
+    run are, even if nothing has been judged yet.
     """
     if run.is_open:
         return not SeenVerdicts.objects.filter(run=run, person_id=person_id).exists()
@@ -87,8 +90,8 @@ def are_hidden(run: Run, person_id: UUID) -> bool:
 
 
 def may_label(result: Result, run: Run, person_id: UUID) -> bool:
-    """Return whether a person can label a judged result without having seen a verdict of the judge in its run. While
-    the verdicts are hidden from them, they can correct a label of their own.
+    """Return whether a person may label a judged result. They may if the result waits for their label, and may correct
+    their own label as long as the run's verdicts are hidden from them.
     """
     if Label.objects.filter(result=result, person_id=person_id).exists():
         return are_hidden(run, person_id)
@@ -96,9 +99,9 @@ def may_label(result: Result, run: Run, person_id: UUID) -> bool:
 
 
 def who_sees_verdicts(run: Run) -> list[UUID]:
-    """Return the people from whom the verdicts of a run with unlabelled results are not hidden, such as those who are
-    unsure about each of these results. They have labelled something in it or in a run behind it, or have seen such a
-    run: for everyone else, the results wait.
+    """Return the ids of the people who can see the verdicts on a run although it has unlabelled results, such as those
+    who are unsure about each of these results. Only people who have labelled something in the run or in a run behind
+    it, or have seen the verdicts on one of these runs, need to be considered: for everyone else, the results wait.
     """
     runs = [run.pk, *runs_behind([run.pk])[run.pk]]
     labelled = Label.objects.filter(result__run__in=runs, person__isnull=False).order_by().values("person_id")
@@ -115,7 +118,7 @@ def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User)
     if result is None:
         raise NotFound()
     [run] = (one for one in _locked_runs(result.run_id) if one.pk == result.run_id)
-    if not may_label(result, run, person.pk):  # in another tab, the verdicts may have been shown
+    if not may_label(result, run, person.pk):  # the verdicts may have been shown in another tab
         raise LabelRefused()
     if verdict not in Label.Verdict.values:
         raise LabelInvalid()
@@ -127,8 +130,8 @@ def label_result(result_id: UUID, verdict: str, *, note: str = "", person: User)
 
 
 def _note_who_sees(run: Run) -> None:
-    """Store who can see the verdicts of a run, before a withdrawn label makes its result wait for these people again.
-    They include everyone who can see the verdict on a copy of the result.
+    """Record everyone who can see the verdicts on a run as having seen them, before a withdrawn label makes its result
+    wait again. They include everyone who can see the verdict on a copy of the result.
     """
     rows = [SeenVerdicts(run=run, person_id=person_id) for person_id in who_sees_verdicts(run)]
     SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
@@ -136,8 +139,8 @@ def _note_who_sees(run: Run) -> None:
 
 @transaction.atomic
 def show_verdicts(run_id: UUID, person_id: UUID) -> None:
-    """Show a person the judge's verdicts on a run; afterwards, they cannot label its results, nor those of the runs
-    behind it. Raises NotFound.
+    """Show a person the judge's verdicts on a run. From then on, they cannot label the results of this run or of the
+    runs behind it. Raises NotFound.
     """
     rows = [SeenVerdicts(run=run, person_id=person_id) for run in _locked_runs(run_id)]
     SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)

@@ -1,6 +1,6 @@
 """How far a judging model can be trusted: the agreement between its verdicts and people's labels. A verdict is compared
-with each label that says pass or fail. A suite's labels count for all its runs judged by the same model; "unsure" is
-counted but not compared.
+with each label that says pass or fail; "unsure" is counted but not compared. The labels in a suite count for all of its
+runs that the same model judged.
 """
 
 from collections import defaultdict
@@ -47,9 +47,9 @@ def agreement_in(run: Run, person_id: UUID | None = None) -> Agreement | None:
 
 
 def agreements_in(runs: Sequence[Run], person_id: UUID | None = None) -> dict[UUID, Agreement]:
-    """Return the agreement of each run's judge, if it judged anything, with a fixed number of queries. For a person who
-    can label, labels in runs that are hidden from them do not count: a count that changes with their own label would
-    reveal the judge's verdict.
+    """Return the agreement of the judges of these runs, by run id; runs in which nothing was judged are left out. The
+    number of queries is fixed. For a person who can label, labels in runs whose verdicts are hidden from them do not
+    count: a count that changes with their own label would reveal the judge's verdict.
     """
     judged = Result.objects.filter(run__in=runs, judged_good__isnull=False).order_by()
     judges: defaultdict[UUID, set[str]] = defaultdict(set)
@@ -70,8 +70,8 @@ def agreement_of(suite_name: str, person_id: UUID | None = None) -> Agreement | 
 
 
 def _verdicts_of(suites: Set[str], judges: Set[str], person_id: UUID | None) -> Mapping[str, Sequence[_Verdicts]]:
-    """Return the verdicts of these judges and of people on the same results, by suite name; without those in runs that
-    are hidden from this person.
+    """Return the verdicts of these judges and of people on the same results, by suite name. Runs whose verdicts are
+    hidden from this person are left out.
     """
     found: defaultdict[str, list[_Verdicts]] = defaultdict(list)
     if suites:

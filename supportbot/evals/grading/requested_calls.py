@@ -1,5 +1,5 @@
-"""Compares the calls that a conversation led to with those that it should have led to. Pure. `bench.intents` counts
-with the same functions as the expectation `requests`.
+"""Compares the calls that a conversation led to with those that it should have led to. Pure. The expectation `requests`
+and `bench.intents` both use these functions.
 """
 
 import re
@@ -25,22 +25,22 @@ Call = tuple[str, Mapping[str, Any]]  # action, arguments
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What a conversation should lead to: these calls, none, or a question for `asks`, a key of `ASKED_BY`."""
+    """What a conversation should lead to: calls, no call, or a question for the value `asks`, a key of `ASKED_BY`."""
 
     calls: tuple[Call, ...] = ()
     asks: str = ""
 
     def are_met(self, made: Sequence[Call], answer: str) -> bool:
-        """Return whether exactly these calls were made, with all arguments, or the right question was asked at the end,
-        by the last answer.
+        """Return whether exactly these calls were made, with all arguments, or whether the last answer asks the right
+        question.
         """
         if self.asks:
             return not proposals(made) and phrase_in(answer) in ASKED_BY[self.asks]
         return all(is_hit and is_exact for _, is_hit, is_exact in self.compared(made))
 
     def compared(self, made: Sequence[Call]) -> Iterator[tuple[str, bool | None, bool]]:
-        """Yield (action, found, has right arguments) for each request, and (action, None, False) for each extra
-        call.
+        """Yield (action, whether it was called, whether its arguments are right) for each request, and (action, None,
+        False) for each extra call.
         """
         left = list(made)
         for action, arguments in self.calls:
@@ -54,7 +54,7 @@ class Requests:
 
 
 def requestable_actions() -> list[str]:
-    """Return the actions to which a conversation with the built-in answerer alone can lead."""
+    """Return the actions that a conversation with only the built-in answerer can lead to."""
     return [*code_actions(), REQUEST_HUMAN.name]
 
 
@@ -66,12 +66,12 @@ def requests_of(value: Any) -> Requests:
 
 
 def proposals(made: Iterable[Call]) -> list[str]:
-    """Return the actions of the calls that would show a card."""
+    """Return the actions of those calls that would show a card."""
     return [action for action, _ in made if action not in _NO_CARD]
 
 
 def _fits(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Return whether all wanted values were given, and no amount or items that were not wanted."""
+    """Return whether all wanted values were given, and neither an amount nor items that were not wanted."""
     if {"amount", "items"} & given.keys() - wanted.keys():
         return False
     return all(_is_same(name, value, given.get(name)) for name, value in wanted.items())
@@ -94,7 +94,7 @@ def _figure(amount: Any) -> Any:
 
 
 def _are_same_items(wanted: Sequence[Any], given: Sequence[Any]) -> bool:
-    """Return whether these are the same items with the same quantities, in any order."""
+    """Return whether both lists contain the same items with the same quantities, in any order."""
     left = [_item(one) for one in given]
     for item in map(_item, wanted):
         if item not in left:
@@ -104,6 +104,6 @@ def _are_same_items(wanted: Sequence[Any], given: Sequence[Any]) -> bool:
 
 
 def _item(item: Any) -> Any:
-    """Return an item in the tool's form, which a case may shorten to its SKU; the default quantity is 1."""
+    """Return an item in the form that the tool uses. A case may give only its SKU; the default quantity is 1."""
     item = {"sku": item} if isinstance(item, str) else item
     return {"quantity": 1, **item} if isinstance(item, Mapping) else item

@@ -1,9 +1,9 @@
 """Compares two runs of a suite case by case, and tests whether chance explains the difference. Pure.
 
-Only cases with the same document in both runs are compared. If neither run used a model for a case, its answers do not
-vary, so a change needs no test. The other cases are samples. With one try of each case in both runs, the test is
-McNemar's on passed cases; with repetitions, the signs of the differences between shares are randomised. For single
-tries, the two tests are equivalent.
+Only cases that are the same in both runs are compared. If neither run used a model for a case, its answers do not vary,
+so a change needs no test. The other cases are samples. If each case was tried once in both runs, McNemar's test
+compares the passed cases; with repetitions, a randomisation test compares the shares of passed tries. For single tries,
+both tests are equivalent.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from typing import Any, Final
 from supportbot.evals.grading.run_reports import CaseTries
 from supportbot.evals.grading.statistics import ALPHA, Interval, bootstrap, mcnemar, signs_differ
 
-# maximum number of differences drawn for the bootstrap: large suites get fewer resamples instead of slow pages
+# maximum number of differences drawn for the bootstrap: large suites get fewer resamples, so that pages are not slow
 _DRAWN: Final = 400_000
 _RESAMPLES: Final = (400, 2_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two runs. `worse` and `better` are cases that passed in only one of them.
+    """The differences between two runs. `worse` and `better` count the cases that passed only before and only after.
 
     `sampled` counts the compared cases that a model answered or judged; `sampled_worse` and `sampled_better` count
-    those among them that changed. Only these changes may be due to chance. `difference` is the mean change of their
-    shares of passed tries, with its interval. `p` is the probability that chance alone causes at least as large a
-    change in either direction.
+    those of them that changed. Only these changes may be due to chance. `difference` is the mean change of the share of
+    passed tries in the sampled cases, and `interval` is its interval. `p` is the probability that chance alone causes
+    at least as large a change in either direction.
     """
 
     compared: int
@@ -43,7 +43,7 @@ class Comparison:
 
     @property
     def certain(self) -> int:
-        """The number of changed cases without a model, which cannot be due to chance."""
+        """The number of changed cases in which no model was used, so that the change cannot be due to chance."""
         return self.worse + self.better - self.sampled_worse - self.sampled_better
 
     @property
@@ -53,7 +53,7 @@ class Comparison:
 
     @property
     def is_real(self) -> bool:
-        """Whether the change of the sampled cases is unlikely to be due to chance."""
+        """Whether chance is an unlikely explanation for the change in the sampled cases."""
         return self.p <= ALPHA
 
     def as_json(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Comparison:
 
 
 def compared(before: Sequence[CaseTries], after: Sequence[CaseTries]) -> Comparison:
-    """Return how the run with the tries `after` differs from the one with the tries `before`."""
+    """Return how a run with the tries `after` differs from an earlier run with the tries `before`."""
     earlier = {one.key: one for one in before if one.tries}
     tried = [one for one in after if one.tries]
     pairs = [

@@ -1,7 +1,9 @@
 """The report of a run: shares with intervals, failed `must` cases, and regressions from a baseline. Pure. A case passes
-if all of its tries pass. For deterministic and `must` cases, each pass that became a failure is a regression. The
-others are samples: their shares of passed tries are compared in pairs, and count as worse only if this is unlikely to
-be due to chance (`statistics.signs_worse`). Cases whose document has changed since the baseline are not compared.
+if all of its tries pass.
+
+A deterministic or `must` case that passed in the baseline and fails now is a regression. The other cases are samples:
+their shares of passed tries are compared with those in the baseline, and count as worse only if chance is an unlikely
+explanation (`statistics.signs_worse`). Cases that have been edited since the baseline are not compared.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +16,7 @@ from supportbot.evals.grading.statistics import ALPHA, Interval, bootstrap, pass
 from supportbot.evals.runs.case_outcomes import SIGNALS
 
 NOTHING: Final = Interval(0.0, 0.0)
-SIGNAL_ALPHA: Final = 0.01  # strict, because there are two signals and neither is a failure by itself
+SIGNAL_ALPHA: Final = 0.01  # strict, because two signals are tested and neither is a failure by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,10 @@ class CaseTries:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a run. `interval` is the interval of the share of passed cases; `worse_p` is the probability that
-    chance alone causes such a loss.
+    """The result of a run. `interval` is the interval of the share of passed cases.
 
-    `sampled` counts the compared cases that are samples; `difference` is the mean change of their shares, with its
-    interval.
+    `sampled` counts the compared cases that are samples. `difference` is the mean change of their shares of passed
+    tries, with its interval; `worse_p` is the probability that chance alone causes at least this loss.
     """
 
     cases: int
@@ -70,7 +71,7 @@ class Report:
     currency: str = ""
     p50_ms: float = 0.0
     p95_ms: float = 0.0
-    signals: tuple[str, ...] = ()  # signals that are more frequent than in the baseline, beyond chance
+    signals: tuple[str, ...] = ()  # signals that are more frequent than in the baseline, by more than chance explains
 
     @property
     def is_worse(self) -> bool:

@@ -1,7 +1,7 @@
 """The statistics of runs: intervals, paired tests, repetitions, agreement. Pure.
 
-Each function names its formula and source; `tests/evals/test_statistics.py` compares them with published values and
-simulations.
+Each function names its formula and source; `tests/evals/test_statistics.py` compares the results with published values
+and simulations.
 """
 
 import math
@@ -12,7 +12,7 @@ from statistics import NormalDist, fmean
 from typing import Final, NamedTuple
 
 LEVEL: Final = 0.95
-# A change counts as worse if chance alone would cause it in fewer than one in twenty equal pairs of runs.
+# A loss counts if chance alone would cause it in fewer than one in twenty comparisons of equally good runs.
 ALPHA: Final = 0.05
 _SEED: Final = 20  # fixed, so the same runs give the same interval
 _EXACT_UP_TO: Final = 14  # differing pairs: up to 2 ** 14 sign combinations are enumerated, more are sampled
@@ -24,8 +24,8 @@ class Interval(NamedTuple):
 
 
 def wilson(successes: int, trials: int, level: float = LEVEL) -> Interval:
-    """Return the interval of a share (Wilson 1927), which is also valid for few trials and near 0 or 1; (0, 1) without
-    trials.
+    """Return the confidence interval of a share (Wilson 1927). It is valid even for few trials and for shares near 0 or
+    1. Without trials, it is (0, 1).
     """
     if trials == 0:
         return Interval(0.0, 1.0)
@@ -47,7 +47,7 @@ def mcnemar_worse(gained: int, lost: int) -> float:
 
 
 def _at_least(heads: int, flips: int) -> float:
-    """Return the probability of at least this many heads with a fair coin."""
+    """Return the probability that a fair coin shows at least this many heads."""
     return float(sum(math.comb(flips, count) for count in range(heads, flips + 1)) / 2**flips)
 
 
@@ -62,9 +62,9 @@ def bootstrap(differences: Sequence[float], *, level: float = LEVEL, resamples: 
 
 
 def signs_worse(differences: Sequence[float], *, draws: int = 4_000) -> float:
-    """Return the one-sided p-value for paired differences this low by chance (Fisher's randomisation of signs).
+    """Return the one-sided p-value of a mean paired difference this low (Fisher's randomisation of signs).
 
-    Unlike with a bootstrap, false alarms stay below the level even with few pairs.
+    Unlike a bootstrap, this keeps false alarms below the level even with few pairs.
     """
     moved = [difference for difference in differences if difference]
     total = sum(moved) + 1e-12
@@ -79,8 +79,8 @@ def signs_worse(differences: Sequence[float], *, draws: int = 4_000) -> float:
 
 
 def signs_differ(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value for paired differences this far from 0 by chance (Fisher's randomisation of signs):
-    twice the smaller one-sided p-value, at most 1.
+    """Return the two-sided p-value of a mean paired difference this far from 0 (Fisher's randomisation of signs): twice
+    the smaller one-sided p-value, at most 1.
     """
     return min(1.0, 2 * min(signs_worse(differences), signs_worse([-one for one in differences])))
 
@@ -96,7 +96,7 @@ def pass_hat(passed: Sequence[tuple[int, int]], k: int) -> float | None:
 
 
 def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
-    """Return Cohen's kappa (1960) of two raters; None without pairs, or if both always give the same single answer."""
+    """Return Cohen's kappa (1960) of two raters; None without pairs, or if both raters always give the same answer."""
     count = len(pairs)
     if not count:
         return None
@@ -116,6 +116,6 @@ class Confusion(NamedTuple):
 
 
 def confusion(pairs: Sequence[tuple[bool, bool]]) -> Confusion:
-    """Return the counts of (judge, person)."""
+    """Return the counts of these pairs of verdicts, (judge, person)."""
     found = Counter(pairs)
     return Confusion(found[True, True], found[False, False], found[True, False], found[False, True])

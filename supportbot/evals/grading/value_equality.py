@@ -1,5 +1,5 @@
-"""Compares what a case expects with the result: records of a merchant, in which numbers may differ by half a cent and a
-missing field equals null, and arguments of a call, whose spelling may differ. Pure.
+"""Compares what a case expects with the result. Pure. In a merchant's records, numbers may differ by half a cent, and a
+missing field equals null. In the arguments of a call, the spelling may differ.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def differences(wanted: Any, got: Any, place: str = "") -> Iterator[Difference]:
-    """Yield the differences between two JSON values, in order."""
+    """Yield the differences between two JSON values, in their order."""
     match wanted, got:
         case bool(), bool():
             is_equal = wanted == got
@@ -52,7 +52,7 @@ def _equal(given: Any, wanted: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a normalised value, which is equal for "12.5" and 12.50, and for different spellings of a word."""
+    """Return a normalised value: "12.5" and 12.50 become equal, and so do different spellings of a word."""
     try:
         return Decimal(str(value))
     except InvalidOperation:
@@ -60,5 +60,5 @@ def _plain(value: Any) -> Any:
 
 
 def folded(text: str) -> str:
-    """Return the text in the form in which different spellings of spaces, apostrophes and capitals are equal."""
+    """Return the text in a form that ignores differences in spaces, apostrophes and capitals."""
     return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'").casefold().split())

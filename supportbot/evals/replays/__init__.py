@@ -1,1 +1,1 @@
-"""Shadow replays: a release answers customers' questions from the last few days."""
+"""Shadow replays: a release answers the questions that customers asked in the last few days."""

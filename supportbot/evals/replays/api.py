@@ -38,7 +38,7 @@ class ReleaseReplayInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class ReleaseReplaySerializer(serializers.ModelSerializer[Replay]):
-    """A release tried on customers' questions, compared with the live release of that time."""
+    """A release tried on customers' questions and compared with the release that was live at the time."""
 
     release = serializers.IntegerField(source="release_number", read_only=True)
     live = serializers.IntegerField(source="live_number", read_only=True)
@@ -62,7 +62,9 @@ class ReleaseReplaySerializer(serializers.ModelSerializer[Replay]):
 
 
 class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
-    """A question with both answers: `before` is the live release's. Each contains passages, calls and cost."""
+    """A question with both answers; `before` is the live release's. Each answer includes its passages, calls and
+    cost.
+    """
 
     kinds = serializers.ListField(
         child=serializers.ChoiceField(choices=KINDS),
@@ -79,7 +81,7 @@ class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
 
 
 class InOrderPagination(NewestFirstPagination):
-    """Questions in the order in which they are asked; the newest was stored first."""
+    """Questions in the order in which they are asked: newest first."""
 
     ordering = "id"
     invalid_cursor = "Invalid cursor. Leave it out to start with the first question."
@@ -197,7 +199,7 @@ def _counted() -> QuerySet[Replay]:
 
 
 def _counted_one(replay_id: UUID) -> Replay:
-    """Return a replay of the workspace; raises NotFound."""
+    """Return a replay of the workspace. Raises NotFound."""
     found: Replay | None = _counted().filter(pk=replay_id).first()
     if found is None:
         raise NotFound()

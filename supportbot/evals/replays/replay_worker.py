@@ -1,4 +1,4 @@
-"""Shadow replays started in the console. A worker asks their questions, a few at a time, under a lease.
+"""Carries out shadow replays. A worker asks the questions, a few at a time, under a lease.
 
 Each step is stored before the next one begins, so a worker that dies loses only one step, and a cancelled or
 interrupted replay continues where it stopped. Only the replay's own rows are written.
@@ -35,7 +35,7 @@ from supportbot.releases.selectors import live_release, release_with_id
 
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 4  # questions per step
-MOST_REPLAYS: Final = 1  # replays at the same time in the whole installation
+MOST_REPLAYS: Final = 1  # number of concurrent replays in the whole installation
 BEAT_SECONDS: Final = 8.0
 LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
 KEPT_FOR: Final = timedelta(days=7)  # replays contain customers' questions
@@ -45,7 +45,7 @@ STOPPED: Final = Q(state=State.PAUSED) | Q(state=State.CANCELLED, problem="")
 
 
 def begin(release: Release, *, days: int, most: int, person: User | None = None) -> Replay:
-    """Have a worker try a release on recent questions; return the replay under way if there is one.
+    """Have a worker try a release on recent questions. If a replay of it is already under way, return that one.
 
     Raises ReplayInvalid.
     """
@@ -95,7 +95,9 @@ def resume(replay_id: UUID) -> None:
 
 
 def due_replays() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the replays to run now, oldest first; one at a time in the installation."""
+    """Return the workspace and id of each replay to run now, oldest first. Only one runs at a time in the
+    installation.
+    """
     with across_workspaces("replays that are due"):
         played = Replay.objects.filter(state=State.RUNNING, lease_until__gt=now()).count()
         rows = Replay.objects.filter(for_this_build(), state__in=("waiting", "running"), lease_until__lte=now())
@@ -111,7 +113,7 @@ def run_replay(replay_id: UUID) -> None:
         _run(replay)
     except ModelUnreachable as away:
         _pause(replay, away.code)
-    except SupportBotError as error:  # its release was deleted, or the release or the product has changed
+    except SupportBotError as error:  # the release was deleted or has changed, or the product was updated
         logger.warning("replay %s ended: %s", replay.pk, error.code)
         _mine(replay).update(state=State.CANCELLED, problem=error.code[:40], lease_until=None, finished_at=now())
     except AnyDatabaseError:  # the next worker continues after the lease
@@ -123,7 +125,7 @@ def run_replay(replay_id: UUID) -> None:
 
 @transaction.atomic
 def _claim(replay_id: UUID) -> Replay | None:
-    """Claim a replay for this attempt, if nobody holds it, and return it; earlier attempts can no longer write."""
+    """Claim and return a replay; None if another worker holds it. Earlier attempts can no longer write."""
     rows = Replay.objects.select_for_update(no_key=True).filter(
         for_this_build(), pk=replay_id, state__in=("waiting", "running")
     )
@@ -135,9 +137,10 @@ def _claim(replay_id: UUID) -> Replay | None:
 
 
 def _run(replay: Replay) -> None:
-    """Ask the remaining questions, and finish. Stop silently once this attempt no longer holds the replay. Raises
-    ProductChangedMeanwhile, because two builds can answer differently with the same release, and
-    ReleaseChangedMeanwhile.
+    """Ask the remaining questions and finish the replay. Stop silently once this attempt no longer holds it.
+
+    Raises ReleaseChangedMeanwhile, and ProductChangedMeanwhile because two builds may answer differently with the same
+    release.
     """
     if replay.product not in ("", product_mark()):  # "" for replays of an earlier version, which did not record it
         raise ProductChangedMeanwhile()
@@ -180,8 +183,8 @@ def _choose(replay: Replay) -> bool:
 def _leave_out_erased(replay: Replay) -> None:
     """Delete the questions of conversations that have been erased.
 
-    If an erasure happens while questions are being chosen, its announcement may come before they are stored. Later
-    erasures find the stored rows.
+    If an erasure happens while questions are being chosen, it may be announced before they are stored. Later erasures
+    find the stored questions.
     """
     there = Conversation.objects.filter(pk=OuterRef("conversation_id"))
     ReplayedQuestion.objects.filter(~Exists(there), replay=replay).delete()
@@ -227,6 +230,6 @@ def _pause(replay: Replay, code: str) -> None:
 
 
 def purge_replays() -> None:
-    """Delete old replays of all workspaces."""
+    """Delete old replays in all workspaces."""
     with across_workspaces("old replays"):
         Replay.objects.filter(created_at__lt=now() - KEPT_FOR).delete()

@@ -1,7 +1,9 @@
-"""Shadow replay: compares a release's answers to customers' questions from the last few days with those of the live
-release. Both releases answer each question as the first in a conversation with the same customer, without side effects
-(`simulated_conversation`). Differences are ranked by their effect on the customer. `replay_worker` stores them for the
-console.
+"""Shadow replay: compares the answers of a release and of the live release to customers' questions from the last few
+days.
+
+Both releases answer each question as the first message of a conversation with the same customer, without side effects
+(`simulated_conversation`). Differences are ranked by their effect on the customer. `replay_worker` stores the answers
+for the console.
 """
 
 import asyncio
@@ -38,7 +40,7 @@ KINDS: Final = ("lost_answer", "action", "handed_over", "figures", "sources", "g
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One question that the two releases answer differently; `kinds` are among `KINDS`, worst first."""
+    """A question that the releases answer differently; `kinds` contains values of `KINDS`, worst first."""
 
     question: str
     kinds: tuple[str, ...]
@@ -48,7 +50,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class CustomerQuestion:
-    """A customers' question as a case, with the last customer who asked it and the number of times it was asked."""
+    """A customers' question as a case, with the last customer who asked it and how often it was asked."""
 
     case: Case
     customer_id: UUID
@@ -58,7 +60,7 @@ class CustomerQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """`unplayed` questions could not be answered by one of the two."""
+    """The result of a replay. `unplayed` counts questions that one of the releases could not answer."""
 
     questions: int
     unplayed: int
@@ -82,15 +84,15 @@ def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replay
 
 
 def rank(kinds: Sequence[str]) -> int:
-    """Return the rank of a difference: the worst come first, "no difference" last."""
+    """Return the rank of a difference, from 0 for the worst; "no difference" comes last."""
     return KINDS.index(kinds[0]) if kinds else len(KINDS)
 
 
 def real_questions(days: int, most: int) -> list[CustomerQuestion]:
-    """Return the first question of each conversation of the last `days` days, newest first. A question that was asked
-    several times appears once, for the last customer who asked it.
+    """Return up to `most` first questions of the conversations from the last `days` days, newest first. A question that
+    was asked several times appears once, for the last customer who asked it.
 
-    Signed-in customers may get more information than visitors, so a question that both have asked counts as two.
+    Signed-in customers may get more information than visitors, so a question appears twice if both have asked it.
     """
     questions = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, courtesy="", created_at__gte=now() - timedelta(days=days)
@@ -129,7 +131,7 @@ def _played(release: Release, cases: Sequence[Case]) -> list[CaseTry]:
 
 
 def kinds_of(before: CaseTry, after: CaseTry) -> tuple[str, ...]:
-    """Return the ways in which two answers differ, worst first; () if they are the same."""
+    """Return the ways in which the answer `after` differs from `before`, worst first; () if they are the same."""
     one, other = before.last, after.last
     differs = {
         "lost_answer": other.is_abstention and not one.is_abstention,

@@ -1,4 +1,5 @@
-"""The retail tasks of a public benchmark (tau-bench, MIT): its shop, its operations as definitions, its task files.
+"""The retail tasks of a public benchmark (tau-bench, MIT): its shop, the shop's operations as definitions, its task
+files.
 
 Its data is not part of the product. `manage.py retail_benchmark` reads a folder with `db.json`, `policy.md` and task
 files.

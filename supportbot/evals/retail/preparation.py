@@ -1,7 +1,7 @@
 """Prepares a workspace for the benchmark's shop: a connection, the operations as definitions, and the shop's policy.
 
-Existing parts are reused, so preparing again changes nothing. The connection's address does not exist: evaluations use
-the shop in memory instead, and all other calls fail.
+Parts that already exist are reused, so preparing again changes nothing. The connection's address does not exist:
+evaluations use the shop in memory instead, and any other call fails.
 """
 
 import json
@@ -38,7 +38,7 @@ def is_prepared() -> bool:
 
 
 def offer_operations(person: User) -> None:
-    """Publish every operation in the name of an admin. Raises the same errors as publishing, such as NotPublisher."""
+    """Publish every operation on behalf of an admin. Raises the same errors as publishing, such as NotPublisher."""
     if not Connection.objects.filter(name=CONNECTION).exists():
         connections.create(connections.Draft(CONNECTION, ADDRESS, auth="none"), actor=ACTOR)
     for document in documents():

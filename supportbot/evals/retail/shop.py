@@ -1,5 +1,5 @@
-"""The benchmark's shop. It provides the interface that the retail definitions call and has no rules of its own, so it
-accepts every valid call. Each conversation of an evaluation starts with the original records.
+"""The benchmark's shop, which the retail definitions call. It has no rules of its own, so it accepts every valid call.
+Each conversation of an evaluation starts with the original records.
 """
 
 import copy
@@ -160,7 +160,7 @@ def _json_number(value: Any) -> float:
 
 
 def merchants_from(folder: Path) -> Callable[[], RetailMerchant]:
-    """Return a factory of merchants with the records in a data folder. Raises OSError or ValueError."""
+    """Return a function that creates merchants with the records in a data folder. Raises OSError or ValueError."""
     records = _records(folder / "db.json")
     return lambda: RetailMerchant(records)
 

@@ -14,7 +14,7 @@ from supportbot.evals.suite_formats.values import at, mapping_of, placed
 
 NAME: Final = "retail"
 _MARKS: Final = frozenset({"user_id", "scenario", "expected_changed"})
-# the expectation for a shop that prices each item separately
+# the expected value for a shop that prices each item separately
 _OWN_PRICES: Final = "expected_changed_own_price_per_item"
 _NOTHING: Final = "."
 

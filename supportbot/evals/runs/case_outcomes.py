@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
-# How a tool call by the model ended. Nothing is carried out, except actions that a customer confirmed with a simulated
-# merchant: "done", or "not_done" if the merchant or the rules then refused it.
+# How a tool call by the model ended. Only actions that a customer confirmed are carried out, with a simulated merchant:
+# "done", or "not_done" if the merchant or the rules then refused them.
 CallEnd = Literal[
     "proposed", "refused", "answered", "handed_over", "withdrawn", "rejected", "done", "not_done", "declined"
 ]
 
 
-# Signs that a model follows its rules less well. No case tests them, and customers may not notice: the checks withheld
+# Signs that a model follows its rules less well, which no case tests and customers may not notice: the checks withheld
 # something, or had to find a claim's source themselves.
 SIGNALS: Final = ("withheld", "unmarked")
 JUDGE_VERSION: Final = "judge-1"  # the version of the judging model's prompt
-# authors of replies without a model; "given" is an answer contained in the case
+# who answers when no model does; "given" means that the case contains the answer
 WITHOUT_MODEL: Final = ("builtin", "given")
 
 
@@ -49,8 +49,8 @@ class Reply:
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
     detected: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
-    ranked: tuple[str, ...] = ()  # articles that a search for the message finds, best first; for `hit5` only
-    is_answerable: bool | None = None  # whether the search expects to answer it; for `answerable` only
+    ranked: tuple[str, ...] = ()  # articles that a search for the message finds, best first; only for `hit5`
+    is_answerable: bool | None = None  # whether search considers it answerable; only for `answerable`
     inputs: str = ""  # a digest of everything the turn found; `run_worker` uses it to detect changes
     pressed: str = ""  # "confirm" or "decline" if the customer decided on a card and wrote nothing
 
@@ -104,7 +104,7 @@ class CaseTry:
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether running it again gives the same result, because no model was used."""
+        """Whether running it again would give the same result, because no model was used."""
         is_without_model = all(reply.by in WITHOUT_MODEL for reply in self.replies)
         return self.judgement is None and not self.by_model and is_without_model
 

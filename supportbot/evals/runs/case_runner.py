@@ -1,6 +1,7 @@
-"""Runs one case: sends the customer's messages one after another to a simulated conversation. A model can judge by a
-rubric whether the conversation was good. An unreadable verdict fails the case. The judge gets the conversation as data
-and must not follow instructions in it.
+"""Runs a case: sends the customer's messages to a simulated conversation, one after another.
+
+A model can judge by a rubric whether the conversation was good; an unreadable verdict fails the case. The judge gets
+the conversation as data and must not follow instructions in it.
 """
 
 import logging
@@ -66,7 +67,7 @@ logger = logging.getLogger(__name__)
 
 
 class ModelUnreachable(Exception):
-    """The model does not respond, so nothing was measured and the run has to wait."""
+    """The model does not respond, so nothing is measured and the run has to wait."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -74,7 +75,7 @@ class ModelUnreachable(Exception):
 
 
 async def run_case(workspace: Workspace, case: Case) -> tuple[CaseTry, UUID | None]:
-    """Return the result, and the id of the customer's row if there is one. Raises ModelUnreachable."""
+    """Return the outcome of a case, and the id of its customer's row if there is one. Raises ModelUnreachable."""
     try:
         merchant = merchant_of(case)
     except MerchantMissing as error:
@@ -113,8 +114,8 @@ def _checked(case: Case, recorded: RecordedAnswer) -> Reply:
 
 
 async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
-    """Return the replies, with the measurements of the customer's messages that the expectations `detects`, `hit5` and
-    `answerable` need, if the case has these.
+    """Return the replies with what the case's expectations `detects`, `hit5` and `answerable` need to know about the
+    customer's messages.
     """
     if case.expects("detects"):
         replies = [replace(one, detected=await outside(detected_actions_in, one.said, locale)) for one in replies]
@@ -126,8 +127,8 @@ async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequen
 
 
 def _ranked(case: Case, reply: Reply, before: Sequence[Reply]) -> tuple[str, ...]:
-    """Return the articles that a search for a customer's message finds after the answers before it, as in
-    `kb_eval --as-asked`; none if the customer pressed a button instead of writing.
+    """Return the articles that a search for a customer's message finds at this point of the conversation, as in
+    `kb_eval --as-asked`; () if the customer pressed a button instead of writing.
     """
     if reply.pressed:
         return ()
@@ -172,7 +173,7 @@ class _Bounds:
         return cls(case.simulate.most_cost, MOST_TOKENS) if case.simulate else cls()
 
     def broken(self, conversation_id: UUID) -> str:
-        """Return the code of the limit that a conversation has exceeded; "" for none."""
+        """Return the code of the limit that a conversation has exceeded; "" if it has exceeded none."""
         cost, _, tokens = _costs(conversation_id)
         if self.most_cost and Decimal(cost or 0) > Decimal(str(self.most_cost)):
             return "too_costly"
@@ -180,9 +181,7 @@ class _Bounds:
 
 
 async def _replies(simulated: SimulatedConversation, case: Case) -> tuple[tuple[Reply, ...], str]:
-    """Return the answers with their measurements, and the code of the reason if the case ended early. Raises
-    ModelUnreachable.
-    """
+    """Return the measured answers and, if the case ended early, the code of the reason. Raises ModelUnreachable."""
     replies: list[Reply] = []
     try:
         if case.given is not None:
@@ -208,9 +207,9 @@ async def _replies(simulated: SimulatedConversation, case: Case) -> tuple[tuple[
 
 
 async def _converse(simulated: SimulatedConversation, customer: Customer, bounds: _Bounds, replies: list[Reply]) -> str:
-    """Append each answer to `replies`; return the code of the limit that ended the conversation early, or "".
+    """Append each answer to `replies`. Return the code of the limit that ended the conversation early; "" if none did.
 
-    Raises what the customer and the assistant raise; the answers before that are kept.
+    Raises the errors of the customer and the assistant; the answers so far are kept.
     """
     while (message := await customer.next(replies)) is not None:
         if isinstance(message, Press):

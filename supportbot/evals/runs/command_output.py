@@ -18,7 +18,9 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 def facts_of(run: Run) -> dict[str, Any]:
-    """Return the report of a run with its suite and release. `cost_per_case` is for one try; "" without prices."""
+    """Return the report of a run with its suite and release. `cost_per_case` is the cost of one try; "" without
+    prices.
+    """
     report, agreement = report_from(run.report or {}), agreement_in(run)
     failed = Result.objects.filter(run=run, passed=False).order_by("id")
     tried = run.done - run.kept

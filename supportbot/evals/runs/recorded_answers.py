@@ -1,5 +1,5 @@
-"""The answer that a case itself gives. The assistant writes nothing; the checks treat the given answer as a model's.
-Pure, apart from the vectors.
+"""Answers that cases contain. The assistant writes nothing; the checks treat the given answer like a model's. Pure,
+apart from the vectors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +69,7 @@ def _page(row: Any, where: str) -> Page:
 
 
 def recorded_answer_document(recorded: RecordedAnswer | None) -> Mapping[str, Any]:
-    """Return the given answer in the format of a document."""
+    """Return a given answer in the format of a suite's document."""
     if recorded is None:
         return {}
     pages = [{name: text for name, text in asdict(page).items() if text} for page in recorded.passages]
@@ -114,8 +114,8 @@ def streamed(
     strictness: Strictness,
     settle: Callable[[CheckedStream], None] | None = None,
 ) -> CheckedStream:
-    """Return a given answer, streamed as in a turn to its end, with its own markers. `settle` gives it the vectors
-    that it needs; `bench.checks` measures them.
+    """Stream a given answer through the checks as in a turn, with its own markers, and return the finished stream.
+    `settle` provides the vectors that it needs.
     """
     passages = [passage_of(place, page) for place, page in enumerate(given.passages, 1)]
     answer = CheckedStream(
@@ -150,7 +150,7 @@ def passage_of(place: int, page: Page) -> Passage:
 
 
 def with_markers(answer: str, passages: int) -> str:
-    """Return the answer. If it has no markers, add the markers of all passages after each sentence."""
+    """Return the answer; if it has no markers, with the markers of all passages after each sentence."""
     if not passages or any(marked_sources(sentence) for sentence in sentences_of(answer)):
         return answer
     return with_all_markers(answer, passages)

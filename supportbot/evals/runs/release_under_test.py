@@ -14,8 +14,8 @@ from supportbot.releases.selectors import live_release, release_with_id, using
 
 @contextmanager
 def under(release_id: UUID | None, digest: str) -> Iterator[None]:
-    """Use this release for answers in this block. Raises ReleaseChangedMeanwhile if the draft has changed, and
-    NoSuchRelease.
+    """Use this release for answers inside this block. Raises NoSuchRelease, and ReleaseChangedMeanwhile if its content
+    has changed.
     """
     if release_id is None:
         yield

@@ -1,13 +1,13 @@
 """Carries out runs: one worker at a time holds a run, under a lease that it keeps extending.
 
-Each try is stored once, when it is complete. If a worker is killed, only its current tries are lost: after the lease,
-the next worker runs those not stored, with the same result. If the model is unavailable, the run is paused with its
+Each try is stored once, when it is complete. If a worker is killed, only its current tries are lost: after the lease
+ends, the next worker runs the tries that are not stored. If the model is unavailable, the run is paused, keeps its
 results and continues on request.
 
-A run after a change to articles reuses results of an earlier run that are still valid. Answers depend on articles only
-through search results, so the searches of a stored conversation are repeated without generating answers. If each turn
-would find the same texts, its results cannot have changed. For the built-in answerer, the scores must be the same too,
-since it weighs texts by their scores and any article can shift these; a model does not see scores.
+After a change to articles, a run reuses the results of an earlier run that are still valid. Answers depend on articles
+only through search results, so the searches of a stored conversation are repeated without generating answers. If each
+turn would find the same texts, its results cannot have changed. For the built-in answerer, the scores must also be the
+same: it weighs texts by their scores, which any article can shift. A model does not see scores.
 """
 
 import asyncio
@@ -55,14 +55,14 @@ _COPIED = (
 )  # fmt: skip
 BEAT_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 1.0
-MOST_RUNS: Final = 2  # runs at the same time in the whole installation
-# cases at the same time: a model's server can handle several, while the built-in answerer gains nothing
+MOST_RUNS: Final = 2  # number of concurrent runs in the whole installation
+# number of concurrent cases: a model's server can handle several; the built-in answerer gains nothing
 AT_ONCE: Final = 4
 
 
 def due_runs() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the runs to carry out now, oldest first. Only a few run at once, so the worker can
-    also do its other tasks.
+    """Return the workspace and id of each run to carry out now, oldest first. There are only a few at a time, so that
+    the worker can also do its other tasks.
     """
     with across_workspaces("evaluations that are due"):
         played = Run.objects.filter(state=Run.State.RUNNING, lease_until__gt=now()).count()
@@ -82,12 +82,12 @@ def execute_run(run_id: UUID) -> None:
 
 
 def new_runner() -> str:
-    """Return a new runner's name, which is unique."""
+    """Return a unique name for a new runner."""
     return f"eval-{uuid4().hex}"
 
 
 def executed(run: Run) -> Run:
-    """Complete a run, or wait for the worker that has taken it; return it once it is done.
+    """Complete a run, or wait for the worker that has taken it. Return the finished run.
 
     Raises RunInterrupted or RunEnded if it does not finish.
     """
@@ -146,11 +146,11 @@ class _Execution:
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
         stored = stored_keys(run.pk)
         self._earlier = results_of(run.keeps_from)
-        self._noted = time.monotonic()  # the running time up to this moment is stored
+        self._noted = time.monotonic()  # the running time until then has been stored
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def execute(self) -> None:
-        """Run all of them. Raises ModelUnreachable, _RunTaken."""
+        """Run all remaining tries. Raises ModelUnreachable, _RunTaken."""
         workers = [asyncio.create_task(self._run_next()) for _ in range(AT_ONCE)]
         beating = asyncio.create_task(self._beat())
         everything = asyncio.ensure_future(asyncio.gather(*workers))
@@ -182,13 +182,13 @@ class _Execution:
                 await db(partial(_extend, took_ms=self._took_ms()), self._run, self._runner)
 
     def _took_ms(self) -> int:
-        """Return the time since the last call."""
+        """Return the time since the last call, in milliseconds."""
         before, self._noted = self._noted, time.monotonic()
         return round((self._noted - before) * 1000)
 
 
 def _tries(run: Run) -> Iterator[tuple[Case, int]]:
-    """Yield each try, starting with the first of each case, so a cancelled run has covered most cases."""
+    """Yield each try. The first tries of all cases come first, so that a cancelled run has covered most cases."""
     cases = [(parse_case(document), repeats_of(document, run.repeat)) for document in run.cases]
     for number in range(1, max((times for _, times in cases), default=0) + 1):
         yield from ((case, number) for case, times in cases if number <= times)
@@ -253,7 +253,9 @@ def results_of(run_id: Any) -> StoredResults:
 
 
 def reusable_result(run: Run, earlier: Result | None, case: Case, workspace: Workspace) -> Result | None:
-    """Return an earlier result as one of this run if articles cannot have changed it; None if it must be run again."""
+    """Return the result of an earlier run as a result of this run; None if articles may have changed it, so that the
+    case must run again.
+    """
     if earlier is None or not finds_the_same(played_from(earlier.played), case, workspace):
         return None
     original = None if earlier.judged_good is None else earlier.original or earlier.pk
@@ -261,15 +263,15 @@ def reusable_result(run: Run, earlier: Result | None, case: Case, workspace: Wor
 
 
 def finds_the_same(played: CaseTry, case: Case, workspace: Workspace) -> bool:
-    """Return whether each turn of a conversation finds now what it found then."""
+    """Return whether each turn of a stored conversation would find the same now as it did then."""
     if played.failure or not played.replies or case.given is not None:
         return False
-    if case.expects("hit5") or case.expects("answerable"):  # measured apart from the conversation
+    if case.expects("hit5") or case.expects("answerable"):  # measured outside the conversation
         return False
     try:
         with ordered(case.orders, case.customer):
             simulated = simulate_conversation(workspace, case.customer, locale=case.locale, plant=case.plant)
-    except SupportBotError:  # the customer or the shop is unavailable; a new try reports it
+    except SupportBotError:  # the customer or the shop is unavailable, which a new try will report
         return False
     simulated.remember(case.history)
     for reply in played.replies:

@@ -1,4 +1,6 @@
-"""A customer with five sample orders chats with the built-in answerer alone; also what it detects in a message."""
+"""Chats between a customer with five sample orders and the built-in answerer alone, and what it detects in a
+message.
+"""
 
 import asyncio
 import json
@@ -51,9 +53,10 @@ ORDERS: Final = (
 
 @dataclass
 class Chat:
-    """One conversation. `calls` are the calls of actions as (action, arguments), without the look-ups before them.
+    """A conversation. `calls` contains the calls of actions as (action, arguments), without the look-ups before them.
 
-    Only the built-in actions are offered, since the sample orders are theirs; nothing is carried out or looked up.
+    Only the built-in actions are offered, because the sample orders are made for them. Nothing is carried out or looked
+    up.
     """
 
     locale: str
@@ -102,7 +105,7 @@ def is_look_up(name: str) -> bool:
 
 
 def replies_to(messages: Sequence[str], locale: str) -> tuple[Reply, ...]:
-    """Return the answers to a customer's messages, each with the calls that it led to."""
+    """Return the answers to a customer's messages, each with the calls that its message led to."""
     chat, replies = Chat(locale), list[Reply]()
     for text in messages:
         began = time.perf_counter()
@@ -124,7 +127,7 @@ def _found(call: ToolCall, locale: str) -> str:
 
 
 def detected_actions_in(text: str, locale: str) -> tuple[str, ...]:
-    """Return the action that is detected in a message, or those that the answerer would ask about."""
+    """Return the action that is detected in a message, or the actions that the answerer would ask about."""
     found = intent_in(text, tools_in(detect(text, base_language(locale))))
     return (found.action,) if found.action else found.candidates
 
@@ -135,6 +138,8 @@ def tools_in(language: str) -> list[ToolSpec]:
 
 
 def intent_in(text: str, tools: Sequence[ToolSpec], *, is_after_deed: bool = False) -> DetectedIntent:
-    """Return what a message requests; `is_after_deed` says that something was done in the conversation before."""
+    """Return what a message requests. `is_after_deed` says whether an action was carried out earlier in the
+    conversation.
+    """
     found = detect_intent(text, tools)
     return DetectedIntent(UNDO) if wants_undo(text, tools, is_after_deed=is_after_deed) else found

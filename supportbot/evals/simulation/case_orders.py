@@ -1,5 +1,5 @@
-"""The orders of a case's customer, which replace those of the shop for this case only, so that its result depends
-neither on what has happened to the shop's orders since nor on the day. Pure, apart from the clock.
+"""The orders of a case's customer. For this case, they replace those of the shop, so that its result depends neither on
+later changes to the shop's orders nor on the date. Pure, apart from the clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ Document = Mapping[str, Any]
 
 
 def orders_in(value: Any, where: str) -> tuple[Document, ...]:
-    """Return the orders in a case's document, as they are. Raises InvalidSuite."""
+    """Return the orders in a case's document, unchanged. Raises InvalidSuite."""
     here = placed(where, "orders")
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_ORDERS:
         raise _invalid(here)
@@ -69,7 +69,7 @@ def _invalid(where: str) -> InvalidSuite:
 
 
 def ordered(documents: Sequence[Document], customer: str) -> AbstractContextManager[None]:
-    """In this block, the shop has a case's orders; without any, it has its own."""
+    """Inside this block, the shop has a case's orders; if the case has none, the shop has its own."""
     if not documents:
         return nullcontext()
     moment = now()
@@ -77,7 +77,7 @@ def ordered(documents: Sequence[Document], customer: str) -> AbstractContextMana
 
 
 def _order(document: Document, *, customer: str, moment: datetime, where: str = "") -> Order:
-    """Return an order, as the shop would have sent it. Raises InvalidOrder, KeyError, TypeError, DecimalException."""
+    """Return an order as the shop would have sent it. Raises InvalidOrder, KeyError, TypeError, DecimalException."""
     items = [_item(item, where) for item in document["items"]]
     total = sum((Decimal(item["price"]) * item["quantity"] for item in items), Decimal(0))
     refunded = sum((Decimal(item["refunded"]) for item in items), Decimal(0))

@@ -1,5 +1,5 @@
-"""Attacks that a case plants in the assistant's input: in memory, for this case only, never in the knowledge base.
-Pure.
+"""Attacks that a case plants in the assistant's input. They exist only in memory and for this case, never in the
+knowledge base. Pure.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _NOWHERE: Final = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class PlantedTexts:
-    """The attacker's texts: a help page, a field of a look-up, and a name of a page and a product."""
+    """The attacker's texts: a help page, a field of a look-up, and a name for a page and a product."""
 
     article: str = ""
     look_up: str = ""
@@ -40,7 +40,7 @@ class PlantedTexts:
         )  # fmt: skip
 
     def into(self, found: ToolResult) -> ToolResult:
-        """Return a look-up's result with the planted attack added."""
+        """Return the result of a look-up with the planted attack added."""
         fields = {name: text for name, text in (("note", self.look_up), ("product", self.name)) if text}
         if not fields:
             return found

@@ -3,13 +3,12 @@
 The conversation is never stored. Its messages are rows in memory, so nothing reaches the log, the desk, e-mails,
 webhooks, the unanswered questions or the overview. Search, models, checks and look-ups work as in a real turn. The
 policy decides on proposals, which are then discarded (`actions.services.preview`). A handoff is recorded and ends the
-conversation. The audit trail lists look-ups and policy refusals under the name `evaluation`. Only the first route may
-answer; otherwise, a fallback's answers would count as the model's.
+conversation. The audit trail lists look-ups and refusals by the policy under the name `evaluation`. Only the first
+route may answer; otherwise, answers from a fallback would count as the model's.
 
 With a simulated merchant (`merchants`), the customer can `press` a card. Confirmed actions are carried out there, and
-the assistant's next answers take them into account.
-The steps are the same as in `actions.requests.execution`: records are read again, the rules are applied again, and one
-call is sent.
+the assistant's next answers take them into account. As in `actions.requests.execution`, records are read again, the
+rules are applied again, and one call is sent.
 """
 
 import hashlib
@@ -78,7 +77,7 @@ _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 
 class SimulatedConversation:
-    """A conversation in memory. Call `say` for one message after another; not for concurrent use."""
+    """A conversation in memory. Call `say` for one message after another, never concurrently."""
 
     def __init__(
         self, workspace: Workspace, customer: Customer, locale: str, plant: PlantedTexts | None = None
@@ -116,7 +115,7 @@ class SimulatedConversation:
         return _reply(text, answer, turn, tuple(self.calls), took_ms, inputs)
 
     def press(self, *, confirms: bool) -> Reply:
-        """Confirm or decline every open card; return the chat's reply. Needs a simulated merchant."""
+        """Confirm or decline every open card, and return the chat's reply. Needs a simulated merchant."""
         began, calls = time.perf_counter(), list[MadeCall]()
         texts = []
         for request in self.cards.values():
@@ -138,8 +137,8 @@ class SimulatedConversation:
         return Reply("", text, calls=tuple(calls), by="builtin", pressed=pressed, took_ms=took_ms)
 
     def found_again(self, reply: Reply) -> TurnContext:
-        """Return the context that a turn would find now for a message that was already answered, and continue with that
-        answer.
+        """Return the context that a turn would now find for an already answered message, and continue the conversation
+        with the stored answer.
         """
         context = self.context(self._add(Source.CUSTOMER, reply.said), uuid7())
         written = self._add(Source.ASSISTANT, reply.text)
@@ -156,7 +155,9 @@ class SimulatedConversation:
         return replace(context, request=replace(request, tools=(*offered, *tools)))
 
     def keep(self, card: ActionRequest, *, corrects: bool) -> None:
-        """Add an open card. It replaces the same record's card or, as a correction, the action's newest card."""
+        """Add an open card. It replaces the card for the same record or, if it is a correction, the action's newest
+        card.
+        """
         own = (card.action, card.subject_kind, card.subject_id)
         of_action = [key for key in self.cards if key[0] == card.action]
         ended = of_action[-1] if corrects and of_action and own not in self.cards else own
@@ -173,7 +174,7 @@ def simulate_conversation(
     workspace: Workspace, customer_id: str, *, locale: str = "", plant: PlantedTexts | None = None
 ) -> SimulatedConversation:
     """Return a new conversation for the merchant's customer, or for a visitor if the id is empty; nothing is stored.
-    Raises NotFound for an unknown id, MerchantUnavailable.
+    Raises NotFound for an unknown id, and MerchantUnavailable.
     """
     customer = find_customer(customer_id) if customer_id else Customer(workspace=workspace)
     return SimulatedConversation(workspace, customer, locale or customer.locale or workspace.locale, plant)
@@ -246,7 +247,7 @@ class _UnpublishedDeltas(DeltaBuffer):
 
 
 class _Tools(Tools):
-    """Decides on each call like a real turn, and records it, but carries out only look-ups."""
+    """Decides on each call like a real turn and records it, but carries out only look-ups."""
 
     def __init__(self, request: ModelRequest, simulated: SimulatedConversation) -> None:
         super().__init__(request.tools)
@@ -263,7 +264,7 @@ class _Tools(Tools):
             self._note(call, "withdrawn")
             closing = text_in(place.language, WITHDRAWN)
             return ToolResult(closing, closing=closing)
-        if call.name == UNDO_LAST.name:  # simulated actions are in no ledger, so they cannot be undone
+        if call.name == UNDO_LAST.name:  # simulated actions are not in the ledger, so they cannot be undone
             closing = text_in(place.language, CANNOT_UNDO)
             self._note(call, "refused", "cannot_undo", closing)
             return ToolResult(closing, closing=closing, offers_human=True)
@@ -330,7 +331,7 @@ class _Tools(Tools):
 
 
 def _statement(request: ActionRequest) -> str:
-    """Return the chat's text after a card is confirmed; for stored requests, see `assistant.outbox_consumers`."""
+    """Return the chat's text after a card has been confirmed. For stored requests, see `assistant.outbox_consumers`."""
     if request.state == State.AWAITING_APPROVAL:
         return text_in(request.locale, AWAITS_APPROVAL)
     if request.state == State.CANCELLED:
@@ -359,9 +360,9 @@ def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], 
 
 
 def inputs_of(context: TurnContext, *, by: str, is_abstention: bool) -> str:
-    """Return a digest of the parts of a context that affect its answer and that articles or an upgrade can change: for
-    an abstention, also the pages that it offers. The instructions are left out because they contain the time;
-    otherwise, the release, the passages and the build determine them.
+    """Return a digest of everything in a context that affects the answer and that articles or an upgrade can change.
+    For an abstention, that includes the pages that it offers. The instructions are left out because they contain the
+    time; apart from it, they depend only on the release, the passages and the build.
     """
     request, curated = context.request, context.curated
     parts = (request, *request.parts)
@@ -388,10 +389,10 @@ def _pages_offered(context: TurnContext) -> list[tuple[str, str]]:
 
 
 def execute_simulated(request: ActionRequest, identity: Identity) -> ActionRequest:
-    """Confirm a previewed request and send it to the simulated merchant; return the request, which stays in memory.
+    """Confirm a previewed request, send it to the simulated merchant, and return it. The request stays in memory.
 
-    The request has then succeeded with a receipt, failed or been cancelled with a reason, or awaits a person's
-    approval. Raises RuntimeError without a simulated merchant: an evaluated conversation must not reach a real system.
+    Afterwards, it has succeeded with a receipt, has failed or been cancelled with a reason, or awaits a person's
+    approval. Raises RuntimeError without a simulated merchant, because an evaluation must not reach a real system.
     """
     if simulated_backend() is None:
         raise RuntimeError("No simulated shop is set up, so an evaluated conversation cannot carry out actions.")

@@ -1,7 +1,7 @@
 """A simulated merchant, which replaces the shop's systems for one conversation.
 
-Cases in which the customer confirms cards need one; otherwise, confirmed actions could reach a real shop. If a process
-has none, as in a worker, the run waits.
+Cases in which the customer confirms cards need one; otherwise, confirmed actions could reach a real shop. In a process
+without one, such as a worker, the run waits.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ _opened: Final[ContextVar[Callable[[], Merchant] | None]] = ContextVar("merchant
 
 @contextmanager
 def merchants_opened(opens: Callable[[], Merchant]) -> Iterator[None]:
-    """In this block, open a new merchant with this function for every case that needs one."""
+    """Inside this block, every case that needs a merchant gets a new one from this function."""
     before = _opened.set(opens)
     try:
         yield

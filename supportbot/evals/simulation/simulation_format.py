@@ -1,7 +1,8 @@
-"""A simulated customer, as described in a suite. Pure. `by` is "model" (the model for the purpose `judge`) or "script",
-which is deterministic. `patience` is the customer's maximum number of messages, and `most_cost` the maximum cost of the
-whole conversation. With `confirms`, the customer confirms or declines cards, and a simulated merchant carries out
-confirmed actions.
+"""A simulated customer as described in a suite. Pure.
+
+`by` is "model" (the model for the purpose `judge`) or "script", which is deterministic. `patience` is the customer's
+maximum number of messages, and `most_cost` the maximum cost of the whole conversation. With `confirms`, the customer
+confirms or declines cards, and a simulated merchant carries out confirmed actions.
 """
 
 from collections.abc import Mapping
@@ -22,8 +23,9 @@ By = Literal["model", "script"]
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """`facts` are the customer's knowledge by name; `knows` is the same as prose, which only a model can use. A script
-    opens with the goal, states a fact when an answer contains its name, and otherwise says `insists` once.
+    """A simulated customer. `facts` contains what the customer knows, by name; `knows` says it in prose, which only a
+    model can use. A script opens with the goal, states a fact when an answer contains its name, and otherwise says
+    `insists` once.
     """
 
     goal: str

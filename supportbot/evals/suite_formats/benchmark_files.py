@@ -1,10 +1,9 @@
 """Reads the files of our own benchmarks as suites. Pure.
 
-A row of `bench.checks` is an answer with its passages and a label; a row of `bench.intents` is a message with the
-action that it requests, or a conversation with the calls that it should lead to. Answers on which people disagreed
-("between") are left out. Each question of `kb_eval` must find one of its articles; the answer to a question without
-articles (`gold`) must cite none. If a question says whether it is `answerable`, the search must agree, as in the report
-of `kb_calibrate`.
+A row of `bench.checks` is an answer with its passages and a label; answers on which people disagreed ("between") are
+left out. A row of `bench.intents` is a message with the action that it requests, or a conversation with the calls that
+it should lead to. A question of `kb_eval` must find one of its articles (`gold`); if it has none, the answer must cite
+none. If it says whether it is `answerable`, search must agree, as in the report of `kb_calibrate`.
 """
 
 from collections.abc import Mapping
@@ -56,7 +55,7 @@ def suite_of_bench_rows(data: list[Mapping[str, Any]], *, name: str, file: str) 
 def _bench_case(row: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
     shared = {"locale": row["locale"]} if isinstance(row.get("locale"), str) else {}
     if _is_message(row):
-        if row.get("after_deed"):  # a case of a single message has no deed before it
+        if row.get("after_deed"):  # in a case with a single message, no action has been carried out before
             only(row, frozenset(row) - {"after_deed"}, placed(file, gettext("case {key}").format(key=place)))
         return {"ask": row["text"], "expect": {"detects": row["want"] or False}, **shared}
     if _is_conversation(row):

@@ -85,7 +85,7 @@ def _name(value: Any) -> str:
 
 
 def _proposal(value: Any) -> bool | dict[str, Any]:
-    """Return the action that must be proposed, with its expected arguments; False if none may be."""
+    """Return the action that must be proposed, with its expected arguments; False if no action may be proposed."""
     if value is False:
         return False
     if isinstance(value, str):
@@ -100,7 +100,7 @@ def _proposal(value: Any) -> bool | dict[str, Any]:
 
 
 def _requests(value: Any) -> list[dict[str, Any]] | dict[str, str]:
-    """Return the calls that a conversation must lead to, [] for none, or what the answerer must ask for."""
+    """Return the calls that a conversation must lead to ([] for no calls), or what the answerer must ask for."""
     match value:
         case {"asks": str(asks), **rest} if asks in ASKED_BY and not rest:
             return {"asks": asks}
@@ -136,7 +136,7 @@ def _share(value: Any) -> float:
 
 
 def amount_of(value: Any) -> float:
-    """Return a number above 0; raises ValueError."""
+    """Return a number above 0. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(gettext("use a number above 0."))
     try:
@@ -149,7 +149,9 @@ def amount_of(value: Any) -> float:
 
 
 def _states(value: Any) -> list[dict[str, Any]]:
-    """Return the allowed final states of the merchant's changed records, each by kind and key."""
+    """Return the allowed final states of the merchant's changed records; each state contains records by kind and
+    key.
+    """
     listed = value if isinstance(value, list) else [value]
     if not listed or len(listed) > MAX_VALUES or not all(map(_is_state, listed)):
         raise ValueError(gettext("use the changed records by kind and key, or a list of such states."))

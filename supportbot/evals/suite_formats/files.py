@@ -1,8 +1,9 @@
-"""Reads suite files: our own format, promptfoo's, deepeval's, the questions of `kb_eval` or the rows of our benchmarks,
-as YAML, JSON or JSON Lines. Writes suites and cases as YAML, so people can edit them and keep them in a repository.
+"""Reads suites from YAML, JSON or JSON Lines: in our own format, promptfoo's or deepeval's, as questions of `kb_eval`,
+or as rows of our benchmarks. Writes suites and cases as YAML, so that people can edit them and keep them in a
+repository.
 
-The content decides the format, not the file's name. In JSON Lines, each line is a case. The suite's name comes from a
-first line with `suite`, or else from the file's name.
+The format is recognised by the content, not by the file's name. In JSON Lines, each line is a case. The suite's name
+comes from a first line with `suite`, or else from the file's name.
 """
 
 import json
@@ -33,7 +34,7 @@ _NOT_IN_NAME: Final = re.compile(r"[^a-z0-9_-]+")
 
 
 def read_suite_file(path: Path) -> Suite:
-    """Return the suite in a file. Raises InvalidSuite, even if the file cannot be read."""
+    """Return the suite in a file. Raises InvalidSuite if the file cannot be read or is invalid."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -48,7 +49,7 @@ def shipped_suites() -> list[str]:
 
 
 def read_suite(data: bytes, *, file: str) -> Suite:
-    """Return the suite in a file's bytes. Raises InvalidSuite naming file, case and key."""
+    """Return the suite in a file's bytes. Raises InvalidSuite, which names the file, the case and the key."""
     if len(data) > MAX_BYTES:
         problem = gettext("the file has more than {most} MB.").format(most=MAX_BYTES // 1_000_000)
         raise InvalidSuite(f"{file}: {problem}")

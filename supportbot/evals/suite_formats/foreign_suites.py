@@ -1,13 +1,12 @@
 """Reads the files of other evaluation tools as suites. Pure.
 
-From promptfoo, it reads the `tests` of a configuration with their variables and assertions. Assertions that need a
-program or a service (`javascript`, `python`, `webhook`, …) cannot run here and are refused: a test that checks less
-than its author wrote would pass for the wrong reason. Values in other files and a `transform` of the answer are also
-refused.
+Of a promptfoo configuration, the `tests` are read, with their variables and assertions. Assertions that need a program
+or a service (`javascript`, `python`, `webhook`, …) cannot run here and are refused: a test that checks less than its
+author wrote would pass for the wrong reason. Values in other files and a `transform` of the answer are also refused.
 
-From deepeval, it reads single and conversational goldens and test cases in the format of its datasets.
-`expected_output` becomes a fact that the answer must state, `expected_tools` the action that must be proposed, and a
-conversation's `expected_outcome` the judge's rubric.
+Of deepeval, single and conversational goldens and test cases are read, in the format of its datasets. `expected_output`
+becomes a fact that the answer must state, `expected_tools` the action that must be proposed, and a conversation's
+`expected_outcome` the judge's rubric.
 """
 
 import csv
@@ -23,7 +22,7 @@ from supportbot.evals.suite_formats.own_format import MAX_CASES
 
 _QUESTIONS: Final = ("question", "query", "input", "message", "prompt", "text", "user_input")
 _VARIABLE: Final = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
-# promptfoo's assertions whose texts we keep as they are.
+# promptfoo's assertions whose texts are kept unchanged
 _SAME_TEXTS: Final = {
     "not-equals": "not_equals",
     "not-starts-with": "not_starts_with",
@@ -43,7 +42,7 @@ _EXACT_TEXTS: Final = {
     "not-contains-any": "not_pattern",
 }
 _RUBRICS: Final = ("llm-rubric", "g-eval", "model-graded-closedqa")
-_OF_SEVERAL: Final = ("-any", "-all")  # these take a list, or a string with commas
+_OF_SEVERAL: Final = ("-any", "-all")  # these take a list or a comma-separated string
 _OF_ONE_TEXT: Final = ("equals", "starts-with")
 _TRANSFORMS: Final = ("transform", "transformVars", "postprocess")  # options that change the question or the answer
 _MILLISECONDS: Final = 1000
@@ -57,7 +56,7 @@ def is_promptfoo(data: Any) -> bool:
 def suite_of_promptfoo(data: Mapping[str, Any], *, name: str, file: str) -> dict[str, Any]:
     """Return the document of a suite. Raises InvalidSuite."""
     tests = data["tests"]
-    if not isinstance(tests, list):  # it may be the name of another file or a program
+    if not isinstance(tests, list):  # it may name another file or a program
         raise InvalidSuite(f"{file}: " + gettext("`tests` must be a list in this file."))
     if len(tests) > MAX_CASES:
         raise InvalidSuite(f"{file}: " + gettext("a suite can have at most {most} cases.").format(most=MAX_CASES))
@@ -67,7 +66,7 @@ def suite_of_promptfoo(data: Mapping[str, Any], *, name: str, file: str) -> dict
 
 
 def _template(data: Mapping[str, Any]) -> str:
-    """Return the prompt if this file has one that is plain text, such as "{{question}}"."""
+    """Return the file's prompt if it is plain text, such as "{{question}}"; otherwise ""."""
     prompts = data.get("prompts")
     first = prompts[0] if isinstance(prompts, list) and prompts else prompts
     return first if isinstance(first, str) and not first.startswith("file://") else ""
@@ -131,7 +130,7 @@ def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) 
 
 
 def _problem(kind: str, assertion: Mapping[str, Any]) -> str:
-    """Return why the value of an assertion cannot be read; "" if it can."""
+    """Return why the value of an assertion cannot be read; "" if it can be read."""
     value = assertion.get("value")
     texts = value if isinstance(value, list) else [value]
     if "transform" in assertion:
@@ -145,7 +144,7 @@ def _problem(kind: str, assertion: Mapping[str, Any]) -> str:
 
 
 def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | None:
-    """Return the name and value of our matching expectation for an assertion; None if it is not supported."""
+    """Return the name and value of the expectation that matches an assertion; None if it is not supported."""
     texts = _texts_in(kind, value)
     if name := _SAME_TEXTS.get(kind):
         return name, texts
@@ -172,8 +171,8 @@ def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | Non
 
 
 def _texts_in(kind: str, value: Any) -> list[str]:
-    """Return the strings of an assertion; if it takes a list but has one string, this is read as a CSV line. Raises
-    csv.Error.
+    """Return the strings of an assertion. If it takes a list but has one string, the string is read as a line of CSV.
+    Raises csv.Error.
     """
     if isinstance(value, str) and len(value) <= MAX_VALUE_TEXT and kind.endswith(_OF_SEVERAL):
         value = [text.strip() for text in next(csv.reader([value.strip()], skipinitialspace=True), [])]
@@ -201,7 +200,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _mapping_in(data: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    """Return an optional mapping. Raises InvalidSuite for any other value, such as the name of another file."""
+    """Return an optional mapping; {} if it is missing. Raises InvalidSuite for any other value, such as a file's
+    name.
+    """
     value = data.get(key)
     if value is not None and not isinstance(value, Mapping):
         raise InvalidSuite(f"{where}: {key}: " + gettext("a mapping of keys to values is required here."))

@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question or scripted conversation. `expect` applies to its end.
+    """A question or a scripted conversation. `expect` contains the expectations for its end.
 
     `customer` is the merchant's id of the customer; "" is a visitor.
     """
@@ -64,7 +64,7 @@ class Case:
     history: tuple[tuple[str, str], ...] = ()  # earlier messages, as (customer or assistant, text)
     simulate: Simulation | None = None
     plant: PlantedTexts | None = None
-    # the customer's orders, instead of those of the shop
+    # the customer's orders, which replace those of the shop
     orders: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     given: RecordedAnswer | None = None
     customer: str = ""
@@ -102,7 +102,7 @@ class Suite:
 
 
 def parse_suite(data: Any, *, file: str) -> Suite:
-    """Return a suite from a parsed file. Raises InvalidSuite naming file, case and key."""
+    """Return the suite in a parsed file. Raises InvalidSuite, which names the file, the case and the key."""
     found = mapping_of(data, file)
     only(found, SUITE_KEYS, file)
     check_storable_values([found.get("title"), found.get("about")], file)

@@ -1,4 +1,6 @@
-"""Reads values in a suite's document. Each function returns the value or raises InvalidSuite with its path. Pure."""
+"""Reads values in a suite's document. Each function returns the value, or raises InvalidSuite with the path of the
+value. Pure.
+"""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -87,5 +89,5 @@ def at(file: str, number: int) -> str:
 
 
 def placed(*places: str) -> str:
-    """Return a path from the outside in: "demo.yaml: case returns: expect: figures"."""
+    """Return a path with the outermost part first: "demo.yaml: case returns: expect: figures"."""
     return ": ".join(place for place in places if place)

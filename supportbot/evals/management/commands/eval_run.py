@@ -72,7 +72,9 @@ class Command(WorkspaceCommand):
 
 
 def _carried_out(options: dict[str, Any]) -> Run:
-    """Return the finished run. One with retail tasks is carried out here, where its shop is; no worker may take it."""
+    """Return the finished run. A run of retail tasks is carried out in this process, which contains their shop; no
+    worker may take it.
+    """
     folder = _folder_of_tasks(options["suite"])
     if folder is None:
         return executed(_begun(options))
@@ -114,7 +116,7 @@ def _started(options: dict[str, Any], runner: str) -> Run:
 
 
 def _resumed(run_id: str, runner: str) -> Run:
-    """Return an interrupted run, or one whose worker died, ready to continue."""
+    """Return an interrupted run, or a run whose worker died, ready to continue."""
     try:
         run = run_with_id(UUID(run_id))
     except ValueError as error:
@@ -125,7 +127,7 @@ def _resumed(run_id: str, runner: str) -> Run:
 
 
 def suite_to_run(name: str) -> Suite:
-    """Return the suite in this file, after storing it, or the stored or shipped suite with this name."""
+    """Return the suite with this name, stored or shipped; if `name` is a file, store and return its suite."""
     path = Path(name)
     if path.is_file():
         return save_suite(read_suite_file(path))

@@ -102,7 +102,8 @@ def _workspace(slug: str, username: str) -> Workspace:
     if not Workspace.objects.filter(slug=slug).exists():
         person = _person(username)
         made = create_workspace("Retail tasks", slug=slug, currency=CURRENCY)
-        # The customers are fictional, and hiding their data would only make the results differ from published ones.
+        # The customers are fictional, and if their data were hidden, the results could not be compared with published
+        # ones.
         Workspace.objects.filter(pk=made.pk).update(hides_personal_data=False)
         add_member(made, person, Membership.Role.ADMIN)
     workspace = workspace_named(slug)
@@ -126,7 +127,7 @@ def _person(username: str) -> User:
 
 
 def _prepare(workspace: Workspace, username: str, policy: str) -> None:
-    """Offer the shop's operations under its policy; an admin is needed only while something is missing."""
+    """Offer the shop's operations under its policy. An admin is needed only if something is missing."""
     if not is_prepared():
         offer_operations(_person(username))
     if username:
