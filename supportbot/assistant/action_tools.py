@@ -1,7 +1,8 @@
-"""Actions as tools for a model. It may only look things up and make proposals for the conversation's own customer.
+"""Actions as tools for a model. The model may only look things up and make proposals for the conversation's own
+customer.
 
-The customer comes from the conversation, never from arguments. A proposal only creates a card; the customer's click
-goes through code that no model can reach (`widget.services`, REST).
+The customer comes from the conversation, never from arguments. A proposal only creates a card; the customer confirms it
+through code that no model can reach (`widget.services`, REST).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +61,7 @@ _CLOSINGS: Final[dict[str, str]] = {
     State.AWAITING_CONFIRMATION: CONFIRM,
     State.AWAITING_APPROVAL: AWAITS_APPROVAL,
 }
-# Refused at once, or ended by the customer or the team before a lost turn is tried again.
+# Refused at once, or ended by the customer or the team before a lost turn was tried again.
 _ENDED_WITH_REASON: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.FAILED)
 _REPLACES: Final = {
     "type": "boolean",
@@ -72,8 +73,8 @@ _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happen
 
 
 def may_replace_card(tool: ToolSpec) -> ToolSpec:
-    """Return an action's tool with the argument for correcting an open card. Other tools are unchanged: look-ups, tools
-    that are not actions, and those that already have an argument with this name.
+    """Return an action's tool with an additional argument for correcting an open card. Look-ups, tools that are not
+    actions, and tools that already have an argument with this name are returned unchanged.
     """
     properties = tool.parameters.get("properties", {})
     if tool.is_read or REPLACES_CARD in properties or tool.name not in all_actions():
@@ -82,8 +83,9 @@ def may_replace_card(tool: ToolSpec) -> ToolSpec:
 
 
 def own_arguments(call: ToolCall) -> tuple[str, bool]:
-    """Return the arguments for the action itself, and whether its card replaces the open one. Unreadable arguments are
-    returned unchanged, and the action refuses them. Raises InvalidArguments for a flag that is neither true nor false.
+    """Return the call's arguments without the flag for correcting a card, and the value of the flag. Unreadable
+    arguments are returned unchanged, so that the action refuses them. Raises InvalidArguments if the flag is neither
+    true nor false.
     """
     arguments = call.arguments or "{}"
     if REPLACES_CARD in action_named(call.name).arguments.all_fields:
@@ -117,7 +119,9 @@ def spec_of(action: Action, language: str) -> ToolSpec:
 
 
 def _option_labels(action: Action, language: str) -> dict[str, dict[str, str]]:
-    """Return the labels that customers see for the options of the action's choices and lists of choices, by path."""
+    """Return the labels that customers see for the options of the action's choices and lists of choices, by path and
+    option.
+    """
     return {
         path: {
             option: label for option in one.options if (label := action.option_label(path, option, language)) != option
@@ -136,7 +140,9 @@ def _choices(shape: Shape, before: str) -> Iterator[tuple[str, Choice]]:
 
 
 def use_action(call: ToolCall, place: Place) -> ToolResult:
-    """Look up or propose; return refusals to the model as text. Raises LeaseLost before anything is proposed."""
+    """Carry out a look-up or make a proposal, and return the result; a refusal becomes text for the model. Raises
+    LeaseLost before anything is proposed.
+    """
     check_held(place.claim)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
@@ -150,7 +156,7 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
 
 
 def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
-    """Return the result of a look-up or a proposal, or a refusal's text for the model and the customer."""
+    """Return the result of calling `use`, or the text of a refusal for the model and the customer."""
     try:
         return use()
     except ReadRefused as refusal:
@@ -184,8 +190,8 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
-    """Return the result of a look-up, or the customer's records to choose from if it could be about several of them;
-    `hand_over` is set if it ends with a handoff to a person.
+    """Return the result of a look-up. If it could be about several of the customer's records, these are returned to
+    choose from. `hand_over` is set if the look-up ends with a handoff to a person.
     """
     arguments, conversation_id = call.arguments or "{}", place.claim.conversation_id
     offer = offer_of(principal, call.name, arguments, conversation_id=conversation_id)
@@ -207,7 +213,7 @@ def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
 
 
 def _handed_over(result: ToolResult, place: Place) -> ToolResult:
-    """Give the conversation to a person if the look-up asks for it. Raises LeaseLost."""
+    """Hand the conversation over to a person if the look-up requests it; return the same result. Raises LeaseLost."""
     if result.hand_over:
         try:
             handoff.request(place.claim.conversation_id, reason="action", by="assistant", summary=result.hand_over)
@@ -217,7 +223,7 @@ def _handed_over(result: ToolResult, place: Place) -> ToolResult:
 
 
 def _texts_in(found: Any) -> Iterator[str]:
-    """Yield the texts in a JSON value. Field names are ours and say nothing about an order."""
+    """Yield the texts in a JSON value, without field names, which say nothing about an order."""
     if isinstance(found, Mapping):
         found = found.values()
     if isinstance(found, str | int):
@@ -248,7 +254,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
 
 
 def offered(offer: Offer, language: str) -> ToolResult:
-    """Return the customer's records to choose from, or the reason why there are none."""
+    """Return the result that lists the customer's records to choose from, or the reason why there are none."""
     if not offer.choices:
         reason = undisguised(sentence(offer.reason, language)) if offer.reason else text_in(language, NONE_OF_YOURS)
         return ToolResult(reason, closing=reason, offers_human=True)
@@ -261,7 +267,7 @@ def offered(offer: Offer, language: str) -> ToolResult:
 
 
 def outcome_of(request: ActionRequest, language: str) -> ToolResult:
-    """Return the result of a proposal: a description of the row that does not claim that anything was done."""
+    """Return the result of a proposal: a description of the request that does not claim that anything has been done."""
     reason = reason_of(request)
     if request.state in _ENDED_WITH_REASON and reason is not None:
         text = undisguised(reason["text"])
@@ -271,8 +277,8 @@ def outcome_of(request: ActionRequest, language: str) -> ToolResult:
 
 
 def proposed_before(claim: Claim, language: str) -> list[ToolResult]:
-    """Return the proposals of an earlier attempt of this turn. Their cards still exist, so the model is not called
-    again.
+    """Return the results of the proposals that an earlier attempt of this turn made. Their cards still exist, so the
+    model is not called again.
     """
     made = ActionRequest.objects.filter(proposal_key__startswith=key_prefix(claim.turn_id)).order_by("id")
     return [outcome_of(request, language) for request in made]
@@ -287,7 +293,9 @@ def action_specs(language: str) -> tuple[ToolSpec, ...]:
 
 
 def visitor_specs(language: str) -> tuple[tuple[ToolSpec, ...], tuple[ToolSpec, ...]]:
-    """Return the tools for the enabled look-ups that are open to visitors, and those for all other enabled actions."""
+    """Return the tools for the enabled look-ups that are open to visitors, and the tools for all other enabled
+    actions.
+    """
     enabled = enabled_actions()
     actions = [action for action in all_actions().values() if action.name in enabled] if enabled else []
     is_open, is_not = ([one for one in actions if one.is_public is wanted] for wanted in (True, False))

@@ -1,7 +1,9 @@
-"""Admission of turns: turns may begin while this process keeps up. Otherwise, they wait in order, and their customers
-are told. An overloaded process would make all customers wait for each word, even in the middle of an answer. The delay
-of a timer on the event loop shows overload, whatever its cause; the number of answers does not, because machines
-differ.
+"""Admission of turns: as long as this process keeps up, turns begin at once; otherwise, they wait in order, and their
+customers are told.
+
+An overloaded process would make all customers wait for every word, even in the middle of an answer. Overload is
+measured as the delay of a timer on the event loop, which shows it whatever its cause. The number of concurrent answers
+does not, because machines differ.
 """
 
 import asyncio
@@ -15,22 +17,22 @@ from supportbot.observing.metrics import LOOP_LAG
 
 TICK_SECONDS: Final = 0.1
 MAX_LAG_SECONDS: Final = 0.5
-# turns in a burst that begin at once; the next ones wait until the load caused by these is measurable
+# turns of a burst that begin at once; the next ones wait until the load of these can be measured
 TURNS_PER_TICK: Final = 10
-# A turn begins at least this often, however late the loop is: otherwise, customers would wait for minutes on a machine
-# that other programs keep busy.
+# A turn begins at least this often, however delayed the loop is: otherwise, customers would wait for minutes on a
+# machine that other programs keep busy.
 PATIENCE_SECONDS: Final = 0.25
 
 
 def searches_at_once() -> int:
-    """Return how many turns may search at the same time: at most half of the database threads. A search occupies its
-    thread while its vector waits for a core, and messages, claims and answers need threads in the meantime.
+    """Return how many turns may search at the same time: half of the database threads. A search occupies its thread
+    while its vector waits for a core, and messages, claims and answers need threads in the meantime.
     """
     return max(1, settings.DATABASE_POOL_SIZE // 2)
 
 
 class Admission:
-    """Admits the turns of one event loop, first come, first served."""
+    """Admits the turns of one event loop in the order in which they arrive."""
 
     def __init__(self) -> None:
         self._lag = 0.0
@@ -55,7 +57,7 @@ class Admission:
         return self._room > 0 and not self._waiting
 
     async def enter(self) -> None:
-        """Wait until the turn may begin; cancel the wait if the turn ends first."""
+        """Wait until the turn may begin. Cancel this call if the turn ends first."""
         loop = asyncio.get_running_loop()
         if not self.has_room:
             place: asyncio.Future[None] = loop.create_future()
@@ -74,9 +76,11 @@ class Admission:
             self.measure(now - due, is_overdue=now - self._last_entry >= PATIENCE_SECONDS)
 
     def measure(self, late_seconds: float, *, is_overdue: bool) -> None:
-        """Record the loop's current delay, and admit turns if there is room. A long delay counts as several ticks."""
+        """Record the loop's current delay, and admit waiting turns if there is room. A long delay counts as several
+        ticks.
+        """
         self._lag = max(late_seconds, self._lag / 2)
-        with suppress(OSError):  # the counters' disk is full, which must not delay turns
+        with suppress(OSError):  # the disk of the counters is full, which must not delay turns
             LOOP_LAG.set(self._lag)
         self._room = TURNS_PER_TICK if self._lag < MAX_LAG_SECONDS else int(is_overdue)
         while self._waiting and self._room:

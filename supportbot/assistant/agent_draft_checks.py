@@ -1,6 +1,6 @@
 """Marks doubtful sentences in an agent's draft, using the checks for the assistant's own answers.
 
-Nothing is withheld: an agent knows more than the articles, so the sentences are marked and the agent decides.
+Nothing is withheld: agents know more than the articles say, so they decide about the marked sentences themselves.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,9 @@ LITTLE: Final = "little_support"
 
 
 def doubts_of(conversation: Conversation, written: GeneratedDraft) -> list[Doubt]:
-    """Return the sentences of a draft that would be withheld or have little support (`handoff.ports`)."""
+    """Return the sentences of a draft that would be withheld in an answer or that have little support (see
+    `handoff.ports`).
+    """
     draft = _checked(conversation, written)
     doubts, start = [], 0
     for raw, sentence in zip(

@@ -1,8 +1,8 @@
 """Assembles an answer: finds and numbers the citations of the sentences that the checks keep, and adds the closing
 texts of tools. Pure.
 
-We find the cited spans in the pages ourselves and number them in order of appearance. A model's marker is only a hint
-about the page.
+The cited spans are searched for in the pages and numbered in order of appearance. A model's marker is only a hint at
+the page.
 """
 
 import re
@@ -43,7 +43,7 @@ _SAYING: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"
 
 
 class Citations:
-    """The spans cited so far; `site` is the base URL of our own help pages."""
+    """The spans cited so far. `site` is the base URL of our own help pages."""
 
     def __init__(self, evidence: Evidence, site: str) -> None:
         self.spans: list[CitedSpan] = []
@@ -56,9 +56,10 @@ class Citations:
         return tuple(span for number, span in enumerate(self.spans, start=1) if number in numbers)
 
     def cite(self, sentence: Sentence, *, joins: bool = False) -> Sentence:
-        """Return a sentence with only its valid markers, each with the number of its citation.
+        """Return a sentence with only its valid markers, numbered like the citations.
 
-        With `joins`, a span that follows the last one in its paragraph extends it, so a paragraph is cited as a whole.
+        With `joins`, a span that directly follows the last one in the same paragraph extends it, so that a paragraph is
+        cited as a whole.
         """
         if sentence.withheld:
             return sentence
@@ -69,14 +70,15 @@ class Citations:
         is_named = numbers.keys() <= set(named)
         shown = _renumbered(sentence.raw, numbers) if is_named else _numbered(sentence.raw, min(numbers.values()))
         cited = tuple(spans)
-        if (shown, cited) == (sentence.shown, sentence.cited):  # as for most sentences
+        if (shown, cited) == (sentence.shown, sentence.cited):  # the case for most sentences
             return sentence
         return replace(sentence, shown=shown, cited=cited)
 
     def _sources_of(self, sentence: Sentence, named: Sequence[int]) -> dict[int, CitedSpan]:
-        """Return the sources of a sentence by number: the named ones that support it, or else the best one that does.
+        """Return the sources of a sentence by number: those named in it that support it, or else the source that
+        supports it best.
 
-        If vectors support a sentence whose words do not, a named source is accepted.
+        If only vectors support the sentence, and not its words, a named source is accepted.
         """
         sources = self._evidence.sources
         key, asked = key_of(sentence.words), self._evidence.telling(sentence.words)
@@ -115,7 +117,7 @@ class Citations:
         return replace(span, title=title)
 
     def _joined(self, one: CitedSpan, other: CitedSpan) -> CitedSpan | None:
-        """Return one span for two adjacent ones in a paragraph, list or row; None if they are not adjacent."""
+        """Return one span that joins two adjacent spans of a paragraph, list or row; None if they are not adjacent."""
         for source in self._evidence.sources:
             offset, text = source.passage.start, source.passage.text
             is_here = source.passage.article_id == one.article_id == other.article_id
@@ -126,7 +128,7 @@ class Citations:
 
 
 def _numbered(raw: str, number: int) -> str:
-    """Append the number of its source to a sentence that names none."""
+    """Return a sentence that names no source, with the number of its source appended."""
     code, prose = fenced_part(raw)
     bare = f"{code}{unmarked(prose)}".rstrip()
     blanks = raw[len(raw.rstrip()) :]
@@ -135,7 +137,7 @@ def _numbered(raw: str, number: int) -> str:
 
 
 def _renumbered(raw: str, numbers: Mapping[int, int]) -> str:
-    """Return a sentence with only the markers of its sources; brackets in code blocks are unchanged."""
+    """Return a sentence with only the markers of its sources, renumbered. Brackets in code blocks are unchanged."""
     code, prose = fenced_part(raw)
     shown = prose
     for marker in reversed(list(MARKER.finditer(prose))):
@@ -148,7 +150,9 @@ def _renumbered(raw: str, numbers: Mapping[int, int]) -> str:
 def compose(
     sentences: Sequence[Sentence], spans: Sequence[CitedSpan], *, by: str, language: str, strictness: Strictness
 ) -> Answer:
-    """Return the answer made up of these sentences, with a list of the withheld ones; its text is never empty."""
+    """Return the answer made up of these sentences, with a list of those that were withheld. Its text is never
+    empty.
+    """
     text = "".join(_shown(sentences, language)).strip()
     kept = [sentence for sentence in sentences if not sentence.withheld]
     withheld = tuple(
@@ -184,12 +188,11 @@ def finalize(
     cards: tuple[Mapping[str, Any], ...] = (),
 ) -> Answer:
     """Return the answer with the closing texts of its tool calls. The text before them is kept only if it has sources,
-    or if it is the built-in answerer's regret.
+    or if it is the built-in answerer's apology.
 
-    Without a closing text, an abstention is replaced by the summaries of the look-ups. A person is offered if a call
-    requests it. Buttons and forms are kept only with their own question, and then without cards, because the buttons
-    name the records. Otherwise, cards show the newest records that were looked up, but not with a tool's closing text,
-    which is about its proposal.
+    If there is no closing text, an abstention is replaced by the summaries of the look-ups, and any other answer keeps
+    its buttons and forms. If it has none, cards show the newest records that were looked up. A person is offered if a
+    tool call requests it.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))
@@ -208,7 +211,7 @@ def finalize(
 
 
 def _has_content(text: str) -> bool:
-    """Return whether the text contains a letter, a figure or a pictograph; punctuation alone says nothing."""
+    """Return whether the text contains a letter, a figure or a pictograph, and not only punctuation."""
     return any(unicodedata.category(sign) in _SAYING for sign in text)
 
 
@@ -218,7 +221,7 @@ def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> An
 
 
 def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
-    """Yield the texts to show; a withheld list item or list introduction leaves a placeholder."""
+    """Yield the texts to show. A placeholder stands for a withheld list item or introduction to a list."""
     for one in sentences:
         mark, is_lead = list_mark(one.raw), one.words.rstrip("*_ \n").endswith(LEADS)
         if not one.withheld:
@@ -229,7 +232,7 @@ def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
 
 
 def answer_from_curated(curated: Curated) -> Answer:
-    """Return the curated answer of an article, word for word, citing the article. No model is involved."""
+    """Return an article's curated answer, word for word, with a citation of the article. No model is involved."""
     text = without_pictures(curated.text.strip()) or curated.title
     mark = "\n\n[1]" if text.splitlines()[-1].startswith(("|", "```")) else " [1]"
     cited = CitedSpan(

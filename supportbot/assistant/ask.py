@@ -54,9 +54,10 @@ class AskResult:
 
 
 def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, locale: str) -> Conversation:
-    """Return the given conversation, or a new one of the given customer or of an anonymous visitor.
+    """Return the given conversation, or else a new one for the given customer or an anonymous visitor.
 
-    `customer_id` is the merchant's id; the customer need not have chatted before. Raises NotFound, MerchantUnavailable.
+    `customer_id` is the merchant's id of the customer, who need not have chatted before. Raises NotFound,
+    MerchantUnavailable.
     """
     customer = stored(customer_known_as(customer_id)) if customer_id else None
     if conversation_id is not None:
@@ -70,10 +71,11 @@ def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, lo
 
 
 async def ask(conversation: Conversation, text: str) -> AskResult:
-    """Send a message and return the answer; raises NoAnswer after a minute without one.
+    """Send a message and return the answer. The turn runs in the process that claims it first: a web process or this
+    one.
 
-    The process that claims the turn first runs it: a listening web process, or this one. Raises PersonAnswers if an
-    agent has the conversation, and the errors of a refused message.
+    Raises NoAnswer after a minute without an answer, PersonAnswers if an agent has the conversation, and the errors of
+    a refused message.
     """
     began = time.perf_counter()
     seq = await _put(conversation, text)
@@ -88,7 +90,7 @@ async def ask(conversation: Conversation, text: str) -> AskResult:
 
 
 async def ask_runner(conversation: Conversation, text: str, *, wait_seconds: float = WAIT_SECONDS) -> AskResult:
-    """Send a message and return the answer, in a web process: the runner of this or another process carries out the
+    """Send a message from a web process and return the answer. The runner of this or another process carries out the
     turn. Raises NoAnswer after `wait_seconds`, PersonAnswers, and the errors of a refused message.
     """
     began = time.perf_counter()

@@ -1,7 +1,9 @@
-"""The vectors that the checks need. Those of sentences and of windows of the sources come from the packaged embedder,
-whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. Those of sentences read with records or
-pages come from the same model with other layers. If it is not installed, there are no vectors, and the checks use words
-alone.
+"""The vectors that the checks need.
+
+The vectors of sentences and of windows of the sources come from the packaged embedder, whatever `KB_EMBEDDER` says,
+because the weights of the checks were fitted to it. The vectors of sentences read together with records or pages come
+from the same model with other layers. If the model is not installed, there are no vectors, and the checks use only
+words.
 """
 
 import threading
@@ -21,7 +23,7 @@ _CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about
 
 
 def vectors_of(texts: Sequence[Wanted]) -> Mapping[Wanted, Vector]:
-    """Return the vectors of texts as questions; empty if the packaged embedder is unavailable."""
+    """Return the vectors of texts, which are embedded as questions; empty if the packaged embedder is unavailable."""
     try:
         return {text: _vector(text) for text in texts}
     except EmbeddingUnavailable:
@@ -34,7 +36,7 @@ def _vector(text: Wanted) -> Vector:
 
 
 def _model(name: Model) -> FineTunedModel:
-    with _loading:  # turns ask from several threads, and an engine must not be loaded twice at the same time
+    with _loading:  # turns call this from several threads, and an engine must not be loaded twice at the same time
         return _loaded(name)
 
 
@@ -50,12 +52,16 @@ def _packaged() -> PackagedEmbedder:
 
 
 def load() -> None:
-    """Load the models of the checks, if the packaged embedder is available, so that the first answer need not wait."""
+    """Load the models of the checks if the packaged embedder is available, so that the first answer does not have to
+    wait.
+    """
     vectors_of(["ready", *(ModelInput("ready", model) for model in MODELS)])
 
 
 def settle(streamed: CheckedStream) -> str:
-    """Give a streamed answer vectors until it needs no more; return what may then be shown."""
+    """Give a streamed answer the vectors that it needs until it needs no more. Return the text that may then be
+    shown.
+    """
     shown = ""
     while texts := streamed.unsure:
         shown += streamed.weigh(vectors_of(texts))

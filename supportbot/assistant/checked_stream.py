@@ -1,15 +1,14 @@
 """An answer while it is being written: model text goes in, and what may be shown comes out. Pure.
 
-Words are released as they arrive. From the first word that may begin a figure, a link or a claim that something was
-done, the rest of the sentence waits until it is complete and has been judged (`sentence_verdicts`). A sentence that
-fails a check for harm is not shown. Wording alone never withholds a sentence: how well the sources support it decides
-its citations and whether the whole answer is confirmed (`answer_assembly`).
+Words are released as they arrive. As soon as a word may begin a figure, a link or a claim that something was done, the
+rest of the sentence waits until it is complete and has been judged (`sentence_verdicts`). A sentence that fails a check
+for harm is not shown. How well the sources support a sentence decides only what it cites and whether the whole answer
+is confirmed (`answer_assembly`).
 
-Some sentences need a vector before they can be judged. Nothing is released then: `unsure` lists the texts whose vectors
-are needed and `weigh` continues with them, or by words alone if there are none.
+Some sentences need vectors before they can be judged. Until then, nothing is released: `unsure` lists the texts whose
+vectors are needed, and `weigh` continues with the vectors, or with words alone if there are none.
 
-A word costs little, since only its letters are read; a sentence costs more. `python -m bench.checked_stream` prints
-both.
+`python -m bench.checked_stream` measures the time per word, which is short, and per sentence.
 """
 
 import re
@@ -42,11 +41,11 @@ _RISKY: Final = re.compile(
 class CheckedStream:
     """The answer of one attempt.
 
-    `customer_messages` is what the customer wrote: its figures may be repeated, its links never. `now` is the time in
-    words; it may be stated together with today's date. `site` is the address of our help pages. `confidential` must not
-    be disclosed. `looked_up` is what the shop's system returned in this turn, `done` are our own texts about what was
-    carried out in this conversation. With `looks_twice`, sentences that deserve a second look are marked. The built-in
-    answerer (`by`) only quotes or uses fixed texts.
+    An answer may repeat figures from `customer_messages`, but no links. `now` is the time in words; it may be stated
+    together with today's date. `site` is the address of our help pages. `confidential` must not be disclosed.
+    `looked_up` is what the shop's system returned in this turn, and `done` our own texts about what was carried out in
+    this conversation. With `looks_twice`, sentences that deserve a second look are marked. `by` is the author: the
+    built-in answerer only quotes or uses fixed texts.
     """
 
     passages: Sequence[Passage]
@@ -64,7 +63,7 @@ class CheckedStream:
     shown: str = ""
     unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.check_vectors`) are needed to continue
     _unfinished: str = ""
-    _searched: int = 0  # characters of the unfinished text in which no sentence ends
+    _searched: int = 0  # number of characters at the start of the unfinished text in which no sentence ends
     _shown_of_unfinished: int = 0
     _is_held: bool = False  # the rest of the unfinished sentence waits until it is complete
     _has_dangling_prefix: bool = False  # the beginning of a sentence was shown before the sentence was withheld
@@ -88,11 +87,11 @@ class CheckedStream:
             self.learn(text)
 
     def learn(self, looked_up: str) -> None:
-        """Treat what was looked up as evidence from now on."""
+        """Treat this result of a look-up as evidence from now on."""
         self._judge.learn(looked_up)
 
     def write(self, text: str) -> str:
-        """Take the next piece of model text; return what may be shown now."""
+        """Take the next piece of the model's text; return what may be shown now."""
         if self._is_full:
             return ""
         self._unfinished += shown_text(text)
@@ -103,7 +102,9 @@ class CheckedStream:
         return self.write("\n\n") if self.sentences or self._unfinished else ""
 
     def break_off(self) -> None:
-        """Drop an unfinished sentence at the end of a truncated text: it may say the opposite of the complete one."""
+        """Drop the unfinished sentence at the end of a truncated text, which may say the opposite of the complete
+        sentence.
+        """
         *whole, rest = list(sentences_of(self._unfinished)) or [""]
         if rest.strip() and not is_ended(rest):
             self.sentences.append(Sentence(rest, rest, Support(None, 0), withheld="cut_off"))
@@ -112,7 +113,7 @@ class CheckedStream:
                 self._begin_sentence()
 
     def finish(self) -> str:
-        """Mark the end of the text; return what may still be shown. The answer is complete once `unsure` is empty."""
+        """Mark the end of the text; return what else may be shown. The answer is complete once `unsure` is empty."""
         if self._is_full:
             self.break_off()
         self._is_ended = True
@@ -138,14 +139,14 @@ class CheckedStream:
         return {place: one.words for place, one in enumerate(self.sentences) if one.needs_second_look}
 
     def apply(self, verdicts: Mapping[int, bool]) -> None:
-        """Apply the verdicts of a second look by position: whether the sources support or contradict the sentence."""
+        """Apply the verdicts of a second look: by position, whether the sources support a sentence or contradict it."""
         for place, is_supported in verdicts.items():
             self.sentences[place] = self._judge.seen_again(self.sentences[place], is_supported=is_supported)
         if verdicts:
             self._cite_again()
 
     def answer(self, *, is_stopped: bool = False) -> Answer:
-        """Return the answer so far; if stopped, exactly what was shown, including half a sentence."""
+        """Return the answer so far. If it was stopped, return exactly what was shown, even half a sentence."""
         if is_stopped:
             return Answer(self.shown.strip(), self._citations.in_text(self.shown), self.by, is_stopped=True)
         return compose(
@@ -161,7 +162,7 @@ class CheckedStream:
         return self._is_ended and not self._unfinished.strip()
 
     def _advance(self) -> str:
-        """Judge the complete sentences, up to one that needs vectors; return what may be shown."""
+        """Judge the complete sentences, but stop at one that needs vectors; return what may be shown."""
         start = len(self.shown)
         while not self.unsure and (cut := self._first_sentence()) is not None:
             sentence, rest = cut
@@ -181,7 +182,7 @@ class CheckedStream:
         return (self._unfinished, "") if cut is None and self._is_ended and self._unfinished.strip() else cut
 
     def _close(self, raw: str) -> None:
-        """Judge one complete sentence and show the rest of it if it passes."""
+        """Judge a complete sentence, and show the rest of it if it passes."""
         begun = self._shown_of_unfinished
         before = self.shown[: len(self.shown) - begun][-MEMORY:]
         self._begin_sentence()
@@ -205,15 +206,15 @@ class CheckedStream:
         return self._citations.cite(sentence, joins=self.by == "builtin")
 
     def _release(self) -> None:
-        """Show what may be shown of the unfinished sentence. Nothing is shown after the visible beginning of a withheld
-        sentence, since such beginnings would pile up.
+        """Show what may be shown of the unfinished sentence. After the visible beginning of a withheld sentence,
+        nothing is shown, because such beginnings would pile up.
         """
         if self._is_held or self._has_dangling_prefix or opens_fence(self._unfinished):
             return
         words = list(self._harmless_words())
         if not words:
             return
-        # Checked once for all words that arrived together, and word by word only if these disclose something.
+        # All words that arrived together are checked at once, and one by one only if together they disclose something.
         together = "".join(words)
         is_telling = self.confidential.may_go_on(self._letters, bare(together))
         for piece in words if is_telling else [together]:
@@ -224,7 +225,9 @@ class CheckedStream:
             self._shown_of_unfinished += len(piece)
 
     def _harmless_words(self) -> Iterator[str]:
-        """Yield the next words, up to one that may begin a figure, a link or a deed and has to wait for the end."""
+        """Yield the next words, but stop at one that may begin a figure, a link or a deed and has to wait for the
+        end.
+        """
         at = self._shown_of_unfinished
         while word := _WORD.match(self._unfinished, at):
             if not self._is_harmless(word.group()):

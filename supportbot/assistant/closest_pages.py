@@ -1,7 +1,7 @@
 """Adds the help pages that search found closest to an abstention, as links in its text.
 
-They are about something similar but may not contain the answer, so they are not cited, and the answer remains an
-abstention. No pages are offered if the confidence of search shows that the question is about something else
+These pages are about something similar but may not contain the answer, so they are not cited, and the answer remains an
+abstention. No pages are offered if the low confidence of search shows that the question is about something else
 (docs/decisions/abstention.md has the figures).
 """
 
@@ -37,17 +37,19 @@ _IN_ADDRESSES: Final = {ord(sign): f"%{ord(sign):02X}" for sign in "() "}
 
 
 def with_closest_pages(answer: Answer, context: TurnContext) -> Answer:
-    """Return the answer, with links to the closest pages if it found nothing although there are pages on the matter."""
+    """Return the answer, with links to the closest pages if it says that it found nothing although there are pages on
+    the topic.
+    """
     if not may_offer_pages(answer, context.request, context.confidence):
         return answer
     return with_pages(answer, closest_pages(context.passages, context.viewer), context.language)
 
 
 def may_offer_pages(answer: Answer, request: ModelRequest, confidence: float) -> bool:
-    """Return whether an answer says that it found nothing, about a matter on which there are pages.
+    """Return whether an answer says that it found nothing although there are pages on the topic.
 
-    Other abstentions get none: those of a customer who asked for a person, and those that refuse an action. A model may
-    refuse one in its own words, so these count only after a question, and not after a request.
+    No pages are offered to a customer who asked for a person, nor with the refusal of an action. A model may refuse an
+    action in its own words, so its abstentions count only if the customer asked a question and requested no action.
     """
     if not answer.is_abstention or confidence < ON_TOPIC_FROM or wants_person(request.question):
         return False
@@ -61,9 +63,9 @@ def _only_asks(request: ModelRequest) -> bool:
 
 
 def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedPage, ...]:
-    """Return the pages of the passages that the viewer may read now, best first: one per article and its translations,
-    in the viewer's language if there is one. An article that has neither an address of its own nor a help page is left
-    out.
+    """Return the pages of those passages that the viewer may read now, best first. An article and its translations give
+    one page, in the viewer's language if possible; an article with neither an address of its own nor a help page gives
+    none.
     """
     found = dict.fromkeys(passage.article_id for passage in passages)
     if not found:
@@ -82,7 +84,7 @@ def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedP
         source = sources.get(key)
         if source is None or source in pages:
             continue
-        # There is none if the article stopped being readable between the two queries.
+        # An article that stopped being readable between the two queries has no page.
         in_order = sorted(versions[source], key=lambda one: (not _is_in(viewer, one), one.pk != key))
         if shown := [page for one in in_order if (page := _page(one)) is not None]:
             pages[source] = shown[0]
@@ -90,7 +92,9 @@ def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedP
 
 
 def with_pages(answer: Answer, pages: tuple[OfferedPage, ...], language: str) -> Answer:
-    """Return the answer with links to the pages and, at the end, the offer of a person; unchanged if there are none."""
+    """Return the answer with links to the pages and, at the end, the offer of a person. Without pages, it is
+    unchanged.
+    """
     if not pages:
         return answer
     lead = text_in(language, CLOSEST_PAGES)
@@ -110,7 +114,7 @@ def _is_in(viewer: Viewer, article: Article) -> bool:
 
 
 def _page(article: Article) -> OfferedPage | None:
-    """Return an article as a page to offer; None without an address that the chat shows as a link."""
+    """Return an article as a page to offer; None if it has no address that the chat shows as a link."""
     address = article_address(article)
     url = (f"{settings.BASE_URL}{address}" if address.startswith("/") else address).translate(_IN_ADDRESSES)
     if article.live_revision is None or not is_link(url):

@@ -1,4 +1,4 @@
-"""The context of a turn before it calls a model: the episode so far, the passages found, and the available tools."""
+"""The context of a turn before it calls a model: the episode so far, the found passages and the available tools."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -47,16 +47,16 @@ class TurnContext:
     now: str  # the time given to the model, as text
     done: tuple[str, ...] = ()  # our own texts about actions that the shop has carried out in this conversation
     strictness: Strictness = "balanced"
-    courtesy: str = ""  # the courtesy that is the whole message, such as "thanks"; then nothing is asked
+    courtesy: str = ""  # the courtesy, such as "thanks", if the whole message is one; then nothing is asked
     release: UUID | None = None
     guidelines: tuple[Guideline, ...] = ()
     curated: Curated | None = None  # the answer given word for word, without a model
-    confidence: float = 0.0  # of the search
-    viewer: Viewer = field(default_factory=Viewer)  # for whom the search was made
+    confidence: float = 0.0  # the confidence of the search
+    viewer: Viewer = field(default_factory=Viewer)  # the viewer for whom the search was made
 
     @property
     def trace(self) -> RetrievalTrace | None:
-        """Return the search and its results in the form shown to the team; None without a search."""
+        """The search and its results in the form shown to the team; None without a search."""
         if not self.request.looked_up:
             return None
         return RetrievalTrace(self.request.looked_up, tuple(map(_traced, self.passages)))
@@ -77,8 +77,8 @@ def context_of(
     turn_id: UUID,
     also: Sequence[Passage] = (),
 ) -> TurnContext:
-    """Return the context of a turn that answers the `waiting` messages, which follow `messages`; for a simulated turn,
-    the passages in `also` come before those found.
+    """Return the context of a turn that answers the `waiting` messages, which follow `messages`. In a simulated turn,
+    the passages in `also` come before those that search finds.
     """
     question = _question(messages, waiting)
     earlier = _before_episode(conversation, messages)
@@ -112,9 +112,9 @@ def context_of(
 
 
 def _before_episode(conversation: Conversation, messages: Sequence[Message]) -> list[Message]:
-    """Return the messages before the episode if the customer has named no topic in it yet. After an agent has returned
-    the chat, "and how long does it take?" still belongs to what was said before. They are used only to search and to
-    detect the language: no model sees them, since an agent has settled these topics.
+    """Return the messages before the episode if the customer has not yet named a topic in it: after an agent has
+    returned the chat, "and how long does it take?" still refers to what was said before. They are used only to search
+    and to detect the language. No model sees them, because an agent has settled their topics.
     """
     texts = (message.text for message in messages if message.source == Source.CUSTOMER)
     if not conversation.episode_start_seq or any(not (says_nothing(text) or is_incomplete(text)) for text in texts):
@@ -162,14 +162,14 @@ def _request_for(
 
 
 def _small_talk(question: str) -> str:
-    # Without a search, nothing else needs the question's vector, so only its words decide.
+    # Without a search, nothing else needs the question's vector, so the decision is based on its words alone.
     kind = courtesy(question) if settings.KB_RETRIEVAL else courtesy_by_words(question)
     return "" if kind is None or kind in ASK_FOR_HELP else kind
 
 
 def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
-    """Return the question: the latest message, or the one before it if the customer pressed the button that says that
-    it was only a question.
+    """Return the question: the latest message, or the message before it if the customer pressed the button that says it
+    was only a question.
     """
     question = normalised("\n".join(message.text for message in waiting))
     before = next((one.text for one in reversed(messages) if one.source == Source.CUSTOMER), "")
@@ -177,7 +177,7 @@ def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
 
 
 def _topics_of(messages: Sequence[Message]) -> list[EarlierMessage]:
-    """Return the messages that a question may follow up on, without greetings and our "I could not find this"."""
+    """Return the messages to which a question may refer, without greetings and our "I could not find this"."""
     return [
         EarlierMessage(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
         for message in messages
@@ -213,8 +213,8 @@ class _Instructions:
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
-    """Return the language of a question; for a mere order number, an address or random keystrokes, the conversation's
-    language so far.
+    """Return the language of a question. For a mere order number, an address or random keystrokes, return the language
+    of the conversation so far.
     """
     texts = [message.text for message in messages if message.source == Source.CUSTOMER]
     return language_in(question, normalised("\n".join(texts)), fallback)
@@ -223,8 +223,8 @@ def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
 def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:
     """Return the earlier messages, and the customer's messages that this turn answers.
 
-    Later ones wait for their own turn, and a stopped answer is not part of its retry. Messages without text, such as an
-    answer stopped before its first word, are left out because many servers refuse them.
+    Later messages wait for their own turn, and the retry of a stopped answer does not see that answer. Messages without
+    text, such as an answer that was stopped before its first word, are left out because many servers refuse them.
     """
     messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if _is_dialogue(message)]
     known = [message for message in messages if message.seq <= claim.through_seq]

@@ -1,5 +1,5 @@
 """Sends an answer to the customer while it is being written: its deltas, joined into a few frames a second. If the
-first words are slow to come, it sends a status before them.
+first words are slow to arrive, a status is sent before them.
 
 The first words are sent at once. After that, each frame contains the text that arrived within its window. Nothing is
 stored.
@@ -24,8 +24,8 @@ class DeltaBuffer:
         self._pending = ""
         self._next_at = 0.0  # the end of the newest frame's window, on the loop's clock
         self._timer: asyncio.TimerHandle | None = None  # only while text is pending
-        # The text that the current attempt has sent so far, and its number of deltas. This is a single value, because
-        # the thread that keeps the lease reads both at once.
+        # The text that the current attempt has sent so far, and the number of its deltas. They are a single value,
+        # because the thread that keeps the lease must read both at once.
         self.sent = ("", 0)
 
     @property
@@ -59,13 +59,13 @@ class DeltaBuffer:
         self._send()
 
     def restart(self, claim: Claim) -> None:
-        """Start over under a new attempt; readers clear the shown text."""
+        """Start over under a new attempt; readers clear the text that they have shown."""
         self._pending = ""
         self.flush()
         self._claim, self.sent, self._next_at = claim, ("", 0), 0.0
 
     def repeat(self) -> None:
-        """Send the whole text again for a late reader; the others already have it and skip it."""
+        """Send the whole text again for a late reader; other readers skip what they already have."""
         text, index = self.sent
         if text:
             self._publish(index - 1, text, offset=0)
@@ -111,7 +111,7 @@ class StatusLine:
                 timer.cancel()
 
     def set(self, words: str) -> None:
-        """Change the status; sent at once if the customer is already waiting."""
+        """Change the status. It is sent at once if the customer already sees one."""
         self.words = words
         self.repeat()
 

@@ -1,4 +1,6 @@
-"""Reasons for refusing a model's tool call. The message goes back to the model, and the code into the audit trail."""
+"""Reasons for refusing a model's tool call. The message is returned to the model, and the code goes into the audit
+trail.
+"""
 
 from supportbot.assistant.turn_limits import MAX_CALLS, MAX_STEPS
 from supportbot.errors import SupportBotError

@@ -1,6 +1,6 @@
-"""The assistant's answer above the search results on the help pages, which is loaded after the results.
+"""The assistant's answer above the search results on the help pages. It is loaded after the results.
 
-Anyone can read it, so it uses only public articles. It is empty unless it cites an article, because the results below
+Anyone can read it, so it uses only public articles. It is shown only if it cites an article, because the results below
 are better than an answer without a source.
 """
 
@@ -35,7 +35,7 @@ _MARK: Final = re.compile(r"\s?\[(\d{1,2})\]")
 
 
 class AnswerThrottle(FailOpenThrottle):
-    """Unlike searches, answers may cost money, so fewer are allowed per IP address."""
+    """Limits answers per IP address. They may cost money, so fewer answers than searches are allowed."""
 
     scope = "help_answer"
     rate = "10/min"
@@ -46,7 +46,7 @@ class AnswerThrottle(FailOpenThrottle):
 
 @require_safe
 def help_answer(request: HttpRequest, workspace: str) -> HttpResponse:
-    """Return the answer as an HTML fragment; 204 without one, 429 if this address asks too often."""
+    """Return the answer as an HTML fragment; 204 if there is no answer, 429 if this IP address asks too often."""
     found = get_object_or_404(Workspace, slug=workspace)
     question = normalised(request.GET.get("q", "").replace("\x00", ""))[:MAX_CHARACTERS]
     if not question:
@@ -88,12 +88,12 @@ def _with_links(answer: Answer) -> SafeString:
         return format_html(' <a class="cite" href="{}" title="{}">{}</a>', source.url, source.title, number)
 
     parts = _TAG.split(render_markdown(answer.text))
-    # The renderer cleans the text, and the links that replace its markers are escaped.
+    # The renderer sanitises the text, and the links that replace its markers are escaped.
     return mark_safe("".join(part if part.startswith("<") else _MARK.sub(link, part) for part in parts))
 
 
 def _sources(answer: Answer) -> list[tuple[int, CitedSpan]]:
-    """Return the first citation of each article, with its number."""
+    """Return the first citation of each article, each with its number."""
     first: dict[object, tuple[int, CitedSpan]] = {}
     for number, span in enumerate(answer.citations, start=1):
         first.setdefault(span.article_id, (number, span))

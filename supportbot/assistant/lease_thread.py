@@ -1,7 +1,9 @@
-"""Keeps the leases of this process's turns in a separate thread. On a busy machine, a starved event loop would send its
-heartbeats late, and another process would take over turns that are being answered. So a thread extends all leases of
-the process once a second, in one statement, which also saves the text shown so far. It tells a turn, on the turn's
-loop, when its claim is lost or its customer asks to stop.
+"""Keeps the leases of this process's turns in a separate thread.
+
+On a busy machine, a starved event loop would send heartbeats late, and another process would take over turns that are
+still being answered. So a thread extends all leases of the process once a second, in a single statement, which also
+saves the text shown so far. If a claim is lost or the customer asks to stop, the thread tells the turn on its event
+loop.
 """
 
 import asyncio
@@ -24,10 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 class Holder(Protocol):
-    """A turn in progress. The thread calls `heartbeat`; the other two methods are called on the turn's event loop."""
+    """A turn in progress. `heartbeat` is called in the thread, and the other methods on the turn's event loop."""
 
     def heartbeat(self) -> Heartbeat | None:
-        """Return the data to save now; None while the claim is changing, because its old attempt would look like a lost
+        """Return the data to save now; None while the claim is changing, because the old attempt would look like a lost
         lease.
         """
 
@@ -37,7 +39,7 @@ class Holder(Protocol):
 
 
 class Leases:
-    """The turns of this process. The thread starts with the first one and pauses while there are none."""
+    """The turns of this process. The thread starts with the first turn and pauses while there are none."""
 
     def __init__(self) -> None:
         self._holders: dict[Holder, asyncio.AbstractEventLoop] = {}
@@ -47,7 +49,7 @@ class Leases:
 
     @contextmanager
     def kept(self, holder: Holder) -> Iterator[None]:
-        """Keep the lease of a turn on the running event loop in this block."""
+        """Inside this block, keep the lease of a turn, which runs on the current event loop."""
         with self._lock:
             self._holders[holder] = asyncio.get_running_loop()
             self._has_holders.set()
@@ -74,7 +76,7 @@ class Leases:
                 connections.close_all()
 
     def _beat(self, holders: Mapping[Holder, asyncio.AbstractEventLoop]) -> None:
-        """Extend the leases once. If the database is unavailable, the next beat tries again and notices expired
+        """Extend the leases once. If the database is unavailable, the next call tries again and notices expired
         leases.
         """
         beats = {holder: beat for holder in holders if (beat := holder.heartbeat()) is not None}
@@ -91,14 +93,16 @@ class Leases:
     def _report_to(
         self, holder: Holder, loop: asyncio.AbstractEventLoop, beat: Heartbeat, kept: Mapping[UUID, bool]
     ) -> None:
-        """Tell a turn what has become of its row, unless its claim has changed since or the turn has ended."""
+        """Tell a turn what has happened to its row, unless the turn has ended or its claim has changed in the
+        meantime.
+        """
         is_stopped = kept.get(beat.claim.turn_id)
         now = holder.heartbeat()
         if is_stopped is False or now is None or now.claim != beat.claim or holder not in self._holders:
             return
         try:
             loop.call_soon_threadsafe(holder.claim_lost if is_stopped is None else holder.stop_requested)
-        except RuntimeError:  # the loop has closed and the turn has ended
+        except RuntimeError:  # the loop is closed, so the turn has ended
             return
 
 

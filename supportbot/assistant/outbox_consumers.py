@@ -1,8 +1,8 @@
-"""Receives announcements from lower packages: when a guarded action changes state, its conversation gets an event.
+"""Receives announcements from lower packages: when a guarded action changes its state, its conversation gets an event.
 
 Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. Only an
-unknown outcome may become two events: one while the system says that it is still working on the request, and one when a
-person has to check. The result does not depend on how often, how late or by which process this is called, so an
+unknown outcome may become two events: one while the shop's system says that it is still working on the request, and one
+when a person has to check. The result does not depend on how often, how late or in which process this is called, so an
 announcement makes up for a process that died.
 """
 
@@ -40,7 +40,7 @@ _EVENTS: Final[dict[State, str]] = {
     State.REJECTED: "action.rejected",
 }
 _EXPLAINED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.REJECTED, State.EXPIRED})
-# The system has tried everything that it can, so a person has to check.
+# The system has tried everything it can, so a person has to check.
 _FOR_A_PERSON: Final = frozenset({"outcome_unknown", "outcome_with_person", "not_carried_out"})
 
 
@@ -51,10 +51,9 @@ def on_action_changed(announcement: Announcement) -> None:
 
 @transaction.atomic
 def record_action_events(request_id: UUID) -> None:
-    """Append the steps of a request that its conversation lacks, and explain the state it has reached.
+    """Append the steps of a request that its conversation does not have yet, and explain the current state.
 
-    Nothing is appended to an erased conversation: financial records are kept after an erasure, but colleagues' texts
-    are not.
+    Nothing is appended to an erased conversation: an erasure keeps financial records, but not colleagues' texts.
     """
     conversation_id = ActionRequest.objects.values_list("conversation_id", flat=True).filter(pk=request_id).first()
     if conversation_id is None:
@@ -64,8 +63,8 @@ def record_action_events(request_id: UUID) -> None:
     except NotFound:
         forget_words_about(conversation_id)
         return
-    # Read the steps first: the next call reports a row that is newer than its steps, but steps newer than their row
-    # would be recorded without their receipt.
+    # Read the steps before the row. If the row changes in between, the next call records the new step; the other way
+    # round, the new step would be recorded without its receipt.
     steps = steps_of(request_id)
     request = ActionRequest.objects.get(pk=request_id)
     recorded = _recorded(conversation, request_id)
@@ -77,7 +76,7 @@ def record_action_events(request_id: UUID) -> None:
 
 
 def _phase(step: Step | ActionRequest) -> str:
-    """Return what tells the two events of an unknown outcome apart; "" for all other states."""
+    """Return what distinguishes the two events of an unknown outcome; "" for all other states."""
     return step.reason_code if step.state == State.UNKNOWN else ""
 
 
@@ -97,7 +96,7 @@ def _recorded(conversation: Conversation, request_id: UUID) -> set[tuple[str, st
 
 def _record(conversation: Conversation, request: ActionRequest, step: Step, name: str) -> None:
     append_event(conversation, name, _payload(request, step))
-    notify_desk(conversation)  # even if no agent has the chat, because approvals are work for the team
+    notify_desk(conversation)  # even if no agent has the chat, because approvals are the team's work
     if not _is_current(step, request) or step.state not in _EXPLAINED:
         return
     if _needs_nobody_now(conversation, request):
@@ -112,7 +111,7 @@ def _record(conversation: Conversation, request: ActionRequest, step: Step, name
 
 
 def _needs_nobody_now(conversation: Conversation, request: ActionRequest) -> bool:
-    """Return whether an outcome that was unknown is known now, and no other request needs a person."""
+    """Return whether a previously unknown outcome is now known and no other request needs a person."""
     if request.state not in (State.SUCCEEDED, State.FAILED) or request.reason_code in _FOR_A_PERSON:
         return False
     others = ActionRequest.objects.filter(conversation_id=conversation.pk, reason_code__in=_FOR_A_PERSON)
@@ -129,7 +128,7 @@ def _payload(request: ActionRequest, step: Step) -> dict[str, Any]:
     if step.state is State.AWAITING_CONFIRMATION:
         return proposed_payload(request)
     payload = state_payload(request)
-    if not _is_current(step, request):  # the row has moved on, and its receipt and reason belong to a later step
+    if not _is_current(step, request):  # the row has changed again, so its receipt and reason belong to a later step
         payload.pop("receipt", None)
         payload.pop("receipt_rows", None)
         payload.pop("reason", None)

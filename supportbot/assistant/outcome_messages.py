@@ -1,4 +1,6 @@
-"""The outcome of a request in a sentence or two for its customer, based on its row, without a model."""
+"""The outcome of a request in a sentence or two for its customer. The text is based on the request's row; no model
+writes it.
+"""
 
 from typing import Final
 
@@ -10,7 +12,7 @@ from actions.states import State
 from supportbot.chat.models import Conversation
 from supportbot.translation import msgid, text_in
 
-_MAX_REQUESTS: Final = 20  # how many of a conversation's newest requests are read
+_MAX_REQUESTS: Final = 20  # number of a conversation's newest requests to read
 _NOT_DONE: Final = msgid("Not done: {what}. {reason}")
 _IN_PROGRESS: Final = msgid("In progress: {what}. {reason}")
 _TEXTS: Final[dict[State, str]] = {

@@ -1,9 +1,9 @@
 """The runner of a web process: claims waiting turns and carries them out concurrently.
 
-A customer's message usually comes with a turn that is already claimed for a slot of this runner. Otherwise, the runner
-is woken when a turn is inserted, and claims it concurrently with other claims. It also polls every two seconds, so any
-process picks up turns that another process lost. At shutdown it stops claiming, gives running turns ten seconds and
-then releases their leases.
+When a customer's message is stored, its turn is usually claimed right away for a slot of this runner. Otherwise, the
+runner is woken when a turn is inserted, and claims it concurrently with other claims. It also polls every two seconds,
+so any process picks up turns that another process has lost. At shutdown, it stops claiming, gives running turns ten
+seconds and then releases their leases.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Slot:
-    """A place kept free while a message is being stored; the message's turn may be claimed for this place
+    """A place kept free while a message is being stored, for which the message's turn may be claimed
     (`chat.turns.Slot`).
     """
 
@@ -46,12 +46,12 @@ class Slot:
         self.claim, self._taken_at = claim, time.monotonic()
 
     def claim_for_now(self) -> Claim | None:
-        """Return the claim with the time that it has waited since it was taken; None if none was taken."""
+        """Return the claim, with the time it has waited since it was taken; None if no turn was claimed."""
         return self.claim and replace(self.claim, waited_seconds=time.monotonic() - self._taken_at)
 
 
 class Runner:
-    """One per process; `start` and `stop` belong to the ASGI lifespan."""
+    """The runner of a process; the ASGI lifespan calls `start` and `stop`."""
 
     def __init__(self) -> None:
         self.name = ""
@@ -72,7 +72,7 @@ class Runner:
         self._loop_task = asyncio.create_task(self._keep_going())
 
     async def stop(self) -> None:
-        """Wait until every running turn has ended or released its lease."""
+        """Stop claiming, and wait until every running turn has ended or released its lease."""
         if self._loop_task is None:
             return
         loop_task, self._loop_task = self._loop_task, None
@@ -91,13 +91,13 @@ class Runner:
 
     @property
     def has_died(self) -> bool:
-        """Return whether the runner was started and has ended without being stopped, so this process answers nobody."""
+        """Return whether the runner has ended without being stopped, so that this process answers nobody."""
         return self._loop_task is not None and self._loop_task.done()
 
     @contextmanager
     def slot(self) -> Iterator[Slot | None]:
-        """Keep a slot while a message is being stored; None if all are taken. At the end, the turn that was claimed for
-        the slot begins; without one, the slot is free again.
+        """Keep a slot free while a message is being stored; None if all slots are taken. At the end of the block, the
+        turn that was claimed for the slot begins; if there is none, the slot is released.
         """
         if self._loop_task is None or self._free_slots() <= 0:
             yield None
@@ -115,7 +115,7 @@ class Runner:
     def _begin(self, claim: Claim) -> None:
         if self._loop_task is not None:
             self._carry_out(claim)
-        else:  # the runner has stopped in the meantime
+        else:  # the runner has been stopped in the meantime
             releasing = asyncio.create_task(_release(claim), context=self._context.copy())
             self._releasing.add(releasing)
             releasing.add_done_callback(self._releasing.discard)
@@ -125,7 +125,7 @@ class Runner:
             try:
                 await self._loop()
             except Exception:
-                # The edge of the process: customers are waiting for the next round, whatever went wrong in this one.
+                # The edge of the process: customers wait for the next round, whatever went wrong in this one.
                 logger.exception("runner: a round failed, retrying")
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -136,7 +136,7 @@ class Runner:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _round(self) -> None:
-        """Claim every waiting or lost turn, with or without a wake-up."""
+        """Claim every waiting or lost turn, even if there was no wake-up for it."""
         has_claimed = True
         while has_claimed and self._free_slots() > 0:
             claiming = self._begin_claim()
@@ -144,8 +144,8 @@ class Runner:
             has_claimed = not claiming.cancelled() and claiming.exception() is None and claiming.result()
 
     def _wake(self) -> None:
-        """Claim the announced turn concurrently with other claims; otherwise, it would wait for each of them in a
-        burst.
+        """Claim the announced turn concurrently with other claims; in a burst, it would otherwise wait for each of
+        them.
         """
         if self._loop_task is None:  # the runner has stopped
             return
@@ -155,7 +155,7 @@ class Runner:
         self._begin_claim()
 
     def _begin_claim(self) -> asyncio.Task[bool]:
-        """Start a claim, which occupies a slot until it ends, in its own context. A wake-up arrives in the context of
+        """Start a claim in a context of its own; it occupies a slot until it ends. A wake-up arrives in the context of
         the request or socket that stored a message, but the claimed turn may belong to another conversation.
         """
         claiming = asyncio.create_task(self._claim_next(), context=self._context.copy())
@@ -175,7 +175,7 @@ class Runner:
             self._begin_claim().add_done_callback(self._made_up)
 
     def _made_up(self, claiming: asyncio.Task[bool]) -> None:
-        """Look once more if the claim has found a turn, because any number of wake-ups may have been missed."""
+        """Start another claim if this one has found a turn, because any number of wake-ups may have been missed."""
         if not claiming.cancelled() and claiming.exception() is None and claiming.result():
             self._was_wakeup_missed = True
             self._make_up_for_missed_wakeup()
@@ -222,13 +222,13 @@ async def _release_when_claimed(claiming: "asyncio.Task[Claim | None]") -> None:
 
 
 async def _release(claim: Claim) -> None:
-    """Release a claim that will not be carried out, so the turn need not wait for its lease to expire."""
+    """Release a claim that will not be carried out, so that its turn does not have to wait until the lease expires."""
     with suppress(AnyDatabaseError), workspace_scope(claim.workspace_id):
         await db(release_turn, claim)
 
 
 async def carry_out(claim: Claim, admission: Admission | None = None) -> None:
-    """Run one turn to its end as soon as there is room for it, whatever happens in it."""
+    """Run a turn to its end as soon as there is room for it. Errors in the turn are handled here, not raised."""
     with workspace_scope(claim.workspace_id):
         turn = Turn(claim, admission)
         try:

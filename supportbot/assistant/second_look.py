@@ -1,5 +1,5 @@
-"""A second look at the doubtful sentences of an answer by a separate model: one call, only if a model is configured.
-Without an answer in time, the local scores apply. The model gets passages and sentences as data, and its verdicts
+"""A second look at the doubtful sentences of an answer, taken by a separate model in one call. If none is configured or
+it does not answer in time, the local scores apply. The model gets passages and sentences as data, and its verdicts
 affect only sentences, never actions.
 """
 
@@ -50,8 +50,8 @@ _SCHEMA: Final[Mapping[str, Any]] = {
 async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: Sequence[str] = ()) -> dict[int, bool]:
     """Return, by position, whether the sources of `request` or the `facts` support each sentence.
 
-    False means that they contradict the sentence. `facts` are texts about look-ups and actions in this conversation.
-    Sentences that neither mentions, and sentences without a verdict, are not in the result.
+    False means that they contradict the sentence. `facts` contains texts about look-ups and actions in this
+    conversation. Sentences that neither mentions, and sentences without a verdict, are missing from the result.
     """
     checked = list(sentences.items())[:MAX_SENTENCES]
     if not checked or not gateway.has_route("verify"):

@@ -1,8 +1,9 @@
-"""Judges each sentence of an answer, and says which vectors are needed for it. Pure: the vectors are passed in.
+"""Judges each sentence of an answer, and says which vectors that needs. Pure: the vectors are passed in.
 
-A sentence is judged once, when it is complete. If its words leave a doubt, `wanted` lists the texts whose vectors would
-help; without them, it is judged by words alone. An answer gets at most MAX_VECTORS for its sentences and the records,
-plus the windows of its pages (`Evidence.windows`) once, if it has to be compared with them by meaning.
+A sentence is judged once, when it is complete. If its words leave a doubt, `wanted` returns the texts whose vectors
+would help; without vectors, the words alone decide. An answer gets at most MAX_VECTORS vectors for its sentences and
+the records. In addition, it gets those of the windows of its pages (`Evidence.windows`), once, if it has to be compared
+with them by meaning.
 """
 
 import re
@@ -40,26 +41,26 @@ from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
 from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, opens_fence, unmarked, without_markers
 
-MAX_VECTORS: Final = 10  # per answer; each takes 20 to 40 ms
-# Vectors reserved for deeds, so that one is found however many regrets or foreign-language sentences come before it.
+MAX_VECTORS: Final = 10  # per answer; each vector takes 20 to 40 ms
+# Vectors reserved for deeds, so that a deed is found even after many regrets or sentences in a foreign language.
 KEPT_FOR_DEEDS: Final = 6
-KEPT_FROM_RECORDS: Final = 6  # vectors reserved for later sentences: a record's own vector is only a second opinion
-DOUBT_RISES: Final = 0.05  # per vector: the threshold rises, so that the last vector goes to a clear deed
-MOST_THIN: Final = 4  # an answer with up to this many claims gets vectors if words do not confirm it
+KEPT_FROM_RECORDS: Final = 6  # vectors kept for later sentences, because a record's own vector is only a second opinion
+DOUBT_RISES: Final = 0.05  # rise of the threshold per vector, so that the last vector goes to a clear deed
+MOST_THIN: Final = 4  # an answer with up to this many claims gets vectors if its words do not confirm it
 MOST_STEPS: Final = 6  # how often a list item may occur: several lists may share a step
 REPEATED: Final = 2  # how often a sentence may occur: a model in a loop repeats it endlessly
-SHORT: Final = 20  # characters; a shorter text, such as "Yes.", may occur often
-LEAST_RECORD: Final = 3  # words; a shorter line, such as a value alone, does not say what was done
+SHORT: Final = 20  # characters; shorter texts, such as "Yes.", may occur often
+LEAST_RECORD: Final = 3  # words; shorter lines, such as a single value, do not say what was done
 REGRET_FROM: Final = 0.15  # at or above this likelihood by word pieces, a vector decides whether it is a regret
-LITTLE_SUPPORT: Final = 0.2  # sentences below it get a second look
+LITTLE_SUPPORT: Final = 0.2  # sentences with less support get a second look
 _SUPPORTED: Final = 0.9  # the support of a sentence that a second look confirmed
 COVERED_FROM: Final = 0.5  # a sentence with at least this share of neighbouring words follows a page's wording
-SURE_FROM: Final = 0.9  # likelihood for a clause, which says less than a sentence and must clearly be a deed
+SURE_FROM: Final = 0.9  # minimum likelihood for a clause, which says less than a sentence and must clearly be a deed
 _CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 
 
 class Judge:
-    """Judges the sentences of one answer in order; `done` are our own texts about what was carried out."""
+    """Judges the sentences of an answer in order. `done` contains our own texts about what was carried out."""
 
     def __init__(
         self, evidence: Evidence, confidential: Confidential, done: Sequence[str], *, is_strict: bool, looks_twice: bool
@@ -80,7 +81,7 @@ class Judge:
             evidence.learn(text, is_done=True)
 
     def learn(self, looked_up: str) -> None:
-        """Treat what was looked up as evidence for the sentences that follow."""
+        """Treat this result of a look-up as evidence for the sentences that follow."""
         self.evidence.learn(looked_up)
         self._facts += (looked_up,)
         self._inputs.clear()
@@ -88,7 +89,7 @@ class Judge:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What was done and looked up, one text each."""
+        """What was done and looked up, one text for each."""
         return self._facts
 
     def take(self, wanted: Sequence[Wanted], vectors: Mapping[Wanted, Vector]) -> None:
@@ -97,8 +98,9 @@ class Judge:
         self._vectors.update(vectors)
 
     def wanted(self, raw: str) -> tuple[Wanted, ...]:
-        """Return the texts whose vectors would help to judge a sentence: the sentence and its clauses read with the
-        pages, the plain sentence if its language is not theirs, and, if it may be a deed, both read with the records.
+        """Return the texts whose vectors would help to judge a sentence: the sentence and its clauses, joined with the
+        pages; the sentence alone, if its language differs from that of the pages; and, for those that may be deeds, the
+        sentence and its clauses joined with the records.
         """
         words, asked = without_markers(raw), self._asked
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
@@ -121,14 +123,14 @@ class Judge:
         return self._unasked([*readings, *own, *compared, *self._new(noted)[:spare]], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[Wanted, ...]:
-        """Return the claims of a short answer that words alone do not confirm; vectors may confirm them."""
+        """Return the texts whose vectors may confirm a short answer if its words alone do not confirm it."""
         claims = [one for one in sentences if one.needs_ground]
         if len(claims) > MOST_THIN or is_confirmed(claims) is not False:
             return ()
         return self._unasked([as_read(one.words) for one in claims], with_windows=True)
 
     def judged(self, raw: str, before: str, *, by: Author) -> Sentence:
-        """Return the judged sentence, with the reason if it is withheld; `before` is the text in front of it."""
+        """Return the judged sentence, with the reason if it is withheld. `before` is the text in front of it."""
         words = without_markers(raw)
         if by == "builtin" and is_ours(words):
             return Sentence(unmarked(raw), raw, Support(None, 0), is_claim=False)
@@ -154,20 +156,22 @@ class Judge:
         )
 
     def with_vectors(self, sentence: Sentence) -> Sentence:
-        """Return a sentence of a short answer with the support given by its vector, if there is one."""
+        """Return a sentence of a short answer with the support according to its vector, if there is one."""
         if not sentence.needs_ground or self._vector(sentence.words) is None:
             return sentence
         return replace(sentence, support=self._support(sentence.words, is_thin=True))
 
     def seen_again(self, sentence: Sentence, *, is_supported: bool) -> Sentence:
-        """Return a sentence with the verdict of a second look: whether the sources support or contradict it."""
+        """Return a sentence after a second look, which has found that the sources support or contradict it."""
         score = max(sentence.support.score or 0.0, _SUPPORTED) if is_supported else 0.0
         support = replace(sentence.support, score=score)
         return replace(sentence, support=support, withheld="" if is_supported else "contradicted")
 
     @property
     def _is_known_language(self) -> bool:
-        """Whether the model by pieces was trained in the answer's language; its results for others are worthless."""
+        """Whether the model for pieces was trained in the answer's language; in other languages, its results are
+        worthless.
+        """
         return self.evidence.language in LANGUAGES
 
     @property
@@ -197,7 +201,7 @@ class Judge:
         return [text for text in dict.fromkeys(texts) if text not in self._asked_for]
 
     def _vector(self, words: str) -> Vector | None:
-        if not self._vectors:  # most answers need none, and then their sentences need not be normalised
+        if not self._vectors:  # most answers need no second look, and then their sentences need not be normalised
             return None
         vector = self._vectors.get(as_read(words))
         return self._vectors.get(plainly(words)) if vector is None else vector
@@ -209,8 +213,9 @@ class Judge:
         return None if vector is None else by_reading(vector)
 
     def _beside_pages(self, words: str) -> ModelInput:
-        """Return a sentence with the pieces of the pages that are nearest to it by words. It is read alone if it is a
-        block of code, if its language differs, or if something was done or looked up, since it may be about that.
+        """Return a sentence joined with the pieces of the pages that share most words with it. It stands alone if it is
+        a block of code, if its language differs from that of the pages, or if something was done or looked up, because
+        it may be about that.
         """
         if words not in self._inputs:
             is_alone = self._facts or opens_fence(words) or self.evidence.is_foreign(words)
@@ -228,7 +233,7 @@ class Judge:
         return self.evidence.support(words, nearest)
 
     def _rejection_reason(self, words: str, before: str, support: Support, *, by: Author) -> str:
-        """Return why a sentence is withheld; "" if it is not. The built-in answerer's quotations never count as
+        """Return why a sentence is withheld; "" if it is not. Quotations by the built-in answerer never count as
         deeds.
         """
         if by == "model" and self._is_repeated(words):
@@ -257,9 +262,8 @@ class Judge:
         )
 
     def _records_decide(self, words: str) -> bool:
-        """Return whether the records also decide about a sentence that is less likely to be a deed. They do not decide
-        about a fragment, or about a sentence that is about the pages: a page has its words, or the records do not have
-        its figures.
+        """Return whether the records decide about a sentence even if it is less likely to be a deed. They do not if it
+        is a fragment, if a page contains its words, or if the records do not contain its figures.
         """
         if not self._facts or len(words.split()) < LEAST_RECORD:
             return False
@@ -269,8 +273,8 @@ class Judge:
         return self._records.have_figures_of(words, self.evidence.language)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
-        """Return the clauses of a question or of a sentence that follows a page's wording, since either could hide a
-        claimed action.
+        """Return the clauses of a question, or of a sentence that follows a page's wording, because these could hide a
+        deed.
         """
         if alike < COVERED_FROM and not words.endswith(QUESTIONS):
             return []
@@ -286,8 +290,8 @@ class Judge:
         return surely >= SURE_FROM and not self._records.hold(clause, self.evidence.language)
 
     def _is_claim(self, words: str, kind: Kind, support: Support) -> bool:
-        """Return whether a sentence needs a source: not a question, an introduction, a heading, or talk that no page
-        contains. A sentence that shares no word with anything is not talk, whatever it looks like.
+        """Return whether a sentence needs a source. Questions, introductions, headings and talk that no page contains
+        need none. A sentence that shares no word with anything is not talk, whatever it looks like.
         """
         if words.rstrip("*_ ").endswith((*QUESTIONS, *LEADS)) or words.startswith("#"):
             return False

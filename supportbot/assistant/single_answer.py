@@ -1,6 +1,6 @@
-"""Answers one question outside a conversation; only the record of the call is stored.
+"""Answers a question outside a conversation. Nothing is stored except the record of the call.
 
-The console uses it to try articles, and the help pages show the answer above search results.
+The console uses this to try articles, and the help pages to show an answer above search results.
 """
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from supportbot.releases.selectors import current
 
 
 def answer_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
-    """Return the answer that a chat would give to this first message, based on its search results."""
+    """Return the answer that a chat would give to this first message, based on these search results."""
     if retrieved.retrieval.curated:
         return answer_from_curated(retrieved.retrieval.curated)
     request = with_similarity(_request(question, workspace, language, retrieved), retrieved)
@@ -31,7 +31,7 @@ def answer_once(question: str, *, workspace: Workspace, language: str, retrieved
 
 
 def quote_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
-    """Return the built-in answerer's quotation for a question, even if there is a model; no call is made."""
+    """Return the built-in answerer's quotation for a question. No model is called, even if there is one."""
     from supportbot.builtin.answerer import quotation_for  # it is slow to load, and commands load this module
 
     if retrieved.retrieval.curated:
@@ -60,8 +60,8 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
 
 
 def _request(question: str, workspace: Workspace, language: str, retrieved: Found) -> ModelRequest:
-    """Return the request that the chat would make for a first message, without tools, because the console executes
-    nothing.
+    """Return the request that a chat would make for a first message, but without tools, because nothing may be carried
+    out.
     """
     found = retrieved.retrieval
     document = current().document

@@ -10,7 +10,7 @@ from supportbot.chat.turns import Claim
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The position of a call in its turn. We count calls ourselves because providers reuse call ids."""
+    """The position of a call in its turn. Calls are counted here because providers reuse call ids."""
 
     claim: Claim
     step: int
@@ -23,16 +23,16 @@ class Place:
 
 
 def key_prefix(turn_id: UUID) -> str:
-    """Return the prefix of a turn's proposal keys."""
+    """Return the prefix of the proposal keys of a turn."""
     return f"turn:{turn_id}:"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The result of a call. `for_model` goes back to the model; `closing` ends the turn with our own text. `summary` is
-    our own text about the look-up, and becomes the answer if the model adds nothing. `looked_up` contains all texts
-    found, on which an answer may rely. `cards` are the records to show with the answer. `hand_over` is the summary for
-    a person, if the call hands the conversation over.
+    """The result of a call. `for_model` is returned to the model; `closing`, our own text, ends the turn. `summary` is
+    our own text about a look-up, which becomes the answer if the model adds nothing. `looked_up` contains all texts
+    found, on which an answer may rely. `cards` contains the records to show with the answer. `hand_over` is the summary
+    for a person if the call hands the conversation over.
     """
 
     for_model: str

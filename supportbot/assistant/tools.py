@@ -1,4 +1,4 @@
-"""The tools that a model may call. Calls are untrusted: they are checked here, and lower packages decide on them."""
+"""The tools that a model may call. Calls are untrusted: this module checks them, and lower packages decide on them."""
 
 import json
 import re
@@ -30,7 +30,7 @@ from supportbot.translation import text_in
 
 MAX_ARGUMENT_CHARACTERS: Final = 16_000
 MAX_REASON_CHARACTERS: Final = 500
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the tool names that servers accept
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # tool names that all servers accept
 
 REQUEST_HUMAN: Final = ToolSpec(
     name="request_human",
@@ -54,17 +54,17 @@ WITHDRAW_CARDS: Final = ToolSpec(
 
 
 class TurnTools(NamedTuple):
-    """The tools of a turn, and the further ones that a visitor would have after signing in."""
+    """The tools of a turn, and the additional tools that a visitor would have after signing in."""
 
     offered: tuple[ToolSpec, ...]
     after_signing_in: tuple[ToolSpec, ...] = ()
 
 
 def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> TurnTools:
-    """Return the tools for a turn in this conversation. Anonymous visitors have no orders, so they get only the
-    look-ups that are open to them.
+    """Return the tools for a turn in this conversation. Anonymous visitors have no orders, so their only actions are
+    the look-ups that are open to visitors.
 
-    `requests` are the states of the conversation's requests.
+    `requests` contains the states of the conversation's requests.
     """
     if conversation.customer.is_anonymous:
         is_open, is_not = visitor_specs(language)
@@ -77,17 +77,17 @@ def tools_for(conversation: Conversation, language: str, requests: Collection[St
 
 
 class Tools:
-    """The tools of one turn; equal calls are carried out only once."""
+    """The tools of a turn. Identical calls are carried out only once."""
 
     def __init__(self, offered: Iterable[ToolSpec]) -> None:
         self._offered = {tool.name for tool in offered}
         self._asked: set[tuple[str, str]] = set()
 
     def use(self, call: ToolCall, place: Place) -> ToolResult:
-        """Carry out one call; a refusal is audited and returned to the model. Raises LeaseLost."""
+        """Carry out a call. A refusal is audited and becomes a result for the model. Raises LeaseLost."""
         try:
             self._check(call, place)
-            with span(span_descriptions.tool(call.name)):  # one of the offered names, whatever the model wrote
+            with span(span_descriptions.tool(call.name)):  # only the offered names, whatever the model wrote
                 return self._carry_out(call, place)
         except ToolRefused as refusal:
             if place.position <= MAX_CALLS:  # only the first call beyond the limit is audited, in case of a flood
@@ -111,7 +111,7 @@ class Tools:
         _audit(refusal, place, tool=tool)
 
     def _check(self, call: ToolCall, place: Place) -> None:
-        """Raise ToolRefused for a call of an unknown tool, beyond the limit, or equal to an earlier call."""
+        """Raise ToolRefused if the tool is unknown, the limit is exceeded, or an identical call was made before."""
         if call.name not in self._offered:
             raise NoSuchTool()
         if place.position >= MAX_CALLS:
@@ -123,7 +123,7 @@ class Tools:
 
 
 def handoff_reason(call: ToolCall) -> str:
-    """Return the reason why a model requests a person; raises BadArguments."""
+    """Return the reason why a model requests a person. Raises BadArguments."""
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"reason"} or not isinstance(arguments.get("reason", ""), str):
         raise BadArguments()
@@ -131,7 +131,7 @@ def handoff_reason(call: ToolCall) -> str:
 
 
 def _undo_arguments(call: ToolCall) -> dict[str, Any]:
-    """Return a model's arguments for undoing; raises BadArguments."""
+    """Return a model's arguments for undoing. Raises BadArguments."""
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"number"}:
         raise BadArguments()
@@ -157,10 +157,11 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
 
 
 def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
-    """Return a call in the form in which it goes back to the model with its result: with our own id and valid
-    arguments. Providers repeat or omit ids, and servers reject a history with duplicate ids or invalid JSON arguments,
-    so a single mistake by the model would cost the whole answer. Nine letters and digits satisfy even the strictest
-    server.
+    """Return a call in the form in which it is sent back to the model with its result: with our own id and valid
+    arguments.
+
+    Providers repeat or omit ids, and servers reject a history with duplicate ids or invalid JSON arguments, so a single
+    mistake by the model would cost the whole answer. Nine letters and digits satisfy even the strictest server.
     """
     name = call.name if _NAME.fullmatch(call.name) else "unknown"
     arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments or "{}"
@@ -168,7 +169,7 @@ def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:
-    """Return the arguments of a call; None unless they are one JSON object without NaN or duplicate keys."""
+    """Return the arguments of a call; None unless they are a JSON object without NaN and duplicate keys."""
     if len(text) > MAX_ARGUMENT_CHARACTERS:
         return None
     try:
@@ -179,7 +180,7 @@ def parse_arguments(text: str) -> dict[str, Any] | None:
 
 
 def _audit(refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
-    """Record a call that was refused before it reached an action, with the code of the reason."""
+    """Record a call that was refused before it reached an action, and the code of the reason."""
     conversation = Conversation.objects.only("customer_id").get(pk=place.claim.conversation_id)
     record_refusal(
         "tool.refused",
@@ -202,6 +203,6 @@ def _refuse(name: str) -> None:
 
 
 def _canonical(call: ToolCall) -> tuple[str, str]:
-    """Return the name and arguments of a call; equal for calls that differ only in their JSON formatting."""
+    """Return the name and arguments of a call in a form that ignores the formatting of the JSON."""
     arguments = parse_arguments(call.arguments)
     return call.name, call.arguments if arguments is None else json.dumps(arguments, sort_keys=True)

@@ -1,8 +1,8 @@
 """One turn of the assistant, from a claimed row to its last event.
 
 Invariants: every write by a turn names its claim. Once the claim is lost (an agent took over, or another runner holds
-the turn), nothing more is sent or stored. "Stop" ends the turn with the text shown so far. Tools are used only after
-the answer that calls them is complete. A proposal ends the turn: no model or fallback writes after it.
+the turn), nothing more is sent or stored. "Stop" ends the turn with the text shown so far. Tools are used only when the
+answer that calls them is complete. A proposal ends the turn: nothing that a model or fallback writes may follow it.
 """
 
 import asyncio
@@ -66,14 +66,14 @@ logger = logging.getLogger(__name__)
 
 
 class Turn:
-    """Carries out one claim as soon as there is room for it. Can only be used once."""
+    """Carries out a claim as soon as there is room for it. Can be used only once."""
 
     def __init__(self, claim: Claim, admission: Admission | None = None) -> None:
         self.claim = claim
         self._admission = admission
         self._deltas = DeltaBuffer(claim)
         self._streamed = CheckedStream((), "en")
-        self._language = base_language(claim.locale)  # used until the question has been read
+        self._language = base_language(claim.locale)  # until the question has been read
         self._status = StatusLine(self._deltas, text_in(self._language, SEARCHING))
         self._trace: RetrievalTrace | None = None
         self._release: UUID | None = None
@@ -138,7 +138,7 @@ class Turn:
         )
 
     async def _write(self) -> Answer:
-        """Return the answer, or the part shown if it was stopped; raises LeaseLost or LlmError."""
+        """Return the answer, or the part of it that was shown before it was stopped. Raises LeaseLost or LlmError."""
         self._writing = asyncio.create_task(self._compose())
         if self._is_void or self._is_stopped:  # the signal arrived before there was a task to cancel
             self._writing.cancel()
@@ -172,7 +172,7 @@ class Turn:
             return await db(with_closest_pages, answer, context) if answer.is_abstention else answer
 
     async def _begin(self) -> None:
-        """Wait until the process has room for this turn, and tell a customer who has to wait."""
+        """Wait until the process has room for this turn. If that takes a while, tell the customer."""
         if self._admission is None:
             return
         work = self._status.words
@@ -200,7 +200,7 @@ class Turn:
         return True
 
     async def _converse(self, context: TurnContext) -> Answer:
-        """Call the model step by step until it is done or a tool ends the turn."""
+        """Call the model, step by step, until it is done or a tool ends the turn. Return the answer."""
         request = context.request
         tools = self._tools(request)
         for step in range(MAX_STEPS):
@@ -221,9 +221,9 @@ class Turn:
         return await self._ended(request, context, results)
 
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
-        """Return the checked answer. An answer that fails the checks is tried once more, then replaced by a quotation.
+        """Return the checked answer. If it fails the checks, it is tried once more and then replaced by a quotation.
 
-        The text withheld in both tries is stored with the answer, for the team.
+        The text that was withheld in both tries is stored with the answer, for the team.
         """
         answer = await self._checked(request, results)
         if not self._is_worth_another_try(answer, context, results):
@@ -247,14 +247,14 @@ class Turn:
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
         """Return whether the checks rejected a model's answer although search was confident that the articles contain
-        one.
+        an answer.
         """
         has_pages = context.request.is_answerable and bool(context.passages)
         is_lost = answer.is_abstention and bool(answer.withheld) and answer.by == "model"
         return is_lost and has_pages and not results and not self._lookup_summaries
 
     def _quoted(self, context: TurnContext) -> Answer | None:
-        """Return the built-in answerer's quotation, which replaces the text shown so far; None if it has none."""
+        """Return the built-in answerer's quotation, which replaces the text shown so far; None if it finds none."""
         self._begin_answer(context, by="builtin")
         self._streamed.write(quotation_for(context.request))
         self._streamed.finish()
@@ -262,7 +262,7 @@ class Turn:
         return answer if answer.citations else None
 
     async def _settle(self) -> None:
-        """Give the streamed answer the required vectors, computed in a thread to keep the event loop free."""
+        """Give the streamed answer the vectors that it needs. A thread computes them, so the event loop stays free."""
         while texts := self._streamed.unsure:
             with self._report.phases.during("check"):
                 vectors = await asyncio.to_thread(vectors_of, texts)
@@ -278,7 +278,7 @@ class Turn:
                 self._streamed.learn(result.looked_up)
 
     async def _ask(self, request: ModelRequest, context: TurnContext) -> list[ToolCall]:
-        """Stream one model answer through the checks; return the tool calls in it."""
+        """Stream a model's answer through the checks; return the tool calls in it."""
         calls: list[ToolCall] = []
         with self._report.phases.during("model"):
             async with aclosing(gateway.stream(request, may_fall_back=self._may_fall_back)) as events:
@@ -306,7 +306,7 @@ class Turn:
                 self._streamed.by, self._report.route = _author(provider), provider
 
     async def _show(self, text: str) -> None:
-        """Check and show text in small pieces, so a server that sends pages at once does not block other chats."""
+        """Check and show text in small pieces, so that a server that sends pages at once does not block other chats."""
         for start in range(0, len(text), PIECE_CHARACTERS):
             if start:
                 await asyncio.sleep(0)
@@ -316,7 +316,7 @@ class Turn:
                 self._report.phases.mark("first_text")
 
     async def _begin_again(self, context: TurnContext) -> None:
-        """Start over for another route or try; readers notice this only if text was already shown."""
+        """Start over for another route or try. Readers notice this only if text has already been shown."""
         self._begin_answer(context)
         if not self._deltas.text:
             return
@@ -328,8 +328,8 @@ class Turn:
             self._is_claim_changing = False
 
     async def _raise_attempt(self) -> None:
-        """Continue under the next attempt. A stop requested in the meantime is already in the row, so it ends that
-        attempt.
+        """Continue under the next attempt. If a stop was requested in the meantime, it is already in the row and ends
+        this attempt.
         """
         raising = asyncio.create_task(db(restart_attempt, self.claim))
         try:
@@ -368,7 +368,8 @@ class Turn:
         if self._writing is not None:
             self._writing.cancel()
 
-    # --- Called by the thread that keeps the leases, which also notices stops and losses whose signals did not arrive.
+    # --- Called by the thread that keeps the leases, which also notices stops and lost claims whose signals did not
+    # arrive.
 
     def heartbeat(self) -> Heartbeat | None:
         text, index = self._deltas.sent

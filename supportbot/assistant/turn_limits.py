@@ -6,8 +6,8 @@ MAX_STEPS: Final = 8  # model calls in one turn
 MAX_CALLS: Final = 8  # tool calls in one model answer
 PASSAGES: Final = 6
 ANSWER_TOKENS: Final = 800  # the default for releases that set none
-LEAN_PASSAGES: Final = 2  # for a model that took too long with the full request
-HISTORY_MESSAGES: Final = 40  # messages to read; a remote model gets those that fit its budget
+LEAN_PASSAGES: Final = 2  # for a second call to a model that took too long with the full request
+HISTORY_MESSAGES: Final = 40  # messages to read; a remote model gets as many of them as fit its budget
 STATUS_AFTER_SECONDS: Final = 0.3
 STILL_WORKING_AFTER_SECONDS: Final = 8.0
 # how many characters of an answer that arrives all at once are checked before other chats get their turn

@@ -1,12 +1,13 @@
-"""The search of a turn: for a question as written, with its spelling corrected, in its context, or in parts. It also
-measures how similar in meaning the best pieces of the passages are to the question, for the built-in answerer's choice.
+"""The search of a turn: for a question as written, with corrected spelling, in its context, or in parts. It also
+measures how similar in meaning the best pieces of the passages are to the question, so that the built-in answerer can
+choose among them.
 
 Search finds passages on the same topic, but they may not answer the question. Two values indicate whether they do: the
 similarity of the nearest piece, and the share of the question's words in one passage (`kb.search.confidence.Grounds`).
-And if the question asks for a kind of figure, such as an amount, the pieces to quote must contain one.
+If the question asks for a kind of figure, such as an amount, the pieces to quote must also contain one.
 
 This is measured here because `llm` has no access to an embedder. With a remote model, nothing is measured: the model
-reads the passages itself, and the built-in answerer, as its fallback, uses words.
+reads the passages itself, and its fallback, the built-in answerer, uses only words.
 """
 
 import math
@@ -48,11 +49,11 @@ _slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The final search query, and its results.
+    """The final search query and its results.
 
-    `parts` are the questions of a message with several; `said` is the question as written. `own` are the results for a
-    follow-up alone, if it was searched for together with the question before it and names anything; None with a remote
-    model.
+    If a message contains several questions, `parts` has one entry for each. `said` is the question as written. If a
+    follow-up was searched for together with the question before it, `own` contains the results for the follow-up alone;
+    None if it names nothing, or with a remote model.
     """
 
     text: str
@@ -62,7 +63,7 @@ class Found:
     own: Retrieval | None = None
 
 
-# A question whose confidence is below this is not about the pages' topics, whatever was asked before.
+# A question with less confidence than this is not about the topics of the pages, whatever was asked before.
 ON_TOPIC_FROM: Final = 0.1
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
 
@@ -75,7 +76,7 @@ def viewer_in(conversation: Conversation, language: str) -> Viewer:
 def retrieve(
     question: str, viewer: Viewer, earlier_messages: Sequence[EarlierMessage], *, limit: int = PASSAGES
 ) -> Found:
-    """Search for the customer's question in its context; courtesies are never searched for."""
+    """Search for the customer's question in its context. There is no search for courtesies."""
     if not settings.KB_RETRIEVAL:
         return replace(NOTHING_SOUGHT, text=question)
     if courtesy(question) or _asks_no_more(question, earlier_messages):
@@ -84,7 +85,9 @@ def retrieve(
 
 
 def _asks_no_more(question: str, earlier_messages: Sequence[EarlierMessage]) -> bool:
-    """Return whether a message is a "never mind", or a "no" without a question; a "no" to a question needs passages."""
+    """Return whether a message is a "never mind", or a "no" that does not answer a question. A "no" to a question needs
+    passages.
+    """
     answers = [one.text for one in earlier_messages if not one.is_customer]
     return is_mere_no(question) and not (answers and is_question(answers[-1]))
 
@@ -92,7 +95,7 @@ def _asks_no_more(question: str, earlier_messages: Sequence[EarlierMessage]) -> 
 def search_conversation(
     question: str, *, viewer: Viewer, earlier_messages: Sequence[EarlierMessage], limit: int
 ) -> Retrieval:
-    """Search for a message like a turn, in its own language if the viewer's is unknown."""
+    """Search for a message as a turn does. If the viewer's language is unknown, the message's own language is used."""
     locale = viewer.locale or detect(normalised(question), settings.LANGUAGE_CODE)
     return seek(
         normalised(question), replace(viewer, locale=locale), earlier_messages=earlier_messages, limit=limit
@@ -102,11 +105,11 @@ def search_conversation(
 def seek(
     question: str, viewer: Viewer, *, earlier_messages: Sequence[EarlierMessage] = (), limit: int = PASSAGES
 ) -> Found:
-    """Search for a question alone and in its context; if it has no topic, together with the message that it follows up
-    on.
+    """Search for a question alone and, if that finds no answer, together with the message that it follows up on; a
+    question without a topic of its own is searched for in the opposite order.
 
-    Several questions are searched for separately if at least one has an answer, because together they match no passage
-    well.
+    Several questions are searched for separately if at least one of them has an answer, because together they match no
+    passage well.
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
     before = earlier_messages if _may_follow_on(question, earlier_messages, viewer.locale) else ()
@@ -115,7 +118,7 @@ def seek(
 
 
 def _may_follow_on(question: str, earlier_messages: Sequence[EarlierMessage], language: str | None) -> bool:
-    """Return whether a question may refer to earlier messages; a complete question in another language does not."""
+    """Return whether a question may refer to earlier messages. A complete question in a different language does not."""
     if is_incomplete(question) or not language:
         return True
     questions = (one.text for one in reversed(earlier_messages) if one.is_customer)
@@ -124,13 +127,13 @@ def _may_follow_on(question: str, earlier_messages: Sequence[EarlierMessage], la
 
 
 def with_passages(sought: Found, also: Sequence[Passage], *, limit: int) -> Found:
-    """Return the result with these passages put first, as one question."""
+    """Return the result with these passages in front, as the result for a single question."""
     passages = (*also, *sought.retrieval.passages)[:limit]
     return Found(sought.text, replace(sought.retrieval, passages=passages, is_answerable=True))
 
 
 def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
-    """Return the request with a part for each of several questions, each with the sources found for it."""
+    """Return the request with a part for each of several questions, which contains the sources found for it."""
     return replace(request, parts=tuple(_part(request, one, sought.retrieval.passages) for one in sought.parts))
 
 
@@ -155,14 +158,14 @@ class _Search:
 
 
 def _context(question: str, earlier_messages: Sequence[EarlierMessage]) -> str:
-    """Return the text to which a follow-up refers: the last answer, or else the customer's last message."""
+    """Return the text to which a follow-up refers: the last answer or, without one, the customer's last message."""
     others = [one for one in earlier_messages if one.text.strip() and one.text.strip() != question.strip()]
     answers = [one.text for one in others if not one.is_customer]
     return (answers or [one.text for one in others] or [""])[-1]
 
 
 def _asked_before(question: str, earlier_messages: Sequence[EarlierMessage]) -> str:
-    """Return the customer's last question; "" for a long one, because only its parts have vectors."""
+    """Return the customer's last question; "" if it is long, because then only its parts have vectors."""
     questions = (
         one.text for one in reversed(earlier_messages) if one.is_customer and one.text.strip() != question.strip()
     )
@@ -171,7 +174,7 @@ def _asked_before(question: str, earlier_messages: Sequence[EarlierMessage]) -> 
 
 
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:
-    """Return the results for each of several questions; None if there is only one or if none has an answer."""
+    """Return the results for each of several questions; None if there is only one question or none has an answer."""
     questions = questions_in(question)
     if len(questions) == 1:
         return None
@@ -195,7 +198,8 @@ def _found_whole(question: str, earlier_messages: Sequence[EarlierMessage], look
     for text in dict.fromkeys((whole, question) if is_bare else (question, whole)):
         found = _found(text, look_up)
         if tried and not is_bare and tried[0].retrieval.confidence < ON_TOPIC_FROM:
-            # These passages belong to the earlier question: they help a model understand, but answer nothing.
+            # These passages belong to the earlier question: they help a model to understand this one, but do not answer
+            # it.
             own = tried[0].retrieval.confidence
             return replace(found, retrieval=replace(found.retrieval, is_answerable=False, confidence=own))
         if found.retrieval.is_answerable or found.retrieval.curated:
@@ -205,7 +209,7 @@ def _found_whole(question: str, earlier_messages: Sequence[EarlierMessage], look
 
 
 def _with_own(found: Found, question: str, tried: Sequence[Found], look_up: _Search) -> Found:
-    """Return the result for a follow-up with the earlier question, and with the results for the follow-up alone."""
+    """Return the result for a follow-up with the earlier question, and add the results for the follow-up alone."""
     if is_remote_configured() or not content_words(question):
         return found
     alone = replace(look_up, context="", asked_before="")
@@ -219,8 +223,7 @@ def _as_chat_message(message: EarlierMessage) -> llm.ChatMessage:
 def _found(text: str, look_up: _Search) -> Found:
     """Search for a text, and again with corrected spelling if a word looks like a typo of a word in the results.
 
-    Long messages are not corrected, because they name their subject more than once, and each part would need another
-    vector.
+    Long messages are not corrected: they name their subject more than once, and each part would need another vector.
     """
     found = look_up(text)
     if is_long(text):
@@ -246,15 +249,15 @@ def _corrected(text: str, passages: Sequence[Passage], language: str) -> str:
 
 
 def with_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest:
-    """Return the request with the similarities of its pieces; it is marked as answerable only if they seem to contain
+    """Return the request with the similarities of its pieces. It is marked as answerable only if these seem to contain
     the answer.
     """
     return _with(similarities_of, request, found)
 
 
 def with_sure_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest:
-    """Like `with_similarity`, for a quotation that judges an article; always measures, whatever the model or the
-    load.
+    """Return the same as `with_similarity`, but always measure, whatever the model or the load, because a quotation is
+    about to judge an article.
     """
     return _with(_measured_in_turn, request, found)
 
@@ -275,8 +278,8 @@ def _with(measure: Callable[..., Mapping[str, float]], request: llm.ModelRequest
 
 
 def _holds_answer_to_follow_up(similarities: Mapping[str, float], found: Found, own: Retrieval) -> bool:
-    """Return whether the passages seem to contain the answer to a follow-up. Together with the question before it,
-    anything finds the answer to that question, so the follow-up is also judged by itself.
+    """Return whether the passages seem to contain the answer to a follow-up. It was searched for together with the
+    question before it, and that question alone finds its own answer, so the follow-up is also judged by itself.
     """
     if found.retrieval.is_abroad:
         return own.confidence >= ON_TOPIC_FROM
@@ -284,8 +287,9 @@ def _holds_answer_to_follow_up(similarities: Mapping[str, float], found: Found, 
 
 
 def holds_answer(similarities: Mapping[str, float], found: Found) -> bool:
-    """Return whether the passages seem to contain the answer; true if nothing was compared. In a language without
-    articles, a piece's similarity is less reliable than the confidence of search, which is calibrated for this case.
+    """Return whether the passages seem to contain the answer; True if nothing was compared. If there are no articles in
+    the question's language, the similarity is less reliable than the confidence of search, which is calibrated for this
+    case.
     """
     if found.retrieval.is_abroad and abroad_calibration(embedder_in_use().recipe.name):
         return True
@@ -294,18 +298,18 @@ def holds_answer(similarities: Mapping[str, float], found: Found) -> bool:
 
 
 def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
-    """Return the grounds for assuming that the passages contain the answer."""
+    """Return the values that indicate whether the passages contain the answer."""
     retrieval = found.retrieval
     nearest = max(similarities.values(), default=0.0)
     return Grounds(nearest, 0.0 if retrieval.is_across else retrieval.share, float(retrieval.is_across))
 
 
 def similarities_of(request: llm.ModelRequest, query_text: str = "") -> Mapping[str, float]:
-    """Return the cosine similarity between `query_text` (by default, the query) and each piece worth comparing, by
-    piece; {} without a free slot or an embedder.
+    """Return the cosine similarity of each piece worth comparing to `query_text` (by default, the query of the
+    request), by piece; {} without a free slot or an embedder.
 
-    Measuring takes up to half a second of a core. While enough other turns are measuring, the built-in answerer uses
-    only words, so customers wait only for their own question under load. An evaluation waits for a slot, because its
+    Measuring takes up to half a second on one core. While enough other turns are measuring, the built-in answerer uses
+    only words, so that customers do not wait for each other's questions. An evaluation waits for a slot, because its
     result must not depend on the load.
     """
     if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
@@ -336,7 +340,9 @@ def _measure(request: llm.ModelRequest, query_text: str) -> Mapping[str, float]:
 
 
 def _cosines(query_text: str, texts: Mapping[str, str], used: Embedder) -> dict[str, float]:
-    """Return cosine similarities of vectors by one embedder, even if search switches to another in the meantime."""
+    """Return cosine similarities of vectors from the same embedder, even if search switches to another one in the
+    meantime.
+    """
     query, vectors = used.query(query_text), passage_vectors(texts.values(), by=used)
     return {name: _cosine(query, vectors[text]) for name, text in texts.items()}
 

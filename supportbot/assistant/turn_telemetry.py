@@ -1,4 +1,4 @@
-"""Telemetry of one answer for operators: its metrics, and one log line with its phases and ids."""
+"""Telemetry of an answer for operators: its metrics, and a log line with its phases and ids."""
 
 import time
 from collections import defaultdict
@@ -13,14 +13,14 @@ from supportbot.observing import span_descriptions, tracing
 from supportbot.observing.logs import Event, log_event
 from supportbot.observing.metrics import TURN_SECONDS, TURNS
 
-# Labelled only by code, never by text.
+# Labels are only codes, never text.
 WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check withheld", ["code"])
 UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
 SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers retried by a model after the checks rejected them")
 
 
 class Phases:
-    """Seconds by phase. A phase inside another one pauses it, so no time counts twice."""
+    """Seconds by phase. A phase inside another one pauses it, so that no time counts twice."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -40,7 +40,7 @@ class Phases:
             self._open.pop()
 
     def mark(self, phase: str) -> None:
-        """Record the time until now, only once per phase."""
+        """Record the time until now as this phase, unless it has already been recorded."""
         self.seconds.setdefault(phase, time.monotonic() - self.began)
 
     def _book(self) -> None:
@@ -51,11 +51,10 @@ class Phases:
 
 
 class TurnReport:
-    """One claim's report; the outcome is `failed` unless set otherwise. `phases` is filled as the work proceeds.
+    """The report on one claim. The outcome is `failed` unless set otherwise; `phases` is filled as the work proceeds.
 
-    Phases: `queue` (from the message to the claim, or to the turn's start if it was
-    claimed with its message), `search`, `model`, `tools`, `check`, `store`, and also `first_text`
-    and `total` (both from the claim).
+    The phases are `queue` (from the message to the claim, or to the start of a turn that was claimed with its message),
+    `search`, `model`, `tools`, `check` and `store`, and also `first_text` and `total`, both measured from the claim.
     """
 
     def __init__(self, claim: Claim) -> None:
@@ -79,7 +78,7 @@ class TurnReport:
         for phase, value in seconds.items():
             TURN_SECONDS.labels(phase).observe(value)
         tracing.describe_current(span_descriptions.ended_turn(self.outcome, self.by, self.code, attempt))
-        # The logging context adds the ids of turn, conversation and workspace to the line.
+        # The logging context adds the ids of the turn, the conversation and the workspace.
         log_event(
             Event.ANSWER,
             outcome=self.outcome,

@@ -1,7 +1,7 @@
-"""Undoing the last action in a conversation, as a tool for a model and the built-in answerer.
+"""The tool with which a model or the built-in answerer undoes the last action in a conversation.
 
-`actions.requests.undo` decides what can be undone, and until when. This module only finds the action that the customer
-means. No call starts a different kind of action: if nothing can be undone, the answer says so and offers a person.
+`actions.requests.undo` decides what can be undone and until when; this module only finds the action that the customer
+means. It never starts any other kind of action: if nothing can be undone, the answer says so and offers a person.
 """
 
 import re
@@ -49,7 +49,7 @@ UNDO_LAST: Final = ToolSpec(
 
 
 def may_be_undone(conversation_id: UUID) -> QuerySet[ActionRequest]:
-    """Return the requests of a conversation that are waiting, running or carried out; the one that changed last comes
+    """Return the requests of a conversation that are waiting, running or carried out, the most recently changed
     first.
     """
     found = ActionRequest.objects.filter(conversation_id=conversation_id, state__in=UNDOING)
@@ -57,7 +57,9 @@ def may_be_undone(conversation_id: UUID) -> QuerySet[ActionRequest]:
 
 
 def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
-    """Withdraw the newest request, or propose the action that undoes it. Raises LeaseLost before anything changes."""
+    """Withdraw the newest request or propose the action that undoes it, and return the result. Raises LeaseLost before
+    anything changes.
+    """
     check_held(place.claim)
     if _withdrew_before(place):
         return _stated(WITHDRAWN, place)
@@ -80,7 +82,9 @@ def _about(requests: QuerySet[ActionRequest], number: str) -> QuerySet[ActionReq
 
 
 def _withdrew_before(place: Place) -> bool:
-    """Return whether a lost attempt of this turn already withdrew a request; if so, no older one may be withdrawn."""
+    """Return whether an earlier, lost attempt of this turn has already withdrawn a request; if so, no older one may be
+    withdrawn.
+    """
     if place.claim.attempt == 1:
         return False
     turn = Turn.objects.get(pk=place.claim.turn_id)

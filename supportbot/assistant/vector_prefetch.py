@@ -1,7 +1,7 @@
 """Computes the vectors of a question while its turn is being claimed.
 
-A turn waits for them before it takes one of the few database threads, because a thread that is busy computing would
-keep other chats' messages from being stored.
+A turn waits for them before it takes one of the few database threads: a thread that is busy computing would keep other
+chats' messages from being stored.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _running: dict[UUID, asyncio.Future[None]] = {}
 
 
 def prefetch_vectors(conversation_id: UUID, text: str) -> None:
-    """Start computing the vectors that the turn of a newly stored message will need."""
+    """Start computing the vectors that the turn of a newly stored message needs."""
     if not settings.KB_RETRIEVAL or conversation_id in _running or len(_running) >= MAX_RUNNING:
         return
     computing = asyncio.get_running_loop().run_in_executor(_threads, _compute, text)
@@ -51,8 +51,8 @@ def _compute(text: str) -> None:
         # this embedder caches its vectors
         if isinstance(used, PackagedEmbedder) and not is_small_talk and not is_long(question):
             used.query(clean(question))
-    except EmbeddingUnavailable:  # search will notice this and use words
+    except EmbeddingUnavailable:  # search will notice this and use only words
         return
     except Exception:
-        # The edge of a thread: a problem with the text will also appear in its turn.
+        # The edge of a thread: the turn will meet and report the same problem.
         logger.exception("the vectors of a question could not be prefetched")

@@ -1,1 +1,1 @@
-"""Checks on a model's answer, outside the model, by kind of harm and on evidence, in any language."""
+"""Checks on a model's answer in any language, without the model: for each kind of harm, and for evidence."""

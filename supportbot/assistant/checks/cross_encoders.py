@@ -1,11 +1,10 @@
-"""The cross-encoders: models that read a sentence together with the texts that it is compared with. Pure: vectors are
-passed in.
+"""The cross-encoders: models that read a sentence together with the texts it is compared with. Pure: vectors are passed
+in.
 
-Each model is the packaged embedder with other weights in its last four layers, so that it sees every word of the
-sentence together with the other words: `records` decides whether a sentence says no more than the records of what was
-done, and `kinds` decides which kind of sentence it is, given the pages. They are trained by
-`scripts/train_record_layers.py` and `scripts/train_kind_layers.py`; their weights are in `data/record_layers.npz` and
-`data/kind_layers.npz`.
+Each model is the packaged embedder with other weights in its last four layers. `records` decides whether a sentence
+says no more than the records of what was done, and `kinds` decides which kind of sentence it is, given the pages. They
+are trained by `scripts/train_record_layers.py` and `scripts/train_kind_layers.py`; their weights are in
+`data/record_layers.npz` and `data/kind_layers.npz`.
 """
 
 import re
@@ -22,7 +21,7 @@ from supportbot.language.normalise import as_read
 from supportbot.language.sentences import sentences_of
 
 DATA: Final = Path(__file__).parent / "data"
-LONGEST_PART: Final = 400  # characters of the sentence and of each text beside it, so that they fit the model together
+LONGEST_PART: Final = 400  # characters of the sentence and of each other text, so that they fit into the model together
 WINDOW_CHARACTERS: Final = 320  # computing a vector takes a third of a millisecond per character
 _BETWEEN: Final = " passage: "
 _MARK: Final = re.compile(r"\b(?:passage|query)\s*:", re.IGNORECASE)
@@ -33,13 +32,13 @@ Vector = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """One text for `model`: a sentence and the texts that it is compared with."""
+    """A text for `model`: a sentence together with the texts it is compared with."""
 
     text: str
     model: Model
 
 
-Wanted = str | ModelInput  # a text whose vector is needed; a string is for the unchanged packaged embedder
+Wanted = str | ModelInput  # a text whose vector is needed; strings are for the unchanged packaged embedder
 
 
 def model_input(sentence: str, beside: Sequence[str], *, by: Model) -> ModelInput:
@@ -47,20 +46,22 @@ def model_input(sentence: str, beside: Sequence[str], *, by: Model) -> ModelInpu
 
 
 def together(sentence: str, beside: Sequence[str]) -> str:
-    """Join a sentence and the texts that it is compared with, in the form that the models were trained on."""
-    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # so no part can look like two
+    """Return a sentence joined with the texts it is compared with, in the form on which the models were trained."""
+    parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # so that no part can look like two
     return _BETWEEN.join(part[:LONGEST_PART] for part in parts)
 
 
 def windows_of_page(title: str, text: str) -> Iterator[str]:
-    """Yield a page in windows of two sentences, each with the page's title, so that "it" has its noun nearby."""
+    """Yield a page in windows of two sentences, each with the page's title, so that it is clear what "it" refers to."""
     units = [sentence.strip() for sentence in sentences_of(text) if sentence.strip()]
     for at in range(0, len(units), 2):
         yield f"{title}: {' '.join(units[at : at + 2])}"[:WINDOW_CHARACTERS]
 
 
 class Layers(NamedTuple):
-    """A model's own layers, by their names in the packaged model; `direction` and `bias` evaluate its vectors."""
+    """A model's own layers, by their names in the packaged model; `direction` and `bias` turn its vectors into
+    outputs.
+    """
 
     weights: Mapping[str, Array]
     direction: Array

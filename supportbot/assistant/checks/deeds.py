@@ -1,7 +1,7 @@
 """Detects sentences that claim or promise a deed, and decides whether the ledger or a look-up confirms them. Pure.
 
 A sentence is first classified by the pieces of its words. If that leaves a doubt, it is read together with the nearest
-pieces of the pages: a shop's pages are full of refunds, but their sentences are rules, not deeds.
+pieces of the pages: they may be full of refunds, but their sentences state rules, not deeds.
 """
 
 import math
@@ -24,30 +24,30 @@ from supportbot.language.words import beginnings, content_stems
 # no vector is available.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
-SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors: it has raised many doubts by then
+SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors, having raised many doubts
 DEED_FROM: Final = 0.5  # likelihood according to both models together
 # Replaces DEED_FROM if there are records: they confirm a true sentence even if it is not a deed.
 RECORDS_DECIDE_FROM: Final = 0.2
 READ_SHARE: Final = 0.85  # weight of the model that reads the sentence with the pages
 # (share of a sentence's words found in the pages, minimum likelihood by word pieces): the more a sentence resembles the
-# pages, the surer the model must be. IN_THEIR_WORDS counts neighbouring words. WITH_THEIR_WORDS counts single words,
-# which say less: any page about refunds has the words of any claim about one.
+# pages, the surer the model must be. IN_THEIR_WORDS counts pairs of neighbouring words. WITH_THEIR_WORDS counts single
+# words, which say less: any page about refunds contains the words of any claim about a refund.
 IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Thresholds for the log odds that a sentence says no more than the records. Late in a long answer, there is no second
-# opinion; the comparison alone is less certain, so its threshold, ALONE_FROM, is higher. It is also the threshold if
-# only look-ups in other words are left.
+# opinion; the comparison alone is less certain, so its threshold, ALONE_FROM, is higher. The same threshold applies if
+# the sentence can only be compared with look-ups in other words.
 RECORDED_FROM: Final = -1.75
 ALONE_FROM: Final = -1.0
 PAIR_SHARE: Final = 0.75  # weight of the second opinion in the log odds
-# A sentence may put a look-up in other words only if it is as likely as this to say how something is, or what is still
-# awaited: one that says that something was done or refused may not.
+# A sentence may express a look-up in other words only if it is at least this likely to say how something is or what is
+# still awaited, not that something was done or refused.
 STATE_FROM: Final = 0.8
 NOTED: Final = 2  # number of records that the second opinion reads
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # outcomes of a deed, in the net's order
 LONGEST: Final = 40  # words; a longer text counts as this long
-MANY: Final = 8  # words of a sentence; more of them count as this many
-MOST_COMPARED: Final = 4  # records compared with a sentence; more of them only make the decision harder
+MANY: Final = 8  # words of a sentence; more words count as this many
+MOST_COMPARED: Final = 4  # records compared with a sentence; more records only make the decision harder
 
 
 def is_deed(
@@ -61,10 +61,10 @@ def is_deed(
 ) -> bool:
     """Return whether a sentence counts as a deed.
 
-    `read` is its kind as read with the pages, or None without a vector. `is_spent` says that the answer has used up its
-    vectors; `records_decide` says that the sentence, if it is a deed, is about what was done or looked up.
-    `in_their_words` is the share of its neighbouring words that are also neighbours in a page; `support` is the share
-    of its words that occur in the pages.
+    `read` is its kind as read with the pages, or None without a vector. `is_spent`: the answer has used up its vectors.
+    `records_decide`: if the sentence is a deed, it is about what was done or looked up. `in_their_words` is the share
+    of its pairs of neighbouring words that are also neighbours in a page; `support` is the share of its words that
+    occur in the pages.
     """
     pieces = by_pieces(sentence)
     if read is not None:
@@ -76,12 +76,12 @@ def is_deed(
 
 
 def may_be_deed(pieces: Kind, read: Kind, *, records_decide: bool) -> bool:
-    """Return whether a sentence is likely enough to be a deed, according to both models together."""
+    """Return whether, according to both models together, a sentence is likely enough to be a deed."""
     return joint(pieces, read) >= (RECORDS_DECIDE_FROM if records_decide else DEED_FROM)
 
 
 def joint(pieces: Kind, read: Kind) -> float:
-    """Return how likely it is, according to both models, that a sentence is a deed."""
+    """Return how likely a sentence is to be a deed, according to both models together."""
     return 1 / (1 + math.exp(-(READ_SHARE * _odds(read.deed) + (1 - READ_SHARE) * _odds(pieces.deed))))
 
 
@@ -92,14 +92,16 @@ def _odds(share: float) -> float:
 
 @dataclass(frozen=True)
 class Records:
-    """Our own texts about what was done, what look-ups found, and the known vectors for comparing sentences to them."""
+    """Our own texts about what was done, the results of look-ups, and the known vectors for comparing sentences with
+    both.
+    """
 
     done: tuple[str, ...]
     looked_up: tuple[str, ...]
     vectors: Mapping[Wanted, Vector]
 
     def hold(self, sentence: str, language: str) -> bool:
-        """Return whether the records confirm the sentence: all its figures, and everything that it says was done."""
+        """Return whether the records confirm all figures of a sentence and everything that it says was done."""
         figures = figures_in(sentence, language)
         if not self.have_figures_of(sentence, language) or self._has_another_amount(sentence, figures):
             return False
@@ -120,8 +122,9 @@ class Records:
         return all(map(known.holds, figures_in(sentence, language)))
 
     def _has_another_amount(self, sentence: str, figures: Sequence[Figure]) -> bool:
-        """Return whether the sentence's amount occurs only in look-ups without most of its words, while the records of
-        what was done name another amount: "We have refunded the €64" when €20 of a €64 order was refunded.
+        """Return whether the records of what was done name another amount than the sentence, as when it says "We have
+        refunded the €64" but €20 of a €64 order was refunded. A look-up that contains most of the sentence's words may
+        confirm the amount.
         """
         if not any(one.kind == "money" for one in figures):
             return False
@@ -135,14 +138,14 @@ class Records:
         return not any(one.kind == "money" and about_it.holds(one) for one in figures)
 
     def comparison(self, sentence: str, language: str) -> ModelInput | None:
-        """Return the text whose vector says whether records confirm the sentence; None if none is about the same
+        """Return the text whose vector says whether records confirm the sentence; None if no record is about the same
         thing.
         """
         records = self.nearest(sentence, language)
         return model_input(sentence, records, by="records") if records else None
 
     def for_second_opinion(self, sentence: str, language: str) -> list[str]:
-        """Return the sentence and the records nearest to it; nothing if no record is about the same thing."""
+        """Return the sentence and the records nearest to it; [] if no record is about the same thing."""
         records = self.nearest(sentence, language)[:NOTED]
         return [sentence, *records] if records else []
 
@@ -158,9 +161,9 @@ class Records:
     def nearest(self, sentence: str, language: str) -> list[str]:
         """Return the few records about the same thing that share most words with a sentence, best first.
 
-        A look-up states many facts about an order, so something that it does not state easily passes as one of them. It
-        is compared only if it has most of the sentence's words, or if there is nothing else; then, it confirms only
-        how something is, not that something was done.
+        A look-up states so many facts about an order that a fact it does not state easily passes as one of them. It is
+        included only if it contains most of the sentence's words or if there is nothing else to compare. In the latter
+        case, it can confirm how something is, but not that something was done.
         """
         figures = figures_in(sentence, language)
         records = self._counted(sentence, figures) or _about_the_same(figures, self.looked_up)
@@ -168,7 +171,7 @@ class Records:
         return sorted(records, key=lambda text: -len(stems & content_stems(text, language)))[:MOST_COMPARED]
 
     def _counted(self, sentence: str, figures: Sequence[Figure]) -> list[str]:
-        """Return the records about the same thing, with the look-ups that have most of the sentence's words."""
+        """Return the records about the same thing, including the look-ups that contain most of the sentence's words."""
         seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
         return [*_about_the_same(figures, self.done, self.looked_up), *_about_the_same(figures, seen)]
 
@@ -186,10 +189,11 @@ class Records:
 
 
 def _about_the_same(figures: Sequence[Figure], records: Sequence[str], others: Sequence[str] = ()) -> Sequence[str]:
-    """Return the records that contain an order number or the like from a sentence; all records if none does.
+    """Return the records that contain an order number or similar name from a sentence; if none does, return all
+    records.
 
-    If only `others` contain it, the sentence is about something that was looked up, and the record of another order
-    confirms nothing about that: only records without any number are returned.
+    If only `others` contain it, the sentence is about something that was looked up, and records about other orders
+    confirm nothing about it, so only records without any number are returned.
     """
     names = [one for one in figures if one.kind == "name"]
 
@@ -206,7 +210,7 @@ def _names(text: str) -> bool:
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
-    """Return whether a record contains most of a sentence's content words; true if their languages differ."""
+    """Return whether a record contains most of a sentence's content words, or is in a different language."""
     language = detect(record, "en")
     if detect(sentence, language) != language:
         return True
@@ -216,14 +220,14 @@ def _is_in_its_words(sentence: str, record: str) -> bool:
 
 
 def plainly(text: str) -> str:
-    """Return the text whose vector shows which deed is meant. All figures are replaced by one, since they are compared
-    separately.
+    """Return the form of a text whose vector shows which deed is meant. All figures are replaced by the same one,
+    because figures are compared separately.
     """
     return without_figures(as_read(text))
 
 
 class Meaning(NamedTuple):
-    """Which deed a sentence or a record is about, and its outcome; `keys` are the beginnings of its words."""
+    """The deed that a sentence or a record is about, and its outcome. `keys` contains the beginnings of its words."""
 
     deeds: Array
     outcomes: Array
@@ -245,7 +249,9 @@ def odds_of_pair(claimed: Meaning, noted: Meaning) -> float:
 
 
 def pair_of(claimed: Meaning, noted: Meaning) -> Array:
-    """Return the features for comparing a sentence with a record: how similar their deeds, outcomes and words are."""
+    """Return the features for comparing a sentence with a record, which say how similar their deeds, outcomes and words
+    are.
+    """
     deed = float(np.sqrt(claimed.deeds * noted.deeds).sum())
     outcome = float(np.sqrt(claimed.outcomes * noted.outcomes).sum())
     became = dict(zip(OUTCOMES, noted.outcomes.tolist(), strict=True))
@@ -266,7 +272,7 @@ def pair_of(claimed: Meaning, noted: Meaning) -> Array:
 
 
 def _soft_odds(share: float) -> float:
-    return math.log((share + 0.02) / (1.02 - share))  # softened, because the nets are less certain than they say
+    return math.log((share + 0.02) / (1.02 - share))  # softened, because the nets are overconfident
 
 
 @cache

@@ -1,11 +1,13 @@
 """Decides which sentences of a model's answer deserve a second look. Pure: no model and no vectors.
 
-A sentence is doubtful if it has the topic of the sources but may say something else: a figure from the next line, an
-added or missing "not", "also" for "only", "we" for "you". The evidence is how it differs from the nearest unit of the
-sources (a sentence, a table row or a cell) in figures and in the categories of its operators, which are the same in all
-languages. `data/categories.json` lists categories that may mean the same ("once" and "after") or are opposites. The
-differences are weighed by a logistic model (`data/doubt.json`) that `scripts/train_doubt.py` fits to pairs of true and
-altered sentences (`data/twins.<language>.jsonl`): docs/decisions/second-look.md.
+A sentence is doubtful if it is on the topic of the sources but may say something else: a figure from the next line, an
+added or missing "not", "also" instead of "only", "we" instead of "you".
+
+The sentence is compared with the nearest unit of the sources (a sentence, a table row or a cell): in figures, and in
+the categories of its operators, which are the same in all languages. `data/categories.json` lists categories that may
+mean the same ("once" and "after") or the opposite. A logistic model (`data/doubt.json`) weighs the differences;
+`scripts/train_doubt.py` fits it to pairs of true and altered sentences (`data/twins.<language>.jsonl`). See
+docs/decisions/second-look.md.
 """
 
 import json
@@ -23,15 +25,15 @@ from supportbot.language.sentences import sentences_of, without_list_mark, witho
 from supportbot.language.words import beginning, stop_words, words
 
 DATA: Final = Path(__file__).parent / "data"
-# The weights are shifted so that a fifth of the true sentences in unseen rows reach this value.
+# The model's weights are set so that a fifth of the true sentences in unseen rows reach this value.
 LOOK_FROM: Final = 0.5
 _MOST_UNITS: Final = 600
 _MOST_FIGURES: Final = 12
-_HELD: Final = 0.15  # how much shared figures count, in addition to the share of words
+_HELD: Final = 0.15  # weight of shared figures, in addition to the share of words
 _EACH_KEY: Final = 0.001  # per word of a unit: of two units that share the same words, the shorter one is nearer
 DENYING: Final = frozenset({"not", "none", "without", "except"})
-# A sentence with at least this share of its content words in the nearest unit is a copy, and a "not" in it is not a
-# paraphrase.
+# A sentence with at least this share of its content words in the nearest unit is a copy, so a "not" in it changes the
+# meaning.
 _SAME_WORDS: Final = 0.75
 _ROW: Final = re.compile(r"\s*\|.*\|\s*$")
 _NO_TEXT: Final = re.compile(r"[\s|:=-]*$")  # an empty line, or the line below a table's header
@@ -41,15 +43,15 @@ Features = dict[str, float]
 
 class _Unit(NamedTuple):
     keys: frozenset[str]  # the beginnings of its content words
-    operators: frozenset[str] | None  # None if the operators of its language are not known
+    operators: frozenset[str] | None  # None if the operators of the language are not known
     figures: Known
 
 
 class Doubts:
-    """Rates how doubtful the sentences of one answer are; its sources are read once.
+    """Rates how doubtful the sentences of an answer are. Its sources are read only once.
 
-    `language` is the ISO 639-1 code of the answer's language; that of each source is detected. Reading six sources of
-    1,500 characters takes about 10 ms the first time and is remembered; a sentence takes a fifth of a millisecond.
+    `language` is the ISO 639-1 code of the answer's language; the language of each source is detected. Reading six
+    sources of 1,500 characters takes about 10 ms and is cached; rating a sentence takes a fifth of a millisecond.
     """
 
     def __init__(self, sources: Sequence[str], *, language: str) -> None:
@@ -58,9 +60,8 @@ class Doubts:
         self._units = read[:_MOST_UNITS]
 
     def of(self, sentence: str) -> float:
-        """Return how likely the sentence is (0 to 1) to say something other than the sources on the same topic.
-
-        0 if there is nothing to compare.
+        """Return how likely the sentence is (0 to 1) to say something other than the sources on the same topic; 0 if
+        there is nothing to compare it with.
         """
         seen = self.features(sentence)
         if seen is None:
@@ -69,7 +70,9 @@ class Doubts:
         return 1 / (1 + math.exp(-weights["bias"] - sum(value * weights.get(name, 0) for name, value in seen.items())))
 
     def features(self, sentence: str) -> Features | None:
-        """Return how a sentence differs from the nearest unit, by name; None if there is nothing to compare."""
+        """Return how a sentence differs from the nearest unit, by name of the feature; None if there is nothing to
+        compare it with.
+        """
         text = without_list_mark(without_markers(sentence))
         own, figures = _unit(text, self._language), all_figures_in(text, self._language)[:_MOST_FIGURES]
         if not self._units or not (own.keys or own.operators or figures):
@@ -89,7 +92,8 @@ class Doubts:
 def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most: int, least: int = 0) -> list[str]:
     """Return the sentences, rows and cells of the sources that share most with a sentence, best first.
 
-    With `least`, only pieces with at least that many content words (so no headings) that share one with the sentence.
+    With `least`, only pieces that have at least that many content words (so no headings) and share one with the
+    sentence.
     """
     text = without_list_mark(without_markers(sentence))
     own = _unit(text, language)
@@ -137,7 +141,9 @@ def _pieces_of(source: str) -> tuple[str, ...]:
 
 
 def _split(source: str) -> Iterator[str]:
-    """Yield the sentences of a source, and the rows of tables and their cells with the names of row and column."""
+    """Yield the sentences and table rows of a source, and the cells of tables with the names of their row and
+    column.
+    """
     head: list[str] = []
     for line in source.split("\n"):
         if _NO_TEXT.match(line):
@@ -162,5 +168,5 @@ def _unit(text: str, language: str) -> _Unit:
 
 @cache
 def _data(name: str) -> Any:
-    """Return a data file: the weights by difference, or the lists of categories."""
+    """Return the contents of a data file: the weights by difference, or the lists of categories."""
     return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))

@@ -1,12 +1,12 @@
-"""The evidence for the sentences of an answer: how far the sources together support each of them, and
-whether they support the answer as a whole; the sentences of each source, with the spans that an answer may cite. Pure.
+"""The evidence for an answer: how far the sources together support each sentence, whether they support the answer as a
+whole, and which spans of the sources it may cite. Pure.
 
-Support is the share of a sentence's content words that occur in the sources, taken together. On answers of real models,
-it distinguishes faithful from unfaithful ones as well as a judging model does (docs/decisions/checks-by-harm.md). If
-sentence and sources are in different languages, the similarity of their vectors is used instead of words.
+Support is the share of a sentence's content words that occur in the sources, taken together. In tests with real models,
+this distinguished faithful from unfaithful answers as well as a judging model did (docs/decisions/checks-by-harm.md).
+If a sentence and the sources are in different languages, the similarity of their vectors is used instead of words.
 
-Spans are in characters of the revision's body. Each consists of whole sentences, list items or cells, split as an
-answer is.
+Spans are positions of characters in the revision's body. Each consists of whole sentences, list items or cells, which
+are found as in an answer.
 """
 
 import math
@@ -30,33 +30,33 @@ from supportbot.language.sentences import opens_fence, sentences_of, without_lis
 from supportbot.language.words import stem, stems, stop_words, words
 
 MAX_RUN: Final = 3  # sentences of a source that one span may join
-_EXTRA_SENTENCE: Final = 0.08  # share of the wanted words that another sentence must add
+_EXTRA_SENTENCE: Final = 0.08  # share of the wanted words that a further sentence must add
 _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 _CELL: Final = re.compile(r"[^|]+")
 _MARKS: Final = re.compile(r"(?:\s|>|#{1,6}\s|[-*+•]\s|\d{1,2}[.)]\s)*")  # marks of headings, quotations and list items
 CITED_FROM: Final = 0.45  # a passage is cited if it has at least this share of a sentence's content words
 FAR_BELOW: Final = 0.2  # sentences of faithful answers practically never have less support
 MAX_WINDOWS: Final = 12  # for all pages of an answer together
-_UNHEARD_OF_FROM: Final = 3  # number of words; a shorter sentence is talk
+_UNHEARD_OF_FROM: Final = 3  # number of words; shorter sentences are talk
 MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
-# If the cosine of a sentence with the nearest window of the sources has this value, its support is one half. The second
-# value is for sentences in another language than the sources; _STEEP says how fast support rises around both. All three
-# were fitted to help pages and statements in nine languages.
+# At this cosine similarity to the nearest window of the sources, the support of a sentence is one half. The second
+# value is for sentences in another language than the sources; _STEEP says how fast support rises around both values.
+# All three were fitted to help pages and statements in nine languages.
 _HALF_NEAR: Final = 0.88
 _HALF_NEAR_ABROAD: Final = 0.835
 _STEEP: Final = 60.0
 Author = Literal["model", "builtin"]
 Strictness = Literal["strict", "balanced", "open"]
 STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
-# An answer is confirmed if the mean support of its claims is at least this. Of 97 faithful and 29 unfaithful answers of
-# two models (docs/decisions/checks-by-harm.md), one in twelve faithful and six in seven unfaithful ones are not
-# confirmed.
+# An answer is confirmed if the mean support of its claims is at least this. In a test with 97 faithful and 29
+# unfaithful answers from two models (docs/decisions/checks-by-harm.md), one in twelve faithful answers and six in seven
+# unfaithful ones were not confirmed.
 CONFIRMED_FROM: Final = 0.7
-MAX_WEIGHT: Final = 30  # so that one endless sentence does not outweigh the others
+MAX_WEIGHT: Final = 30  # words counted per sentence, so that an endless one does not outweigh the others
 
 
 def key_of(sentence: str) -> tuple[str, ...]:
-    """Return a key that is equal for sentences with the same words."""
+    """Return a key that is the same for sentences with the same words."""
     return tuple(words(without_list_mark(sentence)))
 
 
@@ -74,7 +74,7 @@ class _Unit(NamedTuple):
 
 
 class _ParsedPassage:
-    """A passage's text, split into units. Popular pages are cited in many answers, so readings are cached."""
+    """A passage's text, split into units. The result is cached, because popular pages are cited in many answers."""
 
     def __init__(self, text: str, language: str) -> None:
         self._text = text
@@ -106,8 +106,8 @@ class _ParsedPassage:
         return found
 
     def _rows(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
-        """Yield the words of each table row, however many cells it has, and its first and last cell; then the same with
-        the names of the columns, as readers see it.
+        """Yield the words of each table row and its first and last cell; then the same with the names of the columns
+        added, as readers see the row.
         """
         names: dict[int, int] = {}
         for _, cells in groupby(range(len(self.units)), key=lambda at: self.units[at].line):
@@ -174,7 +174,7 @@ class Source:
         return self._reading.quotable
 
     def neighbours(self, wanted: Collection[str]) -> set[tuple[str, str]]:
-        """Return which of these stems follow each other in the page, whatever other words stand between them."""
+        """Return the pairs of these stems that follow each other in the page, ignoring other words between them."""
         places = self._reading.places
         found = sorted((at, one) for one in set(wanted) for at in places.get(one, ()))
         return {(one, next_one) for (_, one), (_, next_one) in pairwise(found)}
@@ -197,7 +197,7 @@ class Source:
         return first, last
 
     def span(self, first: int, last: int, site: str) -> CitedSpan:
-        """Return the span of these units with its address; `site` completes addresses of our own help pages."""
+        """Return the span of these units with its address. `site` completes the addresses of our own help pages."""
         return self.between(self.units[first].start, self.units[last].end, site)
 
     def between(self, start: int, end: int, site: str) -> CitedSpan:
@@ -221,8 +221,8 @@ class Source:
 class Support:
     """How far the sources support a sentence.
 
-    `score` is between 0 and 1, or None if neither words nor vectors can tell; `weight` is the number of its content
-    words. `is_quoted` says that a source has it word for word.
+    `score` is between 0 and 1, or None if neither words nor vectors can tell; `weight` is the number of the sentence's
+    content words. `is_quoted`: a source contains the sentence word for word.
     """
 
     score: float | None
@@ -237,7 +237,7 @@ def _links_of_page(text: str) -> frozenset[str]:
 
 class Evidence:
     """Everything that may support an answer: numbered pages, what the shop's system returned, what the customer wrote,
-    and the time (`now`), which supports only a sentence that names today's date.
+    and the time (`now`), which supports only sentences that state today's date.
     """
 
     def __init__(
@@ -265,7 +265,7 @@ class Evidence:
         )
 
     def learn(self, text: str, *, is_done: bool = False) -> None:
-        """Treat what was looked up or done as evidence from here on."""
+        """Treat this text about what was looked up or done as evidence from now on."""
         self.links |= links_in(text)
         (self._done if is_done else self._learned).append(text)
         self._learned_stems.update(stems(text, self.language))
@@ -289,19 +289,21 @@ class Evidence:
 
     @cached_property
     def windows(self) -> tuple[str, ...]:
-        """The texts that a sentence is compared with by meaning: two sentences each, from the first pages."""
+        """The texts with which a sentence is compared by meaning: windows of two sentences from the first pages."""
         pages = (windows_of_page(source.passage.title, source.passage.text) for source in self.sources)
         return tuple(dict.fromkeys(islice(chain.from_iterable(pages), MAX_WINDOWS)))
 
     def is_foreign(self, sentence: str) -> bool:
-        """Return whether a sentence's language differs from that of all passages, so that words cannot be compared."""
+        """Return whether a sentence's language differs from that of all passages, so that their words cannot be
+        compared.
+        """
         return self._spoken(sentence) not in self._stems if self.sources else False
 
     def support(self, sentence: str, similarity: float | None = None) -> Support:
         """Return how far all sources together support a sentence.
 
-        `similarity` is the cosine of its vector with the nearest window, given if its language is foreign or the words
-        of a short answer do not confirm it.
+        `similarity` is the cosine similarity to the nearest window. It is given if the sentence is in another language
+        than the sources, or if the words of a short answer do not confirm it.
         """
         if self.is_quoted(sentence):
             return Support(1.0, len(words(sentence)), is_quoted=True)
@@ -318,16 +320,17 @@ class Evidence:
         return Support(found, len(terms))
 
     def is_quoted(self, sentence: str) -> bool:
-        """Return whether a source has the sentence word for word."""
+        """Return whether a source contains the sentence word for word."""
         if sentence not in self._quoted:  # asked several times for each sentence
             key = key_of(sentence)
             self._quoted[sentence] = len(key) >= MIN_QUOTED and any(key in source.quotable for source in self.sources)
         return self._quoted[sentence]
 
     def in_their_words(self, sentence: str) -> float:
-        """Return the share of a sentence's neighbouring content words that are neighbours in a source as well.
+        """Return the share of a sentence's pairs of neighbouring content words that are neighbours in a source, too.
 
-        A page that has all words of a sentence proves little: a page about refunds has those of any claim about one.
+        That a page contains all words of a sentence proves little: a page about refunds contains those of any claim
+        about a refund.
         """
         terms = self.telling(sentence)
         if len(terms) < 2:
@@ -340,14 +343,16 @@ class Evidence:
         return len(found) / (len(terms) - 1)
 
     def names(self, token: str) -> bool:
-        """Return whether a source, a look-up or the customer uses this token, or a source uses a form of its word."""
+        """Return whether a source, a look-up or the customer uses this token or, in the sources, another form of the
+        word.
+        """
         folded = token.casefold()
         return folded in self.figures.text or folded in stop_words(self.language) or self._is_known(folded)
 
     def is_unheard_of(self, sentence: str) -> bool:
-        """Return whether none of a sentence's words is a stop word of its language or occurs in a source.
+        """Return whether no word of a sentence is a stop word or occurs in a source, so that it cannot be talk.
 
-        Talk has a stop word, or is shorter. Returns False for a language whose stop words are not known.
+        Short sentences and languages without known stop words give False.
         """
         tokens, silent = words(sentence), stop_words(self._spoken(sentence))
         return (
@@ -367,7 +372,7 @@ class Evidence:
         return [word for word in words(sentence) if word not in silent and (len(word) > 1 or not word.isascii())]
 
     def _spoken(self, sentence: str) -> str:
-        """Return the language of a sentence: the answer's if most words are known, else the detected one."""
+        """Return the language of a sentence: the answer's if most words are known in it, otherwise the detected one."""
         if sentence not in self._languages:
             tokens = words(sentence)
             is_plain = self.language in self._stems and 2 * sum(map(self._is_known, tokens)) >= len(tokens)
@@ -377,14 +382,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One checked sentence: the text to show, with renumbered markers and trailing blanks, or why it is withheld."""
+    """A checked sentence: the text to show, with renumbered markers and trailing blanks, or why it is withheld."""
 
     raw: str  # as the model wrote it
     shown: str
     support: Support
     is_claim: bool = True
     is_recorded: bool = False  # the ledger or a look-up says so
-    is_regret: bool = False  # says that something is not known, cannot be done or was not done
+    is_regret: bool = False  # it says that something is not known, cannot be done or was not done
     withheld: str = ""
     cited: tuple[int, ...] = ()
     needs_second_look: bool = False
@@ -395,14 +400,14 @@ class Sentence:
 
     @property
     def needs_ground(self) -> bool:
-        """Whether it is shown and needs the support of the sources."""
+        """Whether the sentence is shown and needs the support of the sources."""
         return self.is_claim and not self.is_recorded and not self.withheld
 
 
 def is_confirmed(sentences: Sequence[Sentence]) -> bool | None:
-    """Return whether the sources support the claims of an answer taken together; None for an answer without claims.
+    """Return whether the sources support the claims of an answer as a whole; None for an answer without claims.
 
-    What the ledger or a look-up says counts as confirmed.
+    Sentences based on the ledger or a look-up count as confirmed.
     """
     mean = mean_support(sentences)
     if mean is None:
@@ -411,7 +416,9 @@ def is_confirmed(sentences: Sequence[Sentence]) -> bool | None:
 
 
 def mean_support(sentences: Sequence[Sentence]) -> float | None:
-    """Return the mean support of the claims, weighted by content words, without those that could not be compared."""
+    """Return the mean support of the claims, weighted by content words. Claims that could not be compared are left
+    out.
+    """
     claims = [one.support for one in sentences if one.needs_ground]
     weighed = [(claim.score, min(claim.weight, MAX_WEIGHT)) for claim in claims if claim.score is not None]
     total = sum(weight for _, weight in weighed)

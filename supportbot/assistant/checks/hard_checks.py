@@ -1,8 +1,8 @@
-"""Hard checks in any language and at any strictness: no invented figures, codes or links, and no secrets, which are the
-instructions, colleagues' notes, keys and card numbers. Pure.
+"""The checks that apply in any language and at any strictness: no invented figures, codes or links, and no secrets,
+which are the instructions, colleagues' notes, keys and card numbers. Pure.
 
-A manipulated model gives its instructions away in pieces, backwards, in capitals, spaced out or in base64. So only the
-letters and digits of text are compared, forwards, backwards and decoded.
+A manipulated model may give its instructions away in pieces, backwards, in capitals, spaced out or in base64. So only
+letters and digits are compared: forwards, backwards and decoded.
 """
 
 import base64
@@ -20,10 +20,10 @@ from supportbot.language.normalise import fold_homoglyphs, mixes_scripts
 from supportbot.language.personal_data import passes_luhn
 from supportbot.language.sentences import LEADS, fenced_part, unmarked, without_list_mark
 
-# The lengths, in bare letters, from which matching text counts as disclosed: longer than any courtesy in the rules.
+# Matching text counts as disclosed if it has at least this many bare letters, more than any courtesy in the rules.
 RUN_OF_RULES: Final = 40
 RUN_OF_NOTE: Final = 16
-LEAST_RUN: Final = 8  # anything shorter may be chance; also the minimum length of a word with digits, such as a key
+LEAST_RUN: Final = 8  # shorter matches may be chance; also the minimum length of a word with digits, such as a key
 _MARKS: Final = re.compile(r"[\W_]+")
 _ASCII_MARKS: Final = {code: None for code in range(128) if not chr(code).isalnum()}  # faster than the pattern
 _NAME: Final = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[\w-]+")
@@ -34,9 +34,9 @@ _CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _CARD: Final = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]*\d)")
 Code = Literal["figure", "code", "link", "secret", "disguise", "listing"]
-_LISTED_FROM: Final = 0.6  # minimum support of a code listing: nobody should run code that is on no page
+_LISTED_FROM: Final = 0.6  # minimum support of a code listing, because nobody should run code that no page contains
 _NUMBER_AT_END: Final = re.compile(r"\s(\d{1,2})\.$")
-_PIECE: Final = 16  # characters; a shorter sentence may be a piece of confidential text
+_PIECE: Final = 16  # characters; shorter sentences may be pieces of confidential text
 # The form of a voucher code: three letters and two digits, or five capitals. Abbreviations that everyone knows are
 # shorter (MP3, H2O, NASA) or hyphenated (COVID-19).
 _CODE: Final = re.compile(  # in Latin letters, even amid a script without spaces
@@ -44,8 +44,8 @@ _CODE: Final = re.compile(  # in Latin letters, even amid a script without space
     r"(?![A-Za-z0-9_@]|[/.-][A-Za-z0-9])"
 )
 _INITIALS: Final = re.compile(r"\b\w")
-_MAX_LOUD: Final = 2  # words in capitals; more of them mean emphasis, not codes
-_MAX_LISTED: Final = 20  # the largest number that may count what follows, as in "These 5 steps:"
+_MAX_LOUD: Final = 2  # words in capitals; more words mean emphasis, not codes
+_MAX_LISTED: Final = 20  # the largest number that may announce how many items follow, as in "These 5 steps:"
 
 
 class Confidential:
@@ -84,11 +84,11 @@ class Confidential:
         return self._is_read(bare(before), bare(text), parts)
 
     def _is_read(self, letters: str, more: str, parts: int) -> bool:
-        """Return whether one of the readings of a run may end in `more`; earlier letters were checked when they
+        """Return whether confidential text, read in any way, may end in `more`; earlier letters were checked when they
         arrived.
 
-        This runs for all words of an answer. For most, one comparison rules out all readings, since they contain no
-        piece of a run; for the others, further ones rule out most readings.
+        This runs for every word of an answer, so a first comparison rules out most words: those that contain no piece
+        of confidential text.
         """
         if not self._pieces:
             return False
@@ -119,13 +119,13 @@ def holds_secret(text: str) -> bool:
 
 
 def bare(text: str) -> str:
-    """Return the letters and digits of the text as the checks read them, in lower case."""
+    """Return the letters and digits of a text in lower case, as the checks read them."""
     plain = fold_homoglyphs(text).lower()
     return plain.translate(_ASCII_MARKS) if plain.isascii() else _MARKS.sub("", plain)
 
 
 def _pieces(text: str) -> list[str]:
-    """Return all pieces of a bare text that are as long as the least run; every run begins with one."""
+    """Return all pieces of a bare text that have the length LEAST_RUN; every run begins with one."""
     return [text[at : at + LEAST_RUN] for at in range(len(text) - LEAST_RUN + 1)]
 
 
@@ -141,7 +141,8 @@ def _rotated(plain: str) -> str:
     return codecs.encode(plain, "rot13")
 
 
-# Each is its own inverse: a reading of the text contains a run if the text contains the same reading of the run.
+# Each reading is its own inverse: a text read this way contains a run if the text itself contains the run read this
+# way.
 _READINGS: Final = (_as_it_is, _backwards, _rotated)
 
 
@@ -157,15 +158,15 @@ def _decoded(text: str) -> Iterator[str]:
 def objection(sentence: str, before: str, evidence: Evidence, confidential: Confidential) -> Code | None:
     """Return why a sentence without markers is withheld; `before` is the text in front of it.
 
-    A figure passes if a passage, a look-up or a message of the customer contains it, a link only if a passage or a
-    look-up does.
+    A figure passes if a passage, a look-up or a message from the customer contains it. A link passes only if a passage
+    or a look-up contains it.
     """
     discloses = (
         confidential.may_begin_in if len(sentence) < _PIECE else confidential.is_in
-    )  # one word per line would disclose it in small pieces
+    )  # one word per line would disclose the text in small pieces
     if discloses(before, sentence):
         return "secret"
-    if evidence.is_quoted(sentence):  # compares words only, so "$" instead of "€" still needs the figure check
+    if evidence.is_quoted(sentence):  # this compares only words, so "$" instead of "€" still needs the check of figures
         return "figure" if _has_unknown_figure(sentence, before, evidence) else None
     if holds_secret(sentence):
         return "secret"
@@ -181,8 +182,9 @@ def objection(sentence: str, before: str, evidence: Evidence, confidential: Conf
 
 
 def _has_unknown_code(sentence: str, evidence: Evidence) -> bool:
-    """Return whether a sentence names a code that is in no evidence: a made-up voucher costs the shop money or the
-    customer's trust. Capitals alone may be emphasis, of a word that the sources also have or of a whole line.
+    """Return whether a sentence names a code that no evidence contains: an invented voucher costs the shop money or the
+    customer's trust. Words in capitals may also be emphasis, if the sources contain them or the whole line is in
+    capitals.
     """
     plain = fold_homoglyphs(sentence)
     found = list(_CODE.finditer(plain))
@@ -198,7 +200,7 @@ def _has_unknown_code(sentence: str, evidence: Evidence) -> bool:
 
 
 def _is_label(word: re.Match[str], text: str) -> bool:
-    """Return whether a word only announces what follows: "WARNING: ..."."""
+    """Return whether a word only announces what follows, as in "WARNING: ..."."""
     return not any(map(str.isalnum, text[: word.start()])) and text[word.end() :].lstrip("*_ ").startswith(LEADS)
 
 
@@ -208,7 +210,7 @@ def _is_initialism(word: re.Match[str], text: str) -> bool:
 
 
 def _counts_on(number: int, text: str) -> bool:
-    """Return whether the text numbers the item before this number."""
+    """Return whether a number only continues a numbered list, because the text also contains the number before it."""
     return re.search(rf"(?:^|\s){number - 1}\.\s", text) is not None
 
 

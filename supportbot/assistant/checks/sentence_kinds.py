@@ -2,11 +2,12 @@
 
 A deed says or promises that something was, is or will be done for this customer. Talk (a courtesy, a question, an
 offer, a heading) needs no source; a claim about the world does. A regret says that the assistant cannot do, does not
-know or has not done something. There are two models. One reads pieces of words, takes a tenth of a millisecond, and
-knows only the languages it was trained in (`scripts/train_kinds.py`, `data/kinds.npz`). The other reads the sentence
-with pieces of the pages and knows all languages (`cross_encoders`, `scripts/train_kind_layers.py`,
-`data/kind_layers.npz`).
-docs/decisions/checks-by-harm.md has their results on unseen authors.
+know or has not done something.
+
+There are two models. One reads pieces of words, takes a tenth of a millisecond, and knows only the languages in which
+it was trained (`scripts/train_kinds.py`, `data/kinds.npz`). The other reads the sentence together with pieces of the
+pages and knows all languages (`cross_encoders`, `scripts/train_kind_layers.py`, `data/kind_layers.npz`). Their results
+on unseen authors are in docs/decisions/checks-by-harm.md.
 """
 
 import math
@@ -29,13 +30,13 @@ FEATURE_WORDS_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
 _UNHEARD: Final = 30
 _BEGINNING: Final = "<"  # stands before the first word
-# The number of pieces that a sentence is read with, and the minimum number of content words in each. A heading says
-# nothing, and a piece about something else makes a deed look like a rule. A sentence in a different language from the
-# pages is read alone, and so is one in a conversation in which something was done or looked up.
+# The number of pieces of the pages with which a sentence is read, and the minimum number of content words in each. A
+# heading says nothing, and a piece about something else makes a deed look like a rule. A sentence is read alone if its
+# language differs from that of the pages, or if something was done or looked up in the conversation.
 PIECES_BESIDE: Final = 2
 TELLING_WORDS_LEAST: Final = 3
 _EMPHASIS: Final = re.compile(r"[*`~]+")
-HELD_FROM: Final = 0.35  # a sentence whose word pieces make a deed this likely waits until it is complete
+HELD_FROM: Final = 0.35  # if the word pieces make a deed this likely, the sentence waits until it is complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Kind:
 
     @property
     def needs_ground(self) -> bool:
-        """Whether it is more likely to be about the world than about the conversation."""
+        """Whether the sentence is more likely to be about the world than about the conversation."""
         return self.claim + self.deed >= self.talk + self.regret
 
 
@@ -61,8 +62,8 @@ def by_pieces(sentence: str) -> Kind:
 
 
 def beside_pages(sentence: str, pieces: Sequence[str]) -> ModelInput:
-    """Return the text of a sentence with pieces of the pages, whose vector shows the sentence's kind. Marks of emphasis
-    are left out, since they could be inside a word.
+    """Return a sentence joined with pieces of the pages; the vector of this text shows the sentence's kind. Marks of
+    emphasis are left out, because they could be inside a word.
     """
     return model_input(_EMPHASIS.sub("", sentence), pieces, by="kinds")
 
@@ -81,8 +82,8 @@ def weights_shipped() -> Linear:
 
 @cache
 def _pieces_by_bucket() -> list[list[float]]:
-    """Return the weights of the pieces as log-odds, and as plain numbers: a word has thirty pieces, too few for numpy
-    to be faster.
+    """Return the weights of the pieces as log odds. They are plain numbers, because a word has only thirty pieces, too
+    few for numpy to be faster.
     """
     rows: list[list[float]] = _log_odds(weights_shipped().pieces).tolist()
     return rows
@@ -95,16 +96,16 @@ def _bias_of_pieces() -> list[float]:
 
 
 def _log_odds(weights: Array) -> Array:
-    """Return the weights of all other kinds compared with those of a deed, whose likelihood depends only on these."""
+    """Return the weights of the other kinds relative to those of a deed; a deed's likelihood depends only on these."""
     exact = weights.astype(np.float64)
     return np.delete(exact - exact[..., [_DEED]], _DEED, axis=-1)
 
 
-@lru_cache(maxsize=4_096)  # most answers of a shop consist of the same pairs of words
+@lru_cache(maxsize=4_096)  # most of a shop's answers consist of the same pairs of words
 def _added(before: str, word: str) -> tuple[frozenset[int], tuple[float, ...], str]:
-    """Return the pieces of a word and of its pair with the word before it, the sum of their weights, and the word in
-    the form that the call for the next word takes as `before`. The pieces of `before` alone are left out, because they
-    were found when it was read.
+    """Return the pieces that a word adds after the word `before`, the sum of their weights, and the word in the form
+    that the next call takes as `before`. They are the pieces of the word alone and of the pair; those of `before` alone
+    were found by the call for that word.
     """
     plain = fold_homoglyphs(word)
     pieces = hashed_features(f"{before} {plain}", most=FEATURE_WORDS_MOST)
@@ -119,10 +120,11 @@ def _weights_of(pieces: Iterable[int]) -> tuple[float, ...]:
 
 
 class Opening:
-    """The beginning of a sentence, word by word: as long as it is harmless, it may be shown before the rest arrives.
+    """The beginning of a sentence, read word by word. As long as it is harmless, it may be shown before the rest
+    arrives.
 
-    This works only in the languages that the model by pieces was trained in. In all others, a sentence waits until it
-    is complete.
+    This works only in the languages in which the model for pieces was trained. In all other languages, a sentence waits
+    until it is complete.
     """
 
     def __init__(self) -> None:
@@ -140,7 +142,7 @@ class Opening:
             log_odds = tuple(map(sub, log_odds, _weights_of(again)))
         self._found |= pieces
         self._log_odds = list(map(add, self._log_odds, log_odds))
-        # A few pieces say little, so those that are still to come count as neutral.
+        # A few pieces say little, so the pieces that are still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)
         odds = [math.exp(one / length + bias) for one, bias in zip(self._log_odds, _bias_of_pieces(), strict=True)]
         self._is_harmless = self._is_harmless and 1 / (1 + sum(odds)) < HELD_FROM
