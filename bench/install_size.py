@@ -15,15 +15,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
-LIMIT_MIB = 500
-LIMIT_PACKAGES = 100
+LIMIT_MB = 520
+LIMIT_PACKAGES = 105
 LARGEST = 8
 BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own block size is
 
 
 @dataclass(frozen=True)
 class Size:
-    """The size of an environment, byte code included: 1 MiB is 2^20 bytes, 1 MB 10^6. The limit applies to `du -sm`."""
+    """The size of an environment, byte code included: 1 MiB is 2^20 bytes, 1 MB 10^6. The limit applies to
+    `disk_mb`."""
 
     disk_mib: int
     disk_mb: int
@@ -43,7 +44,7 @@ def main() -> int:
     figures = {**asdict(size), "seconds": round(seconds, 1)}
     words = json.dumps(figures) if options.json else "\n".join(f"{name}: {value}" for name, value in figures.items())
     sys.stdout.write(words + "\n")
-    return int(size.disk_mib > LIMIT_MIB or size.packages > LIMIT_PACKAGES)
+    return int(size.disk_mb > LIMIT_MB or size.packages > LIMIT_PACKAGES)
 
 
 def install(python: str, folder: Path) -> None:
