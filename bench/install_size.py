@@ -23,8 +23,7 @@ BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own block
 
 @dataclass(frozen=True)
 class Size:
-    """The size of an environment, byte code included: 1 MiB is 2^20 bytes, 1 MB 10^6. The limit applies to
-    `disk_mb`."""
+    """The size of an environment, byte code included: 1 MiB is 2^20 bytes, 1 MB 10^6. The limit is on `disk_mb`."""
 
     disk_mib: int
     disk_mb: int
