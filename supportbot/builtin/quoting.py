@@ -12,6 +12,10 @@ from supportbot.language.words import words
 
 # For one question in six, only the second piece is the answer (bench/quotes.py), but rarely if its score is far lower.
 FURTHER_SHARE: Final = 0.45
+# A page is about a special case of another one's subject if it is more special by this much, and the general rule comes
+# first if its piece has at least this share of the score. docs/decisions/built-in-answerer.md has the figures.
+SPECIAL_FROM: Final = 0.5
+GENERAL_SHARE: Final = 0.75
 MAX_CHARACTERS: Final = 700  # per piece; a longer piece is cut around its best line
 MAX_LINES: Final = 8
 
@@ -30,7 +34,16 @@ def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
             break
     if len({entry.piece.source.number for entry in chosen}) == 1:
         return sorted(chosen, key=lambda entry: entry.piece.position)
-    return chosen
+    return chosen if is_foreign else _general_first(chosen)
+
+
+def _general_first(chosen: list[Ranked]) -> list[Ranked]:
+    """Return the pieces with the general rule before a special case that ranks only a little higher."""
+    if len(chosen) < 2:
+        return chosen
+    first, second, *rest = chosen
+    is_special = first.special - second.special >= SPECIAL_FROM and second.score >= GENERAL_SHARE * first.score
+    return [second, first, *rest] if is_special else chosen
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:

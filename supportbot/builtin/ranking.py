@@ -46,11 +46,15 @@ TURNS_KEPT: Final = 64  # whose pieces are kept with the scores of their words
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A piece, its best line, and a score; only the order and ratio of scores have a meaning."""
+    """A piece, its best line, and a score; only the order and ratio of scores have a meaning.
+
+    `special` says how special the case is that its page is about, from 0 to 1.
+    """
 
     piece: Piece
     line: Line
     score: float
+    special: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,9 @@ def ranked(request: ModelRequest) -> list[Ranked]:
     scored = scored_by_words(request.question, request.sought, request.sources, language)
     measured = request.similarities
     near = _spread({one.piece.text: measured[one.piece.text] for one in scored if one.piece.text in measured})
-    found = [Ranked(one.piece, one.line, one.with_similarity(near.get(one.piece.text, 0.0))) for one in scored]
+    found = [
+        Ranked(one.piece, one.line, one.with_similarity(near.get(one.piece.text, 0.0)), one.special) for one in scored
+    ]
     return sorted(found, key=lambda entry: -entry.score)
 
 
@@ -110,6 +116,7 @@ class ScoredByWords:
     words: float
     factor: float
     bonus: float
+    special: float
 
     def with_similarity(self, near: float) -> float:
         return (self.words + SIMILARITY_WEIGHT * near) * self.factor + self.bonus
@@ -124,10 +131,11 @@ def scored_by_words(
     """
     pieces = _in_one_language([piece for source in sources for piece in pieces_of(source)], language)
     weights = _weights(question, sought, pieces, language)
-    return tuple(_scored_by_words(piece, weights, language) for piece in pieces)
+    special = _special_cases(pieces, _asked(sought, language), language)
+    return tuple(_scored_by_words(piece, weights, special[piece.source.title], language) for piece in pieces)
 
 
-def _scored_by_words(piece: Piece, weights: Mapping[str, float], language: str) -> ScoredByWords:
+def _scored_by_words(piece: Piece, weights: Mapping[str, float], special: float, language: str) -> ScoredByWords:
     def of(line: Line) -> float:
         return _share(weights, line.compared, language) * (NO_ANSWER_SHARE if line.answers_nothing else 1.0)
 
@@ -140,9 +148,25 @@ def _scored_by_words(piece: Piece, weights: Mapping[str, float], language: str) 
     factor = NO_ANSWER_SHARE if answers_nothing else 1.0
     factor *= 1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE
     is_opening = piece.position == 0 and not piece.heading
-    return ScoredByWords(
-        piece, line, score + SOURCE_WEIGHT * piece.source.weight, factor, OPENING_BONUS if is_opening else 0.0
-    )
+    bonus = OPENING_BONUS if is_opening else 0.0
+    return ScoredByWords(piece, line, score + SOURCE_WEIGHT * piece.source.weight, factor, bonus, special)
+
+
+def _special_cases(pieces: Sequence[Piece], asked: frozenset[str], language: str) -> dict[str, float]:
+    """Return how special the case is that each page is about, by its title. The words of a title that the question does
+    not name ("Returning a *gift*") are a special case if no other page mentions them, and the subject if all do.
+    """
+    pages: dict[str, set[str]] = {}
+    for piece in pieces:
+        page = pages.setdefault(piece.source.title, set(_stems(piece.source.title, language)))
+        page.update(_stems(piece.heading, language), *(_stems(line.compared, language) for line in piece.lines))
+    found = {}
+    for title in pages:
+        others = [page for other, page in pages.items() if other != title]
+        further = [term for term in _stems(title, language) - vague_stems(language) if not stem_similarity(term, asked)]
+        shares = [sum(term not in page for page in others) / len(others) for term in further] if others else []
+        found[title] = sum(shares) / len(shares) if shares else 0.0
+    return found
 
 
 def _weights(question: str, sought: str, pieces: Sequence[Piece], language: str) -> dict[str, float]:

@@ -124,6 +124,26 @@ def test_two_pieces_of_one_passage_are_in_reading_order() -> None:
     assert text.startswith("You can return anything within 60 days. [1]\n\nReturn anything from the sale")
 
 
+GIFT, ANYTHING = "A gift can be returned within 30 days.", "You can return anything within 30 days."
+
+
+@pytest.mark.parametrize(
+    ("question", "title", "said"),
+    [
+        ("How long can I return things?", "Returning a gift", ANYTHING),
+        ("How long can I return a gift?", "Returning a gift", GIFT),
+        ("How long can I return things?", "Returns", GIFT),  # its title names no special case
+    ],
+)
+def test_the_general_rule_comes_before_a_special_case(question: str, title: str, said: str) -> None:
+    sources = (
+        Source(1, title, GIFT, "en", weight=1.0),
+        Source(2, "Returns and refunds", ANYTHING, "en", weight=0.9),
+        Source(3, "Parcels", "A refund is paid when the parcel has come back.", "en", weight=0.1),
+    )
+    assert first(question, *sources).startswith(said)
+
+
 def test_a_piece_far_behind_is_left_out() -> None:
     page = "Proofing the jacket is needed after 20 washes.\n\nThe colour of the zip is red."
     assert answer("proofing jacket washes", Source(1, "Jacket", page, "en")).count("[1]") == 1
