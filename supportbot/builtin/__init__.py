@@ -1,1 +1,1 @@
-"""The built-in answerer: a provider that needs neither a model nor a network. It finds passages and quotes them."""
+"""The built-in answerer: a provider that needs neither a model nor a network. It answers by quoting passages."""

@@ -15,23 +15,23 @@ from supportbot.formats import format_choice, format_day
 from supportbot.llm.types import ToolCall, ToolSpec
 
 _OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
-# constraints that do not apply to a record's line
+# constraints that do not apply to the line of a record
 _OF_A_VALUE: Final = frozenset({"pattern", "minLength", "maxLength"})
 _ENTRIES_MOST: Final = 1_000  # characters per list
 _FORM_TEXT_MOST: Final = 1_000  # characters per form field; a message may be longer
 _OBJECTS_MOST: Final = 20  # entries per form
 _BUTTONS_MOST: Final = 20
-_NAMED_MOST: Final = 900  # characters for the titles in a question
-_UNLIMITED: Final = 1_000_000  # the limit for definitions that set no maximum
-_PATIENCE: Final = 2  # the number of repetitions before a person is offered
-# A day that cannot be a month, so an example date shows the order of its parts.
+_NAMED_MOST: Final = 900  # characters for the titles of fields in a question
+_UNLIMITED: Final = 1_000_000  # the limit if a definition sets no maximum
+_PATIENCE: Final = 2  # number of repetitions after which a person is offered
+# A day that cannot be a month, so that an example date shows the order of its parts.
 _EXAMPLE: Final = date(2027, 5, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Text, calls, or neither if the look-up itself is the answer. `blocks` are typed blocks of the protocol: choices
-    or a form. `part` is the name of the requested field.
+    """A reply: text, calls, or neither if the result of a look-up is itself the answer. `blocks` contains typed blocks
+    of the protocol, choices or a form. `part` is the name of the requested field.
     """
 
     text: str = ""
@@ -42,7 +42,7 @@ class Reply:
 
 
 def again(reply: Reply, unread: int, language: str) -> Reply:
-    """Return a question that says that the last answer could not be read; after a few such answers, it also offers a
+    """Return a question with a note that the last answer could not be read. After a few such answers, it also offers a
     person.
     """
     if not unread or reply.calls or not reply.text:
@@ -56,9 +56,10 @@ def again(reply: Reply, unread: int, language: str) -> Reply:
 
 
 def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ()) -> Reply:
-    """Ask for a field, with buttons for a choice or a yes-or-no field, or else with a form that has a field per part.
+    """Return the question for a field: with buttons for a choice or a yes-or-no field, otherwise with a form that has a
+    field for each part.
 
-    `days` are days that the customer has already named; they may mean one of these.
+    `days` contains days that the customer has already named; the customer may mean one of them.
     """
     shape, labels = fields_of(tool)[name], tool.option_labels.get(name, {})
     part = _asked(name, shape, language)
@@ -93,7 +94,9 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
 
 
 def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], language: str) -> Reply:
-    """Ask which of their records the customer means, with buttons or, if there are many, with a selection."""
+    """Return the question which of their records the customer means, with buttons or, if there are many, with a
+    selection.
+    """
     shape = fields_of(tool)[name]
     prompt = say("which_record", language, part=_asked(name, shape, language))
     lines = record_lines(options)
@@ -106,7 +109,7 @@ def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], lang
 
 
 def _asked(name: str, shape: Shape, language: str) -> str:
-    """Return a field's label in the form for the end of a sentence."""
+    """Return a field's label in the form that it takes at the end of a sentence."""
     title = field_title(name, shape, language)
     return title.rstrip(" .:?!") or title
 
@@ -117,7 +120,7 @@ def _ask_to_choose(part: str, options: Mapping[str, str], language: str) -> Repl
 
 
 def _ask_to_select(name: str, shape: Shape, titles: Sequence[str], part: str, language: str) -> Reply:
-    """Ask for one of several options when there are too many for buttons."""
+    """Return the question for one of several options, with a selection because there are too many for buttons."""
     prompt = say("choice", language, part=part, choices=_named(titles))
     return Reply(prompt, blocks=_form(prompt, {name: {**shape, "enum": titles}}, [name], language), part=part)
 
@@ -133,13 +136,15 @@ def _ask_for_date(name: str, shape: Shape, part: str, language: str, days: Seque
 
 def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
     prompt, required = say("address", language), shape.get("required", ())
-    # Customers cannot be expected to know the format of an optional part, such as a country code.
+    # Optional parts are left out: customers cannot be expected to know the format of, say, a country code.
     parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
     return Reply(prompt, blocks=_form(prompt, parts, required, language), part=part)
 
 
 def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Reply:
-    """Ask for the fields of an object with a form; for a list of objects, the form has several entries."""
+    """Return the question for the fields of an object, with a form. For a list of objects, the form has several
+    entries.
+    """
     shape = fields_of(tool)[name]
     part = _asked(name, shape, language)
     parts = parts_in(parts_of(kind, shape))
@@ -151,7 +156,7 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
     fields = [_part_field(one, tool.option_labels.get(f"{name}.{one.name}", {}), language) for one in parts]
     form: dict[str, Any] = {"type": "form", "prompt": prompt, "fields": fields}
     most = min(shape.get("maxItems", _OBJECTS_MOST), _OBJECTS_MOST) if kind in OF_OBJECTS else 1
-    # A form needs no such explanation; a client without forms gets it after an answer that could not be read.
+    # Forms need no such explanation. Clients without forms show it after an answer that could not be read.
     expected = say("parts_in_lines", language)
     if most == 1:
         return Reply(prompt, blocks=(form,), part=part, expected=expected)
@@ -166,7 +171,7 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
 
 
 def _named(titles: Sequence[str]) -> str:
-    """Return as many titles as fit in a question; a form shows all of them."""
+    """Return as many titles as fit into a question. The form shows all of them."""
     joined = ", ".join(titles)
     return joined if len(joined) <= _NAMED_MOST else f"{joined[:_NAMED_MOST].rpartition(', ')[0]}, …"
 
@@ -178,7 +183,7 @@ def _part_field(part: Part, labels: Mapping[str, str], language: str) -> dict[st
 
 
 def _in_words(shape: Shape, labels: Mapping[str, str], language: str) -> Shape:
-    """Return a form field whose options are the labels for customers."""
+    """Return a form field whose options are the labels that customers see."""
     match kind_of("", shape):
         case "choice":
             return {**shape, "enum": [*option_titles(shape["enum"], labels).values()]}
@@ -210,7 +215,7 @@ def choices_block(prompt: str, options: Mapping[str, str]) -> dict[str, Any]:
 def _form(
     prompt: str, shapes: Mapping[str, Shape], required: Sequence[str], language: str
 ) -> tuple[dict[str, Any], ...]:
-    """Return the form for these fields; () if it does not support a required one."""
+    """Return the form for these fields; () if one of the required fields is not supported in forms."""
     plain = {name: shape for name, shape in shapes.items() if _fits_a_form(shape)}
     if not set(required) <= plain.keys():
         return ()
@@ -225,7 +230,7 @@ def _fits_a_form(shape: Shape) -> bool:
 def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
     kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
     if shape["type"] == "string":
-        # a decimal's bounds; form fields for text have none
+        # the bounds of a decimal; form fields for text have none
         kept = {key: value for key, value in kept.items() if key not in ("minimum", "maximum")}
         kept["maxLength"] = min(shape.get("maxLength", TEXT_MOST), _FORM_TEXT_MOST)
     if shape["type"] == "array":

@@ -1,4 +1,4 @@
-"""The minimum and maximum of a field according to its schema, as a sentence. Pure."""
+"""Sentences about the minimum and maximum of a field according to its schema. Pure."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -27,8 +27,8 @@ def takes_day(shape: Shape, day: date) -> bool:
 
 
 def example_day(shape: Shape) -> date | None:
-    """Return the first allowed day that cannot be a month, so it shows the order of a date's parts; None if the schema
-    does not set both bounds or allows no such day.
+    """Return the first allowed day whose number cannot be a month, so that it shows the order of a date's parts. Return
+    None if the schema does not set both bounds or allows no such day.
     """
     if not shape.keys() >= {*_DAYS}:
         return None
@@ -38,7 +38,7 @@ def example_day(shape: Shape) -> date | None:
 
 
 def number_bounds(shape: Shape, language: str) -> str:
-    """Return the allowed range of a number in the customer's format; "" if the schema sets none."""
+    """Return a sentence with the allowed range of a number in the customer's format; "" if the schema sets none."""
     if shape.get("type") == "integer":
         if not shape.keys() >= {*_NUMBERS}:
             return ""
@@ -48,7 +48,7 @@ def number_bounds(shape: Shape, language: str) -> str:
 
 
 def day_bounds(shape: Shape, language: str) -> str:
-    """Return the allowed range of a day as text; "" if the schema sets none."""
+    """Return a sentence with the allowed range of a day; "" if the schema sets none."""
     written = [format_day(date.fromisoformat(shape[name]), language) if name in shape else "" for name in _DAYS]
     return _said(_OF_DAYS, written, language)
 

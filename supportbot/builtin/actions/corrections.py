@@ -1,7 +1,7 @@
 """Reads corrections of a card: "I meant the 27th", "no, order 4412", "make it 2 of them". Pure, apart from `intents`.
 
-A day of the month alone is in the month of the card's day, a day without a year is the nearest such day, and a value in
-the format of the card's number replaces that number. Denied values (`negations`) are ignored. A number counts as a day
+A mere day of the month is in the same month as the card's day, a day without a year is the nearest such day, and a
+number in the format of the card's number replaces it. Denied values (`negations`) are ignored. A number counts as a day
 only if it is written like one or can mean nothing else.
 """
 
@@ -27,8 +27,8 @@ from supportbot.language.order_numbers import placed_order_numbers
 from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ToolSpec
 
-MOST_WORDS: Final = 24  # the maximum number of words in a message that only corrects something
-# Digits with the mark next to them, which makes them an ordinal ("27th", "27.") or is a suffix ("27'si").
+MOST_WORDS: Final = 24  # maximum number of words in a message that only corrects something
+# Digits with a mark next to them that makes them an ordinal ("27th", "27.") or is a suffix ("27'si").
 _DAY_OF_MONTH: Final = re.compile(
     r"(?<![\w.,:/€$£-])(?P<day>0?[1-9]|[12]\d|3[01])(?:(?P<dot>\.(?=\s|$)|[ºª]|['’][^\W\d_]{1,5})|-?(?P<mark>[^\W\d_]{1,4}))?"
     r"(?![\w€$£%]|[.,:/-]\d)"
@@ -46,7 +46,7 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
 
     meant, unclear = _meant(tool, intent, text, locale)
-    # Text from which a number was removed says nothing else, so it denies no day.
+    # If a number was removed from the text, the text says nothing else, so it denies no day.
     text = meant if meant != text else without_denied(text, detect(text, locale), named)
     given = _without(_given(tool, intent, text, locale, written_on), unclear)
     changed = {name: value for name, value in given.values.items() if value != intent.values.get(name)}
@@ -54,7 +54,9 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
 
 
 def _meant(tool: ToolSpec, intent: Intent, text: str, locale: str) -> tuple[str, list[str]]:
-    """Return the text without the numbers that it says are not meant, and the arguments whose number is unclear."""
+    """Return the text without the numbers that, according to it, are not meant, and the arguments whose number is
+    unclear.
+    """
     unclear: list[str] = []
     for name, numbers in _numbers(tool, intent, text):
         meant = meant_in(text, locale, numbers, request_words(tool))
@@ -66,7 +68,7 @@ def _meant(tool: ToolSpec, intent: Intent, text: str, locale: str) -> tuple[str,
 
 
 def _numbers(tool: ToolSpec, intent: Intent, text: str) -> Iterator[tuple[str, list[Placed]]]:
-    """Yield each argument that is the number of a record, with the text's numbers in its format."""
+    """Yield each argument that takes the number of a record, with the numbers in the text that have its format."""
     for name, shape in fields_of(tool).items():
         kind = kind_of(name, shape)
         if kind == "order":
@@ -80,7 +82,7 @@ def _numbers(tool: ToolSpec, intent: Intent, text: str) -> Iterator[tuple[str, l
 
 
 def _without(given: Intent, unclear: Sequence[str]) -> Intent:
-    """Return the intent without the numbers that are unclear in the whole message."""
+    """Return the intent without the numbers that are unclear in the message as a whole."""
     values = {name: value for name, value in given.values.items() if name not in unclear}
     order = OrderRef(place=UNCLEAR) if _ORDER in unclear else given.order
     names = [name for name in unclear if name != _ORDER]
@@ -88,7 +90,7 @@ def _without(given: Intent, unclear: Sequence[str]) -> Intent:
 
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
-    """Return the intent with all values in the text, including unchanged ones."""
+    """Return an intent with all values in the text, including those that equal the card's."""
     counting = _without_ordinals(text, detect(text, locale), is_also_day=False)
     given = replace(slots_in(tool, counting, locale=locale, written_on=written_on), text=text)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
@@ -96,8 +98,8 @@ def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: d
 
 
 def _named(tool: ToolSpec, intent: Intent, text: str, given: Intent) -> Named:
-    """Return the arguments for which a text names the card's own value, and those with another value. A number may also
-    be the card's day.
+    """Return the arguments for which a text names the card's own value, and those for which it names another value. A
+    number may also stand for the card's day.
     """
     own = {name for name, value in given.values.items() if value == intent.values.get(name)}
     codes = _codes_in(text)
@@ -116,7 +118,7 @@ def is_further(text: str, locale: str) -> bool:
 
 
 def names_another_record(tool: ToolSpec, intent: Intent, given: Intent) -> bool:
-    """Return whether a correction names a different record from the card's: an order, or a number that is not a
+    """Return whether a correction names a record other than the card's: an order, or a number that is not a
     quantity.
     """
     fields = fields_of(tool)
@@ -127,7 +129,9 @@ def names_another_record(tool: ToolSpec, intent: Intent, given: Intent) -> bool:
 
 
 def _number(tool: ToolSpec, intent: Intent, text: str, locale: str) -> dict[str, Any]:
-    """Return the new value for a card's only number, read as if the customer had been asked for it."""
+    """Return the new value of a card's only number, by argument. The text is read as if the customer had been asked for
+    it.
+    """
     names = [name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "number"]
     if len(names) != 1 or names[0] not in intent.values:
         return {}
@@ -138,7 +142,7 @@ def _number(tool: ToolSpec, intent: Intent, text: str, locale: str) -> dict[str,
 
 
 def _numbers_of_the_same_form(tool: ToolSpec, intent: Intent, text: str) -> dict[str, str]:
-    """Return new numbers for records that a card names in free text: "4412" instead of "4411"."""
+    """Return new numbers of records that a card names in free text, by argument: "4412" instead of "4411"."""
     found: dict[str, str] = {}
     for name, before in _codes_of(tool, intent).items():
         form = _form_of(before)
@@ -163,7 +167,7 @@ def _codes_in(text: str) -> set[str]:
 
 
 def _newest_code(text: str) -> str:
-    """Return the last record number in the customer's text, which may also refer to the record in other ways."""
+    """Return the last record number in the customer's text; "" if the text refers to the record in another way."""
     return next(iter(reversed([code.strip(".") for code in _CODE.findall(text)])), "")
 
 
@@ -179,7 +183,7 @@ def _sign_like(sign: str) -> str:
 def _days(
     tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None, *, taken: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return new values for a card's days from incomplete days in the text."""
+    """Return new values of a card's days, by argument, from incomplete days in the text."""
     found: dict[str, Any] = {}
     for name, before in _days_of(tool, intent).items():
         if name not in taken:
@@ -196,7 +200,7 @@ def _days_of(tool: ToolSpec, intent: Intent) -> dict[str, date]:
 
 
 def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any], language: str) -> str:
-    """Return the text with its incomplete days written in full: the possible day nearest to `before`, in ISO 8601."""
+    """Return the text with each incomplete day replaced by the nearest possible day to `before`, in ISO 8601."""
     known = [
         (day.start, day.end, min(day.possible, key=lambda one: abs(one - before)))
         for day in days
@@ -208,8 +212,8 @@ def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[s
 
 
 def _day_of_month(text: str, before: date, taken: dict[str, Any], language: str) -> list[tuple[int, int, date]]:
-    """Return the only day of the month in the text, with its position. A number without a mark may belong to another
-    argument or count something.
+    """Return the only day of the month in the text, as [(start, end, day)]; [] if there is none or several. Numbers
+    that belong to another argument or count something are ignored.
     """
     plain = _plain(text)
     others = [(one.start, one.end) for one in figures_in(plain) if one.kind in _OTHERS]
@@ -242,8 +246,8 @@ def _is_ordinal(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _is_before_noun(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether an ordinal seems to say which of several things is meant, because a word follows that does not
-    usually follow a day. False in a language without a list of the words that do.
+    """Return whether an ordinal seems to belong to a noun, because it is followed by a word that does not usually
+    follow a day. False in a language without a list of the words that usually do.
     """
     known = word_lists()["behind_days"].get(language)
     clause = BREAK.split(text[found.end() :].lstrip(), maxsplit=1)[0]
@@ -259,8 +263,8 @@ def _is_before_noun(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether the dot after a number marks a day, since it may also end the sentence ("Wir sind 4."). It marks a
-    day after a word such as "am" or a weekday, and if the number begins a sentence that continues.
+    """Return whether the dot after a number marks a day and does not end the sentence ("Wir sind 4."). It marks a day
+    after a word such as "am" or a weekday, and if the number begins a sentence that continues.
     """
     before, rest = words(BREAK.split(text[: found.start()])[-1]), text[found.end() :].strip()
     if not before:
@@ -273,7 +277,7 @@ def _is_dotted_day(found: re.Match[str], text: str, language: str) -> bool:
 
 
 def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
-    """Return the text without ordinals of things; if there is a day to correct, days of the month are left out too."""
+    """Return the text without ordinals that belong to a noun and, if `is_also_day`, without days of the month."""
     for one in reversed([*_DAY_OF_MONTH.finditer(text)]):
         if _is_ordinal(one, text, language) and (is_also_day or _is_before_noun(one, text, language)):
             text = f"{text[: one.start()]}{text[one.end() :]}"
@@ -281,8 +285,8 @@ def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
 
 
 def _is_meant(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether a bare number can be a day: it is the whole message, or it follows a word of correction ("no",
-    "meant") and counts nothing.
+    """Return whether a bare number can be a day: if it is the whole message, or if it follows a word of correction
+    ("no", "meant") and counts nothing.
     """
     if found["mark"]:
         return False

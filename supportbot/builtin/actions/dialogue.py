@@ -1,8 +1,8 @@
 """The state of a conversation about actions, rebuilt from its messages in every turn. Pure, apart from `intents`.
 
-The messages are the only memory. Each customer message opens an intent, fills in an open one, corrects the last one,
-withdraws it, or is unrelated. The assistant's messages in between show whether an intent is still open (the assistant
-asked a question) or settled (a card or a refusal).
+The messages are the only memory. Each message from the customer opens an intent, fills in an open one, corrects or
+withdraws the last one, or is unrelated. The assistant's messages show whether an intent is still open (the assistant
+asked a question) or settled (it showed a card or refused).
 """
 
 from collections.abc import Sequence
@@ -54,13 +54,13 @@ _ASKING: Final = frozenset(
     }
 )
 _FOR_A_VALUE: Final = frozenset({"other", "date", "entries", "parts", "cannot_read"})
-_SURE: Final = 0.5  # the minimum probability of a yes or a no
-_PATIENCE: Final = 4  # messages about other topics before an open intent is forgotten
+_SURE: Final = 0.5  # minimum probability of a yes or a no
+_PATIENCE: Final = 4  # messages about other topics after which an open intent is forgotten
 
 
 @dataclass
 class DialogueState:
-    """The state after each message. `outcome` is the effect of the customer's newest message."""
+    """The state of the dialogue after each message. `outcome` is the effect of the customer's newest message."""
 
     tools: Sequence[ToolSpec]
     locale: str = ""
@@ -71,7 +71,7 @@ class DialogueState:
     candidates: list[str] = field(default_factory=list)  # actions that may have been meant
     outcome: Outcome = "nothing"
     unread: int = 0  # consecutive answers without a value for the question
-    has_new_value: bool = False  # the newest message has a value for an open intent or card
+    has_new_value: bool = False  # the newest message contains a value for an open intent or card
     _asked: IntentPhrase | None = None
     _has_asked: bool = False  # the assistant asked for a value of the open intents
     asked_which: list[str] = field(default_factory=list)  # the newest consecutive questions about which record is meant
@@ -80,9 +80,9 @@ class DialogueState:
     _ambiguous_text: str = ""
     _ambiguous_whole: str = ""
     _idle: int = 0
-    _since_settled: int = 0  # how many messages the customer has sent since, including the newest
+    _since_settled: int = 0  # messages from the customer since then, including the newest
     _written_on: date | None = None  # the day of the newest message
-    _whole: str = ""  # the full text, because a form may be longer than the part that is read of other texts
+    _whole: str = ""  # the full text, because a form may be longer than the part of other texts that is read
 
     def tool(self, action: str) -> ToolSpec:
         return next(tool for tool in self.tools if tool.name == action)
@@ -113,7 +113,7 @@ class DialogueState:
         elif self._asked == "meant" and is_plain and chosen:
             self.outcome = self._accept(chosen[0])
         elif kind == "negate" and is_plain and self._asked == "meant":
-            self.outcome = "advanced" if self.open else "left_alone"  # the open question will be asked again
+            self.outcome = "advanced" if self.open else "left_alone"  # the open question is asked again
         elif kind == "negate" and is_plain and (self.open or self.settled) and not self._corrects(text):
             self.outcome = "left_alone" if self.open else "withdrawn"
             self.open, self.settled = [], []
@@ -128,7 +128,7 @@ class DialogueState:
         self._last_order = self._newest_order(text)
 
     def _newest_order(self, text: str) -> str:
-        """Return the order number that was named last; "" if the text leaves open which of several it means."""
+        """Return the order number that was named last; "" if it is unclear which of several the text means."""
         concerned = [self.tool(intent.action) for intent in (*self.open, *self.settled)]
         words = frozenset(word for tool in concerned for word in request_words(tool))
         meant = meant_in(text, self.locale, placed_order_numbers(text), words)
@@ -139,7 +139,7 @@ class DialogueState:
         return any(not self.tool(intent.action).is_read for intent in self.settled)
 
     def on_assistant(self, text: str) -> None:
-        """Update the state with an answer from the assistant, which asked for more or settled the intent."""
+        """Update the state with an answer from the assistant, which asks for more or settles the intent."""
         phrase = phrase_in(text)
         self._asked = phrase if phrase in _ASKING else None
         self.asked_which = [*self.asked_which, text] if phrase == "which_record" else []
@@ -152,7 +152,9 @@ class DialogueState:
             self._since_settled = 0
 
     def _take_record(self, text: str) -> bool:
-        """Accept a record chosen with its button or in the form, whatever its text could mean otherwise."""
+        """Accept a record that was chosen with its button or in the form, whatever else its text could mean; return
+        whether there was one.
+        """
         for at, intent in enumerate(self.open):
             tool, asked = self.tool(intent.action), self._asked_field(intent)
             if asked not in tool.chosen:
@@ -188,8 +190,8 @@ class DialogueState:
         return self._ask_back(text, candidates)
 
     def _can_be_looked_up(self, action: str, text: str) -> bool:
-        """Return whether an action is a look-up and the text has all that it requires: then nothing has to be asked,
-        since it changes nothing.
+        """Return whether an action is a look-up and the text contains everything it requires. It can then be carried
+        out without asking, because it changes nothing.
         """
         tool = self.tool(action)
         if not tool.is_read or not required_by(tool):
@@ -197,8 +199,9 @@ class DialogueState:
         return not missing_in(tool, slots_in(tool, text, locale=self.locale, written_on=self._written_on).values)
 
     def _ask_back(self, text: str, candidates: Sequence[str]) -> Outcome:
-        """Ask the customer which action a message is for. If the assistant had asked for free text, the message may
-        also be the answer; that alone is no reason to ask if the help pages answer it.
+        """Ask the customer which action a message is about. If the assistant asked for free text, the message may also
+        be the answer to that; if this is the only other possibility, it does not ask if the help pages answer the
+        message.
         """
         waiting = next((intent.action for intent in self.open if self._asks_for_words()), "")
         is_new = waiting not in ("", *candidates) and (bool(candidates) or is_question_instead(text, DetectedIntent()))
@@ -209,7 +212,9 @@ class DialogueState:
         return "ambiguous" if candidates or (is_new and not self.is_answerable) else "nothing"
 
     def _accept(self, action: str) -> Outcome:
-        """Start the action that the customer says they meant. If it is the open one, their text is the answer."""
+        """Start the action that the customer says they meant. If it is the open action, their earlier text is the
+        answer to its question.
+        """
         place = next((at for at, intent in enumerate(self.open) if intent.action == action), None)
         lacking = "" if place is None else self._next_missing(self.open[place])
         if place is None or not self._takes_words(self.open[place], lacking):
@@ -236,7 +241,9 @@ class DialogueState:
         return "advanced"
 
     def _continue(self, text: str, *, is_answer: bool, detected: DetectedIntent) -> bool:
-        """Return whether the message concerns an open intent: it adds a value or answers the assistant's question."""
+        """Return whether the message concerns an open intent, because it adds a value or answers the assistant's
+        question.
+        """
         new = detected.action
         place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
         intent = self.open[place]
@@ -280,15 +287,15 @@ class DialogueState:
         return name in shapes and not is_chosen and kind_of(name, shapes[name]) in OF_WORDS
 
     def _asked_before(self, intent: Intent) -> str:
-        """Return the missing number or day that the assistant asked for before the topic changed; "" if there is none.
-        A bare figure or day still answers this question.
+        """Return the missing field for a number or a day that the assistant asked for before the topic changed; "" if
+        there is none. A bare figure or day still answers that question.
         """
         tool = self.tool(intent.action)
         name = next(iter(missing_in(tool, intent.values)), "") if self._has_asked else ""
         return name if name and kind_of(name, fields_of(tool)[name]) in ("number", "date") else ""
 
     def _asked_field(self, intent: Intent) -> str:
-        """Return the field that the assistant asked for; "" if the intent already has it."""
+        """Return the field that the assistant asked for; "" if the intent already has a value for it."""
         tool = self.tool(intent.action)
         match self._asked:
             case None | "meant":
@@ -302,7 +309,7 @@ class DialogueState:
         return intent.first_unclear or self._next_missing(intent)
 
     def _asked_record(self, tool: ToolSpec, intent: Intent) -> str:
-        """Return the argument whose records were offered, which the newest question names."""
+        """Return the argument whose records were offered; the newest question names it."""
         missing = [name for name in missing_in(tool, intent.values) if name in tool.chosen]
         question = self.asked_which[-1].partition("\n")[0] if self.asked_which else ""
         titles = {name: field_title(name, fields_of(tool)[name], self.locale).rstrip(" .:?!") for name in missing}
@@ -315,14 +322,16 @@ class DialogueState:
         return next((name for name in missing_in(tool, intent.values) if name not in found), "")
 
     def _is_option(self, text: str) -> bool:
-        """Return whether the message is one of the options offered by the assistant, word for word, or yes or no."""
+        """Return whether the message is, word for word, an option that the assistant offered, or a plain yes or no to
+        its question.
+        """
         asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
         return any(is_option(tool, name, text) for tool, name in asked if name in fields_of(tool))
 
     def _is_correction(self, text: str, kind: str, detected: DetectedIntent) -> bool:
-        """Return whether a message may correct the settled intent: it asks nothing, and requests no other action and
-        nothing about another record. A bare number has no kind and counts as an answer if it comes directly after the
-        card.
+        """Return whether a message may correct the settled intent: it may if it asks nothing and requests neither
+        another action nor the same action for another record. A message without letters, such as a bare number, may do
+        so only directly after the card.
         """
         if any(sign.isalpha() for sign in text):
             may_correct = kind not in intents.QUESTIONS
@@ -337,7 +346,9 @@ class DialogueState:
         return detected.action == intent.action and not names_another_record(tool, intent, given)
 
     def _correct(self, text: str) -> bool:
-        """Return whether the message corrects the settled intent with another order, amount, day or number."""
+        """Correct the settled intent if the message names another order, amount, day or number; return whether it
+        does.
+        """
         if not self._corrects(text):
             return False
         intent, given = self.settled[-1], self._corrected(text)
@@ -360,7 +371,7 @@ class DialogueState:
 
 
 def _of_form(tool: ToolSpec, form: dict[str, Any]) -> Intent:
-    """Return the values of a submitted form. An order's number replaces the one that a message named before."""
+    """Return the values of a submitted form. An order number in it replaces one that a message named before."""
     number = form.get(field_of_kind(tool, "order"))
     return Intent(tool.name, OrderRef(str(number)) if number else None, form)
 

@@ -1,6 +1,6 @@
 """The form fields for an object, including those of nested objects. Pure.
 
-`actions.definitions.document_warnings` follows the same rules for a definition's arguments, to tell its author what the
+`actions.definitions.document_warnings` applies the same rules to a definition's arguments, to tell its author what the
 chat cannot ask for.
 """
 
@@ -12,7 +12,7 @@ from supportbot.builtin.phrases import field_title, titles_of
 from supportbot.translation import LANGUAGES
 
 FIELDS_MOST: Final = 20  # fields per form
-_BETWEEN: Final = " – "  # separates the titles of an object and its field
+_BETWEEN: Final = " – "  # separates the title of an object from that of its field
 _SINGLE: Final = ("string", "integer", "boolean")
 LISTED: Final = ("string", "integer")  # types of entries that fit in one field, separated by commas
 Shape = Mapping[str, Any]  # a field's JSON Schema
@@ -20,8 +20,8 @@ Shape = Mapping[str, Any]  # a field's JSON Schema
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One value of an object. `shapes` are the schemas of the fields on its path, its own last. The value is required
-    if one of `required_with` has a value.
+    """A value of an object. `shapes` contains the schemas of the fields on the path to it, its own last. The value is
+    required if one of the fields in `required_with` has a value.
     """
 
     path: tuple[str, ...]
@@ -50,8 +50,8 @@ class Part:
 
 
 def parts_in(shape: Shape) -> tuple[Part, ...]:
-    """Return the values for a form; () if it does not support a required one. If there are too many, the last optional
-    ones are left out.
+    """Return the values for a form; () if a required value is not supported in forms. If there are too many, the last
+    optional ones are left out.
     """
     required = shape.get("required", ())
     parts = _parts(shape)
@@ -74,7 +74,7 @@ def _parts(shape: Shape) -> tuple[Part, ...]:
 
 
 def _inside(name: str, own: Shape) -> tuple[Part, ...]:
-    """Return the parts of one field; () for types that no form supports."""
+    """Return the parts of a field; () if forms do not support its type."""
     if "properties" not in own:
         return (Part((name,), (own,), is_required=True),) if _fits(own) else ()
     return tuple(
@@ -87,8 +87,8 @@ def _inside(name: str, own: Shape) -> tuple[Part, ...]:
 
 
 def _optional(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Return the parts of an optional object. It can only be left out as a whole, so each of its required parts becomes
-    required if another one has a value.
+    """Return the parts of an optional object. The object can only be left out as a whole, so each of its required parts
+    is required as soon as another part has a value.
     """
     paths = [part.path for part in parts]
     return tuple(

@@ -1,5 +1,5 @@
 """Decides how to read a customer's message: as a value, a question, an unreadable answer, or requests. Pure, apart from
-`intents`. The dialogue decides what to ask for, and what follows from an answer.
+`intents`. What to ask for, and what follows from an answer, is decided in `dialogue`.
 """
 
 import re
@@ -26,7 +26,7 @@ _NO_TRY: Final = ("thanks", "greeting")  # courtesies, which are not attempts to
 _MAY_HAVE_WORDS: Final = (*OF_WORDS, "list", "address", "object", "objects", "items")
 _SHORT_WORDS: Final = 8
 _REQUESTS_MOST: Final = 8
-_STATEMENT_WORDS: Final = 3  # the minimum number of words in a part that says more than "please" or "thanks"
+_STATEMENT_WORDS: Final = 3  # minimum number of words in a part that says more than "please" or "thanks"
 _SENTENCE: Final = re.compile(r"(?<=[.!?;\n])\s+")
 _CLAUSE: Final = re.compile(r"[,.;:!?–—]+\s+|\s+-\s+|\n+")
 _PARTS_MOST: Final = 8  # parts per message; each is embedded
@@ -34,8 +34,8 @@ _PART: Final = re.compile(r"[,.;:!–—،؛]+\s+|(?<=\?)\s+|\s+-\s+|\n+")
 
 
 def given_in(tool: ToolSpec, text: str, asked: str, *, whole: str, locale: str, written_on: date | None) -> Intent:
-    """Return the values in a message for an intent. If free text was requested, it may be longer than the part that is
-    read of other messages.
+    """Return the values in a message for an intent. Only the first part of a message is read, unless free text was
+    requested.
     """
     given = slots_in(tool, text, asked=asked, locale=locale, written_on=written_on)
     if asked not in given.values or kind_of(asked, fields_of(tool)[asked]) not in OF_WORDS:
@@ -44,8 +44,8 @@ def given_in(tool: ToolSpec, text: str, asked: str, *, whole: str, locale: str, 
 
 
 def is_try(text: str) -> bool:
-    """Return whether a message without a readable value is still meant as an answer. If so, the question is repeated,
-    because the help pages cannot answer the message.
+    """Return whether a message without a readable value is nevertheless meant as an answer. If so, the question is
+    repeated, because the help pages cannot answer the message.
     """
     if is_short(text):
         is_courtesy = intents.courtesy(text) in _NO_TRY and not any(sign.isdigit() for sign in text)
@@ -55,7 +55,7 @@ def is_try(text: str) -> bool:
 
 
 def with_stated_reason(tool: ToolSpec, intent: Intent, text: str) -> Intent:
-    """Return a request with its own words as the required reason, if they contain one."""
+    """Return a request with its own words as the required reason, if they state one."""
     name = field_of_kind(tool, "reason")
     if name not in missing_in(tool, intent.values) or not says_why(tool, text):
         return intent
@@ -65,8 +65,8 @@ def with_stated_reason(tool: ToolSpec, intent: Intent, text: str) -> Intent:
 def requests_in(tools: Sequence[ToolSpec], text: str, detected: DetectedIntent, locale: str) -> list[tuple[str, str]]:
     """Return the requests that are clear in a message, as (action, words).
 
-    Two requests in one message each look less certain than alone, so it is enough if each part, with its own order, is
-    clearly a request.
+    When a message contains two requests, each looks less certain than alone. So it is enough if each part, with its own
+    order, is clearly a request.
     """
     if detected.action:
         return _parts(tools, text, detected.action, locale)
@@ -80,7 +80,7 @@ def requests_in(tools: Sequence[ToolSpec], text: str, detected: DetectedIntent, 
 
 
 def _parts(tools: Sequence[ToolSpec], text: str, best: str, locale: str) -> list[tuple[str, str]]:
-    """Return a message's requests as (action, words); each further request must name its own order, and it must be
+    """Return a message's requests as (action, words). Each further request must name its own order, and it must be
     clear which numbers are meant.
     """
     meant = meant_order(_tool(tools, best), text, locale) or ""
@@ -100,8 +100,8 @@ def _parts(tools: Sequence[ToolSpec], text: str, best: str, locale: str) -> list
 def request_after_refusal(
     tools: Sequence[ToolSpec], text: str, open_intents: Sequence[Intent]
 ) -> tuple[str, str] | None:
-    """Return the action that is clearly requested after a "no" or "never mind", and its words. None if it is already
-    open or in doubt, since "No, please ring twice" is an answer.
+    """Return the action that is clearly requested after a "no" or "never mind", and the words of the request. Return
+    None if the action is already open or not clear, because "No, please ring twice" is an answer.
     """
     no, *rest = _CLAUSE.split(text, maxsplit=1)
     if not rest or not intents.is_mere_no(no):
@@ -119,10 +119,12 @@ def is_another(
     given: Intent,
     open_intents: Sequence[Intent],
 ) -> bool:
-    """Return whether a message requests, or may request, another action instead of answering: it lacks the requested
-    value, and it names a record for that action. Digits without a record are a mistyped answer. Words alone are enough
-    if they are clearly a request and cannot be part of the answer. An answer in free text may also name a record, so
-    only a clear request replaces it, or a few words that do not fit into the field.
+    """Return whether a message requests, or may request, another action instead of answering the question.
+
+    It does if it lacks the requested value and names a record for the other action; digits without a record are a
+    mistyped answer. Words alone are enough if they are clearly a request and cannot be part of the answer. An answer in
+    free text may also name a record, so it must be clearly a request, or consist of a few words that do not fit into
+    the field.
     """
     other = next(iter([detected.action] if detected.action else detected.candidates), "")
     if not other or any(intent.action == other for intent in open_intents):
@@ -138,13 +140,13 @@ def is_another(
 
 
 def is_question_instead(text: str, detected: DetectedIntent) -> bool:
-    """Return whether a message may be a question, although free text was requested: one part begins like a question,
+    """Return whether a message may be a question although free text was requested: if one part begins like a question
     and no later part says more. "When nobody is home, put it behind the shed?" asks nothing.
 
-    The rule was measured on 34 notes for a driver and 30 other messages that look like questions or follow a "no" (most
-    are rows in tests/builtin). Without it, 17 notes were accepted at once and 17 were dropped. With it, 24 were
-    accepted at once, 9 led to a question, and 1 was dropped. Of the other messages, 6 without and 4 with the rule were
-    mistaken for the note, which the customer then sees on a card.
+    The rule was measured on 34 notes for a driver and on 30 other messages that look like questions or follow a "no"
+    (most are rows in tests/builtin). Without the rule, 17 notes were accepted at once and 17 were dropped; with it, 24
+    were accepted at once, 9 led to a question and 1 was dropped. Of the other messages, 6 were mistaken for the note
+    without the rule and 4 with it; the customer then sees this on a card.
     """
     parts = [part for part in _CLAUSE.split(text) if part.strip()]
     statements = [
@@ -166,7 +168,7 @@ def names_record(tool: ToolSpec, text: str) -> bool:
 
 
 def _fits(shape: Shape, text: str) -> bool:
-    """Return whether a text field accepts the whole text; other fields accept any words."""
+    """Return whether a field accepts the whole text. Fields that are not text accept any words."""
     return kind_of("", shape) != "text" or whole_text(shape, text) == plain(text)
 
 
@@ -179,7 +181,7 @@ def plain(line: str) -> str:
 
 
 def _split_at_orders(text: str, numbers: Sequence[str]) -> list[str]:
-    """Return the text split after its order numbers, or at the end of a sentence before the next number."""
+    """Return the text, split after each order number or at the end of a sentence before the next number."""
     parts: list[str] = []
     for number, following in pairwise(numbers):
         end = text.find(number[-3:]) + 3
@@ -195,12 +197,12 @@ def _tool(tools: Sequence[ToolSpec], action: str) -> ToolSpec:
 
 
 def says_why(tool: ToolSpec, text: str) -> bool:
-    """Return whether a request for an action states its reason: a part other than the actual request contains
+    """Return whether a request for an action states its reason, because a part other than the actual request contains
     information.
 
-    The rule was measured on 37 requests in nine languages (rows in tests/builtin, written by the rule's author). Of the
-    21 with a reason, all were accepted without the rule and 19 with it. Of the 16 without a reason, all were mistaken
-    for a reason without the rule and 3 with it.
+    The rule was measured on 37 requests in nine languages (rows in tests/builtin, written by the rule's author).
+    Without the rule, all 37 counted as stating a reason. With it, 19 of the 21 that state a reason did, and 3 of the 16
+    others.
     """
     before, *because = _because().split(text, maxsplit=1)
     if because and len(because[0].split()) > 1 and before.strip():

@@ -1,8 +1,8 @@
 """Removes denied values from a message by leaving out clauses with a "not" or "nothing". Pure, apart from `intents`.
 
-A "not" denies the value after it ("L-4412 not L-4411") or, if no value follows, the one before it ("the 5th isn't
-possible so the 27th"). One clause may contain both a denied and a wanted value; the rest of it is read only if the
-denied value is the card's own, so that "neither the 26th nor the 27th" leads to no guess.
+A "not" denies the value after it ("L-4412 not L-4411") or, if no value follows, the value before it ("the 5th isn't
+possible so the 27th"). If a clause contains both a denied and a wanted value, its rest is read only if the denied value
+is the card's own, so "neither the 26th nor the 27th" leads to no guess.
 """
 
 import re
@@ -20,7 +20,7 @@ from supportbot.language.words import stop_words, words
 
 BREAK: Final = re.compile(r"\s*\n\s*|\s+[-–—]+\s+|\s*(?:[-=]+>|→)\s*|[.,;:!?…–—]+(?:\s+|$)")
 _PLAIN_DAY: Final = re.compile(r"(?<![\w.,:/-])(?:0?[1-9]|[12]\d|3[01])$")
-_BETWEEN: Final = 2  # words between a "not" and the denied value, as in "not on the 5th"
+_BETWEEN: Final = 2  # maximum number of words between a "not" and the denied value, as in "not on the 5th"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ Naming = Callable[[str], Named]
 
 
 def denies(text: str, language: str) -> bool:
-    """Return whether the text says "not", "nothing" or the like. A "no" alone, such as "no, the 27th" and "yok, 27'si",
-    denies nothing that follows it.
+    """Return whether the text says "not", "nothing" or the like. A mere "no", as in "no, the 27th" or "yok, 27'si",
+    does not deny what follows it.
     """
     return bool(operators(text, language).get("not") or _has_negative_pronoun(text, language))
 
@@ -50,8 +50,8 @@ def _has_negative_pronoun(text: str, language: str) -> bool:
 
 
 def without_denied(text: str, language: str, named: Naming) -> str:
-    """Return the text without clauses that only deny something, and without the denied part of other clauses. A clause
-    also ends at a word such as "but": "not the 5th but the 27th".
+    """Return the text without clauses that only deny something, and without the denied part of other clauses. A word
+    such as "but" also ends a clause: "not the 5th but the 27th".
     """
     if not denies(text, language):
         return text
@@ -66,7 +66,7 @@ def has_dotted_days(language: str) -> bool:
 
 
 def _clauses(text: str, language: str) -> list[str]:
-    """Return the clauses of the text, each with its punctuation at the end."""
+    """Return the clauses of the text, including their punctuation."""
     days = [(one.start, one.end) for one in figures_in(text) if one.kind == "date"]
     clauses, begin = [], 0
     for found in BREAK.finditer(text):
@@ -78,7 +78,7 @@ def _clauses(text: str, language: str) -> list[str]:
 
 
 def _is_dot_of_day(text: str, dot: re.Match[str], language: str) -> bool:
-    """Return whether a full stop only marks a day, as in "am 5. geht es nicht"."""
+    """Return whether a full stop marks a day and not the end of a sentence, as in "am 5. geht es nicht"."""
     goes_on = text[dot.end() : dot.end() + 1].islower()
     return goes_on and has_dotted_days(language) and _PLAIN_DAY.search(text[: dot.start()]) is not None
 
@@ -95,7 +95,7 @@ def _split_at_contrast(text: str, language: str) -> list[str]:
 
 
 def _kept(clause: str, language: str, named: Naming) -> str:
-    """Return the part of a clause that says what the customer wants; "" if it only denies."""
+    """Return the part of a clause that says what the customer wants; "" if there is none."""
     if not denies(clause, language) or _is_plain_no(clause):
         return clause
     return (
@@ -106,13 +106,14 @@ def _kept(clause: str, language: str, named: Naming) -> str:
 
 
 def _is_plain_no(clause: str) -> bool:
-    """Return whether a clause only says that something is wrong and names nothing, as in "No, the 27th"."""
+    """Return whether a clause is a mere "no" and names nothing, as the first one in "No, the 27th"."""
     return not any(map(str.isdigit, clause)) and intents.is_mere_no(clause.strip(" .,;:!?…–—-"))
 
 
 def _behind_a_no(clause: str, language: str, named: Naming) -> str:
-    """Return a clause with a comma after the "no" at its beginning, in languages in which "no" also means "not": "No el
-    27". A value that the card does not have cannot be denied, unless a verb comes first ("No estoy el 27").
+    """Return a clause with a comma after the "no" at its beginning; "" if that "no" may mean "not", as it does in some
+    languages. In "No el 27", it means "no" if the card has another day, but not if a verb comes first ("No estoy el
+    27").
     """
     first, _, rest = clause.partition(" ")
     if words(first) != words(say("no", language)) or denies(rest, language):
@@ -123,7 +124,9 @@ def _behind_a_no(clause: str, language: str, named: Naming) -> str:
 
 
 def _before_a_condition(clause: str, language: str) -> str:
-    """Return the text before an "if" that is followed by the "not", as in "the 27th if that's not a problem"."""
+    """Return the text before an "if" clause that contains the "not", as in "the 27th if that's not a problem"; "" if
+    there is none.
+    """
     tokens = clause.split()
     start = next((at for at, word in enumerate(tokens) if operators(word, language).get("if")), 0)
     before = " ".join(tokens[:start])
@@ -131,8 +134,8 @@ def _before_a_condition(clause: str, language: str) -> str:
 
 
 def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
-    """Return the side of a "not" that does not name the card's own value, if the other side does. If the text says
-    "nothing", as in "L-4411 has nothing to do with L-4412", it is unclear whether either side is wanted.
+    """Return the text on the wanted side of a "not", if only the denied side names the card's own value; "" if it is
+    unclear. It is unclear with "nothing", as in "L-4411 has nothing to do with L-4412".
     """
     if operators(clause, language).get("not") != 1 or _has_negative_pronoun(clause, language):
         return ""
@@ -147,7 +150,7 @@ def _beside_the_denied(clause: str, language: str, named: Naming) -> str:
 
 def _words_before_a_value(text: str, language: str, named: Naming, *, most: int) -> int | None:
     """Return the number of small words, such as articles, before a value at the beginning of the text; None if the text
-    begins differently or with more than `most` of them.
+    does not begin like this or has more than `most` of them.
     """
     for at, word in enumerate(text.split()[: most + 1]):
         if any(map(str.isdigit, word)) or named(word) != Named():

@@ -1,7 +1,7 @@
-"""From the customer's intents to the next step: look up orders, ask for missing values, or call tools. Pure, apart from
-`intents`.
+"""Decides the next step towards the customer's intents: look up orders, ask for missing values, or call tools. Pure,
+apart from `intents`.
 
-The calls are the same as a model's, so the same safeguards apply. No tool is called while anything about its call is
+The calls are like those of a model, so the same safeguards apply. No tool is called while anything about its call is
 unclear. Questions are sent as text, and as typed blocks for clients that support them.
 """
 
@@ -38,13 +38,13 @@ from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, ToolC
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
 ONLY_ASKS: Final = "only-asks"  # the option for customers who have only a question
-OFFERED: Final = 5  # the maximum number of orders to choose from
+OFFERED: Final = 5  # maximum number of orders to choose from
 _FEW_WORDS: Final = 4
 
 
 def next_step(request: ModelRequest, language: str) -> Reply | None:
-    """Return the next step for the customer's request; None if the message is about something else, or if they must
-    sign in first (`needs_account`).
+    """Return the next step for the customer's request; None if the message is about something else, or if the customer
+    must sign in first (`needs_account`).
     """
     tools = [tool for tool in request.tools if tool.examples]
     if not tools:
@@ -65,8 +65,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             planner = _Planner(tools, request.messages, language)
             steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
             reply = planner.combine(steps)
-            # The dialogue does not know the records. If the same question is asked again, the last answer named none of
-            # them.
+            # The dialogue does not know the records, but if the same question is asked again, the last answer named
+            # none of them.
             question = reply.text.partition("\n")[0]
             repeated = sum(question in asked for asked in dialogue.asked_which) if question else 0
             return again(reply, dialogue.unread or repeated, language)
@@ -74,8 +74,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def gives_figure(request: ModelRequest) -> bool:
-    """Return whether a message of a few words contains a figure that an action is waiting for, or a new one for its
-    card. Such a message, for example "2 personnes" or "twenty-one, please", does not ask for a person.
+    """Return whether a short message contains a figure that an action is waiting for or that corrects its card. Such a
+    message, for example "2 personnes" or "twenty-one, please", does not ask for a person.
     """
     text, tools = request.question, [tool for tool in request.tools if tool.examples]
     if not tools or len(text.split()) > _FEW_WORDS:
@@ -86,8 +86,8 @@ def gives_figure(request: ModelRequest) -> bool:
 
 
 def undo_step(request: ModelRequest, language: str) -> Reply | None:
-    """Return the step for a customer who wants to undo something; it never starts a different action. None if nothing
-    was done and the message may mean something else.
+    """Return the step for a customer who wants to undo something, which never starts a different action. Return None if
+    there is nothing to undo and the message may mean something else.
     """
     if UNDO_TOOL in {tool.name for tool in request.tools}:
         numbers = order_numbers_in(request.question)
@@ -106,21 +106,23 @@ def needs_account(request: ModelRequest) -> bool:
 
 
 def _ask_which_action(tools: Sequence[ToolSpec], language: str) -> Reply:
-    """Ask whether the customer wants an action or only information about it, with a button for each."""
+    """Return the question whether the customer wants an action or only information about it, with a button for each."""
     prompt = say("meant", language, title=tools[0].title or tools[0].name)
     options = {tool.name: tool.title or tool.name for tool in tools}
     return Reply(prompt, blocks=(choices_block(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
 
 
 class _Planner:
-    """Decides the next step of each intent: a required look-up, or else a question, or else its call."""
+    """Decides the next step of each intent: a look-up if one is required; otherwise, a question if something is
+    missing; otherwise, its call.
+    """
 
     def __init__(self, tools: Sequence[ToolSpec], messages: Sequence[ChatMessage], language: str) -> None:
         self._orders = orders_in(messages)
         self._called = refused_by_call(messages)
         self._choices, self._arguments = choices_in_turn(messages), called_with(messages)
         self._language = language
-        # Most actions concern future days, so these are offered first.
+        # Most actions concern future days, so the days from today on are offered first.
         self._today = next((one.written_on for one in reversed(messages) if one.written_on), date.min)
         open_reads = [tool for tool in tools if tool.is_read and not required_by(tool)]
         look_up = next((tool for tool in open_reads if field_of_kind(tool, "order")), next(iter(open_reads), None))
@@ -128,8 +130,9 @@ class _Planner:
         self._may_look_up = self._orders is None and look_up is not None and look_up.name not in self._called
 
     def combine(self, steps: Sequence[Reply]) -> Reply:
-        """Return the look-up if an intent needs it, or else the first open question, or else all calls. An empty step
-        means that a look-up itself is the answer; it must not hide another intent's question or call.
+        """Return the look-up if an intent needs it; otherwise, the first open question; otherwise, all calls. An empty
+        step means that the result of a look-up is itself the answer; it must not hide the question or call of another
+        intent.
         """
         if self._look_up is not None and self._look_up in steps:
             return self._look_up
@@ -141,7 +144,9 @@ class _Planner:
         return self._look_up_step(tool, intent) if tool.is_read else self._call_step(tool, intent)
 
     def _look_up_step(self, tool: ToolSpec, intent: Intent) -> Reply:
-        """Look up the requested information; if several orders are known, return a line for each order meant."""
+        """Return the call that looks up the requested information. If the orders are already known, return lines for
+        those that are meant.
+        """
         order_field = field_of_kind(tool, "order")
         if required_by(tool) or fields_of(tool).keys() - {order_field}:
             return self._call_step(tool, intent) if self._may_call(tool) else self._after_refusal(tool)
@@ -154,13 +159,13 @@ class _Planner:
                 return Reply()
             return of_one if ref and ref.is_whole else of_all
         found = matching_orders(replace(intent, order=ref), self._orders)
-        if ref and order_field and self._orders and not found:  # only the shop knows whether it exists
+        if ref and order_field and self._orders and not found:  # only the shop knows whether this order exists
             return of_one
         is_all = len(found) in (0, len(self._orders)) or not all(order.fits_one_line for order in found)
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 
     def _may_call(self, tool: ToolSpec) -> bool:
-        """Return whether a look-up may be called: it has not been called in this turn, or its call only returned the
+        """Return whether a look-up may be called, because it has not been called in this turn or has only returned
         records to choose from.
         """
         refused = self._called.get(tool.name)
@@ -169,17 +174,18 @@ class _Planner:
     def _after_refusal(self, tool: ToolSpec) -> Reply:
         """Return the question for a value that the call refused; an empty reply if the call's result is the answer."""
         refused = [name for name in fields_of(tool) if name in self._called[tool.name]]
-        # What is chosen from a list comes last: the list may depend on the other values.
+        # Records to choose from come last, because they may depend on the other values.
         refused = [*(name for name in refused if name not in tool.chosen), *refused]
         return ask_for(tool, refused[0], self._language) if refused else Reply()
 
     def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any], *, names_record: bool) -> Reply | None:
-        """Fill in the records that the customer has named, the last one first. Return the call that looks up the
-        records, or the question for one of them; None if none is missing.
+        """Add the records that the customer has named to `arguments`. Return the call that looks up the customer's
+        records, or the question for one of them; None if no record is missing.
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
             if name not in self._choices:  # the choices are part of the refusal
-                # Otherwise, the only record would be looked up at once, but the number may belong to another one.
+                # With an empty value, even an only record is offered and not used at once, because the number may
+                # belong to another one.
                 return _call(tool.name, arguments | ({name: ""} if names_record else {}))
             options = self._choices[name]
             given = {arguments[other] for other in tool.chosen - {name} if other in arguments}
@@ -191,9 +197,9 @@ class _Planner:
         return None
 
     def _record_meant(self, options: Mapping[str, str], intent: Intent, name: str, given: Set[str]) -> str | None:
-        """Return the record that was named last for this argument. An answer may also describe a record with some of
-        its words. Answers about other arguments do not count. A record that is already `given` for another argument
-        counts only in an answer.
+        """Return the record that was named last for this argument; None if there is none. An answer may also describe a
+        record with some of its words. Answers about other arguments do not count, and a record that is already `given`
+        for another argument counts only in an answer.
         """
         not_given = {value: label for value, label in options.items() if value not in given}
         answers = {line for asked, line in intent.answers if asked == name}
@@ -209,7 +215,9 @@ class _Planner:
         return None
 
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:
-        """Call the action with all its arguments, or ask for the first one that is missing or unclear."""
+        """Return the call of the action with all its arguments, or the question for the first argument that is missing
+        or unclear.
+        """
         arguments, shapes, language = dict(intent.values), fields_of(tool), self._language
         order_field = field_of_kind(tool, "order")
         if any(name not in self._choices for name in self._called.get(tool.name, ())):
@@ -243,7 +251,9 @@ class _Planner:
         return _call(tool.name, arguments | ({REPLACES_CARD: True} if may_replace else {}))
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:
-        """Ask which order the customer means; if there are none, the look-up itself says so."""
+        """Return the question which order the customer means. If there are no orders, return an empty reply, because
+        the look-up says so.
+        """
         if self._look_up is None or self._orders is None:
             return Reply(say("order_number", self._language))
         if not self._orders:
@@ -259,7 +269,7 @@ def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
     for line in intent.text.splitlines():
         meant = meant_order(tool, line, language)
         if meant is None or denies_all(line, language, placed_order_numbers(line), request_words(tool)):
-            numbers = []  # it is unclear which one is meant
+            numbers = []  # it is unclear which number is meant
         else:
             numbers += order_numbers_in(meant)
     return numbers
@@ -268,14 +278,14 @@ def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
 def _record_number(
     tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], numbers: Sequence[str]
 ) -> dict[str, str]:
-    """Return the last number that the customer named as the only missing argument of a look-up, by the argument's name;
-    {} if the argument cannot be such a number. If it is the number of something else, the look-up finds nothing.
+    """Return the last number that the customer named as the value of a look-up's only missing argument, by argument; {}
+    if the argument does not take such numbers. If it is the number of something else, the look-up finds nothing.
     """
     missing = missing_in(tool, arguments)
     if len(missing) != 1 or not numbers:
         return {}
     name, shape = missing[0], fields_of(tool)[missing[0]]
-    if name in tool.chosen:  # the customer chooses from their records, unless the number has the argument's own form
+    if name in tool.chosen:  # the customer chooses from their records, unless the number has the argument's own format
         is_answered = any(asked == name for asked, _ in intent.answers)
         is_meant = not is_answered and "pattern" in shape and _fits(shape, numbers[-1])
     else:
@@ -288,14 +298,18 @@ def _fits(shape: Mapping[str, Any], number: str) -> bool:
 
 
 def _needs_look_up(tool: ToolSpec, intent: Intent) -> bool:
-    """Return whether the orders are needed, to find the right one or its items, or to compare an amount with it."""
+    """Return whether the customer's orders are needed to find the right order or its items, or to compare an amount
+    with its total.
+    """
     may_name_items = bool(field_of_kind(tool, "items")) and len(words(without_numbers(intent.text))) > 2
     is_clear = intent.order is not None and intent.order.is_whole
     return not is_clear or may_name_items or field_of_kind(tool, "amount") in intent.values
 
 
 def _for_order(tool: ToolSpec, intent: Intent, order: KnownOrder) -> dict[str, Any]:
-    """Return the arguments, without an amount that equals the order's total, and with the items that were named."""
+    """Return the arguments for an order. An amount that equals the order's total is left out; items that the customer
+    named are added.
+    """
     amount, items = field_of_kind(tool, "amount"), field_of_kind(tool, "items")
     kept = {name: value for name, value in intent.values.items() if name != amount or not order.costs(value)}
     named = _items(intent, order) if items and not intent.unclear and amount not in kept else []
@@ -303,7 +317,7 @@ def _for_order(tool: ToolSpec, intent: Intent, order: KnownOrder) -> dict[str, A
 
 
 def _items(intent: Intent, order: KnownOrder) -> list[dict[str, Any]]:
-    """Return the items that the customer named; [] if they make up the whole order."""
+    """Return the items of an order that the customer named; [] if these are all of its items."""
     goods = items_named(intent.text, [order])
     named = [item for item in order.items if item.get("sku") and str(item.get("name", "")) in goods]
     if len(named) == len(order.items):

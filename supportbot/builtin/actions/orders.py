@@ -1,7 +1,7 @@
 """Finds the order that a customer means, by its number, position or items. Pure, apart from `intents`.
 
 The orders come from the turn's look-up. An order number that matches none of them is passed on unchanged, so the answer
-for a stranger's order is the same as for one that does not exist.
+about another customer's order is the same as about an order that does not exist.
 """
 
 import json
@@ -18,8 +18,8 @@ from supportbot.builtin.phrases import dated
 from supportbot.language.words import words
 from supportbot.llm.types import ChatMessage
 
-# Cosine similarities of centred vectors: "Schlafsack" and "Ember sleeping bag" reach .45, which is .26 more than for
-# other items. Words that name none of the items never came this close.
+# Cosine similarities of centred vectors: "Schlafsack" and "Ember sleeping bag" reach .45, which is .26 above other
+# items. Words that name none of the items never came this close.
 _NEAR, _NEARER, _COMPARED = 0.25, 0.1, 8
 _LEAST_STEM: Final = 4  # letters shared by two forms of a word: "boot" and "boots", "Zelt" and "Zelte"
 _DATES: Final = ("shipped_at", "delivered_at", "expected_on")
@@ -43,7 +43,7 @@ class KnownOrder:
 
     @property
     def line(self) -> str:
-        """The order's text in a list or on a button, built only from the look-up."""
+        """The order's text in a list or on a button. It contains only what the look-up returned."""
         state = str(self.fields.get("status_text") or self.fields.get("status") or "")
         goods = " + ".join(name for name in self.names[:3] if name)
         parts = [f"{self.id}: {goods}", state, str(self.fields.get("total", ""))]
@@ -51,7 +51,9 @@ class KnownOrder:
 
     @property
     def fits_one_line(self) -> bool:
-        """Whether the state and dates say everything, because nothing was refunded and nothing is pending."""
+        """Whether a line with the state and dates says everything, because nothing was refunded and nothing is
+        pending.
+        """
         return not self.fields.get("asked_for") and re.search("[1-9]", str(self.fields.get("refunded", ""))) is None
 
     def dated_line(self, language: str) -> str:
@@ -63,7 +65,7 @@ class KnownOrder:
         return action in self.fields.get("possible_actions", (action,))
 
     def costs(self, amount: str) -> bool:
-        """Return whether an amount is the order's total, as in "I paid 50 euros and want my money back"."""
+        """Return whether an amount equals the order's total, as in "I paid 50 euros and want my money back"."""
         whole, _, cents = amount.partition(".")
         return f"{whole}{cents.ljust(2, '0')}" == re.sub(r"\D", "", str(self.fields.get("total", "")))
 
@@ -76,7 +78,7 @@ def orders_in(messages: Sequence[ChatMessage]) -> list[KnownOrder] | None:
 
 
 def refused_by_call(messages: Sequence[ChatMessage]) -> dict[str, list[str]]:
-    """Return the tools called in this turn, each with the arguments that were refused."""
+    """Return the arguments that were refused in this turn's calls, by tool; [] for a call that was not refused."""
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
     turn = messages[newest + 1 :]
     results = {message.tool_call_id: message.content for message in turn if message.role == "tool"}
@@ -85,14 +87,16 @@ def refused_by_call(messages: Sequence[ChatMessage]) -> dict[str, list[str]]:
 
 
 def called_with(messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
-    """Return the tools called in this turn, each with its last arguments."""
+    """Return the arguments of the last call in this turn, by tool."""
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
     calls = [call for message in messages[newest + 1 :] for call in message.tool_calls]
     return {call.name: _json(call.arguments) or {} for call in calls}
 
 
 def choices_in_turn(messages: Sequence[ChatMessage]) -> dict[str, dict[str, str]]:
-    """Return the customer's records that a call in this turn offered as choices, by argument: text by value."""
+    """Return the customer's records that a call in this turn offered as choices: by argument, the text of each
+    value.
+    """
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
     found: dict[str, dict[str, str]] = {}
     for message in messages[newest + 1 :]:
@@ -127,7 +131,9 @@ def _orders_of(content: str) -> list[KnownOrder] | None:
 
 
 def matching_orders(intent: Intent, orders: Sequence[KnownOrder]) -> list[KnownOrder]:
-    """Return the orders that the customer may mean: one if it is clear, none if the number matches no order."""
+    """Return the orders that the customer may mean: only one if it is clear, and none if the number matches no
+    order.
+    """
     possible = [order for order in orders if order.allows(intent.action)] or list(orders)
     if intent.order is None:
         goods = items_named(intent.text, orders)
@@ -156,7 +162,9 @@ def _plain(number: str) -> str:
 
 
 def items_named(text: str, orders: Sequence[KnownOrder]) -> frozenset[str]:
-    """Return the names of the items mentioned in the text, by a word from the name or else by its meaning."""
+    """Return the names of the items that the text mentions with a word from the name or with a word of similar
+    meaning.
+    """
     spoken = [word for word in dict.fromkeys(words(text)) if len(word) >= _LEAST_STEM and word.isalpha()]
     names = list(dict.fromkeys(name for order in orders for name in order.names))
     same = frozenset(name for name in names if any(_is_of(word, name) for word in spoken))

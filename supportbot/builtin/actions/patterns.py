@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 _WORD: Final = re.compile(r"[^\s,;]+")
-_WORDS_MOST: Final = 10  # an IBAN written in groups has up to nine
-# The maximum length of text matched with a pattern. `actions.definitions` limits the time for this length to about 2
-# ms.
+_WORDS_MOST: Final = 10  # words; an IBAN written in groups has up to nine
+# The maximum length of text that is matched with a pattern. `actions.definitions` ensures that this takes about 2 ms at
+# most.
 _CHARACTERS_MOST: Final = 100
-_SPANS_MOST: Final = 60  # the maximum number of multi-word parts to match, because anyone can write a long message
-_CODE_MOST: Final = 40  # characters of a value that may be corrected, since a hyphen may be missing after each one
+_SPANS_MOST: Final = 60  # maximum number of multi-word parts to match, because anyone can write a long message
+_CODE_MOST: Final = 40  # characters of a value that may be corrected; a hyphen may be missing after each of them
 _FIGURE: Final = re.compile(r"[+(]*[0-9]+[)]?")
 _BLANKS: Final = re.compile(r"[^\S\r\n]+")
 _NO_BLANK: Final = re.compile(r"(?:\\[dw]|\\[^\w\s]|\[(?!\^)|[^\\\s.\[])*+")  # patterns that match no spaces
@@ -22,8 +22,8 @@ _Span = tuple[int, int]
 
 
 def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
-    """Return the value in this format that the text contains: the first one with digits, or else the first. In an
-    answer, the spelling may differ slightly.
+    """Return the first value in this format that the text contains, if possible one with digits; None if there is none.
+    In an answer, the spelling may differ slightly.
     """
     found = stretches_in(pattern, text, is_asked=is_asked)
     if not found:
@@ -32,11 +32,11 @@ def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
 
 
 def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
-    """Return the longest parts of the text in this format, each consisting of whole words. No part begins inside a
-    group of digits: "0176 1234567" does not contain "1234567".
+    """Return the longest parts of the text that have this format. Each consists of whole words, and none begins inside
+    a group of digits: "0176 1234567" does not contain "1234567".
 
-    If the customer was not asked, each of several words needs a digit, and a word without digits counts only if nothing
-    else matches, because a format of letters and spaces would match any sentence.
+    A format of letters and spaces would match any sentence. So if the customer was not asked, each word of a part with
+    several words needs a digit, and a word without digits counts only if nothing else matches.
     """
     found = [span for _, _, span in placed_stretches(pattern, text, is_asked=is_asked)]
     if is_asked:
@@ -45,7 +45,9 @@ def stretches_in(pattern: str, text: str, *, is_asked: bool) -> list[str]:
 
 
 def placed_stretches(pattern: str, text: str, *, is_asked: bool) -> list[tuple[int, int, str]]:
-    """Return the longest parts of the text in this format as (start, end, value), including words without digits."""
+    """Return the longest parts of the text that have this format as (start, end, value), including words without
+    digits.
+    """
     form, has_blanks = form_of(pattern), _NO_BLANK.fullmatch(pattern) is None
 
     def may_be(span: str) -> bool:
@@ -56,8 +58,8 @@ def placed_stretches(pattern: str, text: str, *, is_asked: bool) -> list[tuple[i
 
 
 def nearly_in(pattern: str, text: str) -> str | None:
-    """Return the only value in this format that the text means despite different case or spaces or a missing hyphen:
-    "u101" for "U-101". None if there is none, if there are several, or if the text is full of numbers.
+    """Return the value in this format that the text means although its case, spaces or hyphens differ: "u101" means
+    "U-101". Return None if there is no such value, if there are several, or if the text is full of numbers.
     """
     if sum(map(_has_digit, _WORD.findall(text))) > _SPANS_MOST:
         return None
@@ -77,8 +79,8 @@ def form_of(pattern: str) -> re.Pattern[str]:
 
 
 def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool]) -> list[tuple[int, int, str]]:
-    """Return (start, end, value) for the longest readable parts of the text. Parts of several words are read only if
-    they pass `may_be`.
+    """Return (start, end, value) for the longest parts of the text for which `read` returns a value. Parts of several
+    words are read only if they pass `may_be`.
     """
     found = list[tuple[int, int, str]]()
     words = [word.span() for word in _WORD.finditer(text)]
@@ -97,8 +99,8 @@ def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool
 
 
 def _joined(text: str, words: Sequence[_Span], may_be: Callable[[str], bool]) -> Mapping[int, Sequence[int]]:
-    """Return the multi-word parts to read: for each first word, the possible last words, longest part first. If there
-    are too many parts, those that begin and end with digits are preferred.
+    """Return the multi-word parts to read: by the index of the first word, the indices of possible last words, longest
+    part first. If there are too many parts, those that begin and end with digits are preferred.
     """
     spans = [
         (first, last)
@@ -114,7 +116,7 @@ def _joined(text: str, words: Sequence[_Span], may_be: Callable[[str], bool]) ->
 
 
 def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
-    """Return whether a word continues the number before it, with only spaces between them."""
+    """Return whether a word continues the number before it, from which only spaces separate it."""
     if not at or not text[words[at][0]].isdigit():
         return False
     (begins, ends), beginning = words[at - 1], words[at][0]
@@ -122,7 +124,7 @@ def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
 
 
 def _of_form(form: re.Pattern[str], span: str) -> str:
-    """Return the text in this format, without surrounding punctuation if necessary; "" if it does not match."""
+    """Return the text, if necessary without surrounding punctuation, if it has this format; otherwise, ""."""
     plain = span.strip(_ENDS)
     if len(_bare(span)) > _CHARACTERS_MOST:
         return ""
@@ -135,7 +137,9 @@ def _may_be_corrected(span: str) -> bool:
 
 
 def _nearly(form: re.Pattern[str], span: str, *, keeps_case: bool) -> str:
-    """Return the only reading of the text with digits that matches this format, trying fewer changes first."""
+    """Return the only corrected spelling of the text that has digits and matches this format, trying small changes
+    first; "" if there is none or several.
+    """
     if not _may_be_corrected(span):
         return ""
     plain = _bare(span)

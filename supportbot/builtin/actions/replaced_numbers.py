@@ -1,8 +1,8 @@
-"""Reads which number a message means: "L-4411 instead of L-4412", "not L-4412 but L-4411". Pure.
+"""Finds out which number a message means: "L-4411 instead of L-4412", "not L-4412 but L-4411". Pure.
 
-The same words also report what happened ("you sent L-4411 instead of L-4412"), where the customer may want either
-number. So a message is read this way only if it says nothing else. Otherwise, the number is unclear, and the customer
-is asked.
+Such words may also report what happened ("you sent L-4411 instead of L-4412"), in which case the customer may mean
+either number. So a message is read this way only if it says nothing else. Otherwise, the number is unclear, and the
+customer is asked.
 """
 
 import re
@@ -15,20 +15,20 @@ from supportbot.language.operators import operators
 from supportbot.language.sentences import QUESTIONS
 from supportbot.language.words import stop_words, words
 
-Placed = tuple[int, int, str]  # the start and the end of a number in a text, and its value
+Placed = tuple[int, int, str]  # start and end of a number in a text, and its value
 
 _TOKEN: Final = re.compile(r"\S+")
 _SENTENCE: Final = re.compile(r"[.!?;\n](?:\s|$)")
-_BETWEEN: Final = 2  # small words between "instead of" and the number
+_BETWEEN: Final = 2  # maximum number of small words between "instead of" and the number
 _MARKS: Final = ".,;:!?…"
 
 
 def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> str | None:
-    """Return the text without those of its `numbers` that it says are not meant; unchanged if it replaces none.
+    """Return the text without those of its `numbers` that it says are not meant.
 
-    None if it is unclear which one is meant: a denied number also appears elsewhere, there is not exactly one other
-    number, or the text has words that neither belong to the request (`request_words`, in lower case) nor go with a
-    number.
+    Return None if it is unclear which number is meant: because a denied number also appears elsewhere, because there is
+    not exactly one other number, or because the text has words that neither belong to the request (`request_words`, in
+    lower case) nor go with a number.
     """
     if len({value for _, _, value in numbers}) < 2:
         return text
@@ -48,8 +48,8 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
 
 
 def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> bool:
-    """Return whether the text has `numbers` and says of each that it is not meant: "not L-4412, sorry". A question with
-    other words may ask about the number ("Why hasn't L-4412 arrived?").
+    """Return whether the text has `numbers` and says that none of them is meant: "not L-4412, sorry". A question with
+    other words does not say so, because it may be about the number ("Why hasn't L-4412 arrived?").
     """
     language, tokens = detect(text, locale), _tokens(text, numbers)
     is_denied = bool(numbers) and set(_denied(tokens, language)) == set(range(len(numbers)))
@@ -58,10 +58,8 @@ def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words:
 
 
 def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]]:
-    """Return the words of the text in order, each with the index of the number that it is part of; a number counts
-    once.
-
-    A number of several words is one token.
+    """Return the words of the text in order, each with the index of the number that it is, or None. A number of several
+    words is one token.
     """
     tokens: list[tuple[str, int | None]] = []
     for one in _TOKEN.finditer(text):
@@ -74,7 +72,7 @@ def _tokens(text: str, numbers: Sequence[Placed]) -> list[tuple[str, int | None]
 
 
 def _denied(tokens: Sequence[tuple[str, int | None]], language: str) -> Iterator[int]:
-    """Yield the indices of the numbers that are denied or replaced, and -1 where it is unclear which one is."""
+    """Yield the indices of the numbers that are denied or replaced, and -1 if it is unclear which number is."""
     lists, said = word_lists(), [token for token, _ in tokens]
     for _, end in _phrases(said, lists["instead_of"].get(language, ())):
         yield from _next_number(tokens, end, language) or _later_number(tokens, end)
@@ -102,7 +100,7 @@ def _number_at(tokens: Sequence[tuple[str, int | None]], at: int) -> list[int]:
 
 
 def _next_number(tokens: Sequence[tuple[str, int | None]], start: int, language: str) -> list[int]:
-    """Return a list with the index of the number that follows after at most a few small words; [] if none does."""
+    """Return a list with the index of the number that follows, after at most a few small words; [] if none follows."""
     for token, number in tokens[start : start + _BETWEEN + 1]:
         if number is not None:
             return [number]
@@ -112,7 +110,7 @@ def _next_number(tokens: Sequence[tuple[str, int | None]], start: int, language:
 
 
 def _later_number(tokens: Sequence[tuple[str, int | None]], start: int) -> list[int]:
-    """Return [-1] if a number follows later in the sentence, as in "instead of my other order 4412"."""
+    """Return [-1] if a number follows later in the sentence, as in "instead of my other order 4412"; otherwise, []."""
     for token, number in tokens[start:]:
         if number is not None:
             return [-1]
@@ -122,7 +120,7 @@ def _later_number(tokens: Sequence[tuple[str, int | None]], start: int) -> list[
 
 
 def _has_only(tokens: Sequence[tuple[str, int | None]], language: str, request_words: Collection[str]) -> bool:
-    """Return whether the text's only words are those that replace a number, correct one, or belong to a request."""
+    """Return whether the text has only words that replace or correct a number or that belong to a request."""
     lists = word_lists()
     phrases = (*lists["instead_of"].get(language, ()), *lists["instead_of_before"].get(language, ()), *lists["meant"])
     known = {word for phrase in phrases for word in words(phrase)}
