@@ -1,10 +1,10 @@
 """Recognises the kind of figure that a question asks for, such as an amount or a duration, and whether the pieces to
 quote contain one. Pure.
 
-A piece about the right product does not answer "How much is the jacket?" if it contains no amount, however near it is.
-`scripts/train_answer_types.py` trains the model on the rows in `data/answer_types.jsonl`, which are our own and in six
-languages, and on the rows of the intents. It reads words only: in another language, a question hardly ever seems to ask
-for a figure, and nothing changes.
+However near a piece is, it does not answer "How much is the jacket?" if it contains no amount.
+`scripts/train_answer_types.py` trains the model on our own rows in six languages (`data/answer_types.jsonl`) and on the
+rows of the intents. The model reads only words, so in other languages, questions hardly ever seem to ask for a figure,
+and nothing changes.
 """
 
 import re
@@ -30,7 +30,7 @@ from supportbot.llm.types import ModelRequest
 AnswerType = Literal["other", "money", "duration", "weight", "size", "count", "temperature"]
 TYPES: Final[tuple[AnswerType, ...]] = get_args(AnswerType)
 OTHER: Final[AnswerType] = "other"
-CERTAIN_FROM: Final = 0.5  # the minimum probability of a kind
+CERTAIN_FROM: Final = 0.5  # minimum probability of a kind
 _TYPES_OF_UNITS: Final[Mapping[str, AnswerType]] = {
     "second": "duration", "month": "duration",
     "milligram": "weight", "ounce": "weight", "pound": "weight",
@@ -38,7 +38,7 @@ _TYPES_OF_UNITS: Final[Mapping[str, AnswerType]] = {
     "millilitre": "size", "gallon": "size", "square_metre": "size",
     "celsius": "temperature", "fahrenheit": "temperature",
 }  # fmt: skip
-_SHORT_WORD: Final = re.compile(r"[ \u00a0]?([^\W\d_]{1,4})\b")  # perhaps a unit that is not known, as in "420 g"
+_SHORT_WORD: Final = re.compile(r"[ \u00a0]?([^\W\d_]{1,4})\b")  # perhaps an unknown unit, as in "420 g"
 _COMPOUND: Final = re.compile(r"\w+(?:-\w+)+")  # "free-standing" costs something
 _TIMES: Final = frozenset({"minute", "hour", "day", "night", "week", "month", "year"})
 _TYPES_OF_OPERATORS: Final[Mapping[str, frozenset[AnswerType]]] = {
@@ -60,7 +60,7 @@ def lacks_figure(request: ModelRequest) -> bool:
 
 
 def asked_type(question: str, weights: Linear) -> AnswerType:
-    """Return the kind of figure that a question asks for; "other" if it asks for none, or if that is not certain."""
+    """Return the kind of figure that a question asks for; "other" if it asks for none or if the kind is not certain."""
     plain = fold_homoglyphs(normalised(question))
     chances = weights.chances(hashed_features(plain, most=FEATURE_WORDS_MOST))
     best = int(chances.argmax())
@@ -68,17 +68,17 @@ def asked_type(question: str, weights: Linear) -> AnswerType:
 
 
 def types_in(entry: Ranked) -> frozenset[str]:
-    """Return the kinds of figures in a piece, and those that words in its best line replace."""
+    """Return the kinds of the figures in a piece, including those that words in its best line express."""
     piece = entry.piece
     language = base_language(piece.source.locale)
     found = types_of_figures(f"{piece.heading}\n{piece.lead}\n{piece.text}", language)
-    if piece.kind is Kind.TABLE and "count" in found:  # the unit of a number may be in the name of its column
+    if piece.kind is Kind.TABLE and "count" in found:  # a number's unit may be in the name of its column
         return frozenset(TYPES)
     return found | types_in_words(entry.line.text, language)
 
 
 def types_in_words(text: str, language: str) -> frozenset[str]:
-    """Return the kinds of figures that words in a text replace: "free", "until it ships", "in a week"."""
+    """Return the kinds of figures that a text expresses in words: "free", "until it ships", "in a week"."""
     named = operators(_COMPOUND.sub("", text), language).keys()
     found = (_TYPES_OF_OPERATORS.get(name, frozenset()) for name in named)
     has_time = any(not _TIMES.isdisjoint(units_of(word, language)) for word in words(text))
@@ -87,7 +87,7 @@ def types_in_words(text: str, language: str) -> frozenset[str]:
 
 
 def types_of_figures(text: str, language: str) -> frozenset[str]:
-    """Return the kinds of the figures in a text; a plain number may be of several kinds."""
+    """Return the kinds of the figures in a text. A plain number may be of several kinds."""
     found = frozenset().union(*(_types_of(figure, text, language) for figure in all_figures_in(text, language)))
     # "Six" is a stop word in English, but it is a number, too.
     return found | {"count"} if known_figures([text]).bare - {"1"} else found

@@ -1,8 +1,8 @@
-"""The built-in answerer's answer to a request: a quotation, a courtesy, a tool call, or an honest "not found"; also a
-draft for an agent, and a summary for the person who takes over. Pure.
+"""The built-in answerer's reply to a request: a quotation, a courtesy, a tool call or an honest "not found". It also
+writes drafts for agents and summaries for the person who takes over. Pure.
 
-Search has already decided whether there is an answer (`is_answerable`). An action that the customer wants comes before
-a quotation, and its tool is called in the same way as by a model.
+Search has already decided whether there is an answer (`is_answerable`). If the customer wants an action, the action
+comes before a quotation, and its tool is called as a model would call it.
 """
 
 from collections.abc import Sequence
@@ -47,8 +47,8 @@ def reply_to(request: ModelRequest) -> Reply:
 
 
 def _with_regret(reply: Reply, request: ModelRequest, language: str) -> Reply:
-    """Return the reply, with an apology first if the customer reports that something went wrong. Calls, which report
-    their own outcome, and texts that replace an answer are unchanged.
+    """Return the reply. If the customer reports that something went wrong, it begins with an apology. Calls, which
+    report their own outcome, and texts that replace an answer are unchanged.
     """
     is_instead = any(reply.text == say(phrase, language) for phrase in SAID_ALONE)
     has_regret = reply.text.startswith(say("complaint", language)) or _has_called_action(request)
@@ -74,13 +74,13 @@ def _reply(request: ModelRequest, language: str) -> Reply:
 
 
 def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
-    """Return a step towards an action. If the customer reports a problem, it begins with regret before a card and
-    before the question what they want. If they ask nothing, it also offers a person: they may not want this action at
-    all.
+    """Return a step towards an action. If the customer reports a problem and the step shows a card or asks what they
+    want, it begins with an apology. If they ask nothing, it also offers a person, because they may not want this action
+    at all.
     """
     question = request.question
     makes_card = not _actions_in(request).isdisjoint(call.name for call in step.calls)
-    if makes_card and _has_called_action(request):  # the regret came with the first call
+    if makes_card and _has_called_action(request):  # the apology came with the first call
         return step
     if not makes_card and (phrase_in(step.text) != "meant" or asks_something(question)):
         return step
@@ -91,18 +91,18 @@ def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
 
 
 def _has_called_action(request: ModelRequest) -> bool:
-    """Return whether an action was called earlier in this turn, so that regret was already expressed."""
+    """Return whether an action was called earlier in this turn, in which case the apology has already been made."""
     return not _actions_in(request).isdisjoint(called_with(request.messages))
 
 
 def _actions_in(request: ModelRequest) -> frozenset[str]:
-    """Return the names of the actions that change something; calling one makes a card."""
+    """Return the names of the actions that change something, so that calling them shows a card."""
     return frozenset(tool.name for tool in request.tools if tool.examples and not tool.is_read)
 
 
 def _with_offer(answer: str, question: str, language: str) -> str:
-    """Return an answer. If the customer reports a problem and asks nothing, it begins with regret and the offer of a
-    person: such a customer wants to be heard, and may not want to read a page.
+    """Return an answer. If the customer reports a problem and asks nothing, it begins with an apology and the offer of
+    a person: such a customer wants to be heard and may not want to read a page.
     """
     if not answer or asks_something(question) or not is_complaint(question):
         return answer
@@ -110,8 +110,8 @@ def _with_offer(answer: str, question: str, language: str) -> str:
 
 
 def _draft(request: ModelRequest, language: str) -> str:
-    """Return the quotation for an agent's reply, without phrases by which the assistant speaks of itself; "" for a
-    greeting and the like, and for a customer who asks for a person, since the agent is one.
+    """Return a quotation for an agent's reply, without phrases in which the assistant speaks about itself. Return ""
+    for courtesies such as a greeting, and if the customer asks for a person, because the agent is one.
     """
     if _asks_for_a_person(request) or courtesy(request.question):
         return ""
@@ -119,7 +119,7 @@ def _draft(request: ModelRequest, language: str) -> str:
 
 
 def _otherwise(question: str) -> Phrase:
-    """Return the phrase for a question without an answer."""
+    """Return the phrase for a question that has no answer."""
     if is_surely("contact", question):
         return "no_person"
     if wants_undo(question):
@@ -130,7 +130,9 @@ def _otherwise(question: str) -> Phrase:
 
 
 def _for_a_visitor(answer: str, language: str) -> str:
-    """Return the public answer from the help pages, followed by a hint to sign in; without an answer, only the hint."""
+    """Return the answer from the public help pages, followed by a hint to sign in. Without an answer, return only the
+    hint.
+    """
     return f"{answer}\n\n{say('once_signed_in', language)}" if answer else say("sign_in", language)
 
 
@@ -155,7 +157,9 @@ def _to_a_person(request: ModelRequest, language: str) -> Reply:
 
 
 def _answer(request: ModelRequest, language: str) -> str:
-    """Return the answers from the sources, and name the questions without an answer; "" if none has one."""
+    """Return the answers from the sources, including a note on the questions that have none; "" if no question has an
+    answer.
+    """
     shown: list[Piece] = []
     texts: list[str] = []
     missing: list[str] = []
@@ -168,11 +172,11 @@ def _answer(request: ModelRequest, language: str) -> str:
         texts += [quoted(entry, part.sought, language) for entry in fresh]
         if (lead := lead_to(fresh, language)) and lead not in texts:
             texts.insert(-len(fresh), lead)
-        # If another question depends on this one, one answer was given to both.
+        # If another question depends on this one, both got the same answer.
         is_answered = any(part.question in other.sought for other, pieces in found if pieces)
         if not chosen and not is_answered and is_question(part.question):
             missing.append(_nothing_on(part.question, language))
-    # Put answers first, whatever the order of the questions.
+    # Answers come first, whatever the order of the questions.
     return "\n\n".join([*texts, *missing]) if texts else ""
 
 

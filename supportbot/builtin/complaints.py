@@ -1,8 +1,9 @@
-"""Detects complaints: messages that say that something went wrong, for example late, broken, missing, charged twice.
+"""Detects complaints: messages that say that something went wrong, for example that a parcel is late, broken or
+missing, or that the customer was charged twice.
 
-An answer to such a message begins with an apology. Questions about such cases do not count, and neither does a change
-of mind. `scripts/train_complaints.py` trains the model on the rows in `data/complaints.jsonl`, which are our own, and
-on the complaints, questions and requests in the intent data.
+The answer to a complaint begins with an apology. Questions about such problems are not complaints, nor is a change of
+mind. `scripts/train_complaints.py` trains the model on our own rows in `data/complaints.jsonl` and on the complaints,
+questions and requests in the intent data.
 """
 
 from functools import cache
@@ -14,8 +15,7 @@ from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, classify, norma
 from supportbot.language.classifiers import Array, Ensemble, ensemble_in, hashed_features
 from supportbot.language.normalise import fold_homoglyphs
 
-# An apology when nothing went wrong is odder than a missing one when something did. docs/decisions/built-in-answerer.md
-# has the figures.
+# A needless apology is odder than a missing one. docs/decisions/built-in-answerer.md has the figures.
 COMPLAINT_FROM: Final = 0.6
 
 

@@ -1,16 +1,16 @@
 """Classifies messages and detects intents, with a classification head on the packaged embedder's vectors.
 
-`scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`. It predicts the kind of
-message and, for the actions in the rows, whether the message is a request ("wish"), a question, a refusal, a thought or
-a report. An action needs only its own examples: the head's classes for them show which trained requests it resembles;
-if it resembles none, the distance to the examples decides.
+`scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`. The head predicts the kind of
+message and, for the actions in these rows, whether the message is a request ("wish"), a question, a refusal, a thought
+or a report. Any other action needs only examples: their classes show which trained requests it resembles, and if it
+resembles none, the distance to the examples decides.
 
-Two more models recognise requests for a person; `scripts/train_persons.py` trains both. "Can I talk to a person?" and
-"Am I talking to a person?" share most of their words. The first model only divides the probability that the head gives
-to both kinds together, so it changes nothing else. It is trained on the rows in `data/persons.jsonl`, which are our
-own, and on the head's rows of both kinds. In "My jacket ripped, get me someone", the head mainly sees the problem. The
-second model knows only requests for a person and all other messages. It is trained on these rows, on our own in
-`data/person_requests.jsonl`, and on all those of the intents and complaints.
+Two more models recognise requests for a person; `scripts/train_persons.py` trains both. The first tells "Can I talk to
+a person?" from "Am I talking to a person?", which share most of their words. It only divides the probability that the
+head gives to both kinds together. It is trained on our own rows in `data/persons.jsonl` and on the head's rows of both
+kinds. The second finds the request in messages such as "My jacket ripped, get me someone", in which the head mainly
+sees the problem. It distinguishes only requests for a person from all other messages. It is trained on the same rows,
+on our own rows in `data/person_requests.jsonl`, and on all rows of the intents and complaints.
 """
 
 import re
@@ -37,32 +37,32 @@ PERSON_REQUESTS_FILE: Final = DATA / "person_requests.npz"
 READ_MOST: Final = 1_000  # characters; nobody makes a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
-# Messages such as "That is no use" and "It does not work" have no topic, but they do ask for something.
+# Messages such as "That is no use" and "It does not work" name no topic, but they do ask for something.
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
-SURE_FROM: Final = 0.6  # the minimum probability of a kind
-# Thresholds for the model that knows only requests for a person and all other messages. At or above the first one, a
-# message asks for a person even if the head takes it for something else; at or above the second one, it does if the
-# head is sure, too. docs/decisions/built-in-answerer.md has the figures.
+SURE_FROM: Final = 0.6  # minimum probability of a kind
+# Thresholds for the model that distinguishes requests for a person from all other messages. At or above the first one,
+# a message asks for a person even if the head takes it for something else; at or above the second one, it does so if
+# the head is sure as well. docs/decisions/built-in-answerer.md has the figures.
 PERSON_FROM: Final = 0.85
 PERSON_CONFIRMED_FROM: Final = 0.5
-QUESTION_FROM: Final = 0.5  # a message that is a question with at least this probability needs the head to be sure
-# At or above this probability, a message counts as a mere "no". With .6, "nothing here yet" and 2 more of 82 short
-# questions would count as one, too.
+QUESTION_FROM: Final = 0.5  # if a message is a question with at least this probability, the head must be sure
+# At or above this probability, a message counts as a mere "no". At .6, "nothing here yet" and 2 more of 82 short
+# questions would count as a "no", too.
 NO_FROM: Final = 0.9
-# At or above these probabilities, a message asks to undo something: in general, and after an action in the
-# conversation, which makes it more likely. Without an action, a message between the two thresholds leads to a question
-# first. docs/decisions/built-in-answerer.md has the figures.
+# At or above these probabilities, a message asks to undo something: the first applies in general, the second after an
+# action in the conversation, which makes such a request more likely. Without an action, a message between the
+# thresholds leads to a question first. docs/decisions/built-in-answerer.md has the figures.
 UNDO_FROM: Final = 0.4
 UNDO_AFTER_DEED_FROM: Final = 0.2
-# At or above this probability, an action is offered if it is unclear what a customer wants. Below it, the message is
+# If it is unclear what a customer wants, an action with at least this probability is offered. Otherwise, the message is
 # answered like any other, and the answer ends with the offer of a person. docs/decisions/built-in-answerer.md has the
 # figures.
 OFFERED_FROM: Final = 0.2
 OTHER: Final = "other_action"  # a request for something that is not in the rows
 UNDO: Final = "undo"  # a request to undo the last action; never a request for another action
 NEAREST: Final = 3
-# as in "the 2024 catalogue"; at the beginning of a message, it may be an order
+# as in "the 2024 catalogue"; at the beginning of a message, such a number may be an order
 _YEAR: Final = r"(?:19|20)\d\d(?![\w-])"
 _NUMBER: Final = re.compile(
     rf"(?<![\w.,])(?!(?<!\A){_YEAR})#?[A-Za-z]{{0,6}}[-_]?\d{{3,12}}(?:-\d{{1,6}})?(?![\w%€$£]|[.,]\d)"
@@ -83,15 +83,15 @@ class Weights(Ensemble):
 
 @dataclass(frozen=True)
 class Classification:
-    """A message's unit vector, and the probability of each class. `person` is the probability of a request for a person
-    according to a separate model; None without a vector.
+    """The classification of a message: its unit vector and the probability of each class. `person` is the probability,
+    according to a separate model, that it asks for a person; None without a vector.
     """
 
     vector: Array
     chances: Array
     person: float | None = None
 
-    @cached_property  # every turn reads each message of a conversation
+    @cached_property  # every turn reads all messages of a conversation
     def kinds(self) -> Mapping[str, float]:
         """The probability of each attitude towards an action, and of each other kind of message."""
         found: dict[str, float] = {}
@@ -148,7 +148,7 @@ class DetectedIntent:
 
 @lru_cache(maxsize=2_048)
 def classify(text: str) -> Classification:
-    """Return the classification of a message; a text is embedded only once."""
+    """Return the classification of a message. Each text is embedded only once."""
     plain = normalised(text)
     try:
         known = _examples_shipped().get(plain)
@@ -158,22 +158,25 @@ def classify(text: str) -> Classification:
 
 
 def language_of(text: str, expected: str) -> str:
-    """Return the language of a message; the expected one if its words are inconclusive or only random keystrokes, whose
-    letters may resemble any language.
+    """Return the language of a message. Return the expected language if the words are inconclusive or only random
+    keystrokes, whose letters may resemble any language.
     """
     found = detect(text, expected)
     return expected if found != expected and is_surely("nonsense", text) else found
 
 
 def language_in(latest: str, earlier: str, expected: str) -> str:
-    """Return the language of a customer's latest message; for a mere order number, an address or random keystrokes,
-    that of their earlier messages, and otherwise the expected one. Both texts are normalised.
+    """Return the language of a customer's latest message. If it is a mere order number, an address or random
+    keystrokes, return the language of their earlier messages or, if these are inconclusive, the expected language. Both
+    texts are normalised.
     """
     return language_of(latest, language_of(earlier, expected))
 
 
 def courtesy(text: str) -> Courtesy | None:
-    """Return the courtesy that makes up the whole message; None if it says more. Courtesies are never searched for."""
+    """Return the courtesy of which the whole message consists; None if it says more. There is no search for
+    courtesies.
+    """
     if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):
         return "how_are_you"  # "??"
     if not text.strip() or classify(text).asks_for_a_person:  # "no more robots, thanks"
@@ -192,7 +195,7 @@ def is_mere_no(text: str) -> bool:
 
 
 def courtesy_by_words(text: str) -> Courtesy | None:
-    """Like `courtesy`, but from the words alone, without a vector; this misses a few courtesies."""
+    """Return the same as `courtesy`, but based on the words alone, without a vector. This misses a few courtesies."""
     return _sure_courtesy(classification_of(normalised(text), None)) if text.strip() else None
 
 
@@ -201,15 +204,15 @@ def _sure_courtesy(message: Classification) -> Courtesy | None:
     chances: dict[Courtesy, float] = {name: kinds.get(name, 0.0) for name in get_args(Courtesy)}
     if sure := next((name for name, chance in chances.items() if chance >= SURE_FROM), None):
         return sure
-    # "Perfect, bye" is as likely a yes as a farewell, and clearly one of the two.
+    # "Perfect, bye" may equally be a yes and a farewell, but is clearly one of these.
     pleasant = {name: chance for name, chance in chances.items() if name not in ASK_FOR_HELP}
     likeliest = max(pleasant, key=lambda name: pleasant[name])
     return likeliest if sum(pleasant.values()) >= SURE_FROM else None
 
 
 def _may_ask_for_a_person(message: Classification) -> Courtesy | None:
-    """Return "who" for a message that surely either asks for a person or asks whether one is there, if it is unclear
-    which: the answer to the second also offers a person.
+    """Return "who" for a message that either asks for a person or asks whether a person is answering, if it is unclear
+    which. The answer to the latter question also offers a person.
     """
     asks, either = message.kinds["person"], message.kinds["person"] + message.kinds["who"]
     return "who" if asks < SURE_FROM <= either else None
@@ -217,7 +220,7 @@ def _may_ask_for_a_person(message: Classification) -> Courtesy | None:
 
 def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool = False) -> bool:
     """Return whether the customer wants to undo an action. A message that is an example of an action means that action,
-    and one with several orders is about more than the last action.
+    and a message with several orders is about more than the last action.
     """
     least = UNDO_AFTER_DEED_FROM if is_after_deed else UNDO_FROM
     if not text.strip() or classify(text).kinds[UNDO] < least:
@@ -245,7 +248,9 @@ def normalised(text: str) -> str:
 
 
 def classification_of(text: str, vector: Sequence[float] | None) -> Classification:
-    """Return the classification of the text; `vector` is the packaged embedder's `query`, or None if it cannot run."""
+    """Return the classification of the text. `vector` is the packaged embedder's `query` vector, or None if it cannot
+    run.
+    """
     weights, shape = weights_shipped(), shape_of(text)
     features = hashed_features(fold_homoglyphs(text), most=FEATURE_WORDS_MOST)
     side = None if vector is None else unit(vector)
@@ -257,7 +262,9 @@ def classification_of(text: str, vector: Sequence[float] | None) -> Classificati
 
 
 def _with_person_share(chances: Array, share: float) -> Array:
-    """Return the probabilities with the sum of "person" and "who" divided between them: this share goes to "person"."""
+    """Return the probabilities, with the sum of "person" and "who" divided again: `share` is the part that "person"
+    gets.
+    """
     person, who = (weights_shipped().classes.index(kind) for kind in ("person", "who"))
     divided = chances.copy()
     divided[[person, who]] = (chances[person] + chances[who]) * np.array([share, 1 - share], dtype=chances.dtype)
@@ -265,7 +272,7 @@ def _with_person_share(chances: Array, share: float) -> Array:
 
 
 def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
-    """Return the actions with the probability that the message requests them, most likely first."""
+    """Return the actions, each with the probability that the message requests it, most likely first."""
     known = [tool for tool in tools if tool.examples]
     if not known or not text.strip():
         return []
@@ -282,13 +289,15 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
 
 
 def _is_example(text: str, tool: ToolSpec) -> bool:
-    """Return whether the text is, word for word, an example or the title of the action; buttons send titles."""
+    """Return whether the text is, word for word, an example of the action or its title, which buttons send."""
     said = " ".join(normalised(text).casefold().split())
     return any(said == normalised(known).casefold() for known in (*tool.examples, tool.title) if known)
 
 
 def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
-    """Return the intent of a message according to both thresholds; no candidates if it clearly requests nothing."""
+    """Return the action that a message requests or, if none is certain, the candidates; neither if it clearly requests
+    nothing.
+    """
     found = score_intents(text, tools)
     if found and wants_undo(text, tools):  # never a request for something new
         return DetectedIntent()
@@ -301,14 +310,14 @@ def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
 
 @dataclass(frozen=True)
 class ActionProfile:
-    """An action's profile: the centred vectors of its examples, and the trained requests that they resemble."""
+    """An action's profile: the centred vectors of its examples, and how much they resemble each trained request."""
 
     vectors: Array
     likeness: Array  # one value per class
 
 
 def evidence_of(message: Classification, actions: Sequence[ActionProfile], weights: Weights) -> Array:
-    """Return one row per action with the evidence that the message requests it."""
+    """Return a row for each action, with the evidence that the message requests it."""
     around = centred(message.vector, weights.net.centre)
     near = np.array([_nearest(action.vectors @ around) for action in actions])
     known = np.array([action.likeness @ message.chances for action in actions])
@@ -323,7 +332,7 @@ def evidence_of(message: Classification, actions: Sequence[ActionProfile], weigh
 
 
 def profile_from(readings: Sequence[Classification], weights: Weights) -> ActionProfile:
-    """Return the profile of examples that are only known to be requests."""
+    """Return the profile of an action whose examples have these classifications."""
     is_wish = np.array([name.endswith("/wish") or name == OTHER for name in weights.classes], dtype=np.float32)
     shares = np.mean([reading.chances * is_wish for reading in readings], axis=0)
     vectors = np.array([centred(reading.vector, weights.net.centre) for reading in readings])
@@ -331,17 +340,17 @@ def profile_from(readings: Sequence[Classification], weights: Weights) -> Action
 
 
 def centred_vector(text: str) -> Array:
-    """Return the text's unit vector, relative to the centre of all texts."""
+    """Return the text's unit vector relative to the centre of all texts."""
     return centred(classify(text).vector, weights_shipped().net.centre)
 
 
 def centred(vector: Array, centre: Array) -> Array:
-    """Return a vector relative to the centre, at unit length."""
+    """Return a vector relative to the centre, normalised to unit length."""
     return unit(vector - centre)
 
 
 def shape_of(text: str) -> Array:
-    """Return the features of the text that are meaningful in any language: punctuation, length, digits."""
+    """Return the features of the text that have a meaning in any language: punctuation, length and digits."""
     said = text.strip()
     length = len(said.split())
     return np.array(
@@ -365,7 +374,9 @@ def _profile(examples: tuple[str, ...]) -> ActionProfile:
 
 @cache
 def _examples_shipped() -> Mapping[str, Sequence[float]]:
-    """Return the stored vectors of the catalogue's examples; computing two hundred would delay a process by seconds."""
+    """Return the stored vectors of the catalogue's examples, by text. Computing two hundred would delay a process by
+    seconds.
+    """
     with np.load(DATA / "examples.npz") as stored:
         return dict(zip(stored["texts"].tolist(), stored["vectors"].astype(np.float32).tolist(), strict=True))
 

@@ -1,8 +1,8 @@
 """The built-in answerer's own phrases, and the functions that recognise them in a conversation.
 
-The phrases are short, plain and honest, and promise nothing that the answerer cannot keep. About an action, they only
-ask questions and point to the card; they never say that something was done. All of them are questions or courtesies,
-so they need no source. The conversation is the only memory of earlier questions.
+The phrases are short, plain and honest, and make no promise that the answerer cannot keep. About actions, they only ask
+questions and refer to the card; they never say that something was done. All of them are questions or courtesies, so
+they need no source. Earlier questions are remembered only by their text in the conversation.
 """
 
 import re
@@ -113,20 +113,20 @@ _TITLES: Final[dict[str, str]] = {
     "name": msgid("Name"),
     "country": msgid("Country"),
 }
-# How an order's dates are written.
+# How the dates of an order are written.
 _DATES: Final[dict[str, str]] = {
     "shipped_at": msgid("sent on {day}"),
     "delivered_at": msgid("delivered on {day}"),
     "expected_on": msgid("expected on {day}"),
 }
 _MAX_VALUE: Final = 1_000
-_SHORT_WORDS: Final = 6  # the maximum length of a description that serves as a field's label
+_SHORT_WORDS: Final = 6  # maximum length of a description that serves as a field's label
 # The text of the shop's look-up, which `actions.reasons` defines.
 _NO_SUCH_ORDER: Final = msgid("There is no order {order} in your account.")
 
 
 def say(phrase: Phrase, language: str, /, **values: str) -> str:
-    """Return a phrase in `language`, or in English if there is no translation."""
+    """Return a phrase in `language`, or in English if it is not translated."""
     return text_in(language, _PHRASES[phrase], **values)
 
 
@@ -144,7 +144,7 @@ def field_title(name: str, shape: Mapping[str, Any], language: str) -> str:
 
 
 def _field_words(name: str, shape: Mapping[str, Any]) -> str:
-    """Return the field's title, or else its description if it is short enough, or else its name as words."""
+    """Return the field's title; without one, its description if it is short enough; otherwise, its name as words."""
     described = str(shape.get("description", "")).strip().rstrip(".")
     is_short = 0 < len(described.split()) <= _SHORT_WORDS
     return str(shape.get("title") or (described if is_short else name.replace("_", " ")))
@@ -162,14 +162,14 @@ def titles_of(name: str, shape: Mapping[str, Any]) -> frozenset[str]:
 
 
 def phrase_in(text: str) -> IntentPhrase | None:
-    """Return the phrase about an action that an answer of the assistant contains; None if it contains none."""
+    """Return the phrase about an action that an answer from the assistant contains; None if it contains none."""
     return next(
         (phrase for phrase, patterns in _about_an_action() if any(said.search(text) for said in patterns)), None
     )
 
 
 def only_asks(text: str) -> bool:
-    """Return whether the text is the label of the button for customers who are only asking."""
+    """Return whether the text is the label of the button that says the customer was only asking."""
     return text.strip() in _in_all("only_asks")
 
 
@@ -179,18 +179,18 @@ def say_in_all_languages(phrase: Phrase) -> frozenset[str]:
 
 
 def says_a_person_can_take_over(text: str) -> bool:
-    """Return whether `text` is one of our own texts that say that a person can take over."""
+    """Return whether `text` is one of our own texts saying that a person can take over."""
     return any(text in _in_all(phrase) for phrase in _A_PERSON_CAN_TAKE_OVER)
 
 
 def is_offer_of_a_person(text: str) -> bool:
-    """Return whether `text` ends with the offer to talk to a person, or begins with it after words of regret."""
+    """Return whether `text` ends with the offer to talk to a person, or begins with an apology and this offer."""
     return text.rstrip().endswith(tuple(_in_all("offer"))) or text.startswith(tuple(_in_all("complaint")))
 
 
 def is_unanswered_offer_of_a_person(text: str) -> bool:
-    """Return whether a "yes" to `text` requests a person: it offers one, and does not end with another question, such
-    as one that a page asks.
+    """Return whether a "yes" to `text` requests a person, because it offers one and does not end with another question,
+    such as one from a page.
     """
     if not is_offer_of_a_person(text):
         return False
@@ -199,12 +199,12 @@ def is_unanswered_offer_of_a_person(text: str) -> bool:
 
 
 def is_regret(text: str) -> bool:
-    """Return whether `text` expresses regret, and says nothing else but the offer of a person."""
+    """Return whether `text` is only an apology, with or without the offer of a person."""
     return any(text.strip() in _in_all(phrase) for phrase in _REGRET)
 
 
 def without_offer_of_a_person(text: str) -> str:
-    """Return `text` without the offer to talk to a person at its end, or after the words of regret it begins with."""
+    """Return `text` without the offer to talk to a person, at its end or after the apology with which it begins."""
     bare = _without_end(text, "offer")
     complaint = next((said for said in _in_all("complaint") if bare.startswith(said)), "")
     return f"{_without_end(complaint, 'offer')}{bare.removeprefix(complaint)}"
@@ -217,14 +217,14 @@ def _without_end(text: str, phrase: Phrase) -> str:
 
 
 def says_nothing_was_found(text: str) -> bool:
-    """Return whether `text` says that our pages do not answer the question, and nothing else except the offer of a
+    """Return whether `text` says only that our pages do not answer the question, with or without the offer of a
     person.
     """
     return text.strip() in _in_all("not_found")
 
 
 def is_small_talk(text: str) -> bool:
-    """Return whether `text` answers a courtesy or a message without words, in which nothing was asked."""
+    """Return whether `text` answers a message that asked nothing: a courtesy or a message without words."""
     return any(text in _in_all(phrase) for phrase in (*get_args(Courtesy), "not_understood", "nothing_to_undo"))
 
 
@@ -239,12 +239,12 @@ def cannot_take(text: str) -> bool:
 
 
 def denies_order(text: str) -> bool:
-    """Return whether an answer says that the customer has no order with the number they gave."""
+    """Return whether `text` says that the customer has no order with the given number."""
     return any(pattern.search(text) for pattern in _no_such_order())
 
 
 def is_ours(sentence: str) -> bool:
-    """Return whether a sentence is one of these phrases, apart from its values, and so states no fact."""
+    """Return whether a sentence is one of these phrases, with whatever values, and so states no fact."""
     said = unmarked(sentence).strip()
     plain, patterns = _sentences()
     return said in plain or any(pattern.fullmatch(said) for pattern in patterns)
@@ -272,12 +272,12 @@ def _no_such_order() -> tuple[re.Pattern[str], ...]:
 
 @cache
 def _sentences() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    """Return our sentences: those without values as text, and those with values as patterns."""
+    """Return our own sentences: those without placeholders as texts, and those with placeholders as patterns."""
     texts = {text for phrase in _PHRASES for text in _in_all(phrase)}
     said = {unmarked(sentence).strip() for text in texts for sentence in sentences_of(text)}
     return frozenset(one for one in said if "{" not in one), _patterns(one for one in said if "{" in one)
 
 
 def _patterns(texts: Iterable[str]) -> tuple[re.Pattern[str], ...]:
-    """Return patterns that match texts with any values filled in."""
+    """Return patterns that match these texts with any values filled in."""
     return tuple(re.compile(re.sub(r"\\\{\w+\\\}", rf"[^\\n]{{1,{_MAX_VALUE}}}?", re.escape(text))) for text in texts)

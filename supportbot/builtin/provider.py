@@ -1,6 +1,6 @@
-"""The built-in answerer with the same interface as a model. It needs no network, no key and no model.
+"""The built-in answerer with the interface of a provider. It needs no network, no key and no model.
 
-It quotes and never makes anything up. Its own phrases are in `builtin.phrases`.
+It only quotes, so it never makes anything up. Its own phrases are in `builtin.phrases`.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ class BuiltinProvider:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Yield the answer in small pieces, then a tool call if the customer requests a person."""
-        # Reading a long conversation takes time, and this loop also serves other customers' sockets and leases.
+        # Reading a long conversation takes time, and this event loop also serves other customers' sockets and leases.
         reply = await asyncio.to_thread(reply_to, request)
         for piece in _PIECE.findall(reply.text):
             yield TextDelta(piece)
-            await asyncio.sleep(0)  # lets a "stop" arrive between two pieces; typing is not simulated
+            await asyncio.sleep(0)  # lets a "stop" arrive between pieces; typing is not simulated
         if reply.blocks:
             yield Blocks(reply.blocks)
         for call in reply.calls:

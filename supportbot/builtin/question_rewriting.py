@@ -18,12 +18,12 @@ from supportbot.language.follow_ups import (
 from supportbot.llm.types import ChatMessage
 
 MAX_QUESTIONS: Final = 3
-MAX_LOOKED_AT: Final = 8  # parts of a message, including courtesies, since recognising a courtesy takes a vector
+MAX_LOOKED_AT: Final = 8  # parts of a message, including courtesies, because recognising these takes a vector
 MAX_QUOTE: Final = 300
 
 
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
-    """Return a question that can be understood alone; a follow-up is preceded by the customer's previous question."""
+    """Return a question that can be understood alone: a follow-up is joined with the customer's previous question."""
     if not may_be_follow_up(question) or says_nothing(question):
         return question
     earlier = [text for text in said_by_customer(messages) if text.strip() != question.strip()]
@@ -35,16 +35,17 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One question from a message with several: the original text, and the search query."""
+    """A question in a message: the original text, and the search query."""
 
     said: str
     sought: str
 
 
 def questions_in(text: str) -> tuple[Part, ...]:
-    """Return the questions of a message with several, if the first one makes sense alone; otherwise, the whole message.
+    """Return the questions of a message if there are several and the first one makes sense alone; otherwise, return the
+    whole message as one question.
 
-    A question that depends on the first ("and is it in stock?") is searched for together with it.
+    A question that depends on the first one ("and is it in stock?") is searched for together with it.
     """
     parts = [part.strip() for part in split_at_questions(text)]
     telling = [part for part in parts if content_words(part) or begins_like_question(part)]
@@ -62,7 +63,7 @@ def _leans(question: str) -> bool:
 
 
 def _topic(earlier: Sequence[str]) -> Sequence[str]:
-    """Return the last question; if it is a follow-up, together with the question before it."""
+    """Return the last question; if it is a follow-up, return the question before it, too."""
     last = earlier[-1]
     if len(earlier) == 1 or not is_incomplete(last):
         return [last]

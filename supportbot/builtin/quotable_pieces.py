@@ -1,6 +1,6 @@
 """Splits a passage into pieces that can be quoted as a whole: paragraphs, lists, tables, code. Pure.
 
-Markdown's markup is removed, but the words and their order are kept, so each quoted line can be found in the article.
+Markup is removed, but the words and their order are kept, so each quoted line can be found in the article.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,15 @@ from supportbot.language.lines import Line, lines_of, names_its_columns, row_as_
 from supportbot.llm.types import Source
 from supportbot.translation import msgid, text_in
 
-# Not one of the answerer's phrases: it would recognise any text with a colon as its own.
+# This is not among the answerer's phrases, because it would then take any text with a colon for its own.
 _LABELLED: Final = msgid("{label}: {value}")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A unit that belongs together. `position` counts within the passage; `lead` is the sentence that introduces it."""
+    """A unit of text that belongs together. `position` is its index in the passage; `lead` is the sentence that
+    introduces it.
+    """
 
     kind: Kind
     lines: tuple[Line, ...]
@@ -34,7 +36,9 @@ class Piece:
 
 
 def labelled_in(locale: str) -> str:
-    """Return how a language writes a label with its value: a text with the placeholders `{label}` and `{value}`."""
+    """Return how a label and its value are written in a language: a text with the placeholders `{label}` and
+    `{value}`.
+    """
     return text_in(locale, _LABELLED)
 
 
@@ -47,7 +51,7 @@ def pieces_of(source: Source) -> list[Piece]:
         last = found[-1] if found else None
         follows = last is not None and last.kind is Kind.PARAGRAPH and kind is not Kind.PARAGRAPH
         lead = last.lines[-1].text if last is not None and follows and last.heading == heading else ""
-        # If a table began in an earlier passage, its column names are the heading.
+        # If a table began in an earlier passage, its column names are in the heading.
         is_heading = block.header is not None and heading == names_of_columns(block)
         names_columns = names_its_columns(block)
         columns = "" if block.header is None or is_heading or names_columns else row_as_text(block.header, labelled)

@@ -10,18 +10,20 @@ from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
 from supportbot.language.words import words
 
-# For one question in six, only the second piece is the answer (bench/quotes.py), but rarely if its score is far lower.
+# For one question in six, only the second piece is the answer (bench/quotes.py), but rarely if it scores far lower.
 FURTHER_SHARE: Final = 0.45
 # A page is about a special case of another one's subject if it is more special by this much, and the general rule comes
 # first if its piece has at least this share of the score. docs/decisions/built-in-answerer.md has the figures.
 SPECIAL_FROM: Final = 0.5
 GENERAL_SHARE: Final = 0.75
-MAX_CHARACTERS: Final = 700  # per piece; a longer piece is cut around its best line
+MAX_CHARACTERS: Final = 700  # per piece; longer pieces are cut around their best line
 MAX_LINES: Final = 8
 
 
 def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
-    """Return the best piece and the next one that adds something, in reading order if they are from one passage."""
+    """Return the best piece and the next one that adds something, in reading order if both are from the same
+    passage.
+    """
     chosen: list[Ranked] = []
     is_foreign = bool(ranked) and not is_in(language, ranked[0].piece)
     most = MAX_QUOTED_ACROSS if is_foreign else MAX_QUOTED
@@ -47,7 +49,7 @@ def _general_first(chosen: list[Ranked]) -> list[Ranked]:
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:
-    """Return the line that names the quoted page's language; "" if it is the customer's language."""
+    """Return the line that names the language of the quoted page; "" if this is the customer's language."""
     if not chosen or is_in(language, chosen[0].piece):
         return ""
     return say("foreign_page", language, language=language_name(language_of(chosen[0].piece), language))
@@ -73,7 +75,9 @@ def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
 
 
 def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
-    """Return the whole piece; for a table, the matching rows; for a long piece, the lines around the best one."""
+    """Return the lines to quote: of a table, the matching rows; of a long piece, the lines around the best one;
+    otherwise, all.
+    """
     piece = entry.piece
     if piece.kind is Kind.TABLE and (rows := named_lines(question, piece, language)):
         return rows[:MAX_LINES]

@@ -1,9 +1,10 @@
 """Ranks the pieces of passages that may answer a question, and selects pieces to compare by meaning. Pure.
 
-A piece scores for the question's rare words in its best line, for those in its headings (at a discount), for the weight
-that search gave its passage, and for its similarity if that was measured, because words alone often choose the wrong
-piece on the right topic. An embedding takes tens of milliseconds, so only the few best pieces by words are compared. No
-rule here depends on a language: words are compared by stems, and across languages the meaning decides.
+A piece scores for the question's words in its best line, of which rare ones count more; for those in its headings, at a
+discount; for the weight that search gave its passage; and for its similarity, if that was measured. Words alone often
+choose the wrong piece on the right topic, but an embedding takes tens of milliseconds, so only the few pieces with the
+best words are compared by meaning. No rule here depends on a language: words are compared by their stems and, across
+languages, by meaning.
 """
 
 import math
@@ -21,32 +22,33 @@ from supportbot.language.words import content_stems, stem_similarity
 from supportbot.llm.types import ModelRequest, Source
 
 MAX_QUOTED: Final = 2  # pieces per answer
-# The limit if the page is in another language: its words do not help to rank its pieces, and for one question in
+# The limit if the page is in another language: the words then do not help to rank its pieces, and for one question in
 # thirteen, only the third piece is the answer.
 MAX_QUOTED_ACROSS: Final = 3
 MAX_COMPARED: Final = 6
-CHARACTERS_COMPARED: Final = 400  # of a piece; as good as the whole piece, and faster
+CHARACTERS_COMPARED: Final = 400  # characters of a piece; as good as the whole piece, and faster
 HEADING_SHARE: Final = 0.25
 SOURCE_WEIGHT: Final = 0.3
-# The score of the most similar piece. The least similar scores 0, because each embedding model has its own range of
-# cosines. Values between 0.5 and 1.2 make no difference in the demo (bench/quotes.py).
+# The score of the most similar piece. The least similar piece scores 0, because each embedding model has its own range
+# of cosines. Values from 0.5 to 1.2 make no difference in the demo (bench/quotes.py).
 SIMILARITY_WEIGHT: Final = 0.8
 OPENING_BONUS: Final = 0.05  # pages usually begin with the general rule
 OTHER_LANGUAGE_SHARE: Final = 0.6
 ENGLISH: Final = "en"
-# If all pages are in foreign languages, English wins with at least this share of the best passage's weight. A page and
-# its translation are about as near, but a lower share prefers English pages about something else
-# (bench/two_languages.py).
+# If all pages are in foreign languages, English is preferred if it has at least this share of the best passage's
+# weight. A page and its translation are about equally near, but with a lower share, English pages about something else
+# would win (bench/two_languages.py).
 ENGLISH_SHARE: Final = 0.8
-NO_ANSWER_SHARE: Final = 0.4  # the factor for pieces that are a question, code, or a mere link
-# The weight of a follow-up's own words relative to the earlier question: "And to Austria?" is no longer about Italy.
+NO_ANSWER_SHARE: Final = 0.4  # factor for pieces that are a question, code or a mere link
+# The weight of a follow-up's own words relative to those of the earlier question: "And to Austria?" is no longer about
+# Italy.
 NEWEST_WEIGHT: Final = 2.0
-TURNS_KEPT: Final = 64  # whose pieces are kept with the scores of their words
+TURNS_KEPT: Final = 64  # turns whose pieces are cached with the scores of their words
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A piece, its best line, and a score; only the order and ratio of scores have a meaning.
+    """A piece, its best line, and its score. Only the order and the ratio of scores have a meaning.
 
     `special` says how special the case is that its page is about, from 0 to 1.
     """
@@ -59,8 +61,8 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The text to embed for a piece. If it is only a part of the piece, `of_passage` is the similarity of the whole
-    passage, if search knows it, since the answer may be in another part.
+    """The text to embed for a piece. If it is only a part of the piece, the answer may be in another part, so
+    `of_passage` is the similarity of the whole passage, if search knows it.
     """
 
     text: str
@@ -68,17 +70,17 @@ class Compared:
 
 
 def worth_comparing(request: ModelRequest) -> dict[str, Compared]:
-    """Return what to compare of each piece that may be the answer; {} if nothing will be quoted.
+    """Return what to compare for each piece that may be the answer, by the piece's text; {} if nothing will be quoted.
 
-    The whole piece is embedded with its title and heading, because "It costs nothing" alone may mean anything.
+    A piece is embedded with its title and heading, because "It costs nothing" alone may mean anything.
     """
     best = ranked(request)[:MAX_COMPARED] if request.is_answerable else []
     return {entry.piece.text: _compared(entry) for entry in best}
 
 
 def _compared(entry: Ranked) -> Compared:
-    """Return the piece under its title and heading, cut to the characters that are compared. If its best line comes
-    later than these, the text begins with that line, or with an earlier one if the rest of the piece is short.
+    """Return the title, the heading and the piece, cut to the length that is compared. If the best line would be cut
+    off, the text begins with it, or with an earlier line if the rest of the piece is short.
     """
     piece = entry.piece
 
@@ -109,7 +111,7 @@ def ranked(request: ModelRequest) -> list[Ranked]:
 
 @dataclass(frozen=True, slots=True)
 class ScoredByWords:
-    """A piece, its best line, and the parts of its score that do not depend on similarities."""
+    """A piece, its best line, and those parts of its score that do not depend on similarities."""
 
     piece: Piece
     line: Line
@@ -126,8 +128,8 @@ class ScoredByWords:
 def scored_by_words(
     question: str, sought: str, sources: tuple[Source, ...], language: str
 ) -> tuple[ScoredByWords, ...]:
-    """Return the pieces of the sources, each with the score of its words. A turn ranks the same pieces up to four
-    times, with and without similarities, but splits and compares their words only once.
+    """Return the pieces of the sources, each with the score of its words. The result is cached, because a turn ranks
+    the same pieces up to four times, with and without similarities.
     """
     pieces = _in_one_language([piece for source in sources for piece in pieces_of(source)], language)
     weights = _weights(question, sought, pieces, language)
@@ -170,8 +172,8 @@ def _special_cases(pieces: Sequence[Piece], asked: frozenset[str], language: str
 
 
 def _weights(question: str, sought: str, pieces: Sequence[Piece], language: str) -> dict[str, float]:
-    """Return each question stem's share of the weight. Rare stems weigh more, and stems that occur in no line count,
-    too.
+    """Return each question stem's share of the total weight. Rare stems weigh more, and stems that occur in no line
+    count, too.
     """
     lines = [_stems(line.compared, language) for line in {line for piece in pieces for line in piece.lines}]
     newest = _asked(question, language) if question != sought else frozenset()
@@ -184,19 +186,21 @@ def _weights(question: str, sought: str, pieces: Sequence[Piece], language: str)
 
 
 def _share(weights: Mapping[str, float], text: str, language: str) -> float:
-    """Return the share of the question's weight that the words of the text cover."""
+    """Return the share of the question's total weight that the words of the text cover."""
     terms = _stems(text, language)
     return sum(weight * stem_similarity(term, terms) for term, weight in weights.items())
 
 
 def _spread(similarities: Mapping[str, float]) -> dict[str, float]:
-    """Return the cosines scaled from 0 for the least similar to 1 for the most similar; {} if they do not differ."""
+    """Return the cosines, scaled so that the least similar is 0 and the most similar is 1; {} if they do not differ."""
     least, most = min(similarities.values(), default=0.0), max(similarities.values(), default=0.0)
     return {text: (cosine - least) / (most - least) for text, cosine in similarities.items()} if most > least else {}
 
 
 def _asked(question: str, language: str) -> frozenset[str]:
-    """Return the stems of a question's topic; "things" and "items" count only if it names nothing else."""
+    """Return the stems of a question's topic. Vague words such as "things" and "items" count only if it names nothing
+    else.
+    """
     stems = _stems(question, language)
     return stems - vague_stems(language) or stems
 
@@ -207,7 +211,9 @@ def _stems(text: str, language: str) -> frozenset[str]:
 
 
 def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
-    """Return the lines that match most of the question's words, ignoring words in every line: the requested row."""
+    """Return the lines that match most of the question's words, such as the requested row. Words that occur in every
+    line are ignored.
+    """
     asked = _asked(question, language)
     held = {
         line: {term for term in asked if stem_similarity(term, _stems(line.text, language))} for line in piece.lines
@@ -218,9 +224,10 @@ def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
 
 
 def _in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
-    """Return all pieces if some are in the customer's language; otherwise, those in one language, preferably English.
+    """Return all pieces if some are in the customer's language; otherwise, only those in one language, preferably
+    English.
 
-    If no page is in their language, customers would rather read one page once than the same page in two languages.
+    If no page is in their language, customers prefer one page to the same page in two languages.
     """
     if not pieces or any(is_in(language, piece) for piece in pieces):
         return pieces

@@ -1,7 +1,8 @@
-"""Finds the values for an action in a message, by the action's JSON Schema and their format, in any language. Pure.
+"""Finds the values for an action in a message in any language, based on the action's JSON Schema and their format.
+Pure.
 
-Unclear values are not used, so the customer is asked: an ambiguous amount, a number that may be a year, or part of an
-address.
+Unclear values are not used, and the customer is asked: an ambiguous amount, a number that may be a year, or only part
+of an address.
 """
 
 import re
@@ -37,8 +38,8 @@ UNCLEAR: Final = "unclear"
 
 @dataclass(frozen=True, slots=True)
 class OrderRef:
-    """A customer's reference to an order: by numbers, or by its position ("last", "oldest", "other", "0" for the
-    first, "unclear" if the text names several numbers and it is unclear which is meant).
+    """A customer's reference to an order: by number, or by position ("last", "oldest", "other", "0" for the first). The
+    position is "unclear" if the text names several numbers and it is unclear which one is meant.
     """
 
     number: str = ""
@@ -56,17 +57,19 @@ class OrderRef:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An action that the customer wants, with the values known so far; `text` is their message about it."""
+    """An action that the customer wants, with the values known so far. `text` is what the customer has written about
+    it.
+    """
 
     action: str
     order: OrderRef | None = None
     values: dict[str, Any] = field(default_factory=dict)
     text: str = ""
     unclear: tuple[str, ...] = ()  # the fields with an ambiguous amount or record number
-    previous: str = ""  # the order number before the correction
-    days: frozenset[date] = frozenset()  # all possible days, whatever their field
-    replaces_card: bool = False  # it corrects an open card
-    # The chosen records' lines, each with the argument that the assistant had asked for.
+    previous: str = ""  # the order number before it was corrected
+    days: frozenset[date] = frozenset()  # all days that the customer may have meant, for whatever field
+    replaces_card: bool = False  # the intent corrects an open card
+    # (argument that the assistant asked for, line of the chosen record)
     answers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -75,11 +78,11 @@ class Intent:
 
     @property
     def first_unclear(self) -> str:
-        """The unclear field that the customer is asked about next; "" if there is none."""
+        """The next unclear field to ask about; "" if there is none."""
         return next((name for name in self.unclear if name not in self.values), "")
 
     def merged_with(self, more: "Intent") -> "Intent":
-        """Return the intent with the values of another text added. A value that this text makes unclear is dropped."""
+        """Return the intent with the values from another text. Values that the other text makes unclear are dropped."""
         still_unclear = [name for name in self.unclear if name not in more.values]
         kept = {name: value for name, value in self.values.items() if name not in more.unclear}
         return Intent(
@@ -96,7 +99,9 @@ class Intent:
 
 
 def is_option(tool: ToolSpec, name: str, text: str) -> bool:
-    """Return whether the text is, word for word, an option of this field, or a plain yes or no if it accepts these."""
+    """Return whether the text is, word for word, an option of this field, or a plain yes or no if the field accepts
+    these.
+    """
     shape = fields_of(tool)[name]
     kind = kind_of(name, shape)
     if kind == "flag":
@@ -111,7 +116,7 @@ def _names_whole(text: str) -> bool:
 
 
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
-    """Return the values for a tool in the text; `asked` is the field that the assistant asked for."""
+    """Return the values for a tool that the text contains. `asked` is the field that the assistant asked for."""
     order, unclear = None, list[str]()
     # `next_step` fills in chosen records
     fields = {name: shape for name, shape in fields_of(tool).items() if name not in tool.chosen}
@@ -141,14 +146,14 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
 
 
 def meant_order(tool: ToolSpec, text: str, locale: str, *, is_asked: bool = False) -> str | None:
-    """Return the text without the order numbers that it rules out; None if it is unclear which one is meant."""
+    """Return the text without order numbers that it says are not meant; None if it is unclear which number is meant."""
     numbers = placed_order_numbers(text, is_asked=is_asked)
     return meant_in(text, locale, numbers, request_words(tool))
 
 
 def _in_own_format(shape: Shape, text: str, order: OrderRef | None) -> OrderRef | None:
-    """Return the order with its number in the argument's own format, if the number found in the text has another
-    format and the text means only one in the argument's own, such as CS-1001 for "cs 1001"; otherwise, `order`.
+    """Return a reference with the number in the argument's own format, such as CS-1001 for "cs 1001". Return `order`
+    itself if its number already has this format, or if the text contains no number that can be read in it.
     """
     pattern = str(shape.get("pattern", ""))
     if not pattern or order is None or not order.number or form_of(pattern).fullmatch(order.number):
@@ -164,12 +169,12 @@ def _amount(tool: ToolSpec, text: str, locale: str, *, is_asked: bool) -> tuple[
 
 
 def _meant_record(tool: ToolSpec, shape: Shape, text: str, locale: str) -> str | None:
-    """Like `meant_order`, for the numbers in the format of an argument."""
+    """Return the same as `meant_order`, but for numbers in the format of an argument."""
     return meant_in(text, locale, placed_records(shape, text), request_words(tool))
 
 
 def placed_records(shape: Shape, text: str) -> list[Placed]:
-    """Return each part of the text with digits in an argument's format, with its position."""
+    """Return the parts of the text that contain digits and have an argument's format, with their positions."""
     found = placed_stretches(str(shape["pattern"]), text, is_asked=False)
     return [one for one in found if any(sign.isdigit() for sign in one[2])]
 
@@ -182,14 +187,14 @@ def request_words(tool: ToolSpec) -> frozenset[str]:
 def _shared_out(
     fields: Mapping[str, Shape], text: str, named: Sequence[Day], locale: str, *, asked: str
 ) -> dict[str, Any]:
-    """Return the numbers and days in the text, each assigned to at most one field."""
+    """Return the numbers and days in the text by field. Each is assigned to at most one field."""
     numbers = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "number"}
     days = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "date"}
     return numbers_in(numbers, text, locale, asked=asked) | dates_in(days, text, named, asked=asked)
 
 
 def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> Any:
-    """Return the value of one field; None if the text does not contain it."""
+    """Return the value of a field; None if the text does not contain it."""
     match kind:
         case "address":
             parts = address_in(without_numbers(text), is_asked=is_asked)
@@ -211,7 +216,7 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
 
 
 def whole_text(shape: Shape, text: str) -> str:
-    """Return the text on one line, cut after its last whole word to the field's maximum length."""
+    """Return the text on one line, cut after a whole word to the field's maximum length."""
     words_of_it, most = " ".join(text.split()), int(shape.get("maxLength", TEXT_MOST))
     if len(words_of_it) <= most:
         return words_of_it
@@ -221,7 +226,9 @@ def whole_text(shape: Shape, text: str) -> str:
 
 
 def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> list[str] | None:
-    """Return the options that the text names, or all or none of them if it says so; None if it mentions none."""
+    """Return the options that the text names, or all or no options if it says so. Return None if it names no options at
+    all.
+    """
     options = shape["items"]["enum"]
     named = choices_in(options, labels, text)
     if named or not is_asked:
@@ -234,7 +241,9 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
 
 
 def entries_in(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
-    """Return a list's entries that the text names. Numbers in the shop's own format count even without a question."""
+    """Return the entries of a list that the text contains. Values with digits in the shop's own format count even if
+    the customer was not asked.
+    """
     if "pattern" in items:
         found = stretches_in(str(items["pattern"]), text, is_asked=is_asked)
         return found if is_asked else [part for part in found if any(sign.isdigit() for sign in part)]

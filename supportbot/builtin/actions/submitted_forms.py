@@ -1,4 +1,4 @@
-"""Reads a submitted form, which comes as a message of "title: value" lines, into the values of an action. Pure."""
+"""Reads the values of an action from a submitted form, which is a message of "title: value" lines. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,10 +13,10 @@ from supportbot.llm.types import ToolSpec
 
 
 def read_form(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "") -> dict[str, Any]:
-    """Return the values of a submitted form, which consists only of "title: value" lines; {} for any other text. If two
-    fields have the same title, the requested field counts.
+    """Return the values of a submitted form, which consists only of "title: value" lines; {} for any other text.
 
-    In a list of objects, the next entry begins after an empty line or with a repeated part.
+    If two fields have the same title, the value belongs to the requested field. In a list of objects, an empty line or
+    a repeated part begins the next entry.
     """
     values: dict[str, Any] = {}
     titled = dict(sorted(_titled(tool), key=lambda one: asked in (one[1][0], one[1][1].name)))
@@ -64,7 +64,7 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def _entered(shape: Shape, labels: Mapping[str, str], value: str, locale: str) -> Any:
-    """Return the value of a form's line in the field's format."""
+    """Return the value of a line in the form that the field requires."""
     match kind_of("", shape):
         case "choices":
             return choices_in(shape["items"]["enum"], labels, value)

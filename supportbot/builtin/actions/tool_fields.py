@@ -1,4 +1,6 @@
-"""The fields of a tool by its JSON Schema: the kind of each, which are required, and which are still missing. Pure."""
+"""The fields of a tool according to its JSON Schema: their kinds, which are required, and which are still missing.
+Pure.
+"""
 
 import re
 from collections.abc import Mapping
@@ -25,8 +27,8 @@ Kind = Literal[
     "text",
 ]
 OF_OBJECTS: Final = ("items", "objects")  # kinds of lists
-OF_WORDS: Final = ("text", "reason")  # kinds that accept any words
-_DECIMALS: Final = ("1", "2.5")  # a field that accepts both is a number, however its pattern is written
+OF_WORDS: Final = ("text", "reason")  # kinds that accept any text
+_DECIMALS: Final = ("1", "2.5")  # a field that accepts both counts as a number, however its pattern is written
 
 
 def fields_of(tool: ToolSpec) -> dict[str, Shape]:
@@ -58,7 +60,7 @@ def kind_of(name: str, shape: Shape) -> Kind:
 
 
 def _kind_by_schema(shape: Shape) -> Kind | None:
-    """Return the kind of a field with an unambiguous schema; None for other text fields."""
+    """Return the kind of a field if its schema alone determines it; None for other text fields."""
     if "enum" in shape:
         return "choice"
     if "enum" in shape.get("items", {}):
@@ -78,7 +80,7 @@ def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
 
 
 def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
-    """Return the fields to ask for, in the schema's order, without those that are filled in from the chat."""
+    """Return the fields to ask for, in the schema's order. Fields that are filled in from the chat are left out."""
     fields = fields_of(tool)
     needed = [name for name in required_by(tool) if name not in tool.from_chat]
     return [name for name in needed if not _is_whole(fields[name], values.get(name))]

@@ -1,7 +1,7 @@
 """Finds numbers, days, choices, and yes or no in text for the fields of an action. Pure, apart from `intents`.
 
-A figure or a day fills only one field: the one that was asked for, the one whose name is next to it, or the only one
-that accepts such a value. Otherwise, it fills none, and the customer is asked.
+A figure or a day fills only one field: the field that was asked for, the field whose name is next to it, or the only
+field that accepts such a value. Otherwise, it fills none, and the customer is asked.
 """
 
 import re
@@ -27,9 +27,9 @@ from supportbot.language.words import content_stems, words
 _NUMBER: Final = re.compile(
     r"(?<![\w.,:/€$£-])-?(?<!\d-)[0-9]{1,9}(?:[.,][0-9]{1,6})?(?![\w€$£%]|[.,:/][0-9])", re.ASCII
 )
-_SURE: Final = 0.5  # the minimum probability of a yes
+_SURE: Final = 0.5  # minimum probability of a yes
 _SHORT_WORDS: Final = 4
-_LEAST_LETTERS: Final = 3  # the minimum length of a word that names a field
+_LEAST_LETTERS: Final = 3  # minimum length of a word that names a field
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _ELIDED: Final = re.compile(r"\b\w['’]\w\b|\b\w['’](?=\w)|(?<=\w)['’]\w\b")
 _NEAR: Final = 3  # words before a day, as in "departure on the 7 March"
@@ -38,13 +38,13 @@ _NEAR: Final = 3  # words before a day, as in "departure on the 7 March"
 @dataclass(frozen=True, slots=True)
 class _Number:
     written: str
-    before: frozenset[str]  # the words next to it
+    before: frozenset[str]  # the words next to the number
     after: frozenset[str]
 
 
 def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: str) -> dict[str, Any]:
-    """Return the numbers in the text for these fields. A number in words counts only next to a field's name or in an
-    answer, because many of these words have other meanings.
+    """Return the numbers in the text for these fields. Numbers written as words count only next to a field's name or in
+    an answer, because many of these words have other meanings.
     """
     found, spelt = _numbers(text), _spelt(text, locale)
     values = _named(shapes, [*found, *spelt])
@@ -85,7 +85,7 @@ def _numbers(text: str) -> list[_Number]:
 
 
 def _spelt(text: str, locale: str) -> list[_Number]:
-    """Return the numbers written as words in the text; "one" counts only if it is the whole text."""
+    """Return the numbers that the text writes as words. "One" counts only if it is the whole text."""
     alone = known_figures([text]).numbers if text.strip(" .!").isalpha() else frozenset()
     if len(alone) == 1:
         return [_Number(next(iter(alone)), frozenset(), frozenset())]
@@ -103,8 +103,8 @@ def _number(written: str, text: str, start: int, end: int) -> _Number:
 
 
 def _named(shapes: Mapping[str, Shape], numbers: Sequence[_Number]) -> dict[str, str]:
-    """Return the numbers that are next to the name of a field: "hour 6", "2 guests". If both sides name a field, the
-    side that names more fields counts; if it is a tie, neither counts.
+    """Return the numbers that are next to the name of a field, by field: "hour 6", "2 guests". If there are field names
+    on both sides, the side that names more fields counts; if both name as many, neither counts.
     """
     before = _paired(shapes, numbers, lambda number: number.before)
     after = _paired(shapes, numbers, lambda number: number.after)
@@ -122,7 +122,7 @@ def _paired(
 
 
 def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
-    """Return the field that one of these words names, by its name or label; "" unless it is exactly one."""
+    """Return the only field whose name or label is among these words; "" if there is none or several."""
     telling = {word for word in beside if len(word) >= _LEAST_LETTERS}
     labels = {name: f"{_spaced(name)} {field_title(name, shape, '')}" for name, shape in shapes.items()}
     named = [name for name, label in labels.items() if not telling.isdisjoint(words(label))]
@@ -130,8 +130,8 @@ def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
 
 
 def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, asked: str) -> dict[str, str]:
-    """Return the days in the text for these fields, in ISO 8601. The order of several days says nothing, because fields
-    have no order. Among the possible days, only those within the field's bounds count.
+    """Return the days in the text for these fields, in ISO 8601. Several days are not assigned by their order, because
+    fields have none. Only days within a field's bounds count.
     """
     before = [text[last.end if last else 0 : day.start] for last, day in zip((None, *days), days, strict=False)]
     named = [_only_named(shapes, words(words_before)[-_NEAR:]) for words_before in before]
@@ -144,7 +144,9 @@ def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, ask
 
 
 def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
-    """Return the options that the text names by value or label, or by label without the text in brackets."""
+    """Return the options that the text names: by their value, or by their label with or without the part in
+    brackets.
+    """
     if exact := options_as_written(options, labels, text):
         return exact[:1]
     tokens = _whole_words(text)
@@ -161,19 +163,19 @@ def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> 
 
 
 def options_as_written(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
-    """Return the options whose normalised value or label is the whole text."""
+    """Return the options whose value or label, normalised, is the whole text."""
     plain = _plain(text)
     return [one for one in options if plain in (_plain(one), _plain(_label(one, labels)))]
 
 
 def record_lines(options: Mapping[str, str]) -> dict[str, str]:
-    """Return, for each of the customer's records, the line of text that chooses it."""
+    """Return the line of text that chooses each of the customer's records, by record."""
     return {value: f"{value}: {label}" if label != value else value for value, label in options.items()}
 
 
 def record_named(options: Mapping[str, str], text: str, language: str) -> str | None:
-    """Return the record that the text names by its line, value or words; None if it names none or several, or if there
-    is a "not" next to one.
+    """Return the record that the text names by its line, value or words; None if it names none or several, or if a
+    "not" is next to one.
     """
     plain = _plain(text)
     found = [value for value, line in record_lines(options).items() if _plain(line) == plain]
@@ -183,7 +185,9 @@ def record_named(options: Mapping[str, str], text: str, language: str) -> str | 
 
 
 def record_described(options: Mapping[str, str], text: str, language: str) -> str | None:
-    """Return the only record that matches all content words shared with any record; None if the text has a "not"."""
+    """Return the only record that matches all content words that the text shares with any record; None if there is none
+    or several, or if the text has a "not".
+    """
     if denies(text, language):
         return None
     own = {value: content_stems(line, language) for value, line in record_lines(options).items()}
@@ -193,7 +197,9 @@ def record_described(options: Mapping[str, str], text: str, language: str) -> st
 
 
 def _whole_words(text: str) -> set[str]:
-    """Return the text's words without single letters at an apostrophe: "I'm" and "l'été" do not name "M" or "L"."""
+    """Return the words of the text without single letters next to an apostrophe: "I'm" and "l'été" do not name "M" and
+    "L".
+    """
     return set(words(_ELIDED.sub(" ", normalised(text))))
 
 
@@ -218,7 +224,7 @@ def _is_courteous(rest: str) -> bool:
 
 
 def option_titles(options: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the label of each option for customers."""
+    """Return the label that customers see for each option."""
     return {one: _label(one, labels) for one in options}
 
 
