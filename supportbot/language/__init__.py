@@ -1,4 +1,4 @@
 """Everything about human languages: detection, stems, sentences, Markdown blocks, figures.
 
-All of it is pure. Knowledge about individual languages is data with a source and a licence (`data/`).
+The whole package is pure. What it knows about individual languages is data with a source and a licence (`data/`).
 """

@@ -1,6 +1,6 @@
 """Reads an amount of money that a message clearly states. Pure.
 
-Amounts that could be misread do not count: figures with signs, percentages, words for figures, "1.234 €".
+Amounts that could be misread do not count: figures with signs, percentages, figures in words, and "1.234 €".
 """
 
 import re
@@ -13,13 +13,16 @@ from supportbot.language.words import words
 _AMOUNT: Final = re.compile(
     r"[0-9]{1,9}(?:[.,][0-9]{1,2})?|[1-9][0-9]{0,2}(?:(?:\.[0-9]{3})+,[0-9]{2}|(?:,[0-9]{3})+\.[0-9]{2})"
 )
-# A sign before the figure, or a character that shows that the figure is only the end of another: ".5", "1/5", "1_0".
+# A sign before the figure, or a character that shows that the figure is only the end of another one: ".5", "1/5",
+# "1_0".
 _SIGNED: Final = re.compile(r"(?:[-−+]\s*|[^\s([\"'’„“”«»:;=~€$£¥])$")
 _MONEY_AROUND: Final = re.compile(r"[^\d.,\s]+|[.,]$")
 
 
 def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
-    """Return an amount of money in the schema's format ("20.50"), and whether the text contains an ambiguous amount."""
+    """Return the amount of money in the format of the schema ("20.50"), and whether the text contains an ambiguous
+    amount.
+    """
     figures = _figures(text, is_asked=is_asked)
     shares = any(unit == "percent" for figure in figures_in(text) for unit, _ in figure.readings)
     if not figures:
@@ -39,7 +42,7 @@ def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
 
 
 def placed_amounts(text: str, *, is_asked: bool = False) -> list[tuple[int, int, str]]:
-    """Return each figure that may be an amount as (start, end, value), by the rules of `amount_in`."""
+    """Return each figure that may be an amount as (start, end, value), according to the rules of `amount_in`."""
     return [(one.start, one.end, min(one.readings)[1]) for one in _figures(text, is_asked=is_asked)]
 
 

@@ -1,7 +1,7 @@
 """Parses Markdown into blocks with character offsets: headings, paragraphs, lists, tables, code, quotations. Pure.
 
-Blocks are parsed in the same way as articles are rendered (CommonMark and tables, HTML as text), so a list here is a
-list on the page. `body[block.start:block.end]` is a block's source, stripped.
+Blocks are parsed in the way in which articles are rendered (CommonMark and tables, HTML as text), so a list here is a
+list on the page. `body[block.start:block.end]` is the source of a block, stripped.
 """
 
 import re
@@ -15,12 +15,11 @@ from markdown_it.token import Token
 
 from supportbot.language.plain_text import plain
 
-# A longer line does not count as a heading: it is hardly a title, and it would be repeated before every passage below
-# it.
+# Longer lines do not count as headings: they are hardly titles, and would be repeated before every passage below them.
 LONGEST_HEADING: Final = 300
 _LONGEST_IN_PATH: Final = 200
-COLUMNS: Final = " | "  # separates the names of a table's columns
-# The line ends that markdown-it counts.
+COLUMNS: Final = " | "  # separator between the names of a table's columns
+# The line breaks that markdown-it counts.
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 _CONTAINER_MARK: Final = re.compile(r"[ \t]*+(?:>|(?:[-*+]|\d{1,9}[.)])(?!\S))")
 _INDENT: Final = re.compile(r"\s*+")
@@ -50,7 +49,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A list item: `mark` is the source before it ("-", "3."), and `number` the visible number, None for a bullet."""
+    """A list item. `mark` is the source before it ("-", "3."), and `number` the visible number, or None for a
+    bullet.
+    """
 
     start: int
     end: int
@@ -65,8 +66,8 @@ class Block:
 
     `text` is the content of a heading, paragraph or code block: code, or Markdown without the marks at the beginning of
     lines. `heading_path` contains the headings above the block as plain text, outermost first; for a heading, its own
-    text is last. Lists have `items`, quotations `blocks`, and tables `rows`. `is_fenced` is true for code with fences
-    instead of indentation.
+    text comes last. Lists have `items`, quotations `blocks`, and tables `rows`. `is_fenced` is true for code in fences,
+    and false for indented code.
     """
 
     kind: Kind
@@ -89,8 +90,8 @@ def names_of_columns(table: Block) -> str:
 
 
 def blocks_of_passage(text: str, heading: str) -> list[Block]:
-    """Return the blocks of a part of a body. Rows of a table that began before this part form one block; they are
-    recognised by their heading.
+    """Return the blocks of a part of a body. If a table began before this part, which its heading shows, its rows form
+    one block.
     """
     if text.startswith("|") and COLUMNS in heading and not _NAMED.match(text):
         names = heading.split(COLUMNS)
@@ -104,7 +105,7 @@ def blocks(body: str) -> list[Block]:
 
 
 def _parser() -> MarkdownIt:
-    # Treat a link definition like any other paragraph, because its words are part of the source.
+    # Treat link definitions like other paragraphs, because their words are part of the source.
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("reference")
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser
@@ -114,7 +115,7 @@ _markdown: Final = _parser()
 
 
 class _Reader:
-    """Parses one body; keeps its tokens, the offsets of its lines, and the current headings."""
+    """Parses a body. Keeps its tokens, the offsets of its lines, and the current headings."""
 
     def __init__(self, body: str) -> None:
         self._body = body
@@ -161,7 +162,7 @@ class _Reader:
         return Block(_kind_of_words(text), start, end, text, heading_path=self._path)
 
     def _heading(self, start: int, end: int, level: int, text: str) -> Block:
-        # in a list or quotation, a heading does not apply to anything outside
+        # a heading in a list or quotation does not apply to what is outside it
         if self._containers or end - start > LONGEST_HEADING:
             return Block(Kind.HEADING, start, end, text, level, self._path)
         above = tuple(entry for entry in self._headings if entry[0] < level)

@@ -1,7 +1,8 @@
-"""The shipped classifiers: hashed features of text (words, parts of words, neighbours), a linear model over these
-features, small nets over vectors, and ensembles of both. Pure.
+"""The parts of the shipped classifiers: hashed features of text (words, parts of words, neighbours), a linear model
+over these features, small nets over vectors, and ensembles of both. Pure.
 
-Training and use must compute the same features, so all linear models must be retrained after a change here.
+The features must be the same in training and in use, so after a change to them, all linear models must be trained
+again.
 """
 
 import re
@@ -24,10 +25,10 @@ _LENGTHS: Final = (3, 4, 5)  # lengths of the parts of words
 
 @lru_cache(maxsize=4_096)
 def hashed_features(text: str, *, most: int) -> frozenset[int]:
-    """Return the buckets of the first `most` words and signs, including their parts and neighbours. All numbers count
-    as the same word.
+    """Return the buckets of the first `most` words and signs, of their parts, and of neighbours. All numbers count as
+    the same word.
 
-    The caller has to replace look-alike letters (`normalise.fold_homoglyphs`).
+    The caller must replace look-alike letters first (`normalise.fold_homoglyphs`).
     """
     tokens = _tokens(text)[:most]
     ends = ["<", *tokens, ">"]
@@ -36,7 +37,7 @@ def hashed_features(text: str, *, most: int) -> frozenset[int]:
 
 
 def hashed_words(text: str) -> frozenset[int]:
-    """Return the part of `hashed_features` that does not depend on neighbours: the words, signs and parts of words."""
+    """Return those of the `hashed_features` that do not depend on neighbours: words, signs and parts of words."""
     return frozenset().union(*map(_features_of_word, _tokens(text)))
 
 
@@ -72,7 +73,9 @@ class Net:
     out_bias: Array
 
     def chances(self, inputs: Array, shape: Array | None = None) -> Array:
-        """Return the probability of each class; `shape` contains further inputs, neither centred nor scaled."""
+        """Return the probability of each class. `shape` contains further inputs, which are neither centred nor
+        scaled.
+        """
         seen = (inputs - self.centre) / self.scale
         seen = seen if shape is None else np.concatenate([seen, shape])
         return softmax(np.maximum(seen @ self.hidden + self.hidden_bias, 0) @ self.out + self.out_bias)
@@ -98,8 +101,8 @@ class Ensemble:
     net: Net
 
     def chances(self, found: Collection[int], vector: Array | None, shape: Array) -> Array:
-        """Return the probability of each class: the weighted geometric mean of both models, or, without a vector, that
-        of the linear model alone.
+        """Return the probability of each class: the weighted geometric mean of both models; without a vector, the
+        linear model's probability.
         """
         by_words = self.linear.chances(found)
         if vector is None:
@@ -110,7 +113,7 @@ class Ensemble:
 
 
 def net_in(stored: Mapping[str, Array], name: str = "") -> Net:
-    """Return the net whose arrays are stored as "<name><field>"."""
+    """Return the net whose arrays are stored under names such as "<name><field>"."""
     return Net(**{field: stored[f"{name}{field}"].astype(np.float32) for field in Net.__slots__})
 
 
@@ -129,6 +132,6 @@ def softmax(logits: Array) -> Array:
 
 
 def unit(vector: Any) -> Array:
-    """Return the vector with length 1."""
+    """Return the vector, scaled to length 1."""
     side: Array = np.asarray(vector, dtype=np.float32)
     return side / max(float(np.linalg.norm(side)), 1e-9)

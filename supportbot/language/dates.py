@@ -1,10 +1,10 @@
 """Reads the dates in text according to a locale. Pure.
 
 Digits are read in the locale's order: "5/3/2027" is in March in Germany and in May in the United States. English
-without a region may be either, so such a date is read only if both orders give the same day. Dots always mean that the
-day comes first. A day without a year is not a date, unless a later day in the same range has a year. If the day on
-which the text was written is known, the matching days in the last and the next twelve months are possible, and so are
-both meanings of "next Friday". `relative_days` reads days such as "tomorrow".
+without a region may mean either, so such a date is read only if both orders give the same day. Dots always mean that
+the day comes first. A day without a year is read only if a later day in the same range has a year, or if it is known on
+which day the text was written. In the latter case, the matching days in the last and in the next twelve months are
+possible, and so are both meanings of "next Friday". `relative_days` reads days such as "tomorrow".
 """
 
 import re
@@ -27,7 +27,7 @@ _BETWEEN: Final = re.compile(r"[\s,.(]*(?:[^\W\d_]{1,3}\s+)?[(]?")  # "Friday, 5
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day in the text (`text[start:end]`); `day` is None if it is unclear which of the `possible` days is meant."""
+    """A day in the text (`text[start:end]`). `day` is None if it is unclear which of the `possible` days is meant."""
 
     day: date | None
     start: int
@@ -36,7 +36,9 @@ class Day:
 
 
 def days_in(text: str, locale: str, written_on: date | None = None) -> tuple[Day, ...]:
-    """Return the days in the text, in order. Relative days are included if the day on which it was written is known."""
+    """Return the days in the text, in order. Relative days are included if it is known on which day the text was
+    written.
+    """
     plain = _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
     found = [*_days_in(plain, locale)]
     years = [day.year if day else 0 for _, _, day, _ in found]
@@ -56,7 +58,9 @@ def _as_day(found: NamedDay) -> Day:
 
 
 def _concerns(text: str, weekday: NamedDay, day: Day) -> bool:
-    """Return whether a relative day is part of a written date, or is its weekday, as in "Friday, 5 March 2027"."""
+    """Return whether a relative day is part of a written date or is the weekday of one, as in "Friday, 5 March
+    2027".
+    """
     if weekday.start < day.end and day.start < weekday.end:
         return True
     first, last = sorted(((weekday.start, weekday.end), (day.start, day.end)))
@@ -74,7 +78,7 @@ def _of_month(day: date | None, start: int, end: int, month_day: str, written_on
 
 
 def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, str]]:
-    """Yield (start, end, day, "month-day"); the last value is "" unless only the year is missing."""
+    """Yield (start, end, day, "month-day") for each date. The last value is "" unless only the year is missing."""
     for figure in figures_in(text):
         month_days = [value for unit, value in figure.readings if unit == "date"]
         if not month_days:
@@ -90,7 +94,9 @@ def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, st
 
 
 def _in_year_of_next(month_day: str, years: list[int]) -> date | None:
-    """Return a day without a year, in the year of the day after it in the text: "from 5 March to 7 March 2027"."""
+    """Return a day without a year in the year that the next day in the text has, as in "from 5 March to 7 March
+    2027".
+    """
     return _day(f"{years[0]}-{month_day}") if month_day and years and years[0] else None
 
 
@@ -108,7 +114,7 @@ def _in_digits(written: str, locale: str) -> date | None:
 
 
 def _orders(locale: str) -> tuple[str, ...]:
-    """Return the parts that may come first in a date in digits."""
+    """Return the parts, day or month, that may come first in a date in digits."""
     data = babel_locale(locale)
     if str(data) == "en":
         return ("day", "month")

@@ -1,7 +1,7 @@
 """Detects the language of text. Pure: the model comes with its package and is loaded on first use.
 
-A letter model guesses well from four words on, but badly from a single one. So a guess counts only if it is likely in
-itself, and much more likely than the expected language.
+The model, which compares letters, is reliable for texts of four or more words, but not for single words. So a guess
+counts only if it is likely in itself and much more likely than the expected language.
 """
 
 import math
@@ -15,34 +15,34 @@ from typing import Final, Protocol
 
 from supportbot.language.words import languages_by_stop_word, stop_words, words
 
-# The model also knows small languages that are close to large ones (Galician, Luxembourgish, Nigerian Pidgin). In a
-# short text, they compete with the large language, so they count only if they are expected.
+# The model also knows small languages that resemble large ones (Galician, Luxembourgish, Nigerian Pidgin). In short
+# texts, they compete with the large language, so they count only if they are expected.
 _CANDIDATES: Final = frozenset({
     "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "gu", "he", "hi", "hr", "hu",
     "hy", "id", "it", "ja", "ka", "kk", "ko", "lt", "lv", "mk", "mr", "ms", "nb", "nl", "pa", "pl", "pt", "ro", "ru",
     "sk", "sl", "sq", "sr", "sv", "ta", "te", "th", "tl", "tr", "uk", "ur", "vi", "zh",
 })  # fmt: skip
 # The languages in which customers get answers. In texts of two or three words, related languages compete with them
-# ("hast du Hunger?" is half Scandinavian), but few customers write those.
+# ("hast du Hunger?" looks half Scandinavian), but few customers write in those.
 _LIKELIER: Final = frozenset({"ar", "de", "en", "es", "fr", "it", "nl", "pl", "pt", "tr"})
 _MEMBERS: Final = {"no": "nb", "nn": "nb", "yue": "zh", "wuu": "zh"}
 # Measured on 2,400 short texts in 16 languages (Django's own translations) and 290 customers' questions in 25.
 _MIN_LIKELIHOOD: Final = 0.4
-_MIN_MARGIN: Final = 3.0  # how many times more likely it must be than the expected language
+_MIN_MARGIN: Final = 3.0  # how many times as likely as the expected language it must be
 _STOP_WORD_WEIGHT: Final = 2.0
-# The bonus of these languages for texts of two or more words, since a single word is often a name. In our rows in six
-# languages, the bonus raises the share of detected languages from .66 to .74 (two words) and from .89 to .95 (three
-# words). Texts in the expected language are mistaken for another as rarely as before (10 of 6,092 texts, and 8 instead
-# of 12 of Django's 1,500 labels). The price is that in twelve other languages, only .73 instead of .76 of the labels
-# are detected. With a bonus of 10, two more names of products and people are taken for foreign words.
+# The bonus of these languages in texts of two or more words; single words are often names. In our rows in six
+# languages, the bonus raises the share of correctly detected texts from .66 to .74 (two words) and from .89 to .95
+# (three words). Texts in the expected language are mistaken for another as rarely as before (10 of 6,092 texts, and 8
+# instead of 12 of Django's 1,500 labels). In twelve other languages, only .73 instead of .76 of the labels are
+# detected. With a bonus of 10, two more names of products and people are taken for foreign words.
 _LIKELIER_WEIGHT: Final = 3.0
 # The share of the text's words that must be stop words of the expected language, and their lead over any other
 # language.
 _CLEAR_SHARE: Final = 0.3
 _CLEAR_LEAD: Final = 1
-# At or above this share of stop words, the expected language wins if no other explains more of the words: all words of
-# "tu es un robot" but the last are both French and Spanish. This rule misjudges none of 2,200 messages in other
-# languages.
+# At or above this share of stop words, the expected language is chosen if no other explains more of the words: all
+# words of "tu es un robot" except the last are both French and Spanish. This rule misjudges none of 2,200 messages in
+# other languages.
 _SHARED_SHARE: Final = 0.6
 _MAX_CHARACTERS: Final = 400
 # Addresses, order numbers, amounts, links.
@@ -57,18 +57,18 @@ class _Model(Protocol):
     def rank(self, text: str) -> list[tuple[str, float]]: ...
 
 
-@lru_cache(maxsize=256)  # a search calls it for every candidate
+@lru_cache(maxsize=256)  # a search calls this for every candidate
 def base_language(locale: str) -> str:
     """Return the language of a locale: `de` for `de-AT` and `de_AT`."""
     return re.split("[-_]", locale, maxsplit=1)[0].lower()
 
 
-@lru_cache(maxsize=512)  # a turn needs the languages of its question and of earlier messages several times
+@lru_cache(maxsize=512)  # a turn needs the languages of its question and of earlier messages repeatedly
 def detect(text: str, default: str) -> str:
-    """Return the ISO 639-1 code of the language of `text`; `default` if its words are inconclusive.
+    """Return the ISO 639-1 code of the language of `text`, or `default` if its words are inconclusive.
 
-    Names, addresses, order numbers, links and e-mail addresses have no language. A call takes about 0.3 ms, or a tenth
-    of that if stop words suffice. The first call loads the model, which takes a third of a second and 75 MB.
+    Names, addresses, order numbers, links and e-mail addresses are ignored. A call takes about 0.3 ms, or a tenth of
+    that if stop words suffice. The first call loads the model, which takes a third of a second and 75 MB.
     """
     evidence = _evidence(text[:_MAX_CHARACTERS])
     if len(list(islice(filter(str.isalpha, evidence), 2))) < 2:
@@ -84,7 +84,7 @@ def detect(text: str, default: str) -> str:
 
 
 def _evidence(text: str) -> str:
-    """Return the words that indicate the language, without possible names if enough words remain."""
+    """Return the words that indicate the language. Possible names are left out if enough words remain."""
     tokens = text.lower().split() if text.isupper() else text.split()
     is_number = [False, *(token[0].isdigit() for token in tokens), False]
     common: list[tuple[int, str]] = []
@@ -112,7 +112,9 @@ def _may_be_names(evidence: str, language: str) -> bool:
 
 
 def _is_clearly(evidence: str, language: str) -> bool:
-    """Return whether stop words alone show that it is in the expected language; ten times faster than the model."""
+    """Return whether stop words alone show that the text is in this language. This is ten times as fast as the
+    model.
+    """
     tokens = words(evidence)
     own = sum(map(stop_words(language).__contains__, tokens))
     if own < _CLEAR_SHARE * len(tokens) or own <= _CLEAR_LEAD:
@@ -127,14 +129,16 @@ def _stop_word_counts(tokens: Sequence[str]) -> Counter[str]:
 
 
 def _is_as_clearly(evidence: str, language: str, rival: str) -> bool:
-    """Return whether most words are stop words of the language, and the rival does not explain more of them."""
+    """Return whether most words are stop words of the language and no more of them are stop words of the rival."""
     tokens = words(evidence)
     own, other = (sum(word in stop_words(one) for word in tokens) for one in (language, rival))
     return own > 1 and own >= max(other, _SHARED_SHARE * len(tokens))
 
 
 def _likelihoods(text: str, default: str) -> dict[str, float]:
-    """Return each candidate's likelihood: the model's value, increased for stop words and for supported languages."""
+    """Return the likelihood of each language: the model's value, increased for its stop words and if it is
+    supported.
+    """
     tokens = words(text)
     found: dict[str, float] = {}
     for label, likelihood in _model().rank(text):

@@ -1,8 +1,8 @@
 """E-mail addresses that customers give in a message. Pure.
 
-An address counts only if the message contains little else or says that the address is the customer's own. Otherwise,
-mail could go to a stranger whom the customer only mentioned. The words are data (`data/email_addresses.json`), by
-language and kind; those of all languages count, since a short message does not show its language.
+An address counts only if the message contains little else or says that it is the customer's own. Otherwise, mail could
+go to someone whom the customer only mentioned. The words for this are data (`data/email_addresses.json`), by language
+and kind. Those of all languages count, because short messages do not show their language.
 """
 
 import json
@@ -17,20 +17,22 @@ _SEPARATORS: Final = r"\s<>()\[\],;:\""
 _ADDRESS: Final = re.compile(rf"(?<![^{_SEPARATORS}])(?P<address>[^{_SEPARATORS}@]{{1,400}}@[^{_SEPARATORS}]{{1,255}})")
 _SURROUNDING: Final = ".!?…/*_`'’‘“”„"
 _CONTEXT_CHARACTERS: Final = 80  # the text around an address, which may say whose it is
-_NEAR: Final = r"[^.!?\n@]{0,25}"  # between an address and the words that offer it
+_NEAR: Final = r"[^.!?\n@]{0,25}"  # the text between an address and the words that offer it
 _MAX_BETWEEN: Final = 3  # words between "not" and the address: "not to my old …"
-_MAX_OTHER_WORDS: Final = 3  # the maximum number of other words, as in "It is ..., thanks."
+_MAX_OTHER_WORDS: Final = 3  # maximum number of other words, as in "It is ..., thanks."
 
 
 def own_addresses_in(text: str) -> list[str]:
-    """Return the addresses that the customer means as their own, each once, even if undeliverable."""
+    """Return the addresses that the customer gives as their own, each once and even if mail cannot be delivered to
+    it.
+    """
     is_own = _is_mostly_address(text) or _own().search(_without_addresses(text))
     return addresses_in(text) if is_own else []
 
 
 def volunteered_addresses_in(text: str) -> list[str]:
-    """Return the customer's own addresses if nobody asked for one; the text must then say more clearly whose they
-    are: "My daughter anna@example.com" must not receive mail.
+    """Return the customer's own addresses if nobody asked for one. The message must then say more clearly whose they
+    are: "My daughter anna@example.com" must not lead to an e-mail.
     """
     is_volunteered = any(
         _offered().search(_before(match)) or _offered_after().match(_after(match)) for match in _ADDRESS.finditer(text)
@@ -39,8 +41,8 @@ def volunteered_addresses_in(text: str) -> list[str]:
 
 
 def addresses_in(text: str) -> list[str]:
-    """Return everything that looks like an e-mail address, each once, except addresses the text rules out, such as "not
-    old@example.com".
+    """Return everything that looks like an e-mail address, each once, except addresses that the text rules out ("not
+    old@example.com").
     """
     matches = [
         match
@@ -103,8 +105,8 @@ def _entries(kinds: Iterable[str]) -> Iterator[str]:
 
 
 def _pattern(entry: str) -> str:
-    """Return the pattern of an entry: "mein* mail|adresse*" is one of two beginnings after a word that begins with
-    "mein".
+    """Return the pattern of an entry: "mein* mail|adresse*" matches a word that begins with "mein" and then one of two
+    others.
     """
     words = [
         "|".join(re.escape(one).replace(r"\*", r"\w*").replace("'", "['’]") for one in word.split("|"))

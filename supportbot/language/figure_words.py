@@ -19,11 +19,11 @@ from supportbot.language.words import stop_words
 
 _DATA: Final = Path(__file__).parent / "data" / "figures.json"
 _LEAST_STEM: Final = 3  # letters that the word for a unit must have without its ending
-_JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
+_JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages in which "working days" is one word
 _MOST_ENDING: Final = 2
-_LONGEST: Final = 40  # letters; very long words would take quadratic time
-_LEAST_PLURAL: Final = 6  # letters of a plural: "mons" is not a plural of "Mon"
-# The contexts in which an abbreviation means a day, since many are also words: before a time or a date ("Thu 8:00",
+_LONGEST: Final = 40  # letters; the time for longer words would be quadratic
+_LEAST_PLURAL: Final = 6  # minimum number of letters of a plural: "mons" is not the plural of "Mon"
+# Many abbreviations of days are also words, so they count only in these contexts: before a time or a date ("Thu 8:00",
 # "mar. 06/05", "Sat 18 Oct"), in a range ("Mo–Fr", "seg. a sex."), or as a separate value ("| Sat |", '"day": "Thu"').
 _BEFORE_A_TIME: Final = re.compile(
     r"[.,]?[\u00a0\u202f ]?\d{1,2}(?::\d\d|[ \u00a0]?h\b|h\d\d|[./]\d{1,2}\b|\.?[ \u00a0](?P<month>[^\W\d_]{3,}))"
@@ -36,7 +36,7 @@ _RANGE_BEFORE: Final = re.compile(rf"(?<![^\W\d_])(?P<other>[^\W\d_]{{2,}}){_TO}
 _VALUE_BEFORE: Final = re.compile(r"[\"'|(\[]\s*$")
 _VALUE_BEHIND: Final = re.compile(r"\.?\s*[\"'|)\]]")
 _SEEN_BEFORE: Final = 16  # characters read before a word
-# The text between two days of a range: "Mon–Sat", "**Monday** to **Saturday**", "lundi au samedi", "lun.-ven."
+# The text between the days of a range: "Mon–Sat", "**Monday** to **Saturday**", "lundi au samedi", "lun.-ven."
 _RANGE: Final = re.compile(r"(?:\.?[\s*_]{0,4}[–—-][\s*_]{0,4}|\.?[*_]{0,2}\s(?P<to>[^\W\d_]{1,3})\s[*_]{0,2})")
 
 
@@ -52,16 +52,17 @@ class FigureWords:
     numbers: dict[str, int]
     number_languages: dict[str, frozenset[str]]
     last_parts: dict[str, frozenset[str]]  # units at the end of compounds
-    languages: dict[str, frozenset[str]]  # the languages in which a form stands for a unit
-    endings: set[str]  # letters by which one of these forms is longer than another: "jahr", "jahre"
+    languages: dict[str, frozenset[str]]  # languages in which a form stands for a unit
+    endings: set[str]  # endings that turn one form into another: "jahr", "jahre"
 
 
 @lru_cache(maxsize=4_096)
 def units_of(word: str, language: str = "") -> frozenset[str]:
-    """Return the units that a word or sign may stand for in any language, even inflected or at the end of a compound.
+    """Return the units that a word or sign may stand for in any language, even if it is inflected or at the end of a
+    compound.
 
-    If the text's language is known, only words of that language may be inflected or joined: "fits" is not the Turkish
-    "fit" (foot), and "Germany" does not end with the Swedish "mån" (month).
+    If the text's language is known, only words of that language may be inflected or part of a compound: "fits" is not
+    the Turkish "fit" (foot), and "Germany" does not contain the Swedish "mån" (month).
     """
     word = word.rstrip(".")
     known = figure_words().units
@@ -89,7 +90,7 @@ def units_of(word: str, language: str = "") -> frozenset[str]:
 
 
 def _is_of(language: str, form: str) -> bool:
-    """Return whether a form stands for a unit in this language; "" means any language."""
+    """Return whether a form stands for a unit in this language, or in any language if it is ""."""
     return not language or language in figure_words().languages.get(form, ())
 
 
@@ -100,8 +101,9 @@ def is_unit_in(language: str, word: str) -> bool:
 
 
 def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
-    """Return the number of a month or weekday. Its capitalisation must be right for the language, because English "may"
-    is a verb. With `in_any_case`, capitals are optional, because customers often leave them out.
+    """Return the number of the month or weekday that a word names; None if it names none. The word must be capitalised
+    as its language requires, because "may" is an English verb. With `in_any_case`, capitals are optional, because
+    customers often leave them out.
     """
     number = names.get(word)
     if number is None:
@@ -111,7 +113,7 @@ def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
 
 @cache
 def figure_words() -> FigureWords:
-    """Return the words of all languages in the form of `fold_homoglyphs`, because texts are read without accents."""
+    """Return the words of all languages in the form of `fold_homoglyphs`, in which texts are read."""
     data = json.loads(_DATA.read_text())
     words = FigureWords({}, {}, {}, {}, {}, set(), {}, {}, {}, {}, {}, set())
     for name, language in data.items():
@@ -148,26 +150,28 @@ def figure_words() -> FigureWords:
 
 @lru_cache(maxsize=16_384)  # few words can be figures, and most recur on many pages
 def may_be_figure(word: str) -> bool:
-    """Return whether a word may stand for a number or a weekday, whatever is before or after it."""
+    """Return whether a word may stand for a number or a weekday in any context."""
     return word.casefold() in figure_words().numbers or bool(_possible_weekdays(word)[0])
 
 
 def named_weekdays(word: str) -> AbstractSet[int]:
-    """Return the weekday (0 is Monday) named by a word in its language's capitalisation; empty for other words."""
+    """Return the weekdays (0 is Monday) that a word names if it is capitalised as its language requires; empty for
+    other words.
+    """
     day = named(figure_words().weekdays, word, in_any_case=False)
     return frozenset() if day is None else {day}
 
 
 def spelt_weekdays(text: str, start: int, end: int) -> AbstractSet[int]:
-    """Return the days that the word `text[start:end]` may mean in any spelling: "on wednesdays", "mittwochs",
-    "Mon-Fri", or an abbreviation in a suitable context.
+    """Return the weekdays that the word `text[start:end]` may mean, however it is written: "on wednesdays",
+    "mittwochs", "Mon-Fri", or an abbreviation in a suitable context.
     """
     days, is_abbreviated = _possible_weekdays(text[start:end])
     return days if not is_abbreviated or _stands_for_a_day(text, start, end) else frozenset()
 
 
 def _possible_weekdays(word: str) -> tuple[frozenset[int], bool]:
-    """Return the days that a word may mean, and whether it is an abbreviation that may also mean something else."""
+    """Return the weekdays that a word may mean, and whether it is an abbreviation that may also mean something else."""
     for form in (word, word.removesuffix("s") if len(word) >= _LEAST_PLURAL else word):
         if (day := named(figure_words().weekdays, form, in_any_case=True)) is not None:
             return frozenset({day}), False
@@ -202,8 +206,8 @@ def _joins(word: str | None) -> bool:
 
 
 def _weekdays(word: str) -> AbstractSet[int]:
-    """Return the days that a name or an abbreviation may mean; an abbreviation must have its language's case or
-    capitals.
+    """Return the weekdays that a name or an abbreviation may mean. An abbreviation must be written as in its language,
+    capitalised, or in capitals.
     """
     day = named(figure_words().weekdays, word, in_any_case=True)
     if day is not None:
@@ -213,11 +217,11 @@ def _weekdays(word: str) -> AbstractSet[int]:
 
 
 def is_range(between: str) -> bool:
-    """Return whether the text between two days makes them a range and not a list ("Monday and Friday")."""
+    """Return whether the text between two days makes them a range, and not a list ("Monday and Friday")."""
     found = _RANGE.fullmatch(between)
     return found is not None and not _joins(found["to"])
 
 
 def days_between(first: int, last: int) -> list[int]:
-    """Return the days after the first and before the last day."""
+    """Return the weekdays after the first and before the last day."""
     return [day % 7 for day in range(first + 1, first + (last - first) % 7)]

@@ -1,7 +1,7 @@
 """Reads the figures in text in a form that can be compared across spellings and languages. Pure.
 
-"Two weeks" is "14 days", "6,90 €" is "€6.90", and "9 Uhr" is "9:00". An ambiguous figure ("1.234", "05/03") has several
-readings; two figures are equal if they share one.
+"Two weeks" equals "14 days", "6,90 €" equals "€6.90", and "9 Uhr" equals "9:00". An ambiguous figure ("1.234", "05/03")
+has several readings; two figures are equal if they share a reading.
 """
 
 import re
@@ -28,7 +28,7 @@ from supportbot.language.words import stop_words
 
 Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
 
-# The size of each unit in the smallest unit of its scale; months and years have a separate scale.
+# The size of each unit in the smallest unit of its scale. Months and years have a scale of their own.
 _SCALES: Final[dict[str, tuple[str, int]]] = {
     "second": ("second", 1), "minute": ("second", 60), "hour": ("second", 3600), "day": ("second", 86_400),
     "night": ("second", 86_400), "week": ("second", 604_800), "month": ("month", 1), "year": ("month", 12),
@@ -60,7 +60,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_SIGN_BEFORE: Final = re.compile(  # not the sign of a preceding amount, as in "5 € 20 min"
+_SIGN_BEFORE: Final = re.compile(  # not the sign of the amount before it, as in "5 € 20 min"
     r"(?<!\d)(?<!\d[\u00a0\u202f ])([^\w\s]|[^\W\d_]{2,4}\$?)[\u00a0\u202f ]?$"
 )
 _BEHIND: Final = re.compile(
@@ -71,9 +71,10 @@ _DOTTED_CLOCK: Final = re.compile(r"([01]?\d|2[0-3])\.([0-5]\d)")
 _PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_])")
 # "am" in the middle of a sentence, where it may also be the German word for "on the".
 _WORD_BEHIND: Final = re.compile(r"[\u00a0\u202f ][^\W\d_]{2}[\u00a0\u202f ][^\W\d_]")
-# Matches from the start of a run without spaces and never backtracks: otherwise, long words would take quadratic time.
+# Matches from the start of a run without spaces and never backtracks: otherwise, the time for long words would be
+# quadratic.
 _ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
-_CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # such as RF-3A9F, even with few digits
+_CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # such as RF-3A9F, which may have few digits
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _NEXT: Final = re.compile(r"(?<=[^\w\s])(?P<blank>\s?)\d")  # a number after a sign
 _SIGN: Final = re.compile(r"[%٪°$£¥฿\u20a0-\u20cf]")  # the last range is Unicode's currency signs
@@ -82,7 +83,7 @@ _MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure in the text (`text[start:end]`) with all its readings."""
+    """A figure in the text (`text[start:end]`) with all its readings."""
 
     kind: Kind
     readings: frozenset[tuple[str, str]]  # (unit, value); the unit of a bare number is ""
@@ -93,25 +94,27 @@ class Figure:
 
 @dataclass(frozen=True)
 class Known:
-    """The figures in all texts that may support an answer."""
+    """All figures in the texts that may support an answer."""
 
     readings: frozenset[tuple[str, str]]
     numbers: frozenset[str]
-    bare: frozenset[str]  # numbers without a known unit, which may be in the name of a table's column
+    bare: frozenset[str]  # numbers without a known unit; it may be in the name of a table's column
     months: frozenset[str]
     days: frozenset[str]  # days of a month: the second day of "from 18 August to the 20th" has no unit
     text: str
-    amounts: frozenset[str]  # numbers of the amounts of money
+    amounts: frozenset[str]  # the numbers in amounts of money
 
     def holds(self, figure: Figure) -> bool:
-        """Return whether one of the figure's readings is known, or its number is known without a contradicting unit."""
+        """Return whether a reading of the figure is known, or its number is known without a unit that contradicts
+        it.
+        """
         if figure.kind == "name":
             return any(name in self.text for _, name in figure.readings)
         if not self.readings.isdisjoint(figure.readings):
             return True
         if figure.kind == "count":
             return not (self.numbers | self.days).isdisjoint(figure.numbers)
-        # "22 de manhã" may be the day of a date; the price in "€8, until noon" is not an hour.
+        # In "22 de manhã", the number may be the day of a date; the price in "€8, until noon" is not an hour.
         if figure.kind == "time":
             return not (self.bare | self.days).isdisjoint(figure.numbers)
         if figure.kind == "date":  # "5 to 7 March" also names the fifth; "10 March, 8:00" does not name the eighth
@@ -124,7 +127,7 @@ class Known:
 
 def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
     """Return the figures in these texts, including numbers in words ("three colours"). In `notes`, which are records of
-    past actions, "16.09" and "3/8" may also be days; elsewhere, they are a price, a rating, a version or a fraction.
+    past actions, "16.09" and "3/8" may also be days; in other texts, they are prices, ratings, versions or fractions.
     """
     found = [figure for text in texts for figure in _figures(text, True)]
     found += [_noted(figure, note) for note in notes for figure in _figures(note, True)]
@@ -142,7 +145,7 @@ def known_figures(texts: Iterable[str], notes: Iterable[str] = ()) -> Known:
 
 
 def _slashed_days(note: str) -> Iterator[Figure]:
-    """Yield the days in a note that elsewhere may be fractions: "visit 3/8, 12:00"."""
+    """Yield the days in a note that would be fractions in other texts: "visit 3/8, 12:00"."""
     for match in _SLASHED_DAY.finditer(note):
         yield Figure("date", frozenset(("date", day) for day in _days(match.group())), match.start(), match.end())
 
@@ -161,9 +164,9 @@ def _casefolded(text: str) -> str:
 
 
 def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
-    """Return the figures in the text, in order. A number in words counts only with a unit of the same language; if it
-    is a stop word in the text's language, only with a unit of that language, because the Dutch "het" means seven in
-    Hungarian. Signs count in all languages.
+    """Return the figures in the text, in order. A number in words counts only with a unit of the same language. If it
+    is a stop word in the text's language, the unit must be of that language, too, because the Dutch "het" means seven
+    in Hungarian. Signs count in all languages.
     """
     found = _figures(text, False)
     if not language or not found:
@@ -181,8 +184,8 @@ def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
 
 
 def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures in the text in a known language, in order. A word that is a unit only by another language's
-    inflection is ignored, so the number stays bare: "size 42 fits".
+    """Return the figures in a text whose language is known, in order. Inflected units of other languages are ignored,
+    so that the number in "size 42 fits" has no unit.
     """
     plain = fold_homoglyphs(text)
 
@@ -196,8 +199,8 @@ def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures in the text, in order, including spelt-out numbers: "five withdrawals". A stop word of the
-    text's language is read neither as a number ("once" is eleven in Spanish) nor as the unit of a spelt-out number.
+    """Return the figures in the text, in order, including numbers in words: "five withdrawals". A stop word of the
+    text's language is read neither as a number ("once" is eleven in Spanish) nor as the unit of a number in words.
     """
     plain = fold_homoglyphs(text)
 
@@ -211,13 +214,13 @@ def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def without_figures(text: str) -> str:
-    """Return the text with all figures replaced by the same figure, because amounts, dates and order numbers say
-    nothing about the kind of text.
+    """Return the text with all figures replaced by the same one, because amounts, dates and order numbers say nothing
+    about the kind of text.
     """
     return _ANY.sub("0", text)
 
 
-@lru_cache(maxsize=2_048)  # enough for pages, too, so that the sentences of answers do not soon evict them
+@lru_cache(maxsize=2_048)  # enough for pages, so that the sentences of answers do not soon evict them
 def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
     plain = fold_homoglyphs(text)
     found: list[Figure] = []
@@ -273,13 +276,15 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
 
 
 def _are_of_one_language(number: str, unit: str) -> bool:
-    """Return whether both words exist in one language; in "hat noch", they are Hungarian (six) and Polish (night)."""
+    """Return whether both words exist in the same language; in "hat noch", they are Hungarian (six) and Polish
+    (night).
+    """
     return _is_unit_of_any(unit, figure_words().number_languages[number.casefold()])
 
 
 def _is_unit_of_any(unit: str, languages: Iterable[str]) -> bool:
-    """Return whether a unit is a word of one of the languages or is written with a sign ("%", "€", "US$"), which may
-    come before the number, so a text without letters also counts.
+    """Return whether a unit is a word of one of the languages or a sign ("%", "€", "US$"). A text without letters also
+    counts, because a sign may come before the number.
     """
     letters = _LETTERS.findall(unit)
     if not letters or _SIGN.search(unit):
@@ -288,14 +293,14 @@ def _is_unit_of_any(unit: str, languages: Iterable[str]) -> bool:
 
 
 def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a number with its unit, which is the sign or word before or after it."""
+    """Return a number with its unit, which is the sign or word before or after it; None if it has none."""
     if (date := _dated(text, values, start, end)) is not None:
         return date
     before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
     sign = before[1].lower() if before else ""
     units = figure_words().money.get(sign, frozenset())
     if units and (not sign.isalpha() or sign.upper() in units):  # "EUR 5" is money, "new one" is not
-        return _measured(values, units, start, end)  # whatever follows, since "$45 a day" is not 45 days
+        return _measured(values, units, start, end)  # whatever follows, because "$45 a day" is not 45 days
     behind = _BEHIND.match(text, end)
     if behind is not None:
         period = _PERIOD.match(text, end)
@@ -304,7 +309,7 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
                 clock = _clock(text, text[start:end], start, end)
                 if shift or _WORD_BEHIND.match(text, end) is None:
                     return clock
-                # In German, "2.50 am Tag" is an amount per day, and "12.30 am Montag" half past twelve.
+                # In German, "2.50 am Tag" is an amount per day, and "12.30 am Montag" is half past twelve.
                 plain = {("", value) for value in values} | _dotted_clock(text[start:end])
                 return replace(clock, readings=clock.readings | plain)
             if any(map(str.isdigit, values)):  # unlike the German "2,5 am Tag"
@@ -318,7 +323,7 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
 
 
 def _dotted_clock(written: str) -> set[tuple[str, str]]:
-    """Return the time of day that digits with a dot, such as "14.30", may mean."""
+    """Return the times of day that digits with a dot, such as "14.30", may mean."""
     clock = _DOTTED_CLOCK.fullmatch(written)
     return {("time", str(60 * int(clock[1]) + int(clock[2])))} if clock else set()
 
@@ -356,7 +361,9 @@ def _oclock(values: frozenset[str], shift: int, start: int, end: int) -> Figure:
 
 
 def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a date if the number is next to the name of a month: "5 March", "March 5", "le 5 mars"."""
+    """Return a date if the number is next to the name of a month ("5 March", "March 5", "le 5 mars"); otherwise,
+    None.
+    """
     days = {int(value) for value in values if value.isdigit() and 1 <= int(value) <= 31}
     if not days:
         return None
@@ -371,7 +378,7 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
 
 
 def _dated_or_counted(text: str, written: str, start: int, end: int) -> Figure | None:
-    """Return a day and month written in digits; "31.10." may also be an amount at the end of a sentence."""
+    """Return a day and month in digits as a date or, because "31.10." may end a sentence, as another figure."""
     days = frozenset(("date", day) for day in _days(written.rstrip(".")))
     if not written.endswith("."):
         numbers = frozenset(str(int(part)) for part in re.split("[/-]", written))

@@ -1,10 +1,10 @@
-"""Detects whether a question depends on the one before it, and combines the two. Pure.
+"""Detects whether a question depends on the question before it, and combines both. Pure.
 
 The words that indicate this are data, by language and kind (`data/cues.*.json`). `joining` words begin a follow-up.
 `pointing` words refer to something named before (`pointing_at_end` only as the last word). `asking` and `lone` words
-begin a question that may lack its subject. `places` are prepositions with which a follow-up replaces one thing by
-another (`destinations` replace each other). A `clause` word indicates a complete sentence (in languages that drop the
-subject, it is the verb). `vague` words can refer to anything.
+begin a question that may lack its subject. `places` are prepositions with which a follow-up replaces one thing with
+another (`destinations` replace each other). A `clause` word shows that a sentence is complete (in languages that drop
+the subject, it is the verb). `vague` words can refer to anything.
 """
 
 import json
@@ -17,16 +17,14 @@ from typing import Final
 from supportbot.language.words import stem, stop_words, words
 
 _DATA: Final = files("supportbot.language") / "data"
-# The maximum number of content words in a follow-up, without and with a sign that it is one.
+# The maximum number of content words in a follow-up: without and with a word that indicates one.
 MAX_BARE_WORDS: Final = 1
 MAX_FOLLOW_UP_WORDS: Final = 3
 _CLAUSE: Final = re.compile(r"[,.;:!–—…]+\s+|\s+-\s+|\n+")
 
 
 def is_incomplete(question: str) -> bool:
-    """Return whether a question makes no sense on its own, because its topic was named earlier and must also be
-    searched for.
-    """
+    """Return whether a question makes no sense on its own, so that its topic must be taken from earlier messages."""
     own = len(content_words(question))
     if own and not _listed("clause").isdisjoint(words(question)):  # a complete sentence counts only if it refers back
         return own <= MAX_BARE_WORDS and has_back_reference(question)
@@ -35,13 +33,13 @@ def is_incomplete(question: str) -> bool:
 
 
 def may_be_follow_up(question: str) -> bool:
-    """Return whether a question may be a follow-up that is worth a second search with the earlier question."""
+    """Return whether a question may be a follow-up, so that a second search with the earlier question is worthwhile."""
     most = MAX_FOLLOW_UP_WORDS if _looks_like_follow_up(question) else MAX_BARE_WORDS
     return len(content_words(question)) <= most
 
 
 def is_short(question: str) -> bool:
-    """Return whether a question is short or refers back, so the earlier question may be part of it."""
+    """Return whether a question is short or refers back, so that the earlier question may belong to it."""
     return has_back_reference(question) or len(content_words(question)) <= MAX_FOLLOW_UP_WORDS
 
 
@@ -58,12 +56,12 @@ def _looks_like_follow_up(question: str) -> bool:
 
 
 def is_question(text: str) -> bool:
-    """Return whether the text has the form of a question, since parts of a message may also be statements."""
+    """Return whether the text has the form of a question."""
     return "?" in text or begins_like_question(text)
 
 
 def asks_something(text: str) -> bool:
-    """Return whether a part of the text has the form of a question."""
+    """Return whether any part of the text has the form of a question."""
     return "?" in text or any(map(begins_like_question, _CLAUSE.split(text)))
 
 
@@ -83,7 +81,9 @@ def vague_stems(language: str) -> frozenset[str]:
 
 
 def join_follow_up(text: str, follow_up: str) -> str:
-    """Return both as one question, without the part that is replaced: "to Austria" before "And to Italy?"."""
+    """Return a question and its follow-up as one text, without the part that the follow-up replaces, such as "to
+    Austria" before "And to Italy?".
+    """
     for kinds in _cues().values():
         named = re.match(
             rf"\W*(?:{_either(kinds['joining'])})\s+({_either(kinds['places'])})\b", follow_up, re.IGNORECASE
@@ -107,7 +107,7 @@ def _joining() -> re.Pattern[str]:
 
 
 def split_at_questions(text: str) -> list[str]:
-    """Split a text wherever another question may begin."""
+    """Return the text, split wherever another question may begin."""
     return _next_question().split(text)
 
 
@@ -143,7 +143,7 @@ def _listed(kind: str) -> frozenset[str]:
 
 @cache
 def _function_words() -> frozenset[str]:
-    """Return the words that never indicate the topic of a question."""
+    """Return the words, in all languages, that never indicate the topic of a question."""
     listed_words = (kinds[kind] for kinds in _cues().values() for kind in kinds if kind != "vague")
     return frozenset(word for listed in listed_words for entry in listed for word in words(entry)).union(
         *map(stop_words, _cues())

@@ -1,5 +1,5 @@
 """Splits a Markdown block into lines that can be quoted individually: sentences, list items, rows, code. Pure. Markup
-is removed, but the words and their order are kept, so each quoted line can be found in its text.
+is removed, but the words and their order are kept, so a quoted line can be found in the text.
 """
 
 import re
@@ -15,20 +15,21 @@ from supportbot.language.sentences import sentences_of
 _LINK_ALONE: Final = re.compile(r"\[[^\[\]]{1,300}\]\([^()]{0,500}\)")
 _INDENT: Final = "  "
 LABELLED: Final = "{label}: {value}"  # in French, there is a space before the colon
-_TRACKED: Final = 3  # with at least this many columns, a quoted row needs the column names
+_TRACKED: Final = 3  # if a table has at least this many columns, a quoted row needs their names
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """The smallest unit to quote: a sentence, a list item, a row or a code block. `mark` is written before a list item.
 
-    `matched` is compared with a question instead of `text`, because a row is compared together with its column names.
+    If `matched` is set, it is compared with questions instead of `text`: a row is compared together with its column
+    names.
     """
 
     text: str
     mark: str = ""
     matched: str = ""
-    is_pointer: bool = False  # it is only a link to another page
+    is_pointer: bool = False  # whether it is only a link to another page
 
     @property
     def compared(self) -> str:
@@ -40,8 +41,8 @@ class Line:
 
 
 def lines_of(block: Block, labelled: str = LABELLED) -> Iterator[Line]:
-    """Yield the lines of a block; headings and quotations have no lines. `labelled` is how its language writes a label
-    and a value.
+    """Yield the lines of a block. Headings and quotations have none. `labelled` is the form of a label and a value in
+    the block's language.
     """
     match block.kind:
         case Kind.PARAGRAPH:
@@ -76,7 +77,9 @@ def _rows(table: Block, labelled: str) -> Iterator[Line]:
 
 
 def names_its_columns(table: Block) -> bool:
-    """Return whether quoted rows of a table include the column names: readers need them from three columns on."""
+    """Return whether quoted rows of a table include the column names, which readers need once there are three or more
+    columns.
+    """
     return table.header is not None and len(names := _cells(table.header)) >= _TRACKED and all(names[1:])
 
 

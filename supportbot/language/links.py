@@ -29,13 +29,13 @@ _DOT: Final = re.compile(r"(?<![^\W\d_])(?:dot|punkt)(?![^\W\d_])", re.IGNORECAS
 _PLACEHOLDER: Final = re.compile(r"</?[\w-]+>")
 _MARKDOWN_LINK: Final = re.compile(r"\](?=[(\[:])")
 _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
-# Every address contains one of these signs or a word for a full stop. A full stop at the end is not part of one.
+# Every address contains one of these signs or a word for a full stop. A full stop at its end is not part of it.
 _SIGN: Final = re.compile(r"[\[({<:/@.]")
 _WORDS_FOR_A_DOT: Final = ("dot", "punkt")
 
 
 def links_in(text: str) -> set[str]:
-    """Return the addresses in the text, normalised so "https://" makes no difference."""
+    """Return the addresses in the text, normalised so that "https://" makes no difference."""
     code, words = fenced_part(text)  # in code, "<name>" is a placeholder
     plain = fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}")
     if not _may_contain_address(plain):
@@ -45,13 +45,15 @@ def links_in(text: str) -> set[str]:
 
 
 def _may_contain_address(plain: str) -> bool:
-    """Return False for most sentences, which takes a tenth of the time of looking for addresses in them."""
+    """Return whether a text may contain an address. Ruling out most sentences in this way takes a tenth of the time of
+    searching them.
+    """
     small = plain.lower()
     return _SIGN.search(plain.rstrip(".\n ")) is not None or any(word in small for word in _WORDS_FOR_A_DOT)
 
 
 def undisguised(text: str) -> str:
-    """Return the text without Markdown links; each address follows its label and is visible.
+    """Return the text without Markdown links. Each address is visible after its label.
 
     This is for texts in records, which anyone may have written.
     """

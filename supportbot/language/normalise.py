@@ -1,9 +1,10 @@
-"""Converts text to the form that a reader sees: no invisible characters, and plain letters for homoglyphs. Pure.
+"""Converts text to the form that a reader sees: without invisible characters, and with plain letters instead of
+homoglyphs. Pure.
 
 Invisible characters can hide words from a reader, bidirectional ones can reverse them, and stacked accents can cover
-the line above. The few that are needed for writing are kept: joiners inside Arabic and Indic words and emoji, and emoji
+the line above. Only those needed for writing are kept: joiners inside Arabic and Indic words and emoji, and emoji
 selectors. A reader sees "refunded" even if the word contains a letter from another script, small capitals, an entity or
-an invisible character, so search, model and checks must see it, too.
+an invisible character, so search, models and checks must see the same word.
 """
 
 import html
@@ -25,7 +26,7 @@ _UNSEEN_BELOW: Final = (
 _UNSEEN: Final = f"{_UNSEEN_BELOW}\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff" + "".join(
     f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)
 )
-# For the pattern of a schema, because no escape beyond U+FFFF works in all validators.
+# For patterns in schemas: no escape beyond U+FFFF works in all validators.
 UNSEEN_IN_SCHEMAS: Final = "".join(sign if sign == "-" else f"\\u{ord(sign):04x}" for sign in _UNSEEN_BELOW)
 INVISIBLE: Final = re.compile(f"[{_UNSEEN}]")
 _EMOJI: Final = "\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff"
@@ -38,16 +39,16 @@ _HIDDEN: Final = re.compile(f"({_NEEDED})|[{_UNSEEN}]")
 _ACCENTS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _MAX_ACCENTS: Final = 3  # accents per letter; no language uses more
 _STACK: Final = re.compile(f"([{_ACCENTS}]{{{_MAX_ACCENTS}}})[{_ACCENTS}]+")
-# When a log is displayed, text after a lone carriage return would overwrite the line.
+# When a log is displayed, the text after a lone carriage return would overwrite the line.
 _LINE_ENDS: Final = re.compile("\r\n?|[\u0085\u2028\u2029]")
 # PostgreSQL rejects NUL, and UTF-8 rejects lone surrogates; the other control characters have no meaning in a chat.
 _UNSTORABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# Accents that remain after composition strike through, encircle or cover neighbouring letters.
+# Accents that remain after composition and strike through, encircle or cover neighbouring letters.
 _LEFT_OVER_ACCENT: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
-# Readers take these for the given letters, although Unicode's table, which compares shapes, has no letter or a
-# different one.
+# Readers take these characters for the given letters, although Unicode's table, which compares shapes, lists no letter
+# or a different one.
 _READ_AS: Final = {
     "ь": "b", "ς": "c", "є": "e", "ε": "e", "Ꮖ": "I", "к": "k", "κ": "k", "ӏ": "l", "м": "m", "п": "n", "ʉ": "u",
     "μ": "u", "ω": "w", "χ": "x", "℮": "e",
@@ -62,7 +63,7 @@ _NAMED_AFTER: Final = re.compile(
 )
 # Letters in boxes and flags, for which Unicode defines no plain form.
 _BOXED: Final = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
-# Scripts whose letters nobody mistakes for Latin ones; a word may mix them with Latin, as in "Tシャツ".
+# Scripts whose letters nobody mistakes for Latin letters; a word may mix both, as in "Tシャツ".
 _UNMISTAKABLE: Final = frozenset({
     "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "GURMUKHI",
     "GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "THAI", "LAO", "TIBETAN", "MYANMAR",
@@ -121,20 +122,21 @@ def without_entities(text: str) -> str:
 
 
 def plain_words(text: str) -> str:
-    """Return the text with plain letters in all words that mix look-alike scripts or are crossed out.
+    """Return the text with plain letters in all words that mix similar-looking scripts or are crossed out.
 
-    Words in a single script are unchanged, because Russian is not a disguise.
+    Words in a single script are unchanged: Russian is not a disguise.
     """
     if text.isascii() and "\r" not in text:
         return text
     return _MARKED_WORD.sub(_plain_word, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
 
 
-@lru_cache(maxsize=512)  # each sentence is processed several times
+@lru_cache(maxsize=512)  # each sentence is read several times
 def as_read(text: str) -> str:
-    """Return the text in the form that readers perceive: no markup within words, spaced letters joined, no homoglyphs.
+    """Return the text as readers perceive it: without markup inside words and homoglyphs, and with spaced letters
+    joined.
 
-    Unlike in `fold_homoglyphs`, words keep their accents, for use by language-aware code.
+    Unlike `fold_homoglyphs`, this keeps accents, for code that depends on the language.
     """
     plain = plain_words(without_entities(text))
     plain = _MARKUP.sub("", _FENCE_LINE.sub("", plain)).strip()
@@ -147,8 +149,8 @@ def mixes_scripts(text: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """Return a customer's text in NFKC, without invisible characters and homoglyphs, so search and model get the text
-    that a reader sees.
+    """Return a customer's text in NFKC, without invisible characters and homoglyphs, so that search and models get the
+    text that a reader sees.
     """
     return plain_words(without_entities(text)).strip()[:MAX_QUESTION_CHARACTERS]
 
@@ -213,7 +215,9 @@ def _look_alikes() -> dict[str, str]:
 
 
 def _plain_shape(sign: str, shape: str) -> str:
-    """Return the ASCII letter of a shape; "" if it has none. A capital stays one, even though "l" looks like "I"."""
+    """Return the ASCII letter of a shape; "" if it has none. Capitals remain capitals, even though "l" looks like
+    "I".
+    """
     base = _without_accents(shape)
     letter = base if base.isascii() else _named_after(base)
     if len(letter) != 1 or not letter.isalpha():

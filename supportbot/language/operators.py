@@ -1,7 +1,7 @@
 """The small words that change a sentence's meaning: not, only, unless, before, at least, free, we. Pure.
 
-Two texts with the same nouns can still say opposite things; the difference is in closed-class words. These are data
-(`data/operators.<language>.json`, with the same categories in every language), so texts in two languages can be
+Texts with the same nouns can say opposite things because of such words. The words are data
+(`data/operators.<language>.json`), with the same categories in every language, so texts in different languages can be
 compared by category.
 """
 
@@ -19,9 +19,9 @@ from supportbot.language.words import words
 _DATA: Final = Path(__file__).parent / "data"
 _SIGN: Final = "*"  # "kein*" is a prefix, "*sız" a suffix
 _GAP: Final = "…"  # "ne … que"
-_LONGEST_GAP: Final = 4  # the maximum number of words in the gap
-_MIN_OF_ENDING: Final = 2  # the minimum number of letters before a suffix
-# Languages that write suffixes after an apostrophe, where they look like words: "KKTC'de" does not contain "de"
+_LONGEST_GAP: Final = 4  # maximum number of words in the gap
+_MIN_OF_ENDING: Final = 2  # minimum number of letters before a suffix
+# Languages that write suffixes after an apostrophe. There, they look like words: "KKTC'de" does not contain "de"
 # ("too").
 _JOINED: Final = frozenset({"tr"})
 _APOSTROPHES: Final = re.compile("['’](?=\\w)")
@@ -29,7 +29,7 @@ _APOSTROPHES: Final = re.compile("['’](?=\\w)")
 
 @dataclass(frozen=True)
 class _Listed:
-    """The words of one language."""
+    """The operators of a language."""
 
     exact: dict[str, frozenset[str]]
     beginnings: tuple[tuple[str, str], ...]  # (beginning, category)
@@ -53,7 +53,7 @@ def categories() -> tuple[str, ...]:
 def operators(text: str, language: str) -> dict[str, int]:
     """Return the number of operators in `text` by category; {} for a language without a list.
 
-    A phrase counts as one operator, whatever its individual words mean: "no later than" is not a negation.
+    A phrase counts as one operator, whatever its single words mean: "no later than" is not a negation.
     """
     tokens = words(_APOSTROPHES.sub("", text) if language in _JOINED else text)
     found: dict[str, int] = {}
@@ -75,7 +75,7 @@ def operators(text: str, language: str) -> dict[str, int]:
 
 
 def _places(phrase: tuple[str, ...], tokens: Sequence[str], start: int) -> list[int]:
-    """Return the positions of a phrase's words if it begins at `start`, else []."""
+    """Return the positions of a phrase's words if it begins at `start`; otherwise, []."""
     at, places, reach = start, [], 1
     for part in phrase:
         if part == _GAP:
@@ -136,7 +136,9 @@ def _listed(language: str) -> _Listed:
 
 
 def _spellings(entry: str) -> list[tuple[str, ...]]:
-    """Return the words of an entry, split like in `words`, once per alternative: "ne|n … pas|plus" gives four."""
+    """Return the words of an entry, split as by `words`, for each combination of alternatives: "ne|n … pas|plus" gives
+    four.
+    """
     parts = [part.split("|") for part in re.split(r"[\s']+", entry.casefold()) if part]
     return list(product(*parts))
 

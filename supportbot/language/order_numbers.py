@@ -21,7 +21,9 @@ def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
 
 
 def placed_order_numbers(text: str, *, is_asked: bool = False) -> list[tuple[int, int, str]]:
-    """Return each occurrence of an order number as (start, end, number), by the rules of `order_numbers_in`."""
+    """Return each occurrence of an order number as (start, end, number), according to the rules of
+    `order_numbers_in`.
+    """
     figures = figures_in(text)
     other = [(figure.start, figure.end) for figure in figures if figure.kind not in ("count", "name")]
     found = [match for match in _LETTERED.finditer(text) if not _overlaps(match.span(), other)]
@@ -42,5 +44,5 @@ def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 
 
 def without_numbers(text: str) -> str:
-    """Return the text with its lettered order numbers blanked at the same length: WF-20440 is not a house number."""
+    """Return the text with spaces in place of order numbers that contain letters: WF-20440 is not a house number."""
     return _LETTERED.sub(lambda match: ";".ljust(len(match.group())), text)

@@ -18,7 +18,7 @@ _CARD: Final = re.compile(r"(?<![\w#])(?<!\w[-./])(?:\d{14,19}|\d{4}(?:[ \u00a0.
 # First digits by network (ISO/IEC 7812): 3 to 6, and 22 to 27 for Mastercard's newer range.
 _ISSUERS: Final = re.compile(r"[3-6]|2[2-7]")
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
-# The length of an IBAN by country (ISO 13616 registry), so a word after it is not mistaken for part of it.
+# The length of an IBAN by country (ISO 13616 registry), so that a word after it is not mistaken for part of it.
 _IBAN_LENGTHS: Final = {
     country: length
     for length, countries in {
@@ -62,26 +62,26 @@ _PHONE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# A card or telephone number has at least seven digits, with at most four other characters between two digits. Finding
-# these places takes a tenth of the time of trying one of the patterns at each character.
+# A card or telephone number has at least seven digits, with at most four other characters between neighbouring digits.
+# Finding such places takes a tenth of the time of trying a pattern at each character.
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,4}\d){6,}")
 _BEFORE: Final = 1  # characters of a number before its first digit: "+" or "("
-_BEHIND: Final = 4  # characters that the patterns look at behind a number
+_BEHIND: Final = 4  # characters after a number that the patterns look at
 _Places = Sequence[re.Match[str]]
-# The beginning of an account number; the search is for digits, which are rarer than letters.
+# The beginning of an account number. The search starts from digits, which are rarer than letters.
 _BEGINS_ACCOUNT: Final = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)")
 _DATE: Final = re.compile(
     r"(?<!\d)(?<!\d[./-])(?:\d\d?([./-])\d\d?\1(?:\d{4}|\d\d)|\d{4}([./-])\d\d?\2\d\d?)(?![./-]?\d)"
 )
-LEAST_NAME: Final = 3  # letters; shorter ones are parts of other words
+LEAST_NAME: Final = 3  # letters; shorter names are parts of other words
 _NAME_PART: Final = re.compile(r"\w+")
-# From Thai on, scripts without capitals are written without spaces between words.
+# The scripts without capitals whose code points begin with Thai are written without spaces between words.
 _UNSPACED_FROM: Final = "\u0e00"
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """One item of personal data in the text. `key` is the same for all spellings of one value."""
+    """An item of personal data in the text. `key` is the same for all spellings of a value."""
 
     kind: Kind
     start: int
@@ -107,12 +107,12 @@ def personal_data_in(text: str) -> list[Personal]:
 
 
 def without_personal_data(text: str) -> str:
-    """Return the text with each piece of personal data replaced by its kind."""
+    """Return the text with each item of personal data replaced by a placeholder for its kind."""
     return replaced(text, personal_data_in(text), lambda one: f"[{one.kind}]")
 
 
 def replaced(text: str, found: Iterable[Personal], mark: Callable[[Personal], str]) -> str:
-    """Return the text with the given items of personal data, which are in order, replaced by their placeholders."""
+    """Return the text with the given items of personal data, which must be in order, replaced by placeholders."""
     parts, end = [], 0
     for one in found:
         parts += [text[end : one.start], mark(one)]
@@ -156,7 +156,7 @@ def _phones(text: str, places: _Places) -> Iterator[Personal]:
 
 
 def _numbers(pattern: re.Pattern[str], text: str, places: _Places) -> Iterator[re.Match[str]]:
-    """Yield the matches of a pattern for numbers with at least seven digits, which are at these places."""
+    """Yield the matches of a pattern for numbers with at least seven digits. Only these places are searched."""
     for place in places:
         yield from pattern.finditer(text, max(0, place.start() - _BEFORE), place.end() + _BEHIND)
 
@@ -189,7 +189,7 @@ def without_names(text: str, marks: Mapping[str, str]) -> str:
     """Return the text with each of these names, whole or in parts, replaced by its placeholder."""
     for name, mark in marks.items():
         for part in dict.fromkeys((name, *_NAME_PART.findall(name))):
-            # If words are not separated, names are not separated either, and two characters can be a whole name.
+            # If words are not separated, neither are names, and two characters can be a whole name.
             is_apart = part.lower() != part.upper() or part[:1] < _UNSPACED_FROM
             if len(part) >= (LEAST_NAME if is_apart else 2):
                 border = r"\b" if is_apart else ""

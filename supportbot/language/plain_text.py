@@ -1,7 +1,7 @@
 """Converts Markdown to plain text for embedding and indexing.
 
-Bodies are untrusted, so every pattern is linear: it starts at a rare character, stops at the next one of its
-kind, and never backtracks (`*+`) where spaces could be matched twice.
+Bodies are untrusted, so every pattern takes linear time: it starts at a rare character, stops at the next one of the
+same kind, and never backtracks (`*+`) where spaces could be matched twice.
 """
 
 import html
@@ -15,7 +15,7 @@ _TABLE_RULE = re.compile(r"^[ \t]*+\|?[ \t]*+:?--[-:| \t]*+$", re.MULTILINE)
 _LINE_SIGN = re.compile(r"^[ \t]{0,12}(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|(?:`{3,}|~{3,})[^\n]*$)", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)")
-# Soft hyphens and zero-width characters split a word for every tokenizer, although readers see one word.
+# Soft hyphens and zero-width characters would split a word for tokenizers, although readers see a single word.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _MANY_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*+\n){2,}")
@@ -23,7 +23,7 @@ _BLANK_LINES = re.compile(r" ?\n\s*+")
 
 
 def plain(markdown: str) -> str:
-    """Return the visible words of `markdown`: link texts without addresses, cells without pipes, no escapes or tags."""
+    """Return the visible words of `markdown`: without addresses of links, pipes between cells, escapes and tags."""
     text = _LINK.sub(r"\1", markdown.replace("\x00", " "))
     text = _AUTOLINK.sub(r"\1", text)
     text = _TAG.sub(" ", text)

@@ -1,7 +1,7 @@
 """Recognises postal addresses by their format, in any language: street and number, postal code and city. Pure.
 
-"Talstraße 8, 79102 Freiburg", "8 rue du Port, 44000 Nantes", "12 High Street, Bristol BS1 4QA". A street's name is
-recognised by its capitals, and by the word for "street" that some languages put in front of it.
+Examples: "Talstraße 8, 79102 Freiburg", "8 rue du Port, 44000 Nantes", "12 High Street, Bristol BS1 4QA". A street's
+name is recognised by its capitals and by the word for "street" that some languages put before it.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _DATA: Final = Path(__file__).parent / "data" / "addresses.json"
-_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # limited, like every repetition here, so very long words cost nothing
+_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # limited, like every repetition here, so that very long words cost no time
 _NUMBER: Final = r"\d{1,4}(?:\s?[a-zA-Z](?![\w.]))?(?:\s?[-/]\s?\d{1,4}[a-zA-Z]?)?"
 _CODE: Final = r"(?:[A-Z]{1,2}[-\s])?(?P<code>\d{4}\s?[A-Z]{2}\b|\d{2}-\d{3}|\d{4,5})(?![\w-])"
 _CITY: Final = rf"(?P<city>{_NAME}(?:[^\S\n-]{_NAME}|-{_NAME}){{0,4}})"
@@ -31,7 +31,7 @@ _FORMS: Final = (
 _PERSON: Final = re.compile(r"(?P<name>[^\W\d_a-z][\w'’-]+(?:\s[^\W\d_a-z][\w'’-]+){1,3})\s*[,;\n]\s*$")
 _AFTER_A_STOP: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 _WORD: Final = re.compile(r"[\w-]+")
-_ABBREVIATED: Final = 4  # characters of an abbreviation: a name continues after "St." but not after "Köln."
+_ABBREVIATED: Final = 4  # maximum length of an abbreviation: a name continues after "St." but not after "Köln."
 _MAX_JOINTS: Final = 3  # lower-case words inside the name of a street or city
 
 
@@ -41,7 +41,7 @@ def address_in(text: str, *, is_asked: bool = False) -> dict[str, str]:
 
 
 def without_address(text: str) -> str:
-    """Return the text with its last address blanked at the same length, so a postal code is not mistaken for an order
+    """Return the text with spaces in place of its last address, so that a postal code is not mistaken for an order
     number.
     """
     _, start, end = _found(text, False)
@@ -71,7 +71,7 @@ def _found(text: str, is_asked: bool) -> tuple[dict[str, str], int, int]:
 
 
 def _street(written: str, text: str, start: int, is_asked: bool) -> str:
-    """Return the street without the words before it, reading from the right as long as words are capitalised."""
+    """Return the street without the words before it: the capitalised words at the end of the text."""
     parts, streets = written.split(), _words()["streets"]
     first = len(parts) - 1
     while first > 0:

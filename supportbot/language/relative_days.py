@@ -1,8 +1,8 @@
 """Reads days that are relative to the day on which a text was written: "tomorrow", "on Friday", "in 3 days". Pure.
 
-The words come from CLDR (`data/days.json`, made by `scripts/make_figure_words.py`). A weekday alone means the next one.
-"Next Friday" may be the coming Friday or the one in the following week, and "last Friday" is ambiguous in the same way.
-On a Tuesday, "this Monday" may be past or coming. In these cases, both days are possible.
+The words come from CLDR (`data/days.json`, made by `scripts/make_figure_words.py`). A mere weekday means the next such
+day. "Next Friday" may be the coming Friday or that of the following week, and "last Friday" is ambiguous in the same
+way. On a Tuesday, "this Monday" may be yesterday or next week. In these cases, both days are possible.
 """
 
 import json
@@ -21,13 +21,13 @@ _DATA: Final = Path(__file__).parent / "data" / "days.json"
 _DAY: Final = 86_400  # the seconds in a day
 _WEEK: Final = timedelta(weeks=1)
 _DOTS: Final = str.maketrans({"ı": "i", "\u0307": None})
-_FARTHEST: Final = 3650  # the largest distance of a day, in days
+_FARTHEST: Final = 3650  # maximum distance of a day, in days
 _BEGINNING: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class NamedDay:
-    """The position of a named day, and the days that it may be."""
+    """The position of a named day in the text, and the days that it may be."""
 
     start: int
     end: int
@@ -36,7 +36,7 @@ class NamedDay:
 
 @dataclass(frozen=True)
 class _Words:
-    named: re.Pattern[str]  # a day, a weekday in some week, or a morning
+    named: re.Pattern[str]  # a day, a weekday in a certain week, or a morning
     weeks: re.Pattern[str]
     days_off: Mapping[str, int]
     weeks_off: Mapping[str, int]
@@ -75,7 +75,7 @@ def _named(text: str, words: _Words, today: date) -> Iterator[NamedDay]:
 
 
 def _weekday(weekday: int, week: int, today: date) -> tuple[date, ...]:
-    """Return the possible days for a weekday in this week (0), next week (1) or last week (-1)."""
+    """Return the possible days for a weekday of this week (0), next week (1) or last week (-1)."""
     of_week = _of_week(weekday, week, today)
     coming = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
     if not week:
@@ -89,7 +89,9 @@ def _of_week(weekday: int, week: int, today: date) -> date:
 
 
 def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[NamedDay]:
-    """Yield the weekdays without a week; they are in "next week" if the text names it and no other week."""
+    """Yield the weekdays without a week. They are in the next week if the text says "next week" and names no other
+    week.
+    """
     weeks = {words.weeks_off[_plain(match[0])] for match in words.weeks.finditer(text)}
     for figure in figures:
         if figure.kind != "weekday" or figure.start == figure.end:
@@ -135,7 +137,9 @@ def _words_of(language: str) -> _Words | None:
 
 
 def _plain(words: str) -> str:
-    """Return words in the form for comparison: casefolded, and with the same "i" for the dotted and dotless letter."""
+    """Return words in the form in which they are compared: casefolded, with the same "i" for the dotted and the dotless
+    letter.
+    """
     return words.replace("’", "'").casefold().translate(_DOTS)
 
 

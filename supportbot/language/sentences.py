@@ -1,10 +1,11 @@
 """Splits a stream of text into sentences as it arrives. Pure.
 
-A sentence ends with its full stop and any markers after it, once the next sentence has begun. A line break also ends a
-sentence. A fenced code block is one sentence, including the markers on the next line. A doubtful full stop ends a
-sentence, because two joined sentences would be judged as one: splitting too often may lose a citation, but joining
-could hide an invention behind a fact. The words that it depends on ("source", "step", abbreviations) are data of all
-languages (`data/sentences.json`).
+A sentence ends with its full stop and any markers after it, but only once the next sentence has begun. A line break
+also ends a sentence. A fenced code block is a sentence, including the markers on the line after it.
+
+A doubtful full stop ends a sentence, because two joined sentences would be judged as one: splitting too often may lose
+a citation, but joining could hide an invention behind a fact. The words on which this depends ("source", "step",
+abbreviations) are data for all languages (`data/sentences.json`).
 """
 
 import json
@@ -31,7 +32,7 @@ def _listed(kind: str) -> list[str]:
 
 
 def _begun(word: str) -> str:
-    """Return a pattern for a word whose end may not have arrived yet."""
+    """Return a pattern for a word of which the end may not have arrived yet."""
     pattern = r"(?:\Z|[\s\d])"
     for letter in reversed(word):
         pattern = rf"(?:{re.escape(letter)}{pattern}|\Z)"
@@ -39,7 +40,9 @@ def _begun(word: str) -> str:
 
 
 def _abbreviation(entry: str) -> Iterator[str]:
-    """Yield patterns for an abbreviation before its full stop, a NUL and what follows; "z. B" also after its "z"."""
+    """Yield patterns for an abbreviation before its full stop, a NUL and what follows. For "z. B", there is also one
+    for the "z".
+    """
     parts = [re.escape(part) for part in entry.split(". ")]
     for number in range(1, len(parts) + 1):
         rest = rf"\s?{parts[number]}\b" if number < len(parts) else ""
@@ -59,7 +62,8 @@ _BRACKETED: Final = rf"[\[【]\s*{_SOURCE}(?P<numbers>{_NUMBERS})(?:†[^\]】]*
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
-# The beginning of another sentence, including a bracket that can no longer become a marker, as "[Source" still can.
+# The beginning of another sentence. A bracket counts only if it cannot become a marker any more, as "[Source" still
+# can.
 _NO_MARKER: Final = rf"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|{_any_of(map(_begun, _SOURCES))})"
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?={_NO_MARKER})
@@ -89,13 +93,13 @@ _ITEM_MARK: Final = re.compile(r"\s*(?:[-*•+]|\(?\d{1,2}[.)])\s+")
 def split_first_sentence(text: str, seen: int = 0) -> tuple[str, str] | None:
     """Return (first sentence with the white space after it, rest), or None while the first sentence is unfinished.
 
-    An earlier call found no end in the first `seen` characters, so among their full stops only the last can still
-    become an end.
+    An earlier call has found no end in the first `seen` characters, so only the last full stop among them can still
+    become one.
     """
     if opens_fence(text):
         return _split_off_fence(text)
     begin = max(0, *(text.rfind(stop, 0, seen) for stop in _STOPS)) if seen else 0
-    sign = _END_SIGN.search(text, begin)  # runs for each token of a stream, and most contain no sentence end
+    sign = _END_SIGN.search(text, begin)  # this runs for each token of a stream, and most tokens end no sentence
     for match in _END.finditer(text, sign.start()) if sign else ():
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]
@@ -139,7 +143,7 @@ def _split_off_fence(text: str) -> tuple[str, str] | None:
 
 
 def _end_of_fence(text: str) -> int:
-    """Return the end of the code block at the beginning; 0 while it is open or if there is none."""
+    """Return the position at which the code block at the beginning ends; 0 while it is open or if there is none."""
     opening = _FENCE.match(text)
     if opening is None:
         return 0
@@ -149,7 +153,9 @@ def _end_of_fence(text: str) -> int:
 
 
 def goes_on(text: str, stop: int) -> bool:
-    """Return whether the full stop before `stop` belongs to an abbreviation, a list number or an ordinal number."""
+    """Return whether the full stop before `stop` belongs to an abbreviation, the number of a list item or an ordinal
+    number.
+    """
     before = text[max(0, stop - 12) : stop]
     if _ABBREVIATION.search(f"{before}\0{text[stop : stop + 6]}"):
         return True
@@ -159,7 +165,9 @@ def goes_on(text: str, stop: int) -> bool:
 
 
 def _is_no_beginning(text: str, stop: int) -> bool:
-    """Return whether the next word is in lower case or a month, since "am 5. Mai" does not end a sentence."""
+    """Return whether the next word cannot begin a sentence, because it is in lower case or is a month, as in "am 5.
+    Mai".
+    """
     following = _NEXT_WORD.match(text, stop)
     if following is None:
         return False
@@ -173,7 +181,7 @@ def _months() -> frozenset[str]:
     return frozenset(map(str.casefold, figure_words().months))
 
 
-@lru_cache(maxsize=256)  # the checks need it several times for each sentence
+@lru_cache(maxsize=256)  # the checks need this several times for each sentence
 def without_markers(sentence: str) -> str:
     """Return the words of a sentence without its source markers; code is unchanged."""
     code, words = fenced_part(sentence)
@@ -186,7 +194,7 @@ def unmarked(text: str) -> str:
 
 
 def without_list_mark(sentence: str) -> str:
-    """Return a list item without its number, which only counts the steps."""
+    """Return a list item without its number, which only numbers the step."""
     return _LIST_MARK.sub("", sentence, count=1)
 
 
@@ -203,6 +211,6 @@ def marked_sources(sentence: str) -> list[int]:
 
 
 def sources_of(marker: re.Match[str]) -> list[int]:
-    """Return the source numbers of one marker; "1-3" gives three."""
+    """Return the source numbers of a marker; "1-3" gives three."""
     parts = [re.split(r"\s*[–-]\s*", part.strip()) for part in (marker["numbers"] or marker["last"]).split(",")]
     return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]

@@ -1,7 +1,7 @@
 """Corrects typing errors with the help of known words: "retrun", "adress", "Liferung". Pure.
 
-Only unknown words are corrected, and only into a known word that differs by one typing error: two swapped letters, or a
-missing or extra letter inside the word. A different letter or ending too often makes a different word ("parking" and
+Only unknown words are corrected, and only to a known word that differs by one typing error: two swapped letters, or a
+missing or extra letter inside the word. A changed letter or ending too often makes a different word ("parking" and
 "packing", "shopping" and "shipping"), and the first letter is nearly always right.
 """
 
@@ -21,17 +21,19 @@ def word_counts(text: str) -> Counter[str]:
 
 
 def corrected_spelling(text: str, known: Mapping[str, int]) -> str:
-    """Return the text with its typing errors corrected; `known` contains the counts of known words, in lower case."""
+    """Return the text with its typing errors corrected. `known` contains the known words in lower case, with their
+    counts.
+    """
     return _TYPED.sub(lambda match: with_case_of(closest_word(match.group().lower(), known), match.group()), text)
 
 
 def with_case_of(corrected: str, typed: str) -> str:
-    """Return the corrected word in the case of the typed one; the typed word if there is no correction."""
+    """Return the corrected word in the case of the typed word; if there is no correction, return the typed word."""
     return (corrected.capitalize() if typed[0].isupper() else corrected) or typed
 
 
 def closest_word(word: str, known: Mapping[str, int]) -> str:
-    """Return the most frequent known word that a lower-case word may have been meant as; "" if there is none."""
+    """Return the most frequent known word that may have been meant by a lower-case word; "" if there is none."""
     if word in known:
         return ""
     plain = _without_accents(word)

@@ -32,11 +32,11 @@ _ALGORITHMS: Final = {
 _TITLES: Final = files("supportbot.language") / "data" / "titles.json"
 _STOP_WORDS: Final = files("supportbot.language") / "data" / "stopwords"
 _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
-# Longer "words" are addresses, keys and noise: stemming them takes longer, and their stems mean nothing.
+# Longer "words" are addresses, keys and noise: stemming them takes long, and their stems mean nothing.
 _LONGEST_STEMMED: Final = 40
 _SENTENCE_CHARACTERS: Final = 400
-_BEGINNING: Final = 4  # letters: this ignores endings and differences between languages ("transport", "transporte")
-_MIN_SHARED: Final = 4  # letters that two forms of a word must share at the beginning or end
+_BEGINNING: Final = 4  # letters; this ignores endings and differences between languages ("transport", "transporte")
+_MIN_SHARED: Final = 4  # letters that forms of a word must share at the beginning or end
 _SURELY_SIMILAR: Final = 5
 
 
@@ -51,7 +51,7 @@ def words(text: str) -> list[str]:
     """Return the words of `text` in order, casefolded.
 
     Words are split at apostrophes and hyphens; a figure such as "6,90" is one word. Text in scripts without spaces is
-    split into overlapping pairs of characters, so two texts that share a word share pairs.
+    split into overlapping pairs of characters, so that texts that share a word share pairs.
     """
     return list(_words_of_sentence(text) if len(text) <= _SENTENCE_CHARACTERS else _words(text))
 
@@ -63,7 +63,7 @@ def _parts(word: str, start: int, *, is_unspaced: bool) -> Iterator[tuple[str, i
         yield word, start
 
 
-@lru_cache(maxsize=1_024)  # each check of a sentence needs its words
+@lru_cache(maxsize=1_024)  # every check of a sentence needs its words
 def _words_of_sentence(text: str) -> tuple[str, ...]:
     return tuple(_words(text))
 
@@ -96,7 +96,7 @@ def _stemmer(algorithm: str) -> _Stemmer:
     if algorithm not in known:
         import Stemmer  # loaded only in processes that need its tables
 
-        known[algorithm] = Stemmer.Stemmer(algorithm, 0)  # its own cache would be one more for each thread
+        known[algorithm] = Stemmer.Stemmer(algorithm, 0)  # Snowball's own cache would be another one for each thread
     return known[algorithm]
 
 
@@ -106,7 +106,9 @@ def stems(text: str, language: str) -> list[str]:
 
 
 def beginnings(text: str) -> frozenset[str]:
-    """Return the beginnings of the text's longer words, without accents, for comparing forms and languages."""
+    """Return the beginnings of the text's longer words, without accents. They are used to compare forms of words, even
+    across languages.
+    """
     return frozenset(beginning(word) for word in words(text) if word.isalpha() and len(word) >= _BEGINNING)
 
 
@@ -119,7 +121,7 @@ def without_accents(word: str) -> str:
 
 
 def content_stems(text: str, language: str) -> set[str]:
-    """Return the stems of the content words, which are longer than one letter and not stop words.
+    """Return the stems of the content words: those that have more than one letter and are not stop words.
 
     In languages without a list of stop words, all words count.
     """
@@ -128,8 +130,8 @@ def content_stems(text: str, language: str) -> set[str]:
 
 
 def _has_meaning(word: str) -> bool:
-    """Return False for a lone letter, such as the rest of an elision ("l'", "'s"). Figures and characters of unspaced
-    scripts have meaning.
+    """Return whether a word carries meaning. A single letter, such as the rest of an elision ("l'", "'s"), does not;
+    figures and characters of scripts without spaces do.
     """
     return len(word) > 1 or not word.isalpha() or bool(re.match(f"[{_UNSPACED}]", word))
 
@@ -149,7 +151,7 @@ def languages_with_stop_words() -> frozenset[str]:
 
 @cache
 def languages_by_stop_word() -> Mapping[str, Sequence[str]]:
-    """Return, for each stop word, the languages in which it is one."""
+    """Return the languages of each stop word, by word."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for language in languages_with_stop_words():
         for word in stop_words(language):
@@ -158,13 +160,13 @@ def languages_by_stop_word() -> Mapping[str, Sequence[str]]:
 
 
 def stem_similarity(word: str, terms: Collection[str]) -> float:
-    """Return how well these stems match another one: 1 if they contain it, 0 if none is similar."""
+    """Return how well the best of these stems matches a word's stem: 1 if it is the same, 0 if none is similar."""
     return 1.0 if word in terms else max((_similarity_of(word, term) for term in terms), default=0.0)
 
 
 @lru_cache(maxsize=65_536)
 def _similarity_of(word: str, found: str) -> float:
-    """Return how well one stem matches another: below 1 for a longer form or a compound, otherwise 0."""
+    """Return how well a stem matches a different one: a value below 1 for a longer form or a compound, otherwise 0."""
     short, long = sorted((word, found), key=len)
     if len(short) < _MIN_SHARED:
         return 0.0
@@ -176,6 +178,6 @@ def _similarity_of(word: str, found: str) -> float:
 
 @cache
 def person_titles(*forms: str) -> frozenset[str]:
-    """Return the titles that precede a name, in all languages. Forms are `full` ("Herr") and `short` ("Dr")."""
+    """Return the titles that precede names, in all languages, as `full` ("Herr") and `short` ("Dr") forms."""
     listed: dict[str, dict[str, list[str]]] = json.loads(_TITLES.read_text(encoding="utf-8"))
     return frozenset(title for titles in listed.values() for form in forms for title in titles[form])
