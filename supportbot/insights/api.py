@@ -29,7 +29,7 @@ _WHEN = "A day in the workspace's time zone, or a moment with its offset."
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):
-    """One conversation with its outcome. docs/console.md explains the endings."""
+    """A conversation with its outcome. docs/console.md explains the endings."""
 
     conversation = serializers.UUIDField()
     customer = serializers.UUIDField()
@@ -84,7 +84,9 @@ class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
         responses=OutcomeSerializer(many=True),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the outcomes of conversations with a question. A page may have fewer rows than its limit."""
+        """List the outcomes of conversations in which the customer asked something. A page may have fewer rows than its
+        limit.
+        """
         caller = cast(Staff, request.auth)
         zone = ZoneInfo(Workspace.objects.get(pk=caller.workspace_id).timezone)
         with timezone.override(zone):
@@ -113,7 +115,9 @@ class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
 
 
 def _moment_of(name: str, text: str) -> datetime:
-    """Return a day's midnight in the active time zone, or a moment; raises InvalidInput for anything else."""
+    """Return the moment that a text names; a day means its midnight in the active time zone. Raises InvalidInput for
+    any other text.
+    """
     try:
         found: date | datetime | None = parse_date(text) or parse_datetime(text)
     except ValueError:

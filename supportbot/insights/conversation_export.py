@@ -1,4 +1,4 @@
-"""The export: one row per conversation, also as CSV. All figures of the console can be recomputed from it."""
+"""The export: a row for each conversation, also as CSV. All figures in the console can be recomputed from it."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ COLUMNS: Final = (
 
 
 def row_of(one: ConversationOutcome, *, sees_cost: bool) -> Mapping[str, Any]:
-    """Return a conversation's row, keyed by the names in `COLUMNS`; day and hour are in the workspace's time zone."""
+    """Return a conversation's row by the names in `COLUMNS`. Its day and hour are in the workspace's time zone."""
     outcome = one.outcome
     waits = (request.waited for request in outcome.requests)
     costs = {currency: f"{spent:f}" for currency, spent in sorted(outcome.costs.items())}
@@ -71,7 +71,7 @@ def write_csv(file: Writable, conversations: Iterable[ConversationOutcome], *, s
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a cell. Lists become text, and no text begins like a spreadsheet formula."""
+    """Return a value as a cell. Lists become text, and no text begins like a formula of a spreadsheet."""
     if isinstance(value, dict):
         return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
     if isinstance(value, list):

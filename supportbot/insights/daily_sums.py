@@ -1,4 +1,4 @@
-"""Daily sums, from which the figures of longer periods can be computed, for one channel or all. Pure.
+"""Daily sums, from which the figures for longer periods can be computed, for one channel or for all. Pure.
 
 Durations are kept individually, because the median of a period cannot be computed from daily medians.
 """
@@ -19,7 +19,7 @@ Key = TypeVar("Key")
 
 @dataclass(slots=True)
 class Sums:
-    """The contribution of some conversations to the figures. Durations are in seconds."""
+    """What some conversations contribute to the figures. Durations are in seconds."""
 
     endings: Counter[Ending] = field(default_factory=Counter)
     resolutions: list[float] = field(default_factory=list)  # times to resolution of conversations that ended well
@@ -76,7 +76,9 @@ class Sums:
 
 
 def sums_of(rows: Iterable[ConversationOutcome], key: Callable[[ConversationOutcome], Key]) -> dict[Key, Sums]:
-    """Return the sums of each group of conversations, in the order of their first rows."""
+    """Return the sums of each group of conversations; `key` gives the group of a row. The groups are in the order of
+    their first rows.
+    """
     groups: dict[Key, Sums] = {}
     for row in rows:
         _count(groups.setdefault(key(row), Sums()), row)
@@ -106,7 +108,7 @@ def added(parts: Iterable[Sums]) -> Sums:
 
 
 def figures_from(sums: Sums) -> Figures:
-    """Return the figures of several days from their sums."""
+    """Return the figures for several days, computed from their sums."""
     scores = sums.assistant_scores + sums.person_scores
     return Figures(
         endings=sums.endings,
@@ -126,7 +128,7 @@ def _tenths(seconds: list[float]) -> list[float]:
 
 
 def satisfied(scores: Counter[int]) -> float | None:
-    """Return the percentage of scores of 4 and 5; None without scores."""
+    """Return the percentage of scores that are 4 or 5; None without scores."""
     good = sum(count for score, count in scores.items() if score >= HAPPY)
     return 100 * good / scores.total() if scores else None
 

@@ -1,6 +1,6 @@
-"""Figures of many conversations: shares, medians, satisfaction and cost. Pure.
+"""Figures on many conversations: shares, medians, satisfaction and cost. Pure.
 
-`scripts/recompute_overview.py` recomputes them from the REST export without this code.
+`scripts/recompute_overview.py` recomputes them from the REST export without using this code.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of a set of conversations. Shares are percentages, None without conversations or ratings."""
+    """The figures on a set of conversations. Shares are percentages; they are None without conversations or ratings."""
 
     endings: Mapping[Ending, int]
     resolution: Spread  # of conversations that ended well, including people's time
@@ -49,6 +49,8 @@ class Figures:
         return 100 * self.number(*endings) / self.total if self.total else None
 
     def cost_of_each(self, *endings: Ending) -> Mapping[str, Decimal]:
-        """Return the total costs divided by the number of conversations with these endings; empty if there are none."""
+        """Return the total costs by currency, divided by the number of conversations with these endings; {} if there
+        are none.
+        """
         shared_by = self.number(*(endings or Ending))
         return {currency: spent / shared_by for currency, spent in self.costs.items()} if shared_by else {}

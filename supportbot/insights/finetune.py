@@ -1,7 +1,7 @@
-"""Approved conversations as training data: chat JSON Lines, masked, split by customer, with a data card.
+"""Approved conversations as training data: masked chats as JSON Lines, split by customer, with a data card.
 
-Approved answers are those that a customer rated 4 or 5, and the team's answers in place of the assistant's. Abstentions
-are left out together with their questions, and so is every chat that its customer rated badly.
+Answers are approved if a customer rated them 4 or 5, or if the team wrote them in place of the assistant's. Abstentions
+are left out together with their questions, and so are chats that the customer rated badly.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ if you have the right to use them for that purpose.
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One approved conversation in the form for training a model."""
+    """An approved conversation in the form used to train a model."""
 
     customer: UUID
     language: str
@@ -71,15 +71,15 @@ class Example:
 
     @property
     def split(self) -> str:
-        """Return the file for this example, which is the same for all of a customer's conversations and in every
-        export.
+        """Return the split to which this example belongs. It is the same for all of a customer's conversations and in
+        every export.
         """
         share = int.from_bytes(hashlib.sha256(self.customer.bytes).digest()[:4]) % 100
         return "validation" if share < VALIDATION_SHARE else "train"
 
 
 def write_examples(folder: Path, workspace: Workspace, *, since: datetime) -> dict[str, Any]:
-    """Write the files and return the data card's values. Raises InvalidInput if the folder is not empty."""
+    """Write the files, and return the values of the data card. Raises InvalidInput if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(
             gettext("{folder} is not an empty folder. Name a new or empty folder.").format(folder=folder)
@@ -134,7 +134,9 @@ def _approved(since: datetime) -> QuerySet[Conversation]:
 
 
 def _pairs(thread: Sequence[Message]) -> Iterator[tuple[str, Message]]:
-    """Yield each question with its last answer (a person's if one replied); unanswered questions are left out."""
+    """Yield each question with its last answer, or with a person's answer if a person replied. Questions without an
+    answer are left out.
+    """
     question: list[str] = []
     answer: Message | None = None
     for one in thread:
@@ -171,5 +173,7 @@ def _example(conversation: Conversation, thread: Sequence[Message], pairs: Seque
 
 
 def masked(text: str, names: Mapping[str, str]) -> str:
-    """Return the text without personal data in a recognisable format and without these names, whole or in parts."""
+    """Return the text with personal data masked: whatever has a recognisable format, and these names, whole or in
+    parts.
+    """
     return without_names(redact(text), names)

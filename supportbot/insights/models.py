@@ -1,5 +1,5 @@
-"""Tables for daily sums, which save pages about months from reading all conversations again, and for findings that
-someone has dealt with. Neither contains customers' words, so both are kept after their conversations are deleted.
+"""The tables for daily sums, thanks to which pages about months need not read all conversations again, and for findings
+that someone has dealt with. Neither contains customers' words, so both are kept after conversations are deleted.
 """
 
 from django.db import models
@@ -9,7 +9,7 @@ from supportbot.accounts.models import TenantModel, User
 
 
 class DailySums(TenantModel):
-    """The sums of the conversations started on one day, by one of their properties or in total (then `by` is empty)."""
+    """The sums of the conversations that were started on one day: by a property, or in total if `by` is empty."""
 
     day = models.DateField()
     timezone = models.CharField(max_length=40)  # the time zone of the day; sums for other time zones are not used
@@ -30,7 +30,7 @@ class DailySums(TenantModel):
 class Handled(TenantModel):
     """A finding that someone has dealt with by publishing an article, or by dismissing it for a reason.
 
-    Its subject (a message, a ticket or a pair of sentences) is a plain id.
+    The subject (a message, a ticket or a pair of sentences) is a plain id.
     """
 
     class Outcome(models.TextChoices):

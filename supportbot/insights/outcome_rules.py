@@ -1,6 +1,7 @@
-"""Determines the outcome of a conversation from its messages, their authors and their times. Pure. A conversation
-counts once its customer has asked a question; courtesies are not questions. It has exactly one ending, the first whose
-condition holds, so a conversation that went badly never counts as solved.
+"""Determines the outcome of a conversation from its messages, their authors and their times. Pure.
+
+A conversation counts once its customer has asked a question; courtesies are not questions. It has exactly one ending:
+the first whose condition holds. So a conversation that went badly never counts as solved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +17,12 @@ from supportbot.handoff.models import OPEN, Requester, State
 
 CAME_BACK_WITHIN: Final = timedelta(days=7)
 REOPENED_AFTER: Final = timedelta(days=1)
-HAPPY, UNHAPPY = 4, 2  # out of five: happy from this score up, unhappy from this score down
+HAPPY, UNHAPPY = 4, 2  # out of five: customers are happy at this score or above, and unhappy at this score or below
 THANKS: Final = "thanks"
 
 
 class Ending(StrEnum):
-    """The endings in the order of the charts; `ending_of` has the conditions."""
+    """The endings, in the order used in charts; `ending_of` has the conditions."""
 
     CONFIRMED = "confirmed"
     SILENT = "silent"
@@ -38,7 +39,7 @@ NOT_SOLVED: Final = (Ending.REOPENED, Ending.RECONTACT, Ending.ABANDONED)
 
 @dataclass(frozen=True, slots=True)
 class PublicMessage:
-    """One public message of a customer, the assistant or an agent."""
+    """A public message from a customer, the assistant or an agent."""
 
     seq: int
     source: str
@@ -56,7 +57,7 @@ class PublicMessage:
 
 @dataclass(frozen=True, slots=True)
 class PersonRequest:
-    """One request for a person; `joined_at` is when the first agent came."""
+    """A request for a person. `joined_at` is the time when the first agent joined."""
 
     requested_at: datetime
     state: str
@@ -66,13 +67,13 @@ class PersonRequest:
 
     @property
     def waited(self) -> timedelta | None:
-        """The customer's waiting time; None if no agent came or if an agent reopened the conversation."""
+        """How long the customer waited; None if no agent joined or if an agent reopened the conversation."""
         return None if self.joined_at is None or self.by == Requester.AGENT else self.joined_at - self.requested_at
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A customer's rating of one answer, or of the conversation (no `message_id`)."""
+    """A customer's rating of an answer or, without a `message_id`, of the conversation."""
 
     score: int
     message_id: UUID | None = None
@@ -102,7 +103,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One conversation as counted in the figures. Times are seconds from the first question."""
+    """A conversation as it counts in the figures. Times are in seconds from the first question."""
 
     ending: Ending
     asked_at: datetime
@@ -165,7 +166,9 @@ def has_come_back(facts: Facts) -> bool:
 
 
 def was_reopened(facts: Facts) -> bool:
-    """Return whether the customer asked again in the conversation after it was resolved or quiet for a day."""
+    """Return whether the customer asked again in the same conversation after it had been resolved or quiet for a
+    day.
+    """
     resolved = [one.ended_at for one in facts.requests if one.state == State.RESOLVED and one.ended_at is not None]
     for before, one in zip(facts.messages, facts.messages[1:], strict=False):
         if one.asks and (one.at - before.at >= REOPENED_AFTER or any(before.at <= at < one.at for at in resolved)):
@@ -174,7 +177,7 @@ def was_reopened(facts: Facts) -> bool:
 
 
 def _is_waiting(facts: Facts) -> bool:
-    """Return whether a person was requested and has written nothing since."""
+    """Return whether a person was requested and no agent has written since then."""
     last = facts.requests[-1] if facts.requests else None
     if last is None or last.state not in OPEN:
         return False
@@ -182,14 +185,14 @@ def _is_waiting(facts: Facts) -> bool:
 
 
 def _was_abandoned(facts: Facts) -> bool:
-    """Return whether no agent came, the last question has no answer, or the customer was unhappy."""
+    """Return whether no agent joined, the last question has no answer, or the customer was unhappy."""
     nobody_came = any(one.state in (State.EXPIRED, State.RESOLVED) for one in facts.requests)
     is_unhappy = any(one.score <= UNHAPPY for one in facts.scores)
     return nobody_came or is_unhappy or facts.has_failed or not _has_answer(facts)
 
 
 def _has_answer(facts: Facts) -> bool:
-    """Return whether the last question got an answer; a later reply to a courtesy does not count."""
+    """Return whether the last question got an answer. A later reply to a courtesy does not count as one."""
     answer: PublicMessage | None = None
     last_message: PublicMessage | None = None
     for one in facts.messages:
@@ -212,7 +215,9 @@ def _first_word(facts: Facts, asked_at: datetime) -> datetime | None:
 
 
 def _resolved_at(facts: Facts, ending: Ending) -> datetime | None:
-    """Return the time of the last answer (a person's if one helped) if the conversation ended well."""
+    """Return the time of the last answer, or of a person's last answer if a person helped; None unless the conversation
+    ended well.
+    """
     if ending not in (*ALONE, Ending.PERSON):
         return None
     if ending == Ending.PERSON:
@@ -226,7 +231,9 @@ def _resolved_at(facts: Facts, ending: Ending) -> datetime | None:
 
 
 def _attributed(score: Score, facts: Facts) -> Score:
-    """Return a rating with the rated agent: the answer's author or, for a conversation, the last agent who helped."""
+    """Return a rating with the agent whom it rates: the author of the answer or, for a whole conversation, the last
+    agent who helped.
+    """
     if score.message_id is not None:
         rated = next((one for one in facts.messages if one.message_id == score.message_id), None)
     else:

@@ -1,4 +1,4 @@
-"""Reads the facts about many conversations, with one query per table regardless of their number."""
+"""Reads the facts about many conversations with one query for each table, however many they are."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _Costs = dict[str, Decimal]  # by currency
 
 @dataclass(frozen=True, slots=True)
 class ConversationOutcome:
-    """A row of the export: one conversation with its outcome. `began_at` is in the active time zone."""
+    """A row of the export: a conversation with its outcome. `began_at` is in the active time zone."""
 
     conversation: UUID
     customer: UUID
@@ -39,13 +39,13 @@ class ConversationOutcome:
 
 
 def begun_in(since: datetime, until: datetime) -> QuerySet[Conversation]:
-    """Return the conversations started from `since` until `until`, oldest first."""
+    """Return the conversations that were started at or after `since` and before `until`, oldest first."""
     return Conversation.objects.filter(created_at__gte=since, created_at__lt=until).order_by("pk")
 
 
 def outcomes(conversations: QuerySet[Conversation], until: datetime) -> list[ConversationOutcome]:
-    """Return the outcomes of the conversations with a question, in order, as of `until`. Later returns of customers are
-    ignored, so a period can be compared with an earlier one.
+    """Return the outcomes, as of `until`, of those conversations in which the customer asked a question, in the same
+    order. If customers came back later, that is ignored, so that a period can be compared with an earlier one.
     """
     rows = list(conversations.values_list("pk", "customer_id", "created_at", "channel_id", "locale"))
     if not rows:
@@ -63,7 +63,7 @@ def outcomes(conversations: QuerySet[Conversation], until: datetime) -> list[Con
 
 
 class _Facts:
-    """The facts about a set of conversations, read at once."""
+    """The facts about a set of conversations, all read at the same time."""
 
     def __init__(self, conversations: QuerySet[Conversation], until: datetime) -> None:
         ids = conversations.values("pk")
@@ -130,7 +130,7 @@ def _scores(ids: Any) -> Mapping[UUID, Sequence[Score]]:
 
 
 def _turns(ids: Any) -> tuple[set[UUID], set[UUID]]:
-    """Return the conversations whose last turn failed, and the turns that answered a customer."""
+    """Return the ids of the conversations whose last turn failed, and of the turns that answered a customer."""
     turns = Turn.objects.filter(conversation__in=ids)
     last = turns.order_by("conversation_id", "-created_at", "-id").distinct("conversation_id")
     failed = {pk for pk, state in last.values_list("conversation_id", "state") if state == Turn.State.FAILED}
@@ -140,7 +140,7 @@ def _turns(ids: Any) -> tuple[set[UUID], set[UUID]]:
 def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[datetime]], Mapping[UUID, _Costs]]:
     """Return when the model began its answers in each conversation, and each conversation's cost by currency.
 
-    A turn's last call gives the answer; earlier ones called tools or failed.
+    The last call of a turn gives the answer; earlier calls used tools or failed.
     """
     first_words: defaultdict[UUID, dict[UUID, datetime]] = defaultdict(dict)
     costs: defaultdict[UUID, _Costs] = defaultdict(dict)
@@ -158,7 +158,7 @@ def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[d
 
 
 def _began(customers: Any, until: datetime) -> Mapping[UUID, Sequence[tuple[UUID, datetime]]]:
-    """Return when customers started conversations with a question."""
+    """Return when each customer started conversations in which they asked a question."""
     questions = Message.objects.filter(conversation=OuterRef("pk"), source=Source.CUSTOMER, courtesy="")
     rows = Conversation.objects.filter(Exists(questions), customer__in=customers, created_at__lt=until)
     return _grouped((row[0], row[1:]) for row in rows.values_list("customer_id", "pk", "created_at"))

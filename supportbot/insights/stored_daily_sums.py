@@ -1,10 +1,11 @@
 """Sums by day. If there are few conversations, they are computed directly; otherwise, they are stored and recomputed
-after changes. In a busy workspace, a worker computes today's sums, so they are a few minutes old. If no worker has done
-so for a while, a page computes them, which takes seconds on a day with thousands of conversations. Earlier days are
-recomputed every night while customers can still come back, so later changes to a conversation count from the following
-night.
+after changes.
 
-Sums are kept after conversations are erased: if a past day has lost conversations, its stored sums are used and never
+In a busy workspace, a worker computes today's sums, so they are a few minutes old. If no worker has done so for a
+while, a page computes them, which takes seconds on a day with thousands of conversations. Earlier days are recomputed
+every night as long as customers can still come back, so later changes to a conversation count the following night.
+
+Sums are kept when conversations are erased: if a past day has lost conversations, its stored sums are used and never
 recomputed.
 """
 
@@ -24,8 +25,8 @@ from supportbot.insights.models import DailySums
 from supportbot.insights.outcome_rules import CAME_BACK_WITHIN
 from supportbot.insights.outcomes import ConversationOutcome, begun_in, outcomes
 
-LIVE_UP_TO: Final = 2_000  # the number of conversations up to which a page reads them directly
-SUMMED_AT_ONCE: Final = 2  # days to compute while someone is waiting for the page
+LIVE_UP_TO: Final = 2_000  # up to this number of conversations, a page reads them directly
+SUMMED_AT_ONCE: Final = 2  # number of days to compute while someone waits for a page
 TODAY_FOR: Final = timedelta(minutes=3)
 WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # after this time, a page computes today's sums itself
 DAY_FOR: Final = timedelta(hours=20)
@@ -40,14 +41,14 @@ GROUPINGS: Final[Mapping[str, Callable[[ConversationOutcome], str]]] = {
 
 
 def are_many(days: Sequence[date]) -> bool:
-    """Return whether the days have too many conversations for a page to read."""
+    """Return whether there are too many conversations on these days for a page to read."""
     begun = Conversation.objects.filter(created_at__gte=_midnight(days[0]), created_at__lt=_end(days[-1]))
     return begun.order_by()[: LIVE_UP_TO + 1].count() > LIVE_UP_TO
 
 
 def sums_by_day(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
-    """Return each day's sums by the values of a property, including days without conversations. Days are whole days in
-    the active time zone. If there are few conversations, they are read directly.
+    """Return the sums of each of these days, including days without conversations, by the values of the property `by`.
+    Days are whole days in the active time zone. If there are few conversations, they are read directly.
     """
     if are_many(days):
         return stored_sums(days, by)
@@ -60,16 +61,16 @@ def sums_by_day(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums
 
 
 def _sums_of_erased(live: Mapping[date, Mapping[str, Sums]], by: str) -> dict[date, dict[str, Sums]]:
-    """Return the stored sums of the days that had more conversations when they were summed."""
+    """Return the stored sums of those days that had more conversations when they were summed."""
     rows = {row.day: row for row in _stored(list(live)).filter(by=by)}
     totals = {day: sum(sums.total for sums in groups.values()) for day, groups in live.items()}
     return {day: _read(row) for day, row in rows.items() if day in totals and row.total > totals[day]}
 
 
 def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
-    """Return each day's stored sums by the values of a property.
+    """Return the stored sums of each of these days by the values of the property `by`.
 
-    The newest days without sums are computed now. If many are missing, as after an upgrade, the hourly task computes
+    The newest days without sums are computed now. If many days have none, as after an upgrade, the hourly task computes
     the others. Today's sums are from the worker's last run.
     """
     found = {row.day: row for row in _stored(days).filter(by=by)}
@@ -80,7 +81,7 @@ def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums
 
 
 def stored_total(days: Sequence[date]) -> int:
-    """Return the number of conversations with a question that were started on these days."""
+    """Return the number of conversations that were started on these days and in which the customer asked a question."""
     return sum(_stored(days).filter(by="").values_list("total", flat=True))
 
 
@@ -89,7 +90,9 @@ def _read(row: DailySums) -> dict[str, Sums]:
 
 
 def roll_up(day: date) -> list[DailySums]:
-    """Compute and store the sums of one day in the active time zone; keep stored sums if conversations were erased."""
+    """Compute, store and return the sums of a day in the active time zone. If conversations were erased, the stored
+    sums are kept.
+    """
     with wide_reads():
         rows = outcomes(begun_in(_midnight(day), _end(day)), timezone.now())
     if day < timezone.localdate() and _stored([day]).filter(total__gt=len(rows)).update(computed_at=timezone.now()):
@@ -114,16 +117,20 @@ def roll_up(day: date) -> list[DailySums]:
 
 
 def roll_up_all() -> int:
-    """Compute missing and changed days for every busy or limited workspace; return their number."""
+    """Compute missing and changed days of all workspaces that are busy or delete conversations after some time. Return
+    the number of computed days.
+    """
     return sum(roll_up_workspace(workspace) for workspace in Workspace.objects.order_by("pk"))
 
 
 def roll_up_workspace(workspace: Workspace) -> int:
-    """Compute missing and changed days if there are many conversations, or some will be erased; return their number."""
+    """Compute missing and changed days if there are many conversations or if they will be erased. Return the number of
+    computed days.
+    """
     with workspace_scope(workspace.pk), timezone.override(workspace.zone):
         today = timezone.localdate()
         days = [today - timedelta(days=back) for back in reversed(range(1, ROLLED_UP_DAYS))]
-        if not are_many(days):  # pages need stored sums only for days whose conversations will be erased
+        if not are_many(days):  # pages then need stored sums only if conversations will be erased
             days = [] if workspace.keep_conversations_days is None else _since_the_first(days)
         stale = list(_stale(days))
         for day in stale:
@@ -132,13 +139,13 @@ def roll_up_workspace(workspace: Workspace) -> int:
 
 
 def _since_the_first(days: Sequence[date]) -> list[date]:
-    """Return the days since the first conversation, including its own."""
+    """Return those of these days that are not before the first conversation."""
     oldest = Conversation.objects.order_by("created_at").values_list("created_at", flat=True).first()
     return [] if oldest is None else [day for day in days if _end(day) > oldest]
 
 
 def roll_up_today_everywhere() -> int:
-    """Recompute today for every busy workspace with new events; return their number."""
+    """Recompute today's sums in all busy workspaces that have new events. Return the number of these workspaces."""
     return sum(_roll_up_today(workspace) for workspace in Workspace.objects.order_by("pk"))
 
 
@@ -193,7 +200,7 @@ def _end(day: date) -> datetime:
 
 
 def whole_days(by_day: Mapping[date, Mapping[str, Sums]]) -> dict[date, Sums]:
-    """Return the total sums of each day, for sums that were not grouped by a property."""
+    """Return the sums of each day from sums that were not grouped by a property."""
     return {day: groups.get("", Sums()) for day, groups in by_day.items()}
 
 

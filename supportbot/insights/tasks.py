@@ -7,11 +7,11 @@ from supportbot.insights.stored_daily_sums import roll_up_all, roll_up_today_eve
 
 @shared_task
 def roll_up() -> None:
-    """Compute the changed days of busy workspaces; safe to run twice."""
+    """Compute the missing and changed days. Safe to run twice."""
     roll_up_all()
 
 
 @shared_task
 def roll_up_today() -> None:
-    """Recompute today for busy workspaces; safe to run twice."""
+    """Recompute today's sums in busy workspaces. Safe to run twice."""
     roll_up_today_everywhere()

@@ -1,4 +1,4 @@
-"""REST views of releases: list, drafts, evaluation, publication, restoration."""
+"""REST views of releases: the list, drafts, evaluation, publication and restoration."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -66,7 +66,7 @@ class ReleaseDetail(ReleaseView):
 class Publish(ReleaseView):
     @extend_schema(request=PublishInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Make a draft live in place of the live release with which it was compared, given by number."""
+        """Make a draft live. `instead_of` is the number of the live release with which it was compared."""
         validated = _validated(PublishInput, request)
         return Response(ReleaseSerializer(services.publish(release_id, person=self.person, **validated)).data)
 
@@ -74,7 +74,9 @@ class Publish(ReleaseView):
 class Restore(ReleaseView):
     @extend_schema(request=RestoreInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Restore an older release as a new one, at once if it has passed the gates. The gates run again afterwards."""
+        """Restore an older release as a new one, which goes live at once. The gates run again afterwards. If the older
+        release has not passed them, `override` must give the reason.
+        """
         validated = _validated(RestoreInput, request)
         return Response(ReleaseSerializer(services.restore(release_id, person=self.person, **validated)).data)
 
@@ -82,7 +84,7 @@ class Restore(ReleaseView):
 class Evaluate(ReleaseView):
     @extend_schema(request=EmptyInput, responses={202: ReleaseSerializer})
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Have the gates evaluate a draft; its state is `evaluated` when they are done. If they could not judge it,
+        """Have the gates evaluate a draft. Its state is `evaluated` once they are done; if they could not judge it,
         `evaluation_problem` says why.
         """
         _validated(EmptyInput, request)

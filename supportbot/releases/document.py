@@ -1,6 +1,7 @@
-"""The content of a release: the instructions, rules and settings that shape an answer. Pure. A document is stored as
-JSON and never changes once its release has been live. Fields missing from older documents get their defaults, so a new
-version of the product can read all documents.
+"""The content of a release: the instructions, rules and settings that shape an answer. Pure.
+
+A document is stored as JSON and never changes once its release has been live. Fields that older documents do not have
+get their defaults, so new versions of the product can read all documents.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ Strictness = Literal["strict", "balanced", "open"]
 Asker = Literal["everyone", "visitors", "signed_in"]
 STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
 ASKERS: Final[tuple[Asker, ...]] = ("everyone", "visitors", "signed_in")
-# The purposes for which a workspace may choose models. Embeddings are not included, because they belong to the
+# The purposes for which a workspace may choose models. Embeddings are not among them, because they belong to the
 # installation's index.
 PURPOSES: Final = ("answer", "verify", "judge", "summarise", "rewrite", "translate", "draft")
 MAX_TEXT: Final = 8_000
@@ -36,8 +37,9 @@ MAX_TEMPERATURE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Guideline:
-    """A rule for the model: when something applies, do something. `asker` and `languages` (empty means all) limit the
-    conversations in which it applies; higher priorities come first. `author` is the person who wrote it.
+    """A rule for the model: in the situation `when`, `do` something. `asker` and `languages` (empty means all) limit
+    the conversations in which it applies. Higher priorities come first. `author` is the name of the person who wrote
+    it.
     """
 
     when: str
@@ -54,7 +56,9 @@ class Guideline:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of a purpose's model. None means the model's own temperature, or the product's default length."""
+    """The parameters of the model for a purpose. None means the model's own temperature and the product's default
+    length.
+    """
 
     temperature: float | None = None
     max_output_tokens: int | None = None
@@ -62,8 +66,9 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`rules` replaces the product's rules for answers (empty keeps them); `instructions` are additional. `routes`
-    lists the connections to use by purpose, best first; a purpose without an entry uses the installation's.
+    """The document of a release. `rules` replaces the product's rules for answers, unless it is empty; `instructions`
+    adds to them. `routes` lists the connections to use for each purpose, best first; a purpose without an entry uses
+    those of the installation.
     """
 
     name: str = ""
@@ -94,13 +99,13 @@ def stored(document: Document) -> dict[str, Any]:
 
 
 def digest(written: Mapping[str, Any]) -> str:
-    """Return the hex SHA-256 of a document as JSON, which identifies the content that a verdict covers."""
+    """Return the hexadecimal SHA-256 digest of a document as JSON. It identifies the content that a verdict covers."""
     text = json.dumps(written, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parsed(value: object) -> Document:
-    """Return the document described by external JSON. Raises InvalidInput with every wrong field."""
+    """Return the document that external JSON describes. Raises InvalidInput, which names every wrong field."""
     if not isinstance(value, Mapping):
         raise InvalidInput(fields={"document": [gettext("This must be an object.")]})
     known, problems = {one.name for one in fields(Document)}, cast(FieldErrors, {})
@@ -118,7 +123,7 @@ def parsed(value: object) -> Document:
 
 
 def loaded(value: Mapping[str, Any]) -> Document:
-    """Return a stored document, without validation."""
+    """Return the document in stored JSON, which is not validated."""
     guidelines = tuple(Guideline(**{**one, "languages": tuple(one["languages"])}) for one in value["guidelines"])
     routes = {purpose: tuple(names) for purpose, names in value.get("routes", {}).items()}
     parameters = {purpose: Parameters(**one) for purpose, one in value.get("parameters", {}).items()}

@@ -69,7 +69,7 @@ class GateRefused(ReleaseError):
 
 
 class GateMissing(ReleaseError):
-    """A suite that is used as a gate no longer exists. Gates raise it, too."""
+    """A suite that is used as a gate no longer exists. Also raised by the gates of articles and action rules."""
 
     code = "gate_missing"
     status = 409

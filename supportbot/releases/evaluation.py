@@ -1,8 +1,7 @@
-"""The evaluation of a draft by the gates: requesting it, carrying it out, and whether its verdict is still valid.
+"""The evaluation of a draft by the gates: requests it, carries it out, and decides whether its verdict is still valid.
 
-A worker carries it out: one at a time holds a claim on a draft and keeps extending it. A claim ends after a minute
-unless it is extended. So if a worker dies, another one soon takes over the draft, while an evaluation that takes hours
-keeps its claim.
+A worker evaluates a draft under a claim, which it keeps extending; otherwise, the claim ends after a minute. So an
+evaluation may take hours, but if the worker dies, another one soon takes over.
 """
 
 import logging
@@ -29,10 +28,10 @@ from supportbot.releases.models import DRAFT_STATES, MAX_REASON, Release
 from supportbot.releases.selectors import gates, live_release, release_with_id
 
 LEASE: Final = timedelta(minutes=1)
-BEAT_SECONDS: Final = 15.0  # the interval for extending a claim
-LONGEST: Final = timedelta(hours=12)  # an evaluation that takes longer is stuck, and another worker may take it
+BEAT_SECONDS: Final = 15.0  # interval for extending a claim
+LONGEST: Final = timedelta(hours=12)  # an evaluation that takes longer is stuck, so another worker may take it
 SUITES: Final = "suites"  # the key in `RELEASES_REFERENCES` of the fingerprint of each gate's cases, by the gate's name
-LIVE: Final = "live"  # the name of the live release in `changed_since`
+LIVE: Final = "live"  # stands for the live release in the result of `changed_since`
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +67,9 @@ def evaluate(release_id: UUID) -> Release:
 
 
 def is_proven(release: Release) -> bool:
-    """Return whether a release, as a draft, passed all current gates with their current cases, and was not published
-    despite the gates. Other changes since then do not count: in an emergency, a release that was good is better than
-    one that is bad.
+    """Return whether a release passed all current gates, with their current cases, when it was a draft, and was not
+    published despite the gates. Other changes since then do not count: in an emergency, a release that was good is
+    better than a bad one.
     """
     verdict = release.verdict
     if verdict is None or not verdict["passed"] or release.override_reason or not release.is_about(verdict["digest"]):
@@ -90,8 +89,8 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
 
 
 def changed_since(release: Release, verdict: Mapping[str, Any]) -> list[str]:
-    """Return the names of what has changed since the verdict on a release: its references, such as `knowledge`, and
-    `live` if the live release is no longer the one used for the comparison.
+    """Return the names of everything that has changed since the verdict on a release: of its references, such as
+    `knowledge`, and `live` if the live release is no longer the one with which it was compared.
     """
     before = verdict.get("references", {})
     changed = [name for name, mark in ports.references(release).items() if before.get(name) != mark]
@@ -113,7 +112,7 @@ def _store_verdict(release_id: UUID, found: ports.Verdict, about: Mapping[str, A
 
 
 def store_problem(release_id: UUID, problem: str) -> None:
-    """Record why the gates did not judge a draft; "" means an internal error."""
+    """Record why the gates did not judge a draft. "" means an internal error."""
     words = problem or gettext("The evaluation failed. See the worker's log.")
     drafts = Release.objects.filter(pk=release_id, state__in=DRAFT_STATES)
     drafts.update(judging_since=None, judging_until=None, judging_problem=words[:MAX_REASON])
@@ -137,7 +136,7 @@ class Claim:
 
 
 def claim_waiting() -> Claim | None:
-    """Claim a draft, in any workspace, that is waiting for the gates; None if there is none."""
+    """Claim a draft that is waiting for the gates, in any workspace, and return the claim; None if there is none."""
     now = timezone.now()
     is_free = Q(judging_until=None) | Q(judging_until__lt=now)
     waiting = Release.objects.filter(is_free, state__in=DRAFT_STATES, judging_since__isnull=False)
@@ -158,7 +157,9 @@ def extend_claim(claim: Claim) -> None:
 
 
 def judge_claimed(claim: Claim) -> None:
-    """Evaluate a claimed draft, extending the claim meanwhile. A problem that prevents this is stored in the draft."""
+    """Evaluate a claimed draft, and extend the claim in the meantime. If a problem prevents the evaluation, it is
+    stored in the draft.
+    """
     release_id, extend = claim.release_id, partial(extend_claim, claim)
     with workspace_scope(claim.workspace_id), override(stored_language(claim.workspace_id)):
         try:
@@ -168,7 +169,7 @@ def judge_claimed(claim: Claim) -> None:
             logger.warning("release %s was not judged: %s", release_id, error.code)
             store_problem(release_id, error.message)
         except Exception:
-            # The edge of a task: a suite that breaks must not leave the draft waiting forever.
+            # The edge of a task: a broken suite must not leave the draft waiting forever.
             logger.exception("release %s was not judged", release_id)
             store_problem(release_id, "")
             raise

@@ -1,7 +1,7 @@
 """The tables of releases.
 
-Invariants, enforced by the database: a workspace has at most one live release. A release that was live never changes,
-except that it stops being live.
+Invariants, enforced by the database: a workspace has at most one live release. A release that has been live never
+changes, except that it stops being live.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ MAX_REASON: Final = 300
 
 
 class Release(TenantModel):
-    """One version of everything that shapes a workspace's answers. `edits` counts the changes to a draft."""
+    """A version of everything that shapes a workspace's answers. `edits` counts the changes to a draft."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("Draft")
@@ -32,13 +32,13 @@ class Release(TenantModel):
     document = models.JSONField()
     reason = models.CharField(max_length=300, blank=True)
     author_name = models.CharField(max_length=150, blank=True)
-    based_on = models.PositiveIntegerField(null=True)  # the number of the release that it was created from
+    based_on = models.PositiveIntegerField(null=True)  # the number of the release from which it was created
     restores = models.PositiveIntegerField(null=True)  # the number of the release that it restores
     edits = models.PositiveIntegerField(default=0)
-    # Fingerprints of things that it refers to: the versions of action rules, and the state of the articles at its
-    # publication.
+    # Fingerprints of what it refers to: the versions of the action rules, and the state of the articles when it was
+    # published.
     references = models.JSONField(default=dict)
-    # The gates' verdict, with the document's digest and the references at that time.
+    # The gates' verdict, with the digest of the document and the references at the time.
     verdict = models.JSONField(null=True)
     judging_since = models.DateTimeField(null=True)
     judging_until = models.DateTimeField(null=True)  # the lease of the worker that runs the gates
@@ -65,7 +65,7 @@ class Release(TenantModel):
 
     @property
     def is_draft(self) -> bool:
-        """Whether it can still be changed, because it was never live."""
+        """Whether the release can still be changed, because it has never been live."""
         return self.state in DRAFT_STATES
 
     @property
@@ -74,12 +74,12 @@ class Release(TenantModel):
 
     @property
     def digest(self) -> str:
-        """The digest of the stored content, which is not affected by new fields in later versions."""
+        """The digest of the stored content. New fields in later versions of the product do not change it."""
         return digest(self.document)
 
     def is_about(self, recorded: str) -> bool:
-        """Return whether a recorded digest matches this content. Earlier versions recorded the digest of the content
-        with their defaults for missing fields.
+        """Return whether a recorded digest matches this content. Earlier versions of the product recorded the digest of
+        the content with their defaults for missing fields.
         """
         return recorded in (self.digest, digest(stored(self.contents)))
 
@@ -88,8 +88,8 @@ DRAFT_STATES = (Release.State.DRAFT, Release.State.EVALUATED)
 
 
 class ReleaseGates(TenantModel):
-    """The suites that every release of a workspace must pass. They are not part of releases, so no release can remove
-    its own gates.
+    """The suites that every release of a workspace must pass. They are not part of a release, so that no release can
+    remove its own gates.
     """
 
     suites = ArrayField(models.CharField(max_length=120), default=list)

@@ -1,4 +1,4 @@
-"""Interfaces that releases need from higher-level packages, each named by a setting."""
+"""What releases need from higher packages. A setting names each implementation."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gates' verdict on a release: the `must` cases that it fails, and the suites on which it got worse."""
+    """The gates' verdict on a release: the `must` cases that it fails, and the suites in which it got worse."""
 
     passed: bool
     failed_must: tuple[str, ...] = ()
@@ -29,32 +29,32 @@ class Verdict:
 
 
 class Judge(Protocol):
-    """Runs suites on a release; `RELEASES_GATE` names it.
+    """Runs suites on a release. The setting `RELEASES_GATE` names it.
 
-    It uses the release through `selectors.using(release)`, takes minutes, and raises GateMissing for a suite that
-    does not exist.
+    It uses the release inside `selectors.using(release)`, takes minutes, and raises GateMissing if a suite does not
+    exist.
     """
 
     def __call__(self, workspace: "Workspace", release: "Release", suites: Sequence[str]) -> Verdict: ...
 
 
 class MissingSuites(Protocol):
-    """Returns the names for which the workspace has no suite; `RELEASES_MISSING_SUITES` names it."""
+    """Returns those names for which the workspace has no suite. The setting `RELEASES_MISSING_SUITES` names it."""
 
     def __call__(self, names: Sequence[str], /) -> list[str]: ...
 
 
 class Audit(Protocol):
-    """Adds an entry to the audit trail in the current transaction; `RELEASES_AUDIT` names it."""
+    """Adds an entry to the audit trail in the current transaction. The setting `RELEASES_AUDIT` names it."""
 
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 
 
-# A function that returns a document's errors by field, or {}; the second argument says whether it was live before.
-# `RELEASES_CHECKS` names such functions.
+# A function that returns the errors in a document by field, or {}. The second argument says whether it has been live.
+# The setting `RELEASES_CHECKS` names such functions.
 Check = Callable[[Document, bool], Mapping[str, list[str]]]
-# A function that returns fingerprints of things that the current release refers to, as JSON. `RELEASES_REFERENCES`
-# names such functions.
+# A function that returns fingerprints of what the release in force refers to, as JSON. The setting
+# `RELEASES_REFERENCES` names such functions.
 Reference = Callable[[], Any]
 
 
@@ -75,7 +75,9 @@ def audit() -> Audit:
 
 
 def problems_of(document: Document, *, was_live: bool = False) -> dict[str, list[str]]:
-    """Return the errors that higher-level packages find in a document; if it was live, only blocking ones."""
+    """Return the errors that higher packages find in a document, by field; for a document that has been live, only
+    those that prevent its use.
+    """
     found: dict[str, list[str]] = {}
     for name in settings.RELEASES_CHECKS:
         check: Check = import_string(name)
@@ -90,7 +92,7 @@ def references(release: "Release") -> dict[str, Any]:
 
 
 def references_digest(release: "Release") -> str:
-    """Return the hex SHA-256 of these fingerprints, which changes only if one of them does."""
+    """Return the hexadecimal SHA-256 digest of the `references`, which changes only if one of them does."""
     return digest_of(references(release))
 
 

@@ -1,7 +1,7 @@
 """Reads the release in force and the workspace's releases.
 
-Each process reads the live release at most every two seconds, so a publication takes effect everywhere within that
-time, and at once in the publishing process.
+Each process reads the live release at most every two seconds, so a publication takes effect within that time, and at
+once in the process that publishes.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ _chosen: ContextVar[ReleaseInForce | None] = ContextVar("chosen_release", defaul
 
 
 def current() -> ReleaseInForce:
-    """Return the release for answers: the one chosen by `using`, or else the live one."""
+    """Return the release for answers: the one chosen with `using`, or else the live one."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
     if chosen is not None and chosen.workspace_id == workspace_id:
@@ -50,7 +50,7 @@ def current() -> ReleaseInForce:
 
 
 def known() -> ReleaseInForce | None:
-    """Return the release for answers, or None if that needs a database query, which coroutines must not make."""
+    """Return the release for answers, or None if this would take a database query, which coroutines must not make."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
     if chosen is not None and chosen.workspace_id == workspace_id:
@@ -73,7 +73,9 @@ def last_known() -> ReleaseInForce | None:
 
 @contextmanager
 def using(release: Release) -> Iterator[None]:
-    """Use this release for answers instead of the live one, in this context and the tasks that it starts."""
+    """Inside this block, use this release for answers instead of the live one, also in the tasks that the block
+    starts.
+    """
     token = _chosen.set(_in_force(release))
     try:
         yield
@@ -82,7 +84,7 @@ def using(release: Release) -> Iterator[None]:
 
 
 def forget(workspace_id: UUID) -> None:
-    """Make this process read the workspace's live release again for the next answer."""
+    """Make this process read the workspace's live release again before the next answer."""
     _cache.pop(workspace_id, None)
 
 
@@ -93,7 +95,7 @@ def releases() -> QuerySet[Release]:
 
 
 def release_with_id(release_id: UUID) -> Release:
-    """Return a release of the workspace; raises NoSuchRelease."""
+    """Return a release of the workspace. Raises NoSuchRelease."""
     found: Release | None = Release.objects.filter(pk=release_id).first()
     if found is None:
         raise NoSuchRelease()
@@ -101,7 +103,9 @@ def release_with_id(release_id: UUID) -> Release:
 
 
 def live_release() -> Release:
-    """Return the live release; a workspace's first release is created from its settings when it is first needed."""
+    """Return the live release. A workspace's first release is created from its settings when it is needed for the first
+    time.
+    """
     found: Release | None = Release.objects.filter(state=Release.State.LIVE).first()
     return found if found is not None else _first()
 

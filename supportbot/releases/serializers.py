@@ -94,11 +94,11 @@ DOCUMENT = {
 
 @extend_schema_field(DOCUMENT)
 class DocumentField(serializers.JSONField):
-    """A release's document; the service reads it."""
+    """The document of a release, which the service parses."""
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
-    """A release. `number` counts within the workspace."""
+    """A release. `number` counts the releases of the workspace."""
 
     document = DocumentField(read_only=True)
     references = serializers.DictField(
@@ -138,7 +138,7 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
 
 @example(document={"tone": "warm and brief"})
 class DraftInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Fields to change compared with the live release or `made_from`."""
+    """The fields that differ from those of the live release or, if it is given, of `made_from`."""
 
     document = DocumentField(required=False)
     made_from = serializers.UUIDField(required=False, help_text="The release to start from; by default, the live one.")

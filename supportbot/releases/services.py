@@ -1,7 +1,7 @@
-"""Changes to releases: drafts, their publication and restoration, and the choice of their gates.
+"""Changes releases: creates, edits and publishes drafts, restores older releases, and chooses the gates.
 
-Invariant: making a release live requires the lock on the workspace's live release, and the number of the release that
-it was compared with. So if there are two simultaneous publications, one wins and the other is refused.
+Invariant: a release goes live only under the lock on the workspace's live release, and only in place of the release
+with which it was compared. So one of two simultaneous publications is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ RESTORED: Final = "release_restored"  # the topic of an announcement
 
 @transaction.atomic
 def create_draft(*, person: Staff, made_from: UUID | None = None, document: object = None) -> Release:
-    """Create a draft from a release, by default the live one, with the given fields replaced."""
+    """Create a draft from a release (by default, the live one), in which the given fields are replaced."""
     live = _locked_live()
     first = release_with_id(made_from) if made_from else live
     contents = first.contents if document is None else _merged(first.contents, document, person)
@@ -56,7 +56,7 @@ def change_draft(
 ) -> Release:
     """Change the given fields of a draft.
 
-    Raises NotADraft, ReleaseChanged if `edits` is not its current number of changes, InvalidInput.
+    Raises NotADraft, InvalidInput, and ReleaseChanged if `edits` is not the draft's current number of changes.
     """
     draft = locked_draft(release_id)
     if edits is not None and edits != draft.edits:
@@ -70,7 +70,7 @@ def change_draft(
 
 @transaction.atomic
 def discard(release_id: UUID) -> None:
-    """Delete a draft. Raises NotADraft for a release that was live."""
+    """Delete a draft. Raises NotADraft if the release has been live."""
     locked_draft(release_id).delete()
 
 
@@ -78,10 +78,11 @@ def discard(release_id: UUID) -> None:
 def publish(
     release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "", edits: int | None = None
 ) -> Release:
-    """Make a draft live in place of release number `instead_of`, with which the person has compared it. `override` is
-    the reason for publishing even though the gates have rejected or not judged it, which requires a right. Raises
-    AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, VerdictOutdated, GateRefused, GateMissing, NotAllowed or
-    InvalidInput.
+    """Make a draft live in place of release number `instead_of`, with which the person has compared it.
+
+    If the gates have rejected the draft or not judged it, `override` is the reason for publishing it nevertheless,
+    which requires a right. Raises AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, VerdictOutdated,
+    GateRefused, GateMissing, NotAllowed or InvalidInput.
     """
     live = _locked_live()
     draft = locked_draft(release_id)
@@ -104,11 +105,11 @@ def publish(
 
 @transaction.atomic
 def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "") -> Release:
-    """Restore an older release as a new one, at once if it is proven (`is_proven`), because undoing must not wait for
-    suites. The suites run afterwards (announced as `release_restored`). `override` is the reason for restoring an
-    unproven release, which requires a right.
+    """Restore an older release as a new one, which goes live at once. The suites run only afterwards (announced as
+    `release_restored`), because undoing a publication must not wait for them.
 
-    Raises AnotherWentLive, NothingToRestore, NotProven, NotAllowed, InvalidInput.
+    If the release is not proven (`is_proven`), `override` is the reason for restoring it nevertheless, which requires a
+    right. Raises AnotherWentLive, NothingToRestore, NotProven, NotAllowed or InvalidInput.
     """
     live, older = _locked_live(), release_with_id(release_id)
     if live.number != instead_of:
@@ -140,7 +141,9 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, ov
 
 
 def _pass_unproven(older: Release, person: Staff, override: str) -> str:
-    """Return the reason for restoring an unproven release; "" if it is proven or if there are no gates."""
+    """Return the reason for restoring an unproven release; "" if it is proven or there are no gates. Raises NotProven,
+    NotAllowed.
+    """
     if not gates() or is_proven(older):
         return ""
     if not override.strip():
@@ -154,7 +157,7 @@ def _pass_unproven(older: Release, person: Staff, override: str) -> str:
 def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
     """Choose the suites that every release must pass.
 
-    Raises NoGates if nothing here can run suites, InvalidInput for a suite that does not exist.
+    Raises NoGates if this installation cannot run suites, and InvalidInput if a suite does not exist.
     """
     chosen = list(dict.fromkeys(name.strip() for name in suites if name.strip()))
     if chosen and ports.judge() is None:
@@ -172,7 +175,7 @@ def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
 
 
 def _pass_gates(draft: Release, person: Staff, override: str) -> str:
-    """Return the reason for overriding the gates; "" if they accept the release or there are none."""
+    """Return the reason for overriding the gates; "" if they accept the draft or there are none."""
     named = gates()
     if not named:
         return ""
@@ -209,7 +212,7 @@ def _go_live(release: Release, live: Release, person: Staff) -> None:
     Release.objects.filter(pk=live.pk).update(state=Release.State.REPLACED, replaced_at=timezone.now())
     release.state, release.published_at = Release.State.LIVE, timezone.now()
     release.published_by, release.references = person.name, ports.references(release)
-    # an evaluation that is still running has nothing left to judge
+    # if an evaluation is still running, it has nothing left to judge
     release.judging_since = release.judging_until = None
     release.save()
     forget(live.workspace_pk)
@@ -224,7 +227,7 @@ def _locked_live() -> Release:
 
 
 def _merged(before: Document, changes: object, person: Staff) -> Document:
-    """Return a document with the given fields changed; new guidelines get this person as their author."""
+    """Return a document in which the given fields are changed. New guidelines get this person as their author."""
     if not isinstance(changes, Mapping):
         return parsed(changes)
     written = stored(before)

@@ -11,7 +11,7 @@ from supportbot.releases.selectors import ReleaseInForce, _chosen
 
 @contextmanager
 def answering_by(document: Document, *, workspace_id: UUID) -> Iterator[None]:
-    """Use this document for answers in this context, without a database."""
+    """Inside this block, use this document for answers, without a database."""
     token = _chosen.set(ReleaseInForce(uuid7(), 1, workspace_id, document))
     try:
         yield

@@ -1,1 +1,1 @@
-"""What may need improvement: findings in conversations, grouped, with proposed edits and cases."""
+"""What may need improvement: grouped findings in conversations, with proposed edits and cases."""

@@ -1,6 +1,6 @@
-"""REST views of findings: the kinds, the groups of findings of a kind, and dismissing a group.
+"""REST views of findings: list the kinds of findings and the groups of a kind, and dismiss a group.
 
-Customers' texts contain no personal data, as on the console's pages.
+As on the console's pages, customers' texts contain no personal data.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ KINDS = (*(str(kind) for kind in Kind), contradicting.KIND)
 
 
 class GroupThrottle(CallerThrottle):
-    """The same limit as for searches, because grouping embeds the questions."""
+    """The same limit as on searches, because grouping embeds the questions."""
 
     scope = "search"
 
@@ -49,7 +49,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A group of findings with the same question, or two sentences that contradict each other."""
+    """A group of findings about the same question, or two sentences that contradict each other."""
 
     kind: str
     subject: UUID
@@ -81,7 +81,7 @@ class StatementSerializer(serializers.Serializer[Any]):
 
 
 class ItemSerializer(serializers.Serializer[Any]):
-    """One group. Its texts contain no personal data; a contradiction has only `statements`."""
+    """A group. Its texts contain no personal data. A contradiction has only `statements`."""
 
     kind = serializers.ChoiceField(choices=KINDS)
     subject = serializers.UUIDField(help_text="Identifies the group in URLs.")
@@ -109,7 +109,7 @@ class DismissSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class FindingsView(ScopedAPIView):
-    """Reading needs `kb:read`, dismissing `kb:write`, as in the console."""
+    """Reading needs `kb:read`, and dismissing needs `kb:write`, as in the console."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [needs("kb:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "kb:write")()]

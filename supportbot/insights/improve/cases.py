@@ -1,9 +1,9 @@
 """Turns findings into evaluation cases. A case expects what a good answer would contain, not what the given answer
 contained.
 
-If the team answered, the case expects the team's answer and the confirmed action. Otherwise, it only expects that an
-untrue answer is not given again, or that a question with a missing or poor answer gets an answer; a person adds the
-rest before saving.
+If the team answered, the case expects the team's answer and the confirmed action. Otherwise, it expects only that an
+untrue answer is not given again, or that a question whose answer was missing or poor gets an answer. A person adds the
+rest before saving it.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def case_of_finding(kind: Kind, subject: UUID) -> dict[str, Any]:
 
 
 def case_of_answer(message_id: UUID) -> dict[str, Any]:
-    """Return the document of the case for an answer of the assistant. Raises NotFound."""
+    """Return the document of the case for an answer from the assistant. Raises NotFound."""
     rows = Message.objects.filter(source=Source.ASSISTANT).select_related("conversation__customer")
     answer = rows.filter(pk=message_id).first()
     if answer is None:
@@ -58,7 +58,7 @@ def case_of_answer(message_id: UUID) -> dict[str, Any]:
 
 
 def _expected(answer: Message, complaint: str | None) -> dict[str, Any]:
-    """Return the expectations for a new answer; `complaint` is the reason for a bad rating, None without one."""
+    """Return the expectations for a new answer. `complaint` is the reason that was given with a bad rating, or None."""
     if instead := expected_instead(answer):
         return instead if complaint is not None else {**_action_of(answer, settled_action_in), **instead}
     if complaint == UNTRUE and not answer.is_abstention:
@@ -77,7 +77,7 @@ def _action_of(answer: Message, action: _Action) -> dict[str, Any]:
 
 
 def _of_draft(one: Finding) -> dict[str, Any]:
-    """Return the case for a corrected draft, which expects the agent's reply."""
+    """Return the document of the case for a corrected draft. It expects the agent's reply."""
     reply = OfferedDraft.objects.filter(pk=one.subject, message_id__isnull=False).values("message_id")
     sent = Message.objects.filter(pk__in=reply).select_related("conversation__customer").first()
     if sent is None:

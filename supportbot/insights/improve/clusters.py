@@ -1,4 +1,4 @@
-"""Findings of one kind, grouped by question: first by identical wording, then by meaning."""
+"""Findings of the same kind, grouped by question: first by identical wording, then by meaning."""
 
 import logging
 import re
@@ -16,14 +16,14 @@ from supportbot.errors import NotFound
 from supportbot.insights.improve.findings import Finding, Kind, findings
 
 logger = logging.getLogger(__name__)
-ALIKE: Final = 0.94  # cosine similarity: paraphrases are above it, other questions on the same topic below
-MOST_EMBEDDED: Final = 150  # the others are grouped only by their wording
+ALIKE: Final = 0.94  # cosine similarity: paraphrases are above it, and other questions on the same topic below
+MOST_EMBEDDED: Final = 150  # findings compared by meaning; the others are grouped only by their wording
 _NO_LETTERS: Final = re.compile(r"[\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Findings with the same question, newest first."""
+    """Findings about the same question, newest first."""
 
     findings: tuple[Finding, ...]
 
@@ -42,7 +42,9 @@ class Cluster:
 
 
 def clusters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return the groups, largest first, then newest; without an embedder, grouped by identical wording."""
+    """Return the groups of these findings, largest first, then newest first. Without an embedder, only identical
+    wordings are grouped.
+    """
     groups = _groups(found)
     try:
         groups = _by_meaning(groups[:MOST_EMBEDDED]) + groups[MOST_EMBEDDED:]
@@ -52,7 +54,7 @@ def clusters(found: Sequence[Finding]) -> list[Cluster]:
 
 
 def group_with(kind: Kind, subject: UUID) -> Cluster:
-    """Return the group with this finding. Raises NotFound if the finding has been dealt with or erased."""
+    """Return the group that contains this finding. Raises NotFound if the finding has been dealt with or erased."""
     for one in clusters(findings(kind)):
         if any(finding.subject == subject for finding in one.findings):
             return one
@@ -60,7 +62,7 @@ def group_with(kind: Kind, subject: UUID) -> Cluster:
 
 
 def alike_in_letters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return groups by identical wording, for which no embedder is needed."""
+    """Return groups of findings with identical wording. No embedder is needed for this."""
     return _sorted(_groups(found))
 
 
@@ -77,7 +79,7 @@ def _sorted(groups: Sequence[list[Finding]]) -> list[Cluster]:
 
 
 def _by_meaning(groups: Sequence[list[Finding]]) -> list[list[Finding]]:
-    """Merge each group into the most similar larger group before it, if they are similar enough."""
+    """Return the groups, each merged into the most similar larger group if that is similar enough."""
     joined: list[list[Finding]] = []
     used = embedder_in_use()
     vectors = np.empty((0, 0), dtype=np.float32)

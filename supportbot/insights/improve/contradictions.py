@@ -1,11 +1,13 @@
 """Finds live articles that contradict each other: two sentences about the same thing with different figures.
 
 If each of two sentences names something that the other does not ("to Austria", "to Switzerland"), they are about
-different things. Code blocks are ignored. This rule was measured on sentences that share three fifths of their stems:
-in the 62 articles of examples/knowledge (483 sentences with figures and no contradictions), it leaves 1 of 2 wrong
-pairs; on a help centre of 414 articles, 14 of 20 pairs. With and without the rule, the same 17 false statements in
-examples/evaluation/twins.jsonl are found. If the sentences must share slightly more stems (`ALIKE`), no pair is left in
-the 62 articles, and the 17 are still found. With .65, 16 are found; with .7, 14.
+different things. Code blocks are ignored.
+
+This rule was measured on sentences that share three fifths of their stems. In the 62 articles of examples/knowledge
+(483 sentences with figures and no contradictions), it removes 1 of 2 wrong pairs; in a help centre of 414 articles, 6
+of 20 pairs. With and without it, the same 17 false statements in examples/evaluation/twins.jsonl are found. With the
+slightly higher share `ALIKE`, no wrong pair is left in the 62 articles, and the 17 statements are still found; with a
+share of .65, 16 are found, and with .7, 14.
 """
 
 import re
@@ -30,17 +32,17 @@ from supportbot.language.words import content_stems
 KIND: Final = "contradicting"
 MOST_ARTICLES: Final = 400
 MOST: Final = 50
-ALIKE: Final = 0.62  # the share of stems, without figures, that both sentences have
+ALIKE: Final = 0.62  # minimum share of stems, without figures, that both sentences have
 LEAST_STEMS: Final = 3
 CODE: Final = "```"
-FEW_ARTICLES: Final = 100  # this many can be compared within about a second
-MOST_KNOWN: Final = 50  # workspaces whose pairs a process caches
+FEW_ARTICLES: Final = 100  # number of articles that can be compared within about a second
+MOST_KNOWN: Final = 50  # number of workspaces whose pairs a process caches
 _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence with figures from a live article, and its topic."""
+    """A sentence with figures in a live article, and its topic."""
 
     article: UUID
     title: str
@@ -70,7 +72,9 @@ def contradictions() -> list[Contradiction]:
 
 
 def contradiction_with(subject: UUID) -> Contradiction:
-    """Return a listed pair. Raises NotFound if it has been dealt with or if one of the sentences has changed."""
+    """Return the pair with this `subject`. Raises NotFound if it has been dealt with or if one of its sentences has
+    changed.
+    """
     found = next((pair for pair in contradictions() if pair.subject == subject), None)
     if found is None:
         raise NotFound()
@@ -78,8 +82,8 @@ def contradiction_with(subject: UUID) -> Contradiction:
 
 
 def contradictions_if_quick() -> list[Contradiction] | None:
-    """Like `contradictions`, but return None if this process would first have to compare many articles, which takes
-    seconds.
+    """Return the same as `contradictions`, or None if this process would first have to compare many articles, which
+    takes seconds.
     """
     is_quick = _is_known(_articles()) or _articles().count() <= FEW_ARTICLES
     return contradictions() if is_quick else None
@@ -101,7 +105,7 @@ def _is_known(articles: QuerySet[Article]) -> bool:
 
 
 def _found() -> list[Contradiction]:
-    """Return all pairs; each process compares the articles again after a change."""
+    """Return all pairs. Each process compares the articles again after a change."""
     articles, workspace_id = _articles(), current_workspace_id()
     mark, held = _mark(articles), _known.get(workspace_id)
     if held is not None and held[0] == mark:
@@ -127,13 +131,15 @@ def _statements(article: Article) -> Iterator[Statement]:
 
 
 def _names_in(text: str, language: str) -> frozenset[str]:
-    """Return the capitalised words after the first, without units: names and, in German, all nouns."""
+    """Return the capitalised words after the first word, without units: names and, in German, all nouns."""
     capitalised = [word for word in _WORD.findall(text)[1:] if word[:1].isupper() and not word.isupper()]
     return frozenset(name for word in capitalised if not units_of(name := word.casefold(), language))
 
 
 def pairs(statements: Sequence[Statement]) -> Iterator[Contradiction]:
-    """Yield pairs from different articles that say nearly the same but have different figures with the same unit."""
+    """Yield pairs of statements from different articles that say nearly the same but have different figures with the
+    same unit.
+    """
     by_stem: defaultdict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(statements):
         near = {other for stem in one.stems for other in by_stem[stem]}
@@ -146,7 +152,7 @@ def pairs(statements: Sequence[Statement]) -> Iterator[Contradiction]:
 
 
 def is_contradiction(one: Statement, other: Statement) -> bool:
-    """Return whether two statements from different articles agree in their words but disagree in a figure."""
+    """Return whether two statements are from different articles, agree in their words and disagree in a figure."""
     if one.article == other.article:
         return False
     if one.names - other.names and other.names - one.names:
@@ -156,19 +162,21 @@ def is_contradiction(one: Statement, other: Statement) -> bool:
 
 
 def differs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> bool:
-    """Return whether each side has a figure whose unit occurs on the other side, but with another value."""
+    """Return whether both sides have figures with the same unit but different values."""
     return bool(differing(ours, theirs))
 
 
 def differing(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[Figure]:
-    """Return our figures whose unit, but not value, also occurs among the figures that only the other side has."""
+    """Return those of our figures whose value the other side does not have but whose unit it has with a value of its
+    own.
+    """
     lost, new = without(ours, theirs), without(theirs, ours)
     return [one for one in lost if any(_units(one) & _units(other) for other in new)]
 
 
 def corresponding(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[tuple[Figure, Figure]]:
-    """Return our differing figures in order, each with the other side's figure with the same unit; [] if any figure on
-    either side has no counterpart.
+    """Return our differing figures in order, each with the other side's figure that has the same unit. Return [] if a
+    differing figure on either side has no counterpart.
     """
     wrong, left = differing(ours, theirs), differing(theirs, ours)
     found = []
@@ -182,7 +190,7 @@ def corresponding(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[tupl
 
 
 def without(figures: Sequence[Figure], others: Sequence[Figure]) -> list[Figure]:
-    """Return the figures that equal none of the others."""
+    """Return those figures that equal none of the others."""
     return [one for one in figures if not any(one.readings & other.readings for other in others)]
 
 

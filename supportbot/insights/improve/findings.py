@@ -1,4 +1,4 @@
-"""Findings in recent conversations that may need improvement, one per answer or ticket.
+"""Findings in recent conversations: what may need improvement, with one finding for each answer or ticket.
 
 Small talk is never a finding. Findings that someone has dealt with (`Handled`) are left out.
 """
@@ -23,7 +23,7 @@ from supportbot.widget.models import Rating
 
 DAYS: Final = 30
 MOST: Final = 300
-LEAST_REPLY: Final = 20  # characters; "One moment, please" does not correct anything
+LEAST_REPLY: Final = 20  # characters; shorter replies, such as "One moment, please", correct nothing
 
 
 class Kind(StrEnum):
@@ -36,7 +36,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One question whose answer may be wrong or missing. `answer_id` is the assistant's message, if there is one."""
+    """A question whose answer may be wrong or missing. `answer_id` is the id of the assistant's answer, if there is
+    one.
+    """
 
     kind: Kind
     subject: UUID
@@ -45,9 +47,9 @@ class Finding:
     answer: str
     answer_id: UUID | None
     at: datetime
-    reason: str = ""  # the reason that was chosen with a rating
+    reason: str = ""  # the reason given with a rating
     comment: str = ""
-    replies: tuple[str, ...] = ()  # what team members answered
+    replies: tuple[str, ...] = ()  # what the team answered
     articles: tuple[UUID, ...] = ()  # the articles on which a draft was based
 
 
@@ -83,7 +85,7 @@ def _of_answer(kind: Kind, row: Any, **more: Any) -> Finding:
 
 
 def _rated_bad() -> list[Finding]:
-    """Return answers of the assistant with a low rating; a rating of the chat counts for its last answer."""
+    """Return the assistant's answers with a low rating. A rating of the chat counts for its last answer."""
     last = Message.objects.filter(conversation=OuterRef("conversation"), source=Source.ASSISTANT).order_by("-seq")
     agents = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.AGENT, audience=Audience.EVERYONE
@@ -101,7 +103,7 @@ def _rated_bad() -> list[Finding]:
 
 def _unanswered() -> list[Finding]:
     rows = _answers().filter(is_abstention=True, is_withheld=False)
-    # An action that the chat cannot prepare shows no gap in the articles.
+    # If the chat cannot prepare an action, that is not a gap in the articles.
     return [_of_answer(Kind.UNANSWERED, row) for row in rows[:MOST] if not cannot_take(row.text)]
 
 
@@ -110,7 +112,7 @@ def _withheld() -> list[Finding]:
 
 
 def _corrected() -> list[Finding]:
-    """Return corrected drafts, and answers from articles to questions that a person then answered again."""
+    """Return corrected drafts, and answers from articles to questions that a person answered again afterwards."""
     answers = _answered_again()
     known = {(one.conversation, one.question) for one in answers}
     drafts = [one for one in _corrected_drafts() if (one.conversation, one.question) not in known]
@@ -138,7 +140,7 @@ def _corrected_drafts() -> list[Finding]:
         created_at__lte=OuterRef("created_at"),
     )
     sent = Message.objects.filter(pk=OuterRef("message_id"))
-    drafts = OfferedDraft.objects.filter(is_correction=True).exclude(text="")  # the text of old drafts is cleared
+    drafts = OfferedDraft.objects.filter(is_correction=True).exclude(text="")  # the text of old drafts is deleted
     rows = _recent(drafts).annotate(
         asked=Subquery(questions.order_by("-seq").values("text")[:1]), reply=Subquery(sent.values("text")[:1])
     )
@@ -153,8 +155,8 @@ def _corrected_drafts() -> list[Finding]:
 
 
 def _handed_over() -> list[Finding]:
-    """Return tickets that followed an answer from an article and that nobody corrected, each with the question. A
-    customer who asks for a person straight away, or again, is not a finding: no answer disappointed them.
+    """Return tickets that followed an answer from an article which nobody has corrected, each with the question. A
+    customer who asks for a person straight away or once more is not a finding, because no answer disappointed them.
     """
     corrected = {one.conversation for one in _corrected()}
     answers = Message.objects.filter(

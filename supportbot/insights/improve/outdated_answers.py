@@ -1,6 +1,6 @@
 """Outdated answers: finds customers who were given information that an article no longer contains. A citation names the
-revision that it quotes. If the quoted text is missing from the live revision, or a figure in it has changed, the
-customer may still rely on the old text.
+revision that it quotes. If a quoted sentence has lost or changed a figure in the live revision, the customer may still
+rely on the old one.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ ALIKE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AffectedCustomer:
-    """A customer who was given the old text. `replacement` is the sentence that replaced it, or ""."""
+    """A customer who was given the old text. `replacement` is the sentence that replaced it, or "" if there is none."""
 
     conversation: UUID
     customer: str
@@ -38,14 +38,14 @@ class AffectedCustomer:
     quoted: str
     revision: int  # the article's revision that the answer quoted
     replacement: str
-    figures: tuple[str, ...]  # the figures of the old text that have changed
+    figures: tuple[str, ...]  # the figures in the old text that have changed
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """An outdated sentence, and all customers who were given it, newest first.
 
-    `subject` identifies it until the replacing sentence changes or another customer is given the old one.
+    `subject` identifies it until the replacement changes or the sentence is quoted from a newer revision.
     """
 
     subject: UUID
@@ -57,7 +57,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class OutdatedAnswers:
-    """One changed article, and the customers who were given its former text."""
+    """A changed article, and the customers who were given its former text."""
 
     article: UUID
     title: str
@@ -66,8 +66,8 @@ class OutdatedAnswers:
 
 
 def outdated_answers() -> list[OutdatedAnswers]:
-    """Return the articles in which a figure that customers were given has recently changed, newest change first;
-    dismissed sentences are left out.
+    """Return the articles in which a figure has recently changed that customers were given, newest change first.
+    Dismissed sentences are left out.
     """
     since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
     changed = Article.objects.filter(state=State.LIVE, published_at__gte=since, live_revision__number__gt=1)
@@ -97,14 +97,14 @@ def outdated_sentences(article: Article) -> list[Sentence]:
 def _subject(
     article: Article, quoted: str, replacement: str, figures: tuple[str, ...], people: list[AffectedCustomer]
 ) -> UUID:
-    # The newest quoted revision is part of the id, so a figure that returns and changes again is reported again.
+    # The newest quoted revision is part of the id, so that a figure that returns and changes again is reported again.
     newest = max(one.revision for one in people)
     return uuid5(NAMESPACE_OID, "\0".join((str(article.pk), quoted, replacement, *figures, str(newest))))
 
 
 def given_before(article: Article) -> Iterator[AffectedCustomer]:
-    """Yield the customers who were given a sentence from an earlier revision in which a figure has since changed,
-    newest first.
+    """Yield the customers who were given a sentence, from an earlier revision, in which a figure has changed since
+    then, newest first.
     """
     live = article.live_revision
     if live is None:
@@ -137,7 +137,7 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 class _Replacing:
-    """Finds the sentence of a new text that replaces an old sentence."""
+    """Finds the sentence in a new text that replaces an old sentence."""
 
     def __init__(self, body: str, language: str) -> None:
         self._body = " ".join(body.split())
@@ -145,7 +145,9 @@ class _Replacing:
         self._stems = {text: self._about(text) for text in _sentences(body)}
 
     def of(self, old: str) -> tuple[str, tuple[str, ...]]:
-        """Return the sentence that replaces an old one, and the old sentence's figures that it lacks."""
+        """Return the sentence that replaces an old one ("" if there is none), and the figures of the old sentence that
+        are gone.
+        """
         figures = figures_in(old)
         if not figures or old in self._body:
             return "", ()

@@ -1,5 +1,5 @@
-"""Proposed edits: for a cluster, the team's answers, quoted or rewritten by a model; for a contradiction, the other
-article's figures.
+"""Proposed edits. For a cluster, they add the team's answers, quoted or rewritten by a model; for a contradiction, they
+adopt the other article's figures.
 """
 
 import logging
@@ -45,7 +45,7 @@ def target_of(cluster: Cluster) -> UUID | None:
 
 
 def proposed(cluster: Cluster, article: Article | None, passage: str = "") -> Edit:
-    """Return the edit that adds `passage`, or else the team's replies, to an existing or a new article."""
+    """Return the edit that adds `passage` (by default, the team's replies) to an existing or a new article."""
     question = " ".join(without_personal_data(cluster.newest.question).split())
     title = question if len(question) <= MOST_TITLE else question[: MOST_TITLE - 1].rsplit(" ", 1)[0] + "…"
     added = passage or quoted(cluster.replies)
@@ -57,8 +57,8 @@ def proposed(cluster: Cluster, article: Article | None, passage: str = "") -> Ed
 
 
 def agreeing(pair: Contradiction, article: Article) -> Edit:
-    """Return the edit that gives one article of a contradiction the other's figures. The text is unchanged if the
-    newest revision lacks the sentence or a figure has no counterpart with the same unit.
+    """Return the edit that gives an article in a contradiction the figures of the other article. The text is unchanged
+    if the newest revision does not contain the sentence, or if a figure has no counterpart with the same unit.
     """
     ours, theirs = (pair.one, pair.other) if article.pk == pair.one.article else (pair.other, pair.one)
     latest = article.latest_revision
@@ -71,18 +71,18 @@ def agreeing(pair: Contradiction, article: Article) -> Edit:
 
 
 def _end(figure: Figure, text: str) -> int:
-    """Return the end of a figure, without the full stop that belongs to its unit or ends the sentence."""
+    """Return the position at which a figure ends, without a full stop that belongs to its unit or ends the sentence."""
     return figure.start + len(text[figure.start : figure.end].rstrip("."))
 
 
 def replaced(body: str, sentence: str, changes: Sequence[tuple[int, int, str]]) -> str:
-    """Return the text with parts of a sentence replaced, given as start, end and new text. White space in the text may
-    differ from the sentence's.
+    """Return the text with parts of a sentence replaced; `changes` contains start, end and new text of each. The white
+    space in the text may differ from that in the sentence.
     """
     found = re.search(r"\s+".join(map(re.escape, sentence.split())), body)
     if found is None:
         return body
-    places = [at for at, _ in _without_blanks(found.group())]  # the positions of the sentence's characters in the text
+    places = [at for at, _ in _without_blanks(found.group())]  # positions in the text of the sentence's characters
     new = found.group()
     for start, end, words in sorted(changes, reverse=True):
         new = f"{new[: places[start]]}{words}{new[places[end - 1] + 1 :]}"
@@ -90,19 +90,21 @@ def replaced(body: str, sentence: str, changes: Sequence[tuple[int, int, str]]) 
 
 
 def _without_blanks(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the characters of the text with their positions, treating consecutive white space as one space."""
+    """Yield the characters of the text with their positions. Consecutive white space counts as one space."""
     for at, character in enumerate(text):
         if not (character.isspace() and at and text[at - 1].isspace()):
             yield at, character
 
 
 def quoted(replies: Sequence[str]) -> str:
-    """Return the newest replies without personal data, one paragraph each."""
+    """Return the newest replies without personal data, each as a paragraph."""
     return "\n\n".join(without_personal_data(reply).strip() for reply in replies[:MOST_REPLIES])
 
 
 def rewritten(cluster: Cluster, workspace: Workspace) -> str:
-    """Return the replies rewritten as a paragraph for a help page; "" if no model is connected or it did not answer."""
+    """Return the replies, rewritten as a paragraph for a help page; "" if no model is connected or the model does not
+    answer.
+    """
     if not cluster.replies:
         return ""
     request = ModelRequest(

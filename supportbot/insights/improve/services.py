@@ -1,4 +1,4 @@
-"""Services that deal with findings: publish an edit that fixes them, or dismiss them with a reason."""
+"""Deals with findings: publishes an edit that fixes them, or dismisses them with a reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ MAX_REASON: int = 300
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Text that fixes findings, for an existing or a new article. `based_on` is the revision on which it is based."""
+    """A text that fixes findings, for an existing or a new article. `based_on` is the number of the revision that it
+    changes.
+    """
 
     article_id: UUID | None
     title: str
@@ -37,7 +39,7 @@ class Edit:
 def publish_edit(kind: str, subjects: Iterable[UUID], edit: Edit, *, author: User) -> Article:
     """Publish an edit and mark the findings as dealt with.
 
-    Raises NotAllowed without the right to write in the collection, and the errors of saving an article.
+    Raises NotAllowed if the author may not write in the collection, and the errors of saving an article.
     """
     if edit.article_id is None:
         check_may_write(author, default_collection())
@@ -53,7 +55,7 @@ def publish_edit(kind: str, subjects: Iterable[UUID], edit: Edit, *, author: Use
 
 @transaction.atomic
 def dismiss(kind: str, subjects: Iterable[UUID], *, reason: str, person: User | None) -> None:
-    """Mark findings as dealt with; they are not shown again. Raises InvalidInput without a reason."""
+    """Mark findings as dealt with, so that they are not shown again. Raises InvalidInput without a reason."""
     reason = " ".join(reason.split())[:MAX_REASON]
     if not reason:
         raise InvalidInput(fields={"reason": [gettext("Explain briefly why nothing needs to be done.")]})
