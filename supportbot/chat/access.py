@@ -16,8 +16,8 @@ OPENING_SCOPES: Final = ("conversations:read", "conversations:write", "tickets:w
 
 
 def conversations_of(caller: Caller) -> QuerySet[Conversation]:
-    """Return the conversations a caller may list: a customer's own, or all of the workspace for staff with the
-    scope.
+    """Return the conversations that a caller may list: a customer's own, or, for staff with the scope, all of the
+    workspace.
     """
     if isinstance(caller, CustomerCaller):
         return Conversation.objects.filter(workspace_id=caller.workspace_id, customer_id=caller.customer_id)
@@ -27,8 +27,10 @@ def conversations_of(caller: Caller) -> QuerySet[Conversation]:
 
 
 def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation; raises the same NotFound for someone else's as for a missing one, and audits it for
-    customers. Staff need one of OPENING_SCOPES; the endpoint checks further rights.
+    """Return the conversation. Raises NotFound if it does not exist or belongs to another customer; a customer's
+    attempt is audited.
+
+    Staff need one of OPENING_SCOPES; the endpoint checks further rights.
     """
     if not _may_open_any(caller):
         raise NotFound()
@@ -44,7 +46,7 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
 
 
 def is_open_to(caller: Caller, conversation: Conversation) -> bool:
-    """Return whether `conversation_for` would return this conversation. A refusal is audited only there."""
+    """Return whether `conversation_for` would return this conversation. Nothing is audited."""
     is_theirs = not isinstance(caller, CustomerCaller) or conversation.customer_id == caller.customer_id
     return _may_open_any(caller) and is_theirs and conversation.workspace_id == caller.workspace_id
 

@@ -1,6 +1,7 @@
-"""Renders an answer as HTML for the team's pages, with the same Markdown as the chat (`frontend/src/markdown.js`):
-paragraphs, headings, lists, bold, italic, code, and http and https links. Everything else is shown as text, so agents
-see everything that the customer sees. Pure.
+"""Renders an answer as HTML for the team's pages. Pure.
+
+It supports the same Markdown as the chat (`frontend/src/markdown.js`): paragraphs, headings, lists, bold, italic, code,
+and http and https links. Everything else is shown as text, so agents see everything that the customer sees.
 """
 
 import re
@@ -30,7 +31,7 @@ _LINK: Final = '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
 
 
 def answer_html(text: str) -> SafeString:
-    """Return the Markdown of an answer as HTML that is safe to show."""
+    """Return an answer's Markdown as HTML that is safe to show."""
     return format_html_join("", "{}", ((_block(kind, lines),) for kind, lines in _blocks(text)))
 
 
@@ -53,7 +54,7 @@ def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _kind_of(line: str, raw: str, before: str) -> str:
-    """Return the kind of a block from its line; an indented line below a list item belongs to the item."""
+    """Return the kind of block that a line belongs to; an indented line below a list item belongs to that item."""
     if line.startswith(_FENCE):
         return "pre"
     found = next((kind for kind, prefix in _KINDS.items() if prefix.match(line)), "")
@@ -99,7 +100,7 @@ def _inline(text: str) -> SafeString:
 
 
 def is_link(address: str) -> bool:
-    """Return whether an address is shown as a link; the chat follows the same rule."""
+    """Return whether an address is shown as a link, by the same rule as in the chat."""
     try:
         found = urlsplit(address)
     except ValueError:

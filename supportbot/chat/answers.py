@@ -1,4 +1,4 @@
-"""The answer of a turn, and its payload in the log. Pure."""
+"""The answer of a turn and its payload in the log. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class CitedSpan:
-    """A span of a revision's body that an answer cites, in characters."""
+    """The characters of a revision's body that an answer cites."""
 
     article_id: UUID
     external_id: str
@@ -36,7 +36,7 @@ class CitedSpan:
 
 @dataclass(frozen=True, slots=True)
 class OfferedPage:
-    """A help page on a similar matter, which an abstention offers; it is not a source."""
+    """A help page about a similar topic, offered when the assistant has no answer; it is not a source."""
 
     article_id: UUID
     external_id: str
@@ -54,7 +54,7 @@ class OfferedPage:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A withheld sentence: the check that withheld it, and its support by the sources (None if unknown)."""
+    """A withheld sentence, the check that withheld it, and how well the sources support it (None if unknown)."""
 
     code: str
     text: str
@@ -80,7 +80,7 @@ class Answer:
 
     @property
     def is_withheld(self) -> bool:
-        """Return whether the checks withheld the whole answer, which does not mean that the articles have a gap."""
+        """Return whether the checks withheld the whole answer. This does not mean that the articles have a gap."""
         return self.is_abstention and bool(self.withheld)
 
 

@@ -57,7 +57,7 @@ EitherConversationRow = PolymorphicProxySerializer(
 
 
 class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
-    """Conversations, newest first: the workspace's for the team, their own for a customer."""
+    """Lists conversations, newest first: all of the workspace's for the team, and their own for a customer."""
 
     pagination_class = NewestFirstPagination
     filters = frozenset({"mode", "customer", "rated"})
@@ -104,7 +104,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
 
     @extend_schema(request=NewConversationInput, responses={201: OwnConversationSerializer})
     def post(self, request: Request) -> Response:
-        """Start a conversation, as its customer."""
+        """Start a conversation as its customer."""
         data = NewConversationInput(data=request.data)
         data.is_valid(raise_exception=True)
         caller = cast(CustomerCaller, request.auth)
@@ -114,7 +114,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
 
     @extend_schema(operation_id="conversations_erase_all", responses={204: None})
     def delete(self, request: Request) -> Response:
-        """Permanently erase all of your own conversations, as a customer. Financial records are kept."""
+        """Permanently erase all of your own conversations. Customers only. Financial records are kept."""
         erase_all_conversations(cast(CustomerCaller, request.auth))
         return Response(status=204)
 
@@ -129,13 +129,13 @@ class ConversationDetail(CustomerPagesAPIView):
 
     @extend_schema(responses=EitherConversation)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """Show one conversation: who answers, and the newest seq of its log."""
+        """Return one conversation, with who answers it and the newest `seq` of its log."""
         conversation = conversation_for(_caller(request), conversation_id)
         return Response(_serializer_for(_caller(request))(conversation).data)
 
     @extend_schema(operation_id="conversations_erase", responses={204: None})
     def delete(self, request: Request, conversation_id: UUID) -> Response:
-        """Permanently erase your own conversation, as its customer. Financial records are kept."""
+        """Permanently erase your own conversation. Customers only. Financial records are kept."""
         erase_conversation(cast(CustomerCaller, request.auth), conversation_id)
         return Response(status=204)
 
@@ -146,7 +146,7 @@ class Transcript(CustomerPagesAPIView):
 
     @extend_schema(responses={(200, "text/plain"): str})
     def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
-        """Download a transcript of a conversation as its customer sees it, with times, sources and receipts."""
+        """Download a conversation's transcript as its customer sees it, with times, sources and receipts."""
         conversation = conversation_for(_caller(request), conversation_id)
         answer = HttpResponse(transcript_of(conversation), content_type="text/plain; charset=utf-8")
         answer.headers["Content-Disposition"] = f'attachment; filename="chat-{conversation.created_at:%Y-%m-%d}.txt"'
@@ -160,7 +160,9 @@ class EventList(CustomerPagesAPIView):
 
     @extend_schema(parameters=[EventQuery], responses=EventPageSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """List the events after a seq, oldest first. The team sees every event, a customer their own view."""
+        """List the events after a given `seq`, oldest first. The team sees every event; a customer sees their own
+        view.
+        """
         asked = EventQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)
         after, limit = asked.validated_data["after"], asked.validated_data["limit"]
@@ -187,9 +189,10 @@ class MessageList(CustomerPagesAPIView):
 
     @extend_schema(request=MessageInput, responses={201: ReceiptSerializer, 200: ReceiptSerializer})
     def post(self, request: Request, conversation_id: UUID) -> Response:
-        """Send a message as the customer, or as the team (`reply`, or a `note` that customers never see).
+        """Send a message as the customer, or as the team: a `reply`, or a `note` that customers never see.
 
-        The same `client_id` with the same text answers 200 with the first receipt; with another text, 409.
+        If the same `client_id` is sent again, the same text returns 200 with the first receipt; a different text
+        returns 409.
         """
         data = MessageInput(data=request.data)
         data.is_valid(raise_exception=True)

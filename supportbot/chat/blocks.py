@@ -1,8 +1,8 @@
-"""Buttons and forms in an answer, and turning a customer's choice or form into a message.
+"""Buttons and forms in an answer, and the messages that customers send with them.
 
-A block is identified by the answer's message and its position there, from 0. Only blocks of the newest answer that has
-any can be used, until the customer's next message. The message consists of the labels of the button or fields, and of
-values that the form's schema accepts; nothing else from the client is repeated.
+A block is identified by its answer's message and its position in that message, counted from 0. Only the blocks of the
+newest answer that has any can be used, and only until the customer's next message. The message contains nothing from
+the client except values that the form's schema accepts; labels come from the block.
 """
 
 import re
@@ -36,7 +36,7 @@ Filled = Values | Sequence[Values]  # the entries of a form that takes several
 
 @dataclass(frozen=True, slots=True)
 class BlockRef:
-    """A block, by its message and position."""
+    """Identifies a block by its message and position."""
 
     message: UUID
     place: int
@@ -44,7 +44,7 @@ class BlockRef:
 
 @transaction.atomic
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:
-    """Send the label of a button as the customer's message.
+    """Send a button's label as the customer's message.
 
     Raises UnknownBlock, UnknownOption, BlockClosed, and the errors of `add_customer_message`.
     """
@@ -53,8 +53,8 @@ def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: st
 
 @transaction.atomic
 def submit(conversation_id: UUID, *, block: BlockRef, values: Filled, client_id: str) -> Receipt:
-    """Send a filled-in form as the customer's message, one line per field in the order of the form, with an empty line
-    between entries. Days are written in the conversation's language.
+    """Send a filled-in form as the customer's message: one line per field, in the order of the form, with an empty line
+    between entries. Dates are written in the conversation's language.
 
     Raises UnknownBlock, InvalidValue, BlockClosed, and the errors of `add_customer_message`.
     """
@@ -107,7 +107,7 @@ def _label(block: Mapping[str, Any], option: str) -> str:
 
 
 def _entries(block: Mapping[str, Any], filled: Filled, locale: str) -> str:
-    """Return the entries of a form; a single entry may also be given as plain values."""
+    """Return the entries of a form as text. A single entry may also be passed as plain values."""
     bounds: Mapping[str, Any] = block.get("entries", {})
     if isinstance(filled, Mapping):
         if bounds.get("minItems", 1) > 1:
@@ -121,7 +121,7 @@ def _entries(block: Mapping[str, Any], filled: Filled, locale: str) -> str:
 
 
 def _lines(block: Mapping[str, Any], values: Values, before: str, locale: str) -> str:
-    """Return an entry's lines; `before` is the prefix for the names of invalid fields."""
+    """Return the lines of an entry. `before` is the prefix for the names of invalid fields."""
     fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in block["fields"]}
     for name in values:
         if name not in fields:
@@ -142,7 +142,7 @@ def _lines(block: Mapping[str, Any], values: Values, before: str, locale: str) -
 
 
 def _displayed(field: Mapping[str, Any], answer: str, locale: str) -> str:
-    """Return a field's answer as people read it: a day in their language, if it can be read again."""
+    """Return a field's answer as people read it: a date is written in their language if it can be parsed."""
     if field.get("format") != "date":
         return answer
     day = date.fromisoformat(answer)
@@ -183,7 +183,7 @@ def _checked(name: str, field: Mapping[str, Any], value: Value) -> str:
 
 
 def _chosen(name: str, field: Mapping[str, Any], value: Value) -> str:
-    """Return the chosen options of a list on one line; raises InvalidValue."""
+    """Return the options chosen from a list, on one line; raises InvalidValue."""
     options: list[str] = field["items"]["enum"]
     if not isinstance(value, list) or not set(value) <= set(options):
         raise InvalidValue(name, "Choose only from the options.")

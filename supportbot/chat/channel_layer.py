@@ -1,8 +1,7 @@
-"""A wrapper around the channel layer. The layer carries only notifications, so it must neither fail a caller nor delay
-one.
+"""A wrapper around the channel layer, which carries only notifications and so must neither fail nor delay a caller.
 
 Without the wrapper, a layer that is down would raise an error in the sender and kill its socket, and one that does not
-respond would keep every socket from opening. Readers recover lost notifications from the log.
+respond would prevent sockets from opening. Readers recover lost notifications from the log.
 """
 
 import asyncio
@@ -44,7 +43,7 @@ async def send(group: str, message: dict[str, Any]) -> None:
 
 
 async def join(group: str, channel: str) -> bool:
-    """Return whether the channel is in the group now; if not, the caller retries later."""
+    """Return whether the channel is now in the group; if not, the caller tries again later."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await _layer().group_add(group, channel)
@@ -64,7 +63,7 @@ async def leave(group: str, channel: str) -> None:
 
 
 async def new_channel() -> str:
-    """Return a channel for this process; "" while the layer is unavailable."""
+    """Return a new channel for this process; "" while the layer is unavailable."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await _layer().new_channel()
@@ -85,7 +84,7 @@ async def receive(channel: str) -> dict[str, Any]:
 
 
 def send_from_outside(group: str, message: dict[str, Any]) -> None:
-    """Send from a process without an event loop (worker, command); return at once."""
+    """Send from a process without an event loop, such as a worker or command; return at once."""
     _spawn(send(group, message))
 
 

@@ -1,4 +1,4 @@
-"""Finds conversations by their content, their customer or an order number."""
+"""Finds conversations by their content, customer or order number."""
 
 import json
 from collections.abc import Sequence
@@ -29,19 +29,20 @@ MARGIN: Final = 1.25
 
 
 def newest_with(query: str, limit: int) -> list[UUID]:
-    """Return the ids of conversations that contain all words of a query, newest events first; none without words.
+    """Return the ids of conversations that contain all words of a query, those with the newest events first. A query
+    without words finds none.
 
-    A word may occur in a message or note, or in the customer's name, address or id, or be the beginning of the number
-    of an order or other record in one of its requests.
+    A word may occur in a message or note, in the customer's name, address or id, or at the beginning of the number of
+    an order or other record in one of the conversation's requests.
     """
     return first_with(query, Conversation.objects.order_by(*NEWEST), conversation="pk", limit=limit)
 
 
 def first_with(query: str, rows: QuerySet[Any], *, conversation: str, limit: int) -> list[UUID]:
-    """Return the keys of the first of these ordered rows whose conversation contains all words.
+    """Return the keys of the first `limit` rows, in their order, whose conversation contains all words.
 
-    Rare words are looked up in the index. For a word in nearly every conversation, the index would return hundreds of
-    thousands of rows to sort, so the first rows with the rare words are checked for it instead.
+    Rare words are looked up in the index. For a word that occurs in nearly every conversation, the index would return
+    hundreds of thousands of rows to sort. Such words are checked in the first rows that match the rare words instead.
     """
     words = words_of(query)
     if not words:
@@ -57,7 +58,7 @@ def first_with(query: str, rows: QuerySet[Any], *, conversation: str, limit: int
 
 
 def _matching(rows: QuerySet[Any], conversation: str, words: Sequence[str]) -> QuerySet[Any]:
-    """Return the rows whose conversation contains all words, using the index."""
+    """Return the rows whose conversation contains all words. Uses the index."""
     if not words:
         return rows
     of_each = [_ids_with(word) for word in words]
@@ -65,14 +66,14 @@ def _matching(rows: QuerySet[Any], conversation: str, words: Sequence[str]) -> Q
 
 
 def _estimated_matches(word: str) -> float:
-    """Return the number of messages and customers that contain a word, as estimated from the database's statistics."""
+    """Return roughly how many messages and customers contain a word, according to the database's statistics."""
     rows = (Message.objects.filter(HasWord(Words("text"), word)), Customer.objects.filter(_is_of(word)))
     return sum(float(json.loads(one.order_by().explain(format="json"))[0]["Plan"]["Plan Rows"]) for one in rows)
 
 
 def _containing(rows: QuerySet[Any], conversation: str, words: Sequence[str], limit: int) -> tuple[list[UUID], bool]:
     """Return the keys of the first `limit` rows whose conversation contains all words, and whether the search is
-    complete: it reads `MOST_CHECKED` rows at most, page by page.
+    complete. It reads `MOST_CHECKED` rows at most, page by page.
     """
     found: list[UUID] = []
     checked, size = 0, FIRST_PAGE * limit
@@ -88,7 +89,7 @@ def _containing(rows: QuerySet[Any], conversation: str, words: Sequence[str], li
 
 
 def _keys_with(words: Sequence[str], page: Sequence[tuple[UUID, UUID]]) -> list[UUID]:
-    """Return the keys of those rows (key, conversation) whose conversation contains all words."""
+    """Return the keys of the rows in a page (key, conversation) whose conversation contains all words."""
     for word in words:
         having = {pk for (pk,) in _ids_with(word, [conversation for _, conversation in page])}
         page = [pair for pair in page if pair[1] in having]
@@ -105,7 +106,7 @@ def _requests_about(word: str) -> QuerySet[Any]:
 
 
 def _ids_with(word: str, among: Sequence[UUID] | None = None) -> QuerySet[Any, Any]:
-    """Return the ids of conversations that contain a word, among these or among all."""
+    """Return the ids of conversations that contain a word, out of `among` or of all."""
     messages = Message.objects.filter(HasWord(Words("text"), word)).order_by()
     theirs = Conversation.objects.filter(customer__in=Customer.objects.filter(_is_of(word))).order_by()
     requests = _requests_about(word).order_by()

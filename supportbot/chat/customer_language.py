@@ -1,4 +1,4 @@
-"""Finds the language in which the customer of a conversation writes: notices use it, whatever the page's language."""
+"""Finds the language in which a conversation's customer writes. Notices use it, whatever the page's language."""
 
 from typing import Final
 
@@ -15,15 +15,15 @@ MAX_TEXT_CHARACTERS: Final = 300
 
 
 def detected_language(text: str, locale: str) -> str:
-    """Return the text's language; the given locale if it matches or the text is inconclusive."""
+    """Return the text's language, or the given locale if it is in that language or if detection is inconclusive."""
     known = base_language(locale)
     found = detect(text, known)
     return found if found != known else locale
 
 
 def customer_language(conversation: Conversation) -> str:
-    """Return the language of a customer's latest message, as answers detect it (`language_in`), as a code or locale; by
-    default, the page's.
+    """Return the language of the customer's latest message as a code or locale, detected the same way as for answers
+    (`language_in`). Defaults to the page's language.
     """
     messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER).order_by("-seq")
     texts = list(messages.values_list(Left("text", MAX_TEXT_CHARACTERS), flat=True)[:MAX_TEXTS])

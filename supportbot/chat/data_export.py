@@ -1,7 +1,7 @@
-"""Exports everything stored about a customer as one JSON object, from all packages.
+"""Exports everything stored about a customer, in all packages, as one JSON object.
 
 An export contains every row that erasing the customer would delete, so new tables are included automatically. It also
-contains the rows that refer to the customer by plain id and are kept after an erasure.
+contains rows that are kept after an erasure and refer to the customer by plain id.
 """
 
 from collections import defaultdict
@@ -27,14 +27,14 @@ Encoder = DjangoJSONEncoder
 
 @transaction.atomic
 def export_for(customer: Customer, *, actor: str) -> dict[str, list[dict[str, Any]]]:
-    """Return everything stored about a customer, as `export_of` does, and record who got it."""
+    """Return everything stored about a customer, as in `export_of`, and record who received it."""
     held = export_of(customer)
     audit.record("customer.exported", actor=actor, customer=str(customer.pk), rows=sum(map(len, held.values())))
     return held
 
 
 def export_of(customer: Customer) -> dict[str, list[dict[str, Any]]]:
-    """Return a customer's rows by table, oldest first, without hashes of secrets."""
+    """Return a customer's rows by table, oldest first, leaving out hashes of secrets."""
     tables: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in (*_erasable_rows(customer), *_lasting_rows(customer)):
         tables[row._meta.label_lower].append(_shown(row))

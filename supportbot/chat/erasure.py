@@ -1,11 +1,11 @@
-"""Erases a customer's conversations, or a customer with everything stored about them, in all packages.
+"""Erases conversations, or a customer with everything stored about them, in all packages.
 
-Deleting a conversation cascades to its events, messages, citations, turns, tickets, e-mails, ratings and access rights;
-the stored bodies of its model calls are found by its plain id. Financial records are kept, with the ids of a
-conversation and a customer that no longer exist.
+Deleting a conversation cascades to its events, messages, citations, turns, tickets, e-mails, ratings and access rights.
+The stored bodies of its model calls are found by its plain id. Financial records are kept, along with the ids of the
+deleted conversation and customer.
 
 Invariants: every writer to a conversation holds its row lock, so nothing is added after the erasure, and a running turn
-loses its claim. A model call that ends later leaves a body, which the announcement and a sweep find.
+loses its claim. If a model call ends after the erasure, the announcement or a sweep deletes its body.
 """
 
 from collections.abc import Sequence
@@ -36,26 +36,27 @@ from supportbot.outbox.services import announce, announce_all
 
 @transaction.atomic
 def erase_conversation(caller: CustomerCaller, conversation_id: UUID) -> None:
-    """Erase one of the caller's own conversations; raises the same NotFound for someone else's as for a missing one."""
+    """Erase one of the caller's own conversations. Raises NotFound if it does not exist or belongs to someone else."""
     if not erase(_locked(caller, [conversation_id])):
         raise NotFound()
 
 
 @transaction.atomic
 def erase_all_conversations(caller: CustomerCaller) -> int:
-    """Erase all conversations of the caller; return their number."""
+    """Erase all conversations of the caller; return how many there were."""
     mine = conversations_of(caller).values_list("pk", flat=True)
     return erase(_locked(caller, list(mine)))
 
 
 @transaction.atomic
 def forget_customer(customer: Customer, *, actor: str = "system") -> int:
-    """Erase a customer and all their conversations; return the number of conversations. Raises NotSettled if a request
-    is open, and NotFound if someone else has erased them in the meantime.
+    """Erase a customer and all their conversations; return the number of conversations.
 
-    `ERASURE_OF_CUSTOMER` erases data in other packages that is found by the merchant's id, which no longer exists
-    afterwards; the rest is announced as `customer_forgotten`. A later merchant token for the same person creates a new
-    customer without history.
+    Raises NotSettled if a request is open, and NotFound if the customer has been erased in the meantime.
+
+    `ERASURE_OF_CUSTOMER` erases data in other packages that can only be found by the merchant's id for the customer,
+    which is deleted here; the rest is announced as `customer_forgotten`. If the same person returns with a merchant
+    token, they become a new customer without history.
     """
     if not Customer.objects.select_for_update().filter(pk=customer.pk):  # from now on, they cannot start a conversation
         raise NotFound()
@@ -78,13 +79,15 @@ def _check_settled(customer: Customer) -> None:
 
 
 def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Conversation]:
-    """Return the caller's own conversations among these, fully locked, so issuing a ticket for one fails."""
+    """Return those of the given conversations that belong to the caller, fully locked, so that no ticket can be issued
+    for them.
+    """
     mine = conversations_of(caller).filter(pk__in=conversation_ids).order_by("pk")
     return list(mine.select_for_update(of=("self",)))
 
 
 def erase(conversations: Sequence[Conversation]) -> int:
-    """Erase conversations of one workspace that the caller has locked; return their number."""
+    """Erase conversations of one workspace, which the caller has locked; return how many there were."""
     if not conversations:
         return 0
     ids = [conversation.pk for conversation in conversations]
@@ -100,7 +103,7 @@ def erase(conversations: Sequence[Conversation]) -> int:
 
 
 def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
-    """Delete the bodies of model calls that ended after the erasure; safe to run twice."""
+    """Delete the bodies of model calls that ended after the erasure. Safe to run twice."""
     _forget_bodies([one.object_id for one in announcements])
 
 
@@ -112,7 +115,7 @@ def _forget_bodies(conversation_ids: Sequence[UUID]) -> None:
 
 
 def sweep_orphaned_bodies() -> int:
-    """Delete the bodies of model calls about erased conversations in every workspace; return their number."""
+    """Delete the bodies of model calls about erased conversations in every workspace; return how many there were."""
     with across_workspaces("bodies of erased conversations"):
         there = Conversation.objects.filter(pk=OuterRef("call__conversation_id"))
         orphans = LLMBody.objects.filter(~Exists(there), call__conversation_id__isnull=False)

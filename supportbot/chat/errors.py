@@ -66,7 +66,7 @@ class UnknownBlock(ChatError):
 
 
 class BlockClosed(ChatError):
-    """The block was answered, or the conversation has moved on, so its question may no longer apply."""
+    """The block has been answered, or the conversation has moved on and its question may no longer apply."""
 
     code = "block_closed"
     status = 409
@@ -85,8 +85,10 @@ class UnknownOption(ChatError):
 
 
 class InvalidValue(ChatError):
-    """A form field is missing, unknown or invalid according to its schema. Its name in `fields` is `values.<name>`, or
-    `values.<place>.<name>` in an entry. Without a name, the number of entries is wrong.
+    """A form field is missing, unknown or invalid according to the form's schema.
+
+    In `fields`, it is named `values.<name>`, or `values.<place>.<name>` if it belongs to an entry. Without a name, the
+    number of entries is wrong.
     """
 
     code = "invalid_value"
@@ -117,7 +119,7 @@ class NothingToRetry(ChatError):
 
 
 class LeaseLost(ChatError):
-    """The turn now has another claim, or none, so this runner may no longer write to it."""
+    """The turn has another claim or none, so this runner may no longer write to it."""
 
     code = "lease_lost"
     status = 409
@@ -125,7 +127,9 @@ class LeaseLost(ChatError):
 
 
 class NotSettled(ChatError):
-    """A customer cannot be erased while one of their requests is open, because nobody could be told the outcome."""
+    """A customer cannot be erased while one of their requests is open, because nobody could then be told the
+    outcome.
+    """
 
     code = "not_settled"
     status = 409

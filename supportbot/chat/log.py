@@ -1,8 +1,8 @@
 """Appends to a conversation's log.
 
-Invariant: every writer holds the conversation's row lock, so `seq` has no gaps, and whoever writes to a turn, a ticket
-or a message also updates the conversation's row, by which IF_UP_TO_DATE notices the change. Readers are notified of an
-event only after the commit that created it.
+Invariant: every writer holds the conversation's row lock, so `seq` has no gaps. Whoever writes to a turn, a ticket or a
+message also updates the conversation's row, which is how IF_UP_TO_DATE notices the change. Readers are notified of an
+event only after it is committed.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ RETURNING locked.last_public_seq, {NEXT_TIME}, {sql.columns(Conversation, "c")}"
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
-    """Lock and return the conversation; every transaction takes this lock first. Raises NotFound."""
+    """Lock and return the conversation. Raises NotFound. Every transaction takes this lock first."""
     conversation = conversation_in_scope(conversation_id, is_locked=True)
     if conversation is None:
         raise NotFound()
@@ -71,8 +71,9 @@ def append_event(
     """Append to the log of a locked conversation and notify its readers after the commit.
 
     One statement stores the event and the related changes: its message, the number of the customer's last answered
-    message, and `also`, the turn's new state. The event and its message have the same time. It never precedes that of
-    the previous event, unless that event is further ahead than `MAX_AHEAD`: another machine's clock may be wrong.
+    message, and the turn's new state (`also`). The event and its message get the same time, which is never before that
+    of the previous event, unless the previous event is more than `MAX_AHEAD` in the future because another machine's
+    clock is wrong.
     """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(
@@ -97,7 +98,7 @@ def append_event(
 
 
 def _next_time(last_event_at: datetime) -> datetime:
-    """Return the time of the next event, as `NEXT_TIME` does."""
+    """Return the time of the next event, computed like `NEXT_TIME`."""
     moment = now()
     return last_event_at if moment < last_event_at <= moment + MAX_AHEAD else moment
 
@@ -110,11 +111,11 @@ def append_if(
     also: Mapping[str, sql.Statement] = MappingProxyType({}),
     answered_through: int = 0,
 ) -> Conversation | None:
-    """Lock a conversation and, if `change` returns a row, append an event that everyone sees, then a `second` one if
-    given. One statement does all of this, including what is in `also`. Readers are notified after the commit.
+    """Lock a conversation and, if `change` returns a row, append an event that everyone sees, and then `second` if
+    given. One statement does all of this and runs the statements in `also`. Readers are notified after the commit.
 
-    `change` sees the conversation as `locked`, and the statements in `also` see both, as `locked` and `changed`.
-    Returns the conversation as it is now; None if nothing was written, since `change` did nothing or the scope's
+    `change` can refer to the conversation as `locked`; the statements in `also` can refer to `locked` and `changed`.
+    Returns the updated conversation, or None if nothing was written because `change` returned no row or the scope's
     workspace has no such conversation.
     """
     last = second or event
@@ -147,12 +148,12 @@ def _announce(conversation: Conversation, event: ConversationEvent) -> None:
 
 
 def notify_desk(conversation: Conversation) -> None:
-    """Notify the workspace's desk after the commit that the conversation has changed."""
+    """After the commit, notify the workspace's desk that the conversation has changed."""
     publish_after_commit(conversation.workspace_pk, DeskNotified(str(conversation.pk)))
 
 
 def publish_after_commit(conversation_id: UUID, signal: Signal) -> None:
-    """Publish a signal after the transaction commits; an unavailable layer does not fail the caller."""
+    """Publish a signal after the commit. An unavailable layer raises no error."""
     transaction.on_commit(lambda: signal_broker.publish(conversation_id, signal), robust=True)
 
 

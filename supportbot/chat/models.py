@@ -3,7 +3,7 @@
 Invariants:
 - the event log is authoritative: in each conversation, `seq` counts from 1 without gaps, assigned under the
   conversation's row lock;
-- `prev_seq` chains the events that customers see, so their clients can tell a gap from a hidden event;
+- `prev_seq` chains the events that customers see, so their clients can tell a lost event from a hidden one;
 - a customer's `client_id` is stored once per conversation;
 - a conversation has at most one pending and one running turn; writes to a turn name its attempt, so a runner that has
   lost its lease can no longer write.
@@ -79,7 +79,7 @@ class Conversation(TenantModel):
 
 
 class ConversationEvent(TenantModel):
-    """One event of a conversation, in the form that its audience sees."""
+    """One event of a conversation, in the form shown to its audience."""
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events", db_constraint=False)
     seq = models.PositiveBigIntegerField()
@@ -150,9 +150,9 @@ class Message(TenantModel):
 
 
 class Citation(TenantModel):
-    """The source of a sentence by the assistant: characters start..end of a revision's body.
+    """The source of a sentence by the assistant: characters `start` to `end` of a revision's body.
 
-    It uses plain values, so it survives the deletion of the article.
+    Its values are copies, so it survives the deletion of the article.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations", db_constraint=False)
@@ -179,7 +179,9 @@ class Citation(TenantModel):
 
 
 class Turn(TenantModel):
-    """One answer that the assistant has to give in a conversation. One runner at a time claims it, under a lease."""
+    """One answer that the assistant has to give in a conversation. Only one runner at a time can claim it, under a
+    lease.
+    """
 
     class Kind(models.TextChoices):
         REPLY = "reply"
@@ -240,7 +242,7 @@ class Turn(TenantModel):
 
 
 class RetentionRun(TenantModel):
-    """One nightly retention run in a workspace; the newest one shows whether the time per night is enough."""
+    """One nightly retention run in a workspace. The newest run shows whether the time allowed per night is enough."""
 
     ended_at = models.DateTimeField(default=now, editable=False)
     conversations = models.PositiveIntegerField(help_text="Erased.")

@@ -12,5 +12,7 @@ def ai_notice(locale: str) -> str:
 
 
 def end_notice(locale: str) -> str:
-    """Return the notice that the customer has ended the conversation, in a locale's language or else in English."""
+    """Return the notice that the customer has ended the conversation, in the locale's language, or in English if there
+    is no translation.
+    """
     return text_in(locale, "You have ended this conversation. Start a new one at any time.")

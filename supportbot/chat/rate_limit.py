@@ -1,4 +1,6 @@
-"""The rate limit of a conversation: customers' messages and retries count together, over the socket and REST."""
+"""Limits how often a conversation's customer can write. Messages and retries, over the socket and REST, count
+together.
+"""
 
 from typing import Final
 from uuid import UUID

@@ -1,14 +1,15 @@
-"""Erases expired data of workspaces: conversations after a number of days without events, visitors who have none left,
-bodies of model calls, and the texts of drafts for agents.
+"""Erases expired data of workspaces: conversations without events for a number of days, visitors who have no
+conversations left, bodies of model calls, and the texts of drafts for agents.
 
-Financial records, the audit trail, daily sums and signed-in customers are kept. A conversation with open work is kept,
-too: a person has it or is requested, a turn is waiting, or a request is open. Each conversation is erased under its own
-lock, as at a customer's request, and a batch is one transaction, so this can be stopped and run again. The first night
-with a limit may find years of conversations, so a run stops after 50 minutes and leaves the rest to the next one. Mail
-files may belong to any workspace, so they are kept only as long as the shortest limit of all workspaces.
+Financial records, the audit trail, daily sums and signed-in customers are kept. So are conversations with open work: a
+person has the conversation or was asked for, a turn is waiting, or a request is open. Each conversation is erased under
+its own lock, as at a customer's request, and each batch is one transaction, so a run can be stopped and repeated. The
+first run after a limit is set may find years of conversations, so a run stops after 50 minutes and leaves the rest to
+the next night. A mail file may belong to any workspace, so mail files are kept only as long as the shortest limit of
+all workspaces.
 
-A workspace in which something fails, such as a statement that takes too long, is recorded as failed, with what was
-erased before. The others continue.
+If something fails in a workspace, such as a statement that takes too long, its run is recorded as failed, together with
+what was erased before. The other workspaces continue.
 """
 
 import logging
@@ -57,9 +58,10 @@ LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answ
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one run in one workspace. `kept` counts old conversations with open work; `left` counts the other
-    conversations, bodies and visitors that were not reached in time. Both are 0 if they could not be counted, which
-    also counts as a failure.
+    """The result of one run in one workspace.
+
+    `kept` counts old conversations with open work; `left` counts the remaining conversations, bodies and visitors that
+    were not reached in time. Both are 0 if they could not be counted, which also counts as a failure.
     """
 
     conversations: int
@@ -71,12 +73,12 @@ class Report:
 
 
 class Pace:
-    """The size of batches, and the pauses between them.
+    """The size of batches and the pauses between them.
 
-    Without active chats, batches are large and there is no pause. While an answer is being written in any workspace,
-    batches are small. The pause is then `PAUSE_PER_BATCH` times as long as the batch took, multiplied by how much
-    slower it was than the fastest one, so busier machines get longer pauses. While a question waits, the pause is
-    longest.
+    If no chat is active, batches are large and there is no pause. While an answer is being written in any workspace,
+    batches are small. Each pause is then `PAUSE_PER_BATCH` times as long as the batch took, multiplied by how much
+    slower that batch was than the fastest one, so busier machines get longer pauses. Pauses are longest while a
+    question is waiting.
     """
 
     def __init__(self) -> None:
@@ -104,9 +106,9 @@ def _is_question_waiting() -> bool:
 
 
 def erase_expired() -> dict[UUID, Report]:
-    """Erase expired data in all workspaces; return the report for each workspace with a limit.
+    """Erase expired data in all workspaces; return a report for each workspace with a limit.
 
-    Workspaces take turns, one batch each, so a workspace with years of conversations leaves time for the others.
+    Workspaces take turns, one batch each, so that one with years of conversations leaves time for the others.
     """
     _forget_texts()
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
@@ -141,7 +143,7 @@ def _record(workspace_id: UUID, report: Report) -> None:
 
 
 def _drop_lost_connection() -> None:
-    """Close a connection that no longer works, so that the next workspace opens another."""
+    """Close a connection that no longer works, so that the next workspace opens a new one."""
     if not connection.is_usable():
         connection.close()
 
@@ -152,8 +154,8 @@ def _forget_reports() -> None:
 
 
 def latest_runs(workspace: Workspace) -> tuple[RetentionRun, int, int] | None:
-    """Return a workspace's newest run, and the numbers of conversations and bodies erased by the runs of that night;
-    None if there was no run. Call it in the workspace's scope.
+    """Return a workspace's newest run, and how many conversations and bodies the runs of that night erased; None if
+    there was no run. Call it in the workspace's scope.
     """
     newest = RetentionRun.objects.filter(workspace=workspace).order_by("-ended_at").first()
     if newest is None:
@@ -166,7 +168,7 @@ def latest_runs(workspace: Workspace) -> tuple[RetentionRun, int, int] | None:
 
 
 def count_expired(workspace: Workspace) -> int:
-    """Return how many conversations of the current workspace the next run erases if nothing happens in them."""
+    """Return how many conversations of the current workspace the next run will erase if no events are added to them."""
     before = _before(workspace.keep_conversations_days)
     return 0 if before is None else _settled(before).count()
 
@@ -209,15 +211,15 @@ class _RetentionNight:
         self._has_failed = False
 
     def is_prepared(self) -> bool:
-        """Prepare the erasures with the function named in `BEFORE_RETENTION`; return whether this succeeded."""
+        """Prepare the erasures with the function named in `BEFORE_RETENTION`; return whether it succeeded."""
         with self._edge():
             for prepare in map(import_string, settings.BEFORE_RETENTION):
                 prepare(self.workspace)
         return not self._has_failed  # nothing may be erased without its sums
 
     def erases_a_share(self, until: float) -> bool:
-        """Erase up to `AT_ONCE` bodies, and as many conversations or, once none are left, visitors. Return whether this
-        run may find more.
+        """Erase up to `AT_ONCE` bodies, and as many conversations, or visitors once no conversations are left. Return
+        whether there may be more to erase.
         """
         with self._edge(), workspace_scope(self.workspace.pk):
             self._has_bodies = self._has_bodies and self._erases_bodies(until)
@@ -241,7 +243,9 @@ class _RetentionNight:
 
     @contextmanager
     def _edge(self) -> Iterator[None]:
-        """If anything inside fails, log it and mark this workspace's night as failed; the other workspaces continue."""
+        """Catch and log any failure inside, and mark this workspace's night as failed, so that the other workspaces
+        continue.
+        """
         try:
             yield
         except Exception:
@@ -298,8 +302,8 @@ def _before(days: int | None) -> datetime | None:
 
 
 def _has_time(until: float) -> bool:
-    """Wait until the erasures so far have been announced, because outcomes of actions and e-mails would otherwise queue
-    behind thousands of announcements; return whether there is time left.
+    """Wait until the erasures so far have been announced, and return whether there is time left. Without the wait,
+    outcomes of actions and e-mails would queue behind thousands of announcements.
     """
     while count_due() > MOST_ANNOUNCED and time.monotonic() < until:
         time.sleep(PAUSE_SECONDS)
@@ -325,7 +329,7 @@ def _is_settled() -> Q:
 
 @transaction.atomic
 def _erase(conversation_ids: Sequence[UUID], before: datetime) -> int:
-    """Erase these conversations, except those with new events in the meantime."""
+    """Erase these conversations, except those that have had new events in the meantime."""
     locked = Conversation.objects.filter(pk__in=conversation_ids).order_by("pk").select_for_update()
     held = {one.pk: one for one in locked}
     return erase([held[pk] for pk in _settled(before).filter(pk__in=held).values_list("pk", flat=True)])
@@ -333,9 +337,11 @@ def _erase(conversation_ids: Sequence[UUID], before: datetime) -> int:
 
 @transaction.atomic
 def _erase_visitors(before: datetime, after: UUID | None, limit: int) -> tuple[list[UUID], int]:
-    """Erase up to `limit` visitors without conversations who are older than `before`, in the order of their keys and
-    beginning after `after`. Return the keys that were checked, and how many visitors were erased. A browser that still
-    has the secret of an erased visitor becomes a new one.
+    """Erase up to `limit` visitors who have no conversations and are older than `before`, in key order, starting after
+    the key `after`.
+
+    Returns the keys that were checked and the number of visitors erased. A browser that still has the secret of an
+    erased visitor becomes a new visitor.
     """
     rows = _lonely(before).order_by("pk")
     rows = rows.filter(pk__gt=after) if after else rows  # otherwise, earlier rows would be searched for each batch

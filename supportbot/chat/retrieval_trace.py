@@ -1,4 +1,4 @@
-"""The basis of an answer: the search and its results, stored in the answer's event and visible only to the team."""
+"""What an answer is based on: its search and the results, stored in the answer's event and visible only to the team."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ _TEAM_ONLY: Final = frozenset({FIELD, "person"})
 
 @dataclass(frozen=True, slots=True)
 class TracedPassage:
-    """A passage as ranked by search at the time. `similarity` is None for a passage found only by words."""
+    """A passage as ranked at the time of the search. `similarity` is None if only its words matched."""
 
     article: str
     title: str
@@ -30,7 +30,7 @@ class RetrievalTrace:
     """The query of a turn and the passages found, best first.
 
     `withheld` is the text that the checks withheld from the answer. `is_confirmed` says whether the passages support
-    the answer as a whole; None for an answer without claims.
+    the answer as a whole; it is None for an answer that makes no claims.
     """
 
     query: str
@@ -41,24 +41,26 @@ class RetrievalTrace:
 
 
 def with_trace(payload: dict[str, Any], trace: RetrievalTrace | None) -> dict[str, Any]:
-    """Return the payload of an answer with its trace."""
+    """Return an answer's payload with the trace added."""
     return payload | ({FIELD: asdict(trace)} if trace else {})
 
 
 def for_customers(payload: dict[str, Any]) -> dict[str, Any]:
-    """Return the payload of any event without the fields that only the team sees."""
+    """Return an event's payload without the fields that only the team sees."""
     return {name: value for name, value in payload.items() if name not in _TEAM_ONLY}
 
 
 def traces_of(conversation: Conversation) -> dict[UUID, RetrievalTrace]:
-    """Return the trace of each answer, by the answer's message id."""
+    """Return the trace of each answer, keyed by the answer's message id."""
     events = ConversationEvent.objects.filter(conversation=conversation, event="assistant.final")
     payloads = events.filter(payload__has_key=FIELD).values_list("payload", flat=True)
     return {UUID(payload["message"]): found for payload in payloads if (found := trace_in(payload))}
 
 
 def trace_in(payload: Mapping[str, Any]) -> RetrievalTrace | None:
-    """Return the trace in an answer's payload; None in a customer's view and in payloads of earlier versions."""
+    """Return the trace in an answer's payload. A customer's view has none, nor do payloads of earlier versions: then
+    None.
+    """
     if FIELD not in payload:
         return None
     stored = payload[FIELD]

@@ -1,8 +1,8 @@
 """Reads conversations, their events, messages and turns.
 
-What each turn reads is plain SQL that is built only once, while the ORM would build it in every step.
-`tests/chat/test_sql_statements.py` proves that each statement is equivalent to a queryset. Like the models' manager,
-the statements filter by the scope's workspace.
+Each turn reads with plain SQL that is built only once; the ORM would build it again in every step.
+`tests/chat/test_sql_statements.py` proves that each statement is equivalent to a queryset. The statements filter by the
+scope's workspace, as the models' manager does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +44,9 @@ WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.source = %s AND m.cli
 def events_after(
     conversation_id: UUID, after: int, *, is_staff: bool = False, limit: int = MAX_EVENTS
 ) -> list[EventView]:
-    """Return up to `limit` events with seq > after, oldest first, chained by `prev_seq` in the reader's view."""
+    """Return up to `limit` events with a `seq` above `after`, oldest first. `prev_seq` chains them in the reader's
+    view.
+    """
     events = ConversationEvent.objects.filter(conversation_id=conversation_id, seq__gt=after).order_by("seq")
     if not is_staff:
         events = events.filter(audience=Audience.EVERYONE)
@@ -52,7 +54,7 @@ def events_after(
 
 
 def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView:
-    """Return the event in the customer's view, or in the view of staff, who see every event."""
+    """Return the event as the customer sees it or, with `is_staff`, as staff see it."""
     return EventView(
         seq=event.seq,
         prev_seq=event.seq - 1 if is_staff else event.prev_seq,
@@ -64,7 +66,7 @@ def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView
 
 
 def head_of(conversation_id: UUID) -> int:
-    """Return the newest seq that a customer may see; 0 before the first. Raises NotFound."""
+    """Return the newest `seq` that a customer may see; 0 if there is none. Raises NotFound."""
     head: int | None = Conversation.objects.filter(pk=conversation_id).values_list("last_public_seq", flat=True).first()
     if head is None:
         raise NotFound()
@@ -96,7 +98,7 @@ def conversation_with_people(conversation_id: UUID) -> Conversation:
 
 
 def live_turn(conversation_id: UUID) -> TurnView | None:
-    """Return the saved part of the answer being written; None if there is none or its runner is lost."""
+    """Return the saved part of the answer being written; None if there is none or its runner has been lost."""
     turn = Turn.objects.filter(
         conversation_id=conversation_id, state=Turn.State.RUNNING, lease_until__gt=now(), stop_requested=False
     ).first()
@@ -106,13 +108,13 @@ def live_turn(conversation_id: UUID) -> TurnView | None:
 
 
 def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
-    """Return the newest messages of the current episode that customers see, oldest first."""
+    """Return the newest messages that customers see from the current episode, oldest first."""
     parameters = [conversation.pk, conversation.workspace_id, conversation.episode_start_seq, limit]
     return [sql.loaded(Message, row) for row in sql.fetch(_HISTORY, parameters)][::-1]
 
 
 def history_before_episode(conversation: Conversation, *, limit: int = 20) -> list[Message]:
-    """Return the newest messages before the current episode that customers see, oldest first."""
+    """Return the newest messages that customers see from before the current episode, oldest first."""
     before = Message.objects.filter(
         conversation=conversation, audience=Audience.EVERYONE, seq__lte=conversation.episode_start_seq
     )
@@ -143,14 +145,16 @@ def first_unanswered_seq(conversation: Conversation) -> int | None:
 
 
 def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
-    """Return the id of the message that answers or will answer the one at `seq`; None before a claim."""
+    """Return the id of the message that answers or will answer the one at `seq`; None if no runner has claimed the turn
+    yet.
+    """
     turn = Turn.objects.filter(conversation_id=conversation_id, from_seq__lt=seq, through_seq__gte=seq)
     return turn.order_by("-created_at", "-id").values_list("message_id", flat=True).first()
 
 
 def locales_in_use() -> list[str]:
-    """Return the languages of pages with chats, at most `MAX_LOCALES`. This takes one index look-up per language,
-    however many conversations there are.
+    """Return the languages of pages with chats, at most `MAX_LOCALES`. Takes one index look-up per language, however
+    many conversations there are.
     """
     found: list[str] = []
     rows = Conversation.objects.order_by("locale").values_list("locale", flat=True)
@@ -163,7 +167,7 @@ def locales_in_use() -> list[str]:
 
 
 def rated(conversations: QuerySet[Conversation], how: str) -> QuerySet[Conversation]:
-    """Return the conversations with a score in one of the ranges in `RATED`."""
+    """Return the conversations whose score is in the range that `RATED` defines for `how`."""
     # Use the relation's name, because ratings belong to the widget, which this package does not import.
     scored = Conversation.objects.filter(pk=OuterRef("pk"), ratings__score__in=RATED[how])
     return conversations.filter(Exists(scored))

@@ -19,7 +19,7 @@ _MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # the marker of a source, whic
 
 
 class RatingSerializer(serializers.Serializer[Any]):
-    """A customer's rating of one answer, or of the conversation (no `message`)."""
+    """A customer's rating of one answer or, without a `message`, of the conversation."""
 
     message = serializers.UUIDField(source="message_id", allow_null=True)
     score = serializers.IntegerField(min_value=1, max_value=5)
@@ -61,7 +61,7 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
 
 
 class OwnConversationSerializer(serializers.ModelSerializer[Conversation]):
-    """A conversation as its customer sees it. The head counts only what they may read."""
+    """A conversation as its customer sees it. `head` counts only events that they may read."""
 
     agent_name = serializers.SerializerMethodField()
     head = serializers.IntegerField(source="last_public_seq", read_only=True)
@@ -100,7 +100,9 @@ class NewConversationInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """One event of the log. `prev_seq` is the previous event in this reader's view: a gap means a lost event."""
+    """One event of the log. `prev_seq` is the event before it in this reader's view; if the reader does not have that
+    one, an event was lost.
+    """
 
     seq = serializers.IntegerField()
     prev_seq = serializers.IntegerField()

@@ -1,4 +1,4 @@
-"""All changes by people to a conversation, with validated texts. `turns` contains the assistant's changes."""
+"""All changes that people make to a conversation, with validated texts. The assistant's changes are in `turns`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -48,19 +48,19 @@ _UNLESS_KNOWN: Final = "ON CONFLICT (conversation_id, source, client_id) DO NOTH
 
 
 class OnCustomerMessage(Protocol):
-    """The hook for `handoff`, so that this package does not depend on tickets."""
+    """The hook through which `handoff` hears of messages, so that this package does not depend on tickets."""
 
     def __call__(self, conversation: Conversation, seq: int) -> None:
         """Handle the message at `seq` from a customer who is not talking to a person; the conversation is locked.
 
         A hook whose attribute `only_with_tickets` is true need not be called in a conversation that has never had a
-        ticket; its messages are stored in fewer statements.
+        ticket. Its messages can then be stored in fewer statements.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The position of a message in the log. `is_new` is false if the same message had already arrived."""
+    """A message's position in the log. `is_new` is false if the message had already arrived."""
 
     seq: int
     message_id: UUID
@@ -85,12 +85,12 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
 def add_customer_message(
     conversation_id: UUID, *, text: str, client_id: str, sender: Caller | None = None, slot: Slot | None = None
 ) -> Receipt:
-    """Store a customer's message and, unless an agent has the conversation, start a turn of the assistant. The turn may
-    be claimed for a runner's `slot` at once.
+    """Store a customer's message. Unless an agent has the conversation, start a turn of the assistant, which may be
+    claimed at once for a runner's `slot`.
 
-    The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
-    Raises EmptyMessage, MessageTooLong, UnreadableText, InvalidClientId or ConversationEnded, and NotFound if the
-    conversation is not open to a `sender`; without one, the caller has checked this.
+    Sending the same `client_id` again returns the first receipt if the text is the same, and raises ClientIdReused if
+    it differs. Raises EmptyMessage, MessageTooLong, UnreadableText, InvalidClientId or ConversationEnded, and NotFound
+    if the conversation is not open to `sender`. Without a `sender`, the caller has already checked access.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
     receipt = None
@@ -103,7 +103,7 @@ def add_customer_message(
 def _add_and_claim(
     conversation_id: UUID, text: str, client_id: str, sender: CustomerCaller | None, slot: Slot
 ) -> Receipt | None:
-    """Add a message that only has to be answered, and claim its turn; None if nothing was written."""
+    """Add a message that needs nothing except an answer, and claim its turn; return None if nothing was written."""
     if sender is not None and sender.workspace_id != current_workspace_id():
         return None
     message, event = _customer_message(conversation_id, text, client_id)
@@ -142,7 +142,7 @@ def _add_in_steps(
 def add_agent_message(
     conversation_id: UUID, *, text: str, author: User, client_id: str, blocks: Sequence[Mapping[str, Any]] = ()
 ) -> Receipt:
-    """Store an agent's reply, with its cards and receipts; raises NotOwner unless the conversation is assigned to this
+    """Store an agent's reply with its cards and receipts. Raises NotOwner unless the conversation is assigned to this
     agent.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
@@ -171,7 +171,7 @@ def add_note(conversation_id: UUID, *, text: str, author: User, client_id: str) 
 
 
 def add_system_message(conversation: Conversation, text: str, **marks: Any) -> Receipt:
-    """Add a system message to a locked conversation; `marks` are additional payload fields for programs."""
+    """Add a system message to a locked conversation. `marks` are additional payload fields, meant for programs."""
     return _add_message(conversation, Source.SYSTEM, text, marks=marks)
 
 
@@ -183,8 +183,9 @@ def hand_over(conversation: Conversation, *, mode: str, agent: User | None = Non
 def give_back(conversation: Conversation, *, note: str) -> None:
     """Give a locked conversation back to the assistant, which gets the note and answers the customer's next message.
 
-    It does not answer messages written while agents had the conversation, but the new episode includes those that
-    nobody answered. It does answer an earlier question to the assistant that is still waiting for its turn.
+    The assistant does not answer messages written while agents had the conversation, but the new episode includes those
+    that nobody answered. If the customer asked the assistant something earlier and that turn is still waiting, it does
+    answer that.
     """
     unanswered = first_unanswered_seq(conversation)
     touch(
@@ -199,8 +200,8 @@ def give_back(conversation: Conversation, *, note: str) -> None:
 
 
 def _add_unless_known(conversation_id: UUID, text: str, client_id: str) -> tuple[Conversation | None, Receipt]:
-    """Add a customer's message to the log, and return the conversation with it. Nothing is written, and there is no
-    conversation, if its client id is known or the scope's workspace has no such conversation.
+    """Add a customer's message to the log; return the conversation and the receipt. If the client id is known or the
+    scope's workspace has no such conversation, nothing is written and the conversation is None.
     """
     message, event = _customer_message(conversation_id, text, client_id)
     added = sql.insertion(message, "locked", seq=NEXT_SEQ, created_at=NEXT_TIME, ending=_UNLESS_KNOWN)
@@ -224,7 +225,9 @@ def _earlier(
     author: User | None = None,
     audience: str = Audience.EVERYONE,
 ) -> Receipt | None:
-    """Return the receipt of the same message if it is already stored; raises ClientIdReused if its id was reused."""
+    """Return the receipt of this message if it has already been stored, otherwise None. Raises ClientIdReused if the id
+    belongs to a different message.
+    """
     message = message_by_client_id(conversation, source, client_id)
     if message is None:
         return None
@@ -264,7 +267,9 @@ def _add_message(
 
 
 def clean_text(text: str) -> str:
-    """Return the text stripped, without invisible characters; raises EmptyMessage, MessageTooLong or UnreadableText."""
+    """Return the text stripped and without invisible characters; raises EmptyMessage, MessageTooLong or
+    UnreadableText.
+    """
     if len(text) > MAX_MESSAGE_CHARACTERS:
         raise MessageTooLong(len(text), MAX_MESSAGE_CHARACTERS)
     if UNREADABLE.search(text):

@@ -1,10 +1,10 @@
 """The signal broker: publishes live changes to conversations within the process and between processes.
 
-The log is authoritative. Signals only say that it has grown, and carry information that is never logged: deltas, the
-assistant's status, and who is typing. Within a process, they are delivered directly. Other processes get them through
-the channel layer if they have joined the conversation's group because one of their readers follows it. Deltas and the
-status leave the process only while another process requests them. Every few seconds, the broker compares the heads of
-the conversations followed here with the database, which makes up for lost signals.
+The log is authoritative. Signals only announce that it has grown, and carry what is never logged: deltas, the
+assistant's status, and who is typing. They are delivered directly within a process. Another process gets them through
+the channel layer if one of its readers follows the conversation and it has therefore joined the conversation's group.
+Deltas and the status leave the process only while another process requests them. To make up for lost signals, the
+broker compares its conversations' heads with the database every few seconds.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class SignalBroker:
         self._turn_listeners.add(listener)
 
     def publish(self, conversation_id: UUID, signal: Signal) -> None:
-        """Deliver a signal to listeners in this process, and to other processes if it concerns them."""
+        """Deliver a signal to listeners in this process and, if it concerns them, to other processes."""
         if isinstance(signal, TurnWaiting):
             self._wake_runner()  # this process has a runner, so others need no signal
             return
@@ -102,7 +102,9 @@ class SignalBroker:
             self._send(_group(conversation_id), conversation_id, signal)
 
     def watch(self, conversation_id: UUID) -> None:
-        """Ask the conversation's turn to repeat its text and, from another process, to send the following text here."""
+        """Ask the runner of the conversation's turn to repeat the text so far and, if it runs in another process, to
+        send later text here.
+        """
         self._deliver(conversation_id, WatchRequested())
         self._send(TURNS_GROUP, conversation_id, WatchRequested())
 
@@ -131,8 +133,8 @@ class SignalBroker:
         self._spawn(channel_layer.send(group, _message(conversation_id, signal)))
 
     def _send_head_soon(self, conversation_id: UUID, seq: int) -> None:
-        """Tell other processes once how far the log has grown, if a transaction adds several events: a message and the
-        start of its answer.
+        """Tell other processes how far the log has grown, only once if a transaction adds several events, such as a
+        message and the start of its answer.
         """
         if not self._unsent_heads:
             asyncio.get_running_loop().call_soon(self._send_heads)
@@ -147,7 +149,7 @@ class SignalBroker:
         return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()
 
     async def _ensure_started(self) -> None:
-        """Start receiving from other processes. Signals within the process work without the layer."""
+        """Start receiving from other processes. Signals within the process need no layer."""
         async with self._starting:
             if self._is_started:
                 return
@@ -174,7 +176,9 @@ class SignalBroker:
             await channel_layer.leave(_group(conversation_id), self._channel)
 
     async def _join_failed_groups(self) -> None:
-        """Retry joining groups that failed; if one fails again, stop, because the layer is down for the others, too."""
+        """Try again to join groups that failed. Stop at the first that fails again, because the layer is then down for
+        the others too.
+        """
         for group in list(self._unjoined):
             if not await channel_layer.join(group, self._channel):
                 return

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One event of the log in its reader's view. `prev_seq` is the previous event in the same view."""
+    """One event of the log in its reader's view. `prev_seq` is the event before it in that view."""
 
     seq: int
     prev_seq: int | None
@@ -20,7 +20,9 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """The log has reached `seq`. The event is included if it was created in this process; otherwise read the log."""
+    """The log has reached `seq`. The event is included only if it was created in this process; otherwise, read
+    the log.
+    """
 
     seq: int
     event: EventView | None
@@ -30,8 +32,8 @@ class NewEvent:
 class Delta:
     """A piece of an answer being written; `index` counts the pieces of this attempt from 0.
 
-    `offset` is the number of the attempt's characters before it. A piece that repeats the whole text so far has
-    offset 0 and the index of the last piece in it.
+    `offset` is the number of characters that precede it in this attempt. A piece that repeats the whole text so far has
+    offset 0 and the index of the last piece it contains.
     """
 
     message: str
@@ -51,7 +53,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """A person is typing. `who` is a name that the reader may see, and `source` their side of the conversation."""
+    """A person is typing. `who` is a name that the reader may see; `source` is that person's side of the
+    conversation.
+    """
 
     who: str
     source: str
@@ -76,14 +80,14 @@ class TurnWaiting:
 
 @dataclass(frozen=True, slots=True)
 class WatchRequested:
-    """A reader needs the text so far; a reader in another process also needs the following text."""
+    """A reader needs the text so far and, if it is in another process, the text that follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentViewing:
     """An agent has the conversation open; only colleagues see this.
 
-    `doing` is reading, replying, noting or gone. With `asks`, the others are asked for their status.
+    `doing` is reading, replying, noting or gone. If `asks` is true, the sender asks colleagues for their status.
     """
 
     user: str
@@ -94,7 +98,9 @@ class AgentViewing:
 
 @dataclass(frozen=True, slots=True)
 class DeskNotified:
-    """Published to a workspace instead of a conversation: this conversation has changed at the desk."""
+    """Tells a workspace's desk that this conversation has changed. It is published to the workspace, not to the
+    conversation.
+    """
 
     conversation: str
 
@@ -134,7 +140,9 @@ _KINDS: Final = {name: kind for kind, name in _NAMES.items()}
 
 
 def signal_to_wire(signal: Signal) -> dict[str, Any]:
-    """Return the wire format between processes: ids and short texts; an event's payload stays in the log."""
+    """Return a signal in the wire format used between processes: ids and short texts. An event's payload stays in the
+    log.
+    """
     if isinstance(signal, NewEvent):
         return {"kind": "NewEvent", "seq": signal.seq}
     return {"kind": _NAMES[type(signal)], **asdict(signal)}

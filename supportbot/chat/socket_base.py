@@ -1,4 +1,4 @@
-"""The base class of our sockets."""
+"""The base class of the product's sockets."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 
 class Socket(AsyncWebsocketConsumer):
-    """A socket whose handlers use only `async_db` for the database, and `chat.signal_broker` for other processes."""
+    """A socket whose handlers reach the database only through `async_db`, and other processes only through
+    `chat.signal_broker`.
+    """
 
     # The signal broker uses one channel per process; a channel for each socket would need its own connection.
     channel_layer_alias = "none"
@@ -15,7 +17,7 @@ class Socket(AsyncWebsocketConsumer):
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Handle one ASGI message.
 
-        By default, Channels first closes old database connections of a thread that we never use, which costs a thread
+        The inherited method first closes old database connections of a thread that we never use, which costs a thread
         switch for every frame.
         """
         await getattr(self, get_handler_name(message))(message)

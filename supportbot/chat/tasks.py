@@ -6,11 +6,11 @@ from supportbot.chat.retention import erase_expired
 
 @shared_task
 def sweep_erased() -> None:
-    """Delete the bodies of model calls about erased conversations; safe to run twice."""
+    """Delete the bodies of model calls about erased conversations. Safe to run twice."""
     sweep_orphaned_bodies()
 
 
 @shared_task
 def retain() -> None:
-    """Erase expired data of workspaces; safe to run twice."""
+    """Erase workspaces' expired data. Safe to run twice."""
     erase_expired()

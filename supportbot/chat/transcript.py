@@ -88,7 +88,7 @@ def written(events: Iterable[EventView], language: str, zone: tzinfo) -> Iterato
 
 
 def _entry(event: EventView, language: str, zone: tzinfo) -> tuple[str, list[str]] | None:
-    """Return the author and lines; None for an event that does not appear in transcripts."""
+    """Return an event's author and lines; None if it does not appear in transcripts."""
     payload = event.payload
     match event.event:
         case "message":
@@ -144,7 +144,9 @@ def _rows(rows: Iterable[dict[str, str]], language: str) -> list[str]:
 
 
 def _receipt(receipt: dict[str, Any], language: str) -> list[str]:
-    """Return the fields of a receipt, one per line, in a fixed order, because JSON in the database has no order."""
+    """Return a receipt's fields, one per line. Their order is fixed here, because JSON objects in the database have no
+    order.
+    """
     fields = {name: receipt.get(name) for name in _RECEIPT}
     if fields["amount"]:
         fields["amount"] = _amount(str(fields["amount"]), receipt.get("currency", ""), language)

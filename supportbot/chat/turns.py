@@ -2,8 +2,8 @@
 
 Every write by a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
 LeaseLost is raised, so a stale runner can neither add text nor end a turn. A turn whose lease has expired is claimed
-again with the next attempt; at the third loss, it fails visibly. Times come from the database. A lease that ends too
-far in the future was given before the database's clock was set back, and has expired, too.
+again with the next attempt number; after the third loss, it fails visibly. Times come from the database. A lease that
+ends too far in the future was granted before the database's clock was set back, and counts as expired.
 
 The statements of each turn are plain SQL, built only once; `tests/chat/test_sql_statements.py` compares them with
 querysets.
@@ -101,7 +101,7 @@ RETURNING t.id, t.stop_requested"""
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A runner's claim on one attempt of a turn, which answers the messages with from_seq < seq <= through_seq."""
+    """A runner's claim on one attempt of a turn, which answers the messages with `from_seq` < seq <= `through_seq`."""
 
     turn_id: UUID
     workspace_id: UUID
@@ -134,11 +134,11 @@ class Slot(Protocol):
 
 
 def start_turn(conversation: Conversation, *, slot: Slot | None = None) -> UUID:
-    """Ensure that a locked conversation has an open turn for its newest message, and return its id. A turn that is
-    already waiting also covers messages added since.
+    """Ensure that a locked conversation has an open turn for its newest message, and return the turn's id. If a turn is
+    already waiting, it covers this message too.
 
     If a runner has a slot for it and the conversation has no other open turn, the new one is claimed at once, which
-    saves a transaction and the wait for it. Otherwise, the turn waits until a runner claims it.
+    saves a transaction and the time until a runner claims it. Otherwise, it waits for a runner.
     """
     claim = _start_claimed(conversation, slot.runner) if slot is not None else None
     if slot is not None and claim is not None:
@@ -153,12 +153,12 @@ def start_turn(conversation: Conversation, *, slot: Slot | None = None) -> UUID:
 def add_and_claim(
     message: Message, event: ConversationEvent, *, of: UUID | None, unless_known: str, slot: Slot
 ) -> Claim | None:
-    """Add a customer's message, and start its turn, claimed for a slot: all in one statement, which takes a third of
-    the time that the steps of a transaction take.
+    """Add a customer's message and start its turn, claimed for a slot. One statement does all of this, in a third of
+    the time that the separate steps take.
 
-    Return None if nothing was written, since more has to be done or checked: there is an open turn or there was a
-    ticket, a person answers, the conversation has ended or is being changed, it does not belong to the customer `of`
-    (None: the caller has checked this), or the message is already stored, which the clause `unless_known` detects.
+    Returns None if nothing was written and the caller has to take the separate steps: there is an open turn or there
+    was a ticket, a person answers, the conversation has ended or is being changed, it does not belong to the customer
+    `of` (None if the caller has checked this), or the clause `unless_known` finds the message already stored.
     """
     turn, started = _claimed_turn(event.conversation, slot.runner)
     text, values = sql.insertion(message, _ONLY_TO_ANSWER, ending=unless_known, seq=NEXT_SEQ, created_at=NEXT_TIME)
@@ -172,7 +172,9 @@ def add_and_claim(
 
 
 def _start_claimed(conversation: Conversation, runner: str) -> Claim | None:
-    """Start a turn that is already claimed, with `assistant.started`; None if the conversation has an open turn."""
+    """Start a turn that is already claimed, and append `assistant.started`; None if the conversation has an open
+    turn.
+    """
     through = conversation.last_seq
     turn, event = _claimed_turn(conversation, runner)
     turn.from_seq, turn.through_seq = conversation.answered_seq, through
@@ -185,7 +187,7 @@ def _start_claimed(conversation: Conversation, runner: str) -> Claim | None:
 
 
 def _claimed_turn(conversation: Conversation, runner: str) -> tuple[Turn, ConversationEvent]:
-    """Return a turn that is claimed when it is inserted, and its `assistant.started`."""
+    """Return a turn that is claimed as soon as it is inserted, and its `assistant.started` event."""
     turn = Turn(conversation=conversation, state=Turn.State.RUNNING, attempt=1, runner=runner)
     payload = {"message": str(turn.message_id), "attempt": turn.attempt}
     return turn, ConversationEvent(conversation=conversation, event="assistant.started", payload=payload)
@@ -197,11 +199,11 @@ def _claim_of(turn: Turn, conversation: Conversation, *, through: int) -> Claim:
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
-    """Claim the oldest turn that is waiting or has lost its runner, and append `assistant.started`; None if there is
-    none.
+    """Claim the oldest turn that is waiting or has lost its runner, and append `assistant.started`; return None if
+    there is no such turn.
 
-    `only` limits the choice to one conversation. `in_hand` are the turns that the caller is carrying out, so its own
-    late heartbeat on an overloaded machine does not count as a loss.
+    `only` limits the choice to one conversation. `in_hand` names the turns that the caller is running, so that a
+    heartbeat delayed by an overloaded machine does not count as a loss.
     """
     while True:
         with across_workspaces("runner claims a turn"), transaction.atomic():
@@ -215,8 +217,8 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
 
 
 def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | None:
-    """Return the oldest claimable turn of any workspace, locked with its conversation. Rows locked by others are
-    skipped.
+    """Return the oldest claimable turn of any workspace, locked together with its conversation. Rows locked by others
+    are skipped.
     """
     found = sql.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
     if not found:
@@ -227,7 +229,7 @@ def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | No
 
 
 def _claim(turn: Turn, runner: str) -> Claim | None:
-    """Claim a locked turn; None if it was stopped or lost too often."""
+    """Claim a locked turn; return None if it was stopped or has been lost too often."""
     conversation = turn.conversation
     if turn.stop_requested:
         _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
@@ -282,9 +284,9 @@ def _lock_claimed(claim: Claim) -> Conversation:
 
 
 def extend_leases(beats: Sequence[Heartbeat]) -> Mapping[UUID, bool]:
-    """Extend leases and save the texts so far, in one statement for all turns of a process.
+    """Extend the leases of all turns of a process and save their texts so far, in one statement.
 
-    Returns whether the customer asked to stop, by turn; a missing turn was lost.
+    Returns, by turn, whether the customer asked to stop. A turn that is missing from the result was lost.
     """
     claims = [beat.claim for beat in beats]
     parameters = [
@@ -309,7 +311,9 @@ def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
 
 @transaction.atomic
 def restart_attempt(claim: Claim) -> Claim:
-    """Start the next attempt under the same lease (another route answers); readers clear the text."""
+    """Start the next attempt under the same lease, because another route answers. Readers clear the text shown so
+    far.
+    """
     conversation = _lock_claimed(claim)
     attempt = claim.attempt + 1
     if not _held(claim).update(attempt=attempt, lease_until=Now() + LEASE, partial_text="", partial_index=0):
@@ -319,9 +323,9 @@ def restart_attempt(claim: Claim) -> Claim:
 
 
 def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = None) -> int:
-    """End the turn with its answer and retrieval trace; return the seq of `assistant.final`.
+    """End the turn with its answer and retrieval trace; return the `seq` of `assistant.final`.
 
-    Raises LeaseLost if nothing was written. One statement stores everything, so it needs no transaction.
+    Raises LeaseLost if nothing was written. One statement stores everything, so no transaction is needed.
     """
     conversation = Conversation(pk=claim.conversation_id)  # it is read when it is locked
     message, citations = message_of(conversation, claim.message_id, answer)
@@ -345,7 +349,7 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
 
 
 def message_of(conversation: Conversation, message_id: UUID, answer: Answer) -> tuple[Message, list[Citation]]:
-    """Return the message of an answer with its citations, to be stored with its `assistant.final` event."""
+    """Return an answer's message and citations, to be stored with its `assistant.final` event."""
     message = Message(
         id=message_id,
         conversation=conversation,
@@ -378,7 +382,7 @@ def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
 
 
 def mark_answered(conversation: Conversation, through_seq: int) -> None:
-    """Record that a locked conversation's customer messages up to `through_seq` have been answered."""
+    """Record that the customer's messages up to `through_seq` have been answered; the conversation is locked."""
     if through_seq > conversation.answered_seq:
         touch(conversation, answered_seq=through_seq)
 
@@ -390,7 +394,7 @@ def is_turn_pending(conversation: Conversation) -> bool:
 
 
 def _wake_runner_for_next(conversation: Conversation) -> None:
-    """Wake a runner if messages that arrived in the meantime are waiting for their turn."""
+    """Wake a runner if messages that arrived in the meantime are waiting to be answered."""
     if is_turn_pending(conversation):
         publish_after_commit(conversation.pk, TurnWaiting())
 
@@ -398,10 +402,10 @@ def _wake_runner_for_next(conversation: Conversation) -> None:
 def explain(
     conversation: Conversation, text: str, *, request: UUID, blocks: tuple[Mapping[str, Any], ...] = ()
 ) -> None:
-    """Add a message by the assistant about the outcome of a request, with its receipt; the conversation is locked.
+    """Add a message from the assistant about a request's outcome, including its receipt; the conversation is locked.
 
-    This is a turn without a runner, written in the same transaction as the outcome. It does not answer a message, so a
-    waiting question still gets its own turn.
+    This is a turn without a runner, written in the same transaction as the outcome. It does not count as an answer to
+    the customer's messages, so a waiting question still gets its own turn.
     """
     turn = Turn.objects.create(
         conversation=conversation,
@@ -425,7 +429,7 @@ def check_held(claim: Claim) -> None:
 
 @transaction.atomic
 def fail_turn(claim: Claim, code: str) -> None:
-    """End the turn as failed, which the customer sees; raises LeaseLost."""
+    """End the turn as failed, which the customer sees. Raises LeaseLost."""
     conversation = _lock_claimed(claim)
     turn = _held(claim).first()
     if turn is None:
@@ -443,14 +447,14 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
 
 @transaction.atomic
 def release_turn(claim: Claim) -> None:
-    """Release the turn because this process is shutting down, so another runner can claim it at once."""
+    """Release the turn because this process is shutting down, so that another runner can claim it at once."""
     _held(claim).update(lease_until=Now() - LEASE, runner="")
     publish_after_commit(claim.conversation_id, TurnWaiting())
 
 
 @transaction.atomic
 def request_stop(conversation_id: UUID) -> None:
-    """Stop the answer being written and the waiting one; do nothing if there is neither."""
+    """Stop the answer being written and the one waiting, if any."""
     conversation = lock_conversation(conversation_id)
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.RUNNING, stop_requested=False):
         Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
@@ -460,9 +464,9 @@ def request_stop(conversation_id: UUID) -> None:
 
 
 def stop_now(conversation: Conversation) -> None:
-    """End every open turn of a locked conversation at once, so the assistant adds nothing after this.
+    """End every open turn of a locked conversation at once; the assistant adds nothing afterwards.
 
-    Text from the last second may be missing, because a runner saves once a second and its later writes have no claim.
+    Up to a second of text may be missing: runners save once a second, and this one can no longer write.
     """
     for turn in Turn.objects.filter(conversation=conversation, state__in=OPEN).order_by("created_at"):
         _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
@@ -470,7 +474,7 @@ def stop_now(conversation: Conversation) -> None:
 
 
 def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) -> None:
-    """End a turn without a runner, with the text that was shown."""
+    """End a turn that has no runner, with the text that was shown."""
     Turn.objects.filter(pk=turn.pk).update(
         state=Turn.State.STOPPED,
         finished_at=Now(),
@@ -489,7 +493,7 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
 
 @transaction.atomic
 def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
-    """Retry the newest answer, if it failed or was stopped, as a new turn for the same messages.
+    """Try the newest answer again if it failed or was stopped, in a new turn for the same messages.
 
     Raises ConversationEnded, and NothingToRetry for any other message.
     """
@@ -507,8 +511,8 @@ def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
 
 
 def supersede_turns(*conversations: Conversation) -> None:
-    """Void every open turn of locked conversations, because an agent takes over or they are erased. A higher attempt
-    number fences off the runner.
+    """Void every open turn of locked conversations because an agent takes over or the conversations are being erased. A
+    higher attempt number fences off the runner.
     """
     turns = list(Turn.objects.filter(conversation__in=conversations, state__in=OPEN))
     for turn in turns:
