@@ -43,7 +43,7 @@ TicketOfViewer = PolymorphicProxySerializer(
 
 
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
-    """The workspace's tickets, newest first. Reading the list counts as being online for two minutes."""
+    """Lists the workspace's tickets, newest first. Whoever reads the list counts as online for two minutes."""
 
     serializer_class = HandoffTicketSerializer
     pagination_class = NewestFirstPagination
@@ -90,7 +90,7 @@ class TicketDetail(ScopedAPIView):
 
 
 class TicketActionView(ScopedAPIView):
-    """One action of an agent on a ticket they may see; a service's key cannot perform it."""
+    """One action of an agent on a ticket that they may see. A service's key cannot perform it."""
 
     permission_classes = [needs("tickets:write")]
 
@@ -154,7 +154,7 @@ class Assign(TicketActionView):
 class Reopen(TicketActionView):
     @extend_schema(request=EmptyInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Reopen the conversation of an ended ticket. Returns the new ticket."""
+        """Reopen the conversation of an ended ticket, and return the new ticket."""
         _validated(EmptyInput, request)
         staff = cast(Staff, request.auth)
         reopened = services.reopen(ticket_for(staff, ticket_id).pk, agent=user_of(staff))
@@ -166,7 +166,7 @@ class Contact(ScopedAPIView):
 
     @extend_schema(request=ContactInput, responses=CustomerTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Set the address that receives the team's replies while the chat is closed."""
+        """Set the address to which the team's replies are sent while the chat is closed."""
         caller = cast(CustomerCaller, request.auth)
         ticket = ticket_for(caller, ticket_id)
         services.set_contact_email(ticket.pk, email=_validated(ContactInput, request)["email"])
@@ -180,7 +180,7 @@ def _validated(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def _conversation_in(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation named in the request; raises NotFound for the field `conversation`."""
+    """Return the conversation named in the request; raises NotFound with the field `conversation`."""
     try:
         return conversation_for(caller, conversation_id)
     except NotFound as error:

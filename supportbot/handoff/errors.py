@@ -65,7 +65,7 @@ class NotLoggedIn(HandoffError):
 
 
 class ActionNotOffered(HandoffError):
-    """The workspace has switched the action off, or the ticket's customer cannot be asked to confirm it."""
+    """The workspace has switched the action off, or the ticket's customer has no way to confirm it."""
 
     code = "not_offered"
     status = 404
@@ -73,7 +73,7 @@ class ActionNotOffered(HandoffError):
 
 
 class WorkspaceChanged(HandoffError):
-    """The user switched to another workspace, or left the socket's workspace."""
+    """The user has switched to another workspace or has left the socket's workspace."""
 
     code = "other_workspace"
     status = 401

@@ -1,7 +1,7 @@
 """The team's side of a conversation: tickets, presence, canned replies and outgoing mail.
 
-Invariants: a conversation has at most one open ticket (a partial unique index). A waiting ticket has no assignee. A
-conversation's row is locked before its ticket's row.
+Invariants: a partial unique index ensures that a conversation has at most one open ticket. A waiting ticket has no
+assignee. A conversation's row is locked before its ticket's row.
 """
 
 from typing import Final
@@ -60,7 +60,7 @@ class Priority(models.IntegerChoices):
 
 
 class Ticket(TenantModel):
-    """One request for a person, from its creation to its end."""
+    """One request for a person, from start to end."""
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="tickets", db_constraint=False
@@ -126,7 +126,7 @@ class Ticket(TenantModel):
 
 
 class Presence(TenantModel):
-    """The time when a team member was last online in this workspace."""
+    """When a team member was last online in this workspace."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     seen_at = models.DateTimeField(default=now)
@@ -140,7 +140,7 @@ class Presence(TenantModel):
 
 
 class CannedReply(TenantModel):
-    """A reply that the team uses often. `{name}` and `{agent}` in its text are filled in when it is inserted."""
+    """A reply that the team uses often. When it is inserted, `{name}` and `{agent}` in its text are filled in."""
 
     title = models.CharField(max_length=80)
     text = models.TextField(max_length=4000)
@@ -161,8 +161,8 @@ class CannedReply(TenantModel):
 class OfferedDraft(TenantModel):
     """A draft that the assistant offered to an agent, and how much of it was sent.
 
-    `sent` compares the draft with the agent's reply that kept most of it, among the replies before the customer's next
-    message; it is empty if there were none. `kept` is the share of the draft's words in that reply.
+    Of the agent's replies before the customer's next message, the one that kept most of the draft counts. `sent` is the
+    result of that comparison, or empty if there was no reply; `kept` is the share of the draft's words in that reply.
     """
 
     class Sent(models.TextChoices):
@@ -191,7 +191,7 @@ class OfferedDraft(TenantModel):
 
 
 class OutgoingMail(TenantModel):
-    """An agent's reply to be mailed to the customer; one per message."""
+    """An agent's reply that is mailed to the customer. There is one per message."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="mails", db_constraint=False)
     message_id = models.UUIDField(unique=True)  # the chat message; the e-mail's Message-ID is derived from it

@@ -1,4 +1,4 @@
-"""The port for checking an agent's draft, provided by the assistant and named by `HANDOFF_DRAFT_CHECKS`."""
+"""The port for checking an agent's draft. The assistant provides it, and `HANDOFF_DRAFT_CHECKS` names it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from supportbot.llm.types import ModelRequest
 
 @dataclass(frozen=True, slots=True)
 class GeneratedDraft:
-    """A draft as the agent will read it, with the model's input; `by` is the provider."""
+    """A draft as the agent will read it, and the input that the model got. `by` is the provider."""
 
     text: str
     request: ModelRequest
@@ -25,7 +25,7 @@ class GeneratedDraft:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A range of a draft that failed a check or has little support in the articles; `code` names the check."""
+    """A part of a draft that failed a check or has little support in the articles. `code` names the check."""
 
     start: int
     end: int
@@ -33,10 +33,10 @@ class Doubt:
 
 
 class DraftChecks(Protocol):
-    """Checks a draft like the assistant's own answers, without removing anything."""
+    """Checks a draft in the same way as the assistant's own answers, but removes nothing."""
 
     def __call__(self, conversation: Conversation, written: GeneratedDraft) -> Sequence[Doubt]:
-        """Return the doubtful ranges in order."""
+        """Return the doubtful parts in the order of the text."""
 
 
 def draft_checks() -> DraftChecks:

@@ -1,4 +1,4 @@
-"""Celery tasks. Beat publishes them, so no request has to wait for the broker."""
+"""Celery tasks. Beat publishes them, so no request waits for the broker."""
 
 from celery import shared_task
 

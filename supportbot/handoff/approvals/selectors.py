@@ -1,4 +1,4 @@
-"""The information for deciding on an action request: what will run, the rules, and who may decide."""
+"""What a person needs to decide on an action request: what will run, the rules, and who may decide."""
 
 import re
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class ApprovalItem:
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """One rule with its numbers; `needs_person` marks the one that requires a person."""
+    """One rule with its numbers. `needs_person` marks the rule that requires a person to decide."""
 
     text: str
     numbers: str
@@ -95,30 +95,32 @@ class ApprovalCase:
 
     @property
     def is_being_carried_out(self) -> bool:
-        """Return whether the page can expect another state soon, without anyone's decision."""
+        """Return whether the request is about to change state without anyone's decision."""
         held_until = self.request.held_until
         return self.request.state in (State.QUEUED, State.EXECUTING) and (held_until is None or held_until <= now())
 
     @property
     def amount_beside_rows(self) -> str:
-        """Return the amount; "" if a row of the card already shows it."""
+        """Return the amount, or "" if a row of the card already shows it."""
         return "" if self.amount in {row.value for row in self.rows} else self.amount
 
     @property
     def subject_beside_rows(self) -> str:
-        """Return the record that the request is about, such as "account ac-7"; "" if a row of the card shows its id."""
+        """Return the record that the request is about, such as "account ac-7", or "" if a row of the card shows
+        its id.
+        """
         kind, own_id = self.request.subject_kind.replace("_", " "), self.request.subject_id
         named = re.compile(rf"(?<!\w){re.escape(own_id)}(?!\w)")
         return "" if any(named.search(row.value) for row in self.rows) else f"{kind} {own_id}".strip()
 
     @property
     def digest_in_groups(self) -> str:
-        """Return the start of the digest in groups, which are easy to compare."""
+        """Return the beginning of the digest, in groups that are easy to compare."""
         return " ".join(self.request.digest[start : start + 4] for start in range(0, 16, 4))
 
 
 def approval_items(shown: str) -> list[ApprovalItem]:
-    """Return the requests of one tab: pending requests oldest first, all others newest first."""
+    """Return the requests on one tab: pending requests oldest first, others newest first."""
     order = "id" if shown == "decide" else "-changed_at"
     requests = list(ActionRequest.objects.filter(state__in=SHOWN[shown]).order_by(order)[:MAX_ROWS])
     names = {one.pk: str(one) for one in Customer.objects.filter(pk__in=[request.customer_id for request in requests])}
@@ -144,7 +146,7 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
 
 
 def _reason_label(request: ActionRequest) -> str:
-    """Return the customer's reason; for a chosen option, its label."""
+    """Return the customer's reason, or its label if they chose an option."""
     reason = request.arguments.get("reason")
     if not isinstance(reason, str):
         return ""
@@ -159,14 +161,14 @@ def _time_left_label(left: timedelta) -> str:
 
 
 def amount_label(request: ActionRequest) -> str:
-    """Return the amount as text; "" if the action moves no money."""
+    """Return the amount as text, or "" if the action moves no money."""
     return (
         format_money(Money(request.amount, request.currency), active_language()) if request.amount is not None else ""
     )
 
 
 def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
-    """Return the current state of a request for this person to decide on."""
+    """Return everything that this person needs to decide on a request, as it is now."""
     face, reason, amount = (
         card_of(request, active_language()),
         reason_of(request, active_language()),
@@ -200,7 +202,9 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
 
 
 def _eligible_approvers(request: ActionRequest) -> list[User]:
-    """Return the approvers named in the action's rules whose role allows it and who have no conflict of interest."""
+    """Return the people whom the action's rules name as approvers, whose role allows it, and who have no conflict of
+    interest.
+    """
     policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
     able = [one for one in named if one.pk in allowed and may_decide(request, one)]
@@ -221,8 +225,8 @@ def _obstacle(request: ActionRequest, person: User) -> str:
 
 
 def rules_checked(request: ActionRequest) -> list[RuleCheck]:
-    """Return the limits in force with their current usage, including this request. For a decided request, return the
-    limits at the time of the decision.
+    """Return the limits that apply and how much of each is used, counting this request. For a decided request, return
+    the limits at the time of the decision.
     """
     rules = _rules_for(request)
     used, amount = ledger.used(request, now()), request.amount or Decimal(0)
@@ -252,7 +256,7 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
 
 
 def _asked_by_action(request: ActionRequest) -> RuleCheck:
-    """Return the row for an action that itself requires approval; used if no amount threshold requires it."""
+    """Return the row that says the action always requires approval, shown if no threshold for the amount does."""
     role = approval_role(request.action, request.spec_version)
     who = Membership.Role(role).label if role in Membership.Role.values else ""
     return RuleCheck(gettext("The action itself requires approval"), str(who), needs_person=True)
@@ -310,7 +314,7 @@ def _approval_thresholds(request: ActionRequest, rules: ActionPolicyVersion, use
 
 
 def _messages_before(request: ActionRequest) -> list[Message]:
-    """Return the last messages before the proposal; none if the chat was erased."""
+    """Return the last messages before the proposal; none if the conversation was erased."""
     messages = Message.objects.filter(conversation=request.conversation_id, created_at__lte=request.created_at)
     newest = messages.filter(source__in=["customer", "assistant", "agent"], audience="everyone")
     return list(reversed(newest.order_by("-seq")[:MAX_MESSAGES]))

@@ -1,6 +1,6 @@
 """The approvals page: pending requests and the decision on one of them.
 
-A decision is bound to the digest that was shown. If anything has changed since, the person has to decide again.
+A decision is bound to the digest that was shown. If the request has changed since, the person has to decide again.
 """
 
 from typing import Final
@@ -32,7 +32,7 @@ STALE_DECISION = (DigestMismatch, NotWaiting, Expired)
 @require_safe
 @agent_required
 def approvals(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Show the requests of one tab: to decide, running or decided."""
+    """Show the requests on one tab: those to decide, running or decided."""
     _check_may_read(staff)
     record_presence(user_of(staff))
     return _page(request, staff, None)
@@ -76,7 +76,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
 
 
 def _rejection_reason(form: QueryDict) -> dict[str, str]:
-    """Return the reason for a rejection, keyed by its audience: the team, unless the form selects the customer."""
+    """Return the reason for a rejection, keyed by who may read it: the team or, if the form says so, the customer."""
     return {"words" if form.get("reads") == "customer" else "note": form.get("reason", "")}
 
 

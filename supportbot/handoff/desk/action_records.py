@@ -1,4 +1,4 @@
-"""The action requests of a conversation with their audited steps, each with its reason in words."""
+"""A conversation's action requests with their audited steps, each with its reason in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,9 @@ class ActionRecord:
 
 
 def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:
-    """Return a conversation's newest action requests (all if `most` is None) with their audited steps, oldest first."""
+    """Return a conversation's newest action requests, oldest first, with their audited steps. If `most` is None, return
+    all.
+    """
     newest = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
     return [action_record(request) for request in reversed(newest)]
 
@@ -81,14 +83,16 @@ def action_record(request: ActionRequest) -> ActionRecord:
 
 
 def _facts_of(step: AuditStep, steps: Sequence[AuditStep], request: ActionRequest) -> Mapping[str, str] | None:
-    """Return the facts of a step's reason; None if they are gone, because a request keeps only its newest reason's."""
+    """Return the facts that belong to a step's reason, or None if they are gone: a request keeps only the facts of its
+    newest reason.
+    """
     newest = next((one for one in reversed(steps) if one.reason_code), None)
     is_newest = step is newest and step.reason_code == request.reason_code
     return {"order": request.subject_id, **request.reason_facts} if is_newest else None
 
 
 def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
-    """Return why a step was taken, in words; for a rejection, the text that a colleague gave, if any."""
+    """Return why a step was taken, in words. For a rejection, this is the text that a colleague gave, if any."""
     if step.state is not ActionState.REJECTED:
         return _in_words(step.reason_code, facts)
     given = {
@@ -100,8 +104,10 @@ def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
 
 
 def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
-    """Return a reason's sentence; or its code, if it has no sentence, or if the sentence needs facts that are gone. If
-    an action could not be decided, the place in its definition is added, since the team can correct it.
+    """Return the sentence for a reason, or its code if it has no sentence or the sentence needs facts that are gone.
+
+    If an action could not be decided, the sentence also names the place in its definition, so that the team can correct
+    it.
     """
     if not code:
         return ""
@@ -117,5 +123,5 @@ def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
 
 
 def state_label(state: ActionState) -> str:
-    """Return the name of an action's state on pages."""
+    """Return the name that pages show for an action's state."""
     return gettext(STATE_LABELS[state])

@@ -10,14 +10,14 @@ from supportbot.accounts.models import User
 
 
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
-    """Return a display name for each actor, using a single query; records contain ids, never names."""
+    """Return the display name of each actor, using a single query. Records contain ids, never names."""
     distinct = set(actors)
     people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=user_ids(distinct))}
     return {actor: people.get(actor) or _actor_label(actor) for actor in distinct}
 
 
 def user_ids(actors: Iterable[str]) -> list[UUID]:
-    """Return the ids of the people among actors."""
+    """Return the user ids of those actors who are people."""
     found = []
     for actor in actors:
         kind, _, who = actor.partition(":")

@@ -1,5 +1,5 @@
-"""The assistant's turns in a conversation, from its own records: their search, the passages found, the model calls, and
-what the checks withheld.
+"""The assistant's turns in a conversation, read from its own records: what it searched for, the passages found, the
+model calls, and what the checks withheld.
 """
 
 from collections import defaultdict
@@ -48,7 +48,7 @@ UNKNOWN_CHECK: Final = gettext_noop("failed a check")
 
 @dataclass(frozen=True, slots=True)
 class WithheldSentence:
-    """A sentence the customer never saw; `support` is between 0 and 1, None if it could not be measured."""
+    """A sentence that the customer never saw. `support` is between 0 and 1, or None if it could not be measured."""
 
     text: str
     why: str
@@ -89,7 +89,7 @@ class TurnRecord:
 
     @property
     def summary_line(self) -> str:
-        """Return sources, checks, model and cost in one line."""
+        """Return one line with the turn's sources, checks, model and cost."""
         parts = [gettext("From {titles}").format(titles=", ".join(self.sources))] if self.sources else []
         parts += [_passage_count(len(self.reading.passages))] if self.reading and self.reading.query else []
         parts += [gettext("{number} withheld").format(number=len(self.withheld))] if self.withheld else []
@@ -140,7 +140,7 @@ def _passage_count(passages: int) -> str:
 
 
 def _turn_label(turn: Turn) -> str:
-    """Return the outcome of a turn as text; "" if it has an answer."""
+    """Return a turn's outcome as text, or "" if it has an answer."""
     label = _TURN_LABELS.get(Turn.State(turn.state))
     return gettext(label) if label else ""
 
@@ -152,7 +152,7 @@ def _outcome(message: Message | None, reading: RetrievalTrace | None) -> str:
 
 
 def _questions_of(turns: Sequence[Turn]) -> dict[UUID, str]:
-    """Return the question of each turn of one conversation, with a single query."""
+    """Return the question of each turn. All turns belong to one conversation; one query is used."""
     spans = {turn.pk: (turn.from_seq or 0, turn.through_seq or 0) for turn in turns}
     messages = Message.objects.filter(
         conversation__in={turn.conversation_id for turn in turns},
@@ -179,24 +179,24 @@ def _call(call: LLMCall) -> ModelCall:
 
 
 def _cost(amount: Decimal | None, currency: str) -> str:
-    """Return a price as text; "" if it is unknown, which is not the same as free."""
+    """Return a price as text, or "" if it is unknown. Unknown does not mean free."""
     if amount is None:
         return ""
     return cost(amount, currency) if amount else gettext("free of charge")
 
 
 def withheld_sentences(withheld: Sequence[Withheld]) -> tuple[WithheldSentence, ...]:
-    """Return the withheld sentences of an answer with readable reasons."""
+    """Return an answer's withheld sentences, with readable reasons."""
     return tuple(WithheldSentence(one.text.strip(), check_label(one.code), one.score) for one in withheld)
 
 
 def check_label(code: str) -> str:
-    """Return a readable name of a check."""
+    """Return a check's readable name."""
     return gettext(CHECK_LABELS.get(code, UNKNOWN_CHECK))
 
 
 def confirmation_label(reading: RetrievalTrace | None) -> str:
-    """Return text that says whether the articles confirm an answer; "" if the answer makes no claim."""
+    """Return whether the articles confirm an answer, as text; "" if it makes no claim."""
     return confirmation_of(reading.is_confirmed if reading else None)
 
 

@@ -1,4 +1,4 @@
-"""Canned replies: found by parts of words and filled in for the customer."""
+"""Canned replies: found by words or parts of words, and filled in for the customer."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,7 +34,9 @@ class FilledReply:
 
 
 def matching_replies(conversation: Conversation, agent: User, words: str = "") -> list[FilledReply]:
-    """Return the replies that contain all the words, those in the customer's language first, then by title."""
+    """Return the replies that contain all the words. Replies in the customer's language come first; otherwise they are
+    sorted by title.
+    """
     language = base_language(customer_language(conversation))
     wanted = words.casefold().split()
     matching = [reply for reply in CannedReply.objects.all() if _contains_all(wanted, f"{reply.title} {reply.text}")]
@@ -45,14 +47,14 @@ def matching_replies(conversation: Conversation, agent: User, words: str = "") -
 
 
 def _contains_all(wanted: list[str], text: str) -> bool:
-    """Return whether each word occurs in the text, at least as part of another word."""
+    """Return whether the text contains every word, even if only as part of another word."""
     return all(word in text.casefold() for word in wanted)
 
 
 def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> FilledReply:
-    """Fill in the placeholders; a customer's name that looks like a placeholder is not replaced again.
+    """Fill in the placeholders. A customer's name that looks like a placeholder is not filled in again.
 
-    `language` is used for replies without a language.
+    `language` is used for replies that have no language of their own.
     """
     first_name = conversation.customer.name.split(" ")[0] or ptext_in(
         reply.locale or language, "in place of a customer's name, as in “Hello there”", "there"
@@ -63,7 +65,7 @@ def _filled(reply: CannedReply, conversation: Conversation, agent: User, languag
 
 
 def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None = None) -> CannedReply:
-    """Create a reply, or change the one with `reply_id`; raises InvalidInput naming the field, or NotFound."""
+    """Create a reply, or change the one with `reply_id`. Raises InvalidInput with the field's name, or NotFound."""
     reply = CannedReply(title=title.strip(), text=text.strip(), locale=locale)
     if reply_id is not None:
         reply = _reply(reply_id)

@@ -1,4 +1,4 @@
-"""Pages of the canned replies: a list and a form to create or change one."""
+"""The pages for canned replies: a list, and a form to create or change one."""
 
 from uuid import UUID
 
@@ -28,7 +28,7 @@ def replies(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @agent_required
 def reply(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
-    """Show one reply in the form; a POST changes it."""
+    """Show one reply in a form; a POST changes it."""
     found = CannedReply.objects.filter(pk=reply_id).first()
     if found is None:
         raise NotFound()

@@ -1,7 +1,7 @@
-"""The desk's socket: an agent's login, the queue of their workspace and one conversation at a time.
+"""The desk's socket: an agent's login, their workspace's queue, and one conversation at a time.
 
-Invariants: nothing is read before login and origin are checked. Login and permissions are checked again with every
-frame and every few seconds. The socket subscribes before it reads the log, so no event is missed.
+Invariants: nothing is read before login and origin are checked. Both the login and the permissions are checked again
+with every frame and every few seconds. The socket subscribes before it reads the log, so no event is missed.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class DeskConsumer(Socket):
         self._hello_timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one socket and clean up however it ends."""
+        """Serve one socket, and clean up however it ends."""
         tasks = [asyncio.create_task(self.out.run()), asyncio.create_task(self._heartbeat())]
         for task in tasks:
             task.add_done_callback(_log_failure)
@@ -154,14 +154,14 @@ class DeskConsumer(Socket):
                 self._refuse(Unavailable(), frame)
 
     def _language_of(self, agent: Agent) -> str:
-        """Return the language of the agent's pages, which is also used for the socket's texts."""
+        """Return the language of the agent's pages; the socket's texts use it too."""
         return team_language(agent.user.language, self._accepted_languages)
 
     async def _current_agent(self) -> Agent:
-        """Authenticate again, so a revoked permission takes effect with the next frame.
+        """Authenticate again, so that a revoked permission takes effect with the next frame.
 
-        Raises NotLoggedIn, or WorkspaceChanged because the socket stays subscribed to the workspace in which it was
-        opened.
+        Raises NotLoggedIn, or WorkspaceChanged if the agent has switched workspaces: the socket remains subscribed to
+        the one in which it was opened.
         """
         previous, agent = self._agent, await db(authenticate, self._session_key)
         if previous is not None and previous.staff.workspace_id != agent.staff.workspace_id:
@@ -253,7 +253,7 @@ class DeskConsumer(Socket):
                     await self._recheck_agent()
 
     async def _recheck_agent(self) -> None:
-        """Authenticate again, record presence and announce the agent's activity."""
+        """Authenticate again, record the agent's presence and announce what they are doing."""
         try:
             agent = await self._current_agent()
         except (NotLoggedIn, WorkspaceChanged) as error:
@@ -307,7 +307,7 @@ def _is_assigned_to(conversation_id: UUID, agent: Agent) -> bool:
 
 
 def check_origin(headers: Headers) -> None:
-    """Raise OriginRefused unless a page of this installation opens the socket, because browsers send the cookie for any
+    """Raise OriginRefused unless the socket was opened by a page of this installation. Browsers send the cookie for any
     page.
     """
     origin = read_origin(dict(headers).get(b"origin", b"").decode("latin-1"))
@@ -316,7 +316,7 @@ def check_origin(headers: Headers) -> None:
 
 
 def session_key_of(headers: Headers) -> str:
-    """Return the browser's session key; "" without one."""
+    """Return the browser's session key, or "" if it has none."""
     cookies = SimpleCookie()
     try:
         cookies.load(dict(headers).get(b"cookie", b"").decode("latin-1"))
@@ -327,7 +327,7 @@ def session_key_of(headers: Headers) -> str:
 
 
 def authenticate(session_key: str) -> Agent:
-    """Return the agent of a session; raises NotLoggedIn unless they may use the desk."""
+    """Return the agent whose session this is; raises NotLoggedIn unless they may use the desk."""
     request = HttpRequest()
     request.session = SessionStore(session_key or None)
     user = get_user(request)

@@ -1,4 +1,4 @@
-"""A conversation as shown at the desk: one line per event in its log, including internal events."""
+"""A conversation as shown at the desk: one line per event of its log, including internal events."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -63,9 +63,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message or event as plain text; answers of the assistant also have HTML.
+    """One message or event as plain text. The assistant's answers also have HTML.
 
-    `kind`: customer, assistant, agent, me, note, system or rule.
+    `kind` is customer, assistant, agent, me, note, system or rule.
     """
 
     seq: int
@@ -89,7 +89,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The reader of the lines, with names that are not in the log. `person` is an id, because names may repeat."""
+    """The person who reads the lines, and the names that are not in the log. `person` is an id, because names may
+    repeat.
+    """
 
     person: str
     name: str
@@ -112,7 +114,7 @@ def reader_of(conversation: Conversation, person: User) -> Reader:
 
 
 def lines_of(conversation: Conversation, reader: Reader) -> list[Line]:
-    """Return the newest lines including internal notes, oldest first."""
+    """Return a conversation's newest lines, including internal notes, oldest first."""
     start = max(0, conversation.last_seq - MAX_LINES)
     events = events_after(conversation.pk, start, is_staff=True)
     requests = requests_of(events)
@@ -127,17 +129,17 @@ def lines_after(conversation_id: UUID, seq: int, reader: Reader) -> list[tuple[E
 
 
 def requests_of(events: Iterable[EventView]) -> Mapping[str, ActionRequest]:
-    """Return the action requests of these events by id, because the log has their texts only in the customer's
-    language.
+    """Return the action requests that these events refer to, by id. They are needed because the log has their texts
+    only in the customer's language.
     """
     ids = {event.payload["request"] for event in events if event.event in _ACTIONS}
     return {str(one.pk): one for one in ActionRequest.objects.filter(pk__in=ids)} if ids else {}
 
 
 def line_of(event: EventView, reader: Reader, requests: Mapping[str, ActionRequest]) -> Line | None:
-    """Return the line for an event; None for events that are not shown, such as the start of an answer.
+    """Return the line for an event, or None if the event is not shown, such as the start of an answer.
 
-    `requests` are the event's requests by id; if one is missing, the action's text comes from the log.
+    `requests` are the action requests that the event refers to, by id. If one is missing, its text comes from the log.
     """
     payload = event.payload
     match event.event:
@@ -173,7 +175,7 @@ def line_of(event: EventView, reader: Reader, requests: Mapping[str, ActionReque
 
 
 def rating_in_words(payload: Mapping[str, Any]) -> str:
-    """Return a customer's rating of an answer or of the conversation, with the reason and the comment."""
+    """Return a customer's rating of an answer or a conversation, with the reason and the comment."""
     is_answer = "message" in payload
     about = gettext("Rated an answer {score} out of 5") if is_answer else gettext("Rated the chat {score} out of 5")
     reason = RATING_REASONS.get(payload.get("reason", ""), "")
@@ -195,7 +197,7 @@ def _message(event: EventView, reader: Reader) -> Line:
 
 
 def _is_readers_own(reader: Reader, payload: Mapping[str, Any], name: str) -> bool:
-    """Return whether the reader is the author; events of older versions have only the name."""
+    """Return whether the reader is the author. Events from older versions have only the author's name."""
     return payload["person"] == reader.person if "person" in payload else name == reader.name
 
 
@@ -224,8 +226,8 @@ def _answer(payload: dict[str, Any]) -> str:
 
 
 def _answer_html(payload: dict[str, Any]) -> SafeString:
-    """Return an answer as its customer sees it. Only its own text is read as Markdown, because cards contain data from
-    elsewhere.
+    """Return an answer as its customer sees it. Only the answer's own text is read as Markdown, because cards contain
+    data from elsewhere.
     """
     beside = _cards(payload)
     if payload.get("stopped"):
@@ -241,7 +243,7 @@ def _cards(payload: Mapping[str, Any]) -> list[str]:
 
 
 def with_blocks(payload: Mapping[str, Any]) -> str:
-    """Return a message's text, followed by the rows of its cards and receipts."""
+    """Return a message's text followed by the rows of its cards and receipts."""
     cards = _cards(payload)
     text = str(payload["text"])
     is_title = bool(cards) and cards[0].partition("\n")[0] == text  # an agent sent the card without other text
@@ -255,7 +257,7 @@ def _sources(payload: dict[str, Any]) -> tuple[Source, ...]:
 
 
 def _safe_url(url: str) -> str:
-    """Return the URL if it leads to a web page, otherwise ""; imported articles may contain anything."""
+    """Return the URL if it leads to a web page, otherwise "". Imported articles may contain any kind of URL."""
     return url if url.startswith(("https://", "http://", "/")) and not url.startswith("//") else ""
 
 

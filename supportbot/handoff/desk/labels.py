@@ -36,7 +36,7 @@ HUE_COUNT: Final = 4
 
 
 def duration_label(time: timedelta) -> str:
-    """Return a duration in its largest unit, rounded down: `now`, `5 min`, `2 h`, `3 days`."""
+    """Return a duration in its largest unit, rounded down, such as `now`, `5 min`, `2 h` or `3 days`."""
     minutes = int(time.total_seconds() // 60)
     if minutes < 1:
         return gettext("now")
@@ -49,7 +49,7 @@ def duration_label(time: timedelta) -> str:
 
 
 def initials(name: str) -> str:
-    """Return a name's initials, at most two: `Mara Lindner` is ML."""
+    """Return a name's initials, at most two: "ML" for `Mara Lindner`."""
     words = [word for word in name.split() if word[0].isalnum()]
     letters = [word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)]
     return "".join(letters).upper()
@@ -61,7 +61,7 @@ def first_name(person: User) -> str:
 
 
 def avatar_hue(person: UUID) -> int:
-    """Return the number of a person's avatar colour, 1 to 4, always the same for one person."""
+    """Return the number of a person's avatar colour, from 1 to 4. A person always gets the same number."""
     return person.int % HUE_COUNT + 1
 
 

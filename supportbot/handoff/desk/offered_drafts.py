@@ -1,6 +1,6 @@
-"""Stores the drafts offered to agents, compares them with the replies that agents sent, and counts the outcomes.
+"""Stores the drafts offered to agents, compares them with what agents sent, and counts the outcomes.
 
-The comparison is pure: it uses no model and no vectors. A draft's text is cleared after some days, but its outcome is
+The comparison is pure and uses neither a model nor vectors. A draft's text is cleared after some days; its outcome is
 kept.
 """
 
@@ -43,9 +43,9 @@ MUCH: Final = 0.25  # a draft counts as corrected if this share of it was remove
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """The outcome of a draft. `kept` is the share of its words in the sent reply, from 0 to 1.
+    """The outcome of a draft. `kept` is the share of its words that are in the sent reply, from 0 to 1.
 
-    A correction changes the content; shortening the draft or adding a greeting does not count.
+    A correction changes what the draft says. Shortening it or adding a greeting is not a correction.
     """
 
     sent: str  # a value of `OfferedDraft.Sent`
@@ -55,7 +55,9 @@ class Use:
 
 @transaction.atomic
 def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None) -> OfferedDraft:
-    """Store a draft shown to a person; raises NotFound if the conversation was erased while it was being written."""
+    """Store a draft shown to a person. Raises NotFound if the conversation was erased while the draft was being
+    written.
+    """
     lock_conversation(conversation.pk)
     made: OfferedDraft = OfferedDraft.objects.create(
         conversation=conversation,
@@ -68,10 +70,10 @@ def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None
 
 
 def on_agent_replied(announcement: Announcement) -> None:
-    """Compare a reply with the newest draft offered to its author; a failure is logged and not retried.
+    """Compare a reply with the newest draft offered to its author. A failure is logged and not retried.
 
-    Among several replies, the one that kept most of the draft counts, because "One moment, please" replaces nothing.
-    Safe to run twice.
+    If the author sends several replies, the one that kept most of the draft counts: a reply such as "One moment,
+    please" does not replace the draft. Safe to run twice.
     """
     try:
         with transaction.atomic():
@@ -82,9 +84,9 @@ def on_agent_replied(announcement: Announcement) -> None:
 
 
 def forget_texts() -> int:
-    """Clear the texts of old drafts in every workspace; return the number cleared. Safe to run twice.
+    """Clear the texts of old drafts in every workspace; return how many were cleared. Safe to run twice.
 
-    Texts are kept for 30 days, or for as long as the workspace keeps the texts of model calls, if that is shorter.
+    Texts are kept for 30 days, or for as long as the workspace keeps the texts of model calls if that is shorter.
     """
     count = 0
     for workspace in Workspace.objects.order_by("pk"):
@@ -110,7 +112,7 @@ def _compare(message_id: UUID) -> None:
 
 
 def use_of(draft: str, sent: str, *, language: str) -> Use:
-    """Return the outcome of a draft when the reply `sent` was sent."""
+    """Return the outcome of a draft after the reply `sent`."""
     offered, written = words(draft), words(sent)
     if offered == written:
         return Use("as_is", 1.0, is_correction=False)
@@ -125,7 +127,9 @@ def use_of(draft: str, sent: str, *, language: str) -> Use:
 
 
 def _draft_for(reply: Message) -> OfferedDraft | None:
-    """Return the draft on which a reply may be based; None if it was already sent before the customer wrote again."""
+    """Return the draft on which a reply may be based, or None if it was already sent before the customer's latest
+    message.
+    """
     if reply.author_id is None:
         return None
     drafts = OfferedDraft.objects.filter(
@@ -153,7 +157,7 @@ def _figures(text: str, language: str) -> set[frozenset[tuple[str, str]]]:
 
 @dataclass(frozen=True, slots=True)
 class DraftOutcomes:
-    """The number of drafts by outcome. Drafts from the last day that have no reply yet are not counted."""
+    """How many drafts had each outcome. Drafts from the last day that have no reply yet are not counted."""
 
     as_is: int = 0
     edited: int = 0
@@ -165,12 +169,12 @@ class DraftOutcomes:
         return self.as_is + self.edited + self.replaced + self.unused
 
     def share(self, number: int) -> float | None:
-        """Return a number as a percentage of all offered drafts."""
+        """Return `number` as a percentage of all offered drafts."""
         return 100 * number / self.offered if self.offered else None
 
 
 def shares_by_release(since: datetime, until: datetime) -> list[tuple[int | None, DraftOutcomes]]:
-    """Return the shares of each release by its number, newest first; None stands for deleted releases."""
+    """Return the outcomes of drafts by the number of their release, newest first. None stands for deleted releases."""
     found = _shares("release_id", since, until)
     numbers = dict(Release.objects.filter(pk__in=[key for key in found if key]).values_list("pk", "number"))
     rows = [(numbers.get(key), shares) for key, shares in found.items()]

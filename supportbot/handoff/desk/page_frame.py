@@ -1,4 +1,4 @@
-"""Access to the desk's pages and the frame they share."""
+"""Access to the desk's pages, and the frame that they share."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -31,7 +31,7 @@ View = Callable[Concatenate[HttpRequest, Staff, P], HttpResponse]
 def agent_required(view: View[P]) -> Callable[..., HttpResponse]:
     """Run a view in the workspace and time zone of an agent who may use the desk.
 
-    Visitors are asked to log in; members without the right get a page that explains why.
+    Visitors are asked to log in. Members who may not use the desk get a page that explains why.
     """
 
     @wraps(view)
@@ -62,7 +62,7 @@ def _time_zone_of(staff: Staff) -> ZoneInfo:
 def render_page(
     request: HttpRequest, staff: Staff, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
-    """Render a desk page with the navigation rail, which shows the logged-in person and the waiting items."""
+    """Render a desk page with the navigation rail, which shows who is logged in and what is waiting."""
     person = user_of(staff)
     frame = {
         "staff": staff,

@@ -1,6 +1,8 @@
-"""The frames of `/ws/v1/desk/` in both directions. `schemas/` has their JSON Schemas; docs/protocol.md explains them.
+"""The frames that `/ws/v1/desk/` receives and sends. Their JSON Schemas are in `schemas/`; docs/protocol.md explains
+them.
 
-Frames from an agent's browser are validated as strictly as a customer's: exactly the known fields, each of its type.
+Frames from an agent's browser are validated as strictly as a customer's: they have exactly the known fields, each of
+the right type.
 """
 
 import json
@@ -54,7 +56,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class AgentTyping:
-    """The agent is typing a `reply` or a `note`, or has stopped (`reading`)."""
+    """The agent is typing a `reply` or a `note`, or has stopped typing (`reading`)."""
 
     conversation: UUID
     kind: str
@@ -62,7 +64,7 @@ class AgentTyping:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Keep the connection alive; answered by `head`."""
+    """Keep the connection alive. The server answers with `head`."""
 
 
 ClientFrame = Hello | Subscribe | Reply | Note | AgentTyping | Ping
@@ -113,7 +115,7 @@ FRAMES: Final[Mapping[str, tuple[type[ClientFrame], Mapping[str, Field]]]] = {
 
 
 def parse_client_frame(text: str | None) -> ClientFrame:
-    """Return the parsed frame; raises BadFrame with the field and the problem."""
+    """Return the parsed frame; raises BadFrame with the field's name and what is wrong with it."""
     content = _parse_object(text)
     kind = content.pop("type", None)
     if not isinstance(kind, str) or kind not in FRAMES:

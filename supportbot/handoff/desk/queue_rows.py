@@ -1,6 +1,6 @@
 """The queue as the desk lists it, most urgent first.
 
-One page is read at a time, never the whole queue: thousands of tickets may be open.
+Only one page is read at a time, because thousands of tickets may be open.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ MAX_PREVIEW_CHARACTERS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One ticket in a list. `group` is its heading, and `rank` its sort key, smallest first."""
+    """One ticket in a list. `group` is the heading above it, and `rank` its sort key, smallest first."""
 
     ticket: str
     conversation: str
@@ -68,7 +68,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows under one heading; `more` counts those not shown."""
+    """Rows under one heading. `more` is the number of rows not shown."""
 
     name: str
     title: str
@@ -78,14 +78,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class LastMessage:
-    """A customer's last message, and the start of their wait if they are waiting for an answer."""
+    """A customer's last message and, if they are waiting for an answer, when their wait began."""
 
     text: str
     unanswered_since: datetime | None
 
 
 def queue_counts(person: User) -> dict[str, int]:
-    """Return the number of tickets assigned to this agent, waiting and open, and of actions that need approval."""
+    """Return how many tickets are assigned to this agent, waiting and open, and how many actions need approval."""
     held = Q(assignee=person, state__in=HELD)
     counts: dict[str, int] = Ticket.objects.filter(state__in=OPEN).aggregate(
         mine=Count("id", filter=held),
@@ -104,7 +104,7 @@ def count_pending_approvals() -> int:
 
 
 def groups_for(person: User, now: datetime, *, shown: str = "open", page: int = 1) -> list[Group]:
-    """Return the workspace's tickets as this agent's desk groups them; `page` counts from 1."""
+    """Return the workspace's tickets in the groups that this agent's desk shows; `page` counts from 1."""
     if shown == "all":
         newest = _paged(ticket_queryset().order_by("-created_at", "-id"), page)
         return [_group("all", gettext("All, newest first"), newest, person, now)]
@@ -126,9 +126,10 @@ def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
 
 
 def search_rows(query: str, person: User, now: datetime, *, page: int = 1) -> Group:
-    """Return tickets, including ended ones, whose conversation, summary or contact contains all words, newest first.
+    """Return the tickets whose conversation, summary or contact contains all words, newest first. Ended tickets are
+    included.
 
-    Pages beyond `MAX_SEARCH_PAGES` do not exist; the last one is returned instead.
+    A page number above `MAX_SEARCH_PAGES` returns the last page.
     """
     page = min(page, MAX_SEARCH_PAGES)
     query = query.replace("\x00", "").strip()[:MAX_CHARACTERS]
@@ -171,7 +172,7 @@ def _rows(tickets: list[Ticket], person: User, now: datetime) -> list[Row]:
 
 
 def _last_messages(conversations: list[Conversation]) -> dict[UUID, LastMessage]:
-    """Return each customer's last message, using two queries."""
+    """Return each customer's last message. Uses two queries."""
     if not conversations:
         return {}
     messages = Message.objects.filter(conversation__in=[one.pk for one in conversations], source=Source.CUSTOMER)
@@ -218,15 +219,15 @@ def group_of(ticket: Ticket, person: User) -> str:
 
 
 def _topic(ticket: Ticket, last: LastMessage | None) -> str:
-    """Return the first line of the summary, or of the last message once an agent owns the ticket."""
+    """Return the first line of the ticket's summary or, once an agent owns the ticket, of the last message."""
     newest = last.text if last else ""
     text = (newest or ticket.summary) if ticket.state in HELD else (ticket.summary or newest)
     return text.strip().partition("\n")[0] or gettext("No messages yet")
 
 
 def _since(ticket: Ticket, last: LastMessage | None) -> datetime:
-    """Return the start of the time shown for a ticket: when the wait began, the first unanswered message, or the
-    end.
+    """Return the time from which a ticket's displayed age counts: the start of the wait, the first unanswered message,
+    or the ticket's end.
     """
     if ticket.state == State.WAITING:
         return ticket.waiting_since
@@ -244,7 +245,7 @@ def _level(ticket: Ticket, since: datetime, now: datetime, *, is_new: bool) -> s
 
 
 def queue_context(request: HttpRequest, person: User) -> dict[str, object]:
-    """Return the context of the queue column: the tickets of a list, or of a search."""
+    """Return the template context of the queue column: the tickets of a list or a search."""
     query, shown = request.GET.get("q", "").strip(), request.GET.get("show", "")
     shown = shown if shown in SHOWN else "open"
     page = request.GET.get("page", "")

@@ -1,6 +1,6 @@
-"""A summary of a conversation: the customer's questions, the actions taken, and open points.
+"""A summary of a conversation: what the customer asked, the actions taken, and what is still open.
 
-It is built from stored records, not by a model.
+It is built from stored records, without a model.
 """
 
 import re
@@ -97,8 +97,8 @@ def _unanswered(conversation: Conversation) -> list[str]:
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return the customer's first question in the ticket's episode, and the last one before they asked for a person.
-    The request for a person itself is left out, because the ticket already shows it.
+    """Return the customer's first question in the ticket's episode, and their last one before they asked for a person.
+    The request for a person is left out, because the ticket already shows it.
     """
     texts = [text for text in (ticket.summary, *_customer_texts(ticket)) if text.strip()]
     relevant = [rest for text in texts if (rest := _without_handoff_request(text)) and courtesy(rest) is None]
@@ -125,10 +125,10 @@ def _last_message_before(ticket: Ticket) -> str:
 
 
 def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:
-    """Return one side's messages in the ticket's episode.
+    """Return the messages from `source` in the ticket's episode.
 
-    A conversation stores only its current episode; an ended ticket's episode is between the previous ticket's end and
-    its own.
+    A conversation stores only its current episode. The episode of an ended ticket lies between the end of the previous
+    ticket and its own end.
     """
     conversation = ticket.conversation
     messages = Message.objects.filter(conversation=conversation, source=source)

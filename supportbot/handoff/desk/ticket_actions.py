@@ -1,6 +1,6 @@
 """What an agent can do with a ticket on its page: claim it, reply, assign it, and so on.
 
-Each is a form that calls one service; submitting the same form twice has one effect.
+Each action is a form that calls one service. Submitting the same form twice has one effect.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class TicketAction:
-    """One action on a ticket: the scope it needs and the service it calls."""
+    """One action on a ticket: the scope that it needs and the service that it calls."""
 
     scope: str
     perform: Callable[[Ticket, User, Submission], object]
@@ -71,7 +71,7 @@ TICKET_ACTIONS: Final = {
 
 
 def snooze_until(choice: str, local_now: datetime) -> datetime:
-    """Return the end of a snooze in the workspace's time zone; raises InvalidInput for an unknown choice."""
+    """Return when a snooze ends, in the workspace's time zone; raises InvalidInput for an unknown choice."""
     morning = local_now.replace(hour=DAY_BEGINS_AT, minute=0, second=0, microsecond=0)
     match choice:
         case "hour":

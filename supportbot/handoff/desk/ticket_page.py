@@ -1,5 +1,5 @@
-"""Everything on the page of a ticket: the conversation, its customer and summary, what the assistant did, who else is
-there, and what may be done.
+"""Everything on a ticket's page: the conversation, its customer and summary, what the assistant did, who else has the
+ticket open, and what the agent may do.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ MAX_RECENT_RECORDS: Final = 3  # the newest turns and actions; the activity page
 
 @dataclass(frozen=True, slots=True)
 class RefusedForm:
-    """A refused form: the typed text and the reason for the refusal."""
+    """A refused form: the text that was typed and why it was refused."""
 
     step: str = ""
     text: str = ""
@@ -52,7 +52,7 @@ def render_ticket(request: HttpRequest, staff: Staff, found: Ticket, refused: Re
 
 
 def conversation_context(found: Ticket, person: User) -> dict[str, object]:
-    """Return the context of the conversation column and the column next to it."""
+    """Return the template context of the conversation column and the column beside it."""
     conversation, group = found.conversation, group_of(found, person)
     customer = conversation.customer
     lines = lines_of(conversation, reader_of(conversation, person))
@@ -84,14 +84,14 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
 
 
 def _actions(found: Ticket, person: User) -> list[ActionRecord]:
-    """Return the conversation's newest requests, with the actions that can undo them."""
+    """Return the conversation's newest requests and, for each, the actions that can undo it."""
     undo = undo_offers(found, person)
     newest = action_records(found.conversation_id, most=MAX_RECENT_RECORDS)
     return [replace(one, undo=undo.get(one.request, "")) for one in newest]
 
 
 def _past_conversations(conversation: Conversation) -> list[Conversation]:
-    """Return the customer's other conversations, newest first, each with its newest ticket if it has one."""
+    """Return the customer's other conversations, newest first, each with its newest ticket, if any."""
     others = Conversation.objects.filter(customer_id=conversation.customer_id).exclude(pk=conversation.pk)
     found = list(others.prefetch_related("tickets").order_by("-last_event_at")[:MAX_PAST_CONVERSATIONS])
     for one in found:

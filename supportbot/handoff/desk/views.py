@@ -1,5 +1,5 @@
-"""The pages of the desk and their addresses. They are rendered on the server and work without scripts, which only add
-live updates.
+"""The desk's pages and their addresses. They are rendered on the server and work without scripts, which only add live
+updates.
 
 Every action is a POST that calls one service and redirects to the ticket's page.
 """
@@ -47,7 +47,7 @@ from supportbot.team_formats import active_language
 @require_safe
 @agent_required
 def queue(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Show the queue; opening it counts as being online."""
+    """Show the queue. Opening it counts as being online."""
     person = user_of(staff)
     record_presence(person)
     is_reloading = request.GET.get("refresh") != "off"
@@ -69,8 +69,8 @@ def ticket(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 
 
 def _to_other_workspace(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Tell the agent which of their other workspaces has the ticket, on a page where they can switch to it: a link from
-    a colleague does not say. Raises NotFound if none has it.
+    """Tell the agent which of their other workspaces has the ticket, on a page where they can switch to it. This
+    happens when they follow a colleague's link, which does not name the workspace. Raises NotFound if none has it.
     """
     for workspace in Workspace.objects.filter(memberships__user=user_of(staff)).exclude(pk=staff.workspace_id):
         with workspace_scope(workspace.pk):
@@ -105,7 +105,9 @@ def activity(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpRespons
 @require_POST
 @agent_required
 def perform_action(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
-    """Perform one action on a ticket and show the ticket; after a refusal the typed text stays in its field."""
+    """Perform one action on a ticket, then show the ticket. If the action is refused, the typed text stays in its
+    field.
+    """
     found, action = ticket_for(staff, ticket_id), TICKET_ACTIONS.get(name)
     if action is None:
         raise NotFound()
@@ -123,7 +125,7 @@ def perform_action(request: HttpRequest, staff: Staff, ticket_id: UUID, name: st
 @require_POST
 @agent_required
 def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Claim the next ticket in the queue and show it; show the queue if it is empty."""
+    """Claim the next ticket in the queue and show it; if there is none, show the queue."""
     if not staff.may("tickets:write"):
         raise NotFound()
     try:
@@ -136,7 +138,7 @@ def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_POST
 @agent_required
 def set_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Set the agent to away or available and return to the previous page."""
+    """Set whether the agent is away or available, and return to the previous page."""
     set_away(user_of(staff), is_away=request.POST.get("text") == "away")
     try:
         return redirect("desk-ticket", UUID(request.POST.get("ticket", "")))
@@ -150,7 +152,9 @@ def set_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_safe
 @agent_required
 def orders(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Return the customer's orders, read on their behalf under the action's own rules; the audit names the agent."""
+    """Return the customer's orders, which are read on their behalf under the action's own rules. The audit trail names
+    the agent.
+    """
     conversation = ticket_for(staff, ticket_id).conversation
     try:
         if not staff.may("customers:read"):
@@ -165,7 +169,7 @@ def orders(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 @require_POST
 @agent_required
 def draft(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Return the assistant's draft of a reply with its sources."""
+    """Return a reply drafted by the assistant, with its sources."""
     conversation = conversation_for(staff, ticket_for(staff, ticket_id).conversation_id)
     try:
         if not staff.may("conversations:write"):

@@ -1,6 +1,6 @@
-"""Writes to one desk socket, in a separate task: updates to the open conversation and the queue.
+"""Writes to one desk socket in a separate task: updates to the open conversation and the queue.
 
-Nothing piles up for a slow reader: the log and the queue are read only when they can be sent, and only responses to the
+Nothing piles up for a slow reader. The log and the queue are read only when they can be sent; only responses to the
 agent's own frames are buffered.
 """
 
@@ -37,7 +37,7 @@ MAX_STALE: Final = 100
 
 @dataclass
 class Subscription:
-    """The conversation open at a desk. `seq` is the last event sent, `head` the newest known event."""
+    """The conversation that is open at a desk. `seq` is the last event sent; `head` is the newest known event."""
 
     conversation_id: UUID
     reader: Reader
@@ -46,7 +46,7 @@ class Subscription:
 
 
 class Outbound:
-    """One socket's writer. Signals only mark what is due; `run` reads and sends it."""
+    """Writes to one socket. Signals only mark what is due; `run` reads and sends it."""
 
     def __init__(self, send: Callable[[str], Awaitable[None]], close: Callable[[int, str], Awaitable[None]]) -> None:
         self._send, self._close = send, close
@@ -73,7 +73,7 @@ class Outbound:
             self.close(TOO_SLOW, "too slow: reconnect with last_seq")
 
     def close(self, code: int, reason: str) -> None:
-        """Send what is buffered, then close; later frames are dropped."""
+        """Send what is buffered, then close. Later frames are dropped."""
         if self._closing is None:
             self._closing = (code, reason)
             self.leave()
@@ -88,7 +88,7 @@ class Outbound:
         return self._followed
 
     async def open(self, workspace_id: UUID, person: User, *, language: str) -> None:
-        """Subscribe to the workspace's desk, then send the current queue; all texts are in `language`."""
+        """Subscribe to the workspace's desk, then send the current queue, with all texts in `language`."""
         self._workspace_id, self._person, self._language = workspace_id, person, language
         await signal_broker().listen(workspace_id, self._on_desk_signal)
         self.refresh_queue()
@@ -104,7 +104,7 @@ class Outbound:
         self._listening_to = conversation_id
 
     def follow(self, followed: Subscription) -> None:
-        """Send the events after the subscription's position; `listen` was called first, so none are missed."""
+        """Send the events after the subscription's position. Call `listen` first, so that none are missed."""
         self._followed = followed
         self._wakeup.set()
 
@@ -143,7 +143,7 @@ class Outbound:
     # --- Writing.
 
     async def run(self) -> None:
-        """Write until the socket is closed or the peer is gone."""
+        """Write until the socket is closed or the other side is gone."""
         try:
             while True:
                 await self._wakeup.wait()
@@ -190,7 +190,7 @@ class Outbound:
                 followed.head = followed.seq
 
     async def _write_rows(self) -> None:
-        """Send changes of the queue, at most a few times a second."""
+        """Send changes to the queue, at most a few times a second."""
         loop = asyncio.get_running_loop()
         if not self._stale and not self._is_queue_due:
             return

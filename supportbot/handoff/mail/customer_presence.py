@@ -1,4 +1,4 @@
-"""Tracks whether customers have the chat open. Only e-mails depend on it, so a cache is enough."""
+"""Tracks whether customers have the chat open. Only e-mails depend on this, so a cache is enough."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,7 +13,7 @@ PRESENT_FOR_SECONDS: Final = 90
 
 
 def mark_customers_present(conversation_ids: Iterable[UUID]) -> None:
-    """Mark the customers of these conversations as present; repeat at least once a minute."""
+    """Mark the customers of these conversations as present. Call this at least once a minute."""
     with suppress(*CACHE_AWAY):
         cache.set_many({_key(one): True for one in conversation_ids}, timeout=PRESENT_FOR_SECONDS)
 
@@ -24,7 +24,9 @@ def mark_customers_absent(conversation_ids: Iterable[UUID]) -> None:
 
 
 def is_customer_present(conversation_id: UUID) -> bool:
-    """Return whether the customer has the chat open; False without a cache, because an extra e-mail does no harm."""
+    """Return whether the customer has the chat open. Returns False if the cache is unavailable, since an extra e-mail
+    does no harm.
+    """
     try:
         return cache.get(_key(conversation_id)) is not None
     except CACHE_AWAY:

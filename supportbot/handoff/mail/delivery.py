@@ -1,8 +1,8 @@
-"""Mails an agent's reply, once, to a customer who has left the chat.
+"""Mails an agent's reply once to a customer who has left the chat.
 
-It goes to the address that the customer gave, or else to the one in their signed identity. The outbox consumer creates
-one row per message, and a worker of the queue `mail` sends due ones. If a worker dies between sending and saving, the
-e-mail is sent again with the same Message-ID, and mail programs show it only once.
+It goes to the address that the customer gave or, if they gave none, to the one in their signed identity. The outbox
+consumer creates one row per message, and a worker of the `mail` queue sends those that are due. If a worker dies
+between sending and saving, the e-mail is sent again with the same Message-ID, and mail programs show it only once.
 """
 
 import logging
@@ -35,7 +35,7 @@ BATCH_SIZE: Final = 100
 
 
 def on_agent_replied(announcement: Announcement) -> None:
-    """Schedule an e-mail if the customer has left and has an address; a repeated announcement changes nothing."""
+    """Schedule an e-mail if the customer has left and has an address. A repeated announcement changes nothing."""
     message = Message.objects.filter(pk=announcement.object_id).first()
     if message is None or is_customer_present(message.conversation_id):
         return
@@ -50,7 +50,9 @@ def on_agent_replied(announcement: Announcement) -> None:
 
 
 def send_due() -> int:
-    """Send due e-mails of every workspace and return how many were sent; each is attempted up to eight times."""
+    """Send the e-mails that are due in every workspace, and return how many were sent. Each is attempted up to eight
+    times.
+    """
     with across_workspaces("mail that is due"):
         due = OutgoingMail.objects.filter(sent_at=None, attempts__lt=MAX_ATTEMPTS, due_at__lte=now())
         found = list(due.order_by("id").values_list("id", "workspace_id")[:BATCH_SIZE])
@@ -84,7 +86,9 @@ def _log_failure(mail: OutgoingMail, error: Exception) -> None:
 
 @transaction.atomic
 def _claim(mail_id: UUID) -> bool:
-    """Claim an e-mail for this worker; after a failed or lost attempt, it becomes due again with growing delays."""
+    """Claim an e-mail for this worker. If the attempt fails or is lost, the e-mail becomes due again after a delay,
+    which grows each time.
+    """
     mail = OutgoingMail.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=mail_id).first()
     if mail is None or mail.sent_at is not None or mail.due_at > now():
         return False

@@ -1,4 +1,6 @@
-"""The form of an action that an agent proposes: a field for each argument, and the typed values as arguments again."""
+"""The form for an action that an agent proposes: it has a field for each argument, and turns what is typed back into
+arguments.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,12 +40,12 @@ class FormField:
 
     @property
     def other(self) -> str:
-        """Return the value if it is none of the records, otherwise ""."""
+        """Return the value if it is not one of the records, otherwise ""."""
         return "" if any(one.value == self.value for one in self.records) else self.value
 
 
 def fits_a_form(action: Action) -> bool:
-    """Return whether the form has a field for every required argument; lists can only be entered in the chat."""
+    """Return whether the form has a field for every required argument. Lists can only be entered in the chat."""
     return not any(isinstance(field, argument_types.Listing) for field in action.arguments.required.values())
 
 
@@ -53,7 +55,7 @@ def form_fields(
     problems: Mapping[str, list[str]],
     records: Mapping[str, FormChoices] | None = None,
 ) -> list[FormField]:
-    """Return the form's fields in the action's order; `records` are the customer's records to choose from, by
+    """Return the form's fields in the action's order. `records` are the customer's records to choose from, by
     argument.
     """
     found = records or {}
@@ -82,7 +84,7 @@ def _label(action: Action, name: str, field: Any) -> str:
 
 
 def _hint(choices: FormChoices) -> str:
-    """Return why an argument cannot be chosen from the customer's records; "" if it can."""
+    """Return why an argument cannot be chosen from the customer's records, or "" if it can."""
     if choices.offered:
         return ""
     if choices.needs_others:
@@ -103,7 +105,7 @@ def _options(action: Action, name: str, field: Any) -> tuple[tuple[str, str], ..
 
 
 def _value(field: Any, text: str) -> Any:
-    """Return typed text as a JSON value for the field; an invalid value stays text, so the error can name it."""
+    """Return typed text as a JSON value for the field. An invalid value stays text, so that the error can quote it."""
     if isinstance(field, argument_types.Count) and text.removeprefix("-").isdecimal():
         return int(text)
     return text == _TRUE if isinstance(field, argument_types.Flag) and text in (_TRUE, _FALSE) else text
@@ -112,7 +114,7 @@ def _value(field: Any, text: str) -> Any:
 def _leaf_fields(
     shape: argument_types.Shape, at: str = "", *, is_parent_required: bool = True
 ) -> Iterator[tuple[str, Any, bool]]:
-    """Yield every scalar field with its path; list arguments can only be entered in the chat."""
+    """Yield every scalar field with its path. List arguments are left out; they can only be entered in the chat."""
     for fields, is_required in ((shape.required, is_parent_required), (shape.optional, False)):
         for name, field in fields.items():
             path = f"{at}{name}"
@@ -123,12 +125,14 @@ def _leaf_fields(
 
 
 def typed_in(sent: QueryDict) -> dict[str, str]:
-    """Return a form's values: the chosen record, or the value that was typed instead, which the form sends last."""
+    """Return a form's values. If a value was typed instead of choosing a record, the form sends it last, and it
+    counts.
+    """
     return {name: next(filter(None, reversed(sent.getlist(name))), "") for name in sent}
 
 
 def arguments_json(action: Action, typed: Mapping[str, str]) -> str:
-    """Return the arguments as JSON without empty optional ones."""
+    """Return the arguments as JSON, leaving out optional ones that are empty."""
     arguments: dict[str, Any] = {}
     for path, field, is_required in _leaf_fields(action.arguments):
         value = typed.get(path, "").strip()

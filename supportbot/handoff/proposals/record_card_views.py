@@ -1,4 +1,4 @@
-"""The page on which an agent sends a card of a record, or a receipt: look up, preview, send."""
+"""The page on which an agent looks up a record, previews its card, and sends the card or a receipt."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,7 +36,7 @@ from supportbot.team_formats import active_language
 @require_http_methods(["GET", "HEAD", "POST"])
 @agent_required
 def records(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Show what a look-up finds; a button sends one card or receipt and returns to the ticket."""
+    """Show what a look-up finds. A button sends one card or receipt and returns to the ticket."""
     ticket, person = ticket_for(staff, ticket_id), user_of(staff)
     context: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation}
     try:
@@ -84,7 +84,7 @@ def _shown(posted: Mapping[str, str], ticket: Ticket, person: User) -> dict[str,
 
 
 def _found(posted: Mapping[str, str], ticket: Ticket, person: User, action: ReadAction) -> dict[str, Any]:
-    """Return the results of a look-up for the typed values; if values are missing, return only its form."""
+    """Return the results of a look-up with the typed values or, if values are missing, only its form."""
     wrong: FieldErrors = {}
     context: dict[str, Any] = {"chosen": action.name, "cards": None}
     records: dict[str, FormChoices] = {}

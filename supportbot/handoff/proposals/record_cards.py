@@ -1,6 +1,6 @@
-"""Cards of the customer's records and receipts that an agent sends into the chat.
+"""Cards of the customer's records, and receipts, that an agent sends into the chat.
 
-The server looks the record up again before sending, so nothing on a card comes from the form.
+Before sending, the server looks the record up again, so nothing on a card comes from the form.
 """
 
 import hashlib
@@ -35,14 +35,14 @@ MAX_RECEIPTS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """A record as shown on its card. `seen` identifies exactly this content."""
+    """A record as shown on its card. `seen` identifies exactly what was shown."""
 
     record: Mapping[str, Any]
     seen: str
 
 
 def look_ups(ticket: Ticket, person: User) -> list[ReadAction]:
-    """Return the look-ups that find cards for the ticket's customer; none unless this agent owns the ticket."""
+    """Return the look-ups that find cards for the ticket's customer, or none if the ticket is not this agent's."""
     if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
     offered = enabled_actions()
@@ -54,7 +54,7 @@ def look_ups(ticket: Ticket, person: User) -> list[ReadAction]:
 
 
 def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:
-    """Return a look-up; raises NotTicketOwner, or ActionNotOffered if it cannot be used here."""
+    """Return a look-up by its name; raises NotTicketOwner, or ActionNotOffered if it cannot be used here."""
     if not owns(ticket, person):
         raise NotTicketOwner()
     found = next((one for one in look_ups(ticket, person) if one.name == name), None)
@@ -64,14 +64,14 @@ def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:
 
 
 def requests_for(ticket: Ticket, person: User, action: ReadAction) -> Requests:
-    """Return the requests of a look-up and of the lists in its form, so that equal ones are made only once."""
+    """Return the requests for a look-up and for the lists in its form, so that identical ones are made only once."""
     return requests_of(principal_for(ticket, person, locale=customer_language(ticket.conversation)), action.name)
 
 
 def found_records(
     ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str], *, requests: Requests | None = None
 ) -> list[FoundRecord]:
-    """Return the cards found by a look-up, in the customer's language. Raises InvalidArguments, ReadRefused or
+    """Return the cards that a look-up finds, in the customer's language. Raises InvalidArguments, ReadRefused or
     MerchantUnavailable.
     """
     principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
@@ -83,7 +83,7 @@ def found_records(
 def send_record(
     ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str], *, seen: str, client_id: str
 ) -> bool:
-    """Send a card exactly as it was shown; return False if no record matches it any more. Raises the errors of
+    """Send a card exactly as it was shown; return False if no record matches it any longer. Raises the errors of
     `found_records` and `add_agent_message`.
     """
     found = next((one for one in found_records(ticket, person, action, typed) if one.seen == seen), None)

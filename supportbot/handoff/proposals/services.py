@@ -1,7 +1,7 @@
 """Actions that an agent proposes to a customer, under the same rules and with the same card as the assistant's.
 
-The agent fills in a form built from the action's arguments, previews the card and sends it. The customer confirms or
-declines; if a rule requires approval, the agent who proposed the action cannot give it.
+The agent fills in a form built from the action's arguments, previews the card and sends it. The customer then confirms
+or declines. If a rule requires approval, it cannot come from the agent who proposed the action.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The card as it would be sent, or the reason why it would be refused."""
+    """The card as it would be sent, or why it would be refused."""
 
     face: Card
     needs_approval: bool
@@ -55,12 +55,12 @@ class Preview:
 
     @property
     def fingerprint(self) -> str:
-        """Return the card's full text, which is used to detect later changes."""
+        """Return the card's full text, used to detect later changes."""
         return whole_text(self.face)
 
 
 def available_offers(ticket: Ticket, person: User) -> list[Offer]:
-    """Return the actions this agent may propose to the ticket's customer; none unless they own the ticket."""
+    """Return the actions that this agent may propose to the ticket's customer; none unless they own the ticket."""
     if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
     offered = enabled_actions()
@@ -72,12 +72,12 @@ def available_offers(ticket: Ticket, person: User) -> list[Offer]:
 
 
 def owns(ticket: Ticket, person: User) -> bool:
-    """Return whether this agent owns the ticket and therefore may act for its customer."""
+    """Return whether this agent owns the ticket, and so may act for its customer."""
     return ticket.state in HELD and ticket.assignee_id == person.pk
 
 
 def offered_action(ticket: Ticket, person: User, name: str) -> WriteAction:
-    """Return the action; raises NotTicketOwner, and ActionNotOffered if it cannot be proposed here."""
+    """Return the action; raises NotTicketOwner, or ActionNotOffered if it cannot be proposed here."""
     if not owns(ticket, person):
         owner = ticket.assignee if ticket.state in HELD else None
         raise NotTicketOwner(
@@ -93,8 +93,10 @@ def offered_action(ticket: Ticket, person: User, name: str) -> WriteAction:
 def records_for(
     ticket: Ticket, person: User, action: Action, typed: Mapping[str, str], *, requests: Requests | None = None
 ) -> dict[str, FormChoices]:
-    """Return the customer's records that a form offers, by argument; raises MerchantUnavailable, NotConnected or
-    ReadRefused. `requests` are passed if they have already been used for the look-up itself.
+    """Return the customer's records that a form offers, by argument. Raises MerchantUnavailable, NotConnected or
+    ReadRefused.
+
+    Pass `requests` if they have already been used for the look-up itself.
     """
     principal = principal_for(ticket, person, locale=active_language())
     conversation = ticket.conversation_id
@@ -108,7 +110,7 @@ def records_for(
 
 
 def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> Preview:
-    """Return the card without storing anything; raises InvalidArguments, MerchantUnavailable."""
+    """Return the card without storing anything; raises InvalidArguments or MerchantUnavailable."""
     shown = preview(principal_for(ticket, person, locale=active_language()), action.name, arguments_json(action, typed))
     reason = shown.decision.reason
     refusal = sentence(reason, active_language()) if shown.decision.is_refusal and reason else ""
@@ -118,7 +120,7 @@ def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Map
 def propose_action(
     ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], key: UUID
 ) -> ActionRequest:
-    """Send the card in the customer's language; repeated calls with the same key send it only once."""
+    """Send the card in the customer's language. Repeated calls with the same key send it only once."""
     principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
     arguments = arguments_json(action, typed)
     conversation = ticket.conversation_id
@@ -126,7 +128,7 @@ def propose_action(
 
 
 def undo_offers(ticket: Ticket, person: User) -> dict[UUID, str]:
-    """Return the titles of the undo actions that this agent may propose in the conversation, by request."""
+    """Return, by request, the titles of the undo actions that this agent may propose in the conversation."""
     if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return {}
     done = ActionRequest.objects.filter(conversation_id=ticket.conversation_id, state=State.SUCCEEDED).order_by("-id")
@@ -135,8 +137,10 @@ def undo_offers(ticket: Ticket, person: User) -> dict[UUID, str]:
 
 
 def propose_undoing(ticket: Ticket, person: User, request_id: UUID) -> ActionRequest:
-    """Send the customer a card that undoes one of their requests. Raises NotTicketOwner, NotFound, CannotUndo (also if
-    it would be refused) or MerchantUnavailable.
+    """Send the customer a card that undoes one of their requests.
+
+    Raises NotTicketOwner, NotFound, MerchantUnavailable, or CannotUndo, which also covers an undo that would be
+    refused.
     """
     if not owns(ticket, person):
         raise NotTicketOwner()

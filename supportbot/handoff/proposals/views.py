@@ -1,4 +1,4 @@
-"""The page on which an agent proposes an action to a customer: fill in, preview, send."""
+"""The page on which an agent fills in an action for a customer, previews it and sends it."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,7 +35,7 @@ _CONTROL_FIELDS: Final = ("csrfmiddlewaretoken", "key", "seen", "step")
 @require_http_methods(["GET", "HEAD", "POST"])
 @agent_required
 def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
-    """Show the form; `check` adds a preview of the card, `send` sends it and returns to the ticket."""
+    """Show the form. `check` adds a preview of the card; `send` sends it and returns to the ticket."""
     ticket, person = ticket_for(staff, ticket_id), user_of(staff)
     context: dict[str, Any] = {
         "ticket": ticket,
@@ -75,7 +75,9 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
 @require_POST
 @agent_required
 def undo(request: HttpRequest, staff: Staff, ticket_id: UUID, request_id: UUID) -> HttpResponse:
-    """Send the card that undoes a request, and return to the ticket; if that is impossible, show the reason."""
+    """Send the card that undoes a request, and return to the ticket. If that is impossible, the ticket's page
+    says why.
+    """
     ticket = ticket_for(staff, ticket_id)
     try:
         if not staff.may("conversations:write"):
@@ -97,7 +99,7 @@ def _records(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[s
 
 
 def _typed_texts(request: HttpRequest) -> list[str]:
-    """Return the text typed into a form that can no longer be sent, so the person can copy it."""
+    """Return the texts typed into a form that can no longer be sent, so that the person can copy them."""
     typed = [text.strip() for name, text in typed_in(request.POST).items() if name not in _CONTROL_FIELDS]
     return [text for text in typed if text]
 

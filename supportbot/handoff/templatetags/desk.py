@@ -1,4 +1,4 @@
-"""Tags and filters of the team's templates: icons, times, counts, languages and addresses."""
+"""Tags and filters for the team's templates: icons, times, counts, languages and addresses."""
 
 import json
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ def icon(name: str, kind: str = "") -> SafeString:
 
 @register.filter
 def clock(moment: datetime) -> str:
-    """Return the local time, with the day unless it is today and the year unless it is this year."""
+    """Return the local time. The day is added unless it is today, and the year unless it is this year."""
     here, today = localtime(moment), localtime(now())
     if here.date() == today.date():
         return formats.clock_time(moment)
@@ -49,25 +49,25 @@ def clock(moment: datetime) -> str:
 
 @register.simple_tag
 def time_of(moment: datetime) -> SafeString:
-    """Return the `<time>` element of a moment, for use within a sentence."""
+    """Return a `<time>` element for a moment, to be used within a sentence."""
     return format_html('<time datetime="{}">{}</time>', localtime(moment).isoformat(), clock(moment))
 
 
 @register.filter
 def moment(value: datetime) -> str:
-    """Return a day with its year and the time of day."""
+    """Return a moment's day, with the year, and time of day."""
     return formats.date_time(value)
 
 
 @register.filter
 def short_moment(value: datetime) -> str:
-    """Return a day and the time of day."""
+    """Return a moment's day, without the year, and time of day."""
     return formats.date_time(value, with_year=False)
 
 
 @register.filter
 def exact_moment(value: datetime) -> str:
-    """Return a day and the time of day with seconds."""
+    """Return a moment's day and time of day, with seconds."""
     return formats.date_time(value, with_year=False, with_seconds=True)
 
 
@@ -89,61 +89,65 @@ def month(value: datetime) -> str:
 
 @register.filter
 def figure(value: float | Decimal, decimals: int) -> str:
-    """Return a number with this many decimals."""
+    """Return a number with `decimals` decimals."""
     return formats.number(value, decimals=decimals)
 
 
 @register.filter
 def listed(names: Iterable[object]) -> str:
-    """Join names into a phrase, "Ann, Bo and Cy"."""
+    """Join names into a phrase, such as "Ann, Bo and Cy"."""
     return formats.listed([str(name) for name in names])
 
 
 @register.filter
 def capped(count: int, most: int) -> str:
-    """Return a count, or `99+` if it is above `most`."""
+    """Return a count, or a text such as `99+` if it is above `most`."""
     return f"{most}+" if count > most else str(count)
 
 
 @register.filter
 def language(locale: str) -> str:
-    """Return the name of a locale: `de-AT` is German (de-AT)."""
+    """Return the name of a locale, such as "German (de-AT)" for `de-AT`."""
     return language_name(locale)
 
 
 @register.filter
 def role(name: str) -> str:
-    """Return a role's name: `supervisor` is Supervisor."""
+    """Return a role's name, such as "Supervisor" for `supervisor`."""
     return str(Membership.Role(name).label)
 
 
 @register.simple_tag
 def team_languages() -> dict[str, str]:
-    """Return the languages of the team's pages: their codes and their own names."""
+    """Return the languages of the team's pages: each code with the language's own name."""
     return TEAM_LANGUAGES
 
 
 @register.simple_tag
 def script_texts(folder: str) -> SafeString:
-    """Return the texts of the scripts below `static/<folder>/` for `desk/text.js`; pages contain no inline scripts."""
+    """Return the texts of the scripts below `static/<folder>/` in the form that `desk/text.js` reads. Pages contain no
+    inline scripts.
+    """
     return format_html('<meta name="texts" content="{}">', json.dumps(texts_of_scripts(folder), ensure_ascii=False))
 
 
 @register.filter
 def share(value: float) -> str:
-    """Return a share of 0 to 1 as a percentage."""
+    """Return a share, from 0 to 1, as a percentage."""
     return formats.percentage(100 * value)
 
 
 @register.filter
 def breakable(address: str) -> SafeString:
-    """Return an e-mail address that may wrap before its @."""
+    """Return an e-mail address that may wrap before the @."""
     name, at, host = address.partition("@")
     return format_html("{}<wbr>{}{}", name, at, host)
 
 
 def texts_of_scripts(folder: str) -> Texts:
-    """Map the English texts in a folder of scripts to translations; a text with a plural has one per CLDR category."""
+    """Map the English texts in a folder of scripts to their translations. A text with a plural has one translation per
+    CLDR category.
+    """
     samples = _samples(active_language())
     return {
         one: {category: ngettext(one, many, number) for category, number in samples.items()} if many else gettext(one)
@@ -153,7 +157,7 @@ def texts_of_scripts(folder: str) -> Texts:
 
 @cache
 def _originals(folder: str) -> tuple[tuple[str, str], ...]:
-    """Return the texts in the scripts of a static folder, each with its plural ("" for most)."""
+    """Return the texts in the scripts of a static folder, each with its plural, which is "" for most."""
     found = {}
     for script in _scripts_in(folder):
         for _, message, _, _ in extract_from_file("javascript", script, keywords=KEYWORDS):
@@ -169,12 +173,12 @@ def _scripts_in(folder: str) -> list[Path]:
 
 @cache
 def _samples(language: str) -> dict[str, int]:
-    """Map each plural category of a language to the smallest whole number in it."""
+    """Map each plural category of a language to the smallest whole number that belongs to it."""
     category_of = Locale.parse(language).plural_form
     return {category_of(number): number for number in reversed(range(MAX_SAMPLE))}
 
 
 @register.filter
 def as_html(answer: str) -> SafeString:
-    """Return an answer of the assistant as HTML, converted from Markdown, as its customer sees it."""
+    """Return an answer from the assistant as its customer sees it: its Markdown as HTML."""
     return answer_html(answer)

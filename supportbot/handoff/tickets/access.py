@@ -11,8 +11,8 @@ from supportbot.handoff.tickets.selectors import ticket_queryset
 
 
 def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
-    """Return a customer's own ticket, or any of the workspace's for staff; raises NotFound for other customers'
-    tickets, too.
+    """Return the ticket: a customer's own or, for staff, any in the workspace. Raises NotFound if it does not exist or
+    belongs to another customer.
     """
     tickets = ticket_queryset().filter(workspace_id=caller.workspace_id)
     if isinstance(caller, CustomerCaller):
@@ -26,7 +26,7 @@ def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
 
 
 def user_of(caller: Staff) -> User:
-    """Return the user behind a caller; raises PersonRequired for a service's API key."""
+    """Return the user behind a caller; raises PersonRequired if the caller is a service's API key."""
     if caller.user_id is None:
         raise PersonRequired()
     return User.objects.get(pk=caller.user_id)

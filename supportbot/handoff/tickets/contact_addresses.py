@@ -1,5 +1,6 @@
-"""Checks whether an e-mail address has a format that allows delivery. Pure; `supportbot.language.email_addresses` finds
-the addresses in a message.
+"""Checks whether mail could be delivered to an e-mail address, judging by its format. Pure.
+
+`supportbot.language.email_addresses` finds the addresses in a message.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ _is_address: Final = EmailValidator(allowlist=[])
 
 
 def deliverable(addresses: Iterable[str]) -> list[str]:
-    """Return the addresses whose format allows delivery."""
+    """Return the addresses whose format is valid for delivery."""
     return [address for address in addresses if is_deliverable(address)]
 
 

@@ -1,4 +1,4 @@
-"""Handles the effects of a customer's message on tickets, before the assistant gets it."""
+"""Handles what a customer's message means for their tickets, before the assistant gets it."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"
 
 
 def on_customer_message(conversation: Conversation, seq: int) -> None:
-    """Store an address given by a waiting customer; reopen a ticket that was resolved just before the message."""
+    """Store an address given by a waiting customer, and reopen a ticket that was resolved just before the message."""
     if conversation.mode == Conversation.Mode.WAITING:
         _store_address(conversation, seq)
     elif conversation.mode == Conversation.Mode.ASSISTANT:
@@ -36,10 +36,10 @@ on_customer_message.only_with_tickets = True  # type: ignore[attr-defined]  # se
 
 
 def _store_address(conversation: Conversation, seq: int) -> None:
-    """Store the address in the message at `seq` with the waiting ticket; the caller has locked the conversation.
+    """Store the address in the message at `seq` on the waiting ticket; the caller has locked the conversation.
 
-    The same address changes nothing, and a different one replaces it. The customer is asked again if the address is
-    invalid or there are several.
+    A different address replaces the stored one. If the address is invalid or there are several, the customer is asked
+    again.
     """
     ticket = open_ticket_for(conversation.pk)
     if ticket is None or not _was_asked_for_address(ticket):
@@ -57,7 +57,7 @@ def _store_address(conversation: Conversation, seq: int) -> None:
 
 
 def _was_asked_for_address(ticket: Ticket) -> bool:
-    """Return whether the customer was asked for an address, even if the team has come online since."""
+    """Return whether the customer was asked for an address. It does not matter if the team has come online since."""
     if ticket.state != State.WAITING:
         return False
     asked = {"event": "handoff.requested", "payload__ticket": str(ticket.pk), "payload__away": True}
@@ -67,9 +67,9 @@ def _was_asked_for_address(ticket: Ticket) -> bool:
 
 
 def reopen_if_recent(conversation: Conversation, seq: int) -> None:
-    """Reopen a ticket that was resolved minutes ago if its owner is still online; otherwise the assistant answers.
+    """Reopen a ticket that was resolved minutes ago if its owner is still online; otherwise, the assistant answers.
 
-    Only the first message after the end reopens it. After that, the assistant keeps the conversation.
+    Only the first message after the end reopens the ticket. After that, the assistant keeps the conversation.
     """
     if not conversation.episode_start_seq:  # no ticket has ended: each end begins an episode
         return
@@ -80,7 +80,7 @@ def reopen_if_recent(conversation: Conversation, seq: int) -> None:
 
 
 def _newest_ticket(conversation: Conversation) -> Ticket | None:
-    """Return the conversation's newest ticket in any state."""
+    """Return the conversation's newest ticket, whatever its state."""
     found = sql.fetch(_NEWEST, [conversation.pk, conversation.workspace_id])
     return sql.loaded(Ticket, found[0]) if found else None
 

@@ -1,4 +1,6 @@
-"""Notices to customers who wait for the team, and e-mails to those who have left, as messages in the catalogues."""
+"""Notices to customers who wait for the team, and e-mails to those who have left. All are messages in the
+catalogues.
+"""
 
 from typing import Final
 

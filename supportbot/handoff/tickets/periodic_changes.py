@@ -1,5 +1,5 @@
-"""Periodic changes of tickets: escalates late and unanswered ones, expires abandoned ones, wakes snoozed ones, and
-returns those of former agents to the queue.
+"""Periodic changes to tickets: late and unanswered ones are escalated, abandoned ones expire, snoozed ones wake, and
+those of former agents return to the queue.
 
 Each ticket is changed in its own transaction.
 """
@@ -43,18 +43,22 @@ BATCH_SIZE: Final = 500
 
 
 def escalate_late() -> int:
-    """Escalate each ticket that has waited too long, once, and notify its customer; return the number."""
+    """Escalate each ticket that has waited too long and notify its customer, once per ticket; return how many were
+    escalated.
+    """
     return _apply_to_each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
 
 
 def expire_abandoned() -> int:
-    """End waits of a day without an address and let the assistant answer again; return the number."""
+    """End waits of more than a day without an address for replies, and let the assistant answer again; return how many
+    ended.
+    """
     abandoned = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
     return _apply_to_each(abandoned, _expire)
 
 
 def wake_snoozed() -> int:
-    """Wake tickets whose snooze is over or whose customer has written since; return the number."""
+    """Wake tickets whose snooze is over or whose customer has written since; return how many woke."""
     with across_workspaces("customers who wrote to a snoozed ticket"):  # the scope applies when a queryset is built
         wrote = Message.objects.filter(
             conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
@@ -63,9 +67,9 @@ def wake_snoozed() -> int:
 
 
 def escalate_silent() -> int:
-    """Handle claimed tickets whose customer has waited too long for an answer; return the number.
+    """Handle claimed tickets whose customer has waited too long for an answer; return how many there were.
 
-    If the owner is offline, the ticket goes back to the queue and keeps its age; otherwise its priority rises.
+    If the owner is offline, the ticket goes back to the queue and keeps its age. Otherwise, its priority rises.
     """
     with across_workspaces("customers whom nobody has answered"):
         unanswered = _customer_messages_before(now() - SILENT_AFTER).filter(
@@ -81,10 +85,11 @@ def escalate_silent() -> int:
 
 
 def release_of_former_agents() -> int:
-    """Return to the queue the tickets of people who have left the team or changed role, or whose account is closed;
-    return the number. This includes tickets that they snoozed, and those of customers whom they have answered: nobody
-    else sees these as theirs. The console and commands only change accounts, so this sweep finds such tickets however
-    the role was lost.
+    """Return to the queue the tickets of people who have left the team, changed role or had their account closed;
+    return how many there were.
+
+    This includes snoozed tickets and those with replies from their owner, because nobody else sees these as theirs. The
+    console and the commands change only accounts, so this sweep finds such tickets however the role was lost.
     """
     role = Membership.objects.filter(
         workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),
@@ -129,7 +134,9 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
-    """Tell the customer about the delay. If the team is away, tell them that instead, unless a notice already has."""
+    """Tell the customer about the delay or, if the team is away, tell them that. Say nothing if a notice has already
+    said so.
+    """
     if is_team_online():
         announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)
         return

@@ -1,4 +1,6 @@
-"""Determines which team members are online: they had the desk open in the last two minutes and are not away."""
+"""Determines which team members are online. They are if they had the desk open in the last two minutes and are not
+away.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,14 +22,14 @@ ANSWERING_ROLES: Final = (Membership.Role.AGENT, Membership.Role.SUPERVISOR, Mem
 
 
 def record_presence(user: User) -> None:
-    """Record that a user is online now; writes at most every 20 seconds."""
+    """Record that a user is online now. Writes at most every 20 seconds."""
     row, is_new = Presence.objects.get_or_create(user=user)
     if not is_new and now() - row.seen_at > WRITE_INTERVAL:
         Presence.objects.filter(pk=row.pk).update(seen_at=now())
 
 
 def set_away(user: User, *, is_away: bool) -> None:
-    """Set whether a user is away and takes no new tickets."""
+    """Set whether a user is away and so gets no new tickets."""
     Presence.objects.update_or_create(user=user, defaults={"is_away": is_away, "seen_at": now()})
 
 
@@ -36,7 +38,7 @@ def is_away(user: User) -> bool:
 
 
 def is_online(user_id: UUID) -> bool:
-    """Return whether one user is online."""
+    """Return whether a user is online."""
     return bool(_online().filter(user=user_id).exists())
 
 
@@ -54,7 +56,7 @@ class Colleague:
 
 
 def colleagues_of(user: User) -> list[Colleague]:
-    """Return everyone else who can answer customers in the current workspace: online first, then by name."""
+    """Return everyone else who can answer customers in the current workspace, those online first, then by name."""
     roles = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": ANSWERING_ROLES}
     people = User.objects.filter(is_active=True, **roles).exclude(pk=user.pk).distinct()
     online = set(_online().values_list("user", flat=True))
@@ -82,7 +84,7 @@ def is_team_lead(user: User) -> bool:
 
 
 def member_by_name(name: str) -> User:
-    """Return a workspace member by user name or id; raises NotFound for the field `to`."""
+    """Return a member of the workspace by user name or id; raises NotFound with the field `to`."""
     people = User.objects.filter(memberships__workspace_id=current_workspace_id(), is_active=True)
     try:
         wanted = Q(pk=UUID(name))

@@ -27,12 +27,12 @@ class WaitingTicket:
 
 
 def serving_order(queue: Iterable[WaitingTicket]) -> list[WaitingTicket]:
-    """Return the queue in serving order: highest priority first, then longest wait."""
+    """Return the queue in the order in which it is served: highest priority first, then longest wait."""
     return sorted(queue, key=lambda one: (-one.priority, one.since, one.ticket_id))
 
 
 def position_of(ticket_id: UUID, queue: Iterable[WaitingTicket]) -> int | None:
-    """Return a ticket's position, 1 for the next to be served; None if it is not waiting."""
+    """Return a ticket's position, where 1 is served next; None if it is not waiting."""
     for position, one in enumerate(serving_order(queue), start=1):
         if one.ticket_id == ticket_id:
             return position
@@ -49,17 +49,21 @@ def is_nearly_late(since: datetime, now: datetime) -> bool:
 
 
 def is_recently_ended(ended_at: datetime, now: datetime) -> bool:
-    """Return whether a ticket was resolved so recently that a new message still counts as part of it."""
+    """Return whether a ticket was resolved so recently that a new message still belongs to it."""
     return now - ended_at < REOPEN_WITHIN
 
 
 def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
-    """Return whether a wait has expired: nobody answered for a day, and there is no address for a later reply."""
+    """Return whether a wait has expired, because nobody answered for a day and there is no address for a later
+    reply.
+    """
     return not has_address and now - since >= EXPIRES_AFTER
 
 
 def since_on_return(since: datetime, now: datetime, *, has_address: bool) -> datetime:
-    """Return when the wait of a ticket that returns to the queue counts as having begun. It keeps its age and thus
-    its place, up to an age that leaves LEAST_WAIT before it expires.
+    """Return when the wait counts as having begun, for a ticket that returns to the queue.
+
+    It keeps its age and so its place. Without an address, its age is reduced if less than LEAST_WAIT would be left
+    before it expires.
     """
     return since if has_address else max(since, now - (EXPIRES_AFTER - LEAST_WAIT))

@@ -15,30 +15,30 @@ PAGE_SIZE: Final = 50
 
 
 def ticket_queryset(state: str = "") -> QuerySet[Ticket]:
-    """Return the workspace's tickets, optionally of one state, with the related rows that lists show."""
+    """Return the workspace's tickets, or only those in one state, with the related rows that lists show."""
     tickets = Ticket.objects.select_related("assignee", "conversation__customer")
     return tickets.filter(state=state) if state else tickets
 
 
 def waiting_queue() -> list[WaitingTicket]:
-    """Return the workspace's waiting tickets, unordered."""
+    """Return the workspace's waiting tickets in no particular order."""
     waiting = Ticket.objects.filter(state=State.WAITING).values_list("id", "priority", "waiting_since")
     return [WaitingTicket(*row) for row in waiting]
 
 
 def next_ticket_ids() -> list[UUID]:
-    """Return the ids of the next tickets to serve, at most one page, in `queue_rules.serving_order`."""
+    """Return the ids of the next tickets to serve, in `queue_rules.serving_order`, at most one page of them."""
     waiting = Ticket.objects.filter(state=State.WAITING).order_by("-priority", "waiting_since", "id")
     return list(waiting.values_list("id", flat=True)[:PAGE_SIZE])
 
 
 def queue_position(ticket: Ticket) -> int | None:
-    """Return a ticket's position in the queue, 1 for the next; None if it is not waiting."""
+    """Return a ticket's position in the queue, where 1 is next; None if it is not waiting."""
     return position_of(ticket.pk, waiting_queue()) if ticket.state == State.WAITING else None
 
 
 def last_volunteered_address(conversation: Conversation) -> str:
-    """Return the address that the customer volunteered in their last message of this episode; "" if not exactly one."""
+    """Return the address volunteered in the customer's last message of this episode; "" unless it is the only one."""
     messages = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
     )

@@ -1,8 +1,8 @@
-"""Services that change tickets: requests, claims, transfers, endings.
+"""Services that change tickets: requesting, claiming, transferring and ending them.
 
-Each call is one transaction, which locks the conversation first, then the ticket. Every change that the customer should
-know about is an event in the same transaction. A takeover supersedes the assistant's open turns before `handoff.joined`
-enters the log, so no text from the assistant can follow it.
+Each call is one transaction, which locks the conversation first, then the ticket. Each change that the customer should
+know about adds an event in the same transaction. A takeover supersedes the assistant's open turns before
+`handoff.joined` enters the log, so no text from the assistant can follow it.
 """
 
 from datetime import datetime
@@ -42,12 +42,14 @@ _ALLOWED_AFTER_END: Final = (Requester.AGENT, Requester.RULE)
 
 @transaction.atomic
 def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -> Ticket:
-    """Open a ticket and return it; if one is open already, return that one. If a rule opened that one, `requested_by`
-    becomes whoever asks now, so the ticket does not end when the rule's reason is gone. Nothing else changes.
+    """Open a ticket and return it, or return the open one if there is one.
 
-    The customer sees `handoff.requested` and is asked for an address if the team is offline. Raises InvalidInput for an
-    unknown reason or requester, NotFound, and ConversationEnded, because after the end only the team or an action's
-    outcome can open a ticket.
+    If a rule opened the existing ticket, `requested_by` changes to whoever asks now, so that the ticket does not end
+    when the rule's reason is gone. Nothing else about it changes.
+
+    The customer sees `handoff.requested` and, if the team is offline, is asked for an address. Raises InvalidInput for
+    an unknown reason or requester, NotFound, and ConversationEnded: once a conversation has ended, only the team or an
+    action's outcome can open a ticket.
     """
     _check_choice("reason", reason, Reason.values)
     _check_choice("by", by, Requester.values)
@@ -82,11 +84,10 @@ def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
 
 
 def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known: str, unknown: str) -> None:
-    """Tell a ticket's customer where replies go (`known`), or ask for an address (`unknown`). Both are messages in the
-    catalogues; the ticket is locked.
+    """Tell a ticket's customer where replies go (`known`), or ask for an address (`unknown`).
 
-    An address is known if the customer gave it, before or while asking for a person, or if their signed identity has
-    one.
+    Both are messages in the catalogues; the ticket is locked. An address is known if the customer has given one or
+    their signed identity contains one.
     """
     from_identity = next(iter(deliverable([conversation.customer.email])), "")
     address = ticket.contact_email or last_volunteered_address(conversation) or from_identity
@@ -101,9 +102,10 @@ def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known:
 
 @transaction.atomic
 def claim(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Claim a waiting ticket for an agent; the first claim wins, and claiming the same ticket again changes nothing.
+    """Claim a waiting ticket for an agent. The first claim wins; if the agent has already claimed it, nothing changes.
 
-    Raises AlreadyClaimed with the owner's name, TicketEnded, and NotAllowed if the role does not answer customers.
+    Raises AlreadyClaimed with the owner's name, TicketEnded, or NotAllowed if the agent's role does not answer
+    customers.
     """
     if not can_answer_customers(agent):
         raise NotAllowed(gettext("Your role cannot answer customers in this workspace."))
@@ -129,7 +131,7 @@ def _assign_to(ticket_id: UUID, person: User) -> Ticket:
 
 
 def claim_next(*, agent: User) -> Ticket:
-    """Claim the next ticket in the queue, skipping any a colleague claims first; raises QueueEmpty."""
+    """Claim the next ticket in the queue, skipping any that a colleague claims first; raises QueueEmpty."""
     for ticket_id in next_ticket_ids():
         try:
             return claim(ticket_id, agent=agent)
@@ -142,7 +144,7 @@ def claim_next(*, agent: User) -> Ticket:
 def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
     """Open and claim a new ticket for the conversation of an ended one, with the same reason and address.
 
-    The ticket never waits, so the customer is told who joined, not that the team is away.
+    The ticket never waits in the queue, so the customer is told who joined and not that the team is away.
     """
     conversation, ended = _lock(ticket_id)
     ticket = ended if ended.is_open else open_ticket_for(conversation.pk)
@@ -162,7 +164,7 @@ def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
 def take_over(conversation_id: UUID, *, agent: User) -> Ticket:
     """Claim a conversation that the assistant has, or its waiting ticket, and return the ticket.
 
-    A new ticket never waits, and has the address of the last one, as in `reopen`. Raises AlreadyClaimed, NotFound and
+    As in `reopen`, a new ticket never waits and gets the address of the last one. Raises AlreadyClaimed, NotFound or
     NotAllowed.
     """
     conversation = lock_conversation(conversation_id)
@@ -180,7 +182,7 @@ def take_over(conversation_id: UUID, *, agent: User) -> Ticket:
 
 
 def reopen_for_owner(conversation: Conversation, ticket: Ticket) -> None:
-    """Give a locked, resolved ticket and its locked conversation back to the agent who resolved it."""
+    """Give a resolved ticket and its conversation, both locked, back to the agent who resolved the ticket."""
     assert ticket.assignee is not None  # only an assigned ticket can be resolved
     _update(ticket, state=State.CLAIMED, ended_at=None)  # `claimed_at` stays: the customer has not waited since
     _join(conversation, ticket, ticket.assignee)
@@ -196,16 +198,16 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
 
 @transaction.atomic
 def release(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Put a claimed or snoozed ticket back into the queue, where its wait counts as in `requeue`."""
+    """Put a claimed or snoozed ticket back into the queue. `requeue` says how its wait is counted."""
     conversation, ticket = _lock_held(ticket_id, agent)
     requeue(conversation, ticket)
     return ticket
 
 
 def requeue(conversation: Conversation, ticket: Ticket) -> None:
-    """Put a locked ticket and its locked conversation back into the queue.
+    """Put a ticket back into the queue; it and its conversation are locked.
 
-    Its wait counts from its original start, as far as `since_on_return` allows.
+    The ticket keeps its wait so far, within the limits of `since_on_return`.
     """
     since = since_on_return(ticket.waiting_since, now(), has_address=bool(ticket.contact_email))
     nobodys = {"assignee": None, "claimed_at": None, "snoozed_at": None, "snoozed_until": None}
@@ -231,7 +233,7 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 
 @transaction.atomic
 def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
-    """Assign a waiting ticket, or the caller's own, to a colleague; raises the errors of `claim` and `transfer`."""
+    """Assign a waiting ticket, or the caller's own, to a colleague. Raises the errors of `claim` and `transfer`."""
     if not can_answer_customers(agent):
         raise NotAllowed(gettext("Your role cannot answer customers in this workspace."))
     _, ticket = _lock(ticket_id)
@@ -248,7 +250,7 @@ def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 
 @transaction.atomic
 def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
-    """Snooze a ticket until a given time or until the customer writes; it stays with its owner."""
+    """Snooze a ticket until a given time or until the customer writes. It stays with its owner."""
     if not now() < until <= now() + MAX_SNOOZE:
         raise InvalidInput(fields={"until": [gettext("Choose a time in the future, at most one year from now.")]})
     conversation, ticket = _lock_held(ticket_id, agent)
@@ -271,9 +273,9 @@ def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Tick
 
 @transaction.atomic
 def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
-    """End a ticket as resolved. The assistant answers next, unless the customer writes again soon.
+    """End a ticket as resolved. The assistant answers the customer's next message, unless they write again soon.
 
-    See `customer_messages.reopen_if_recent`.
+    In that case, `customer_messages.reopen_if_recent` may reopen the ticket.
     """
     conversation, ticket = _lock_held(ticket_id, agent)
     end(conversation, ticket, State.RESOLVED)
@@ -281,9 +283,9 @@ def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
 
 
 def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "", by: str = "") -> None:
-    """End a locked ticket and return its locked conversation to the assistant, which waits for the next message.
+    """End a ticket and return its conversation, both locked, to the assistant, which waits for the next message.
 
-    `by` is "customer" if the customer ended it; otherwise the event reads as if the team had.
+    `by` is "customer" if the customer ended it; otherwise, the event reads as if the team had ended it.
     """
     _update(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
     payload = {"ticket": str(ticket.pk), "outcome": str(outcome)}
@@ -293,10 +295,10 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
 
 
 def end_unread(conversation: Conversation, *, reason: str) -> None:
-    """End a ticket that a rule opened for this reason, now that the reason is gone; the conversation is locked.
+    """End a ticket that a rule opened for this reason, because the reason is gone; the conversation is locked.
 
-    It stays open if someone has asked for a person since, if an agent has or had it, if the customer was told that a
-    reply would come by e-mail, or if they have written since: their message would get no answer.
+    The ticket stays open if someone has asked for a person since, if an agent has or had it, if the customer was told
+    that a reply would come by e-mail, or if the customer has written since: their message would get no answer.
     """
     found = open_ticket_for(conversation.pk)
     if found is None:
@@ -308,8 +310,8 @@ def end_unread(conversation: Conversation, *, reason: str) -> None:
 
 
 def _is_expected(conversation: Conversation, ticket: Ticket) -> bool:
-    """Return whether a waiting ticket's customer may be waiting for a person: they have written, were promised an
-    e-mail, or have seen an agent join.
+    """Return whether a waiting ticket's customer may be expecting a person: they have written, were promised an e-mail,
+    or have seen an agent join.
     """
     written = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, created_at__gt=ticket.created_at
@@ -322,7 +324,9 @@ def _is_expected(conversation: Conversation, ticket: Ticket) -> bool:
 
 @transaction.atomic
 def set_contact_email(ticket_id: UUID, *, email: str) -> Ticket:
-    """Store the address for replies; storing the same one again changes nothing. Raises InvalidInput, TicketEnded."""
+    """Store the address for replies; storing the same address again changes nothing. Raises InvalidInput or
+    TicketEnded.
+    """
     if not is_deliverable(email):
         raise InvalidInput(fields={"email": [gettext("Enter a valid e-mail address, such as name@example.com.")]})
     conversation, ticket = _lock(ticket_id)
@@ -349,7 +353,10 @@ def lock_ticket(ticket_id: UUID) -> Ticket:
 
 
 def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
-    """Lock and return the conversation and ticket if the agent owns the ticket or is a team lead."""
+    """Lock and return the conversation and the ticket.
+
+    Raises TicketEnded, or NotTicketOwner unless the agent owns the ticket or is a team lead.
+    """
     conversation, ticket = _lock(ticket_id)
     if not ticket.is_open:
         raise TicketEnded(ticket.state)

@@ -14,12 +14,14 @@ MAX_NOTE_CHARACTERS: Final = 2_000
 
 
 def clean_summary(text: str) -> str:
-    """Return a storable, truncated summary, so a request for a person never fails because of its wording."""
+    """Return a summary that can be stored, truncated if necessary. It never fails, so neither does a request for a
+    person.
+    """
     return visible(UNREADABLE.sub("", text)).strip()[:MAX_SUMMARY_CHARACTERS]
 
 
 def clean_note(text: str) -> str:
-    """Return the note; raises InvalidInput if it is too long or has characters that cannot be stored."""
+    """Return the note; raises InvalidInput if it is too long or contains characters that cannot be stored."""
     if len(text) > MAX_NOTE_CHARACTERS:
         raise InvalidInput(
             fields={"note": [gettext("Enter at most {limit} characters.").format(limit=number(MAX_NOTE_CHARACTERS))]}
