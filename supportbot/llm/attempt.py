@@ -1,4 +1,4 @@
-"""One try at one provider: its deadlines, and the figures its call record needs.
+"""One try at one provider: its deadlines, and the figures for its call record.
 
 A deadline never spans a yield, because it would cancel whatever the reader of the stream is doing at that moment.
 """
@@ -22,8 +22,10 @@ T = TypeVar("T")
 
 
 class Deadlines:
-    """One timer for all waits of a stream. `asyncio.timeout` sets and removes a timer for each event, which takes as
-    long as reading the event. Here, a timer that fires early because the deadline has moved is simply set again.
+    """One timer for all waits of a stream.
+
+    `asyncio.timeout` would set and remove a timer for each event, which takes as long as reading the event. If this
+    timer fires early because the deadline has moved, it is simply set again.
     """
 
     def __init__(self) -> None:
@@ -34,7 +36,7 @@ class Deadlines:
         self._is_over = False
 
     async def wait_for(self, awaited: Awaitable[T], due: float) -> T:
-        """Return the awaited result; raises TimeoutError if it has not arrived by `due` on the loop's clock."""
+        """Return the awaited result. Raises TimeoutError if it has not arrived by `due`, a time on the loop's clock."""
         self._due, self._waiting = due, asyncio.current_task()
         if self._timer is None or due < self._timer.when():
             self._set_timer()
@@ -79,7 +81,7 @@ class Outcome(StrEnum):
 
 
 class Attempt:
-    """Reads one provider's stream once. An attempt whose reader leaves early counts as stopped."""
+    """Reads one provider's stream once. If the reader leaves early, the attempt counts as stopped."""
 
     def __init__(self, provider: Provider, request: ModelRequest, *, keeps_text: bool = False) -> None:
         self.provider = provider
@@ -97,9 +99,9 @@ class Attempt:
         self._started = time.monotonic()
 
     async def events(self, limits: Limits, *, ends_at: float) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield the provider's events; `ends_at` is on the loop's clock.
+        """Yield the provider's events until `ends_at`, a time on the loop's clock.
 
-        Raises ProviderError, with STALLED or DEADLINE when time runs out.
+        Raises ProviderError, with STALLED or DEADLINE if time runs out.
         """
         loop = asyncio.get_running_loop()
         due = min(ends_at, loop.time() + limits.first_token_seconds)
@@ -122,11 +124,13 @@ class Attempt:
             self.duration_seconds = time.monotonic() - self._started
 
     def skip(self, reason: Reason) -> None:
-        """End an attempt before the model is called."""
+        """End an attempt for which the model is not called."""
         self.outcome, self.reason = Outcome.SKIPPED, reason
 
     def usage(self) -> Usage:
-        """Return the attempt's token usage: the provider's count, or an estimate if it was interrupted."""
+        """Return the attempt's token usage as counted by the provider, or an estimate if the attempt was
+        interrupted.
+        """
         if self._usage is not None:
             return self._usage
         was_not_asked = self.reason is Reason.UNREACHABLE and not self.has_begun
@@ -135,7 +139,7 @@ class Attempt:
         return estimated_usage(self.request, self.characters // CHARACTERS_PER_TOKEN)
 
     def record(self, *, purpose: str) -> CallRecord:
-        """Return the figures to store after the attempt has ended; the budget of `purpose` pays for it."""
+        """Return the figures to store, once the attempt has ended. The budget of `purpose` pays for it."""
         request = self.request
         request_text = "" if self._texts is None else "\n\n".join(map(_in_words, request.messages))
         return CallRecord(

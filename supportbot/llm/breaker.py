@@ -1,6 +1,6 @@
 """A circuit breaker per model and kind of call: after several failures, calls no longer wait for a model that is down.
 
-Each process has its own breakers, and needs at most `failures` slow calls to notice.
+Each process has its own breakers, so each makes up to `failures` slow calls before it notices.
 """
 
 from time import monotonic
@@ -13,7 +13,9 @@ from supportbot.observing.metrics import BREAKER_HITS, BREAKERS_OPEN
 
 
 class Breaker:
-    """Closed until `failures` calls in a row have failed; then one call may try again every `probe_every_seconds`."""
+    """Closed until `failures` calls in a row have failed. After that, one call every `probe_every_seconds` may try
+    again.
+    """
 
     def __init__(self, limits: Limits, kind: "Kind" = "answers") -> None:
         self._limits = limits
@@ -28,9 +30,10 @@ class Breaker:
         return self._failures >= self._limits.breaker_failures
 
     def admit(self) -> bool:
-        """Return whether a call may go out. While the breaker is open, True admits a probe, and the next probe has to
-        wait for a whole pause. A cancelled probe proves nothing and needs no clean-up, because the pause began when it
-        was admitted.
+        """Return whether a call may go out.
+
+        If the breaker is open, True means that this call is a probe, and the next probe has to wait for the full pause.
+        A cancelled probe proves nothing and needs no clean-up, because the pause began when it was admitted.
         """
         if not self.is_open:
             return True
@@ -61,19 +64,19 @@ _breakers: dict[tuple[Kind, str, str], Breaker] = {}
 
 
 def breaker_of(kind: Kind, provider: Provider | EmbeddingProvider, limits: Limits) -> Breaker:
-    """Return the breaker of a provider, model and kind of call, shared by all event loops of the process."""
+    """Return the breaker for a provider, its model and a kind of call. All event loops of the process share it."""
     # Two workspaces may use the same connection name.
     server: str = getattr(provider, "identity", provider.name)
     return _breakers.setdefault((kind, server, provider.model), Breaker(limits, kind))
 
 
 def kind_of(purpose: Purpose) -> Kind:
-    """Return the kind of call for a purpose; calls of one kind share a breaker."""
+    """Return the kind of call that a purpose belongs to. Calls of one kind share a breaker."""
     return "second looks" if purpose == "verify" else "answers"
 
 
 def forget_failures() -> None:
-    """Close every breaker, like a restart."""
+    """Close every breaker, as a restart would."""
     for breaker in _breakers.values():
         breaker.succeeded()
     _breakers.clear()

@@ -1,13 +1,13 @@
 """A workspace's daily budgets for models. Costs are reserved before a call, and released or spent after it.
 
-One budget covers all purposes, and a purpose may have its own budget within it. Evaluations have a separate one, so a
-run never uses up the budget for customers' answers: inside `evaluating`, every call in this context counts as part of
-an evaluation, whatever its purpose.
+One budget covers all purposes, and a purpose may have its own budget within it. Evaluations have a separate budget, so
+that a run never uses up what is meant for customers' answers: within `evaluating`, every call counts as part of an
+evaluation, whatever its purpose.
 
 Invariants: one conditional UPDATE per budget decides, so parallel calls cannot overspend. If a process dies, its
-reservation stays in place until the end of the day (UTC), which can only lead to spending too little. Each paid attempt
-of a call has its own reservation before it goes out, because the first attempt may already be charged when the second
-begins.
+reservation stays in place until the end of the day (UTC), so the workspace can only spend too little. Each paid attempt
+of a call makes its own reservation before it goes out, because the first attempt may already have been charged when the
+second begins.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An amount reserved in one budget: that of a purpose, or ALL."""
+    """An amount reserved in one budget, either a purpose's or ALL."""
 
     day: date
     amount: Decimal
@@ -56,7 +56,7 @@ class Reservation:
 
 
 def daily_allowance(purpose: str = ALL) -> Decimal | None:
-    """Return the daily limit for each workspace, in the currency of LLM_PRICES; None means no limit.
+    """Return the limit per workspace and day, in the currency of LLM_PRICES; None means no limit.
 
     Raises ModelMisconfigured if the setting is not an amount.
     """
@@ -86,9 +86,9 @@ def _budgets_of(purpose: str) -> tuple[str, ...]:
 
 
 def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
-    """Reserve the maximum cost of a call in today's budgets for its purpose and for all purposes.
+    """Reserve the maximum cost of a call, both in the budget of its purpose and in the budget for all purposes.
 
-    Raises BudgetExceeded, and reserves nothing, if one of them has too little left.
+    If one of them has too little left for today, raises BudgetExceeded and reserves nothing.
     """
     day = datetime.now(UTC).date()
     limited = {name: allowance for name in _budgets_of(purpose) if (allowance := daily_allowance(name)) is not None}
@@ -109,7 +109,9 @@ def _take(amount: Decimal, todays: QuerySet[Budget], allowance: Decimal) -> None
 
 
 def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
-    """Create a day's budget with the day's costs so far, because a budget may be introduced during the day."""
+    """Create a budget for the day. It starts with what has been spent today, because it may be introduced during the
+    day.
+    """
     costs = LLMCall.objects.filter(started_at__gte=datetime.combine(day, time.min, UTC), currency=currency)
     costs = costs.exclude(purpose=EVALUATION) if purpose == ALL else costs.filter(purpose=purpose)
     spent = costs.aggregate(spent=Sum("cost"))["spent"] or Decimal(0)
@@ -118,14 +120,14 @@ def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
 
 
 def settle(reservation: Reservation, *, spent: Decimal) -> None:
-    """Release the reservation and record the call's actual cost."""
+    """Release the reservation and add the call's actual cost to what was spent."""
     Budget.objects.filter(day=reservation.day, purpose=reservation.purpose).update(
         reserved=Greatest(F("reserved") - reservation.amount, Decimal(0)), spent=F("spent") + spent
     )
 
 
 def settle_all(reservations: Sequence[Reservation], *, spent: Decimal) -> None:
-    """Settle the reservations of one call; each budget is charged its cost once."""
+    """Settle the reservations of one call; each budget is charged the call's cost only once."""
     uncharged = {one.purpose: spent for one in reservations}
     for one in reservations:
         settle(one, spent=uncharged.pop(one.purpose, Decimal(0)))
@@ -133,8 +135,8 @@ def settle_all(reservations: Sequence[Reservation], *, spent: Decimal) -> None:
 
 @transaction.atomic
 def settle_unrecorded(reservations: Sequence[Reservation], *, spent: Decimal | None = None) -> None:
-    """Settle the reservations of a call whose record cannot be stored. The call is charged what was reserved, or its
-    cost if that is known and lower.
+    """Settle the reservations of a call whose record cannot be stored. The call is charged the reserved amount, or its
+    actual cost if that is known and lower.
     """
     reserved = {one.purpose: Decimal(0) for one in reservations}
     for one in reservations:
@@ -153,9 +155,9 @@ class Reservations:
         return bool(self._taking)
 
     async def take(self, provider: Provider | EmbeddingProvider, most: Usage, *, purpose: str) -> None:
-        """Reserve the price of the usage `most` at this provider in the budget of the purpose. Raises BudgetExceeded.
+        """Reserve the price of the usage `most` at this provider, in the budget of the purpose. Raises BudgetExceeded.
 
-        Shielded: if the caller is cancelled at this moment, the reservation is still known and gets released.
+        This is shielded: if the caller is cancelled now, the reservation is still known and will be released.
         """
         price = None if provider.is_local or not is_limited(purpose) else price_at(provider, provider.model)
         if price is None:
@@ -171,8 +173,8 @@ class Reservations:
     async def taken(self) -> list[Reservation]:
         """Return the reservations to settle, after waiting for pending ones.
 
-        One that failed has reserved nothing. Its error is raised by `take`, and must not keep the others from being
-        settled.
+        A reservation that failed is left out, because nothing was reserved. `take` raises its error, which must not
+        keep the others from being settled.
         """
         if self._taking:
             await asyncio.wait(self._taking)
@@ -191,7 +193,7 @@ def _log_failure(task: asyncio.Task[Any]) -> None:
 
 @contextmanager
 def evaluating() -> Iterator[None]:
-    """Record calls in this block, and in tasks that it starts, as part of an evaluation."""
+    """Within this block, and in tasks started there, record calls as part of an evaluation."""
     token = _evaluating.set(True)
     try:
         yield
@@ -209,9 +211,10 @@ def booked_as(purpose: str) -> str:
 
 
 def begin_series() -> None:
-    """Let the series that count calls refused by a budget begin at 0 when a process starts. Prometheus sees an increase
-    only between two values, so a series that begins with the first such call would not raise an alert:
-    https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
+    """Start at 0 the series that count calls refused by a budget.
+
+    Prometheus sees an increase only between two values, so a series that begins with the first refused call would not
+    raise an alert: https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
     """
     for purpose in (*get_args(Purpose), EVALUATION):
         MODEL_CALLS.labels(purpose, "remote", LLMCall.Outcome.SKIPPED.value, Reason.BUDGET.value)

@@ -1,9 +1,9 @@
-"""Records calls to models in the metrics, in the log, and as a row per attempt. Redacted bodies are stored only if the
-operator has enabled this.
+"""Records calls to models in the metrics, in the log, and in one row per attempt. Redacted bodies are stored only if
+the operator has enabled it.
 
-Stored bodies are masked more strictly than models' input (`language.personal_data`): long numbers and anything like an
-account number are masked, too, because no answers depend on them. Personal data is recognised by its format, so names
-are not found.
+Stored bodies are masked more strictly than what models read (`language.personal_data`): since no answers depend on
+them, long numbers and anything like an account number are masked too. Personal data is recognised by its format, so
+names are not found.
 """
 
 import logging
@@ -41,7 +41,7 @@ _OF_A_ROW: Final = (DataError, IntegrityError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One finished attempt at one provider. `request_text` and `response_text` are stored only if this is enabled."""
+    """One finished attempt at one provider. `request_text` and `response_text` are stored only if that is enabled."""
 
     purpose: str
     provider: str
@@ -62,7 +62,9 @@ class CallRecord:
 
 
 async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
-    """Count and store call records. An unavailable database or a call outside any workspace is logged, not raised."""
+    """Count and store call records. If the database is unavailable or the call was made outside any workspace, this is
+    logged and nothing is raised.
+    """
     count_calls(records)
     try:
         await db(_save_or_settle, records, taken)
@@ -73,7 +75,7 @@ async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Res
 
 
 def _save_or_settle(records: Sequence[CallRecord], taken: Sequence[budget.Reservation]) -> None:
-    """Store the records of a call and settle its reservations, even if the database refuses one of the records."""
+    """Store a call's records and settle its reservations, even if the database refuses one of the records."""
     try:
         save_calls(records, taken)
     except _OF_A_ROW:
@@ -83,8 +85,8 @@ def _save_or_settle(records: Sequence[CallRecord], taken: Sequence[budget.Reserv
 
 
 async def store_together(records: Mapping[UUID, Sequence[CallRecord]]) -> None:
-    """Store counted records of several calls, by workspace, that need no reservations or bodies. Those that cannot be
-    stored are logged, and the others are not affected.
+    """Store records of several calls, given by workspace. They have already been counted, and need no reservations or
+    bodies. Records that cannot be stored are logged and do not affect the others.
     """
     await db(_save_by_workspace, records)
 
@@ -156,7 +158,7 @@ def _count(one: CallRecord) -> None:
 
 
 def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:
-    """Store the attempts of one call and settle its reservations, all or nothing."""
+    """Store the attempts of one call and settle its reservations, either all of it or nothing."""
     calls = [_row(record) for record in records]
     if reservations or settings.LLM_STORE_BODIES:
         _save_with_costs(calls, records, reservations)
@@ -175,14 +177,14 @@ def _save_with_costs(
 
 
 def purge_expired_bodies() -> int:
-    """Delete expired bodies in every workspace; return the number deleted."""
+    """Delete expired bodies in every workspace; return how many were deleted."""
     with across_workspaces("expiry of stored model bodies"):
         deleted, _ = LLMBody.objects.filter(expires_at__lt=datetime.now(UTC)).delete()
     return deleted
 
 
 def cost_of(record: CallRecord) -> Money | None:
-    """Return the cost of the attempt; None if the model has no price. Local models are free."""
+    """Return the cost of the attempt, or None if the model has no price. Local models are free."""
     if record.is_local:
         return Money(Decimal(0), "")
     price = record.price or price_of(record.model)

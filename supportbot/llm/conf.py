@@ -1,4 +1,4 @@
-"""The settings for model calls: their limits, with times in seconds, and whether there is a model server."""
+"""The settings for model calls: their limits, with times in seconds, and whether a model server is configured."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ MAX_FALLBACK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The time limits of a call, and the number of tries.
+    """The time limits of a call and the maximum number of tries.
 
     `gap_seconds` is the longest silence between two signs of life. A Retry-After is respected up to
-    `retry_after_most_seconds`. A remote model reads at most about `history_tokens` of earlier messages.
+    `retry_after_most_seconds`. A remote model reads about `history_tokens` of earlier messages at most.
     """
 
     deadline_seconds: float = DEADLINE_SECONDS
@@ -39,7 +39,7 @@ class Limits:
 
 
 def limits(purpose: Purpose = "answer") -> Limits:
-    """Return the limits for a purpose; a missing setting keeps its default."""
+    """Return the limits for a purpose. A setting that is missing keeps its default."""
     deadline = float(getattr(settings, "MODEL_DEADLINE_SECONDS", DEADLINE_SECONDS))
     if purpose == "verify":
         deadline = min(deadline, float(getattr(settings, "LLM_VERIFY_DEADLINE_SECONDS", VERIFY_DEADLINE_SECONDS)))
@@ -53,5 +53,5 @@ def limits(purpose: Purpose = "answer") -> Limits:
 
 
 def is_remote_configured() -> bool:
-    """Return whether a key, an address or a model is set, since each of them implies a server."""
+    """Return whether a key, an address or a model is set, each of which implies a server."""
     return bool(settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL or settings.OPENAI_MODEL)

@@ -1,4 +1,4 @@
-"""Tests a connection: whether it answers, streams, calls tools and returns JSON, its speed and its cost."""
+"""Tests a connection: whether it answers, streams, calls tools and returns JSON, how fast it is, and what it costs."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ _SCHEMA: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTestResult:
-    """The result of a test. `refused` says why the address was not called, `reason` why there was no answer."""
+    """The result of a test. `refused` says why the address was not called; `reason` says why there was no answer."""
 
     refused: str = ""
     reason: Reason | None = None
@@ -71,7 +71,7 @@ class _Answer:
 
 
 def try_connection(connection_id: UUID) -> ConnectionTestResult:
-    """Ask the model of a stored connection two short questions, and record their cost."""
+    """Ask a stored connection's model two short questions, and record what they cost."""
     row = connection_with_id(connection_id)
     server = server_of(row, Workspace.objects.values_list("currency", flat=True).get(pk=row.workspace_pk))
     try:

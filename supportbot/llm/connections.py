@@ -1,6 +1,6 @@
-"""A workspace's connections to models. The console changes them, and every process reads changes within two seconds.
+"""A workspace's connections to models. The console changes them, and every process sees the changes within two seconds.
 
-A connection may have any address that the checks on outgoing requests allow. The key is sent only to the host for which
+A connection may have any address that the checks on outgoing requests allow. Its key is sent only to the host for which
 it was entered.
 """
 
@@ -81,7 +81,7 @@ def connection_with_id(connection_id: UUID) -> ModelConnection:
 
 
 def servers() -> Mapping[str, Server]:
-    """Return the workspace's connections by id, read again after two seconds."""
+    """Return the workspace's connections by id. They are read again after two seconds."""
     workspace_id = current_workspace_id()
     held = _cache.get(workspace_id)
     if held is not None and held[0] > monotonic():
@@ -107,13 +107,13 @@ def server_of(row: ModelConnection, currency: str) -> Server:
 
 
 def names() -> dict[str, str]:
-    """Return the connections that a release's routes can use, with their display names."""
+    """Return the connections that a release's routes can use, each with its display name."""
     own = {str(pk): name for pk, name in listed().values_list("pk", "name")}
     return {ENVIRONMENT: gettext("Environment variables"), BUILTIN: gettext("Built-in answerer"), **own}
 
 
 def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str) -> dict[str, list[str]]:
-    """Return a connection's errors by field, before it is stored."""
+    """Return what is wrong with a connection before it is stored, by field."""
     wrong: dict[str, list[str]] = {}
     name, url = str(values.get("name", "")), str(values.get("base_url", ""))
     others = ModelConnection.objects.filter(name__iexact=name)
@@ -131,7 +131,7 @@ def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str
 
 @transaction.atomic
 def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID | None = None) -> ModelConnection:
-    """Create or change a connection; an empty key keeps the current one. Raises InvalidInput, NotFound."""
+    """Create or change a connection. An empty key keeps the current one. Raises InvalidInput or NotFound."""
     row = ModelConnection() if connection_id is None else _locked(connection_id)
     wrong = problems(values, row=row if connection_id else None, key=key)
     if wrong:
@@ -150,7 +150,7 @@ def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID
 
 @transaction.atomic
 def remove(connection_id: UUID, *, actor: str) -> None:
-    """Delete a connection. Raises ConnectionInUse while the live release or a draft uses it."""
+    """Delete a connection. Raises ConnectionInUse if the live release or a draft uses it."""
     # Publishing also takes this lock, so no release can start using the connection in the meantime.
     Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
     row = _locked(connection_id)
@@ -172,8 +172,10 @@ def row_is_in(row: ModelConnection, document: Document) -> bool:
 
 
 def route_problems(document: Document, was_live: bool = False) -> dict[str, list[str]]:
-    """Return the errors in a release's routes, which may only name existing connections that can serve the purpose. If
-    the release was live, unusable connections are skipped, because it must always be possible to go back to it.
+    """Return the errors in a release's routes, which may name only existing connections that can serve the purpose.
+
+    If the release was live before, unusable connections are skipped, because it must always be possible to go back to
+    it.
     """
     wrong = [] if was_live else _unable(document)
     if named := {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}:
@@ -184,7 +186,9 @@ def route_problems(document: Document, was_live: bool = False) -> dict[str, list
 
 
 def serves(name: str, purpose: str) -> bool:
-    """Return whether a connection could serve a purpose. For people's own connections, only a test can tell."""
+    """Return whether a connection could serve a purpose. For connections that people have added, only a test can
+    tell.
+    """
     if name == ENVIRONMENT:
         return is_remote_configured()
     return name != BUILTIN or purpose in BUILTIN_PURPOSES
@@ -206,8 +210,8 @@ def _unable(document: Document) -> list[str]:
 
 
 def route_marks() -> dict[str, str]:
-    """Return a fingerprint of each connection in the current release's routes, which changes with anything that can
-    change its answers or their price. The setting `RELEASES_REFERENCES` names this function.
+    """Return a fingerprint of each connection in the current release's routes. It changes with anything that could
+    change the connection's answers or their price. The setting `RELEASES_REFERENCES` names this function.
     """
     named = {name for route in current().document.routes.values() for name in route}
     rows = ModelConnection.objects.filter(pk__in=named - {ENVIRONMENT, BUILTIN})
@@ -233,7 +237,7 @@ def _price(row: ModelConnection, currency: str) -> Price | None:
 
 
 def key_target(url: str) -> tuple[bool, str]:
-    """Return the target of a key: host and port, and whether the connection is encrypted."""
+    """Return the host and port that a key is sent to, and whether the connection is encrypted."""
     return url.lower().startswith("https:"), host_of(url)
 
 

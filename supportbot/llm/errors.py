@@ -1,5 +1,5 @@
-"""The errors of model calls. To callers, they say what can still be done; inside this package, they say whether the
-provider did its work.
+"""The errors of model calls. They tell callers what can still be done, and this package whether the provider did its
+work.
 
 A call to a provider has three possible outcomes. It happened: no error. It did not happen: ProviderRefused. We do not
 know, and it may have been charged: ProviderUnclear.
@@ -41,7 +41,7 @@ class BudgetExceeded(LlmError):
 
 
 class ModelMisconfigured(LlmError):
-    """The settings do not name a usable model; the message names the setting to change."""
+    """The settings do not name a usable model. The message names the setting to change."""
 
     code = "model_misconfigured"
     status = 500
@@ -54,7 +54,7 @@ class ConnectionInUse(LlmError):
 
 
 class Reason(StrEnum):
-    """The reasons why an attempt failed: a closed list for logs, call records and `Restarted`."""
+    """Why an attempt failed: a closed list for logs, call records and `Restarted`."""
 
     UNREACHABLE = "unreachable"
     CUT = "cut"
@@ -78,9 +78,9 @@ WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, 
 
 
 class ProviderError(LlmError):
-    """One attempt at one provider failed. `detail` is for the operator and never shown to a customer.
+    """One attempt at one provider failed. `detail` is for the operator and is never shown to a customer.
 
-    `usage` is what the attempt consumed although it failed, if known.
+    `usage` is what the attempt consumed despite failing, if known.
     """
 
     def __init__(
@@ -110,6 +110,6 @@ class ProviderRefused(ProviderError):
 
 
 class ProviderUnclear(ProviderError):
-    """The amount of generated text and its cost are unknown."""
+    """Something may have been generated and charged; how much is unknown."""
 
     code = "provider_unclear"

@@ -1,6 +1,6 @@
 """All calls to models pass through here: deadline, retry, circuit breaker, fallback route, budget and call record.
 
-Invariants: Nothing is retried after its first sign of life. A stream begins with RouteStarted and ends with Finished or
+Invariants: nothing is retried after its first sign of life. A stream begins with RouteStarted and ends with Finished or
 an error; Restarted voids everything before it. A call's record is written in the background after the stream, together
 with those of other calls. If personal data is hidden, remote models read placeholders, and readers of the stream get
 the real data.
@@ -66,9 +66,10 @@ def always() -> bool:
 
 
 class Call:
-    """The attempts of one call. It is created inside the workspace scope that its record will belong to. A remote
-    provider reads placeholders instead of personal data, and a shortened version of a long conversation; the record
-    contains this text.
+    """The attempts of one call. Create it inside the workspace scope to which its record will belong.
+
+    A remote provider reads placeholders instead of personal data, and a shortened version of a long conversation. The
+    record contains what the provider read.
     """
 
     def __init__(self, request: ModelRequest, *, ends_at: float, history_tokens: int) -> None:
@@ -85,7 +86,7 @@ class Call:
         self._placeholders: Placeholders | None = None
 
     def placeholders_for(self, provider: Provider) -> Placeholders | None:
-        """Return the placeholders that a provider reads instead of personal data; None if it reads the real data."""
+        """Return the placeholders that a provider reads instead of personal data, or None if it reads the real data."""
         if provider.is_local or not self.request.hides_personal_data:
             return None
         if self._placeholders is None:
@@ -103,12 +104,12 @@ class Call:
         return within_budget(self.request if placeholders is None else placeholders.request, self._history_tokens)
 
     def shorten(self) -> bool:
-        """Send a shorter request from now on; return False if it was already shortened."""
+        """Send a shorter request from now on. Return False if it was already shortened."""
         was_short, self._is_short = self._is_short, True
         return not was_short
 
     def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
-        """Return the event that names the route: RouteStarted for the first route, Restarted for later ones."""
+        """Return the event that names the route: RouteStarted for the first route, Restarted for a later one."""
         if not self._is_announced:
             self._is_announced = True
             return RouteStarted(provider.name, provider.model)
@@ -121,11 +122,11 @@ class Call:
         return attempt
 
     def skip(self, provider: Provider) -> None:
-        """Record that the budget did not allow an attempt. Otherwise, nothing would say why another route answered."""
+        """Record that the budget did not allow an attempt, which explains why another route answered."""
         self.begin(provider).skip(Reason.BUDGET)
 
     def records(self) -> list[CallRecord]:
-        """Return the records of the attempts, once the call has ended."""
+        """Return the records of all attempts, once the call has ended."""
         return [attempt.record(purpose=self.purpose) for attempt in self.attempts]
 
     def tries(self, provider: Provider) -> int:
@@ -139,9 +140,10 @@ class Call:
 
 
 class Recorder:
-    """Writes records in the background. Those of calls that end shortly after one another are written in one statement,
-    since a statement and its commit cost more than its rows. A lost record is logged and never affects the customer's
-    answer.
+    """Writes records in the background.
+
+    The records of calls that end shortly after one another are written in one statement, since a statement and its
+    commit cost more than its rows. A lost record is logged and never affects the customer's answer.
     """
 
     def __init__(self) -> None:
@@ -150,9 +152,9 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None  # only while there are unsaved records
 
     def save_soon(self, call: Call) -> None:
-        """Count a call that has ended, in its own scope, and have its record stored soon; `drain` waits for it.
+        """Count a call that has ended, in its own scope, and have its record stored soon; `drain` waits for that.
 
-        Raises nothing: this runs after a complete answer.
+        Raises nothing, because this runs after a complete answer.
         """
         try:
             self._save_soon(call)
@@ -178,7 +180,7 @@ class Recorder:
             await asyncio.gather(*self._saving)
 
     def save_now(self) -> None:
-        """Start storing the records that wait for others."""
+        """Start storing the records that are waiting to be written together."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -193,7 +195,9 @@ class Recorder:
 
 
 async def _logged(saving: Coroutine[Any, Any, None]) -> None:
-    """Await the storing of records; log any error, which must not reach those who wait for other records."""
+    """Await the storing of records. Errors are logged, because they must not reach callers who wait for other
+    records.
+    """
     try:
         await saving
     except Exception:
@@ -247,7 +251,9 @@ class Gateway:
     async def _route(
         self, call: Call, provider: Provider, active: Limits, failure: LlmError | None, has_next: bool
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Yield an event that names the route, then its events. Raises ProviderError or BudgetExceeded."""
+        """Yield an event that names the route, followed by the route's events. Raises ProviderError or
+        BudgetExceeded.
+        """
         breaker = breaker_of(kind_of(call.request.purpose), provider, active)
         if not breaker.admit():
             raise ProviderRefused(Reason.CIRCUIT_OPEN)
@@ -291,10 +297,10 @@ class Gateway:
 async def _attempts(
     call: Call, provider: Provider, breaker: Breaker, active: Limits, ends_at: float
 ) -> AsyncGenerator[ProviderEvent, None]:
-    """Try one provider, and retry only before its first sign of life. This is the only layer that retries.
+    """Try one provider, and retry only before its first sign of life. No other layer retries.
 
-    A request that was too long is shortened and tried once more. The first attempt's cost is already reserved; each
-    further attempt makes its own reservation. Raises ProviderError or BudgetExceeded.
+    If a request was too long, it is shortened and tried once more. The cost of the first attempt is already reserved;
+    each further attempt makes its own reservation. Raises ProviderError or BudgetExceeded.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -337,10 +343,10 @@ def _current() -> Gateway:
 
 
 def stream(request: ModelRequest, *, may_fall_back: Callable[[], bool] = always) -> AsyncGenerator[ModelEvent, None]:
-    """Yield one answer while it is being generated; read it inside `contextlib.aclosing`, which also stops it.
+    """Yield one answer while it is being generated. Read it inside `contextlib.aclosing`, which also stops it.
 
-    A route that fails is replaced by the next one (`Restarted`) while `may_fall_back()` returns true. Raises
-    ModelUnavailable, DeadlineExceeded or BudgetExceeded when no route is left, UnscopedQuery outside a workspace
+    If a route fails while `may_fall_back()` returns true, the next one replaces it (`Restarted`). Raises
+    ModelUnavailable, DeadlineExceeded or BudgetExceeded if no route is left, and UnscopedQuery outside a workspace
     scope.
     """
     return _current().stream(request, may_fall_back)
@@ -369,7 +375,7 @@ async def complete(request: ModelRequest) -> Completion:
 
 
 def has_route(purpose: Purpose) -> bool:
-    """Return whether a purpose has a route according to the settings; `verify` is off until it has a model."""
+    """Return whether a purpose has a route according to the settings. `verify` has none until a model is set for it."""
     return routing.has_route(purpose)
 
 
@@ -381,16 +387,17 @@ async def embed(
     servers: Sequence[Server] | None = None,
     size: int | None = None,
 ) -> list[list[float]]:
-    """Return one vector for each text, in order, within `seconds` if given, each with `size` numbers if given.
+    """Return one vector for each text, in order. `seconds` limits the time, and `size` sets how many numbers each
+    vector has.
 
-    They come from the first of `servers` that succeeds; by default, from the environment's server. Raises
+    The vectors come from the first of `servers` that succeeds, by default from the environment's server. Raises
     ModelUnavailable, DeadlineExceeded or BudgetExceeded.
     """
     return await _current().embed(texts, purpose, seconds, servers, size)
 
 
 def store_records() -> None:
-    """Start storing the records of this loop's calls so far, instead of waiting for those of later calls."""
+    """Start storing the records of this loop's calls so far, without waiting for later calls."""
     gateway = _gateways.get(asyncio.get_running_loop())
     if gateway is not None:
         gateway.store_records()
@@ -402,7 +409,7 @@ async def written() -> None:
 
 
 async def close() -> None:
-    """Write pending records and close this loop's connections; the next call opens new ones."""
+    """Write pending records and close this loop's connections. The next call opens new ones."""
     gateway = _gateways.pop(asyncio.get_running_loop(), None)
     if gateway is not None:
         await gateway.close()

@@ -1,8 +1,8 @@
-"""Shortens a long conversation for a remote model: the newest part stays unchanged, and a few lines sum up the rest.
-Pure.
+"""Shortens a long conversation for a remote model: the newest part is kept word for word, and a few lines sum up the
+rest. Pure.
 
 These lines are sentences from the conversation, so no second model is needed, and the same conversation is always
-shortened in the same way. Instructions, and everything from the newest question on, are kept.
+shortened in the same way. The instructions are kept, and so is everything from the newest question on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _SPEAKERS: Final = {"user": "Customer", "assistant": "Assistant"}
 
 
 def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
-    """Return the request with a history of at most about `tokens`; unchanged if it is already short enough."""
+    """Return the request with a history of about `tokens` at most; unchanged if it is already short enough."""
     first, newest = _bounds(request.messages)
     before = request.messages[first:newest]
     if sum(map(_cost, before)) <= tokens:
@@ -36,7 +36,9 @@ def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
 
 
 def shortest(request: ModelRequest) -> ModelRequest:
-    """Return the shortest request that can still be answered, for a model that found it too long."""
+    """Return the shortest version of a request that can still be answered, for a model that found the request too
+    long.
+    """
     request = within_budget(request, SHORT_HISTORY_TOKENS)
     first, newest = _bounds(request.messages)
     lean = (
@@ -73,8 +75,8 @@ def _newest_within(messages: Sequence[ChatMessage], tokens: int) -> Sequence[Cha
 
 
 def _summary(messages: Sequence[ChatMessage], tokens: int) -> tuple[ChatMessage, ...]:
-    """Return earlier messages as one message of about `tokens` tokens. It has the customer's role, so the model treats
-    it as data.
+    """Return earlier messages as one message of about `tokens` tokens. It has the customer's role, so that the model
+    treats it as data.
     """
     gists = {
         place: f"{_SPEAKERS[one.role]}: {_gist(one.content)}" for place, one in enumerate(messages) if _has_text(one)
@@ -104,7 +106,9 @@ def _by_weight(messages: Sequence[ChatMessage], gists: dict[int, str]) -> Iterat
 
 
 def _gist(text: str) -> str:
-    """Return a short text unchanged; for a long one, its first sentence and those with digits, such as amounts."""
+    """Return a short text unchanged. Of a long text, return the first sentence and those with digits, such as
+    amounts.
+    """
     text = " ".join(text.split())
     if len(text) <= GIST_CHARACTERS:
         return text

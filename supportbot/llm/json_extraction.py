@@ -16,7 +16,9 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
 def json_in(text: str) -> Any | None:
-    """Return the first JSON object or list in the text, skipping fences, greetings and reasoning; None without one."""
+    """Return the first JSON object or list in the text, skipping fences, greetings and reasoning; None if there is
+    none.
+    """
     text = text[-MAX_CHARACTERS:].rpartition(_END_OF_THOUGHT)[2]
     place = -1
     for _ in range(TRIES):

@@ -1,4 +1,4 @@
-"""The gateway for synchronous callers: one event loop in its own thread, for the lifetime of the process.
+"""The gateway for synchronous callers: one event loop, in its own thread, that lives as long as the process.
 
 A loop per call would open a new connection each time, because clients belong to their loop.
 """
@@ -25,7 +25,8 @@ _starting = threading.Lock()
 
 
 def run(call: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in that loop and return its result; context variables (the workspace scope) are passed on.
+    """Run a coroutine in that loop and return its result. Context variables, including the workspace scope, are passed
+    on.
 
     Never call this from a coroutine: it would block the caller's own loop.
     """
@@ -35,7 +36,7 @@ def run(call: Coroutine[Any, Any, T]) -> T:
 
 
 async def _recorded(call: Coroutine[Any, Any, T]) -> T:
-    """Await a call, and have its record stored at once: no process drains this loop when it ends, and a command may end
+    """Await a call and have its record stored at once. No process drains this loop at its end, and a command may end
     right after its only call.
     """
     try:

@@ -1,8 +1,8 @@
-"""Replaces personal data in a request to a remote model by placeholders, and restores it in the answer; in texts that
-are kept, it is replaced by its kind. Pure.
+"""Replaces personal data in requests to a remote model with placeholders, and restores it in the answer. In texts that
+are kept, the data is replaced with its kind. Pure.
 
-Within a request, each value has one placeholder, such as `[EMAIL_1]`, for all messages and spellings. Data in the
-request's sources is public and is kept. Invariant: only values from the request itself are restored.
+Within a request, each value has one placeholder, such as `[EMAIL_1]`, across all messages and spellings. Data in the
+request's sources is public and is not replaced. Invariant: only values from the request itself are restored.
 """
 
 import re
@@ -32,7 +32,7 @@ _MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN":
 
 @lru_cache(maxsize=512)  # the same page supports many answers
 def _named_in(title: str, text: str) -> frozenset[tuple[Kind, str]]:
-    """Return the kind and key of each piece of personal data that a page names, such as the shop's own address."""
+    """Return the kind and key of each piece of personal data that a page contains, such as the shop's own address."""
     return frozenset((one.kind, one.key) for one in personal_data_in(f"{title}\n{text}"))
 
 
@@ -50,27 +50,29 @@ class Placeholders:
         self.request = self._hidden()
 
     def with_lean_instructions(self) -> ModelRequest:
-        """Return the request with its lean instructions, too. Few servers need them, so `request` has none: hiding
-        personal data in them takes as long as in all messages.
+        """Return the request, including its lean instructions. `request` leaves them out, because few servers need them
+        and hiding personal data in them takes as long as in all messages.
         """
         lean = ChatMessage("system", self._hide(self._request.lean_instructions))
         return replace(self.request, lean_instructions=self._explained((lean,))[0].content if lean.content else "")
 
     def restored(self, text: str) -> str:
-        """Return a model's complete text with the values in place of their placeholders."""
+        """Return a model's complete text with the original values in place of the placeholders."""
         if not self._values or "[" not in text:
             return text
         return _MARK.sub(lambda match: self._values.get(_name(match), match[0]), text)
 
     def open_end(self, text: str) -> int:
-        """Return the start of an unfinished placeholder at the end of the text; the text's length if there is none."""
+        """Return where an unfinished placeholder at the end of the text starts, or the text's length if there is
+        none.
+        """
         place = text.rfind("[", max(len(text) - _LONGEST, 0))
         if place < 0 or not self._may_become_one(text[place:]):
             place = len(text)
         return place - text.endswith("\\", 0, place)
 
     def _may_become_one(self, text: str) -> bool:
-        """Return whether the text is the beginning of a placeholder but not a complete one."""
+        """Return whether the text is the beginning of a placeholder but not a whole one."""
         bare = text.replace("\\", "").upper()
         return any(mark.startswith(bare) and mark != bare for mark in self._values)
 
@@ -109,7 +111,7 @@ class Placeholders:
 
 
 class Restoring:
-    """Restores the values while an answer streams, even if a placeholder arrives in pieces."""
+    """Restores values while an answer streams, even if a placeholder arrives in pieces."""
 
     def __init__(self, placeholders: Placeholders | None) -> None:
         self._placeholders = placeholders  # if None or empty, everything passes unchanged
@@ -135,7 +137,7 @@ class Restoring:
             yield TextDelta(placeholders.restored(text))
 
     def _rest(self) -> Iterator[ModelEvent]:
-        """Yield the held text, which did not become a placeholder."""
+        """Yield the text that was held back but did not become a placeholder."""
         if self._held:
             yield TextDelta(self._held)
         self._held = ""
@@ -162,7 +164,7 @@ def _name(match: re.Match[str]) -> str:
 
 
 def redact(text: str) -> str:
-    """Return `text` with addresses, keys, account, card and phone numbers replaced by their kind."""
+    """Return the text with addresses, keys, and account, card and phone numbers replaced by their kind."""
     text = _SECRET.sub("[secret]", text)
     text = replaced(text, personal_data_in(text), lambda one: _MASKS[one.kind])
     return _NUMBER.sub("[number]", _ACCOUNT.sub("[account]", text))

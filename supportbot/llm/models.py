@@ -1,4 +1,4 @@
-"""Records of model calls, with cost and outcome, and the daily budgets of workspaces."""
+"""Records of model calls with their cost and outcome, and workspaces' daily budgets."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,9 +16,9 @@ from supportbot.ids import uuid7
 
 
 class LLMCall(TenantModel):
-    """One attempt at one provider, or one that the budget did not allow. A turn that fell back has several rows.
+    """One attempt at one provider, or one that the budget did not allow. A turn that used a fallback has several rows.
 
-    Conversation and turn are plain values, because the record of costs is kept after a chat is erased.
+    Conversation and turn are plain values, because costs stay on record after a conversation is erased.
     """
 
     class Outcome(models.TextChoices):
@@ -62,7 +62,7 @@ class LLMCall(TenantModel):
 
     @property
     def first_token_at(self) -> datetime | None:
-        """The arrival time of the first token; None if none arrived."""
+        """When the first token arrived; None if none did."""
         if self.time_to_first_token_ms is None:
             return None
         first_at: datetime = self.started_at + timedelta(milliseconds=self.time_to_first_token_ms)
@@ -70,9 +70,9 @@ class LLMCall(TenantModel):
 
 
 class LLMBody(TenantModel):
-    """Request and response of one call, with personal data masked.
+    """The request and the response of one call, with personal data masked.
 
-    Stored only with LLM_STORE_BODIES, and deleted after its expiry.
+    It is stored only if LLM_STORE_BODIES is on, and deleted when it expires.
     """
 
     call = models.OneToOneField(LLMCall, on_delete=models.CASCADE, related_name="body", db_constraint=False)
@@ -88,8 +88,8 @@ class LLMBody(TenantModel):
 
 
 class Budget(TenantModel):
-    """A workspace's budget for one UTC day, with the amounts spent and reserved for running calls. It covers all
-    purposes, or the one it names.
+    """A workspace's budget for one UTC day: what has been spent, and what is reserved for running calls. It covers the
+    purpose it names, or all purposes.
     """
 
     day = models.DateField()
@@ -110,12 +110,14 @@ class Budget(TenantModel):
 
     @classmethod
     def room_for(cls, amount: Decimal, allowance: Decimal) -> Q:
-        """Return the condition that `amount` still fits the budget; the database evaluates it on the locked row."""
+        """Return the condition that the budget still has room for `amount`. The database evaluates it on the locked
+        row.
+        """
         return Q(spent__lte=Value(allowance - amount) - F("reserved"))
 
 
 class ModelConnection(TenantModel):
-    """A model on a server, named by the workspace. The key is encrypted and never shown."""
+    """A model on a server, with a name given by the workspace. The key is encrypted and never shown."""
 
     name = models.CharField(max_length=40)
     base_url = models.CharField(max_length=300)
@@ -144,10 +146,10 @@ class ModelConnection(TenantModel):
 
 
 class EmbeddingConnection(models.Model):
-    """A server of an embedding model, for all workspaces. The key is encrypted and never shown.
+    """A server of an embedding model, used by all workspaces. The key is encrypted and never shown.
 
-    The row with the name ENVIRONMENT stands for the server in the environment variables: it contains their address and
-    model and the result of the last test, but no key.
+    The row named ENVIRONMENT stands for the server in the environment variables. It contains their address and model
+    and the result of the last test, but no key.
     """
 
     ENVIRONMENT = "environment"
@@ -179,8 +181,9 @@ class EmbeddingConnection(models.Model):
 
 
 class EmbeddingRoute(models.Model):
-    """The servers that make the vectors of one recipe (`kb.indexing`), first choice first. Routes are kept, so choosing
-    the same model again finds its recipe and calibration.
+    """The servers that make the vectors of one recipe (`kb.indexing`), first choice first.
+
+    Routes are kept, so that choosing the same model again finds its recipe and calibration.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -1,6 +1,6 @@
-"""The model of the operator's settings: which one it is, and what it can do (text, streaming, tool calls).
+"""The model from the operator's settings: which one it is, and what it can do (text, streaming, tool calls).
 
-Starts, routing and `doctor` use it; `connection_check.py` tests a connection that an admin has entered.
+It is used at start-up, for routing and by `doctor`. `connection_check.py` tests connections that an admin has entered.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _PROBE_TOOL = ToolSpec("ping", "Call this tool once.", {"type": "object", "prope
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """A model's features, as shown by one short question."""
+    """What a model can do, as shown by one short question."""
 
     text: bool
     calls_tools: bool
@@ -30,9 +30,9 @@ class Capabilities:
 
 
 async def resolve_model() -> str:
-    """Return the model to use: OPENAI_MODEL, or the server's only model.
+    """Return the model to use: OPENAI_MODEL or, if that is not set, the server's only model.
 
-    Raises ModelMisconfigured with one sentence that names the setting and the server's models.
+    Raises ModelMisconfigured with a sentence that names the setting and the server's models.
     """
     if settings.OPENAI_MODEL:
         return str(settings.OPENAI_MODEL)
@@ -43,7 +43,7 @@ async def resolve_model() -> str:
 
 
 async def check_model() -> tuple[bool, str]:
-    """Return whether the configured model answers, and one sentence about it for `doctor`."""
+    """Return whether the configured model answers, and a sentence about it for `doctor`."""
     try:
         model = await resolve_model()
         found = await _ask(model)
@@ -89,7 +89,7 @@ def _choose_one(names: list[str]) -> str:
 
 
 async def _ask(model: str) -> Capabilities:
-    """Ask one short question and offer a tool. Raises ProviderError."""
+    """Ask a short question and offer a tool. Raises ProviderError."""
     request = ModelRequest(
         purpose="answer",
         messages=(ChatMessage("user", "Call the tool ping. If you have no tools, answer with the word ready."),),

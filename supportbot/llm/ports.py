@@ -9,7 +9,9 @@ from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Tool
 
 @dataclass(frozen=True, slots=True)
 class ModelWorking:
-    """A sign of life: the model is producing something that is not shown (reasoning, a tool call's arguments)."""
+    """A sign of life: the model is producing something that is not shown, such as reasoning or a tool call's
+    arguments.
+    """
 
 
 WORKING = ModelWorking()
@@ -25,7 +27,9 @@ class Provider(Protocol):
     is_local: bool
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield events, `Finished` last; closing it closes the upstream. Raises ProviderRefused or ProviderUnclear."""
+        """Yield events; the last one is `Finished`. Closing this also closes the connection to the model. Raises
+        ProviderRefused or ProviderUnclear.
+        """
 
     async def close(self) -> None: ...
 

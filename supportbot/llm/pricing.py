@@ -1,7 +1,7 @@
 """Token prices from the operator's table. No price is built in, so an unknown model's cost is unknown, not zero.
 
-LLM_PRICES is JSON: {"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.60",
-"cached": "0.08"}}}. `cached` may be left out; cached tokens then cost as much as others.
+LLM_PRICES is JSON: {"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.60", "cached":
+"0.08"}}}. If `cached` is left out, cached tokens cost as much as others.
 """
 
 import re
@@ -30,7 +30,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Amounts per million tokens."""
+    """A price per million tokens of each kind."""
 
     currency: str
     input: Decimal
@@ -38,7 +38,7 @@ class Price:
     cached: Decimal
 
     def of(self, usage: Usage) -> Money:
-        """Return the cost of `usage`; providers count cached tokens as part of the input tokens."""
+        """Return the cost of `usage`. Providers count cached tokens among the input tokens."""
         cached = min(usage.cached_tokens, usage.input_tokens)
         fresh = usage.input_tokens - cached
         amount = fresh * self.input + cached * self.cached + usage.output_tokens * self.output
@@ -54,13 +54,15 @@ def price_of(model: str) -> Price | None:
 
 
 def price_at(provider: object, model: str) -> Price | None:
-    """Return a model's price at a provider: the provider's own price, or the installation's for this model."""
+    """Return a model's price at a provider: the provider's own, or otherwise the installation's price for this
+    model.
+    """
     own: Price | None = getattr(provider, "price", None)
     return own or price_of(model)
 
 
 def parse_prices(table: Any) -> dict[str, Price]:
-    """Return the prices by model. Raises ModelMisconfigured naming the invalid entry."""
+    """Return the prices by model. Raises ModelMisconfigured with the name of the invalid entry."""
     if not table:
         return {}
     if not isinstance(table, Mapping) or not isinstance(table.get("per_million_tokens"), Mapping):

@@ -1,4 +1,4 @@
-"""The only place that decides whether to retry a provider; the gateway waits and retries."""
+"""The only place that decides whether to retry a provider. The gateway does the waiting and retrying."""
 
 import random
 from collections.abc import Callable
@@ -15,9 +15,10 @@ _HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE, Reason.TOO_LON
 def pause_before_retry(
     error: ProviderError, *, attempt: int, limits: Limits, jitter: Callable[[], float] = random.random
 ) -> float | None:
-    """Return the seconds to wait before try `attempt + 1` (attempts count from 1), or None to give up on this provider.
+    """Return the seconds to wait before try `attempt + 1`, or None to give up on this provider. `attempt` counts from
+    1.
 
-    A Retry-After above the cap counts as a refusal, because a customer is waiting and another route may be available.
+    A Retry-After above the cap means giving up, because a customer is waiting and another route may be available.
     """
     if attempt > limits.retries or error.reason not in WORTH_A_RETRY:
         return None
@@ -30,7 +31,7 @@ def pause_before_retry(
 
 
 def pause_after(error: ProviderError, *, tries: int, has_begun: bool, breaker: Breaker, limits: Limits) -> float | None:
-    """Update the breaker; return the seconds until the next try, or None to give up on this provider."""
+    """Update the breaker. Return the seconds until the next try, or None to give up on this provider."""
     if error.reason in _HEALTHY_REFUSALS:
         breaker.succeeded()
     else:

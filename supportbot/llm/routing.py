@@ -1,7 +1,7 @@
 """Decides which providers serve a purpose, and in which order.
 
-The workspace's release decides by naming connections; otherwise, the settings decide. No model is named here. Each
-event loop has its own objects, because a client is bound to the loop that created it.
+If the workspace's release names connections, they are used; otherwise, the settings decide. No model is named here.
+Each event loop has its own objects, because a client belongs to the loop that created it.
 """
 
 import asyncio
@@ -54,19 +54,19 @@ def has_route(purpose: Purpose) -> bool:
 
 
 def _named(purpose: Purpose) -> tuple[str, ...]:
-    """Return the connections that the newest known release names for a purpose, without a database query."""
+    """Return the connections that the newest known release names for a purpose. Makes no database query."""
     release = last_known()
     return () if release is None else release.document.routes.get(purpose, ())
 
 
 def builtin_provider() -> Provider:
-    """Return a new built-in answerer. It belongs to a higher-level package, so a setting names it."""
+    """Return a new built-in answerer. It belongs to a higher-level package, so a setting names its class."""
     provider: Provider = import_string(settings.LLM_BUILTIN_PROVIDER)()
     return provider
 
 
 class Routes:
-    """The providers of one event loop, each created on first use."""
+    """The providers of one event loop. Each is created on first use."""
 
     def __init__(self) -> None:
         self._builtin = builtin_provider()
@@ -83,7 +83,7 @@ class Routes:
     async def for_purpose(self, purpose: Purpose) -> Sequence[Provider]:
         """Return the primary provider, then its fallbacks.
 
-        Raises ModelUnavailable if nothing serves the purpose, ModelMisconfigured if its model is not known.
+        Raises ModelUnavailable if nothing serves the purpose, and ModelMisconfigured if its model is not known.
         """
         named = await self._release_routes(purpose) if override is None else ()
         if named:
@@ -107,7 +107,7 @@ class Routes:
         return routes
 
     def embeddings(self) -> EmbeddingProvider:
-        """Return the embedding provider. Raises ModelUnavailable without OPENAI_EMBEDDING_MODEL."""
+        """Return the embedding provider. Raises ModelUnavailable if OPENAI_EMBEDDING_MODEL is not set."""
         model = getattr(settings, "OPENAI_EMBEDDING_MODEL", "")
         if not model:
             raise ModelUnavailable(
@@ -120,9 +120,9 @@ class Routes:
         return self._embeddings
 
     async def embeddings_at(self, server: Server) -> EmbeddingProvider:
-        """Return the embedding provider at a connection in its current state; after a change, it gets a new client.
+        """Return the embedding provider for a connection as it is now; after a change, it gets a new client.
 
-        Raises ModelUnavailable if it is the environment's, and the variables name no embedding model.
+        Raises ModelUnavailable if this is the environment's connection and the variables name no embedding model.
         """
         if server.id == ENVIRONMENT:
             await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
@@ -140,9 +140,10 @@ class Routes:
         return provider
 
     async def _release_routes(self, purpose: Purpose) -> Sequence[Provider]:
-        """Return the routes named in the workspace's release; empty if it leaves them to the installation.
+        """Return the providers of the routes that the workspace's release names; none if it leaves them to the
+        installation.
 
-        The built-in answerer comes last if it can serve the purpose, so customers always get an answer.
+        The built-in answerer comes last if it can serve the purpose, so that customers always get an answer.
         """
         if scoped_workspace_id() is None:
             return ()
@@ -172,7 +173,7 @@ class Routes:
         return None if server is None else await self._connected(server)
 
     async def _connected(self, server: Server) -> Provider:
-        """Return the provider of a connection in its current state; a changed connection gets a new client."""
+        """Return the provider for a connection as it is now; after a change, it gets a new client."""
         held = self._by_connection.get(server.id)
         if held is not None and held[0] == server:
             return held[1]
@@ -195,7 +196,7 @@ class Routes:
         closing.add_done_callback(lambda done: self._closing.pop(done, None))
 
     async def close(self) -> None:
-        """Close the connections; only the loop that opened them may do so."""
+        """Close the connections. Only the loop that opened them may do so."""
         for closing in tuple(self._closing):
             closing.cancel()
         for provider in (
@@ -235,8 +236,10 @@ class Routes:
         return OpenAIProvider(self._shared_client(), model=model or await self._only_model())
 
     async def _only_model(self) -> str:
-        """Return the name of the server's only model. Raises ModelMisconfigured while the server does not name it; its
-        text is in English, because it is logged, and kept for calls on behalf of other readers.
+        """Return the name of the server's only model.
+
+        Raises ModelMisconfigured as long as the server does not name it. The error's text is in English, because it is
+        logged and reused in calls on behalf of other readers.
         """
         from supportbot.llm.operator_model import resolve_model
 

@@ -15,8 +15,10 @@ from supportbot.llm.models import LLMCall
 
 @dataclass(frozen=True, slots=True)
 class DailyCost:
-    """The calls of one purpose and model on one UTC day. `cost` excludes the `unpriced` calls; `skipped` are those that
-    the budget did not allow, which are not among the `calls`.
+    """The calls for one purpose to one model on one UTC day.
+
+    `cost` leaves out the `unpriced` calls. `skipped` counts those that the budget did not allow; `calls` does not
+    include them.
     """
 
     day: date
@@ -34,14 +36,14 @@ class DailyCost:
 
 
 def model_in_words(provider: str, model: str) -> str:
-    """Return a model's display name; the built-in answerer is not a model."""
+    """Return a model's display name. The built-in answerer has one too, although it is not a model."""
     if provider == "builtin":
         return gettext("built-in answerer")
     return model if model == provider else f"{provider}: {model}"
 
 
 def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:
-    """Return the workspace's costs of the last `days` days, including today, newest day first."""
+    """Return the workspace's costs of the last `days` days, including today, starting with the newest."""
     today = today or datetime.now(UTC).date()
     since = datetime.combine(today - timedelta(days=days - 1), time.min, tzinfo=UTC)
     rows = (

@@ -1,4 +1,4 @@
-"""System checks that reject, at start-up, settings that would fail at the first call."""
+"""System checks that reject settings at start-up that would otherwise fail at the first call."""
 
 from typing import Any
 from urllib.parse import urlsplit

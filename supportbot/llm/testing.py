@@ -19,7 +19,7 @@ from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Us
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """One answer: its pieces, then its tool calls. `fails` is raised instead of finishing."""
+    """One answer: its pieces, then its tool calls. If `fails` is given, it is raised instead of finishing."""
 
     pieces: str | tuple[str, ...] = ()
     calls: tuple[ToolCall, ...] = ()
@@ -31,7 +31,9 @@ class Says:
 
 
 class ScriptedModel:
-    """Answers from a script; `requests` contains the received requests. Too many or too few calls fail the test."""
+    """Answers from a script, and collects the requests it receives in `requests`. Too many or too few calls fail the
+    test.
+    """
 
     is_local = False
 
@@ -82,7 +84,8 @@ def answering(
     with_builtin: bool = False,
     verifying: ScriptedModel | None = None,
 ) -> Iterator[ScriptedModel]:
-    """In this block, `model` serves every purpose, followed by the fallbacks and, if requested, the built-in answerer.
+    """Within this block, `model` serves every purpose, followed by the fallbacks and, if requested, the built-in
+    answerer.
 
     The second look is off, as in a new installation, unless `verifying` is given.
     """

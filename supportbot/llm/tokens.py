@@ -1,4 +1,4 @@
-"""Rough token counts, for use before a call or if a provider reports none. Pure."""
+"""Rough token counts, used before a call, or if a provider reports none. Pure."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ TOKENS_PER_MESSAGE = 8
 
 
 def estimated_tokens(text: str) -> int:
-    """Return the approximate number of a message's tokens. It is based on bytes, because letters of other scripts have
-    more bytes and more tokens.
+    """Return roughly how many tokens a text has. The estimate is based on bytes, because letters of non-Latin scripts
+    take more bytes and more tokens.
     """
     return len(text.encode(errors="surrogatepass")) // CHARACTERS_PER_TOKEN + TOKENS_PER_MESSAGE
 
@@ -25,13 +25,13 @@ def estimated_usage(request: ModelRequest, output_tokens: int) -> Usage:
 
 
 def highest_usage(request: ModelRequest) -> Usage:
-    """Return the maximum usage of a call; the budget reserves this much before the call goes out."""
+    """Return the maximum usage of a call, which the budget reserves before the call goes out."""
     of_text = _input_characters(request) // MIN_CHARACTERS_PER_TOKEN
     return Usage(of_text + TOKENS_PER_MESSAGE * len(request.messages), request.max_output_tokens, is_estimated=True)
 
 
 def highest_embedding_usage(texts: Sequence[str]) -> Usage:
-    """Return the maximum usage for embedding these texts."""
+    """Return the maximum usage for embedding the texts."""
     tokens = sum(-(-len(text) // MIN_CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for text in texts)
     return Usage(tokens, 0, is_estimated=True)
 

@@ -15,7 +15,9 @@ CUT_OFF = frozenset({"length", "content_filter"})  # finish reasons of an unfini
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's request to use a tool. `arguments` is unchecked JSON text; `id` is the provider's and may repeat."""
+    """A model's request to use a tool. `arguments` is unchecked JSON text; `id` comes from the provider and may
+    repeat.
+    """
 
     id: str
     name: str
@@ -24,7 +26,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a request. `written_on` is the day a customer wrote it, in the workspace's time zone."""
+    """One message of a request. `written_on` is the day on which a customer wrote it, in the workspace's time zone."""
 
     role: Role
     content: str
@@ -35,12 +37,13 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool that the model may call; `parameters` is a JSON Schema, so its values may be any JSON.
+    """A tool that the model may call. `parameters` is a JSON Schema, so its values may be any JSON.
 
-    A model uses the description. The built-in answerer uses `examples`: customers' typical requests for it, in any
-    language. `is_read` marks a tool that only looks something up. `option_labels` are the labels of its choices for
-    customers, by field and option. `from_chat` are text fields that are filled in from the chat, so nobody is asked for
-    them. If a call lacks one of the fields in `chosen`, it returns the customer's records to choose from, as `choices`.
+    `description` is for models. The built-in answerer uses `examples` instead: customers' typical requests for the
+    tool, in any language. `is_read` marks a tool that only looks something up. `option_labels` are the labels that
+    customers see for its choices, by field and option. `from_chat` names text fields that are filled in from the chat,
+    so nobody is asked for them. If a call leaves out one of the fields in `chosen`, it returns the customer's records
+    to choose from, as `choices`.
     """
 
     name: str
@@ -56,10 +59,10 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article.
+    """One retrieved passage, cited in the text as `[number]`. `text` is Markdown, word for word from the article.
 
-    `weight` is its search score relative to the best passage, from 0 to 1. `heading` is the innermost heading above the
-    beginning of the passage. `similarity` is its cosine to the query, if search knows it.
+    `weight` is its search score relative to the best passage, from 0 to 1. `heading` is the innermost heading that
+    applies where the passage begins. `similarity` is its cosine similarity to the query, if search knows it.
     """
 
     number: int
@@ -76,15 +79,19 @@ class ModelRequest:
     """One question to a model.
 
     A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
-    and uses `messages` as the history. `looked_up` is the search query if it differs from the question, for example for
-    a follow-up together with the earlier question. `tools_signed_in` are the tools that this customer would have after
-    signing in: they cannot be called, but the answer to a request for one can say that signing in helps. `similarities`
-    contains the similarity in meaning between pieces of the sources and the question (`builtin.ranking`); without it,
-    the built-in answerer compares words. `parts` are the questions of a message that contains several, each with its
-    sources. `lean_instructions` replace the system message if the request was too long for a model (`history`).
-    `hides_personal_data` gives a remote model placeholders in its messages (`masking`); callers pass on the workspace's
-    setting. `answer_schema` asks for JSON of that JSON Schema instead of prose. A server without that feature gets the
-    request without it, so also ask in words, and read the text with `json_extraction.json_in`.
+    and uses `messages` as the history.
+
+    `looked_up` is the search query if it differs from the question, for example if it adds the earlier question to a
+    follow-up. `tools_signed_in` are the tools that this customer would have after signing in. They cannot be called,
+    but the answer to a request for one can say that signing in helps. `similarities` says how similar in meaning pieces
+    of the sources are to the question (`builtin.ranking`); without it, the built-in answerer compares words. `parts`
+    are the questions of a message that contains several, each with its sources.
+
+    `lean_instructions` replace the system message if the request was too long for a model (`history`).
+    `hides_personal_data` makes a remote model read placeholders in its messages (`masking`); callers pass on the
+    workspace's setting. `answer_schema` asks for JSON that follows this JSON Schema instead of prose. A server without
+    that feature gets the request without the schema, so also ask for JSON in words, and read the text with
+    `json_extraction.json_in`.
     """
 
     purpose: Purpose
@@ -115,7 +122,7 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts from the provider, or estimates (`is_estimated`)."""
+    """Token counts from the provider, or estimates if `is_estimated`."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -138,8 +145,9 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Buttons and forms next to an answer's text, as typed blocks. Only the built-in answerer sends them, built from
-    rows and catalogues.
+    """Buttons and forms next to an answer's text, as typed blocks.
+
+    Only the built-in answerer sends them. They are built from rows and catalogues.
     """
 
     blocks: tuple[Mapping[str, Any], ...]
@@ -147,7 +155,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """Another route starts over, so the text, the blocks and the tool calls collected so far are void."""
+    """Another route starts over: the text, the blocks and the tool calls collected so far are void."""
 
     provider: str
     model: str

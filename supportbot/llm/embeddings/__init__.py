@@ -1,1 +1,1 @@
-"""Calls to embedding models: their servers, the routes to them, and the embedders that `kb` uses."""
+"""Calls to embedding models: the servers, the routes to them, and the embedders that `kb` uses."""

@@ -1,4 +1,4 @@
-"""One request for embeddings, with a breaker, retries, deadline, budget and record as for answers."""
+"""One request for embeddings, with a breaker, retries, a deadline, a budget and a record, as for answers."""
 
 import asyncio
 import time
@@ -32,8 +32,8 @@ from supportbot.llm.types import Usage
 async def embed_by_first(
     providers: Sequence[EmbeddingProvider], texts: Sequence[str], purpose: str, limits: Limits, size: int | None = None
 ) -> list[list[float]]:
-    """Return the vectors of the first provider that succeeds within the deadline of the whole call. Each gets a share
-    of the remaining time, so a slow provider leaves some for the next. Raises the same errors as `embed`.
+    """Return the vectors from the first provider that succeeds before the deadline of the whole call. Each provider
+    gets a share of the remaining time, so a slow one leaves some for the next. Raises the same errors as `embed`.
     """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + limits.deadline_seconds
@@ -53,7 +53,7 @@ async def embed(
     """Return one vector for each text, with `size` numbers if given. Raises ModelUnavailable, DeadlineExceeded or
     BudgetExceeded.
 
-    Outside a workspace, the call only finds out the size of a server's vectors, so no budget applies.
+    Outside a workspace, the call serves only to find out the size of a server's vectors, so no budget applies.
     """
     breaker = breaker_of("embeddings", provider, limits)
     if not breaker.admit():
@@ -122,7 +122,7 @@ async def _try(
 
 
 def _record(provider: EmbeddingProvider, purpose: str, outcome: Outcome, reason: Reason | None) -> CallRecord:
-    """Return the record of an attempt that begins and ends now, without usage."""
+    """Return the record of an attempt that begins and ends now and used no tokens."""
     return CallRecord(
         purpose=purpose,
         provider=provider.name,

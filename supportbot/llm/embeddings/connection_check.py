@@ -1,4 +1,4 @@
-"""Tests an embedding server: the size of its vectors, its speed and its cost."""
+"""Tests an embedding server: the size of its vectors, how fast it is, and what it costs."""
 
 import asyncio
 import math
@@ -37,10 +37,10 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The result of a test. `refused` says why the address was not called, `reason` why there were no vectors.
+    """The result of a test. `refused` says why the address was not called; `reason` says why there were no vectors.
 
-    `likeness` is the lowest cosine similarity to the vectors of the index that uses this connection; None if no index
-    uses it.
+    `likeness` is the lowest cosine similarity to the vectors of the index that uses this connection, or None if no
+    index uses it.
     """
 
     refused: str = ""
@@ -56,7 +56,7 @@ class Measured:
 
     @property
     def is_another_model(self) -> bool:
-        """Whether the server no longer has the model with which the index was built."""
+        """Whether the server's model is no longer the one with which the index was built."""
         return self.likeness is not None and self.likeness < ALIKE
 
     @property
@@ -65,7 +65,7 @@ class Measured:
 
 
 def measure(connection_id: UUID) -> Measured:
-    """Ask a stored connection for the vectors of the fixed texts, and store them if they are usable."""
+    """Ask a stored connection for the vectors of the fixed texts, and store the vectors if they are usable."""
     row = connection_with_id(connection_id)
     server = server_of(row)
     try:

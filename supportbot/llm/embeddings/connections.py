@@ -1,10 +1,10 @@
-"""Servers of embedding models. An operator adds them in the console for all workspaces, which share one index.
+"""Servers of embedding models. Operators add them in the console for all workspaces, which share one index.
 
-The key is sent only to the host for which it was entered. A connection can be used once its test has returned the
-vectors of a few fixed texts, which show the size of its vectors and whether two servers have the same model.
+A key is sent only to the host for which it was entered. A connection can be used once its test has returned the vectors
+of a few fixed texts. These show the size of its vectors and whether two servers have the same model.
 
-The server in the environment variables is one of them, as a row that nobody can edit. If the variables change while
-search uses it, it is left out until its test has shown that it returns the same vectors.
+The server named in the environment variables is one of the connections, in a row that nobody can edit. If the variables
+change while search uses it, it is left out until a test has shown that it returns the same vectors.
 """
 
 import math
@@ -46,14 +46,16 @@ Vectors = Sequence[Sequence[float]]
 
 
 def listed() -> list[EmbeddingConnection]:
-    """Return the connections: that of the environment variables, if they name an embedding model, then the others."""
+    """Return the connections. The one from the environment variables comes first, if they name an embedding model."""
     others = EmbeddingConnection.objects.exclude(name=ENVIRONMENT).order_by("name")
     first = of_environment()
     return [*([first] if first else []), *others]
 
 
 def of_environment() -> EmbeddingConnection | None:
-    """Return the row of the environment's server, created if needed; None if the variables name no embedding model."""
+    """Return the row for the environment's server, creating it if needed; None if the variables name no embedding
+    model.
+    """
     if not settings.OPENAI_EMBEDDING_MODEL:
         return None
     named = {"base_url": settings.OPENAI_BASE_URL, "model": settings.OPENAI_EMBEDDING_MODEL}
@@ -66,8 +68,8 @@ def of_environment() -> EmbeddingConnection | None:
 
 
 def is_as_named(row: EmbeddingConnection) -> bool:
-    """Return whether a row's test was made with the server that the environment variables name now; always true for
-    other connections.
+    """Return whether a row was tested with the server that the environment variables name now. Always true for other
+    connections.
     """
     named = (settings.OPENAI_BASE_URL, settings.OPENAI_EMBEDDING_MODEL)
     return not row.is_environment or (row.base_url, row.model) == named
@@ -101,7 +103,7 @@ def server_of(row: EmbeddingConnection) -> Server:
 
 
 def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key: str) -> dict[str, list[str]]:
-    """Return a connection's errors by field, before it is stored."""
+    """Return what is wrong with a connection before it is stored, by field."""
     wrong: dict[str, list[str]] = {}
     name, url = str(values.get("name", "")), str(values.get("base_url", ""))
     others = EmbeddingConnection.objects.filter(name__iexact=name)
@@ -125,9 +127,9 @@ def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key:
 
 @transaction.atomic
 def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID | None = None) -> EmbeddingConnection:
-    """Create or change a connection; an empty key keeps the current one. Raises InvalidInput, NotFound.
+    """Create or change a connection. An empty key keeps the current one. Raises InvalidInput or NotFound.
 
-    The environment's connection is not found: only the variables change it.
+    The environment's connection counts as not found, because only the variables can change it.
     """
     row = EmbeddingConnection() if connection_id is None else _locked(connection_id)
     wrong = problems(values, row=row if connection_id else None, key=key)
@@ -149,7 +151,7 @@ def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID
 
 @transaction.atomic
 def remove(connection_id: UUID, *, actor: str) -> None:
-    """Delete a connection. Raises ConnectionInUse while search uses it, or an index for it is being built."""
+    """Delete a connection. Raises ConnectionInUse if search uses it or an index for it is being built."""
     row = _locked(connection_id)
     if is_in_use(row):
         raise ConnectionInUse(gettext("Search uses this connection. Choose another model for search first."))
@@ -158,7 +160,7 @@ def remove(connection_id: UUID, *, actor: str) -> None:
 
 
 def is_in_use(row: EmbeddingConnection) -> bool:
-    """Return whether the index in use, or the one being built, gets its vectors from this connection."""
+    """Return whether the current index, or the one being built, gets its vectors from this connection."""
     return str(row.pk) in ids_in_use()
 
 
@@ -174,7 +176,7 @@ def routes_in_use() -> list[EmbeddingRoute]:
 
 
 def likeness(one: Vectors, other: Vectors) -> float:
-    """Return the lowest cosine similarity of two servers' vectors for the same texts; 0 if their sizes differ."""
+    """Return the lowest cosine similarity between two servers' vectors for the same texts; 0 if their sizes differ."""
     if [len(vector) for vector in one] != [len(vector) for vector in other] or not one:
         return 0.0
     return min(_cosine(a, b) for a, b in zip(one, other, strict=True))
@@ -186,7 +188,7 @@ def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _currency() -> str:
-    """Return the installation's currency, or else the currency of the workspace where the price was entered."""
+    """Return the installation's currency or, if it has none, that of the workspace where the price was entered."""
     known = next((price.currency for price in parse_prices(settings.LLM_PRICES).values()), "")
     return known or str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
 

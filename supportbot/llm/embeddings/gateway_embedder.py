@@ -1,4 +1,4 @@
-"""Embedders for kb that call any OpenAI-compatible `/embeddings` through the gateway: the operator's server
+"""Embedders for kb that call any OpenAI-compatible `/embeddings` endpoint through the gateway: the operator's server
 (KB_EMBEDDER=openai), or the servers of a route chosen in the console.
 """
 
@@ -22,12 +22,14 @@ QUESTION_SECONDS = 3.0
 
 
 class _Remote:
-    """Synchronous, like kb's services; the calls themselves run on the gateway's own loop thread."""
+    """Synchronous, like kb's services; its calls run on the gateway's own loop thread."""
 
     servers: Sequence[Server] | None = None  # None means the environment's server
 
     def query(self, text: str) -> list[float]:
-        """Return the vector of a customer's text, without personal data because it would not match any article."""
+        """Return the vector of a customer's text. Personal data is removed first, because it would not match any
+        article.
+        """
         return self._checked(self._vectors([without_personal_data(text)], seconds=QUESTION_SECONDS))[0]
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
@@ -47,16 +49,16 @@ class _Remote:
         return [_normalised(vector) for vector in vectors]
 
     def _size(self) -> int | None:
-        """Return the required size of a server's vectors; None if any size is allowed."""
+        """Return the size that a server's vectors must have; None if any size is allowed."""
         return None
 
 
 class GatewayEmbedder(_Remote):
-    """The vectors of the operator's server."""
+    """Gets vectors from the operator's server."""
 
     @cached_property
     def recipe(self) -> RecipeSpec:
-        """The recipe; asks the server once for the size of its vectors unless OPENAI_EMBEDDING_DIMENSIONS is set."""
+        """The recipe. Asks the server once for the size of its vectors, unless OPENAI_EMBEDDING_DIMENSIONS is set."""
         model = settings.OPENAI_EMBEDDING_MODEL
         size = settings.OPENAI_EMBEDDING_DIMENSIONS or len(self._vectors(["size"])[0])
         return RecipeSpec(name=f"openai:{model}:{size}", model=model, dimensions=size, is_normalised=True)
@@ -70,7 +72,7 @@ class GatewayEmbedder(_Remote):
 
 
 class RoutedEmbedder(_Remote):
-    """The vectors of a route, from the first of its servers that returns them in the recipe's size."""
+    """Gets vectors from the first of a route's servers that returns them in the recipe's size."""
 
     def __init__(self, recipe: RecipeSpec, servers: Sequence[Server]) -> None:
         self.recipe = recipe

@@ -1,7 +1,7 @@
-"""Routes for embeddings: the primary server and the fallbacks that make the vectors of an index, all with one model.
+"""Routes for embeddings: the primary server and the fallbacks that make an index's vectors, all with the same model.
 
-Choosing another model starts building a second index next to the one in use (`kb.indexing.model_switch`). Other
-fallbacks, or the same model on another server, are used at once. Every process reads the servers again after two
+Choosing another model starts building a second index next to the current one (`kb.indexing.model_switch`). Changed
+fallbacks, or another server with the same model, take effect at once. Every process reads the servers again after two
 seconds.
 """
 
@@ -46,7 +46,7 @@ def embedder_of_route(recipe: RecipeSpec) -> RoutedEmbedder:
 
 
 def servers_of(recipe: str) -> Sequence[Server]:
-    """Return the servers of a route, first choice first; they are read again after two seconds."""
+    """Return the servers of a route, first choice first. They are read again after two seconds."""
     held = _cache.get(recipe)
     if held is not None and held[0] > monotonic():
         return held[1]
@@ -59,17 +59,17 @@ def servers_of(recipe: str) -> Sequence[Server]:
 
 
 def forget() -> None:
-    """Forget all servers, so they are read again as after a restart."""
+    """Forget all servers, so that they are read again, as after a restart."""
     _cache.clear()
 
 
 @transaction.atomic
 def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
-    """Use these servers, first choice first, for search; return the switch to their index, or None if it is already in
+    """Use these servers for search, first choice first. Return the switch to their index, or None if it is already in
     use.
 
-    Raises InvalidInput if a server was not tested or has a different model from the first, SwitchUnderWay,
-    IndexBeingBuilt, or NotFound.
+    Raises InvalidInput if a server was not tested or has a different model from the first, and SwitchUnderWay,
+    IndexBeingBuilt or NotFound.
     """
     rows = _tested(connection_ids)
     route = _route_like(rows[0])
@@ -86,9 +86,10 @@ def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
 
 
 def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
-    """Use the packaged model, or the one that KB_EMBEDDER names, for search; return the switch to its index, if needed.
+    """Use the packaged model, or the one that KB_EMBEDDER names, for search. Return the switch to its index, or None if
+    none is needed.
 
-    Raises SwitchUnderWay, IndexBeingBuilt, and EmbeddingUnavailable if the configured server does not respond.
+    Raises SwitchUnderWay, IndexBeingBuilt, or EmbeddingUnavailable if the configured server does not respond.
     """
     if which not in (CONFIGURED, PACKAGED):
         raise NotFound()
@@ -111,7 +112,7 @@ def cancel(*, actor: str) -> bool:
 
 
 def route_of(recipe: Recipe) -> EmbeddingRoute | None:
-    """Return the route that makes the vectors of a recipe; None if no server makes them."""
+    """Return the route that makes a recipe's vectors; None if no server makes them."""
     found: EmbeddingRoute | None = EmbeddingRoute.objects.filter(recipe=recipe.name).first()
     return found
 
@@ -152,7 +153,9 @@ def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[
 
 
 def _route_like(row: EmbeddingConnection) -> EmbeddingRoute | None:
-    """Return the route with the same model: the current index's, or else the newest."""
+    """Return a route with the same model: the current index's or, if that has another model, the newest; None if there
+    is none.
+    """
     alike = [
         route for route in EmbeddingRoute.objects.order_by("-created_at") if likeness(route.sample, row.sample) >= ALIKE
     ]

@@ -1,5 +1,7 @@
-"""Parses Chat Completions chunks into events. Pure, and without pydantic, which would take longer than everything else.
-The input is untrusted: a field of the wrong type counts as garbage and ends the attempt, but never the process.
+"""Parses Chat Completions chunks into events. Pure.
+
+It does without pydantic, which would take longer than everything else. The input is untrusted: a field of the wrong
+type counts as garbage and ends the attempt, but never the process.
 """
 
 import json
@@ -21,11 +23,11 @@ _WORD: Final = re.compile(r"\S\s|\S{32}")  # or enough text in a language withou
 
 
 class Garbage(ValueError):
-    """Not a chat completion chunk."""
+    """The input is not a Chat Completions chunk."""
 
 
 class UpstreamError(ValueError):
-    """The server reports an error inside the stream, after a 200. `status` is its code if it is a number."""
+    """The server reported an error inside the stream, after a 200. `status` is the error's code if that is a number."""
 
     def __init__(self, message: str, status: int | None) -> None:
         super().__init__(message)
@@ -43,7 +45,7 @@ class _Call:
 
 
 class Answer:
-    """One growing answer. `feed` takes the payloads of one read and returns their text as one delta."""
+    """One answer as it grows. `feed` takes the payloads of one read and returns their text as one delta."""
 
     def __init__(self, *, max_output_tokens: int) -> None:
         self.finish_reason: str | None = None
@@ -88,7 +90,7 @@ class Answer:
         return WORKING if is_working else None
 
     def whole(self, body: bytes) -> ProviderEvent | None:
-        """Parse a complete answer, from a server that does not stream."""
+        """Parse a complete answer from a server that does not stream."""
         self.is_done = True
         message = self._part_of(_object(body), "message")
         if not message:
@@ -99,7 +101,7 @@ class Answer:
         return self._text_event([_string(text)]) if text else None
 
     def tool_calls(self) -> list[ToolCall]:
-        """Return the calls that have a name, in the order in which they began."""
+        """Return the tool calls that have a name, in the order in which they began."""
         return [
             ToolCall(_whole(call.id), _whole(call.name), _whole("".join(call.arguments)))
             for call in self._calls
@@ -107,7 +109,7 @@ class Answer:
         ]
 
     def _text_event(self, texts: list[str]) -> TextDelta:
-        """Join texts up to the limit, because a server may send any amount at once."""
+        """Join texts up to the limit. There is a limit because a server may send any amount at once."""
         text = self._half + "".join(texts)
         text = text[: self._characters_most + 1 - self.characters]
         text, self._half = (text[:-1], text[-1]) if "\ud800" <= text[-1:] <= "\udbff" else (text, "")
@@ -125,7 +127,7 @@ class Answer:
         return self._part_of(_object(payload), "delta")
 
     def _part_of(self, chunk: dict[str, Any], name: str) -> dict[str, Any] | None:
-        """Return `delta` or `message` of the first choice; keep usage and finish reason."""
+        """Return the first choice's part called `name`, `delta` or `message`; keep the usage and the finish reason."""
         if chunk.get("error"):
             raise _reported(chunk["error"])
         if chunk.get("usage"):
@@ -145,7 +147,7 @@ class Answer:
         return part
 
     def _add_calls(self, parts: Any) -> None:
-        """Join the pieces of parallel calls by index; some servers send complete calls, all with index 0."""
+        """Join the pieces of parallel calls by index. Some servers send complete calls, all with index 0."""
         if not isinstance(parts, list):
             raise Garbage("tool_calls")
         for position, part in enumerate(parts):
@@ -182,7 +184,7 @@ class Answer:
 
 
 def usage_of(raw: Any) -> Usage:
-    """Return the usage counted by the provider; missing figures are zero."""
+    """Return the usage that the provider counted. Missing figures count as zero."""
     if not isinstance(raw, dict):
         raise Garbage("usage")
     details = raw.get("prompt_tokens_details")
@@ -206,7 +208,9 @@ def _object(payload: bytes) -> dict[str, Any]:
 
 
 def _with_surrogates(payload: bytes, error: orjson.JSONDecodeError) -> Any:
-    """Parse JSON with a lone surrogate; servers that count UTF-16 units can split an emoji between two chunks."""
+    """Parse JSON that contains a lone surrogate. Servers that count UTF-16 units can split an emoji between two
+    chunks.
+    """
     if b"\\ud" not in payload.lower():
         raise Garbage("not JSON") from error
     try:

@@ -1,4 +1,4 @@
-"""Recognises errors about requests that are longer than the model's context. Pure.
+"""Recognises the errors that say that a request is longer than the model's context. Pure.
 
 There is no common error code. The phrases come from OpenAI, Azure, vLLM, SGLang, TGI, llama.cpp, Ollama, LM Studio, and
 the OpenAI-compatible APIs of Anthropic, Bedrock, Gemini, Mistral, Groq, xAI and Cohere.
@@ -35,7 +35,7 @@ _PHRASES: Final = (
 
 
 def is_overflow(status: int | None, message: str) -> bool:
-    """Return whether an error means that a request was too long; `status` is None for errors inside a stream."""
+    """Return whether an error means that the request was too long. `status` is None for errors inside a stream."""
     if status == _ALWAYS:
         return True
     text = message.lower()

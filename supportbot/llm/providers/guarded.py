@@ -1,4 +1,4 @@
-"""Models at addresses entered by people: each request is sent only to a checked IP address."""
+"""Models at addresses that people have entered: each request is sent only to a checked IP address."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,7 +16,9 @@ from supportbot.outbound.targets import checked_target
 
 
 class CheckedTransport(Transport):
-    """Resolves a name once, checks all of its addresses, and connects to one of them: DNS cannot change in between."""
+    """Resolves a name once, checks all of its addresses, and connects to one of them, so that DNS cannot change in
+    between.
+    """
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
@@ -30,7 +32,7 @@ class CheckedTransport(Transport):
 
 
 class ConnectedProvider(OpenAIProvider):
-    """A model at a workspace's connection."""
+    """A model reached through a workspace's connection."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(_client(server), model=server.model, name=server.name)
@@ -39,7 +41,7 @@ class ConnectedProvider(OpenAIProvider):
         self._server = server
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield the events of an answer, using the connection's parameters if the request has none."""
+        """Yield the events of an answer. If the request sets no parameters, the connection's are used."""
         temperature = self._server.temperature if request.temperature is None else request.temperature
         most = min(request.max_output_tokens, self._server.max_output_tokens or request.max_output_tokens)
         async for event in super().stream(replace(request, temperature=temperature, max_output_tokens=most)):
@@ -47,7 +49,7 @@ class ConnectedProvider(OpenAIProvider):
 
 
 class ConnectedEmbeddings(OpenAIEmbeddings):
-    """An embedding model at the installation's connection."""
+    """An embedding model reached through one of the installation's connections."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(_client(server), model=server.model, name=server.name)

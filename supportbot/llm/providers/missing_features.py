@@ -1,7 +1,7 @@
-"""Finds out which features a compatible server lacks, and rephrases requests without them. Pure.
+"""Finds out which features a compatible server lacks, and words requests without them. Pure.
 
-"OpenAI-compatible" includes servers that refuse `stream_options`, tools or streaming. A refused request was not carried
-out, so a simpler request is not a retry. Refusals are remembered for ten minutes (`providers/openai.py`).
+Some "OpenAI-compatible" servers refuse `stream_options`, tools or streaming. A refused request was not carried out, so
+sending a simpler one is not a retry. Refusals are remembered for ten minutes (`providers/openai.py`).
 """
 
 import re
@@ -28,8 +28,8 @@ _UNKNOWN = re.compile(
 class Features:
     """The features that requests to a server use.
 
-    `token_field` has two possible names: older servers know one, newer models the other. JSON is requested with its
-    schema, as any object, or only in words.
+    `token_field` has two possible names: older servers know one, newer models the other. JSON can be requested in three
+    ways: with its schema, as any object, or only in words.
     """
 
     streams: bool = True
@@ -59,7 +59,7 @@ class Features:
 
 
 def simpler(features: Features, complaint: str, request: ModelRequest) -> Features | None:
-    """Return the next simpler features for `request` after `complaint`, or None if the complaint is about something
+    """Return the features for `request` after a `complaint`, one step simpler; None if the complaint is about something
     else.
     """
     text = complaint.lower()
@@ -97,7 +97,7 @@ def _json_form(form: JsonForm, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_turns(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Join consecutive messages of one role, which the templates of many open models refuse."""
+    """Join consecutive messages with the same role, which the templates of many open models refuse."""
     joined: list[ChatMessage] = []
     for message in messages:
         if joined and message.role == joined[-1].role and _is_speech(message) and _is_speech(joined[-1]):

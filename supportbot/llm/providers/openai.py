@@ -1,8 +1,8 @@
-"""Any OpenAI-compatible server. The official SDK knows its address, its headers and its errors.
+"""Any OpenAI-compatible server. Its address, headers and errors are handled by the official SDK.
 
-Requests are plain JSON and answers are read as raw bytes: the SDK would process each request and each chunk by its
-type, which takes longer than sending and reading them. Importing this module imports the SDK (half a second), so
-routing imports it only when a model is configured.
+Requests are sent as plain JSON and answers are read as raw bytes: the SDK would process each request and each chunk by
+its type, which takes longer than sending and reading them. Importing this module imports the SDK, which takes half a
+second, so routing imports it only if a model is configured.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ MAX_REFUSAL_BYTES = 64 * 1024
 class Client:
     """Sends requests to one server from the running event loop; no other loop may use or close it. It never retries.
 
-    `sdk` is the SDK's client of the same server, for rare requests; closing it closes this one.
+    `sdk` is the SDK's client for the same server, used for rare requests. Closing it closes this client.
     """
 
     def __init__(self, http_client: httpx2.AsyncClient, *, api_key: str, base_url: str) -> None:
@@ -64,9 +64,10 @@ class Client:
         )
 
     async def post(self, stack: AsyncExitStack, path: str, body: Mapping[str, Any]) -> httpx2.Response:
-        """Return the answer to a request, whose body is still to be read; the exit stack closes it.
+        """Return the response to a request before its body has been read. The exit stack closes the response.
 
-        Raises the SDK's APIConnectionError without an answer and its APIStatusError for a refusal.
+        Raises the SDK's APIConnectionError if there is no response, and its APIStatusError if the server refuses the
+        request.
         """
         request = self._http.build_request(
             "POST",
@@ -95,8 +96,8 @@ class Client:
 
 
 async def _refusal(response: httpx2.Response) -> openai.APIStatusError:
-    """Return the error of a refusal: with the server's message, and its code if it names one. A body that is too long
-    to be a message counts as none.
+    """Return the error for a refusal, with the server's message and, if it names one, its code. A body that is too long
+    to be a message is ignored.
     """
     try:
         text = (await _body(response, MAX_REFUSAL_BYTES)).decode("utf-8", "replace").strip()
@@ -113,8 +114,8 @@ async def _refusal(response: httpx2.Response) -> openai.APIStatusError:
 
 
 def _message_in(body: object) -> str:
-    """Return the message in a refusal's body, or "". OpenAI's is in `message`, FastAPI's in `detail`; some servers send
-    nothing but the message.
+    """Return the message in a refusal's body, or "". OpenAI puts it in `message`, FastAPI in `detail`; some servers
+    send nothing but the message.
     """
     found = body.get("message") or body.get("detail") if isinstance(body, dict) else body
     return found if isinstance(found, str) else ""
@@ -167,8 +168,11 @@ class OpenAIProvider:
         await self._client.close()
 
     async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> httpx2.Response:
-        """Send the request. If the server refuses a field, send the request again without it, and remember this for a
-        while. An unstreamed answer to a streaming request is not remembered, because it may have been an exception.
+        """Send the request. If the server refuses a field, send the request again without it, and leave the field out
+        for a while.
+
+        If a streaming request gets a response that is not a stream, this is not remembered, because it may have been an
+        exception.
         """
         features = self._features if monotonic() - self._features_at < REMEMBERED_SECONDS else Features()
         has_changed = False
@@ -215,12 +219,12 @@ class OpenAIEmbeddings:
 
 
 def _may_be_a_field(error: openai.APIStatusError) -> bool:
-    """Return whether the server may have refused a field; errors about length also name fields."""
+    """Return whether the server may have refused a field. Errors about length also name fields."""
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 
 async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
-    """Yield at most one event per read until the answer is complete or too long; pause between reads of text."""
+    """Yield at most one event per read, until the answer is complete or too long. Pause between reads of text."""
     reader = EventReader()
     body: Body | None = response.extensions.get(BODY)
     # Reading the raw body takes fewer steps than decoding it; servers are asked not to encode it.
@@ -245,7 +249,7 @@ async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[P
 
 
 async def _read_tail(chunks: AsyncIterator[bytes], reader: EventReader, answer: Answer) -> None:
-    """Wait briefly for usage and [DONE] after the finish reason; the answer is complete without them."""
+    """Wait briefly for the usage and [DONE] after the finish reason; the answer is complete without them."""
     try:
         async with asyncio.timeout(TAIL_SECONDS):
             async for chunk in chunks:

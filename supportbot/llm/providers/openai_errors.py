@@ -1,7 +1,7 @@
 """Maps every failure of the SDK and its transport to an error of `llm`.
 
 After the first byte, errors come from the transport instead of the SDK, and a refused connection looks like a time-out.
-Their classes do not show the cause, so only "before the answer began" and "after" are distinguished here.
+Since their classes do not show the cause, the only distinction made here is whether the answer had begun.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,9 @@ _BY_STATUS = {
 
 @contextmanager
 def provider_errors() -> Iterator[None]:
-    """In this block, turn errors of the SDK, its transport and the parsers into ProviderRefused or ProviderUnclear."""
+    """Within this block, turn errors of the SDK, its transport and the parsers into ProviderRefused or
+    ProviderUnclear.
+    """
     try:
         yield
     except openai.APIStatusError as error:
@@ -50,7 +52,7 @@ def provider_errors() -> Iterator[None]:
 
 
 def _from_status(error: openai.APIStatusError) -> ProviderError:
-    """Return the error for a status. Below 500, and for 503, nothing was generated; any other 5xx may come after the
+    """Return the error for a status. Below 500, and for 503, nothing was generated. Any other 5xx may come after the
     work was done.
     """
     status = error.status_code
@@ -71,7 +73,7 @@ def _raise_reported(error: UpstreamError) -> NoReturn:
 
 
 def retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds that the server asks us to wait, from a number or a date; None if it gives neither."""
+    """Return how many seconds the server asks us to wait, given as a number or a date; None if it gives neither."""
     value = response.headers.get("retry-after", "")
     if value.isascii() and value.isdigit():
         return float(value[:9])

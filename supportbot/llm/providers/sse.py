@@ -11,7 +11,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class NotAnEventStream(ValueError):
-    """The server sent something else, such as a proxy's error page."""
+    """The server sent something else, such as the error page of a proxy."""
 
 
 class TooLarge(ValueError):
@@ -19,7 +19,7 @@ class TooLarge(ValueError):
 
 
 class EventReader:
-    """Collects bytes and returns the data of each complete event; its lines are joined by newlines."""
+    """Collects bytes and returns the data of each complete event. The lines of an event are joined with newlines."""
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_stream_bytes: int = MAX_STREAM_BYTES) -> None:
         self._event_most = max_event_bytes
@@ -46,7 +46,7 @@ class EventReader:
         return self._payloads(lines)
 
     def finish(self) -> list[bytes]:
-        """Return the payloads left at the end of the stream, since some servers omit the blank line after [DONE]."""
+        """Return the payloads left at the end of the stream. Some servers omit the blank line after [DONE]."""
         lines = [bytes(self._rest), b""]
         self._rest.clear()
         return self._payloads(lines)

@@ -1,8 +1,10 @@
-"""Requests to model servers over aiohttp. Reading the body of an answer can be paused: incoming data then stays in the
-socket and is read all at once. Otherwise, each token would wake the event loop, which takes most of the reading time.
+"""Requests to model servers over aiohttp, with a pause between reads of an answer's body.
 
-During a pause, a socket counts as readable only once much has arrived. If the event loop stopped watching it instead,
-it would still be woken by the next token, only to learn that nobody is reading.
+During a pause, incoming data stays in the socket, and is then read all at once. Without pauses, each token would wake
+the event loop, which takes most of the reading time.
+
+A paused socket counts as readable only once much has arrived. If the event loop stopped watching it instead, it would
+still be woken by the next token, only to learn that nobody is reading.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ BODY: Final = "supportbot.body"  # the body's name in the extensions of its resp
 
 
 class Body(httpx2.AsyncByteStream):
-    """The body of one response; each chunk is everything that has arrived by then. Raises aiohttp's errors."""
+    """The body of one response. Each chunk is everything that has arrived by then. Raises aiohttp's errors."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -32,7 +34,7 @@ class Body(httpx2.AsyncByteStream):
             yield chunk
 
     async def rest(self, seconds: float) -> None:
-        """Pause reading: leave incoming data in the socket for a while."""
+        """Pause reading, leaving incoming data in the socket for a while."""
         connection = self._response.connection
         transport = connection.transport if connection is not None else None
         if transport is None or transport.is_closing():  # everything has arrived, or nothing more will
@@ -59,7 +61,7 @@ class Body(httpx2.AsyncByteStream):
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """Belongs to the event loop of its first request. Raises httpx's ConnectError without an answer."""
+    """Belongs to the event loop that sends its first request. Raises httpx's ConnectError if there is no response."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -90,7 +92,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def _count_as_readable(connected: socket.socket, *, from_bytes: int) -> None:
-    """Have a socket count as readable once it holds this many bytes, or the peer has closed the connection."""
+    """Make a socket count as readable only once it holds this many bytes or the peer has closed the connection."""
     with suppress(OSError):  # macOS refuses this for a closed connection
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, from_bytes)
 
