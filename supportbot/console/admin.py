@@ -1,4 +1,4 @@
-"""Registers all pages of the console. Importing a module registers its lists; the other pages are added here."""
+"""Registers all pages of the console. Importing a module registers its lists; the remaining pages are added here."""
 
 from typing import cast
 

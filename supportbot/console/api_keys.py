@@ -1,4 +1,4 @@
-"""API keys: shown only once, limited to their scopes, and revoked immediately."""
+"""API keys. A key is shown only once, is limited to its scopes, and stops working as soon as it is revoked."""
 
 from datetime import timedelta
 from typing import Any, Final

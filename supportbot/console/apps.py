@@ -13,7 +13,8 @@ class ConsoleConfig(AppConfig):
 class ConsoleAdminConfig(admin.SimpleAdminConfig):
     """Django's admin with the console's site.
 
-    The site loads its lists when its URLs are first used. This halves the start-up time of processes without pages.
+    The site loads its lists when its URLs are first used. This halves the start-up time of processes that serve no
+    pages.
     """
 
     default = False

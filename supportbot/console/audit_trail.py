@@ -1,6 +1,7 @@
-"""The workspace's audit trail, read-only: every step of a request, and every change of rules, people, keys and systems.
+"""The workspace's audit trail, read-only: every step of a request, and every change to rules, people, keys and systems.
 
-Events keep the names that the documentation uses. Entries contain ids instead of names, so people are looked up.
+Events are shown by the names that the documentation uses. Entries contain ids instead of people's names, so the names
+are looked up.
 """
 
 import re
@@ -76,7 +77,7 @@ class AuditEntryAdmin(ScopedAdmin):
     readonly_fields = ["place", "moment", "shown_event", "who", "facts", "about"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Read the names of all people on the page at once."""
+        """Look up the names of all people on the page at once."""
         shown = super().get_changelist_instance(request)
         names = actor_names(one for entry in shown.result_list for one in _people_in(entry))
         for entry in shown.result_list:
@@ -86,8 +87,8 @@ class AuditEntryAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for a request's id, which an index finds, or among the newest entries for a part of an event, a fact
-        or a person's name.
+        """Search by a request's id, which uses an index, or by part of an event, a fact or a person's name, which
+        searches only the newest entries.
         """
         text = search_term.strip()
         try:
@@ -117,7 +118,7 @@ class AuditEntryAdmin(ScopedAdmin):
 
     @admin.display(description=_("Event"), ordering="event")
     def shown_event(self, entry: AuditEntry) -> str:
-        """Return the event's name, which may be wrapped between its words."""
+        """Return the event's name, with places where it may wrap."""
         return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _WORDS.findall(entry.event)))
 
     @admin.display(description=_("Who"))
@@ -140,7 +141,7 @@ class AuditEntryAdmin(ScopedAdmin):
 
 
 def _people_called(text: str, entries: QuerySet[AuditEntry]) -> list[str]:
-    """Return the people in these entries whose name contains the text, including former members."""
+    """Return the people in these entries whose name contains the text. Former members are included."""
     rows = entries.order_by()
     found = {one for column in COLUMNS_OF_PEOPLE for one in rows.values_list(column, flat=True).distinct()}
     named = Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
@@ -148,7 +149,7 @@ def _people_called(text: str, entries: QuerySet[AuditEntry]) -> list[str]:
 
 
 def _names_for(entry: Any) -> Mapping[str, str]:
-    """Return the names of the people in an entry: those read for the whole list, if it is part of one."""
+    """Return the names of the people in an entry. If it is part of a list, they have been read for the whole list."""
     return getattr(entry, "names", None) or actor_names(_people_in(entry))
 
 

@@ -1,7 +1,8 @@
-"""The base of every admin class: rows, choices and look-ups of the current workspace only, rights by role.
+"""The base of every admin class: rows, choices and look-ups are limited to the current workspace, and rights depend on
+the role.
 
 A new admin class names its rights and is then protected: other workspaces cannot see its rows, and people without the
-right cannot see its pages (tests/console checks all registered classes).
+right cannot see its pages. A test checks all registered classes (tests/console).
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -43,8 +44,8 @@ else:
 class Scoped(_Base):
     """Limits an admin class to the current workspace and to the roles that may use it.
 
-    `view_right` is needed for lists and pages, `change_right` for changes; without it, rows are read-only. Adding and
-    deleting must be enabled by the class, since most objects are archived or revoked instead.
+    Lists and pages need `view_right`, and changes need `change_right`, without which rows are read-only. A class has to
+    enable adding and deleting itself, since most objects are archived or revoked instead.
     """
 
     view_right: ClassVar[str]
@@ -83,8 +84,8 @@ class Scoped(_Base):
 
 
 class PageByIds(_Paginator):
-    """Finds the ids of a page first. Otherwise, the database computes joins and subqueries for every skipped row, such
-    as the first words of 150,000 conversations for page 3,000.
+    """Finds the ids on a page first. Otherwise, the database would compute joins and subqueries for every skipped row,
+    such as the first words of 150,000 conversations for page 3,000.
     """
 
     def page(self, number: int | str) -> "Page[Any]":
@@ -107,7 +108,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
     actions: Any = None  # none, unless a class defines its own
 
     def next_steps(self, request: HttpRequest) -> list[tuple[str, "Text"]]:
-        """Return the buttons of an empty list as (address, label)."""
+        """Return the buttons shown on an empty list, as (address, label)."""
         if not self.has_add_permission(request):
             return []
         return [(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"), self.new)]
@@ -118,11 +119,11 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return shown
 
     def name_of(self, row: Any) -> str:
-        """Return the name of a row on pages."""
+        """Return the name that pages show for a row."""
         return str(row)
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """Return the context for a row's page in addition to the form."""
+        """Return the template context that a row's page needs in addition to the form."""
         return {}
 
     def render_change_form(
@@ -135,7 +136,9 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return answer
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list. A filter with a NUL shows the unfiltered list, like other invalid filters in Django."""
+        """Show the list. If a filter contains a NUL, show the unfiltered list, as Django does for other invalid
+        filters.
+        """
         filters = (value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values)
         if any("\0" in value for value in filters):
             return redirect(f"{request.path}?{ERROR_FLAG}=1")
@@ -146,7 +149,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show a service's refusal as a message above the form."""
+        """Show the form. If a service refuses a change, a message above the form says why."""
         try:
             response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         except (NotAllowed, NotFound):
@@ -157,7 +160,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return response
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
-        """Name the other workspace of this person that has the row, since a link in an e-mail does not choose one.
+        """Name the person's other workspace that has the row, since a link in an e-mail does not choose a workspace.
         Raises NotFound if none has it.
         """
         for workspace in workspaces_of(person_of(request)).exclude(pk=current_workspace_id()):
@@ -173,7 +176,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         raise NotFound()
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Log what was changed; saving an unchanged form logs nothing."""
+        """Log what was changed. Saving an unchanged form logs nothing."""
         return super().log_change(request, obj, message) if message else None
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
@@ -205,7 +208,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
 
 
 def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the rows of the current workspace; raises TypeError for a model without one."""
+    """Return only the rows of the current workspace. Raises TypeError if the model has no workspace."""
     model, here = rows.model, current_workspace_id()
     if issubclass(model, TenantModel | Membership):
         return rows.filter(workspace_id=here)
@@ -217,7 +220,7 @@ def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 class RowPagesAdmin(ScopedAdmin):
-    """A list whose rows have pages of their own, not the admin's forms."""
+    """A list whose rows have their own pages instead of the admin's forms."""
 
     def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
         """Return a row's page."""

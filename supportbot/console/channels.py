@@ -1,4 +1,6 @@
-"""Channels: the code that embeds the widget, the allowed pages, and the keys that sign customers' identities."""
+"""Channels: the code that embeds the widget, the pages that may embed it, and the keys that sign customers'
+identities.
+"""
 
 import json
 from dataclasses import dataclass
@@ -148,7 +150,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {code: lines for code, lines in self.instance.suggestions.items() if code != self.instance.locale}
 
     def clean_name(self) -> str:
-        """Refuse another channel's name: people could not tell the two apart, and a reload would create a duplicate."""
+        """Refuse the name of another channel. People could not tell them apart, and a reload would create a
+        duplicate.
+        """
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(gettext("Another channel already has this name. Choose a different one."))
@@ -160,7 +164,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return lines
 
     def clean_position(self) -> str:
-        """Return the chosen corner, or the current one if the form lacks the field."""
+        """Return the chosen corner, or the current one if the form lacks this field."""
         return str(self.cleaned_data["position"] or self.instance.position)
 
     def clean_other_greetings(self) -> Any:
@@ -185,7 +189,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return cleaned
 
     def hours(self) -> dict[str, Any]:
-        """Return the hours in their stored form."""
+        """Return the opening hours in the form in which they are stored."""
         cleaned = self.cleaned_data
         days, times = cleaned.get("days") or [], {name: cleaned.get(name) for name in HOURS[1:]}
         # Deselecting all days of a channel that has hours removes its hours. If it had none, the days are missing.
@@ -194,14 +198,14 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {"days": sorted(days), **{name: time.strftime("%H:%M") if time else "" for name, time in times.items()}}
 
     def looks(self) -> dict[str, Any]:
-        """Return the values of columns whose form fields have different names."""
+        """Return the values of those columns whose form fields are named differently."""
         cleaned, own = self.cleaned_data, self.cleaned_data.get("suggestion_lines") or []
         locale = cleaned.get("locale") or self.instance.locale
         suggestions = {**(cleaned.get("other_suggestions") or {}), **({locale: own} if own else {})}
         return {"greetings": cleaned.get("other_greetings") or {}, "suggestions": suggestions, "hours": self.hours()}
 
     def changes(self) -> dict[str, Any]:
-        """Return the changed values by column name."""
+        """Return the changed values by column."""
         values = {name: self.cleaned_data[name] for name in self.changed_data if name in COLUMNS}
         looks = self.looks()
         return {**values, **{name: looks[name] for name in looks if looks[name] != getattr(self.instance, name)}}
@@ -262,7 +266,7 @@ class ChannelAdmin(ScopedAdmin):
         remember(request, new.identity_secret)
 
     def draw(self, request: HttpRequest) -> HttpResponse:
-        """Return a preview of the valid values in the form."""
+        """Return a preview that uses the valid values in the form."""
         needs(request, RIGHT)
         form = ChannelForm(request.POST, instance=Channel())
         form.is_valid()
@@ -273,7 +277,7 @@ class ChannelAdmin(ScopedAdmin):
         return render(request, "console/studio.html", {"chat": preview(channel, workspace_here(request))})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Start a new channel with the workspace's settings."""
+        """Give a new channel's form the workspace's settings as initial values."""
         workspace = workspace_here(request)
         site = urlsplit(workspace.site_url)
         origins = [f"{site.scheme}://{site.netloc}"] if site.netloc else []
@@ -300,7 +304,7 @@ class ChannelAdmin(ScopedAdmin):
         return {"snippet": snippet(row), "keys": keys, "live_keys": live, "look": theme_colours(row.accent)}
 
     def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
-        """Add a key. The merchant's server switches to it before the old one is revoked."""
+        """Add a key, so that the merchant's server can switch to it before the old key is revoked."""
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
         new = add_identity_key(channel, actor=actor_of(person_of(request)))
@@ -330,7 +334,7 @@ class ChannelAdmin(ScopedAdmin):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The customer's view; `colours` is JSON for the page's script."""
+    """What the customer sees. `colours` is JSON for the page's script."""
 
     name: str
     logo: str
@@ -345,7 +349,7 @@ class Preview:
 
 
 def preview(channel: Channel, workspace: Workspace) -> Preview:
-    """Return how a channel, stored or not, greets a visitor in its own language."""
+    """Return how a channel, whether stored or not, greets a visitor in its own language."""
     document = current().document
     locale = channel.locale or workspace.locale
     texts = language_of(base_language(locale))

@@ -1,4 +1,4 @@
-"""Charts of a few daily series as bars or lines: numbers for an SVG without script or style attributes. Pure."""
+"""Charts of daily series as bars or lines: numbers for an SVG without script or style attributes. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series. Days without a value have no dot; the line continues to the next value."""
+    """One series. Days without a value have no dot; the line leads on to the next value."""
 
     dots: tuple[Dot, ...]
     series: int
@@ -69,7 +69,7 @@ class Chart:
 
 
 def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
-    """Return the stacked bars of each day; missing values count as zero."""
+    """Return a chart with a stacked bar for each day. Missing values count as zero."""
     tops = [sum((values.get(day, Decimal(0)) for values in series.values()), Decimal(0)) for day in days]
     ceiling, step = _rounded(max(tops, default=Decimal(0))), _step(days)
     bars = [
@@ -81,7 +81,7 @@ def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) 
 
 
 def lines(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
-    """Return a line for each series through the days with a value."""
+    """Return a chart with a line for each series, drawn through the days that have a value."""
     values = [value for of_day in series.values() for value in of_day.values()]
     ceiling, step = _rounded(max(values, default=Decimal(0))), _step(days)
     drawn = tuple(
@@ -92,7 +92,7 @@ def lines(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) ->
 
 
 def legend_of(series: Mapping[str, Mapping[date, Decimal]]) -> list[tuple[int, str, Decimal]]:
-    """Return the number, name and sum of each series."""
+    """Return the legend: each series' number, name and sum."""
     return [(n, name, sum(values.values(), Decimal(0))) for n, (name, values) in enumerate(series.items(), start=1)]
 
 
@@ -119,7 +119,7 @@ def _dots(days: Sequence[date], name: str, values: Mapping[date, Decimal], step:
 
 
 def _labels(days: Sequence[date], step: float) -> list[Day]:
-    """Return the labels below the bars, counted from the last day because it matters most."""
+    """Return the labels below the bars. They are counted from the last day, which matters most."""
     every, last = max(1, len(days) // 8), len(days) - 1
     shown = [place for place in range(len(days)) if not (last - place) % every]
     return [
@@ -141,7 +141,7 @@ def _stack(day: date, series: Mapping[str, Mapping[date, Decimal]], x: float, wi
 
 
 def _rounded(value: Decimal) -> Decimal:
-    """Return the value rounded up to 1, 2 or 5 times a power of ten."""
+    """Return the value rounded up to a power of ten times 1, 2 or 5."""
     if value <= 0:
         return Decimal(1)
     power = Decimal(10) ** value.adjusted()
@@ -149,7 +149,7 @@ def _rounded(value: Decimal) -> Decimal:
 
 
 def _marks(ceiling: Decimal, *, is_whole: bool) -> list[Decimal]:
-    """Return the axis labels: zero, half and the maximum, or every whole number for small counts."""
+    """Return the axis labels: zero, half the maximum and the maximum or, for small counts, every whole number."""
     if is_whole and ceiling % 2:
         return [Decimal(mark) for mark in range(int(ceiling) + 1)]  # the maximum is 1 or 5, so its half is not whole
     return [Decimal(0), ceiling / 2, ceiling]

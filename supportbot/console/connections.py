@@ -1,4 +1,4 @@
-"""Connections: the APIs that defined actions call. Secrets are entered here, and no page shows them again."""
+"""Connections: the APIs that defined actions call. Secrets are entered here, and no page ever shows them again."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -31,14 +31,16 @@ SETTING: Final = "set_"  # the prefix that keeps settings' names apart from colu
 
 
 class SecretLines(forms.Textarea):
-    """Several lines that are never sent back to the page, like Django's one-line password input."""
+    """A field of several lines whose text is never sent back to the page, like Django's one-line password input."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         return super().get_context(name, None, attrs)
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """The base of a form for each kind of authentication; `form_of` adds its settings and its secret."""
+    """The base of the forms, of which there is one for each kind of authentication. `form_of` adds its settings and
+    secret.
+    """
 
     kind: Kind
 
@@ -88,7 +90,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
 
 
 def form_of(kind: Kind, *, is_new: bool) -> type[ConnectionForm]:
-    """Return the form for a connection of this kind."""
+    """Return the form for connections of this kind."""
     fields: dict[str, Any] = {SETTING + one.name: _setting_field(one) for one in kind.settings}
     if kind.secret_label:
         fields["secret"] = secret_field(kind, is_new=is_new)
@@ -185,7 +187,7 @@ class ConnectionAdmin(ScopedAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Ask for the kind of authentication first, since each has its own form."""
+        """Ask for the kind of authentication first, because each kind has its own form."""
         if request.GET.get("auth") in Auth.values or not self.has_add_permission(request):
             page: HttpResponse = super().add_view(request, form_url, extra_context)
             return page
@@ -249,7 +251,7 @@ class ConnectionAdmin(ScopedAdmin):
 
 
 def _kind_of(request: HttpRequest, connection: Connection | None) -> Kind:
-    """Return the kind of a connection, or the kind chosen for a new one."""
+    """Return a connection's kind, or the kind chosen for a new one."""
     if connection is not None:
         return KINDS[Auth(connection.auth)]
     auth = request.GET.get("auth")

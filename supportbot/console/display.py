@@ -1,4 +1,4 @@
-"""Formats states, times, durations and errors for pages. States are readable without their colour."""
+"""Formats states, times, durations and errors for pages. States can be read without their colour."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,15 +21,15 @@ _UNITS: Final = (
 
 
 def tag(kind: str, words: str) -> SafeString:
-    """Return a tag; `kind` is ok, warn, bad, info, accent or empty."""
+    """Return a tag. `kind` is ok, warn, bad, info, accent or empty."""
     drawn = icon(ICONS[kind]) if kind else ""
     return format_html('<span class="tag {}">{}{}</span>', kind, drawn, words)
 
 
 def moment_in_words(moment: datetime | None, *, otherwise: str = "") -> str:
-    """Return a time in the workspace's time zone, with the year only if it is not the current one.
+    """Return a time in the workspace's time zone, with the year unless it is the current one.
 
-    Without a time, return `otherwise` (by default "never").
+    If there is no time, return `otherwise` (by default "never").
     """
     if moment is None:
         return otherwise or gettext("never")
@@ -38,13 +38,13 @@ def moment_in_words(moment: datetime | None, *, otherwise: str = "") -> str:
 
 
 def error_text(refusal: SupportBotError) -> str:
-    """Return an error's field messages, or its own message if there are none."""
+    """Return the messages of an error's fields, or the error's own message if there are none."""
     messages = [text for texts in refusal.fields.values() for text in texts]
     return " ".join(messages) or refusal.message
 
 
 def duration_in_words(took: timedelta | None) -> str:
-    """Return "1.3 s", "52 s", "1 min 52 s", "2 h 5 min" or "3 d 4 h"; "–" for None."""
+    """Return a duration, such as "1.3 s", "52 s", "1 min 52 s", "2 h 5 min" or "3 d 4 h"; "–" for None."""
     if took is None:
         return "–"
     seconds = max(took.total_seconds(), 0.0)

@@ -1,4 +1,4 @@
-"""The use of drafts at the desk, as table rows by release or by person."""
+"""How agents used the drafts offered at the desk, as table rows by release or by person."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from supportbot.team_formats import number
 
 
 def rows_by_release() -> list[dict[str, Any]]:
-    """Return the releases whose drafts were offered within the period shown on Improve."""
+    """Return a row for each release whose drafts were offered in the period that Improve shows."""
     until: datetime = now()
     found = shares_by_release(until - timedelta(days=DAYS), until)
     words = gettext("Release {number}")
@@ -22,7 +22,7 @@ def rows_by_release() -> list[dict[str, Any]]:
 
 
 def rows_by_person(span: Span) -> list[dict[str, Any]]:
-    """Return the people who were offered drafts, those with the most drafts first."""
+    """Return a row for each person who was offered drafts, starting with the person who was offered the most."""
     found = shares_by_person(span.since, span.until)
     people = User.objects.in_bulk([pk for pk in found if pk])
     rows = [(people[pk].display_name if pk in people else "–", shares) for pk, shares in found.items()]

@@ -1,4 +1,4 @@
-"""Form fields for language codes, lists of lines and origins."""
+"""Form fields for language codes, lists of lines, origins and the like."""
 
 import re
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ PICTURES: Final = "image/png,image/jpeg,image/webp,image/gif"
 
 
 class ColourInput(forms.TextInput):
-    """A colour as text, with the browser's colour picker next to it if scripts run (`colour.js`)."""
+    """A colour as text. If scripts run, the browser's colour picker is next to it (`colour.js`)."""
 
     def __init__(self) -> None:
         super().__init__(attrs={"class": "field", "maxlength": 7, "placeholder": "#3a50b5", "spellcheck": "false"})
@@ -38,7 +38,7 @@ class ColourInput(forms.TextInput):
 
 
 class PriceField(forms.DecimalField):
-    """A price, shown without the zeros with which it is stored: 2.5, not 2.500000."""
+    """A price, shown without trailing zeros: 2.5, although 2.500000 is stored."""
 
     def prepare_value(self, value: Any) -> Any:
         return f"{value.normalize():f}" if isinstance(value, Decimal) else value
@@ -59,7 +59,7 @@ class PictureInput(forms.ClearableFileInput):
 
 
 class Picture(forms.FileField):
-    """An uploaded picture, re-encoded (`StoredPicture`); False to remove it."""
+    """An uploaded picture, re-encoded as `StoredPicture`, or False to remove the current one."""
 
     widget = PictureInput
 
@@ -76,7 +76,7 @@ class Picture(forms.FileField):
 
 
 class SearchedInput(forms.TextInput):
-    """A text field that the browser completes from a list, matching any part of an entry."""
+    """A text field that the browser completes from a list. It matches any part of an entry."""
 
     def __init__(self, options: Iterable[tuple[str, str]], attrs: dict[str, Any] | None = None) -> None:
         super().__init__(attrs={"autocomplete": "off", "class": "field", **(attrs or {})})
@@ -89,7 +89,7 @@ class SearchedInput(forms.TextInput):
 
 
 class LanguageCode(forms.CharField):
-    """The code of a language; people can search by the language's own name or its English name."""
+    """The code of a language. People can search for a language by its own name or its English name."""
 
     def __init__(self, **kwargs: Any) -> None:
         infos = {code: get_language_info(code) for code in LANGUAGES}
@@ -105,7 +105,7 @@ class LanguageCode(forms.CharField):
 
 
 class TimeZone(forms.CharField):
-    """The name of a time zone; its last part, such as Berlin, is enough if only one zone has it."""
+    """The name of a time zone. Its last part, such as Berlin, is enough if no other zone ends with it."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._names = sorted(available_timezones())
@@ -137,7 +137,7 @@ class Lines(forms.CharField):
 
 
 class ByLanguage(Lines):
-    """One text per line in other languages, each after its language code: `de: Guten Tag`. Texts are grouped by
+    """One text per line in other languages, each after its language code, as in `de: Guten Tag`. Texts are grouped by
     language.
     """
 

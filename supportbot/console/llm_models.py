@@ -1,4 +1,4 @@
-"""Models: the workspace's connections to models, their tests, and the model used for each purpose."""
+"""Models: the workspace's connections to models, their tests, and which model is used for each purpose."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -122,7 +122,7 @@ class ModelConnectionAdmin(ScopedAdmin):
     def response_add(
         self, request: HttpRequest, obj: ModelConnection, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the new model with its test. Nothing uses the model until a release names it."""
+        """Show the new model and its test. Nothing uses the model until a release names it."""
         text = gettext("Saved: {name}. Test it, then choose it for answers in a new draft.")
         messages.success(request, text.format(name=obj.name))
         return self._redirect_to("change", obj.pk)
@@ -156,7 +156,7 @@ class ModelConnectionAdmin(ScopedAdmin):
 
 
 def _environment() -> dict[str, str] | None:
-    """Return the connection from the environment variables, which is read-only on pages; None if there is none."""
+    """Return the connection from the environment variables, which pages cannot change; None if there is none."""
     if not is_remote_configured():
         return None
     return {
@@ -183,13 +183,13 @@ def _routes() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _suits(tried: ConnectionTestResult) -> list[str]:
-    """Return the purposes that a tested model can serve."""
+    """Return the purposes that a model can serve, according to its test."""
     lacks = {*(() if tried.calls_tools else ("answer",)), *(() if tried.gives_json else ("verify", "judge"))}
     return [gettext(words) for purpose, words in PURPOSES.items() if purpose not in lacks]
 
 
 def _standard(purpose: str) -> list[str]:
-    """Return the default routes of a purpose, for releases that name none."""
+    """Return a purpose's default routes, used by releases that name none."""
     has_model = is_remote_configured() and (purpose != "verify" or bool(settings.OPENAI_VERIFY_MODEL))
     remote = [connections.ENVIRONMENT] if has_model else []
     return remote + ([connections.BUILTIN] if purpose in connections.BUILTIN_PURPOSES else []) or [gettext("off")]

@@ -1,4 +1,4 @@
-"""Explains why the test of a model failed."""
+"""Explains why a model's test failed."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ WHY: Final = {
 
 
 def problem_of(refused: str, reason: Reason | None) -> str:
-    """Return why there was no answer: the address is not allowed, or the server failed; "" if neither."""
+    """Return why there was no answer: the address is not allowed, or the server failed. "" if neither is the case."""
     if refused:
         return gettext("This address cannot be called: {why}.").format(why=refused)
     if reason is None:

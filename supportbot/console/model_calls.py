@@ -1,4 +1,4 @@
-"""Model calls: cost per day and purpose as a chart and a table, and the details of each call."""
+"""Model calls: the cost per day and purpose as a chart and a table, and the details of each call."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ class PurposeFilter(LabelledFilter):
 
 
 class ProviderFilter(SimpleListFilter):
-    """Filters by the providers of the newest calls, because Django's own filter reads all calls to find its choices."""
+    """Filters by the providers of the newest calls. Django's own filter would read all calls to find its choices."""
 
     title = _("provider")
     parameter_name = "provider"
@@ -112,7 +112,7 @@ class LLMCallAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for part of a model's name or, if the term is a conversation's id, use an index to find its calls."""
+        """Search by part of a model's name, or find a conversation's calls by its id, which uses an index."""
         try:
             conversation = UUID(search_term.strip())
         except ValueError:
@@ -200,22 +200,24 @@ def _tokens_out(call: LLMCall) -> str:
 
 
 def purpose_label(purpose: str) -> str:
-    """Return the console's name for a call's purpose."""
+    """Return the console's name for the purpose of a call."""
     return gettext(PURPOSES[purpose]) if purpose in PURPOSES else purpose
 
 
 def prompt_number(call: LLMCall) -> str:
-    """Return the number of a call's prompt, such as 4 for `answer-4`: its purpose is shown beside it. "" for none."""
+    """Return the number of a call's prompt, such as 4 for `answer-4`; "" if it has none. The purpose is shown beside
+    it.
+    """
     return call.prompt_version.rpartition("-")[2]
 
 
 def reason_label(reason: str) -> str:
-    """Return the console's words for the reason why a call failed; the reason itself if there are none."""
+    """Return the console's text for the reason why a call failed, or the reason itself if there is no text."""
     return gettext(REASONS[Reason(reason)]) if reason in REASONS else reason
 
 
 def costs(span: int) -> dict[str, Any]:
-    """Return the chart of costs with its legend and table; without prices, they show the number of calls."""
+    """Return the chart of costs with its legend and table. If there are no prices, they show the number of calls."""
     today = datetime.now(UTC).date()
     rows = daily_costs(days=span, today=today)
     days = [today - timedelta(days=back) for back in reversed(range(span))]
@@ -262,8 +264,8 @@ def _budget(today: date) -> dict[str, Any] | None:
 
 
 def _was_newest_skipped(today: date) -> bool:
-    """Return whether today's newest call to a model did not fit into the budget. A raised budget shows only after the
-    next call.
+    """Return whether today's newest call to a model did not fit into the budget. If the budget has been raised, this is
+    noticed only after the next call.
     """
     others = (EVALUATION, "verify", "embed")  # the first two have budgets of their own; vectors cost much less
     calls = LLMCall.objects.filter(started_at__gte=datetime.combine(today, time.min, UTC))

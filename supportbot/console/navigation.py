@@ -1,4 +1,4 @@
-"""The side navigation: the pages that a person's role allows."""
+"""The side navigation: links to the pages that a person's role allows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,7 +127,7 @@ GROUPS: Final[tuple[tuple["Text", tuple[Entry, ...]], ...]] = (
 
 
 def navigation(request: HttpRequest, person: Staff) -> list[Group]:
-    """Return the groups with links for this person, with the current page marked."""
+    """Return this person's links in groups, with the current page marked."""
     groups = (Group(str(title), _links(request, person, entries)) for title, entries in GROUPS)
     return [group for group in groups if group.links]
 

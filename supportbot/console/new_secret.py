@@ -1,4 +1,6 @@
-"""The page that shows a new secret. It is the response to the form that created it; no later request can fetch it."""
+"""The page that shows a new secret. It is the response to the form that created the secret; no later request can get
+it.
+"""
 
 from typing import Any, cast
 from uuid import UUID
@@ -21,7 +23,7 @@ def show_once(
     label: str = "",
     snippet: str = "",
 ) -> TemplateResponse:
-    """Show a secret and, for a channel, the script tag that most people are looking for. `label` names the secret."""
+    """Show a secret and, for a channel, the script tag that most people came for. `label` names the secret."""
     page, row = back
     context: dict[str, Any] = {
         **site.each_context(request),
@@ -36,7 +38,7 @@ def show_once(
 
 
 def remember(request: HttpRequest, secret: str) -> None:
-    """Keep a secret for the rest of this request. All requests share admin classes, so these must not store it."""
+    """Keep a secret for the rest of this request. Admin classes must not store it, because all requests share them."""
     cast(Any, request).console_secret = secret
 
 

@@ -1,4 +1,4 @@
-"""The overview page: outcomes of conversations, unanswered questions, money moved, and items that need attention.
+"""The overview page: outcomes of conversations, unanswered questions, money moved, and what needs attention.
 
 Each part is shown only to people whose role allows it.
 """
@@ -51,7 +51,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
 
 
 def overview(person: Staff, days: int) -> dict[str, Any]:
-    """Return the overview's context for this person and the last `days` days."""
+    """Return the overview's template context for this person and the last `days` days."""
     found = alike_in_letters(findings(Kind.UNANSWERED)) if may(person, "kb:read") else []
     asked = [row_of(one) for one in found]
     context: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Setting a password by e-mail, after forgetting it or being invited."""
+"""Setting a password with a link sent by e-mail, after forgetting it or being invited."""
 
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,7 +30,9 @@ WINDOW_SECONDS: Final = 15 * 60
 
 
 class ResetForm(PasswordResetForm):
-    """Mails a link to the installation's own address, because the Host header must not decide where it points."""
+    """Mails a link that always leads to the installation's own address. The Host header must not decide where it
+    leads.
+    """
 
     def save(self, **options: Any) -> None:  # type: ignore[override]  # all of Django's options are passed on
         base = urlsplit(settings.BASE_URL)
@@ -39,13 +41,15 @@ class ResetForm(PasswordResetForm):
     def send_mail(  # type: ignore[override]  # all of Django's arguments are passed on
         self, subject: str, body: str, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> None:
-        """Send the e-mail in the account's language, or else in the page's."""
+        """Send the e-mail in the account's language or, if it has none, in the page's."""
         with override(context["user"].language or get_language()):
             super().send_mail(subject, body, context, *args, **kwargs)
 
 
 class AskForLink(PasswordResetView):
-    """Responds identically whether or not the address is known. An IP address gets only a few e-mails in 15 minutes."""
+    """Responds in the same way whether or not the address is known. Requests from one IP address lead to only a few
+    e-mails in 15 minutes.
+    """
 
     form_class = ResetForm
     template_name = "registration/password_reset_form.html"
@@ -73,19 +77,19 @@ class LinkRequested(PasswordResetDoneView):
 
 
 def has_mail_server() -> bool:
-    """Return whether e-mails leave this machine. Otherwise, they become files, which only operators can read."""
+    """Return whether e-mails leave this machine. If not, they are written to files, which only operators can read."""
     return bool(settings.EMAIL_URL)
 
 
 def password_link(user: User) -> str:
-    """Return a link for setting this person's password. It works once, within three days."""
+    """Return a link with which this person can set their password. It works once, within three days."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     path_of_link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     return f"{settings.BASE_URL}{path_of_link}"
 
 
 def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
-    """Mail a new team member a link to set their password."""
+    """Mail a new team member a link with which they can set their password."""
     context = {"user": user, "workspace": workspace, "inviter": inviter, "link": password_link(user)}
     # A new member has not chosen a language yet, so the e-mail is in the inviting colleague's language.
     with override(user.language or get_language()):

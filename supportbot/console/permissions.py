@@ -18,7 +18,7 @@ RIGHTS: Final = SCOPES | frozenset(CONSOLE_RIGHTS)
 
 
 def may(staff: Staff, right: str) -> bool:
-    """Return whether a person has a right; raises KeyError for an unknown right, which is a programming error."""
+    """Return whether a person has a right. Raises KeyError for an unknown right, which is a programming error."""
     if right in SCOPES:
         return staff.may(right)
     return staff.role in CONSOLE_RIGHTS[right]

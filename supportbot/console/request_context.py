@@ -1,4 +1,6 @@
-"""The current person and workspace of a console request. Desk and console store the choice in the same session key."""
+"""The current person and workspace of a console request. The desk and the console store the chosen workspace in the
+same session key.
+"""
 
 from typing import Any, cast
 from uuid import UUID
@@ -16,9 +18,9 @@ from supportbot.errors import NotAllowed, NotFound
 
 
 def staff_here(request: HttpRequest) -> Staff | None:
-    """Return the person of this request in their chosen or first workspace; None if they are not a member of any.
+    """Return who made this request, in their chosen or first workspace; None if they are not a member of any.
 
-    The person is looked up once per request. A superuser without a workspace also gets None.
+    The person is looked up once per request. A superuser who has no workspace also gets None.
     """
     known = cast(Any, request)  # cached on the request
     if not hasattr(known, "console_staff"):
@@ -27,7 +29,7 @@ def staff_here(request: HttpRequest) -> Staff | None:
 
 
 def staff(request: HttpRequest) -> Staff:
-    """Return the person of this request; raises NotAllowed if there is none."""
+    """Return who made this request; raises NotAllowed if they are not a member of a workspace."""
     found = staff_here(request)
     if found is None:
         raise NotAllowed()
@@ -35,7 +37,7 @@ def staff(request: HttpRequest) -> Staff:
 
 
 def needs(request: HttpRequest, right: str) -> Staff:
-    """Return the person of this request; raises NotAllowed if they lack the right."""
+    """Return who made this request; raises NotAllowed if they lack the right."""
     person = staff(request)
     if not may(person, right):
         raise NotAllowed(gettext("Your role does not allow this. Ask an administrator of the workspace."))
@@ -43,12 +45,12 @@ def needs(request: HttpRequest, right: str) -> Staff:
 
 
 def person_of(request: HttpRequest) -> User:
-    """Return the account of the person of this request."""
+    """Return the account of the person who made this request."""
     return cast(User, request.user)
 
 
 def workspace_here(request: HttpRequest) -> Workspace:
-    """Return the workspace of this request; read once per request."""
+    """Return the workspace of this request. It is read once per request."""
     known = cast(Any, request)
     if not hasattr(known, "console_workspace"):
         known.console_workspace = Workspace.objects.get(pk=staff(request).workspace_id)
@@ -56,17 +58,17 @@ def workspace_here(request: HttpRequest) -> Workspace:
 
 
 def workspaces_of(user: User) -> QuerySet[Workspace]:
-    """Return a person's workspaces, ordered by name."""
+    """Return a person's workspaces, sorted by name."""
     return Workspace.objects.filter(memberships__user=user).order_by("name", "pk")
 
 
 def needs_workspace(user: Any) -> bool:
-    """Return whether this person may create workspaces but is not a member of any."""
+    """Return whether this person is not a member of any workspace but may create one."""
     return isinstance(user, User) and user.is_active and user.is_superuser and not workspaces_of(user).exists()
 
 
 def enter(request: HttpRequest, workspace_id: UUID) -> None:
-    """Choose a workspace for this session; raises NotFound unless the person is a member of it."""
+    """Choose a workspace for this session. Raises NotFound unless the person is a member of it."""
     if staff_of(person_of(request), workspace_id) is None:
         raise NotFound()
     request.session[WORKSPACE_SESSION_KEY] = str(workspace_id)

@@ -1,4 +1,5 @@
-"""The pages of the search model, below Models: its connections, their tests, the choice, and building the index.
+"""The pages for the search model, below Models: its connections and their tests, choosing a model, and building the
+index.
 
 One index serves all workspaces, so these pages are for operators of the installation, not for workspace admins.
 """
@@ -82,7 +83,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
 
 
 class ChoiceForm(forms.Form):
-    """The servers for search, first choice first; shipped models need no fallback."""
+    """The servers for search, first choice first. The models that come with the product need no fallback."""
 
     first = forms.ChoiceField(label=_("Model for search"))
     second = forms.ChoiceField(required=False, label=_("First fallback"))
@@ -116,7 +117,7 @@ class ChoiceForm(forms.Form):
 
 
 def operator(request: HttpRequest) -> User:
-    """Return the account of an operator; raises NotAllowed for everyone else, including workspace admins."""
+    """Return an operator's account. Raises NotAllowed for everyone else, including workspace admins."""
     needs(request, RIGHT)
     if not is_operator(request):
         raise NotAllowed(gettext("Only operators of this installation can change the search model."))
@@ -128,7 +129,7 @@ def is_operator(request: HttpRequest) -> bool:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the search model in use and the available ones; a POST chooses a model."""
+    """Show the current search model and those available. A POST chooses a model."""
     actor = actor_of(operator(request))
     form = ChoiceForm(request.POST if request.method == "POST" else None, initial=_current())
     if request.method == "POST" and form.is_valid():
@@ -145,9 +146,9 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def state(request: HttpRequest) -> dict[str, Any]:
-    """Return the state of the search model for pages: the model in use, and the progress of a new index.
+    """Return what pages show about the search model: which one is in use, and the progress of a new index.
 
-    Only operators see server names, the reason for a delay, and the figures for all workspaces.
+    Only operators see the names of servers, the reason for a delay, and figures for all workspaces.
     """
     recipe, switch = active_recipe(), switch_under_way()
     context: dict[str, Any] = {"in_use": recipe}
@@ -171,7 +172,7 @@ def cancel(request: HttpRequest) -> HttpResponse:
 
 
 def connection(request: HttpRequest, connection_id: UUID | None = None) -> HttpResponse:
-    """Show and store a connection."""
+    """Show a connection. A POST stores it."""
     actor = actor_of(operator(request))
     row = None if connection_id is None else embedding_connections.connection_with_id(connection_id)
     if row is not None and row.is_environment:
@@ -207,7 +208,7 @@ def delete(request: HttpRequest, connection_id: UUID) -> HttpResponse:
 
 
 def addresses(guarded: Callable[[Any], Any]) -> list[URLPattern]:
-    """Return the URL patterns of the pages; `guarded` admits only people with access to the console."""
+    """Return the URL patterns of the pages. `guarded` lets in only people with access to the console."""
     return [
         path("search/", guarded(page), name="search-model"),
         path("search/cancel/", guarded(require_POST(cancel)), name="search-model-cancel"),
@@ -228,7 +229,9 @@ def _rows() -> list[tuple[EmbeddingConnection, bool]]:
 
 
 def _shipped() -> list[tuple[str, str]]:
-    """Return the choices that are not connections: the packaged model, and the environment's model if it differs."""
+    """Return the choices that are not connections: the packaged model and, if it is a different one, the environment's
+    model.
+    """
     packaged = [(embedding_routes.PACKAGED, gettext("Packaged model"))]
     if embedder() is packaged_embedder():
         return packaged
@@ -236,7 +239,7 @@ def _shipped() -> list[tuple[str, str]]:
 
 
 def _is_configured_server() -> bool:
-    """Return whether KB_EMBEDDER names the environment's server, so that one choice in the form covers both."""
+    """Return whether KB_EMBEDDER names the environment's server. If so, one choice in the form stands for both."""
     return bool(settings.KB_EMBEDDER == "openai")
 
 

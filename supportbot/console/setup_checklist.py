@@ -1,7 +1,7 @@
-"""The first steps of a workspace, shown on the console's start page until they are done or hidden.
+"""The first steps of a workspace. The console's start page shows them until they are done or hidden.
 
-Invariant: progress is read from rows, never stored. Only decisions are stored: skipped steps, and hiding the list
-(`Workspace.first_steps`).
+Invariant: progress is read from rows, never stored. Only decisions are stored, which are to skip a step or to hide the
+list (`Workspace.first_steps`).
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: the task, its links and its progress. With `skip_words`, a team can skip it."""
+    """One step: the task, its links and its progress. A team can skip it if it has `skip_words`."""
 
     key: str
     title: str
@@ -69,7 +69,7 @@ class Checklist:
 
 
 def checklist(person: Staff, workspace: Workspace) -> Checklist | None:
-    """Return the steps for an admin; None for other people, when all steps are done, and once the list is hidden."""
+    """Return the steps for an admin. Return None for others, once all steps are done, and once the list is hidden."""
     if not may(person, RIGHT) or HIDDEN in workspace.first_steps:
         return None
     steps = tuple(step(workspace) for step in STEPS.values())
@@ -78,7 +78,7 @@ def checklist(person: Staff, workspace: Workspace) -> Checklist | None:
 
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """Store a decision: skip a step, or hide the list."""
+    """Store a decision to skip a step or to hide the list."""
     needs(request, RIGHT)
     workspace, key = workspace_here(request), request.POST.get("step", "")
     if key not in {*SKIPPABLE, HIDDEN}:
@@ -202,7 +202,7 @@ def _channel_page(channel: Channel | None) -> str:
 
 
 def _address(*names: str) -> str:
-    """Return the address of the first existing page; "" if none exists."""
+    """Return the address of the first of these pages that exists, or "" if none does."""
     for name in names:
         try:
             return reverse(name)

@@ -1,7 +1,7 @@
-"""The console's admin site. Every page runs inside the workspace chosen for the session.
+"""The console's admin site. Every page runs in the workspace chosen for the session.
 
-Invariant: a page does all its work, including rendering, inside `workspace_scope`, so a query without a workspace is
-refused instead of answered.
+Invariant: a page does all its work, including rendering, inside `workspace_scope`, so that a query without a workspace
+is refused.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class ConsoleSite(UnfoldAdminSite):
         self._front: View | None = None
 
     def add_pages(self, *pages: URLPattern) -> None:
-        """Add pages without a model; permissions and the workspace scope apply as on other pages."""
+        """Add pages that have no model. Permissions and the workspace scope apply as on other pages."""
         for page in pages:
             self._pages.append(path(str(page.pattern), self.admin_view(page.callback), name=page.name))
 
@@ -88,7 +88,7 @@ class ConsoleSite(UnfoldAdminSite):
         return update_wrapper(entered, wrapped)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the login page; people who may create workspaces and have none are redirected to create one."""
+        """Show the login page. People who have no workspace but may create one are redirected to create it."""
         if request.method == "GET" and needs_workspace(request.user):
             return redirect("first-workspace")
         context = {**(extra_context or {}), "has_administrator": has_administrator}
@@ -100,8 +100,10 @@ class ConsoleSite(UnfoldAdminSite):
         return self._front(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the context of a page's frame. The theme would also compute menus and colours of its own frame, which
-        ours replaces; that took a tenth of a page's time.
+        """Return the template context of the frame around a page.
+
+        The theme would also compute the menus and colours of its own frame, which ours replaces and which took a tenth
+        of a page's time.
         """
         context: dict[str, Any] = {
             "site_title": self._get_config("SITE_TITLE", request),
@@ -121,7 +123,7 @@ class ConsoleSite(UnfoldAdminSite):
 
 
 def switch(request: HttpRequest) -> HttpResponse:
-    """Switch to another of the person's workspaces and redirect to `next` or the overview."""
+    """Switch to another of the person's workspaces, and redirect to `next` or to the overview."""
     try:
         enter(request, UUID(request.POST.get("workspace", "")))
     except ValueError as error:
@@ -147,7 +149,7 @@ def _scoped(view: View) -> View:
 
 
 def _refused(request: HttpRequest, refusal: SupportBotError) -> HttpResponse:
-    """Show a refusal that the page did not handle; 403 and 404 are raised for Django's handlers."""
+    """Show a refusal that the page did not handle. 403 and 404 are raised, so that Django's handlers show them."""
     if isinstance(refusal, NotAllowed):
         raise PermissionDenied(refusal.message) from refusal
     if refusal.status == NotFound.status:

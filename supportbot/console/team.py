@@ -1,5 +1,5 @@
-"""Team members and their roles. New members set their own password with a link, which they get by e-mail or, without a
-mail server, from the person who invites them.
+"""Team members and their roles. New members set their own password with a link. They get it by e-mail or, if there is
+no mail server, from the person who invites them.
 """
 
 import logging
@@ -193,7 +193,7 @@ class MembershipAdmin(ScopedAdmin):
         return self._link_page(request, obj, purpose)
 
     def invite(self, request: HttpRequest, member_id: UUID) -> HttpResponse:
-        """Make another link, since the first one may be lost or too old."""
+        """Make a new link, because the first one may be lost or have expired."""
         workspace = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id)
         member = get_object_or_404(self.get_queryset(request), pk=member_id)
         if not _may_be_invited(member.user):
@@ -210,7 +210,9 @@ class MembershipAdmin(ScopedAdmin):
         return self._link_page(request, member, purpose)
 
     def _link_page(self, request: HttpRequest, member: Membership, purpose: str) -> HttpResponse:
-        """Show the link of an account that nobody has used yet, so people who may create the account may see it."""
+        """Show the link to an account. Nobody has used the account yet, so everyone who may create it may see the
+        link.
+        """
         name = member.user.display_name
         return show_once(
             self.admin_site,
@@ -237,7 +239,7 @@ class MembershipAdmin(ScopedAdmin):
             return self._redirect_to("changelist")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Report what ends with the role. No row is deleted with it, and the person's messages are kept."""
+        """Say what ends with the role. No row is deleted with it, and the person's messages are kept."""
         text = gettext("The role of {name} in this workspace ends. The account stays.")
         names = []
         for membership in objs:
@@ -250,13 +252,15 @@ class MembershipAdmin(ScopedAdmin):
 
 
 def _may_be_invited(person: User) -> bool:
-    """Return whether an admin here may give someone a link to this account: it is unused, and in no other workspace."""
+    """Return whether an admin of this workspace may give someone a link to this account. It must be unused, and in no
+    other workspace.
+    """
     acts_by_key = ApiKey.objects.filter(user=person).exists()
     return person.last_login is None and not acts_by_key and works_only_here(person)
 
 
 def _consequences(person: User) -> list[str]:
-    """Return what else happens in this workspace when someone leaves."""
+    """Return what else happens in this workspace if someone leaves."""
     held = Ticket.objects.filter(assignee=person, state__in=HELD).count()
     keys = ApiKey.objects.filter(user=person, revoked_at=None).count()
     tickets = ngettext("{number} open ticket returns to the queue.", "{number} open tickets return to the queue.", held)
@@ -274,7 +278,7 @@ def _warn_of_missing_approvers(request: HttpRequest, policies: list[ActionPolicy
 
 
 def _invite(request: HttpRequest, user: User, workspace: Workspace) -> bool:
-    """Mail the link, tell the inviter how it went, and return whether the mail server has accepted it."""
+    """Mail the link, tell the inviter whether that worked, and return whether the mail server accepted it."""
     try:
         send_invitation(user, workspace, inviter=person_of(request))
     except (SMTPException, OSError) as error:

@@ -1,4 +1,4 @@
-"""A line-by-line diff of two texts, with changed words marked within lines. Pure."""
+"""Compares two texts line by line, and marks the words that changed within a line. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A line of one text: its number and pieces; blank if only the other text has a line here."""
+    """A line of one text: its number and its pieces. It is blank if only the other text has a line here."""
 
     number: int = 0
     pieces: tuple[Piece, ...] = ()
@@ -29,7 +29,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Two lines side by side, or `skipped` unchanged lines."""
+    """Two lines side by side, or the number of unchanged lines `skipped` here."""
 
     old: Side = Side()
     new: Side = Side()
@@ -37,7 +37,7 @@ class Row:
 
 
 def compare(old: str, new: str) -> list[Row]:
-    """Return the rows of a side-by-side comparison; long unchanged stretches are folded."""
+    """Return the rows of a side-by-side comparison. Long unchanged stretches are folded."""
     before, after = old.split("\n") if old else [], new.split("\n")
     rows: list[Row] = []
     for tag, i1, i2, j1, j2 in _codes(before, after):
@@ -50,10 +50,10 @@ def compare(old: str, new: str) -> list[Row]:
 
 
 def _codes(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
-    """Return the edits from old to new, as difflib opcodes.
+    """Return the edits that turn old into new, as difflib opcodes.
 
     Blank lines occur everywhere and identify no position, so they are matched only next to other text. Matching them
-    everywhere would take a minute for two texts of a thousand paragraphs.
+    everywhere would take a minute for two texts of a thousand paragraphs each.
     """
     return SequenceMatcher(_is_blank, old, new, autojunk=True).get_opcodes()
 

@@ -1,4 +1,4 @@
-"""Webhooks: the servers that receive events, and the outcome of each delivery."""
+"""Webhooks: the servers that receive events, and what became of each delivery."""
 
 import json
 from datetime import timedelta

@@ -140,7 +140,9 @@ class NewWorkspaceForm(FactsForm):
     )
 
     def clean_name(self) -> str:
-        """Refuse a name without a unique slug, since pages and commands identify a workspace by it."""
+        """Refuse a name that would not get a unique slug, because pages and commands identify a workspace by its
+        slug.
+        """
         name = str(self.cleaned_data["name"])
         slug = slugify(name)
         if not slug:
@@ -186,7 +188,7 @@ class WorkspaceAdmin(ScopedAdmin):
         return workspace.currency
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers create workspaces; a role in one workspace is not enough."""
+        """Only superusers may create workspaces. A role in a workspace is not enough."""
         return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -219,7 +221,9 @@ class WorkspaceAdmin(ScopedAdmin):
 
 
 def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
-    """Say how many conversations the new limit erases tonight: this cannot be undone, and 3 is easily typed for 30."""
+    """Say how many conversations the new limit will erase tonight. This cannot be undone, and 3 is easily typed
+    for 30.
+    """
     if count := count_expired(workspace):
         text = ngettext(
             "{number} conversation is older than this and will be permanently deleted tonight, from 1:40 UTC on. To "
@@ -232,7 +236,7 @@ def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
 
 
 def about_retention(workspace: Workspace) -> str:
-    """Return a sentence about the data erased last night; "" before the first night."""
+    """Return a sentence about what was erased last night; "" before the first night."""
     found = latest_runs(workspace)
     if found is None:
         return ""
@@ -256,7 +260,7 @@ def about_retention(workspace: Workspace) -> str:
 
 @transaction.atomic
 def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
-    """Create a workspace from the values of `NewWorkspaceForm`, with this person as its admin."""
+    """Create a workspace from the values of `NewWorkspaceForm`. This person becomes its admin."""
     workspace = create_workspace(**{name: value for name, value in values.items() if name != "logo"})
     change_logo(workspace, values["logo"])
     add_member(workspace, person, Membership.Role.ADMIN, actor=actor_of(person))
@@ -264,7 +268,7 @@ def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
 
 
 def change_logo(workspace: Workspace, chosen: Any) -> None:
-    """Store the logo: a re-encoded picture replaces it, False removes it, and any other value keeps it."""
+    """Store the logo. A re-encoded picture replaces the current one, False removes it, and any other value keeps it."""
     if isinstance(chosen, StoredPicture):
         set_logo(workspace, chosen)
     elif chosen is False:
@@ -285,7 +289,7 @@ def _record_changes(request: HttpRequest, workspace: Workspace, form: FactsForm)
 
 @login_required(login_url="admin:login")
 def first_workspace(request: HttpRequest) -> HttpResponse:
-    """Show the form; on a POST, create the workspace with this person as its admin, and switch to it."""
+    """Show the form. On a POST, create the workspace, make this person its admin, and switch to it."""
     if not needs_workspace(request.user):
         return redirect("admin:index")
     form = NewWorkspaceForm(request.POST or None, request.FILES or None, initial={"locale": get_language() or "en"})

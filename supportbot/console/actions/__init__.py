@@ -1,1 +1,1 @@
-"""Requests for actions, and the rules of each action."""
+"""Requests for actions, and each action's rules."""

@@ -1,4 +1,4 @@
-"""The rows of past requests that would have been decided differently under changed rules or an action's new version."""
+"""Rows for past requests that would have been decided differently under changed rules or a new version of an action."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -16,7 +16,7 @@ MAX_SHOWN: Final = 50
 
 
 def rows_of(changes: Sequence[Change], refusal: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return the changes as rows, newly allowed requests first; `refusal` turns a code into a reason."""
+    """Return the changes as rows; newly allowed requests come first. `refusal` turns a reason's code into text."""
     ordered = sorted(changes, key=lambda one: (not one.is_allowed_now, not one.is_stopped_now))
     return [
         {

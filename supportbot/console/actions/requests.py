@@ -59,7 +59,7 @@ MOST_CHECKED: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One audit entry in readable form."""
+    """One audit entry as text."""
 
     seq: int
     at: datetime
@@ -165,7 +165,7 @@ def _receipt(row: ActionRequest) -> dict[str, Any]:
 
 
 def lines_of(found: ActionRequest) -> list[Line]:
-    """Return the audit entries of a request, oldest first."""
+    """Return a request's audit entries, oldest first."""
     entries = list(AuditEntry.objects.filter(request_id=found.pk).order_by("seq"))
     names = actor_names(entry.actor for entry in entries)
     return [_line(entry, names[entry.actor]) for entry in entries]
@@ -179,7 +179,9 @@ def _line(entry: AuditEntry, actor: str) -> Line:
 
 
 def _state_of(request: ActionRequest) -> str:
-    """Return a request's state as text. A dry run refuses only what all other rules would allow."""
+    """Return a request's state as text. If only the dry run refused it, the text says that it would have been
+    allowed.
+    """
     return gettext("Dry run: would be allowed") if _is_dry(request) else _state(request.state)
 
 
@@ -198,7 +200,7 @@ def _state(event: str) -> str:
 
 
 def _fact(name: str, value: Any) -> str:
-    """Return one fact of an entry as text; "" if the page shows it elsewhere."""
+    """Return one fact of an entry as text, or "" if the page shows it elsewhere."""
     match name:
         case "action" | "before":
             return ""

@@ -1,6 +1,7 @@
-"""Checks before action rules are saved. The gates of a release may refuse the rules, with a reason for the person and
-for the audit trail. Enough people must be allowed to decide the requests that the rules, the action or an unknown
-outcome leave to them.
+"""Checks before action rules are saved.
+
+The gates of a release may refuse the rules, with a reason for the person and for the audit trail. Enough people must be
+allowed to decide the requests that the rules, the action or an unknown outcome leave to people.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ MAX_KEPT: Final = 50  # cases named in the audit trail
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the gates refuse rules: cases would fail, cases were not judged in time, or a suite does not exist."""
+    """Why the gates refuse rules: cases would fail, cases could not be judged in time, or a suite does not exist."""
 
     words: str
     failed: tuple[str, ...] = ()
@@ -40,7 +41,9 @@ class Refusal:
 
 
 def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Refusal | None:
-    """Return why the gates refuse rules, or None. Rules that only get stricter are never refused."""
+    """Return why the gates refuse rules, or None if they accept them. Rules that only become stricter are never
+    refused.
+    """
     if not allows_more(rules, was) or not gates():
         return None
     try:
@@ -54,7 +57,9 @@ def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Ref
 
 
 def record_override(refusal: Refusal, *, action: str, reason: str, actor: str) -> None:
-    """Record in the audit trail that rules were changed against the gates, in the transaction of the change."""
+    """Record in the audit trail that rules were changed although the gates refuse them. Call this in the change's
+    transaction.
+    """
     audit.record(
         "policy.changed_against_gates",
         actor=actor,
@@ -88,14 +93,15 @@ def _named(cases: Sequence[str]) -> str:
 
 
 def approvers_warning(policy: ActionPolicy) -> str:
-    """Return a warning, with the fix, if too few people may decide requests; "" if there are enough."""
+    """Return a warning that says what to do if too few people may decide requests; "" if there are enough."""
     action = action_in_force(policy.action)
     return _warning(policy, rules_of(policy), action if isinstance(action, WriteAction) else None)
 
 
 def approvers_warning_before(policy: ActionPolicy | None, spec: WriteAction) -> str:
-    """Like `approvers_warning`, for a version that is not published yet. Without a policy, nobody may decide, and the
-    version's own limits become the rules.
+    """Like `approvers_warning`, for a version that is not published yet.
+
+    If there is no policy, nobody may decide, and the version's own limits become the rules.
     """
     if policy is not None:
         return _warning(policy, rules_of(policy), spec)
@@ -118,7 +124,7 @@ def _warning(policy: ActionPolicy | None, rules: Rules, spec: WriteAction | None
 
 
 def _needed(rules: Rules, spec: WriteAction | None) -> int:
-    """Return the largest number of approvals that a request can need."""
+    """Return the largest number of approvals that a request may need."""
     by_action = spec.approvals if spec is not None and spec.may_ask_approval else 0
     if spec is not None and spec.risk is not Risk.MONEY:
         return by_action  # the rules' thresholds are amounts

@@ -1,4 +1,4 @@
-"""The pages of action rules. Every change creates a new version, and old versions stay readable."""
+"""The pages for action rules. Every change creates a new version; old versions can still be read."""
 
 from typing import Any
 
@@ -164,7 +164,7 @@ class ActionPolicyAdmin(ScopedAdmin):
 
 
 def _tried(form: RulesForm, days: int) -> dict[str, Any]:
-    """Return the past requests that the entered rules would have decided differently."""
+    """Return the past requests that would have been decided differently under the rules in the form."""
     policy = ActionPolicy.objects.select_related("current").get(pk=form.instance.pk)
     return _shown(form, back_test(policy.action, current=rules_of(policy), proposed=form.rules(), days=days))
 
@@ -199,7 +199,7 @@ def _money(version: ActionPolicyVersion | None, rule: str, *, otherwise: str) ->
 
 
 def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
-    """Return the versions, newest first, each with its changes and author."""
+    """Return the versions, newest first, each with what it changed and who made it."""
     rows = list(ActionPolicyVersion.objects.filter(policy=policy).order_by("number"))
     names = actor_names(row.created_by for row in rows)
     versions = [
@@ -232,7 +232,7 @@ def _number(version: ActionPolicyVersion | None, name: str) -> str:
 
 
 def _without(name: str) -> str:
-    """Return the text for an amount that is not set."""
+    """Return the text shown if an amount is not set."""
     return gettext("never") if name in ("approval_above", "second_approval_above") else gettext("no limit")
 
 

@@ -49,7 +49,7 @@ MAX_COUNTED = 100_000  # requests or days: more than anyone needs, and far below
 
 
 def _rule(name: str) -> Any:
-    """Return the form field for an amount, with as many digits as its column."""
+    """Return the form field for an amount, with as many digits as its database column."""
     label = _({**AMOUNTS, **NUMBERS}[name])
     column: Any = ActionPolicyVersion._meta.get_field(name)
     most = MAX_HOLD_MINUTES if name == "hold_minutes" else MAX_COUNTED
@@ -70,8 +70,8 @@ class ApproversField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg] 
         )
 
     def offer_members(self, selected: Iterable[User] = ()) -> None:
-        """Offer the members whose role may approve. People selected under an earlier role stay visible, so they can be
-        deselected.
+        """Offer the members whose role may approve. People who were selected under an earlier role stay visible, so
+        that they can be deselected.
         """
         self._deciding = people_who_may("actions:approve")
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
@@ -83,7 +83,7 @@ class ApproversField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg] 
 
 
 class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """The current rules as form fields. An empty limit means no limit."""
+    """The current rules as form fields. An empty limit means that there is no limit."""
 
     max_per_order = _rule("max_per_order")
     max_per_customer_day = _rule("max_per_customer_day")
@@ -162,7 +162,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         return self.is_bound and TRY in self.data
 
     def is_valid(self) -> bool:
-        """Return whether to save the rules. If they are only tried or allow more than before, they are shown again."""
+        """Return whether to save the rules. If they are only being tried, or allow more than before, the form is shown
+        again.
+        """
         return super().is_valid() and not self.is_trial and self.effect is None
 
     def rules(self) -> Rules:
@@ -176,11 +178,13 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
             self.add_error(None, error_text(refusal))
 
     def seen(self) -> str:
-        """Return a hash of the rules as they would be saved, and of those in force."""
+        """Return a hash of the current rules and the rules that would be saved."""
         return hashlib.sha256(repr((rules_of(self.instance), self.rules())).encode()).hexdigest()
 
     def _show_loosening(self) -> None:
-        """Store the effect of rules that would have allowed more past requests, unless the person has just seen it."""
+        """Store what the rules would change if they would have allowed more past requests, unless the person has just
+        seen it.
+        """
         was, rules = rules_of(self.instance), self.rules()
         self.shown = self.seen()
         if not allows_more(rules, was) or self.data.get(SEEN) == self.shown:
@@ -189,7 +193,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         self.effect = found if found.newly_allowed else None
 
     def _pass_gates(self) -> None:
-        """Add an error if the gates refuse the rules, unless a person with the right gives a reason to override."""
+        """Add an error if the gates refuse the rules, unless a person with the right to override them gives a
+        reason.
+        """
         was, action, workspace = rules_of(self.instance), self.instance.action, self.person.workspace_id
         refusal = rule_checks.refused(self.rules(), was, action, workspace_id=workspace)
         if refusal is None:
@@ -214,9 +220,7 @@ def span_of(posted: Mapping[str, Any]) -> int:
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
-    """Return an amount with its currency's decimals, since the three decimals of the column could be taken for
-    thousands.
-    """
+    """Return an amount with its currency's decimals. The column's three decimals could be mistaken for thousands."""
     return None if amount is None else Decimal(format_amount(amount, currency))
 
 
@@ -237,7 +241,9 @@ def limits_of(policy: ActionPolicy | None) -> list[str]:
 
 
 def _hidden_fields(policy: ActionPolicy) -> set[str]:
-    """Return the rules that an action's page leaves out. They are never posted, which would clear the stored values."""
+    """Return the rules that an action's page leaves out. They are not posted; if they were, the stored values would be
+    cleared.
+    """
     if is_look_up(policy):
         return {*AMOUNTS, *NUMBERS, "is_shadow", "approvers"}
     return {*AMOUNTS, *NUMBERS} - set(limits_of(policy))

@@ -1,4 +1,4 @@
-"""Ask as customer: the page, and the answer shown next to the text in the editor."""
+"""Ask as customer: its page, and the answer that the editor shows next to the text."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -26,7 +26,7 @@ ASKERS: Final = ((Audience.PUBLIC, _("A visitor")), (Audience.SIGNED_IN, _("A si
 
 
 def ask_page(request: HttpRequest) -> HttpResponse:
-    """Show the page and answer a question; the editor's script requests only the answer."""
+    """Show the page and answer a question. The editor's script requests only the answer."""
     person = needs(request, "kb:read")
     question = normalised(request.POST.get("question", "") or request.GET.get("q", ""))
     context: dict[str, Any] = {"question": question, "askers": ASKERS, "asker": _asker(request)}
@@ -61,7 +61,7 @@ def _asker(request: HttpRequest) -> str:
 
 
 def _text(request: HttpRequest) -> Text | None:
-    """Return the editor's text, if the question came from there and there is any."""
+    """Return the editor's text if the question came from the editor and there is text."""
     if "body" not in request.POST or not request.POST["body"].strip():
         return None
     title = request.POST.get("title", "") or gettext("Untitled")

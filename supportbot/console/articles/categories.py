@@ -32,7 +32,7 @@ from supportbot.language.detection import base_language
 
 
 class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """A category, with a name and a description for each further language of the help pages."""
+    """A category, with a name and a description for each additional language of the help pages."""
 
     name = forms.CharField(max_length=120, label=_("Name"))
     description = forms.CharField(
@@ -76,7 +76,7 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
             raise ValidationError(refusal.message) from refusal
 
     def translations(self) -> dict[str, dict[str, str]]:
-        """Return the texts entered for other languages; empty ones fall back to the category's own."""
+        """Return the texts entered for other languages. If a text is empty, the category's own is used."""
         found = {}
         for code in self.languages:
             texts = {name: self.cleaned_data[f"{name}_{code}"] for name in ("name", "description")}
@@ -86,7 +86,9 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
 
 
 def other_languages(category: Category) -> list[str]:
-    """Return the languages to fill in: those of the help pages except the workspace's own, and those already in use."""
+    """Return the languages to fill in: those of the help pages, except the workspace's own, and those already in
+    use.
+    """
     own = base_language(Workspace.objects.get(pk=current_workspace_id()).locale)
     shown = {base_language(locale) for locale in help_locales(Viewer(surface=Surface.HELP_PAGES))}
     return sorted(({*shown, *category.translations}) - {own})
@@ -164,7 +166,7 @@ class CategoryAdmin(ScopedAdmin):
         save_category(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow deleting only empty categories: an article that uses a deleted category would bring it back."""
+        """Allow deleting only empty categories. An article that uses a deleted category would bring it back."""
         is_empty = obj is None or not Article.objects.filter(category=obj.name).exists()
         return is_empty and bool(super().has_delete_permission(request, obj))
 

@@ -1,4 +1,4 @@
-"""Collections: their articles and who may write in them."""
+"""Collections: their articles, and who may write in them."""
 
 from typing import Any
 
@@ -93,6 +93,6 @@ class CollectionAdmin(ScopedAdmin):
             set_writers(obj, form.cleaned_data["writers"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Allow deleting only empty collections, because articles are archived, never deleted with their collection."""
+        """Allow deleting only empty collections. Articles are archived, never deleted with their collection."""
         is_empty = obj is None or not Article.objects.filter(collection_id=obj.pk).exists()
         return is_empty and bool(super().has_delete_permission(request, obj))

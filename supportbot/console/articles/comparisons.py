@@ -1,5 +1,5 @@
-"""How publications have changed the answers to customers' questions: the page of a comparison of several articles, and
-the summaries on other pages.
+"""How publications have changed the answers to customers' questions: a page that compares the answers after several
+articles changed, and summaries for other pages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def comparison_page(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
-    """Show how articles that changed together affect customers' questions; a POST cancels or continues the comparison.
+    """Show how articles that changed together affect customers' questions. A POST cancels or continues the comparison.
 
     Only people who may read conversations see customers' questions.
     """
@@ -75,14 +75,14 @@ def _changed(request: HttpRequest, comparison: DraftCheck) -> HttpResponse:
 
 @require_POST
 def seen(request: HttpRequest, comparison_id: UUID) -> HttpResponse:
-    """Close the notice of a comparison for everyone."""
+    """Dismiss the notice of a comparison for everyone."""
     needs(request, "kb:write")
     dismiss_notice(comparison_id)
     return redirect("admin:kb_article_changelist")
 
 
 def notices(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the findings of the newest comparisons, one per notice; closed notices are left out."""
+    """Return the findings of the newest comparisons, one per notice. Dismissed notices are left out."""
     if not may(staff(request), "kb:read"):
         return []
     closes = {"may_close": may(staff(request), "kb:write")}
@@ -90,7 +90,7 @@ def notices(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def comparison_context(comparison: DraftCheck) -> dict[str, Any]:
-    """Return the values that a page shows about a comparison of several articles."""
+    """Return the template context for a comparison of several articles."""
     names = list(comparison.articles or {})
     first = Article.objects.filter(pk__in=[UUID(name) for name in names[:1]]).select_related("latest_revision").first()
     found = comparison.found or {}
@@ -106,19 +106,19 @@ def comparison_context(comparison: DraftCheck) -> dict[str, Any]:
 
 
 def address_of(comparison: DraftCheck) -> str:
-    """Return the address of the page with both answers to each question."""
+    """Return the address of the page that shows both answers to each question."""
     if comparison.articles is None:
         return reverse("admin:article-check", args=[comparison.article_id])
     return reverse("admin:article-comparison", args=[comparison.pk])
 
 
 def shown_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return compared questions with the kind and the text of their tags."""
+    """Return the compared questions, each with the kind and text of its tags."""
     return [{"row": row, "kind": OUTCOMES[row["outcome"]][0], "words": _words(row["outcome"])} for row in rows]
 
 
 def counts_of(check: DraftCheck | None) -> list[tuple[str, str, int]]:
-    """Return the number of questions for each outcome, worst first, as (tag kind, tag text, number)."""
+    """Return how many questions had each outcome, worst first, as (tag kind, tag text, number)."""
     counts = outcomes_in(check) if check else {}
     return [(kind, _words(outcome), counts[outcome]) for outcome, (kind, _) in OUTCOMES.items() if outcome in counts]
 

@@ -1,4 +1,4 @@
-"""Check before publishing: the answers that a draft changes, and the articles that it contradicts or repeats."""
+"""Check before publishing: which answers a draft changes, and which articles it contradicts or repeats."""
 
 from typing import Any
 from uuid import UUID
@@ -44,8 +44,8 @@ from supportbot.releases.services import OVERRIDE
 
 
 def check_page(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Show the changes found so far that publishing the newest revision would cause; a POST starts, cancels or
-    continues the check.
+    """Show what publishing the newest revision would change, as far as it is known. A POST starts, cancels or continues
+    the check.
     """
     needs(request, "kb:write")
     article = article_with_id(article_id)
@@ -98,7 +98,7 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
 
 
 def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Publish the checked revision, unless a newer one has been saved in the meantime or the gates refuse."""
+    """Publish the checked revision, unless a newer one has been saved in the meantime or the gates refuse it."""
     needs(request, "kb:write")
     article = article_with_id(article_id)
     check_may_write(person_of(request), article.collection)
@@ -115,7 +115,7 @@ def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
 
 
 def _passed(request: HttpRequest, article: Article) -> Passed:
-    """Return the terms on which the gates pass the newest revision; results of an earlier check are reused."""
+    """Return the terms on which the gates accept the newest revision. Results of an earlier check are reused."""
     check = newest_check(article)
     if check is not None and is_current(check) and not broken_in(check):
         return Passed()
@@ -126,7 +126,7 @@ def _passed(request: HttpRequest, article: Article) -> Passed:
 
 @transaction.atomic
 def _publish(request: HttpRequest, article: Article, passed: Passed) -> None:
-    """Publish the revision that the gates judged. Raises ArticleChanged if the article has changed since."""
+    """Publish the revision that the gates judged. Raises ArticleChanged if the article has changed since then."""
     lock_unchanged(article)
     publish(article.pk)
     settle(request, passed, article.pk, event=PUBLISHED_AGAINST_GATES)

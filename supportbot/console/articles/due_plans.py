@@ -1,4 +1,4 @@
-"""Carries out due plans: publishes or archives their articles.
+"""Carries out plans that are due, by publishing or archiving their articles.
 
 The gates run twice: when the plan is made, as for publishing, and again when it is due.
 """
@@ -34,7 +34,7 @@ GIVEN_UP_AFTER: Final = timedelta(hours=1)
 
 
 def carry_out_due() -> None:
-    """Carry out each due plan. If a plan is refused, store the reason for the editor.
+    """Carry out each due plan. If one is refused, store the reason for the editor.
 
     The gates take longer than the interval between ticks, so only one worker at a time works on a plan.
     """
@@ -67,7 +67,7 @@ def _carry_out_or_note_refusal(plan: Plan) -> None:
 
 
 def _check_rights(plan: Plan) -> None:
-    """Raise NotAllowed unless whoever planned this may still do it."""
+    """Raise NotAllowed unless the person who made the plan may still do this."""
     person = plan.person
     planner = staff_of(person, current_workspace_id()) if person else None
     if (plan.by_program or plan.key_id) and not _is_key_live(plan):
@@ -89,7 +89,7 @@ def _is_key_live(plan: Plan) -> bool:
 
 
 def _is_unchanged(article: Article) -> bool:
-    """Lock an article; return False if it changed during the gates' check, which then has to be repeated."""
+    """Lock an article. Return False if it changed while the gates ran, in which case they have to run again."""
     try:
         lock_unchanged(article)
     except ArticleChanged:
@@ -98,7 +98,7 @@ def _is_unchanged(article: Article) -> bool:
 
 
 def _run_gates(plan: Plan) -> Article:
-    """Return the article in the state that the gates checked. Raises ArticleRefused."""
+    """Return the article as it was when the gates checked it. Raises ArticleRefused."""
     article = Article.objects.select_related("live_revision", "latest_revision").get(pk=plan.article_id)
     trial = publishing_newest(article) if plan.step == Step.PUBLISH else archiving(article)
     found = tried(trial, workspace=Workspace.objects.get(pk=current_workspace_id()))

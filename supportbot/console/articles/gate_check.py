@@ -45,7 +45,9 @@ class ArticleRefused(GateRefused):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The gates agree, or a person overrides them with a reason; `untried` cases could not be run in time."""
+    """The gates accept a change, or a person overrides them with a reason. `untried` counts cases that could not be run
+    in time.
+    """
 
     override: str = ""
     played: int = 0
@@ -55,10 +57,11 @@ class Passed:
 def pass_gates(
     trial: Trial, *, workspace: Workspace, person: Staff, override: str = "", field: str = OVERRIDE_FIELD
 ) -> Passed:
-    """Return the terms on which the gates pass a change; without gates, every change passes. `override` is the text of
-    `field`.
+    """Return the terms on which the gates accept a change. Without gates, every change is accepted. `override` is the
+    text of the form field `field`.
 
-    Raises ArticleRefused, GateMissing if a suite does not exist, NotAllowed without the right to override.
+    Raises ArticleRefused, GateMissing if a suite does not exist, or NotAllowed if the person gives a reason but may not
+    override the gates.
     """
     if not gates():
         return Passed()
@@ -77,8 +80,8 @@ def pass_gates(
 
 
 def gate_cases(request: HttpRequest, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Map each failed case's name ("suite: case") to the title of its suite, and to the case's address if the person
-    may change it. Deleted cases are left out.
+    """Map the name of each failed case ("suite: case") to its suite's title and, if the person may change the case, to
+    its address. Deleted cases are left out.
     """
     parts = {name: name.partition(": ") for name in names}
     rows = Case.objects.filter(suite__name__in={one for one, _, _ in parts.values()}).select_related("suite")
@@ -95,7 +98,9 @@ def gate_cases(request: HttpRequest, names: Iterable[str]) -> dict[str, dict[str
 
 
 def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str) -> None:
-    """Record an overridden refusal in the audit trail, in the transaction of the change, and report skipped cases."""
+    """Record an overridden refusal in the audit trail, and tell the person how many cases were skipped. Call this in
+    the change's transaction.
+    """
     if passed.override:
         ports.audit()(event, actor=staff(request).actor, article=str(article_id), override=passed.override)
     if passed.untried:

@@ -1,7 +1,7 @@
-"""Importing files: first a preview, then the import of the chosen files.
+"""Importing files: a preview first, then the import of the chosen files.
 
-The page's script sends one file per request, so each file shows its progress and a broken one does not hold up the
-others. Without scripts, the form sends all files at once, and the response is the report.
+The page's script sends one file per request, so that each file shows its progress and a broken one does not hold up the
+rest. Without scripts, the form sends all files at once, and the response is the report.
 """
 
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ MOST_CHANGES = 60  # changed lines shown per article
 
 
 def import_page(request: HttpRequest) -> HttpResponse:
-    """Show the form; return a report on uploaded files, as JSON for the page's script."""
+    """Show the form. For uploaded files, return a report, which is JSON if the page's script asks for it."""
     needs(request, "kb:write")
     if request.method != "POST":
         return _page(request, {})
@@ -59,8 +59,8 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
-    """Return which of these articles are searchable now, and how their import affects customers' questions. The form's
-    `began` and `ended` are the import's times by the database's clock, in seconds.
+    """Return which of these articles search finds by now, and how their import affects customers' questions. The form's
+    fields `began` and `ended` are the import's times by the database's clock, in seconds.
     """
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]
@@ -109,7 +109,9 @@ def _facts(report: ImportReport) -> dict[str, Any]:
 
 
 def _changes(item: ItemResult) -> list[dict[str, str]]:
-    """Return the lines that an import would remove from and add to an article; beyond a limit, only their number."""
+    """Return the lines that an import would remove from an article and add to it. If there are too many, return only
+    their number.
+    """
     if item.before is None or item.after is None:
         return []
     lines = []
@@ -124,7 +126,7 @@ def _changes(item: ItemResult) -> list[dict[str, str]]:
 
 
 def _in_words(facts: dict[str, Any]) -> str:
-    """Return the counts of a report as a sentence; the page's script builds the same one."""
+    """Return a report's counts as a sentence. The page's script builds the same sentence."""
     text = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.")
     return text.format(**facts["counts"]) if facts else ""
 

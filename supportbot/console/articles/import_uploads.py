@@ -1,4 +1,4 @@
-"""Uploaded files for an import, each stored separately under the path given by the browser."""
+"""Files uploaded for an import. Each is stored separately, under the path that the browser gave."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,20 +28,20 @@ MAX_PATH_CHARACTERS: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file; `path` is its path in the dropped folder and becomes the article's id unless the file sets one."""
+    """One file. `path` is its path in the dropped folder; it becomes the article's id unless the file sets one."""
 
     file: "UploadedFile[bytes]"
     path: str
 
 
 def documents_in(uploads: Sequence[Upload]) -> Iterator[Document | Failure]:
-    """Yield the items of the files in order; an unreadable file yields a Failure and does not stop the others."""
+    """Yield the items in the files, in order. An unreadable file yields a Failure and does not stop the rest."""
     for upload in uploads:
         yield from _items_of(upload)
 
 
 def writable(items: Iterable[Document | Failure], person: User, collection: str) -> Iterator[Document | Failure]:
-    """Yield the items, with a Failure for each in a collection where the person may not write."""
+    """Yield the items. An item in a collection where the person may not write is replaced by a Failure."""
     closed = dict(Collection.objects.filter(pk__in=restricted_collections(person)).values_list("pk", "name"))
     names, default = {name.casefold() for name in closed.values()}, default_name()
     for item in items:
@@ -76,7 +76,7 @@ def _items_of(upload: Upload) -> Iterator[Document | Failure]:
 
 
 def _clean(path: str) -> PurePosixPath | None:
-    """Return the path relative to the target folder; None if it is not a valid file path there."""
+    """Return the path relative to the target folder, or None if it is not a valid file path there."""
     parts = path.replace("\\", "/").split("/")
     is_plain = all(part.isprintable() and not part.startswith(".") and 0 < len(part.encode()) <= 200 for part in parts)
     return PurePosixPath(*parts) if is_plain and len(path) <= MAX_PATH_CHARACTERS else None

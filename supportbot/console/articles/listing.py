@@ -1,4 +1,4 @@
-"""The list of articles; the editor is an article's page."""
+"""The list of articles. The page of an article is the editor."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -197,7 +197,7 @@ class ArticleAdmin(ScopedAdmin):
 
 
 def _answers() -> Coalesce:
-    """Return the number of recent answers that cite any revision of the article."""
+    """Return the number of recent answers that cite the article, in any revision."""
     since = now() - timedelta(days=DAYS)
     quoted = Citation.objects.filter(article_id=OuterRef("pk"), message__created_at__gte=since).order_by()
     counted = quoted.values("article_id").annotate(number=Count("message", distinct=True))
@@ -205,7 +205,7 @@ def _answers() -> Coalesce:
 
 
 def tags(article: Article) -> SafeString:
-    """Return an article's state as tags, including an open draft."""
+    """Return an article's state as tags, one of them for an unpublished draft."""
     kind = {State.LIVE: "ok", State.ARCHIVED: "", State.DRAFT: "accent"}[State(article.state)]
     words = {
         State.LIVE: gettext("Published"),
@@ -260,7 +260,7 @@ def _titles(articles: Iterable[Article]) -> str:
 
 
 def _why(article: Article, refusal: ArticleRefused) -> SafeString:
-    """Return why the gates refuse to change an article, with a link to its page, which shows the answers."""
+    """Return why the gates refuse to change an article, with a link to the article's page, which shows the answers."""
     link = format_html('<a href="{}" dir="auto">{}</a>', reverse("admin:kb_article_change", args=[article.pk]), article)
     return format_html("{} {}", format_html(gettext("Not changed: {article}."), article=link), refusal.message)
 
@@ -279,7 +279,9 @@ def _archive(article: Article) -> bool:
 
 
 def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
-    """Publish or archive an article in the state that the gates checked; return False if it has changed since."""
+    """Publish or archive an article, provided that it has not changed since the gates checked it; otherwise, return
+    False.
+    """
     try:
         with transaction.atomic():
             lock_unchanged(article)

@@ -1,4 +1,6 @@
-"""Messages after publishing articles: the gate cases that ran first, and the customers who were given old figures."""
+"""Messages after articles are published: which gate cases ran, and how many customers were given figures that are now
+outdated.
+"""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -20,11 +22,10 @@ from supportbot.insights.improve.outdated_answers import given_before
 def show_published(
     request: HttpRequest, former: Article, passed: Passed | None, comparison: DraftCheck | None = None
 ) -> None:
-    """Report that an article is published: how many gate cases ran, and how many conversations contain outdated
-    figures.
+    """Say that an article is published, how many gate cases ran, and how many conversations contain outdated figures.
 
-    `former` is the article before the publication. Pages other than the editor pass the `comparison` to link to it; the
-    editor shows it on its own page.
+    `former` is the article before the publication. Pages other than the editor pass the `comparison`, so that the
+    message links to it; the editor shows it on its own page.
     """
     text = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:
@@ -42,7 +43,7 @@ def show_published(
 
 
 def show_outdated(request: HttpRequest, former: Iterable[Article]) -> None:
-    """Report the number of conversations in which a customer was given a figure that a publication has changed.
+    """Say in how many conversations a customer was given a figure that a publication has changed.
 
     `former` are the articles before the publication, so conversations affected by earlier publications are not counted.
     """

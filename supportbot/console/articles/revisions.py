@@ -1,4 +1,4 @@
-"""An article's revisions: authors, dates, differences, and restoring an old one."""
+"""An article's revisions: who wrote them and when, how they differ, and restoring an old one."""
 
 from typing import Any
 from uuid import UUID
@@ -46,7 +46,7 @@ def history(request: HttpRequest, article_id: UUID) -> HttpResponse:
 
 @require_POST
 def restore(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Make an old revision the newest draft; the live revision stays until the draft is published."""
+    """Make an old revision the newest draft. Customers see the live revision until the draft is published."""
     needs(request, "kb:write")
     article = article_with_id(article_id)
     check_may_write(person_of(request), article.collection)

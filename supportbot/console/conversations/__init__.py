@@ -1,1 +1,1 @@
-"""Conversations and their outcomes: the lists, the figures, and the pages of one conversation and one customer."""
+"""Conversations and their outcomes: the lists, the figures, and the pages for one conversation and one customer."""

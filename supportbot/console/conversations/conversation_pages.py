@@ -1,5 +1,5 @@
-"""The list of conversations, and the page of one, read-only: messages, events, and the assistant's sources, tools and
-costs.
+"""The list of conversations, and a read-only page for each: its messages and events, and the sources, tools and costs
+of the assistant's answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ SPEAKERS: Final = {Source.ASSISTANT: gettext_noop("AI"), Source.SYSTEM: gettext_
 
 @dataclass(frozen=True, slots=True)
 class ShownCall:
-    """A model call of an answer, with its purpose and its model in words."""
+    """A model call made for an answer, with readable names for its purpose and model."""
 
     row: LLMCall
     purpose: str
@@ -69,7 +69,7 @@ class ShownCall:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event of the log in readable form."""
+    """One event of the log as text."""
 
     seq: int
     at: datetime
@@ -88,7 +88,7 @@ class Line:
 
 
 class WithheldAnswer(SimpleListFilter):
-    """Conversations with an answer that the checks withheld entirely."""
+    """Filters for conversations with an answer that the checks withheld entirely."""
 
     title = _("checks")
     parameter_name = "checks"
@@ -119,7 +119,9 @@ class RatedFilter(SimpleListFilter):
 
 
 class PageLanguageFilter(AllValuesFieldListFilter):
-    """Filters by the stored language of the page with the chat; the language of the text itself is only detected."""
+    """Filters by the language of the page that contains the chat, which is stored. The language of the text is only
+    detected.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -150,7 +152,7 @@ class ConversationAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search messages, notes, customers and order numbers; return the newest matches."""
+        """Search messages, notes, customers and order numbers. Return the newest matches."""
         if not search_term.strip():
             return queryset, False
         found = newest_with(search_term, MAX_FOUND)
@@ -169,7 +171,7 @@ class ConversationAdmin(ScopedAdmin):
 
     @admin.display(description=_("Language"), ordering="locale")
     def language(self, conversation: Any) -> str:
-        """Return the language of the customer's first message, which can differ from the page's."""
+        """Return the language of the customer's first message, which may differ from the page's."""
         return language_name(detected_language(conversation.first_words or "", conversation.locale))
 
     @admin.display(description=_("Last event"), ordering="last_event_at")
@@ -201,7 +203,7 @@ class ConversationAdmin(ScopedAdmin):
         return [path("<uuid:conversation_id>/take-over/", view, name="conversation-take-over"), *super().get_urls()]
 
     def take_over(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-        """Claim a conversation that has no ticket, and show it at the desk."""
+        """Claim a conversation that has no ticket, and open it at the desk."""
         needs(request, "tickets:write")
         conversation = get_object_or_404(Conversation.objects, pk=conversation_id)
         try:
@@ -213,13 +215,13 @@ class ConversationAdmin(ScopedAdmin):
 
 
 def _mode(conversation: Conversation) -> tuple[str, str]:
-    """Return the kind and text of the tag that shows who answers a conversation."""
+    """Return the kind and text of the tag that says who answers a conversation."""
     kind, words = MODES[conversation.mode]
     return kind, gettext(words)
 
 
 def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> list[Line]:
-    """Return the newest readable events, oldest first, each answer with its model calls."""
+    """Return the newest events that have a text, oldest first. Answers include their model calls."""
     turns: dict[str, UUID] = {
         str(message): pk
         for pk, message in Turn.objects.filter(conversation=conversation).values_list("pk", "message_id")
@@ -234,7 +236,7 @@ def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> 
 def _with_releases(
     conversation: Conversation, events: Sequence[EventView], lines: Sequence[Line | None]
 ) -> list[Line | None]:
-    """Return the lines with the number of the release added to each answer."""
+    """Return the lines, with the release's number added to each answer."""
     answers = Message.objects.filter(conversation=conversation, release_id__isnull=False)
     by_message = {str(pk): release for pk, release in answers.values_list("pk", "release_id") if release}
     numbers: dict[UUID, int] = dict(releases().filter(pk__in=set(by_message.values())).values_list("pk", "number"))
@@ -247,7 +249,7 @@ def _with_releases(
 
 
 def _ratings_of(conversation: Conversation) -> Mapping[str, str]:
-    """Return the current score of each rated answer."""
+    """Return the current score of each answer that was rated."""
     rows = Rating.objects.filter(conversation=conversation, message_id__isnull=False)
     return {
         str(message): gettext("Rated {score} out of 5").format(score=score)

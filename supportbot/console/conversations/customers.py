@@ -1,4 +1,4 @@
-"""Exports and erases one customer, for admins. The audit trail records both."""
+"""Exports or erases a customer, for admins. The audit trail records both."""
 
 import json
 from uuid import UUID
@@ -25,7 +25,7 @@ RIGHT = "team:write"
 
 @require_POST
 def export(request: HttpRequest, customer_id: UUID) -> HttpResponse:
-    """Download everything stored about a customer as JSON, by table."""
+    """Download everything stored about a customer, by table, as JSON."""
     needs(request, RIGHT)
     customer = _customer(customer_id)
     held = export_for(customer, actor=actor_of(person_of(request)))
@@ -35,7 +35,7 @@ def export(request: HttpRequest, customer_id: UUID) -> HttpResponse:
 
 
 def erase(request: HttpRequest, customer_id: UUID) -> HttpResponse:
-    """Ask for confirmation; on a POST, erase the customer with all their conversations."""
+    """Ask for confirmation. On a POST, erase the customer with all their conversations."""
     needs(request, RIGHT)
     customer = _customer(customer_id)
     refused = ""
@@ -64,7 +64,9 @@ def erase(request: HttpRequest, customer_id: UUID) -> HttpResponse:
 
 
 def _page_before(request: HttpRequest, customer: Customer) -> str:
-    """Return the page that the person came from, a conversation of the customer, or else the list of conversations."""
+    """Return the page that the person came from if it is one of the customer's conversations, otherwise the list of
+    conversations.
+    """
     try:
         came_from = customer.conversations.filter(pk=UUID(request.GET.get("conversation", ""))).first()
     except ValueError:

@@ -1,4 +1,4 @@
-"""How pages name the endings of conversations, and the conditions shown next to them."""
+"""The names that pages use for the endings of conversations, and the conditions shown next to them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -41,5 +41,5 @@ def label_of(ending: Ending) -> str:
 
 
 def definitions() -> list[tuple[str, str]]:
-    """Return the name and the condition of each ending; the last one in the list that applies counts."""
+    """Return the name and condition of each ending. If several apply, the last one in the list counts."""
     return [(gettext(name), gettext(condition)) for name, condition in _LABELS.values()]

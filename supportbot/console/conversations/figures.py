@@ -1,4 +1,6 @@
-"""Outcomes of conversations in a period: figures, charts and tables. A trend needs at least 30 conversations."""
+"""Outcomes of the conversations in a period: figures, charts and tables. A trend is shown only for 30 or more
+conversations.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ ENOUGH_FOR_A_TREND: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number with its meaning and a link."""
+    """One number with what it means and a link."""
 
     label: str
     value: str
@@ -39,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Whole days in the workspace's time zone, ending today."""
+    """A number of whole days, ending today, in the workspace's time zone."""
 
     days: tuple[date, ...]
 
@@ -52,14 +54,14 @@ class Span:
         return _midnight(self.days[-1] + timedelta(days=1))
 
     def before(self) -> "Span":
-        """Return the period of the same length before this one."""
+        """Return the period of the same length that comes before this one."""
         return Span(tuple(day - timedelta(days=len(self.days)) for day in self.days))
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The numbers of conversations in two compared periods, and the unsolved share in the earlier one; None if the
-    shares cannot be compared.
+    """The number of conversations in this period and the one before, and the share of unsolved ones in the one before,
+    which is None if the shares cannot be compared.
     """
 
     now: int
@@ -77,18 +79,18 @@ def span_of(days: int) -> Span:
 
 
 def asked_span(request: HttpRequest) -> int:
-    """Return the number of days requested; raises InvalidInput unless it is one of `SPANS`."""
+    """Return the requested number of days. Raises InvalidInput unless it is one of `SPANS`."""
     days = request.GET.get("days", "")
     return int(one_of("days", days, map(str, SPANS))) if days else USUAL_SPAN
 
 
 def outcomes_of(span: Span) -> list[ConversationOutcome]:
-    """Return the conversations of a span with their outcomes at its end."""
+    """Return the conversations in a period, with their outcomes at its end."""
     return outcomes(begun_in(span.since, span.until), span.until)
 
 
 def quality(days: int, *, sees_cost: bool) -> dict[str, Any]:
-    """Return the figures and charts of the selected days."""
+    """Return the figures and charts for the selected days."""
     span = span_of(days)
     sums = whole_days(sums_by_day(span.days))
     figures = figures_from(added(sums.values()))
@@ -135,8 +137,8 @@ def _solved_at(figures: Figures) -> str:
 def _trend(span: Span, sums: Mapping[date, Sums], figures: Figures) -> Trend:
     """Compare with the preceding period up to the same time of day, because today is not over yet.
 
-    If there are many conversations, or some have been erased, only the numbers of complete days are compared: customers
-    of the earlier period have had more time to come back, so outcomes would not be comparable.
+    If there are many conversations, or some have been erased, only the numbers on complete days are compared. Outcomes
+    would not be comparable, because customers from the earlier period have had more time to come back.
     """
     before = span.before()
     whole = Trend(sum(sums[day].total for day in span.days[:-1]), stored_total(before.days[:-1]), None)
@@ -213,8 +215,8 @@ def _rated(figures: Figures) -> str:
 
 
 def parts_of(whole: int, numbers: Sequence[int]) -> list[int]:
-    """Divide a whole percentage in proportion to these numbers, using the largest remainder method: the parts are whole
-    percentages and add up to it.
+    """Divide a whole percentage in proportion to these numbers, with the largest remainder method. The parts are whole
+    percentages that add up to it.
     """
     total = sum(numbers)
     if not total:
@@ -231,12 +233,12 @@ def percent(share: float | None) -> str:
 
 
 def amounts(costs: Mapping[str, Decimal]) -> str:
-    """Return a cost in each currency; a dash if nothing has a price."""
+    """Return the cost in each currency, or a dash if nothing has a price."""
     return ", ".join(cost(amount, currency) for currency, amount in sorted(costs.items())) or "–"
 
 
 def _drawn(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
-    """Return the conversations of each day by ending, as a chart and a table."""
+    """Return each day's conversations by ending, as a chart and a table."""
     series = {
         label_of(ending): {day: Decimal(one.endings[ending]) for day, one in sums.items() if one.endings[ending]}
         for ending in Ending
@@ -250,7 +252,7 @@ def _drawn(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
 
 
 def _waits(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
-    """Return waits for a person as text, a table and, if there are enough, a chart."""
+    """Return how long customers waited for a person, as text, a table and, if there are enough waits, a chart."""
     spread = added(sums.values()).wait
     days = {day: one.wait for day, one in sums.items()}
     waited = {day: one for day, one in days.items() if one.number}

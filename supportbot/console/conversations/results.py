@@ -1,5 +1,5 @@
-"""Results: outcomes of conversations by channel, language, agent, day or hour. The figures of a day are shown with the
-releases and articles that went live on it.
+"""Results: outcomes of conversations by channel, language, agent, day or hour. A day also shows the releases and
+articles that went live on it.
 """
 
 from collections import defaultdict
@@ -49,7 +49,7 @@ _TITLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A release or article that went live, with its link; an entry without a link counts several articles."""
+    """A release or article that went live, with its link. An entry without a link stands for several articles."""
 
     words: str
     href: str = ""
@@ -57,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The figures of one group as text."""
+    """The figures of one group, as text."""
 
     name: str
     total: str
@@ -67,7 +67,7 @@ class Row:
 
 
 def results(request: HttpRequest) -> HttpResponse:
-    """Show the figures of the selected days, grouped by one property of the conversations."""
+    """Show the figures for the selected days, grouped by one property of the conversations."""
     person = needs(request, "conversations:read")
     span = span_of(asked_span(request))
     by = one_of("by", request.GET.get("by", "channel"), _TITLES)
@@ -94,7 +94,7 @@ def results(request: HttpRequest) -> HttpResponse:
 
 
 def results_as_csv(request: HttpRequest) -> HttpResponse:
-    """Send the conversations of the selected days, one per row, as CSV."""
+    """Return the conversations of the selected days as CSV, one per row."""
     person = needs(request, "conversations:read")
     span = span_of(asked_span(request))
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
@@ -105,7 +105,7 @@ def results_as_csv(request: HttpRequest) -> HttpResponse:
 
 
 def former_csv(request: HttpRequest) -> HttpResponse:
-    """Redirect the export's former address to the current one."""
+    """Redirect from the export's former address to the current one."""
     query = request.GET.urlencode()
     return redirect(f"{reverse('admin:results-csv')}{'?' if query else ''}{query}")
 
@@ -117,7 +117,7 @@ def _rows(by: str, groups: Mapping[str, Sums]) -> list[Row]:
 
 
 def _by_day(groups: Mapping[date, Sums], changes: Mapping[date, Sequence[Change]]) -> list[Row]:
-    """Return the days on which there were conversations or changes, newest first."""
+    """Return the days that had conversations or changes, newest first."""
     days = [day for day in sorted(groups, reverse=True) if groups[day].total or changes.get(day)]
     return [
         replace(
@@ -132,7 +132,7 @@ def _figures(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
 
 
 def _people(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
-    """Return the figures of each person and of the assistant, each with the ratings of their own messages."""
+    """Return the figures of each person and of the assistant. Each includes only the ratings of their own messages."""
     assistant = figures_from(added(groups.values())).assistant_satisfied
     return {
         name: replace(figures, satisfied=satisfied(groups[name].person_scores) if name else assistant)
@@ -160,7 +160,7 @@ def _row(name: str, figures: Figures) -> Row:
 
 
 def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple[int, int]]]]:
-    """Return the conversations of each weekday and hour, with a shade from 0 to 4."""
+    """Return the number of conversations in each hour of each weekday, with a shade from 0 to 4."""
     counts = dict.fromkeys([(day, hour) for day in range(7) for hour in HOURS], 0)
     for day, of_hour in sums.items():
         for hour, one in of_hour.items():
@@ -173,8 +173,8 @@ def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple
 
 
 def changes_of(span: Span, person: Any) -> Mapping[date, Sequence[Change]]:
-    """Return the releases and articles that went live on each day, if the person may read them. Only an article's
-    newest publication is known.
+    """Return the releases and articles that went live on each day, if the person may read them. Of an article's
+    publications, only the newest is known.
     """
     found: defaultdict[date, list[Change]] = defaultdict(list)
     if may(person, "releases:read"):

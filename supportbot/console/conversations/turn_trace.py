@@ -1,4 +1,4 @@
-"""The trace of a turn on one page: question, search results, prompts, checks, duration and cost."""
+"""The trace of a turn, on one page: its question, search results, prompts, checks, duration and cost."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ from supportbot.widget.models import Rating
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a turn; `after` is in milliseconds since the question."""
+    """One step of a turn. `after` is the time since the question, in milliseconds."""
 
     after: int
     what: str
@@ -38,7 +38,7 @@ class Step:
 
 
 def trace(request: HttpRequest, message_id: UUID) -> HttpResponse:
-    """Show the turn that wrote a message of the assistant."""
+    """Show the turn that wrote one of the assistant's messages."""
     person = needs(request, "conversations:read")
     answer = Message.objects.filter(pk=message_id, source=Source.ASSISTANT).select_related("conversation").first()
     if answer is None:
@@ -84,7 +84,7 @@ def _release(answer: Message) -> int | None:
 
 
 def _steps(answer: Message, turn: Turn | None, calls: list[LLMCall]) -> list[Step]:
-    """Return the timeline in chronological order."""
+    """Return the steps in chronological order."""
     if turn is None:
         return []
 
@@ -108,7 +108,7 @@ def _steps(answer: Message, turn: Turn | None, calls: list[LLMCall]) -> list[Ste
 
 
 def _passages(answer: Message, reading: RetrievalTrace | None) -> list[dict[str, Any]]:
-    """Return the passages that search found, best first, and whether the answer cites their articles."""
+    """Return the passages that search found, best first, each with whether the answer cites its article."""
     cited = {str(pk) for pk in Citation.objects.filter(message=answer).values_list("article_id", flat=True)}
     found = reading.passages if reading else ()
     return [{"passage": one, "is_cited": one.article in cited} for one in found]
@@ -139,7 +139,7 @@ def _cost(calls: list[LLMCall]) -> str:
 
 
 def _actions(turn: Turn | None) -> list[Any]:
-    """Return the actions that this turn proposed or looked up."""
+    """Return the actions that this turn proposed, and those with which it looked something up."""
     if turn is None:
         return []
     rows = ActionRequest.objects.filter(proposal_key__startswith=f"turn:{turn.pk}:").order_by("pk")

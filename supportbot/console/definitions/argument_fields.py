@@ -1,6 +1,7 @@
-"""The form fields of a test call's arguments: one for each single value, even inside objects and lists of objects.
+"""The form fields for the arguments of a test call. Each single value has a field, even inside objects and lists of
+objects.
 
-A field is named by its path, such as `address.city` or `items.0.sku`, as in the errors of arguments.
+A field is named by its path, such as `address.city` or `items.0.sku`, as in errors about arguments.
 """
 
 import json
@@ -25,7 +26,7 @@ Spec = Mapping[str, Any]
 
 
 class Entries(JsonText):
-    """A list of single values, one per line; JSON is accepted, too."""
+    """A list of single values, one per line. JSON is accepted too."""
 
     def clean(self, value: Any) -> Any:
         lines = [line.strip() for line in str(value or "").splitlines() if line.strip()]
@@ -42,8 +43,10 @@ class SingleField:
 
 
 def leaves(name: str, spec: Spec, sent: Mapping[str, Any]) -> Iterator[SingleField]:
-    """Yield the values of an argument that have fields. `sent` holds the submitted values by path, which decide how
-    many rows a list gets: one for each entry, and an empty one.
+    """Yield those values of an argument that have fields.
+
+    `sent` contains the submitted values by path. They decide how many rows a list gets: one for each entry, and an
+    empty one.
     """
     yield from _inside(SingleField(name, name, spec), sent, 0)
 
@@ -67,7 +70,7 @@ def _fields(spec: Spec) -> dict[str, Spec]:
 
 
 def _rows(leaf: SingleField, sent: Mapping[str, Any]) -> int:
-    """Return how many entries of a list have fields: those with a value, and an empty one."""
+    """Return how many entries of a list get fields: those with a value, and an empty one."""
     before = f"{leaf.path}."
     own = [path.removeprefix(before) for path, value in sent.items() if value and path.startswith(before)]
     places = {path.partition(".")[0] for path in own}
@@ -78,7 +81,7 @@ def _rows(leaf: SingleField, sent: Mapping[str, Any]) -> int:
 
 
 def entered(name: str, spec: Spec, cleaned: Mapping[str, Any], depth: int = 0) -> Any:
-    """Return an argument's value from the cleaned values by path; ABSENT if nothing was entered."""
+    """Return an argument's value, built from the cleaned values by path; ABSENT if nothing was entered."""
     fields, of = _fields(spec), spec.get("of")
     if fields and depth < _DEEPEST:
         inside = {inner: entered(f"{name}.{inner}", one, cleaned, depth + 1) for inner, one in fields.items()}

@@ -1,4 +1,4 @@
-"""The boxes of a definition's form: their form fields, and the conversion between stored and entered values."""
+"""The boxes of a definition's form: their form fields, and the conversion of values from stored to entered and back."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _TALL: Final = {Kind.JSON: 4, Kind.FIELDS: 4, Kind.PAIRS: 2, Kind.SENTENCES: 3, 
 
 
 class JsonText(forms.CharField):
-    """JSON as text; empty text is an absent value."""
+    """JSON as text. Empty text means that there is no value."""
 
     def clean(self, value: Any) -> Any:
         text = str(super().clean(value) or "").strip()
@@ -33,7 +33,7 @@ class JsonText(forms.CharField):
 
 
 class RuleField(forms.CharField):
-    """An expression; the page explains the syntax."""
+    """An expression, whose syntax the page explains."""
 
     is_expression = True
 
@@ -66,7 +66,7 @@ def form_field(box: Box, locale: str, stored: Any, locales: Sequence[str]) -> fo
 
 
 def shown(box: Box, value: Any) -> Any:
-    """Return a stored value as the field shows it."""
+    """Return a stored value in the form that the field shows."""
     if value is ABSENT or value is None:
         return box.default if box.kind is Kind.FLAG else ""
     match box.kind:
@@ -84,7 +84,7 @@ def shown(box: Box, value: Any) -> Any:
 
 
 def value_of(box: Box, typed: Any) -> Any:
-    """Return a field's value for the document, or ABSENT."""
+    """Return a field's value in the form that the document stores, or ABSENT."""
     match box.kind:
         case Kind.FIELDS:
             return typed or ABSENT

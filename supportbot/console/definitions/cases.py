@@ -60,7 +60,7 @@ class CaseForm(forms.Form):
 
 
 def cases_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
-    """List the cases with their results in the newest version."""
+    """List the cases with their results for the newest version."""
     definition, newest = opened(request, definition_id)
     if request.method == "POST":
         return redirect("admin:actiondefinition-cases", definition.pk)
@@ -73,7 +73,7 @@ def cases_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -> list[dict[str, Any]]:
-    """Return each case with the version's result if it differs from the expected one; None if the version is
+    """Return each case with how the version fails it ("" if it passes), and whether this is known: the version may be
     incomplete.
     """
     failures: dict[str, list[str]] | None = None
@@ -88,7 +88,7 @@ def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -
 
 
 def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = None) -> HttpResponse:
-    """Add or edit a case; a test call sends its results as JSON in `taken`."""
+    """Add or edit a case. A test call sends its results in `taken`, as JSON."""
     definition, newest = opened(request, definition_id)
     case = case_with_id(definition, case_id) if case_id else None
     if request.method == "POST" and "remove" in request.POST and case is not None:
@@ -126,7 +126,7 @@ def _initial(case: DefinitionCase | None) -> dict[str, Any]:
 
 
 def _taken(request: HttpRequest) -> dict[str, Any]:
-    """Return a test call's results as the values of a new case, named after the verdict."""
+    """Return a test call's results as the values of a new case, which is named after the verdict."""
     try:
         found = json.loads(request.POST["taken"])
         texts: dict[str, Any] = {name: pretty(found[name]) for name in ("arguments", "records")}

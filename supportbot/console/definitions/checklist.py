@@ -1,4 +1,4 @@
-"""The missing, invalid and doubtful parts of a draft, each with the page and field to correct it."""
+"""What is missing, invalid or doubtful in a draft, each with the page and field where it can be corrected."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from supportbot.console.definitions.forms import PartForm, closest, field_name, 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something missing in a draft, with the page and field to enter it."""
+    """Something that is missing in a draft, with the page and field where it can be entered."""
 
     path: str
     part: str
@@ -25,7 +25,7 @@ class Gap:
 
     @property
     def short(self) -> str:
-        """The position of the field on its page: its row and its label."""
+        """Where the field is on its page: its row and its label."""
         return ", ".join(filter(None, [self.row, self.field_label]))
 
     @property
@@ -42,14 +42,14 @@ class Checklist:
 
 
 def missing_parts(document: Mapping[str, Any]) -> Checklist:
-    """Return the parts that are missing for publication."""
+    """Return what is still missing before the document can be published."""
     found = checklist(document, missing(document))
     why = reasons(document) if found.gaps else {}
     return Checklist([replace(gap, why=why.get(gap.path, "")) for gap in found.gaps])
 
 
 def warnings_about(document: Mapping[str, Any], hints: Iterable[tuple[str, str]] = ()) -> Checklist:
-    """Return what should be checked although nothing is missing there: warnings, and hints as (path, text)."""
+    """Return what should be checked although it is complete: warnings, and the `hints`, given as (path, text)."""
     advised = advice(document)
     missing_there = set(reasons(document)) if advised else set()
     warnings = [(one.path, one.text) for one in advised if one.path not in missing_there] + list(hints)
@@ -88,7 +88,7 @@ def _common(field_of: str, name: str) -> int:
 
 
 def _with_place(path: str, document: Mapping[str, Any]) -> str:
-    """Return a path with each named row replaced by its index: arguments.order_id becomes arguments[0]."""
+    """Return a path in which each named row is replaced by its index: arguments.order_id becomes arguments[0]."""
     for whole in ("arguments", "values"):
         named = document.get(whole)
         head, _, rest = path.partition(".")

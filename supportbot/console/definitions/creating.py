@@ -1,6 +1,6 @@
 """New definitions: from an empty form, a copy, a definition file, or selected operations of an OpenAPI file.
 
-An uploaded OpenAPI file is kept for an hour, only for the person who uploaded it, until they select operations.
+Until operations are selected, an uploaded OpenAPI file is kept for up to an hour, only for the person who uploaded it.
 """
 
 import copy
@@ -151,7 +151,7 @@ class ToolsForm(forms.Form):
 
 
 def _offer_connections(form: forms.Form, *, without: str = "") -> None:
-    """Offer the workspace's connections; `without` is the label for choosing none (by default, "decide later")."""
+    """Offer the workspace's connections. `without` is the label for choosing none; by default, it is "decide later"."""
     names = _connection_names()
     field: Any = form.fields["connection"]
     field.choices = [("", without or gettext("decide later")), *((name, name) for name in names)]
@@ -164,7 +164,7 @@ def _connection_names() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a file, as offered for import."""
+    """One operation in a file, as offered for import."""
 
     name: str
     source: str
@@ -201,7 +201,7 @@ def new_page(request: HttpRequest) -> HttpResponse:
 
 
 def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) -> list[tuple[Any, ...]]:
-    """Return each way to create a definition: its key, title, explanation, form and button."""
+    """Return the ways to create a definition, each with its key, title, explanation, form and button."""
     return [
         ("empty", gettext("Empty"), gettext("Fill in the parts one by one."), empty, gettext("Create")),
         (
@@ -226,7 +226,7 @@ def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) 
 
 
 def _made(request: HttpRequest, form: EmptyForm | CopyForm) -> HttpResponse | None:
-    """Save the first version of a definition; return None if that failed and the form shows the reason."""
+    """Save the first version of a definition. If that fails, return None; the form then shows why."""
     try:
         version = save_draft(form.document(), actor=actor_of_request(request), based_on=0)
     except Outdated:
@@ -286,7 +286,9 @@ def _kept(request: HttpRequest, key: str) -> str:
 
 
 def operations_page(request: HttpRequest) -> HttpResponse:
-    """Let a person search, select and import operations of the uploaded file. A search keeps earlier selections."""
+    """Let a person search, select and import operations in the uploaded file. A search keeps what was selected
+    before.
+    """
     needs(request, WRITE_RIGHT)
     posted = request.POST if request.method == "POST" else request.GET
     key, connection = posted.get("file", ""), posted.get("connection", "")
@@ -316,7 +318,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
 def _operations_shown(
     request: HttpRequest, found: Imported, matching: Sequence[Draft], chosen: set[str], connection: str
 ) -> dict[str, Any]:
-    """Return what the page shows of a file: its operations that match a search, and the connection for them."""
+    """Return what the page shows about a file: the operations that match a search, and the connection for them."""
     listed = matching[:MAX_LISTED]
     shown = {draft.document["name"] for draft in listed}
     known = {draft.document["name"] for draft in found.drafts}
@@ -341,7 +343,7 @@ def _matches(draft: Draft, words: str) -> bool:
 
 
 def _suggested(connection: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return a file's suggestions for its connection, each with the label in the connection's form."""
+    """Return what a file suggests for its connection, each with the label that the connection's form uses."""
     labels = {"base_url": gettext("Address"), "auth": gettext("Authentication")}
     suggestion = dict(connection)
     if suggestion.get("auth") in Auth.values:
@@ -352,7 +354,9 @@ def _suggested(connection: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _address_of_new(connection: Mapping[str, str]) -> str:
-    """Return the address of the form for a new connection with a file's settings filled in; "" if it has none."""
+    """Return the address of the form for a new connection, filled in with a file's settings; "" if the file has
+    none.
+    """
     auth = connection.get("auth", "")
     if auth not in Auth.values:
         return ""

@@ -1,5 +1,5 @@
-"""One definition: its overview with the missing parts, a form for each part, the whole document as JSON, and a
-reference of expressions and templates.
+"""One definition: an overview with what is missing, a form for each part, the whole document as JSON, and a reference
+of expressions and templates.
 """
 
 import json
@@ -43,7 +43,7 @@ _CHAPTERS: Final = Path(actions.definitions.__file__).with_name("expressions.md"
 
 
 class SavingForm(forms.Form):
-    """The fields submitted with every change: the reason, and the version that was edited."""
+    """The fields submitted with every change: the reason, and which version was edited."""
 
     reason = forms.CharField(
         required=False, max_length=300, label=_("Why"), help_text=_("Optional. Shown with the version.")
@@ -109,7 +109,7 @@ def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
 
 
 def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpResponse:
-    """Show one part as a form; save it as a new version of the whole document."""
+    """Show one part as a form. A POST saves it in a new version of the whole document."""
     definition, newest = opened(request, definition_id)
     part = part_named(slug, kind_of(newest.document))
     if part is None:
@@ -149,7 +149,7 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
 def _after_saving(
     request: HttpRequest, definition: ActionDefinition, part: Part, parts: Sequence[Part]
 ) -> HttpResponse:
-    """Return to the part, or go on to the next one; after the last one, the overview says what is missing."""
+    """Return to the part, or go on to the next one. After the last part, the overview shows what is missing."""
     if "next" not in request.POST:
         return redirect("admin:actiondefinition-part", definition.pk, part.slug)
     following = parts[parts.index(part) + 1 :]
@@ -163,7 +163,7 @@ def _tabs(document: Mapping[str, Any], gaps: Checklist) -> list[dict[str, Any]]:
 
 
 def document_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
-    """Show the document as JSON; save it as a new version."""
+    """Show the document as JSON. A POST saves it as a new version."""
     definition, newest = opened(request, definition_id)
     is_sent = request.method == "POST"
     form = DocumentForm(request.POST if is_sent else None, initial={"text": written(newest.document)})
@@ -203,7 +203,7 @@ def _saved(
     *,
     renamed: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any] | None:
-    """Save a version and show a message; return the errors by path if it was refused."""
+    """Save a version and show a message. If it is refused, return the errors by path."""
     cleaned = saving.cleaned_data
     try:
         version, followed = save_renamed(
@@ -235,7 +235,7 @@ def _saved(
 
 
 def suggestions_of(definition: ActionDefinition, document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the texts of the imported file by the name of their field in the forms."""
+    """Return the texts from the imported file, by the name of the form field that each one is for."""
     imported = found_by_import(definition).get("suggestions")
     if not isinstance(imported, Mapping):
         return {}

@@ -1,4 +1,4 @@
-"""The elements of the forms for a definition's parts: fields, and rows of fields."""
+"""What the forms for a definition's parts consist of: fields, and rows of fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +32,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One field. `at` is its path in the document or in its row. A flag's `default` applies if the flag is missing. The
-    field appears under "further fields" if the row's type is not in `types`, or if it is rare and empty.
+    """One field.
+
+    `at` is its path in the document or in its row. A flag that is missing has the value `default`. The field appears
+    under "further fields" if the row's type is not in `types`, or if it is rarely used and empty.
     """
 
     at: str
@@ -49,8 +51,9 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A list of objects or, with `is_named`, an object of objects whose keys are entered in the field "name". If its
-    values are expressions instead of objects, `plain` is the field for these values.
+    """A list of objects or, with `is_named`, an object of objects whose keys are entered in the field "name".
+
+    If the values are expressions instead of objects, `plain` is the field for them.
     """
 
     at: str

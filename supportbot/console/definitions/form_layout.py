@@ -1,5 +1,7 @@
-"""The parts of a definition as forms: the fields of each page, and their paths in the document. Data only; `forms.py`
-builds the forms. A field's path in the document is also its name in the form, so errors can be shown at their fields.
+"""The parts of a definition as forms: each page's fields and their paths in the document. Data only; `forms.py` builds
+the forms.
+
+The name of a field in the form is its path in the document, so that errors can be shown at the right field.
 """
 
 from typing import Final
@@ -513,7 +515,7 @@ PARTS: Final = (
 
 
 def parts_of(kind: str) -> list[Part]:
-    """Return the parts that a definition of this kind has."""
+    """Return the parts that definitions of this kind have."""
     return [part for part in PARTS if kind in part.of]
 
 

@@ -1,5 +1,7 @@
-"""Forms for the parts of a definition. They read their fields from the document and write them back, keeping any values
-that the form does not show. Empty fields are left out of the document.
+"""Forms for the parts of a definition.
+
+They read their fields from the document and write them back, keeping values that the form does not show. Empty fields
+are left out of the document.
 """
 
 import copy
@@ -29,12 +31,12 @@ _TEXTS: Final = re.compile(r"(title|description)-[A-Za-z0-9-]+|arguments-\d+-(de
 
 
 def field_name(path: str) -> str:
-    """Return the field's name for a path in the document: "guards[0].words.en" becomes guards-0-words-en."""
+    """Return a field's name for its path in the document: "guards[0].words.en" becomes guards-0-words-en."""
     return re.sub(r"[.\[\]]+", "-", path).strip("-")
 
 
 def locales_of(document: Mapping[str, Any]) -> list[str]:
-    """Return the languages of a definition, which are those of its title."""
+    """Return a definition's languages, which are those of its title."""
     title = document.get("title")
     return [str(one) for one in title] if isinstance(title, Mapping) and title else ["en"]
 
@@ -45,7 +47,9 @@ def kind_of(document: Mapping[str, Any]) -> str:
 
 @dataclass(slots=True)
 class Group:
-    """Fields shown together. `remove` is the name of the checkbox that removes a row, `row` its kind and number."""
+    """Fields shown together. `remove` is the name of the checkbox that removes a row; `row` is the row's kind and
+    number.
+    """
 
     legend: str
     names: list[str]
@@ -59,18 +63,20 @@ class Group:
     gaps: frozenset[str] = frozenset()  # names of incomplete fields
 
     def fields(self) -> Iterator[tuple[Any, str]]:
-        """Yield each field that is visible from the start, with the imported file's suggestion."""
+        """Yield each field that is visible at first, with the text that the imported file suggests for it."""
         return self._with_suggestions(name for name in self.names if name not in self.further)
 
     def further_fields(self) -> list[tuple[Any, str]]:
         return list(self._with_suggestions(name for name in self.names if name in self.further))
 
     def is_opened(self) -> bool:
-        """Return whether a further field is invalid or incomplete, so the further fields start open."""
+        """Return whether the further fields start open, because one of them is invalid or incomplete."""
         return any(field.errors or field.html_name in self.gaps for field, _ in self.further_fields())
 
     def is_expanded(self) -> bool:
-        """Return whether a collapsed row starts open: it is the only one, or something in it is invalid or missing."""
+        """Return whether a collapsible row starts open, because it is the only one or something in it is invalid or
+        missing.
+        """
         return self.is_only or bool(self.wrong()) or not self.gaps.isdisjoint(self.names)
 
     def _with_suggestions(self, names: Iterable[str]) -> Iterator[tuple[Any, str]]:
@@ -79,7 +85,7 @@ class Group:
             yield self.form[name], self.form.suggestions.get(name, "")
 
     def wrong(self) -> list[Any]:
-        """Return the fields that have errors, with the checkbox that removes the row."""
+        """Return the fields that have errors, and the checkbox that removes the row."""
         assert self.form is not None
         boxes = [self.form[name] for name in filter(None, [*self.names, self.remove])]
         return [box for box in boxes if box.errors]
@@ -91,7 +97,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row of the form, with its object and key in the document; a blank row has neither."""
+    """One row of the form, with its object and key in the document. A blank row has neither."""
 
     prefix: str
     stored: Mapping[str, Any]
@@ -99,7 +105,7 @@ class _Row:
 
 
 class PartForm(forms.Form):
-    """One part of a document."""
+    """The form for one part of a document."""
 
     def __init__(
         self, part: Part, document: Mapping[str, Any], suggestions: Mapping[str, str], data: Any = None
@@ -142,11 +148,11 @@ class PartForm(forms.Form):
         self.groups.append(Group(legend, names, remove, is_blank, self, row, further, summary, is_only=is_only))
 
     def offers_texts(self) -> bool:
-        """Return whether the imported file suggests a text for an empty field."""
+        """Return whether the imported file suggests a text for a field that is empty."""
         return any(name in self.fields and _is_text(name) and not self.initial.get(name) for name in self.suggestions)
 
     def show_gaps(self, names: Iterable[str]) -> None:
-        """Expand the rows in which these fields are incomplete."""
+        """Open the rows in which these fields are incomplete."""
         for group in self.groups:
             group.gaps = frozenset(names)
 
@@ -210,12 +216,12 @@ class PartForm(forms.Form):
                 yield name
 
     def _names(self, box: Box, prefix: str) -> list[str]:
-        """Return the names of a box's fields: one, or one per language."""
+        """Return the names of a box's form fields: a single one, or one per language."""
         name = "-".join(filter(None, [prefix, field_name(box.at)]))
         return [f"{name}-{one}" for one in self._read_first()] if box.kind in (Kind.WORDS, Kind.SENTENCES) else [name]
 
     def _read_first(self) -> list[str]:
-        """Return the languages, the page's own first."""
+        """Return the languages, with the page's own first."""
         return sorted(self._locales, key=lambda locale: locale.partition("-")[0] != active_language())
 
     def clean(self) -> dict[str, Any]:
@@ -227,11 +233,13 @@ class PartForm(forms.Form):
 
     @property
     def renamed(self) -> Mapping[str, str]:
-        """Return the new names of arguments by their old ones, once `written` has run."""
+        """Return the arguments' new names by their old ones. Call `written` first."""
         return self._renamed
 
     def written(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the document with the entered values, and the form's field prefix for each row's path."""
+        """Return the document with the entered values, and the prefix of the form's fields for each row, by the row's
+        path.
+        """
         document = copy.deepcopy(dict(self._document))
         self._write([box for box in self.part.boxes if self._kind in box.of], "", document)
         if code := self.cleaned_data.get("new_language"):
@@ -250,7 +258,9 @@ class PartForm(forms.Form):
         return self._of_chosen_kind(document), places
 
     def _of_chosen_kind(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the document as the kind that was chosen on this page; a page without the choice changes nothing."""
+        """Return the document as the kind that was chosen on this page. On a page without this choice, nothing
+        changes.
+        """
         chosen = self.cleaned_data.get("kind") or self._kind
         if chosen == self._kind:
             return {**document, "kind": chosen} if "kind" in self.fields else document
@@ -261,8 +271,10 @@ class PartForm(forms.Form):
         return as_kind(document, chosen)
 
     def _add_fingerprints(self, document: dict[str, Any]) -> None:
-        """Give each newly entered tool the fingerprint that it had when it was imported. A tool that was already there
-        keeps its fingerprint, since saving a page must not accept a change that the server has made to a tool.
+        """Give each newly entered tool the fingerprint that it had when it was imported.
+
+        A tool that was already there keeps its fingerprint, since saving a page must not accept a change that the
+        server has made to the tool.
         """
         for name, call, before in self._calls(document):
             tool = call.get("tool")
@@ -290,7 +302,7 @@ class PartForm(forms.Form):
                 yield f"{row.prefix}-call-tool", lookup["call"], str(_dig(row.stored, "call.tool"))
 
     def _keep_what_is_used(self, document: Mapping[str, Any]) -> None:
-        """Refuse to remove arguments that the rest of the document still reads."""
+        """Refuse to remove arguments that are still used elsewhere in the document."""
         for row in self._rows.get(ARGUMENTS, ()):
             remove = f"{row.prefix}-{REMOVE}"
             if self.cleaned_data.get(remove) and (uses := uses_of(document, row.key)):
@@ -299,7 +311,7 @@ class PartForm(forms.Form):
                 self.add_error(remove, words.format(name=row.key))
 
     def _refuse_names_with_two_meanings(self, document: Mapping[str, Any]) -> None:
-        """Refuse new names of look-ups and values that would make a part of the document read something else."""
+        """Refuse to rename look-ups and values if a part of the document would then refer to something else."""
         bound, entries, removed = bound_names(document), set(entry_names(document)), set(self._removed())
         for old, new in self._renamed_names.items():
             if new in bound:
@@ -313,14 +325,14 @@ class PartForm(forms.Form):
                 self.add_error(self._renamed_at[old], words.format(name=new))
 
     def _removed(self) -> Iterator[str]:
-        """Yield the names of look-ups and values that this page removes."""
+        """Yield the names of the look-ups and values that this page removes."""
         for at in _READ_BY_NAME:
             for row in self._rows.get(at, ()):
                 if row.prefix not in self._kept:
                     yield row.key or str(row.stored.get("name", ""))
 
     def _write(self, boxes: Iterable[Box], prefix: str, target: dict[str, Any]) -> bool:
-        """Write the fields into an object; return whether any of them, except flags, has a value."""
+        """Write the fields into an object. Return whether any of them has a value, not counting flags."""
         has_any = False
         for box in boxes:
             value = self._typed(box, "-".join(filter(None, [prefix, field_name(box.at)])), _dig(target, box.at))
@@ -369,7 +381,7 @@ class PartForm(forms.Form):
         return places
 
     def show_problems(self, problems: Mapping[str, Iterable[str]], places: Mapping[str, str]) -> None:
-        """Show the document's errors at their fields; errors of other pages are shown above the form."""
+        """Show the document's errors at their fields. Errors on other pages are shown above the form."""
         for path, texts in problems.items():
             name = self._name_of(path, places)
             for text in texts:
@@ -384,7 +396,7 @@ class PartForm(forms.Form):
 
 
 def summary_of(rows: Rows, stored: Mapping[str, Any]) -> str:
-    """Return a row as one line: its name, then its selected options; "" for an empty row."""
+    """Return a row as one line: its name and its selected options; "" for an empty row."""
     parts = [str(stored.get("name", ""))]
     for box in rows.boxes:
         value = _dig(stored, box.at)
@@ -408,8 +420,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
-    """Return the submitted values, with the file's suggestions filled in where they were selected, or in every field
-    that was left empty.
+    """Return the submitted values. The file's suggestions are filled in where they were selected or, on request, in
+    every field that was left empty.
     """
     if data is None:
         return None
@@ -423,8 +435,8 @@ def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
 
 
 def _is_text(name: str) -> bool:
-    """Return whether a suggestion may be accepted with others. Anything else, such as an owner, a tool or a record's
-    id, decides what is called and who may see it, so it is accepted one by one.
+    """Return whether a suggestion may be accepted together with others. Anything that is not text, such as an owner, a
+    tool or a record's id, decides what is called and who may see it, so it is accepted on its own.
     """
     return _TEXTS.fullmatch(name) is not None
 
@@ -450,7 +462,7 @@ def _dig(value: Any, path: str) -> Any:
 
 
 def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set a value. An absent value is removed, as are objects that become empty."""
+    """Set a value. If it is absent, remove it, along with objects that become empty."""
     first, *rest = path
     if not rest:
         if value is ABSENT:

@@ -1,6 +1,6 @@
-"""Actions in the console: built-in ones and the workspace's own definitions, with a page for each.
+"""Actions in the console: the built-in ones and the workspace's own definitions, each with its page.
 
-This module only routes. Each page is a function in its own module, and each checks rights first.
+This module only routes. Each page is a function in its own module, and checks rights before anything else.
 """
 
 from typing import Any, Final
@@ -155,7 +155,7 @@ def title_in(document: Any, name: str) -> str:
 
 
 def switch_off_all(request: HttpRequest) -> HttpResponse:
-    """Switch off every built-in action, so customers' requests reach the workspace's own actions."""
+    """Switch off every built-in action, so that customers' requests reach the workspace's own actions."""
     needs(request, RULES_RIGHT)
     names = switch_off_built_in(actor=actor_of_request(request))
     if names:

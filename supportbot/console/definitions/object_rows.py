@@ -1,4 +1,5 @@
-"""The fields of an object as rows of a form: name, type, label in each language, and whether each is required.
+"""The fields of an object as rows of a form: each with its name, its type, its label in each language, and whether it
+is required.
 
 Other properties of a field (options, a pattern, bounds, nested fields) are kept unchanged and can be seen in the
 document.
@@ -67,7 +68,7 @@ class ObjectRows(forms.Widget):
         }
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
-        """Return the rows; the template belongs to the project, so the form's renderer cannot find it."""
+        """Return the rows. The template belongs to the project, so the form's renderer would not find it."""
         return render_to_string(self.template_name, self.get_context(name, value, attrs))
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[dict[str, Any]]:
@@ -91,7 +92,7 @@ class ObjectRows(forms.Widget):
 
 
 class ObjectField(forms.Field):
-    """The fields of an object, by name; `stored` are the fields in the document."""
+    """The fields of an object, by name. `stored` contains the fields in the document."""
 
     def __init__(self, stored: Mapping[str, Any], locales: Sequence[str], **about: Any) -> None:
         super().__init__(**about)
@@ -124,7 +125,7 @@ class ObjectField(forms.Field):
 
 
 def are_rows(stored: Any) -> bool:
-    """Return whether fields can be shown in rows; anything else is edited as JSON."""
+    """Return whether fields can be shown in rows. If not, they are edited as JSON."""
     return isinstance(stored, Mapping) and all(
         isinstance(one, Mapping) and isinstance(one.get("label") or {}, Mapping) for one in stored.values()
     )
@@ -137,7 +138,7 @@ def rows_of(fields: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _with(field: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """Return a field with this value set, keeping the order of its keys; an empty value is left out."""
+    """Return a field with this value set and its keys in the same order. An empty value is left out."""
     if value is None or value == {}:
         return {k: v for k, v in field.items() if k != name}
     return field | {name: value}

@@ -1,4 +1,4 @@
-"""The options of a choice as rows of a form: the value, then its label in each language."""
+"""The options of a choice as rows of a form, each with its value and its label in each language."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -49,7 +49,7 @@ class OptionRows(forms.Widget):
         }
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
-        """Return the rows; the template belongs to the project, so the form's renderer cannot find it."""
+        """Return the rows. The template belongs to the project, so the form's renderer would not find it."""
         return render_to_string(self.template_name, self.get_context(name, value, attrs))
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class OptionRows(forms.Widget):
 
 
 class OptionsField(forms.Field):
-    """Options, as a list of objects with the value and its labels."""
+    """Options, as a list of objects that each contain a value and its labels."""
 
     def clean(self, value: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = super().clean(value)

@@ -22,7 +22,7 @@ RULES_RIGHT: Final = "rules:write"
 
 
 def opened(request: HttpRequest, definition_id: UUID) -> tuple[ActionDefinition, ActionDefinitionVersion]:
-    """Return a definition that this person may see, with its newest version; only admins may submit changes."""
+    """Return a definition that this person may see, and its newest version. Only admins may submit changes."""
     needs(request, WRITE_RIGHT if request.method == "POST" else READ_RIGHT)
     definition = definition_with_id(definition_id)
     return definition, newest_version(definition)
@@ -33,7 +33,7 @@ def actor_of_request(request: HttpRequest) -> str:
 
 
 def frame(request: HttpRequest, title: str, definition: ActionDefinition | None = None, **more: Any) -> dict[str, Any]:
-    """Return the context that all these pages need."""
+    """Return the template context that all of these pages need."""
     return {
         **admin.site.each_context(request),
         "title": definition.name if definition and definition.name != title else gettext("Actions"),

@@ -1,5 +1,5 @@
-"""Publishing in the console: the differences from the published version, the results of the cases, and the approval by
-a second person. Also switching off, and deleting drafts that were never published.
+"""Publishing in the console: the differences from the published version, the cases' results, and approval by a second
+person. Also switching off actions, and deleting drafts that were never published.
 """
 
 from collections.abc import Iterable
@@ -86,7 +86,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _obstacles_shown(definition: ActionDefinition, newest: ActionDefinitionVersion, person: User) -> dict[str, Any]:
-    """Return the context of the page: the version, and all obstacles to publishing it."""
+    """Return the page's template context: the version, and everything that prevents it from being published."""
     problems = publishing.obstacles(newest)
     results = results_of(definition, newest)
     is_live = definition.state == ActionDefinition.State.PUBLISHED
@@ -129,7 +129,7 @@ def _to_its_rules(
 
 
 def _lack_of_approvers(newest: ActionDefinitionVersion) -> str:
-    """Return a warning if a version leaves decisions to people and too few of them may decide."""
+    """Return a warning if a version leaves decisions to people but too few people may decide."""
     action = action_from(parse_document(newest.document), newest.number)
     policy = ActionPolicy.objects.select_related("current").filter(action=action.name).first()
     return approvers_warning_before(policy, action) if isinstance(action, DefinedWrite) else ""
@@ -137,7 +137,7 @@ def _lack_of_approvers(newest: ActionDefinitionVersion) -> str:
 
 def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion) -> dict[str, Any] | None:
     """Return the past requests that a new version would decide differently; None if no version is in force or nothing
-    has been requested. Look-ups are sent, so this counts as a test.
+    has been requested. The version's look-ups are sent, so this counts as a test.
     """
     live = definition.current
     if live is None or not ActionRequest.objects.filter(action=definition.name).exists():
@@ -155,7 +155,9 @@ def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion)
 
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:
-    """Publish the version of a valid form and return True; otherwise, show the reason in the form and return False."""
+    """Publish the version named in a valid form and return True. If it cannot be published, show why in the form and
+    return False.
+    """
     cleaned = form.cleaned_data
     try:
         with transaction.atomic():  # a version must never be in force without its approvers
@@ -186,7 +188,7 @@ def switch_off(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def delete_page(request: HttpRequest) -> HttpResponse:
-    """On POST, delete the named drafts. On GET, ask for confirmation before deleting the action `one`."""
+    """On a POST, delete the named drafts. Otherwise, ask for confirmation before deleting the action `one`."""
     needs(request, WRITE_RIGHT)
     if request.method != "POST":
         return confirm_deletion(request, [definition_with_id(_id(request.GET.get("one", "")))])

@@ -1,4 +1,6 @@
-"""The texts that an imported file suggests for empty fields, reviewed and accepted together on a draft's overview."""
+"""The texts that an imported file suggests for empty fields. They are reviewed and accepted together on a draft's
+overview.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -29,18 +31,18 @@ class FileText:
 
     @property
     def key(self) -> str:
-        """What the page submits: it names the text that was read, not just its field."""
+        """What the page submits. It identifies the text that the person read, not only its field."""
         return f"{self.path}:{hashlib.sha256(self.text.encode()).hexdigest()[:32]}"
 
 
 def open_texts(definition: ActionDefinition, document: Mapping[str, Any]) -> list[FileText]:
-    """Return the file's texts for fields that are still empty, with the names of their fields."""
+    """Return the file's texts for fields that are still empty, each with the name of its field."""
     empty = suggested_texts.open_texts(document, found_by_import(definition).get("suggestions"))
     return [FileText(gap.path, gap.label, empty[gap.path]) for gap in checklist(document, empty).gaps]
 
 
 def take_texts(request: HttpRequest, definition_id: UUID) -> HttpResponse:
-    """Save the selected texts as a new version, unless the file was imported again since they were read."""
+    """Save the selected texts as a new version, unless the file has been imported again since the person read them."""
     definition, newest = opened(request, definition_id)
     selected = set(request.POST.getlist("take"))
     texts = {one.path: one.text for one in open_texts(definition, newest.document) if one.key in selected}

@@ -1,4 +1,4 @@
-"""Test calls in the console: what a version would do for one customer, step by step. Nothing is stored."""
+"""Test calls in the console: what a version would do for a customer, step by step. Nothing is stored."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,9 @@ ARGUMENT: Final = "argument-"
 
 
 class TrialForm(forms.Form):
-    """Customer, environment and arguments of a test call, with a field for each argument that can be passed."""
+    """The customer, the environment and the arguments of a test call, with a field for each argument that can be
+    passed.
+    """
 
     environment = forms.ChoiceField(
         label=_("Where"),
@@ -89,20 +91,24 @@ class TrialForm(forms.Form):
         return records
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments that were entered, in their own format."""
+        """Return the entered arguments, each in the format that it requires."""
         cleaned = {leaf.path: self.cleaned_data.get(ARGUMENT + leaf.path) for leaf in self._leaves}
         found = {name: entered(name, spec, cleaned) for name, spec in self._specs.items()}
         return {name: value for name, value in found.items() if value is not ABSENT}
 
     def field_for(self, path: str) -> str | None:
-        """Return the field of an invalid argument, or of what contains it; None if the form has neither."""
+        """Return the field of an invalid argument, or of the argument that contains it; None if the form has
+        neither.
+        """
         while path and ARGUMENT + path not in self.fields:
             path = path.rpartition(".")[0]
         return ARGUMENT + path if path else None
 
 
 def _first_environment(document: Mapping[str, Any]) -> str:
-    """Return the sandbox if the document's connection has one or none exists yet, otherwise the live connection."""
+    """Return the environment that is selected at first: live if the document's connection has only a live version,
+    otherwise the sandbox.
+    """
     name = str(document.get("connection", ""))
     there = {one.environment for one in listed_connections() if one.name == name}
     return Environment.LIVE.value if there == {Environment.LIVE.value} else Environment.SANDBOX.value
@@ -161,7 +167,7 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm
 
 
 def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
-    """Return the steps as the page shows them; bodies are JSON text."""
+    """Return the steps in the form that the page shows; bodies are JSON text."""
     cleaned = form.cleaned_data
     return {
         "call": result,
@@ -206,7 +212,7 @@ def _each(given: str | Sequence[str]) -> Sequence[str]:
 
 
 def _approval(approval: Approval) -> str:
-    """Return why a person must approve a request, in the language of the page."""
+    """Return why a person has to approve a request, in the language of the page."""
     locale = get_language() or "en"
     amounts = {
         name: format_money(money, locale)
@@ -238,7 +244,7 @@ OUTCOMES: Final = {
 
 
 def pretty(value: Any) -> str:
-    """Return a value as readable JSON; "" if there is none."""
+    """Return a value as readable JSON, or "" if there is none."""
     if value is None:
         return ""
     try:

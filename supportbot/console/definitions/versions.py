@@ -1,4 +1,4 @@
-"""The versions of a definition: their authors and reasons, and the differences between two versions."""
+"""The versions of a definition: who made them and why, and how they differ."""
 
 from typing import Any
 from uuid import UUID
@@ -79,11 +79,11 @@ def restore(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _number(text: str) -> int:
-    """Return the number of a version; 0, which no version has, for anything else."""
+    """Return a version's number, or 0, which no version has, if the text is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 def difference(before: ActionDefinitionVersion | None, after: ActionDefinitionVersion) -> list[Row] | None:
-    """Return the rows of a comparison of two versions in their original form; None if they are too long."""
+    """Return the rows that compare two versions in their original form, or None if the versions are too long."""
     old, new = written(before.in_entered_order()) if before else "", written(after.in_entered_order())
     return None if max(len(old), len(new)) > MAX_COMPARED else compare(old, new)

@@ -1,5 +1,7 @@
-"""A case as a form: its question and the most common expectations. The rest of its document (earlier messages, attacks,
-patterns and so on) is kept as it is and can be edited as YAML. A case is submitted either as the form or as YAML.
+"""A case as a form, with its question and the most common expectations.
+
+The rest of its document (earlier messages, attacks, patterns and so on) is kept unchanged and can be edited as YAML. A
+case is submitted either as the form or as YAML.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +37,7 @@ _CHOICES: Final = (("", _("Not checked")), ("yes", _("Yes")), ("no", _("No")))
 
 
 class ArticleRows(forms.Widget):
-    """A row for each article's id, and empty rows; the page suggests articles to choose from."""
+    """A row for each article's id, and some empty rows. The page suggests articles to choose from."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
         return [text.strip() for text in data.getlist(name) if text.strip()]
@@ -51,7 +53,7 @@ class ArticleRows(forms.Widget):
 
 
 def _field_of_lines(label: "Text", help_text: "Text", *, rows: int = 2) -> forms.CharField:
-    """Return a field for texts, one per line."""
+    """Return a field for several texts, one per line."""
     return forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": rows}), label=label, help_text=help_text
     )
@@ -100,7 +102,7 @@ class CaseForm(forms.Form):
                 field.widget.attrs["dir"] = "auto"
 
     def clean_source(self) -> list[str]:
-        """Return the ids of the named articles; a title stands for its article."""
+        """Return the ids of the named articles. An article may also be named by its title."""
         named: list[str] = list(dict.fromkeys(self.cleaned_data["source"]))
         known = _listed(_expect_of(self.document).get("source")) or []
         return [name if name in known else _id_of(name) for name in named]
@@ -128,7 +130,7 @@ class CaseForm(forms.Form):
 
 def entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
     """Return three values: the submitted case as YAML; the form with its errors, or None if the YAML tab was submitted;
-    and the error if the YAML behind the form cannot be read, otherwise "".
+    and the error if the YAML that came with the form cannot be read, otherwise "".
     """
     text = request.POST.get("text", "")
     if request.POST.get("tab", DOCUMENT) != FORM:
@@ -141,7 +143,7 @@ def entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
 
 
 def document_in(text: str) -> Mapping[str, Any]:
-    """Return a case's document, complete or not. Raises InvalidSuite."""
+    """Return a case's document, whether or not it is complete. Raises InvalidSuite."""
     found = structure_of(text) if text.strip() else {}
     return mapping_of(found, "")
 
@@ -172,14 +174,14 @@ def kept_of(document: Mapping[str, Any]) -> list[str]:
 
 
 def articles_offered() -> list[tuple[str, str]]:
-    """Return ids and titles of articles to choose from."""
+    """Return the ids and titles of the articles to choose from."""
     rows = Article.objects.order_by("latest_revision__title").exclude(latest_revision=None)
     return list(rows.values_list("external_id", "latest_revision__title")[:MOST_OFFERED])
 
 
 def _question_of(document: Mapping[str, Any]) -> str | None:
-    """Return a case's only message ("" if there is none yet); None for a conversation or a value the form cannot
-    edit.
+    """Return a case's question, "" if there is none yet. Return None if the case has several messages, or a question
+    that the form cannot edit.
     """
     steps = document.get("steps", [])
     is_list = isinstance(steps, list)
@@ -195,7 +197,7 @@ def _expect_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _listed(value: Any) -> list[str] | None:
-    """Return an expectation's texts; None if the form cannot show them one per line."""
+    """Return the texts of an expectation, or None if the form cannot show them one per line."""
     listed = value if isinstance(value, list) else [] if value is None else [value]
     if not all(_is_text(one) and "\n" not in str(one).strip() for one in listed):
         return None
@@ -203,7 +205,9 @@ def _listed(value: Any) -> list[str] | None:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is a string or, as YAML often has it, a number; true and false are neither."""
+    """Return whether a value is a string or a number, which YAML often has in place of a string. True and false are
+    neither.
+    """
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
@@ -212,7 +216,7 @@ def _lines(text: str) -> Sequence[str]:
 
 
 def _id_of(name: str) -> str:
-    """Return the id of an article named by its id or its title. Raises ValidationError."""
+    """Return the id of an article, given its id or its title. Raises ValidationError."""
     if Article.objects.filter(external_id=name).exists():
         return name
     titled = list(Article.objects.filter(latest_revision__title__iexact=name).values_list("external_id", flat=True)[:2])

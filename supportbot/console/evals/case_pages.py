@@ -1,4 +1,6 @@
-"""The pages of a case: edit it, or create one from a conversation, an answer or a finding in *Improve*."""
+"""The pages of a case: for editing it, and for creating one from a conversation, an answer or a finding in
+*Improve*.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +33,7 @@ _EMPTY_CASE: Final = "id: new\n"
 
 
 def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpResponse:
-    """Show a case of a suite, or an empty one; a POST stores it."""
+    """Show a case of a suite, or an empty one. A POST stores it."""
     needs(request, WRITE)
     suite = suite_with_id(suite_id)
     known = next((case for case in document_of(suite).cases if key and case.key == key), None)
@@ -42,7 +44,7 @@ def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpRespon
 
 
 def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Propose a case based on a conversation, and store it in the chosen suite."""
+    """Suggest a case based on a conversation, and store it in the chosen suite."""
     _check_may_make_cases(request)
 
     def proposed() -> dict[str, Any]:
@@ -55,13 +57,13 @@ def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def case_from_answer(request: HttpRequest, message_id: UUID) -> HttpResponse:
-    """Propose a case based on an answer of the assistant, and store it in the chosen suite."""
+    """Suggest a case based on one of the assistant's answers, and store it in the chosen suite."""
     _check_may_make_cases(request)
     return _proposed_case(request, lambda: case_of_answer(message_id))
 
 
 def case_from_finding(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
-    """Propose a case based on a finding listed in *Improve*, and store it in the chosen suite."""
+    """Suggest a case based on a finding in *Improve*, and store it in the chosen suite."""
     _check_may_make_cases(request)
     if kind not in list(Kind):
         raise NotFound()
@@ -87,8 +89,8 @@ def _proposed_case(request: HttpRequest, case: Callable[[], dict[str, Any]]) -> 
 def _case_form(
     request: HttpRequest, text: str, *, suites: list[Suite], own: Suite | None = None, replacing: str = ""
 ) -> HttpResponse:
-    """Show a case as a form or, on its other tab, as YAML, and store it in the chosen suite; `own` is the suite from
-    which it was opened.
+    """Show a case as a form or, on the other tab, as YAML. Store it in the chosen suite. `own` is the suite from which
+    it was opened.
     """
     show = partial(_case_page, request, suites=suites, own=own)
     if request.method != "POST":
@@ -113,7 +115,7 @@ def _case_page(
     suites: list[Suite],
     own: Suite | None,
 ) -> HttpResponse:
-    """Return the page of a case; without a `form`, it shows the YAML."""
+    """Return a case's page. Without a `form`, it shows the YAML."""
     context = {
         "text": text,
         "form": form,

@@ -1,7 +1,7 @@
 """Hides the judge's verdicts on a run until it has ended and the viewer has labelled its results.
 
-People can choose to see the verdicts first. Afterwards, they can neither label results of that run nor change their
-labels: a label is only useful from a person who does not know the judge's verdict on this result or on similar ones.
+People can choose to see the verdicts first. After that, they can neither label results of that run nor change their
+labels: a label is useful only if the person does not know the judge's verdict on this result or on similar ones.
 """
 
 from collections.abc import Collection
@@ -23,8 +23,9 @@ from supportbot.evals.selectors import tries_of
 
 
 def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
-    """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer. The values say whether a
-    case waits for the viewer's label; None means that it has not been judged yet.
+    """Return the cases of a run whose outcome would reveal the judge's verdict to the viewer.
+
+    Each value says whether the case is waiting for the viewer's label; None means that it has not been judged yet.
     """
     person_id = labeller(request)
     if person_id is None or not are_hidden(run, person_id):
@@ -39,22 +40,25 @@ def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
 
 
 def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
-    """Return the ids of those runs in a list whose figures would reveal the judge's verdicts to the viewer."""
+    """Return the ids of those of the given runs whose figures would reveal the judge's verdicts to the viewer."""
     person_id = labeller(request)
     return set() if person_id is None else human_labels.hidden_runs([run.pk for run in runs], person_id)
 
 
 def shown_agreement(agreement: Agreement | None, *, is_hidden: bool) -> Agreement | None:
-    """Return the agreement to show beside a run. While the verdicts are hidden and there are labels, return None: a
-    count that changes with the viewer's label would reveal the judge's verdict on that result.
+    """Return the agreement to show beside a run.
+
+    Return None while the verdicts are hidden and there are labels: a count that changes with the viewer's label would
+    reveal the judge's verdict on that result.
     """
     return None if is_hidden and agreement is not None and agreement.labels else agreement
 
 
 def report_without(run: Run, hidden: Collection[str], hidden_before: Collection[str]) -> Report | None:
-    """Return the report of a run without its hidden cases, compared with its baseline without the cases hidden there.
-    Return None if the run is not done or all cases are hidden. Figures over all cases would reveal the outcomes of
-    hidden ones.
+    """Return a run's report without its hidden cases, compared with its baseline without the cases hidden there.
+
+    Return None if the run has not finished or all cases are hidden. Figures that include hidden cases would reveal
+    their outcomes.
     """
     if run.report is None or not (hidden or hidden_before):
         return report_from(run.report) if run.report is not None else None
@@ -64,7 +68,7 @@ def report_without(run: Run, hidden: Collection[str], hidden_before: Collection[
 
 
 def show(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """Show the judge's verdicts of a run to a person, who then cannot label its results."""
+    """Show a person the judge's verdicts on a run. After that, they cannot label its results."""
     needs(request, WRITE)
     human_labels.show_verdicts(run_id, person_of(request).pk)
     return redirect("admin:evals_run_change", run_id)

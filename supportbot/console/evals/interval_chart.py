@@ -1,7 +1,7 @@
 """The chart on a run's page: the share of passed cases with its interval, above that of the run it is compared with, as
 numbers for an SVG. Pure.
 
-The scale starts at the next multiple of ten per cent below the lowest interval, so small differences are visible.
+The scale starts at the multiple of ten per cent below the lowest interval, so that small differences are visible.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ROW: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run, with its share at `x` and its interval starting at `low`, `width` wide."""
+    """A run. Its share is at `x`; its interval starts at `low` and is `width` wide."""
 
     label: str
     y: int
@@ -49,7 +49,7 @@ class Intervals:
 
     @property
     def base(self) -> int:
-        """The lower end of the scale's lines."""
+        """Where the scale's lines end at the bottom."""
         return ROW * len(self.spans) + 4
 
     @property
@@ -58,7 +58,7 @@ class Intervals:
 
 
 def intervals_of(report: Report | None, before: Report | None) -> Intervals | None:
-    """Return the chart of a report and, if given, that of another run; None without a report or cases."""
+    """Return the chart for a report and, if given, for that of another run; None if there is no report or no case."""
     named = [(gettext("Now"), report), (gettext("Before"), before)]
     reports = [(label, one) for label, one in named if one is not None]
     if report is None or not all(one.cases for _, one in reports):

@@ -1,4 +1,4 @@
-"""Labelling results, one after another, without knowing what the judge said."""
+"""Labelling results, one after another, without knowing what the judge said about them."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ from supportbot.evals.runs.case_outcomes import played_from
 
 
 def label_queue(request: HttpRequest) -> HttpResponse:
-    """Show the next result waiting for this person's label."""
+    """Show the next result that is waiting for this person's label."""
     needs(request, WRITE)
     run = request.GET.get("run", "")
     waiting = to_label(person_of(request).pk, run_id=uuid_of(run) if run else None)
@@ -41,7 +41,7 @@ def label_queue(request: HttpRequest) -> HttpResponse:
 
 
 def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
-    """Store a label and continue with the next result; after the last one of a run that has ended, link to the
+    """Store a label and continue with the next result. After the last result of a run that has ended, link to the
     judge's verdicts.
     """
     needs(request, WRITE)
@@ -67,5 +67,5 @@ def _show_saved(request: HttpRequest, run: Run) -> None:
 
 
 def labeller(request: HttpRequest) -> UUID | None:
-    """Return the viewer's id; None if they cannot label results, so that nothing is hidden from them."""
+    """Return the viewer's id, or None if they cannot label results; nothing is hidden from them then."""
     return person_of(request).pk if may(staff(request), "evals:write") else None

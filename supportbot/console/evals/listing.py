@@ -1,4 +1,4 @@
-"""Suites and runs in the console: the lists, and the URLs of their pages."""
+"""The lists of suites and runs in the console, and the URLs of their pages."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class SuiteAdmin(RowPagesAdmin):
         return rows
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list with the last run of each suite, loaded in a single query."""
+        """Return the list. The last run of each suite is loaded in a single query."""
         shown = super().get_changelist_instance(request)
         last = runs().in_bulk([suite.newest for suite in shown.result_list if suite.newest])
         hidden = hidden_verdicts.hidden_runs(request, last.values())
@@ -114,7 +114,7 @@ class RunAdmin(RowPagesAdmin):
         return rows.select_related("suite").defer("cases")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list, with a mark on each run whose outcome this person must not see before labelling."""
+        """Return the list. Runs are marked if this person must not see their outcome before labelling."""
         shown = super().get_changelist_instance(request)
         hidden = hidden_verdicts.hidden_runs(request, list(shown.result_list))
         for run in shown.result_list:

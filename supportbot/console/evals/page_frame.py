@@ -1,4 +1,4 @@
-"""Code shared by all pages of evaluations: the rights they need, and their frame."""
+"""Code shared by all pages for evaluations: the rights that they need, and their frame."""
 
 from typing import Any, Final
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The chart of a suite: each run's share of passed cases with its interval, as numbers for an SVG. Pure."""
+"""A suite's chart: each run's share of passed cases with its interval, as numbers for an SVG. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ TICKS: Final = (0, 25, 50, 75, 100)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run, with its share at `y` and its interval starting at `top`, `height` high. Narrow screens show fewer
+    """A run. Its share is at `y`; its interval starts at `top` and is `height` high. Narrow screens show fewer
     ranks.
     """
 
@@ -31,7 +31,7 @@ class Point:
 
     @property
     def left(self) -> float:
-        """The left edge of the interval's bar, which is 2 wide."""
+        """The left edge of the interval's bar, which has a width of 2."""
         return self.x - 1
 
 
@@ -49,7 +49,7 @@ class RatesChart:
 
 
 def shares_of(newest_first: Iterable[Run]) -> RatesChart | None:
-    """Return the chart of finished runs, the oldest on the left; None for fewer than two."""
+    """Return the chart of finished runs, with the oldest on the left; None if there are fewer than two."""
     runs = [run for run in newest_first if run.report is not None][:MOST_RUNS][::-1]
     if len(runs) < 2:  # a single point shows nothing
         return None

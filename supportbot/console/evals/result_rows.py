@@ -26,7 +26,7 @@ STATES: Final = {"waiting": "", "running": "info", "paused": "warn", "done": "ok
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A try of a case, with the reasons why it failed."""
+    """A try of a case, with the reasons if it failed."""
 
     passed: bool
     reasons: list[str]
@@ -35,7 +35,7 @@ class Try:
 
 @dataclass(slots=True)
 class Row:
-    """A case in this run (`now`) and in the other one (`before`)."""
+    """A case in this run (`now`) and in the run it is compared with (`before`)."""
 
     key: str
     asks: str
@@ -84,15 +84,15 @@ class Row:
 
     @property
     def why(self) -> list[str]:
-        """The reasons for failing, without duplicates."""
+        """The reasons why the case failed, without duplicates."""
         if self.is_hidden:
             return []
         return list(dict.fromkeys(reason for one in self.now for reason in one.reasons))
 
     @property
     def answers(self) -> list[tuple[str, Try]]:
-        """The try to show from each run: the first failed one, or else the first; for hidden cases, only this run's
-        first try.
+        """The try to show from each run: the first that failed or, if none did, the first. For hidden cases, only the
+        first try of this run.
         """
         if self.is_hidden:
             return [(gettext("Now"), one) for one in self.now[:1]]
@@ -110,9 +110,10 @@ def compared_runs(
     hidden: Mapping[str, bool | None] | None = None,
     hidden_before: Collection[str] = (),
 ) -> tuple[list[Row], int]:
-    """Return one page of the rows, and their total number. The `hidden` cases appear only without a filter; the values
-    say whether a case waits for a label (None if it has not been judged). Cases that are hidden in the other run
-    (`hidden_before`) are not compared.
+    """Return one page of the rows, and how many rows there are in total.
+
+    `hidden` cases appear only if no filter is selected. Their values say whether a case is waiting for a label (None if
+    it has not been judged). Cases that are hidden in the other run (`hidden_before`) are not compared.
     """
     hidden = hidden or {}
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
@@ -157,7 +158,7 @@ def _passes(run: Run) -> dict[str, bool]:
 
 
 def _tries(run: Run, keys: list[str]) -> dict[str, list[Try]]:
-    """Return the tries of several cases by their key."""
+    """Return the tries of several cases, by the case's key."""
     found: dict[str, list[Try]] = defaultdict(list)
     rows = list(Result.objects.filter(run=run, key__in=keys).order_by("number"))
     for row, reasons in zip(rows, reasons_of_each([row.grades for row in rows]), strict=True):
@@ -171,7 +172,7 @@ def _asks(case: dict[str, Any]) -> str:
 
 
 def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
-    """Return the rows for cases on a suite's page."""
+    """Return the rows for the cases on a suite's page."""
     return [
         {
             "key": case.key,
@@ -184,7 +185,7 @@ def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
 
 
 def rows_of(runs: Iterable[Run], hidden: Collection[UUID] = ()) -> list[dict[str, Any]]:
-    """Return the rows for runs in lists; the outcome of `hidden` runs is not shown."""
+    """Return the rows for runs in lists. The outcome of `hidden` runs is not shown."""
     return [
         {
             "run": run,
@@ -203,7 +204,7 @@ def state_tag(run: Run, *, is_hidden: bool = False) -> SafeString:
 
 
 def result_of(run: Run, *, is_hidden: bool = False) -> str:
-    """Return the number of passed cases, or the progress of an unfinished run."""
+    """Return how many cases passed or, for an unfinished run, its progress."""
     if run.report is not None and is_hidden:
         return gettext("Hidden until you have labelled it")
     if run.report is not None:

@@ -1,4 +1,6 @@
-"""The choices before a run starts: the release that answers, the run to compare with, and the repetitions."""
+"""What a person chooses before a run starts: which release answers, which run to compare with, and how many
+repetitions.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -26,7 +28,9 @@ _MOST_RUNS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class StartChoices:
-    """The choices on a suite's page. `lives_run` is the live release's newest run, the default to compare with."""
+    """The choices on a suite's page. `lives_run` is the newest run of the live release, with which runs are compared by
+    default.
+    """
 
     live: Release
     releases: list[Release]
@@ -36,8 +40,8 @@ class StartChoices:
 
 
 def start_choices(suite: Suite, person: Staff, *, hidden: Collection[UUID]) -> StartChoices:
-    """Return the choices for this person; without the right to see other releases, only the live one. The outcome of
-    `hidden` runs is not shown.
+    """Return the choices for this person. Without the right to see other releases, they can choose only the live one.
+    The outcome of `hidden` runs is not shown.
     """
     live = live_release()
     shown = rows_of(finished_runs(suite), hidden)
@@ -45,7 +49,7 @@ def start_choices(suite: Suite, person: Staff, *, hidden: Collection[UUID]) -> S
 
 
 def chosen(suite: Suite, submitted: Mapping[str, str], person: Staff) -> dict[str, Any]:
-    """Return a person's choices as arguments of `start_run`. Raises NotFound for a choice that was not offered."""
+    """Return a person's choices as arguments for `start_run`. Raises NotFound for a choice that was not offered."""
     asked = submitted.get("repeat", "1")
     repeat = min(MAX_REPEAT, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else 1
     offered = _releases(live_release(), person)
@@ -70,10 +74,10 @@ def _one_of(rows: list[Row], key: str) -> Row:
 
 
 def _releases(live: Release, person: Staff) -> list[Release]:
-    """Return the drafts and the newest releases, without the live one."""
+    """Return the drafts and the newest releases, leaving out the live one."""
     return list(releases().exclude(pk=live.pk)[:_MOST_RELEASES]) if may(person, "releases:read") else []
 
 
 def finished_runs(suite: Suite) -> QuerySet[Run]:
-    """Return the newest finished runs of a suite, with which others can be compared."""
+    """Return a suite's newest finished runs, which other runs can be compared with."""
     return runs().filter(suite=suite, state=Run.State.DONE)[:_MOST_RUNS]

@@ -1,4 +1,4 @@
-"""The pages of runs: start, watch, cancel, resume and compare them."""
+"""The pages for starting, watching, cancelling, resuming and comparing runs."""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -40,7 +40,7 @@ def start(request: HttpRequest, suite_id: UUID) -> HttpResponse:
 
 
 def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Show a run: its progress, its report, and each case next to the same case in another run."""
+    """Show a run: its progress, its report, and each case beside the same case in another run."""
     person = needs(request, READ)
     run = run_with_id(uuid_of(run_id))
     other, hidden = _other(request, run), hidden_cases(request, run)
@@ -80,7 +80,7 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 def _figures(run: Run, other: Run | None, report: Report, hidden: Collection[str]) -> dict[str, Any]:
-    """Return the sentences and figures about a report, without its `hidden` cases, for a run's page."""
+    """Return a run page's sentences and figures about a report, without its `hidden` cases."""
     return {
         "summary": summary(report),
         "verdict": _verdict(run, other, report),
@@ -103,14 +103,14 @@ def resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 def _other(request: HttpRequest, run: Run) -> Run | None:
-    """Return the run to compare with: the chosen one, or else the baseline."""
+    """Return the run to compare with: the chosen one or, if none was chosen, the baseline."""
     chosen = request.GET.get("against", "")
     other = uuid_of(chosen) if chosen else run.baseline_id
     return Run.objects.filter(pk=other).first() if other else None
 
 
 def _verdict(run: Run, other: Run | None, report: Report) -> list[SafeString]:
-    """Return why a run is bad, with a link from each named case to its answers."""
+    """Return why a run is bad. Each named case links to its answers."""
     places = {str(case["id"]): place for place, case in enumerate(run.cases)}
     against = {"against": other.pk} if other else {}
 

@@ -1,4 +1,4 @@
-"""The pages of suites: create, import, edit, export and delete them."""
+"""The pages for creating, importing, editing, exporting and deleting suites."""
 
 from typing import Final
 from uuid import UUID
@@ -59,7 +59,7 @@ def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
 
 
 def edit(request: HttpRequest, suite_id: UUID | None = None) -> HttpResponse:
-    """Show a suite as YAML and store the submitted text or file."""
+    """Show a suite as YAML. A POST stores the submitted text or file."""
     needs(request, WRITE)
     suite = suite_with_id(suite_id) if suite_id else None
     text, problem = suite_as_yaml(document_of(suite)) if suite else _EMPTY, ""

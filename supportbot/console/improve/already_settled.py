@@ -1,4 +1,4 @@
-"""The response of a page of *Improve* to a POST about something that is no longer listed; typed text is kept."""
+"""The response of an *Improve* page to a POST about something that is no longer listed. Typed text is kept."""
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +14,7 @@ from supportbot.insights.improve.services import Edit
 
 
 def settled(request: HttpRequest, kind: str) -> HttpResponse:
-    """Show the typed text, which was not published; redirect to the list if there is none or it is already live."""
+    """Show the typed text, which was not published. If there is none, or it is already live, redirect to the list."""
     needs(request, "kb:write")
     edit = _typed(request)
     if edit is None or _is_live(edit):

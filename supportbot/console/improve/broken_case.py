@@ -1,5 +1,5 @@
-"""The page of a gate case broken by a change to articles: the expectation, both answers, the changes, and an edit that
-fixes it.
+"""The page for a gate case that a change to articles has broken: what it expects, both answers, the changes, and an
+edit that fixes it.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ Broken = tuple[ArticleCheck, dict[str, Any]]
 
 
 def broken_case(request: HttpRequest, case: str) -> HttpResponse:
-    """Show a case that has failed since articles changed, and handle the page's buttons."""
+    """Show a case that fails since articles changed, and handle the page's buttons."""
     person = needs(request, "kb:read")
     found = next((one for one in broken_now() if one[1]["case"] == case), None)
     if found is None:
@@ -86,8 +86,8 @@ def _page(
 
 
 def _articles(check: ArticleCheck, failure: dict[str, Any]) -> list[Article]:
-    """Return the articles that were checked, at most `MOST_NAMED`: first the expected sources of the case, then those
-    whose text has changed.
+    """Return at most `MOST_NAMED` of the articles that were checked: first those that the case expects as sources, then
+    those whose text has changed.
     """
     sources = _sources(failure["case"])
     fields = ("pk", "external_id", "live_revision__number", "latest_revision__title")
@@ -99,7 +99,7 @@ def _articles(check: ArticleCheck, failure: dict[str, Any]) -> list[Article]:
 
 
 def _sources(name: str) -> set[str]:
-    """Return the ids of the articles that a case expects as sources; none if the case has been deleted."""
+    """Return the ids of the articles that a case expects as sources, or none if the case has been deleted."""
     suite, _, key = name.partition(": ")
     stored = Case.objects.filter(suite__name=suite, key=key).first()
     case = parse_case(stored.document) if stored else None
@@ -114,7 +114,7 @@ def _former_number(check: ArticleCheck, article_id: UUID, live: int | None) -> i
 
 
 def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Article]) -> Edit:
-    """Return the newest text of the chosen article (by default, the first), or its text before the change."""
+    """Return the newest text of the chosen article (by default, of the first one), or its text before the change."""
     article_id = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
     article = next((one for one in articles if one.pk == article_id), articles[0] if articles else None)
     latest = article.latest_revision if article else None
@@ -126,7 +126,7 @@ def _proposed(request: HttpRequest, check: ArticleCheck, articles: Sequence[Arti
 
 
 def _former(check: ArticleCheck, article: Article) -> Revision | None:
-    """Return an article's text before the change; None if it had none or the text is still live."""
+    """Return an article's text before the change; None if it had none or that text is still live."""
     live = article.live_revision
     number = _former_number(check, article.pk, live.number if live else None)
     if number is None:
@@ -141,6 +141,8 @@ def _since(article: Article | None, former: Revision | None) -> list[Row]:
 
 
 def _questions(failure: dict[str, Any], articles: Sequence[Article]) -> list[str]:
-    """Return the questions to replay: the case's own, then customers' questions whose answers quoted the articles."""
+    """Return the questions to replay: first the case's own, then customers' questions whose answers quoted the
+    articles.
+    """
     quoting = [question for one in articles for question in questions_quoting(one.pk)]
     return list(dict.fromkeys([failure["question"], *quoting]))

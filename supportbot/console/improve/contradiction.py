@@ -1,4 +1,6 @@
-"""The page of two articles that contradict each other: both passages, an edit that makes them agree, and its replay."""
+"""The page for two articles that contradict each other: both passages, an edit that makes them agree, and a replay of
+questions with the edit.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +32,9 @@ MOST_AROUND: Final = 600  # characters of a passage before and after its sentenc
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One side: its article, the sentence with the differing figures marked, and the surrounding text."""
+    """One side of a contradiction: the article, the sentence with the differing figures marked, and the text
+    around it.
+    """
 
     article: Article
     side: ContradictingSide
@@ -85,14 +89,16 @@ def _page(
 
 
 def _proposed(request: HttpRequest, pair: Contradiction, articles: Sequence[Article]) -> Edit:
-    """Return the edit of the chosen article, or else of the one that was published earlier."""
+    """Return the edit of the chosen article or, if none was chosen, of the one that was published earlier."""
     article_id = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
     older = min(articles, key=lambda one: one.published_at.timestamp() if one.published_at else 0.0)
     return agreeing(pair, next((one for one in articles if one.pk == article_id), older))
 
 
 def _questions(articles: Sequence[Article]) -> list[str]:
-    """Return the questions to replay: those whose answers quoted one of the articles, or else the most similar ones."""
+    """Return the questions to replay: those whose answers quoted one of the articles or, if there are none, the most
+    similar ones.
+    """
     quoting = [question for one in articles for question in questions_quoting(one.pk)]
     return list(dict.fromkeys(quoting or (question for one in articles for question in _near(one))))
 

@@ -1,5 +1,5 @@
-"""Code shared by the pages of *Improve*: an edit that a person changes, replays with questions and publishes, and
-dismissing the page's subject.
+"""Code shared by the *Improve* pages: an edit that a person changes, replays with questions and publishes; and
+dismissing what the page is about.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ Choices = list[tuple[str, str, bool]]  # articles that can be edited: value, tit
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One question with its current answer and the answer after the edit."""
+    """One question, with its current answer and the answer after the edit."""
 
     question: str
     before: AnswerPreview
@@ -67,7 +67,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class FindingEdit:
-    """A page's subject: the findings that an edit settles, the questions to replay, and the effect of *Dismiss*."""
+    """What a page is about: the findings that an edit settles, the questions to replay, and what *Dismiss* does."""
 
     kind: str
     subjects: Sequence[UUID]
@@ -83,7 +83,7 @@ class Page(Protocol):
 
 
 def handle(request: HttpRequest, work: FindingEdit, page: Page) -> HttpResponse:
-    """Handle the buttons below an edit; typed text is never lost."""
+    """Handle the buttons below an edit. Typed text is never lost."""
     needs(request, "kb:write")
     edit = None
     try:
@@ -127,7 +127,7 @@ def _publish(request: HttpRequest, work: FindingEdit, edit: Edit) -> None:
 
 
 def typed(request: HttpRequest) -> Edit:
-    """Return the edit as entered in the form. Raises InvalidDocument, or NotFound for an invalid id."""
+    """Return the edit entered in the form. Raises InvalidDocument, or NotFound for an invalid id."""
     edit = unchecked(request) or Edit(None, "", "")
     if edit.article_id is None and request.POST.get("article", NEW) != NEW:
         raise NotFound()
@@ -136,7 +136,9 @@ def typed(request: HttpRequest) -> Edit:
 
 
 def unchecked(request: HttpRequest) -> Edit | None:
-    """Return the submitted edit without validating it, so no typed text is lost; None if the form was not sent."""
+    """Return the submitted edit without validation, so that typed text is not lost; None if the form was not
+    submitted.
+    """
     sent = request.POST
     if "body" not in sent:
         return None
@@ -146,7 +148,7 @@ def unchecked(request: HttpRequest) -> Edit | None:
 
 
 def article_id_in(text: str) -> UUID | None:
-    """Return the id of an article; None for a new article or an invalid id."""
+    """Return an article's id, or None for a new article or an invalid id."""
     try:
         return UUID(text)
     except ValueError:
@@ -154,7 +156,9 @@ def article_id_in(text: str) -> UUID | None:
 
 
 def replay(request: HttpRequest, questions: Sequence[str], edit: Edit) -> list[Replayed]:
-    """Ask the first questions with the live articles and with the edit. Raises InvalidInput if asked too often."""
+    """Ask the first of the questions with the live articles and with the edit. Raises InvalidInput if this is done too
+    often.
+    """
     if count(f"replay:{person_of(request).pk}", seconds=60) > REPLAYS_A_MINUTE:
         raise InvalidInput(gettext("Too many questions in a minute. Wait a moment and try again."))
     text = Text(edit.article_id, edit.change, check_article_text(edit.title, edit.body))
@@ -176,7 +180,7 @@ def _audience(edit: Edit) -> str:
 def edit_context(
     request: HttpRequest, edit: Edit, choices: Choices, replayed: Sequence[Replayed], failures: Sequence[Failure]
 ) -> dict[str, Any]:
-    """Return the context for `console/improve/edit.html`."""
+    """Return the template context for `console/improve/edit.html`."""
     person = needs(request, "kb:read")
     return {
         "edit": edit,
@@ -192,7 +196,7 @@ def edit_context(
 
 
 def _changes(edit: Edit) -> list[Row]:
-    """Return an edit's changes to its article; none for a new one."""
+    """Return what an edit changes in its article; nothing for a new article."""
     article = Article.objects.filter(pk=edit.article_id).first() if edit.article_id else None
     newest = article.latest_revision if article else None
     return compare(newest.body, edit.body) if newest and newest.body != edit.body else []

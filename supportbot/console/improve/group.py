@@ -1,4 +1,6 @@
-"""The page of one group of findings: its chats, its passages, the proposed edit, its replay, and the actions."""
+"""The page for one group of findings: its conversations, its passages, the suggested edit, a replay with that edit, and
+the actions.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -72,7 +74,7 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
 
 
 def _cluster(kind: str, subject: UUID) -> Cluster:
-    """Return the group with this finding; raises NotFound if the finding has been dealt with or erased."""
+    """Return the group that contains this finding. Raises NotFound if the finding has been dealt with or erased."""
     if kind not in list(Kind):
         raise NotFound()
     return group_with(Kind(kind), subject)
@@ -113,7 +115,7 @@ def _page(
 
 
 def _row(finding: Finding) -> dict[str, Any]:
-    """Return a finding as a row of the page, without personal data."""
+    """Return a finding as a row of the page, with personal data removed."""
     return {
         "conversation": finding.conversation,
         "subject": finding.subject,
@@ -127,19 +129,19 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def _trace(found: Cluster) -> RetrievalTrace | None:
-    """Return the trace of the newest answer: the search results, best first, and the withheld text."""
+    """Return the trace of the newest answer, which has the search results, best first, and the withheld text."""
     newest = found.newest
     conversation = Conversation.objects.filter(pk=newest.conversation).first()
     return traces_of(conversation).get(newest.answer_id) if conversation and newest.answer_id else None
 
 
 def _withheld(trace: RetrievalTrace) -> list[dict[str, str]]:
-    """Return the text that the checks withheld, with the reasons, without personal data."""
+    """Return the text that the checks withheld and the reasons, with personal data removed."""
     return [{"text": without_personal_data(one.text), "why": one.why} for one in withheld_sentences(trace.withheld)]
 
 
 def _choices(passages: Sequence[TracedPassage], edit: Edit) -> Choices:
-    """Return the articles that can be edited: those found by search, the edited one, and a new one."""
+    """Return the articles that can be edited: those found by search, the one being edited, and a new one."""
     titles = {passage.article: passage.title for passage in passages}
     if edit.article_id is not None:
         titles.setdefault(str(edit.article_id), edit.title)

@@ -1,6 +1,6 @@
 """Improve: one list of findings that may need improvement, and a page for each group in it.
 
-Customers' texts are shown without personal data, because editors may not read chats.
+Customers' texts are shown with personal data removed, because editors may not read conversations.
 """
 
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ class Row:
 
 
 def improve(request: HttpRequest) -> HttpResponse:
-    """List the groups of one kind, largest first; a POST dismisses findings that have no page of their own."""
+    """List the groups of one kind, largest first. A POST dismisses findings that have no page of their own."""
     person = needs(request, "kb:read")
     kind = one_of("kind", request.GET.get("kind", Kind.UNANSWERED), KINDS)
     if request.method == "POST":
@@ -140,7 +140,7 @@ def _side(ours: contradicting.Statement, theirs: contradicting.Statement) -> Con
 
 
 def _broken() -> list[tuple[ArticleCheck, list[Article], list[dict[str, Any]]]]:
-    """Return the checks whose findings are still open, with their articles and cases."""
+    """Return the checks that have open findings, with their articles and cases."""
     found: dict[UUID, tuple[ArticleCheck, list[dict[str, Any]]]] = {}
     for check, failure in broken_now():
         found.setdefault(check.pk, (check, []))[1].append(failure)
@@ -152,7 +152,7 @@ def _broken() -> list[tuple[ArticleCheck, list[Article], list[dict[str, Any]]]]:
 
 
 def old_page(request: HttpRequest) -> HttpResponse:
-    """Redirect the former address of unanswered questions to their list."""
+    """Redirect from the former address of unanswered questions to their list."""
     needs(request, "kb:read")
     return redirect(f"{reverse('admin:improve')}?kind={Kind.UNANSWERED}")
 
@@ -166,7 +166,7 @@ def row_of(one: Cluster) -> Row:
 
 
 def remark_of(one: Finding) -> str:
-    """Return the customer's explanation of what was wrong."""
+    """Return what the customer wrote about what was wrong."""
     reason = gettext(RATING_REASONS[one.reason]) if one.reason in RATING_REASONS else ""
     return ": ".join(part for part in (reason, without_personal_data(one.comment)) if part)
 
@@ -188,7 +188,7 @@ def _dismissed(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _dismissible(kind: str) -> set[UUID]:
-    """Return the ids of the listed findings of a kind that has no pages of its own."""
+    """Return the ids of the listed findings of a kind whose findings have no pages."""
     if kind == contradicting.KIND:
         return {pair.subject for pair in contradicting.contradictions()}
     if kind == RECALL:

@@ -51,14 +51,14 @@ FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field that differs, with the rows of its comparison."""
+    """A field that differs, with the rows that compare both values."""
 
     label: str
     rows: list[Row]
 
 
 def differences(before: Document, after: Document, names: Mapping[str, str]) -> list[Difference]:
-    """Return the differences between two documents; `names` are the connections' names by their ids."""
+    """Return the differences between two documents. `names` maps connections' ids to their names."""
     return [
         Difference(gettext(label), compare(old, new))
         for field, label in FIELDS.items()
@@ -67,7 +67,7 @@ def differences(before: Document, after: Document, names: Mapping[str, str]) -> 
 
 
 def lines_of(document: Document, field: str, names: Mapping[str, str]) -> str:
-    """Return one field as text, one line per statement."""
+    """Return one field as text, with one statement per line."""
     return _WORDS.get(field, _plain)(getattr(document, field), names)
 
 

@@ -1,4 +1,4 @@
-"""Why the gates refuse a release: each failed case with its question, the expectation and the actual answer."""
+"""Why the gates refuse a release: each failed case, with its question, the expected answer and the actual one."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from supportbot.evals.suite_formats.own_format import parse_case
 
 @dataclass(frozen=True, slots=True)
 class FailedCase:
-    """A case that fails or is worse than in the live release. A failure that is not a single case has only a `name`.
+    """A case that fails, or does worse than in the live release. A failure that is not about a single case has only a
+    `name`.
 
-    `answers` is the address of the page with all answers, or "" once the run is deleted; `answer` is the last answer,
-    or "" if it is an abstention.
+    `answers` is the address of the page with all answers, or "" if the run has been deleted. `answer` is the last
+    answer, or "" if the assistant gave none.
     """
 
     name: str
@@ -29,13 +30,15 @@ class FailedCase:
 
 
 def failed_names(verdict: Mapping[str, Any]) -> list[FailedCase]:
-    """Return the same cases as `failed_cases`, without questions and answers."""
+    """Return the same cases as `failed_cases`, but without questions and answers."""
     return [FailedCase(name) for name in _kinds(verdict)]
 
 
 def failed_cases(verdict: Mapping[str, Any], hidden: Collection[tuple[UUID, str]] = ()) -> list[FailedCase]:
-    """Return the failed cases that must pass, then other cases that are worse than in the live release. For `hidden`
-    cases, given by run and key, only the name is returned, because the reasons would reveal the judge's verdict.
+    """Return the failed cases that must pass, then other cases that do worse than in the live release.
+
+    `hidden` cases, given by run and key, are returned with only their name, because the reasons would reveal the
+    judge's verdict.
     """
     kinds = _kinds(verdict)
     rows = Run.objects.filter(pk__in=verdict["run_ids"]).select_related("suite").defer("report")
@@ -57,13 +60,13 @@ def failed_cases(verdict: Mapping[str, Any], hidden: Collection[tuple[UUID, str]
 
 
 def _kinds(verdict: Mapping[str, Any]) -> dict[str, str]:
-    """Return the names of the failures, each with the filter that shows it on a run's page."""
+    """Return the name of each failure, with the filter that shows it on a run's page."""
     shown = dict.fromkeys(verdict["failed_must"], "failed")
     return shown | {name: "worse" for name in verdict["regressions"] if name not in shown}
 
 
 def _failed_results(runs: Sequence[Run], keys: Collection[str]) -> dict[tuple[UUID, str], Result]:
-    """Return the first failed try of each case, by its run and key."""
+    """Return the first failed try of each case, by run and key."""
     rows = Result.objects.filter(run__in=runs, key__in=keys, passed=False).order_by("-number")
     return {(row.run_id, row.key): row for row in rows}  # the lowest number comes last and replaces the others
 

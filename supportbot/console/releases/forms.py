@@ -1,4 +1,4 @@
-"""The form for a draft: the document's fields, and a row for each guideline."""
+"""The form for a draft: the fields of the document, and a row for each guideline."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -119,14 +119,14 @@ class DraftForm(forms.Form):
                 self.fields[name] = field
 
     def route_rows(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """Return each purpose's name and its fields, first choice first."""
+        """Return each purpose's name with its fields, first choice first."""
         return [
             (gettext(words), [self[_route_field(purpose, place)] for place in range(PLACES)])
             for purpose, words in PURPOSES.items()
         ]
 
     def _routes(self, cleaned: dict[str, Any]) -> dict[str, list[str]]:
-        """Remove the routes from the entered values and return them without duplicates."""
+        """Take the routes out of the entered values, and return them without duplicates."""
         found = {
             purpose: [name for place in range(PLACES) if (name := cleaned.pop(_route_field(purpose, place)))]
             for purpose in PURPOSES
@@ -144,7 +144,7 @@ class DraftForm(forms.Form):
         return found
 
     def changes(self, before: Document) -> dict[str, Any]:
-        """Return the document's fields as entered; those not in this form are kept."""
+        """Return the entered fields of the document. Fields that are not in this form are kept."""
         cleaned = dict(self.cleaned_data)
         routes = self._routes(cleaned)
         parameters = {"temperature": cleaned.pop("temperature"), "max_output_tokens": cleaned.pop("max_output_tokens")}

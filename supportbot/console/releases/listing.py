@@ -92,7 +92,7 @@ class ReleaseAdmin(RowPagesAdmin):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A suite that can be a gate. A deleted suite that is still a gate is listed, so it can be removed."""
+    """A suite that can be a gate. A deleted suite that is still a gate is listed too, so that it can be removed."""
 
     name: str
     title: str

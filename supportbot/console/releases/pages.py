@@ -1,4 +1,4 @@
-"""The pages of a release: its changes, its form while it is a draft, and the steps to publish or restore it."""
+"""The pages of a release: what it changes, its form while it is a draft, and how to publish or restore it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -49,8 +49,10 @@ def title_of(row: Release) -> str:
 
 
 def release_page(request: HttpRequest, release_id: str) -> HttpResponse:
-    """Show the changes in a release. A draft is compared with the live release, any other with its predecessor; a
-    release that can be restored is also compared with the live one.
+    """Show what a release changes.
+
+    A draft is compared with the live release, any other with the one before it. A release that can be restored is also
+    compared with the live one.
     """
     needs(request, READ)
     try:
@@ -61,7 +63,7 @@ def release_page(request: HttpRequest, release_id: str) -> HttpResponse:
 
 
 def edit_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
-    """Show a draft's form, and save it."""
+    """Show a draft's form. A POST saves it."""
     person = needs(request, WRITE)
     release = release_with_id(release_id)
     if not release.is_draft:
@@ -88,7 +90,7 @@ def edit_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 
 def new(request: HttpRequest) -> HttpResponse:
-    """Create a draft from the live release or a given one."""
+    """Create a draft from the live release or from the one given."""
     person = needs(request, WRITE)
     source = request.POST.get("source", "")
     try:
@@ -152,7 +154,7 @@ def discard(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 
 def choose_gates(request: HttpRequest) -> HttpResponse:
-    """Save the suites; if one does not exist, show a message and save nothing."""
+    """Save the chosen suites. If one does not exist, show a message and save nothing."""
     person = needs(request, WRITE)
     try:
         services.name_gates(_in_their_order(request.POST.getlist("suites")), person=person)
@@ -165,7 +167,9 @@ def choose_gates(request: HttpRequest) -> HttpResponse:
 
 
 def _in_their_order(chosen: list[str]) -> list[str]:
-    """Return the chosen suites, existing gates first in their order: another order would invalidate verdicts."""
+    """Return the chosen suites, starting with the existing gates in their current order: a different order would
+    invalidate verdicts.
+    """
     present = [name for name in gates() if name in chosen]
     return present + [name for name in chosen if name not in present]
 
@@ -178,7 +182,9 @@ def _shown(
     errors: Mapping[str, Sequence[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Return a release's page. `errors` are shown at the fields for a person's reasons, by the fields' names."""
+    """Return a release's page. `errors` maps the names of the fields in which the person gives reasons to the errors
+    shown there.
+    """
     live, person = live_release(), staff(request)
     may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
@@ -213,7 +219,7 @@ def _shown(
 def _verdict_facts(
     request: HttpRequest, release: Release, suites: Sequence[str], *, may_read_runs: bool
 ) -> dict[str, Any]:
-    """Return the gates' verdict on a release, and what has changed since then."""
+    """Return the gates' verdict on a release, and what has changed since the verdict."""
     verdict = evaluation.verdict_on(release)
     is_passed = bool(verdict and verdict["passed"])
     changed = evaluation.changed_since(release, verdict) if verdict and release.is_draft else []
@@ -230,7 +236,7 @@ def _verdict_facts(
 
 
 def _failed(request: HttpRequest, verdict: Mapping[str, Any]) -> list[FailedCase]:
-    """Return the failed cases; with questions and answers only if the person may read runs."""
+    """Return the failed cases. Questions and answers are included only if the person may read runs."""
     if not may(staff(request), RUNS):
         return failed_names(verdict)
     judged = Result.objects.filter(run__in=verdict["run_ids"], judged_good__isnull=False).values("run")
@@ -239,7 +245,7 @@ def _failed(request: HttpRequest, verdict: Mapping[str, Any]) -> list[FailedCase
 
 
 def _restoring(release: Release) -> dict[str, Any]:
-    """Return the context about restoring a release: whether it has proven itself, and later changes."""
+    """Return the template context for restoring a release: whether it has proven itself, and what has changed since."""
     verdict = release.verdict or {}
     if not evaluation.is_proven(release):
         return {"is_proven": False, "missing_gates": listed(missing_suites(gates()))}
@@ -249,14 +255,14 @@ def _restoring(release: Release) -> dict[str, Any]:
 
 
 def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of results behind a verdict, and how many of them come from an earlier evaluation."""
+    """Return how many results a verdict is based on, and how many of those come from an earlier evaluation."""
     return Run.objects.filter(pk__in=verdict["run_ids"]).aggregate(
         total=Sum("total", default=0), kept=Sum("kept", default=0)
     )
 
 
 def _compared(verdict: Mapping[str, Any]) -> list[tuple[int | None, list[Run]]]:
-    """Return the runs that the draft's runs were compared with for a verdict, by the number of their release."""
+    """Return the runs with which the draft's runs were compared for a verdict, by the number of their release."""
     theirs = Run.objects.filter(pk__in=Run.objects.filter(pk__in=verdict["run_ids"]).values("baseline"))
     found: dict[int | None, list[Run]] = {}
     for run in theirs.order_by("release_number", "suite_name").defer("cases", "report"):
@@ -265,7 +271,7 @@ def _compared(verdict: Mapping[str, Any]) -> list[tuple[int | None, list[Run]]]:
 
 
 def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
-    """Return the newest articles that have changed since an evaluation began."""
+    """Return the newest of the articles that have changed since an evaluation began."""
     began = verdict.get("began")  # missing from verdicts of earlier versions
     return list(changed_for_readers(datetime.fromisoformat(began))[:MOST_ARTICLES]) if began else []
 
@@ -294,7 +300,7 @@ def _frame(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any
 
 
 def _mark(form: DraftForm, refusal: SupportBotError) -> None:
-    """Show a refusal's messages at their fields, and the rest above the form."""
+    """Show a refusal's messages at their fields, and any others above the form."""
     rest = {name: texts for name, texts in refusal.fields.items() if name not in form.fields}
     for name, texts in refusal.fields.items():
         if name in form.fields:
@@ -304,5 +310,5 @@ def _mark(form: DraftForm, refusal: SupportBotError) -> None:
 
 
 def _whole(text: str) -> int:
-    """Return the number in a hidden field; -1, which never matches, if it is not a number."""
+    """Return the number in a hidden field, or -1, which never matches, if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

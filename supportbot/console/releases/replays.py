@@ -1,4 +1,6 @@
-"""The page of a release's shadow replay: start it, watch it, and see which customers' questions get other answers."""
+"""The page for a release's shadow replay: start it, watch it, and see which customers' questions would get different
+answers.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -43,7 +45,7 @@ REST: Final = {"same": gettext_noop("Same"), "unplayed": gettext_noop("Could not
 
 
 def replay_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
-    """Show the newest replay of a release, even if it is unfinished; a POST starts, cancels or continues one."""
+    """Show a release's newest replay, whether or not it is finished. A POST starts, cancels or continues one."""
     for right in REPLAY:
         needs(request, right)
     release = release_with_id(release_id)
@@ -69,7 +71,7 @@ def _change(request: HttpRequest, release: Release) -> None:
 
 
 def _number(text: str) -> int:
-    """Return the typed number; 0, which is refused, if it is not a number."""
+    """Return the typed number, or 0, which is refused, if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
@@ -127,12 +129,12 @@ def _found(request: HttpRequest, replay: Replay, release: Release) -> dict[str, 
 
 
 def _weight(row: Any) -> tuple[int, int]:
-    """Return the sort key of a difference: worst first, then the most frequent question."""
+    """Return the sort key of a difference: the worst come first, then those with the most frequent questions."""
     return rank(row.kinds or ()), -row.times
 
 
 def _filters(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
-    """Return the filters with their counts; kinds without a row are left out."""
+    """Return the filters with their counts. Kinds without rows are left out."""
     named = {"different": gettext("All differences")}
     named |= {kind: gettext(words) for kind, (_, words) in WORDS.items()}
     named |= {name: gettext(words) for name, words in REST.items()}
@@ -163,7 +165,7 @@ def _answer(label: str, played: CaseTry) -> dict[str, Any]:
 
 
 def _checks(reply: Reply) -> dict[str, Any]:
-    """Return the results of the checks on an answer."""
+    """Return what the checks found in an answer."""
     withheld = [Withheld(one["code"], one["text"], one.get("score")) for one in reply.withheld]
     return {
         "verdict": confirmation_of(reply.is_confirmed),

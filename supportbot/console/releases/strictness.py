@@ -1,4 +1,4 @@
-"""The three levels of strictness, each with its effect for customers and its measurements."""
+"""The three levels of strictness, each with what it means for customers and what was measured."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ from supportbot.releases.document import Strictness
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`gets` describes what customers see instead of an unconfirmed answer; `measured` is shown next to it."""
+    """`gets` says what customers see instead of an unconfirmed answer; `measured` is shown next to it."""
 
     name: str
     gets: str

@@ -21,7 +21,7 @@ from supportbot.errors import NotAllowed, SupportBotError
 
 
 def add_page(request: HttpRequest) -> HttpResponse:
-    """Show both forms; on a POST, add the source, start its dry run, and redirect to its page."""
+    """Show both forms. On a POST, add the source, start its dry run, and redirect to its page."""
     needs(request, "kb:write")
     typed = request.POST if request.method == "POST" else None
     is_site = typed is not None and typed.get("kind") != UPLOADS

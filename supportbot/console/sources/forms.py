@@ -1,4 +1,4 @@
-"""The forms of a source, and the files dropped on its page. The service validates the entered values."""
+"""The forms for a source, and the files dropped on its page. The service validates what is entered."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -21,7 +21,7 @@ _LINES: Final = forms.Textarea(attrs={"rows": 2, "class": "field", "spellcheck":
 
 
 class PlaceForm(forms.Form):
-    """The settings for a source's articles, for all kinds of sources."""
+    """The settings for a source's articles, which all kinds of sources have."""
 
     collection = forms.CharField(
         label=_("Collection"),
@@ -53,7 +53,7 @@ class PlaceForm(forms.Form):
         )
 
     def note(self, refusal: SupportBotError) -> None:
-        """Show the service's refusals next to their fields."""
+        """Show the service's refusals at their fields."""
         for field, texts in refusal.fields.items():
             self.add_error(field if field in self.fields else None, texts)
         if not refusal.fields:
@@ -138,7 +138,7 @@ def collections() -> list[str]:
 
 
 def settings_of(source: Source) -> dict[str, Any]:
-    """Return a source's settings as values for the form."""
+    """Return a source's settings as form values."""
     config = source.config
     return {
         "name": source.name,
@@ -155,7 +155,7 @@ def settings_of(source: Source) -> dict[str, Any]:
 
 
 def uploaded(request: HttpRequest) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and content of each dropped file, read only up to the size limit of a source."""
+    """Yield each dropped file's path and content, which is read only up to the size limit of a source."""
     paths = request.POST.getlist("path")
     for place, file in enumerate(request.FILES.getlist("files")[:MOST_FILES]):
         path = paths[place] if place < len(paths) else file.name or ""

@@ -1,4 +1,4 @@
-"""The page of one source: its articles, the progress of its run, and the available actions."""
+"""The page of one source: its articles, the progress of its run, and what can be done with it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
@@ -49,7 +49,7 @@ Outcome, RunState = SourceItem.Outcome, SourceRun.State
 
 
 def source_page(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    """Show a source; save its settings."""
+    """Show a source. A POST saves its settings."""
     needs(request, "kb:read")
     source = selectors.source_with_id(source_id)
     form = _form(source)
@@ -66,7 +66,7 @@ def source_page(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @require_safe
 def progress(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    """Return the part of the page that changes while a run is under way."""
+    """Return the part of the page that changes during a run."""
     needs(request, "kb:read")
     return render(request, "console/sources/progress.html", _progress(request, selectors.source_with_id(source_id)))
 
@@ -96,7 +96,9 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
 @require_safe
 def original(request: HttpRequest, source_id: UUID, file_id: UUID) -> HttpResponse:
     """Return an uploaded file as a download, but only to people who may replace it: it contains what an import leaves
-    out, such as comments and hidden sheets. A browser must never render it, since it may be a page with scripts.
+    out, such as comments and hidden sheets.
+
+    A browser must never render it, because it may be a page with scripts.
     """
     needs(request, "kb:write")
     source = selectors.source_with_id(source_id)
@@ -236,19 +238,19 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
 
 
 def _article_check(source: Source) -> ArticleCheck | None:
-    """Return the newest check of the articles that the source has published."""
+    """Return the newest check of the articles published from the source."""
     ids = set(Article.objects.filter(source_item__source=source).values_list("pk", flat=True))
     return next((check for check in checks()[:CHECKS_READ] if ids.intersection(checked_articles(check))), None)
 
 
 def _has_findings(check: ArticleCheck) -> bool:
-    """Return whether there is anything to show about a check: it waits, has failed, or its gates have answered."""
+    """Return whether a check has anything to show: it is waiting, it failed, or its gates have answered."""
     is_done = check.state == ArticleCheck.State.DONE
     return not is_done or bool(check.problem or check.failures or check.asks_gates or check.untried)
 
 
 def _comparison(check: ArticleCheck | None) -> dict[str, Any] | None:
-    """Return the page's context about customers' questions after that check's changes."""
+    """Return the template context about how the check's changes affect customers' questions."""
     found = DraftCheck.objects.filter(pk=check.comparison).first() if check and check.comparison else None
     return comparison_context(found) if found else None
 
@@ -283,12 +285,12 @@ def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:
 
 
 def _changes(counts: Mapping[str, int]) -> bool:
-    """Return whether publishing what a preview has found would create, change or archive an article."""
+    """Return whether publishing what a preview found would create, change or archive an article."""
     return any(counts.get(outcome) for outcome in (Outcome.NEW, Outcome.CHANGED, Outcome.GONE))
 
 
 def _label(source: Source, item: SourceItem) -> str:
-    """Return an item's key without the part shared by all items of its source."""
+    """Return an item's key without the part that all items of its source share."""
     home = source.memory.get("home", source.address)
     origin = "/".join(str(home).split("/")[:3])
     return item.key.removeprefix(origin) or "/"

@@ -34,7 +34,7 @@ def of_run(state: str, mode: str) -> SafeString:
 
 
 def of_item(item: SourceItem, run: SourceRun | None) -> SafeString:
-    """Return an item's state; after a dry run, the state that it would get."""
+    """Return an item's state or, after a dry run, the state that it would get."""
     if item.state in _IN_WORK and not (run and run.is_under_way):
         return tag("", gettext("Not reached"))
     is_checked = run is not None and run.mode == Mode.CHECK and item.run_id == run.pk

@@ -1,4 +1,4 @@
-"""Template tags of the console's list pages."""
+"""Template tags for the console's lists and pages."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -44,13 +44,13 @@ register.simple_tag(tag)
 
 @register.filter
 def likelihood(value: float) -> str:
-    """Return a probability of 0 to 1 as a percentage that never claims to be certain."""
+    """Return a probability, from 0 to 1, as a percentage. It never reads as certain."""
     return percentage(100 * min(max(value, 0.01), 0.99))
 
 
 @register.filter
 def filters_of(changelist: ChangeList) -> list[dict[str, Any]]:
-    """Return the list's filters with their choices and the label of the selected choice."""
+    """Return the list's filters, each with its choices and the label of the selected choice."""
     specs = changelist.filter_specs
     shown = [_shown(_title(spec), [dict(choice) for choice in spec.choices(changelist)]) for spec in specs]
     for place, entry in enumerate(shown):
@@ -65,8 +65,8 @@ def _title(spec: Any) -> str:
 
 @register.filter
 def pages_of(changelist: ChangeList) -> Iterator[int | str]:
-    """Return the pages to link to: the first, the last and those around the current one, with an ellipsis for the
-    others. A list of 600,000 rows has 12,000 pages.
+    """Return the pages to link to: the first, the last and those around the current one. An ellipsis stands for those
+    left out, since a list of 600,000 rows has 12,000 pages.
     """
     pages: Iterator[int | str] = changelist.paginator.get_elided_page_range(changelist.page_num)
     return pages
@@ -74,7 +74,7 @@ def pages_of(changelist: ChangeList) -> Iterator[int | str]:
 
 @register.filter
 def titled(name: str) -> str:
-    """Return a field's label on pages; a readable title is returned unchanged."""
+    """Return the label that pages use for a field. A title that is already readable is returned unchanged."""
     return gettext(TITLES[name]) if name in TITLES else name
 
 
@@ -86,7 +86,7 @@ def _shown(title: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 @register.filter
 def labelled(cells: Sequence[str], headers: Sequence[Mapping[str, Any]]) -> list[SafeString]:
-    """Return a row's cells. All but the first get their column's name, because small screens show no header."""
+    """Return a row's cells. All but the first include their column's name, because small screens show no header."""
     first = 1 if "action-checkbox" in cells[0] else 0
     pairs = zip(cells, headers, strict=True)
     return [_labelled(cell, titled(str(header["text"])), is_lead=n <= first) for n, (cell, header) in enumerate(pairs)]
@@ -101,25 +101,25 @@ def _labelled(cell: str, label: str, *, is_lead: bool) -> SafeString:
 
 @register.filter
 def none_yet_of(opts: "Options[Any]") -> str:
-    """Return the text for an empty list, which explains how rows are created."""
+    """Return the text shown if a list is empty, which explains how rows are created."""
     return str(getattr(_pages_of(opts), "none_yet", ""))
 
 
 @register.filter
 def choice_words(field: Any, value: str) -> str:
-    """Return what a form's field calls a value: the words of an option, or the value itself."""
+    """Return what a form field shows for a value: the label of an option, or the value itself."""
     return str(dict(getattr(field.field, "choices", ())).get(value, value))
 
 
 @register.filter
 def new_of(opts: "Options[Any]") -> str:
-    """Return the label of the button that adds a row to a model's list."""
+    """Return the label of the button that adds a row to a list."""
     return str(getattr(_pages_of(opts), "new", ""))
 
 
 @register.filter
 def many_of(opts: "Options[Any]") -> str:
-    """Return the console's name for a model's list."""
+    """Return the console's name for a list."""
     return str(getattr(_pages_of(opts), "many", capfirst(opts.verbose_name_plural)))
 
 
@@ -135,7 +135,7 @@ def named(row: Any) -> str:
 
 @register.filter
 def in_currency(amount: Decimal | str, currency: str) -> str:
-    """Return a cost with its currency: `€0.0032`."""
+    """Return a cost with its currency, such as `€0.0032`."""
     return cost(Decimal(amount), currency)
 
 
@@ -153,11 +153,11 @@ def get(values: Mapping[str, Any], name: str) -> Any:
 
 @register.filter
 def case_failure(code: str) -> str:
-    """Return a sentence that explains why a case ended early."""
+    """Return a sentence that says why a case ended early."""
     return failure(code)
 
 
 @register.filter
 def call_end(end: str) -> str:
-    """Return a sentence that describes how a model call ended."""
+    """Return a sentence that says how a model call ended."""
     return gettext(CALL_ENDS[end]) if end in CALL_ENDS else end

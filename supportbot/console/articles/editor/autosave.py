@@ -1,4 +1,4 @@
-"""Autosave: the editor's page sends the text while someone is typing."""
+"""Autosave: the editor's page sends the text while a person is typing."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -27,7 +27,7 @@ FIELDS: Final = (
 
 @require_POST
 def autosave(request: HttpRequest, article_id: UUID | None = None) -> JsonResponse:
-    """Store the form's fields for this person; with `forget`, delete the stored fields. Nothing is published."""
+    """Store the form's fields for this person or, with `forget`, delete the stored fields. Nothing is published."""
     needs(request, "kb:write")
     if "forget" in request.POST:
         forget(person_of(request), article_id)
@@ -47,7 +47,7 @@ def autosave(request: HttpRequest, article_id: UUID | None = None) -> JsonRespon
 
 
 def kept_for(request: HttpRequest, article: Article | None, stored: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return this person's unsaved text, in the page's format; None if it does not differ from `stored`."""
+    """Return this person's unsaved text in the page's format; None if it is the same as `stored`."""
     row = kept(person_of(request), article.pk if article else None)
     if row is None or all(stored.get(name, "") == row.values.get(name, "") for name in ("title", "body")):
         return None
@@ -55,6 +55,6 @@ def kept_for(request: HttpRequest, article: Article | None, stored: Mapping[str,
 
 
 def based_on(request: HttpRequest) -> int | None:
-    """Return the number of the revision that the form started from."""
+    """Return the number of the revision on which the form is based."""
     number = request.POST.get("based_on", "")
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None

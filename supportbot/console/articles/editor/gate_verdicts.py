@@ -1,7 +1,7 @@
-"""The gates' verdicts on a saved article: on its text, on settings that take effect at once, and on a planned
-archiving.
+"""The gates' verdicts on a saved article: on its text, on settings that take effect at once, and on planned archiving.
 
-Each verdict has its own field for the reason to override it: a reason for publishing text covers nothing else.
+Each verdict has its own field for the reason to override it, because a reason for publishing a text covers nothing
+else.
 """
 
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ Terms = Mapping[str, Passed]  # keyed by the field with the reason to override
 def terms_of(
     request: HttpRequest, article: Article | None, change: Change, times: plan_fields.Wanted, phrasings: Phrasings
 ) -> Terms:
-    """Return the terms on which the gates pass the changes for customers, both immediate and planned.
+    """Return the terms on which the gates accept the changes that customers will notice, both immediate and planned.
 
-    Call this before locking the article, since it takes seconds. Raises the same errors as `pass_gates`.
+    Call this before locking the article, because it takes seconds. Raises the same errors as `pass_gates`.
     """
     if not gates():
         return {}
@@ -51,7 +51,9 @@ def terms_of(
 
 
 def asked(request: HttpRequest, trial: Trial, field: str = TEXT) -> Passed:
-    """Return the terms on which the gates pass a change; `field` is the field with the reason to override them."""
+    """Return the terms on which the gates accept a change. `field` is the form field for the reason to override
+    them.
+    """
     reason = request.POST.get(field, "")
     return pass_gates(trial, workspace=workspace_here(request), person=staff(request), override=reason, field=field)
 
@@ -61,13 +63,13 @@ def publishes(request: HttpRequest) -> bool:
 
 
 def reasons_in(terms: Terms) -> Mapping[Step, str]:
-    """Return the reason for overriding the gates for each step that can be planned; "" if they agree."""
+    """Return the reason for overriding the gates, for each step that can be planned; "" if they accept it."""
     fields = {Step.PUBLISH: TEXT, Step.ARCHIVE: ARCHIVING}
     return {step: terms.get(field, Passed()).override for step, field in fields.items()}
 
 
 def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
-    """Record each overridden refusal in the audit trail, in the same transaction as the change."""
+    """Record each overridden refusal in the audit trail. Call this in the change's transaction."""
     events = {
         TEXT: PUBLISHED_AGAINST_GATES if publishes(request) else PLANNED_AGAINST_GATES,
         AT_ONCE: CHANGED_AGAINST_GATES,
@@ -78,7 +80,9 @@ def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
 
 
 def _acts_at_once(article: Article, change: Change, phrasings: Phrasings) -> bool:
-    """Return whether a live article's audience, language or phrasings change: these take effect without publishing."""
+    """Return whether the audience, language or phrasings of a live article change. These changes take effect without
+    publishing.
+    """
     if not article.is_live:
         return False
     wanted = (

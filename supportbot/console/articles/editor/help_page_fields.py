@@ -1,4 +1,4 @@
-"""Two fields of the editor (the help page's name, and the article that this one translates), and broken links."""
+"""Two fields of the editor, for the help page's name and for the article that this one translates; and broken links."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ FIELDS: Final = ("slug", "translation_of")
 
 
 def wanted(request: HttpRequest, article: Article | None) -> dict[str, Any]:
-    """Return the validated fields; empty if the form lacks them. Raises InvalidDocument."""
+    """Return the validated fields, or none if the form lacks them. Raises InvalidDocument."""
     if "slug" not in request.POST:
         return {}
     slug = check_free_slug(request.POST["slug"], article=article)
@@ -25,7 +25,7 @@ def wanted(request: HttpRequest, article: Article | None) -> dict[str, Any]:
 
 
 def settle(article: Article, facts: dict[str, Any]) -> None:
-    """Store the fields of a saved article."""
+    """Store these fields of a saved article."""
     if facts:
         rename(article, facts["slug"])
         translate(article, facts["translation_of"])
@@ -37,17 +37,17 @@ def values_of(article: Article) -> dict[str, str]:
 
 
 def shown_age(article: Article) -> list[tuple[str, str]]:
-    """Return the tag of a translation whose source has changed since."""
+    """Return a tag for a translation whose source has changed since."""
     return [("warn", gettext("Older than its source"))] if is_older(article) else []
 
 
 def offered_sources(article: Article | None) -> list[tuple[str, str]]:
-    """Return the articles that this one may translate: (external id, title)."""
+    """Return the articles that this one could be a translation of, as (external id, title)."""
     return [(one.external_id, one.title) for one in sources_for(article)]
 
 
 def links_page(request: HttpRequest) -> HttpResponse:
-    """Show the links of live articles to help pages that nobody can open."""
+    """Show the links in live articles that lead to help pages nobody can open."""
     needs(request, "kb:read")
     context = {**admin.site.each_context(request), "title": gettext("Broken links"), "broken": broken_links()}
     return render(request, "console/articles/broken_links.html", context)

@@ -1,4 +1,4 @@
-"""The contents of the editor's page: the form's values and their errors, the preview, and the state of the index."""
+"""The template context of the editor's page: the form's values and errors, the preview, and the state of the index."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,8 +52,8 @@ class EditorValues:
 
 
 def index_state(article: Article) -> dict[str, Any]:
-    """Return how far the live revision is indexed: whether search finds it, how many passages it has, how many of them
-    have vectors, and how many phrasings are waiting for theirs.
+    """Return how far the live revision has been indexed: whether search finds it, how many passages it has and how many
+    of those have vectors, and how many phrasings are waiting for their vectors.
     """
     live = article.live_revision
     if not article.is_live or live is None:
@@ -68,7 +68,8 @@ def index_state(article: Article) -> dict[str, Any]:
 def compared(article: Article | None) -> dict[str, Any]:
     """Return how the newest publication affects customers' questions; empty if it affects none.
 
-    `together` is the number of articles compared at the same time; 0 after a publication in the console.
+    `together` is the number of articles that were compared at the same time. It is 0 after a publication in the
+    console.
     """
     is_newest = article is not None and article.is_live and article.live_revision_id == article.latest_revision_id
     comparison = newest_comparison(article) if article is not None and is_newest else None
@@ -158,7 +159,7 @@ def page(request: HttpRequest, article: Article | None, typed: EditorValues) -> 
 
 
 def _collections(article: Article | None) -> QuerySet[Collection]:
-    """Return the collections to choose from; for a new article, without the default one, which may not exist yet."""
+    """Return the collections to choose from. A new article is not offered the default one, which may not exist yet."""
     found, default = Collection.objects.all(), default_collection()
     return found.exclude(pk=default.pk) if default and not article else found
 
@@ -168,12 +169,14 @@ def _web_address(origin: str) -> str:
 
 
 def may_write_here(request: HttpRequest, article: Article | None) -> bool:
-    """Return whether the person may write articles and may write in this article's collection."""
+    """Return whether the person may write articles at all, and in this article's collection."""
     is_closed = article is not None and article.collection_id in restricted_collections(person_of(request))
     return may(staff(request), "kb:write") and not is_closed
 
 
 def _based_on_what(request: HttpRequest, article: Article | None, typed: EditorValues) -> int | str:
-    """Return the revision that the next save is based on: the one that was read, or the newer one once it was shown."""
+    """Return the revision on which the next save is based: the one the person read or, once it has been shown, a newer
+    one.
+    """
     newest = article.latest_revision.number if article and article.latest_revision else ""
     return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest

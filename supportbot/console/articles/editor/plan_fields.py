@@ -1,4 +1,4 @@
-"""The editor's two fields for publishing and archiving at a set time. `due_plans` carries the plans out."""
+"""The editor's two fields for publishing and archiving at a set time. `due_plans` carries out the plans."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Wanted = Mapping[Step, datetime | None]  # None deletes a plan
 
 @dataclass(frozen=True, slots=True)
 class PlanTag:
-    """A plan as a tag, with the reason if it was not carried out."""
+    """A plan as a tag. If it was not carried out, the tag says why."""
 
     kind: str
     words: str
@@ -30,7 +30,7 @@ class PlanTag:
 
 
 def wanted(request: HttpRequest, *, is_published: bool) -> Wanted:
-    """Return the times in the form, only for the fields that it contains. Raises InvalidInput."""
+    """Return the times in the form, for those fields that it contains. Raises InvalidInput."""
     times = {step: _time(request, step) for step in Step if field_of(step) in request.POST}
     if is_published:
         times[Step.PUBLISH] = None  # it is live now
@@ -43,7 +43,7 @@ def wanted(request: HttpRequest, *, is_published: bool) -> Wanted:
 def set_plans(article: Article, times: Wanted, *, person: User, reasons: Mapping[Step, str]) -> None:
     """Create, change and delete the plans of a saved article. Raises InvalidDocument for a time in the past.
 
-    `reasons` are the reasons for overriding the gates, one per step.
+    `reasons` are the reasons for overriding the gates, by step.
     """
     known = {Step(plan.step): plan for plan in article.plans.all()}
     for step, at in times.items():
@@ -55,7 +55,7 @@ def set_plans(article: Article, times: Wanted, *, person: User, reasons: Mapping
 
 
 def is_new(article: Article | None, times: Wanted, step: Step) -> bool:
-    """Return whether the form plans this step for a different time."""
+    """Return whether the form plans this step for a time other than the stored one."""
     at = times.get(step)
     if at is None or article is None:
         return at is not None
@@ -63,7 +63,7 @@ def is_new(article: Article | None, times: Wanted, step: Step) -> bool:
 
 
 def times_of(article: Article) -> dict[str, str]:
-    """Return the times of the plans as values for the form; a plan that failed has none."""
+    """Return the times of the plans as form values. A plan that failed has none."""
     return {
         field_of(Step(plan.step)): f"{localtime(plan.at):%Y-%m-%dT%H:%M}"
         for plan in article.plans.all()
@@ -99,7 +99,9 @@ def _time(request: HttpRequest, step: Step) -> datetime | None:
 
 
 def _is_kept(plan: Plan, at: datetime, article: Article) -> bool:
-    """Return whether a plan keeps its planner and reason. Archiving survives edits: it does not depend on the text."""
+    """Return whether a plan keeps its author and reason. A plan to archive survives edits, because it does not depend
+    on the text.
+    """
     newest = article.latest_revision.number if article.latest_revision else None
     is_about_it = plan.step == Step.ARCHIVE or plan.revision == newest
     return not plan.problem and _is_same_time(plan, at) and is_about_it

@@ -1,4 +1,4 @@
-"""Owner, reviewer and the day of the next check: three fields of the editor, and how the list shows them."""
+"""Three fields of the editor (owner, reviewer and the day of the next check), and how the list shows them."""
 
 from datetime import date
 from typing import Final
@@ -18,7 +18,7 @@ FIELDS: Final = ("owner", "reviewer", "check_by")
 
 
 def wanted(request: HttpRequest) -> ReviewSettings | None:
-    """Return the values in the form; None if it lacks the fields. Raises InvalidInput."""
+    """Return the values in the form, or None if it lacks the fields. Raises InvalidInput."""
     if "check_by" not in request.POST:
         return None
     return ReviewSettings(_person(request, "owner"), _person(request, "reviewer"), _day(request))
@@ -34,7 +34,7 @@ def values_of(article: Article) -> dict[str, str]:
 
 
 def shown_care(article: Article) -> list[tuple[str, str]]:
-    """Return tags for whatever needs attention."""
+    """Return a tag for each thing that needs attention."""
     shown = []
     if article.reviewer is not None:
         shown.append(("accent", gettext("Review: {name}").format(name=article.reviewer.display_name)))

@@ -1,4 +1,4 @@
-"""Views that the editor's script calls: the preview, the progress of a published article, articles to link to, uploaded
+"""Views that the editor's script calls: the preview, a published article's progress, articles to link to, uploaded
 pictures, and pasted pages as Markdown.
 """
 
@@ -39,15 +39,15 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
-    """Return the indexing progress of the live revision."""
+    """Return how far the live revision has been indexed."""
     needs(request, "kb:read")
     return JsonResponse(index_state(article_with_id(article_id)))
 
 
 @require_safe
 def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Return a text about how the newest publication has changed the answers to customers' questions, as far as they
-    have been compared.
+    """Return a text that says how the newest publication has changed the answers to customers' questions, as far as
+    they have been compared.
     """
     needs(request, "kb:read")
     return render(request, "console/articles/compared.html", compared(article_with_id(article_id)))
@@ -70,7 +70,7 @@ def pick(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def sources(request: HttpRequest) -> JsonResponse:
-    """Return articles that `article` may be a translation of, found by the words in their titles."""
+    """Return the articles that `article` could be a translation of, found by words in their titles."""
     needs(request, "kb:read")
     article = article_with_id(_id(request.GET["article"])) if request.GET.get("article") else None
     rows = sources_for(article, request.GET.get("q", "").replace("\x00", "").strip())[:MAX_OFFERED]
@@ -80,7 +80,7 @@ def sources(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def upload(request: HttpRequest) -> JsonResponse:
-    """Store a picture and return its address, or the reason for refusing it."""
+    """Store a picture and return its address, or the reason why it was refused."""
     needs(request, "kb:write")
     file = request.FILES.get("picture")
     try:
@@ -95,8 +95,8 @@ def upload(request: HttpRequest) -> JsonResponse:
 def paste(request: HttpRequest) -> JsonResponse:
     """Return pasted HTML as Markdown, converted like an imported page, and store the pictures embedded in it.
 
-    `left_out` counts the other pictures: browsers hand over neither Word's files nor pictures from other sites. The
-    Markdown is empty if there is no text.
+    `left_out` counts pictures that are not embedded: browsers pass on neither Word's files nor pictures from other
+    sites. The Markdown is empty if there is no text.
     """
     needs(request, "kb:write")
     taken = PicturesTaken(lambda _: None, name_of=lambda reference: reference)
@@ -109,7 +109,9 @@ def paste(request: HttpRequest) -> JsonResponse:
 
 
 def _pasted(request: HttpRequest) -> str:
-    """Return the pasted HTML. It is sent as a file because with pictures it can exceed the size limit of a field."""
+    """Return the pasted HTML. It is sent as a file, because with pictures it can exceed the size limit on form
+    fields.
+    """
     file = request.FILES.get("html")
     if file is None:
         return request.POST.get("html", "")

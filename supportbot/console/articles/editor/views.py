@@ -1,7 +1,7 @@
-"""The editor: the article's text on one side, the customers' view on the other.
+"""The editor: the article's text on one side, what customers see on the other.
 
-It works as a plain form. The script adds the live preview, keeps unsaved text in the browser, and shows when a
-published article has become searchable (`script_views`).
+It works as a plain form. The script adds the live preview, keeps unsaved text in the browser, and shows when search
+finds a published article (`script_views`).
 """
 
 from dataclasses import replace
@@ -37,7 +37,7 @@ from supportbot.evals.articles.publication_comparison import compare_publication
 
 
 def new_article(request: HttpRequest) -> HttpResponse:
-    """Show the editor for a new article; nothing is stored until it is saved."""
+    """Show the editor for a new article. Nothing is stored until it is saved."""
     needs(request, "kb:write")
     if request.method != "POST":
         given = {"audience": str(Audience.PUBLIC), "title": request.GET.get("title", "")[:300]}
@@ -62,7 +62,7 @@ def new_article(request: HttpRequest) -> HttpResponse:
 
 
 def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Show and change one article. Saving creates a draft; customers see it once it is published."""
+    """Show an article for editing. Saving creates a draft, which customers see once it is published."""
     needs(request, "kb:read")
     article = article_with_id(article_id)
     if request.method != "POST":
@@ -106,7 +106,7 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
 
 
 def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
-    """Return the questions in the form; None if the form lacks this field. Raises InvalidDocument."""
+    """Return the questions in the form, or None if it lacks this field. Raises InvalidDocument."""
     if "phrasings" not in request.POST:
         return None
     return check_phrasings(request.POST["phrasings"], body=request.POST.get("body", ""))
@@ -159,7 +159,7 @@ def _change(request: HttpRequest) -> Change:
 
 
 def _switched(request: HttpRequest, name: str) -> bool | None:
-    """Return the state of a switch in the form; None if the form lacks it."""
+    """Return the state of a switch in the form, or None if the form lacks it."""
     return request.POST.get(name) == "on" if f"{name}-shown" in request.POST else None
 
 
