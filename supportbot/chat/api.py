@@ -57,7 +57,7 @@ EitherConversationRow = PolymorphicProxySerializer(
 
 
 class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
-    """Lists conversations, newest first: all of the workspace's for the team, and their own for a customer."""
+    """Conversations, newest first. The team gets all in the workspace; customers get only their own."""
 
     pagination_class = NewestFirstPagination
     filters = frozenset({"mode", "customer", "rated"})

@@ -43,7 +43,7 @@ TicketOfViewer = PolymorphicProxySerializer(
 
 
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
-    """Lists the workspace's tickets, newest first. Whoever reads the list counts as online for two minutes."""
+    """The workspace's tickets, newest first. Whoever reads the list counts as online for two minutes."""
 
     serializer_class = HandoffTicketSerializer
     pagination_class = NewestFirstPagination
