@@ -1,9 +1,9 @@
 """Admission of turns: as long as this process keeps up, turns begin at once; otherwise, they wait in order, and their
 customers are told.
 
-An overloaded process would make all customers wait for every word, even in the middle of an answer. Overload is
-measured as the delay of a timer on the event loop, which shows it whatever its cause. The number of concurrent answers
-does not, because machines differ.
+An overloaded process would make all customers wait for every word, even in the middle of an answer. The delay of a
+timer on the event loop shows overload, whatever its cause. The number of concurrent answers does not, because machines
+differ.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Assembles an answer: finds and numbers the citations of the sentences that the checks keep, and adds the closing
 texts of tools. Pure.
 
-The cited spans are searched for in the pages and numbered in order of appearance. A model's marker is only a hint at
-the page.
+The cited spans are searched for in the pages and numbered in order of appearance. A model's marker only indicates the
+page.
 """
 
 import re

@@ -8,7 +8,7 @@ is confirmed (`answer_assembly`).
 Some sentences need vectors before they can be judged. Until then, nothing is released: `unsure` lists the texts whose
 vectors are needed, and `weigh` continues with the vectors, or with words alone if there are none.
 
-`python -m bench.checked_stream` measures the time per word, which is short, and per sentence.
+`python -m bench.checked_stream` measures the time that each word and each sentence takes.
 """
 
 import re

@@ -37,8 +37,8 @@ _IN_ADDRESSES: Final = {ord(sign): f"%{ord(sign):02X}" for sign in "() "}
 
 
 def with_closest_pages(answer: Answer, context: TurnContext) -> Answer:
-    """Return the answer, with links to the closest pages if it says that it found nothing although there are pages on
-    the topic.
+    """Return the answer. If it says that it found nothing although there are pages on the topic, links to the closest
+    pages are added.
     """
     if not may_offer_pages(answer, context.request, context.confidence):
         return answer

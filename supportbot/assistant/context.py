@@ -78,7 +78,7 @@ def context_of(
     also: Sequence[Passage] = (),
 ) -> TurnContext:
     """Return the context of a turn that answers the `waiting` messages, which follow `messages`. In a simulated turn,
-    the passages in `also` come before those that search finds.
+    the passages in `also` are put before those that search finds.
     """
     question = _question(messages, waiting)
     earlier = _before_episode(conversation, messages)

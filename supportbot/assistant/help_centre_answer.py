@@ -35,7 +35,7 @@ _MARK: Final = re.compile(r"\s?\[(\d{1,2})\]")
 
 
 class AnswerThrottle(FailOpenThrottle):
-    """Limits answers per IP address. They may cost money, so fewer answers than searches are allowed."""
+    """Limits the answers per IP address. Answers may cost money, so fewer are allowed than searches."""
 
     scope = "help_answer"
     rate = "10/min"

@@ -166,8 +166,8 @@ def as_data(value: Mapping[str, Any]) -> str:
 
 
 class GuidelineMarks:
-    """Removes the marks with which a model names the guidelines it follows, from an answer that arrives in pieces and
-    before it is checked.
+    """Removes a model's marks from an answer that arrives in pieces, before it is checked. The marks name the
+    guidelines that the model follows.
     """
 
     def __init__(self, given: Sequence[Guideline]) -> None:

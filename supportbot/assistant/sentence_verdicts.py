@@ -2,8 +2,8 @@
 
 A sentence is judged once, when it is complete. If its words leave a doubt, `wanted` returns the texts whose vectors
 would help; without vectors, the words alone decide. An answer gets at most MAX_VECTORS vectors for its sentences and
-the records. In addition, it gets those of the windows of its pages (`Evidence.windows`), once, if it has to be compared
-with them by meaning.
+the records. In addition, it gets the vectors of the windows of its pages (`Evidence.windows`) once, if it has to be
+compared with them by meaning.
 """
 
 import re
@@ -213,9 +213,9 @@ class Judge:
         return None if vector is None else by_reading(vector)
 
     def _beside_pages(self, words: str) -> ModelInput:
-        """Return a sentence joined with the pieces of the pages that share most words with it. It stands alone if it is
-        a block of code, if its language differs from that of the pages, or if something was done or looked up, because
-        it may be about that.
+        """Return a sentence joined with the pieces of the pages that share the most words with it. It stands alone if
+        it is a block of code, if its language differs from that of the pages, or if something was done or looked up,
+        because it may be about that.
         """
         if words not in self._inputs:
             is_alone = self._facts or opens_fence(words) or self.evidence.is_foreign(words)

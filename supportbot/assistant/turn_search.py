@@ -133,7 +133,9 @@ def with_passages(sought: Found, also: Sequence[Passage], *, limit: int) -> Foun
 
 
 def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
-    """Return the request with a part for each of several questions, which contains the sources found for it."""
+    """Return the request with a part for each of several questions. Each part contains the sources found for its
+    question.
+    """
     return replace(request, parts=tuple(_part(request, one, sought.retrieval.passages) for one in sought.parts))
 
 
@@ -256,8 +258,8 @@ def with_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest
 
 
 def with_sure_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest:
-    """Return the same as `with_similarity`, but always measure, whatever the model or the load, because a quotation is
-    about to judge an article.
+    """Return the same as `with_similarity`, but always measure, whatever the model or the load. This is for quotations
+    by which an article is judged.
     """
     return _with(_measured_in_turn, request, found)
 
@@ -278,8 +280,8 @@ def _with(measure: Callable[..., Mapping[str, float]], request: llm.ModelRequest
 
 
 def _holds_answer_to_follow_up(similarities: Mapping[str, float], found: Found, own: Retrieval) -> bool:
-    """Return whether the passages seem to contain the answer to a follow-up. It was searched for together with the
-    question before it, and that question alone finds its own answer, so the follow-up is also judged by itself.
+    """Return whether the passages seem to contain the answer to a follow-up. The search included the question before it
+    and may have found the answer to that, so the follow-up is also judged by itself.
     """
     if found.retrieval.is_abroad:
         return own.confidence >= ON_TOPIC_FROM
@@ -305,8 +307,8 @@ def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
 
 
 def similarities_of(request: llm.ModelRequest, query_text: str = "") -> Mapping[str, float]:
-    """Return the cosine similarity of each piece worth comparing to `query_text` (by default, the query of the
-    request), by piece; {} without a free slot or an embedder.
+    """Return the cosine similarity between `query_text` (by default, the query of the request) and each piece worth
+    comparing, by piece; {} without a free slot or an embedder.
 
     Measuring takes up to half a second on one core. While enough other turns are measuring, the built-in answerer uses
     only words, so that customers do not wait for each other's questions. An evaluation waits for a slot, because its

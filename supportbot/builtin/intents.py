@@ -2,8 +2,8 @@
 
 `scripts/train_intents.py` trains the head on the rows in `data/intents.<language>.jsonl`. The head predicts the kind of
 message and, for the actions in these rows, whether the message is a request ("wish"), a question, a refusal, a thought
-or a report. Any other action needs only examples: their classes show which trained requests it resembles, and if it
-resembles none, the distance to the examples decides.
+or a report. Any other action needs only examples: the classes that the head predicts for them show which trained
+requests the action resembles. If it resembles none, the distance to the examples decides.
 
 Two more models recognise requests for a person; `scripts/train_persons.py` trains both. The first tells "Can I talk to
 a person?" from "Am I talking to a person?", which share most of their words. It only divides the probability that the

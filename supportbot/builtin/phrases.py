@@ -174,7 +174,7 @@ def only_asks(text: str) -> bool:
 
 
 def say_in_all_languages(phrase: Phrase) -> frozenset[str]:
-    """Return a phrase without values in all languages."""
+    """Return the translations of a phrase, which must have no placeholders, into all languages."""
     return _in_all(phrase)
 
 

@@ -12,8 +12,9 @@ from supportbot.language.words import words
 
 # For one question in six, only the second piece is the answer (bench/quotes.py), but rarely if it scores far lower.
 FURTHER_SHARE: Final = 0.45
-# A page is about a special case of another one's subject if it is more special by this much, and the general rule comes
-# first if its piece has at least this share of the score. docs/decisions/built-in-answerer.md has the figures.
+# If a page is more special than another by this much, it is about a special case of the other page's subject. The
+# general rule then comes first if its piece has at least this share of the score. docs/decisions/built-in-answerer.md
+# has the figures.
 SPECIAL_FROM: Final = 0.5
 GENERAL_SHARE: Final = 0.75
 MAX_CHARACTERS: Final = 700  # per piece; longer pieces are cut around their best line

@@ -50,7 +50,7 @@ TURNS_KEPT: Final = 64  # turns whose pieces are cached with the scores of their
 class Ranked:
     """A piece, its best line, and its score. Only the order and the ratio of scores have a meaning.
 
-    `special` says how special the case is that its page is about, from 0 to 1.
+    `special` says how special the subject of its page is, from 0 (general) to 1.
     """
 
     piece: Piece
@@ -155,8 +155,9 @@ def _scored_by_words(piece: Piece, weights: Mapping[str, float], special: float,
 
 
 def _special_cases(pieces: Sequence[Piece], asked: frozenset[str], language: str) -> dict[str, float]:
-    """Return how special the case is that each page is about, by its title. The words of a title that the question does
-    not name ("Returning a *gift*") are a special case if no other page mentions them, and the subject if all do.
+    """Return how special the subject of each page is (0 to 1), by the page's title. Words of a title that the question
+    does not name ("Returning a *gift*") indicate a special case if no other page mentions them, and the common subject
+    if all do.
     """
     pages: dict[str, set[str]] = {}
     for piece in pieces:

@@ -26,7 +26,7 @@ from supportbot.web import NewestFirstPagination
 
 
 class EvaluationView(ScopedAPIView):
-    """Reading needs `evals:read`, everything else `evals:write`."""
+    """Reading needs the scope `evals:read`; everything else needs `evals:write`."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [needs("evals:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "evals:write")()]
@@ -110,7 +110,7 @@ class RunDetail(EvaluationView):
 
 
 def _run_facts(run: Run, request: Request, serializer: type[RunSerializer] = RunSerializer) -> dict[str, Any]:
-    """Return a run as JSON, without what would reveal verdicts that are hidden from the person behind the key."""
+    """Return a run as JSON. Fields that would reveal verdicts hidden from the person behind the key are null."""
     person_id = _person_id(request)
     facts = dict(serializer(run, context={"person_id": person_id}).data)
     _hide([facts], person_id)
@@ -118,7 +118,7 @@ def _run_facts(run: Run, request: Request, serializer: type[RunSerializer] = Run
 
 
 def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
-    """Set every field to null that would reveal verdicts hidden from this person."""
+    """Set to null every field that would reveal verdicts hidden from this person."""
     if person_id is None:
         return
     ids = {UUID(str(one)) for row in rows for one in (row["id"], row["baseline"]) if one}
@@ -131,7 +131,7 @@ def _hide(rows: Sequence[dict[str, Any]], person_id: UUID | None) -> None:
 class RunVerdicts(EvaluationView):
     @extend_schema(request=EmptyInput, responses=RunDetailSerializer)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Show a model's verdicts on a run to the person behind the key. They can then no longer label its results."""
+        """Show a model's verdicts on a run to the person behind the key, who can then no longer label its results."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         person_id = _person_id(request)
         if person_id is not None:

@@ -1,5 +1,5 @@
 """A fingerprint of this build: a digest of the code, prompts, thresholds and trained data that determine answers and
-grades. The version number is the same for all builds between two releases, so it cannot tell them apart.
+grades. The version number cannot tell builds apart, because it is the same for all builds between two releases.
 
 During an update, processes of two builds run side by side. Only processes of the same build continue work that a build
 has begun.
@@ -30,7 +30,7 @@ FOLDERS: Final = (
 )
 # Parts that do not affect answers. The shipped suites are covered by the fingerprints of the gate cases.
 LEFT_OUT: Final = frozenset({"__pycache__", "management", "migrations", "static", "suites", "templates"})
-# How long a process leaves work to the newer build that began it, because that build's worker may start later.
+# How long a process leaves work to the newer build that began it, because a worker of that build may start later.
 LEFT_FOR: Final = timedelta(minutes=10)
 
 
@@ -58,8 +58,8 @@ def for_this_build() -> Q:
     """Return the condition for the runs and replays that this process may take: all except those of a newer build.
 
     If another build began a run or replay after this process started, that build is probably newer, and its own worker
-    gets some minutes to take it. If a process takes one that another build began, it ends it and gives the update as
-    the reason.
+    gets some minutes to take it. A run or replay that another build began is ended by the process that takes it, with
+    the update as the reason.
     """
     is_newer = Q(created_at__gt=build().since, lease_until__gt=now() - LEFT_FOR)
     return Q(product__in=("", product_mark())) | ~is_newer

@@ -2,8 +2,8 @@
 the merchant's id of the customer.
 
 The expectations are only a proposal, which a person reviews before saving. They are the facts that the team wrote
-instead of the answer, and the confirmed action; without these, the proposed action; without one, the sources of the
-answer.
+instead of the answer, and the confirmed action. Without these, they are the proposed action or, if there is none, the
+sources of the answer.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def case_of_chat(conversation: Conversation) -> dict[str, Any]:
 
 
 def case_of_message(message: Message, expect: dict[str, Any]) -> dict[str, Any]:
-    """Return the document of a case that sends the customer's messages before an answer."""
+    """Return the document of a case that sends the customer's messages up to an answer."""
     key = f"answer-{str(message.pk)[-_KEY:]}"
     return {**asked_until(message.conversation, key=key, seq=message.seq), "expect": expect}
 
@@ -106,8 +106,8 @@ def expected_again(answer: Message) -> dict[str, Any]:
     answer.
     """
     sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
-    # An abstention points to a gap in the articles, which the case should reveal. If the team wrote, it may have
-    # corrected the source.
+    # An abstention points to a gap in the articles, which the case should reveal. If the team wrote something, it may
+    # have corrected the source.
     is_good = sources and not answer.is_abstention and not _replies_to(answer)
     return {"source": sources} if is_good else {"abstains": False}
 

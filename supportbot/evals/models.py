@@ -134,7 +134,7 @@ class Result(TenantModel):
     is_deterministic = models.BooleanField(default=False)
     grades = models.JSONField()
     played = models.JSONField()
-    judged_good = models.BooleanField(null=True)  # the judge's verdict; null without a usable one
+    judged_good = models.BooleanField(null=True)  # the judge's verdict; null if it was not usable
     judged_by = models.CharField(max_length=200, blank=True, default="", db_default="")  # the judging model
     # plain value: the earlier run's judged result of which this is a copy; only the original is labelled
     original = models.UUIDField(null=True)
@@ -253,7 +253,7 @@ class ArticleCheck(TenantModel):
 
 
 class ChangedArticle(TenantModel):
-    """An article in the workspace's waiting check. Each has its own row, since an import can change thousands."""
+    """An article in the workspace's waiting check. Each has its own row, because an import can change thousands."""
 
     article_id = models.UUIDField()
     former = models.JSONField(null=True)  # the article before its first change

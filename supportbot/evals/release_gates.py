@@ -85,8 +85,8 @@ def run_after_restore(release_id: UUID) -> None:
 
 
 def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
-    """Return the number of completed tries and of all tries in the evaluation of a draft. They include those on the
-    live release if it has to run the cases, too.
+    """Return the number of completed tries and of all tries in the evaluation of a draft, including those on the live
+    release if it also has to run the cases.
     """
     live, begun = live_release(), _runs_since(release.judging_since)
     done = total = 0
@@ -154,7 +154,8 @@ def _proven(suite: Suite, release: Release) -> UUID | None:
 
 
 def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | None) -> UUID | None:
-    """Return the live release's run on which a draft's verdict is based; None unless only articles have changed since.
+    """Return the live release's run on which a draft's verdict is based; None if anything except articles has changed
+    since.
 
     The verdict contains the fingerprints of everything that the draft referred to. A live release with different models
     has different fingerprints, so none of its results are reused.

@@ -125,7 +125,7 @@ def stopped() -> str:
 
 
 def why(grade: Grade) -> str:
-    """Return why an expectation failed: its name and the difference."""
+    """Return a text that says why an expectation failed: its name and the difference."""
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
     if grade.grader == "answered":
         return f"{place}{failure(grade.got)}"
@@ -179,7 +179,7 @@ def reasons(stored: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def summary(report: Report) -> str:
-    """Return the number of passed cases, with the interval of the share."""
+    """Return a text with the number of passed cases and the interval of their share."""
     share = round(100 * report.passed / report.cases) if report.cases else 0
     words = ngettext(
         "{passed} of {cases} case passed ({share}%, 95% confidence interval {low}% to {high}%).",
@@ -299,7 +299,7 @@ def verdict(report: Report) -> list[str]:
 
 
 def verdict_parts(report: Report) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the lines of `verdict`, with `{cases}` in place of the cases' names, and for each line these names."""
+    """Return the lines of `verdict` with the placeholder `{cases}`, each with the names of its cases."""
     lines = []
     if report.failed_must:
         lines.append((gettext("Must pass but failed: {cases}."), report.failed_must))

@@ -43,8 +43,8 @@ def missing_suites(names: Sequence[str]) -> list[str]:
 
 
 def gate_marks() -> dict[str, str]:
-    """Return a fingerprint of each gate suite, which changes with its cases. The setting `RELEASES_REFERENCES` names
-    this function.
+    """Return a fingerprint of each gate suite by name; it changes with the suite's cases. The setting
+    `RELEASES_REFERENCES` names this function.
     """
     cases = Case.objects.filter(suite__name__in=gates()).order_by("suite__name", "position", "id")
     found: dict[str, list[str]] = defaultdict(list)
@@ -123,7 +123,7 @@ def tries_of(run: Run) -> list[CaseTries]:
 
 
 def compared_with_baseline(run: Run) -> Comparison | None:
-    """Return how a finished run differs from its baseline; None without one."""
+    """Return how a finished run differs from its baseline; None if it has no baseline."""
     if run.report is None or run.baseline is None:
         return None
     return compared(tries_of(run.baseline), tries_of(run))

@@ -1,7 +1,7 @@
 """The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice or concurrently.
 
-Runs, checks and replays are started only by the sweep `start_due`, so its next tick picks up work that a lost message
-or a dead worker has left.
+Only the sweep, `start_due`, starts runs, checks and replays, so its next tick picks up work that was left by a lost
+message or a dead worker.
 """
 
 from uuid import UUID

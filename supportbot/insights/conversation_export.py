@@ -71,7 +71,7 @@ def write_csv(file: Writable, conversations: Iterable[ConversationOutcome], *, s
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a cell. Lists become text, and no text begins like a formula of a spreadsheet."""
+    """Return a value as a cell. Lists become text, and no text begins like a spreadsheet formula."""
     if isinstance(value, dict):
         return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
     if isinstance(value, list):

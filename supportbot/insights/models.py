@@ -1,5 +1,5 @@
-"""The tables for daily sums, thanks to which pages about months need not read all conversations again, and for findings
-that someone has dealt with. Neither contains customers' words, so both are kept after conversations are deleted.
+"""The tables of daily sums and of findings that someone has dealt with. Thanks to daily sums, pages about months do not
+read all conversations again. Neither table contains customers' words, so both are kept when conversations are deleted.
 """
 
 from django.db import models

@@ -1,7 +1,7 @@
 """Detects the language of text. Pure: the model comes with its package and is loaded on first use.
 
-The model, which compares letters, is reliable for texts of four or more words, but not for single words. So a guess
-counts only if it is likely in itself and much more likely than the expected language.
+The model, which reads letters, is reliable for texts of four or more words but not for single words. So a guess counts
+only if it is likely in itself and much more likely than the expected language.
 """
 
 import math

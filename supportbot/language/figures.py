@@ -293,7 +293,9 @@ def _is_unit_of_any(unit: str, languages: Iterable[str]) -> bool:
 
 
 def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a number with its unit, which is the sign or word before or after it; None if it has none."""
+    """Return a number as a figure: a date, a time of day, or a count with its unit, which is the sign or word before or
+    after it.
+    """
     if (date := _dated(text, values, start, end)) is not None:
         return date
     before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
@@ -323,7 +325,7 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
 
 
 def _dotted_clock(written: str) -> set[tuple[str, str]]:
-    """Return the times of day that digits with a dot, such as "14.30", may mean."""
+    """Return the times of day that digits with a dot may mean, such as "14.30"."""
     clock = _DOTTED_CLOCK.fullmatch(written)
     return {("time", str(60 * int(clock[1]) + int(clock[2])))} if clock else set()
 

@@ -133,7 +133,7 @@ def plain_words(text: str) -> str:
 
 @lru_cache(maxsize=512)  # each sentence is read several times
 def as_read(text: str) -> str:
-    """Return the text as readers perceive it: without markup inside words and homoglyphs, and with spaced letters
+    """Return the text as readers perceive it: without homoglyphs, without markup inside words, and with spaced letters
     joined.
 
     Unlike `fold_homoglyphs`, this keeps accents, for code that depends on the language.

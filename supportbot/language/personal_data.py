@@ -75,7 +75,7 @@ _DATE: Final = re.compile(
 )
 LEAST_NAME: Final = 3  # letters; shorter names are parts of other words
 _NAME_PART: Final = re.compile(r"\w+")
-# The scripts without capitals whose code points begin with Thai are written without spaces between words.
+# Scripts without capitals from Thai upwards in Unicode are written without spaces between words.
 _UNSPACED_FROM: Final = "\u0e00"
 
 

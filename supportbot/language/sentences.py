@@ -194,7 +194,7 @@ def unmarked(text: str) -> str:
 
 
 def without_list_mark(sentence: str) -> str:
-    """Return a list item without its number, which only numbers the step."""
+    """Return a list item without its number, which only counts the steps."""
     return _LIST_MARK.sub("", sentence, count=1)
 
 

@@ -23,7 +23,7 @@ from supportbot.web import NewestFirstPagination
 
 
 class ReleaseView(ScopedAPIView):
-    """Reading needs `releases:read`, everything else `releases:write`."""
+    """Reading needs the scope `releases:read`; everything else needs `releases:write`."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [needs("releases:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "releases:write")()]

@@ -89,8 +89,8 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
 
 
 def changed_since(release: Release, verdict: Mapping[str, Any]) -> list[str]:
-    """Return the names of everything that has changed since the verdict on a release: of its references, such as
-    `knowledge`, and `live` if the live release is no longer the one with which it was compared.
+    """Return the names of what has changed since the verdict on a release: its references, such as `knowledge`, and
+    `live` if it was compared with a different live release.
     """
     before = verdict.get("references", {})
     changed = [name for name, mark in ports.references(release).items() if before.get(name) != mark]

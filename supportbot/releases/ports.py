@@ -29,7 +29,7 @@ class Verdict:
 
 
 class Judge(Protocol):
-    """Runs suites on a release. The setting `RELEASES_GATE` names it.
+    """Runs suites on a release. The setting `RELEASES_GATE` names the function.
 
     It uses the release inside `selectors.using(release)`, takes minutes, and raises GateMissing if a suite does not
     exist.
@@ -39,13 +39,15 @@ class Judge(Protocol):
 
 
 class MissingSuites(Protocol):
-    """Returns those names for which the workspace has no suite. The setting `RELEASES_MISSING_SUITES` names it."""
+    """Returns those names for which the workspace has no suite. The setting `RELEASES_MISSING_SUITES` names the
+    function.
+    """
 
     def __call__(self, names: Sequence[str], /) -> list[str]: ...
 
 
 class Audit(Protocol):
-    """Adds an entry to the audit trail in the current transaction. The setting `RELEASES_AUDIT` names it."""
+    """Adds an entry to the audit trail in the current transaction. The setting `RELEASES_AUDIT` names the function."""
 
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 

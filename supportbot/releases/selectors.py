@@ -73,9 +73,7 @@ def last_known() -> ReleaseInForce | None:
 
 @contextmanager
 def using(release: Release) -> Iterator[None]:
-    """Inside this block, use this release for answers instead of the live one, also in the tasks that the block
-    starts.
-    """
+    """Inside this block, and in the tasks that it starts, use this release for answers instead of the live one."""
     token = _chosen.set(_in_force(release))
     try:
         yield

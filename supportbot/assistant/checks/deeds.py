@@ -122,9 +122,9 @@ class Records:
         return all(map(known.holds, figures_in(sentence, language)))
 
     def _has_another_amount(self, sentence: str, figures: Sequence[Figure]) -> bool:
-        """Return whether the records of what was done name another amount than the sentence, as when it says "We have
-        refunded the €64" but €20 of a €64 order was refunded. A look-up that contains most of the sentence's words may
-        confirm the amount.
+        """Return whether the records of what was done name a different amount from the sentence's, for example if it
+        says "We have refunded the €64" but €20 of a €64 order was refunded. A look-up that contains most of the
+        sentence's words may confirm the amount.
         """
         if not any(one.kind == "money" for one in figures):
             return False
@@ -159,7 +159,7 @@ class Records:
         return max(odds_of_pair(claimed, one) for one in noted if one is not None)
 
     def nearest(self, sentence: str, language: str) -> list[str]:
-        """Return the few records about the same thing that share most words with a sentence, best first.
+        """Return the few records about the same thing that share the most words with a sentence, best first.
 
         A look-up states so many facts about an order that a fact it does not state easily passes as one of them. It is
         included only if it contains most of the sentence's words or if there is nothing else to compare. In the latter

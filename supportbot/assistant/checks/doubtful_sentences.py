@@ -90,7 +90,7 @@ class Doubts:
 
 
 def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most: int, least: int = 0) -> list[str]:
-    """Return the sentences, rows and cells of the sources that share most with a sentence, best first.
+    """Return the sentences, rows and cells of the sources that share the most with a sentence, best first.
 
     With `least`, only pieces that have at least that many content words (so no headings) and share one with the
     sentence.

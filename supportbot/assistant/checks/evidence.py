@@ -5,8 +5,8 @@ Support is the share of a sentence's content words that occur in the sources, ta
 this distinguished faithful from unfaithful answers as well as a judging model did (docs/decisions/checks-by-harm.md).
 If a sentence and the sources are in different languages, the similarity of their vectors is used instead of words.
 
-Spans are positions of characters in the revision's body. Each consists of whole sentences, list items or cells, which
-are found as in an answer.
+Spans are ranges of characters in the revision's body. Each consists of whole sentences, list items or cells, split in
+the same way as an answer.
 """
 
 import math
@@ -40,8 +40,8 @@ MAX_WINDOWS: Final = 12  # for all pages of an answer together
 _UNHEARD_OF_FROM: Final = 3  # number of words; shorter sentences are talk
 MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
 # At this cosine similarity to the nearest window of the sources, the support of a sentence is one half. The second
-# value is for sentences in another language than the sources; _STEEP says how fast support rises around both values.
-# All three were fitted to help pages and statements in nine languages.
+# value is for sentences in a language other than that of the sources; _STEEP says how fast support rises around both
+# values. All three were fitted to help pages and statements in nine languages.
 _HALF_NEAR: Final = 0.88
 _HALF_NEAR_ABROAD: Final = 0.835
 _STEEP: Final = 60.0
@@ -302,8 +302,8 @@ class Evidence:
     def support(self, sentence: str, similarity: float | None = None) -> Support:
         """Return how far all sources together support a sentence.
 
-        `similarity` is the cosine similarity to the nearest window. It is given if the sentence is in another language
-        than the sources, or if the words of a short answer do not confirm it.
+        `similarity` is the cosine similarity to the nearest window. It is given if the sentence is in a language other
+        than that of the sources, or if the words of a short answer do not confirm it.
         """
         if self.is_quoted(sentence):
             return Support(1.0, len(words(sentence)), is_quoted=True)

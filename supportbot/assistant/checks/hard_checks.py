@@ -84,8 +84,8 @@ class Confidential:
         return self._is_read(bare(before), bare(text), parts)
 
     def _is_read(self, letters: str, more: str, parts: int) -> bool:
-        """Return whether confidential text, read in any way, may end in `more`; earlier letters were checked when they
-        arrived.
+        """Return whether a confidential text, in any of its readings, may end in `more`. Earlier letters were checked
+        when they arrived.
 
         This runs for every word of an answer, so a first comparison rules out most words: those that contain no piece
         of confidential text.

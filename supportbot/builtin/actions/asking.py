@@ -94,7 +94,7 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
 
 
 def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], language: str) -> Reply:
-    """Return the question which of their records the customer means, with buttons or, if there are many, with a
+    """Return a question that asks which of their records the customer means, with buttons or, if there are many, with a
     selection.
     """
     shape = fields_of(tool)[name]
@@ -136,7 +136,7 @@ def _ask_for_date(name: str, shape: Shape, part: str, language: str, days: Seque
 
 def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
     prompt, required = say("address", language), shape.get("required", ())
-    # Optional parts are left out: customers cannot be expected to know the format of, say, a country code.
+    # Optional parts with a format of their own are left out: customers cannot be expected to know a country code.
     parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
     return Reply(prompt, blocks=_form(prompt, parts, required, language), part=part)
 
@@ -171,7 +171,7 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
 
 
 def _named(titles: Sequence[str]) -> str:
-    """Return as many titles as fit into a question. The form shows all of them."""
+    """Return a text with as many titles as fit into a question. The form shows all of them."""
     joined = ", ".join(titles)
     return joined if len(joined) <= _NAMED_MOST else f"{joined[:_NAMED_MOST].rpartition(', ')[0]}, …"
 

@@ -200,8 +200,8 @@ class DialogueState:
 
     def _ask_back(self, text: str, candidates: Sequence[str]) -> Outcome:
         """Ask the customer which action a message is about. If the assistant asked for free text, the message may also
-        be the answer to that; if this is the only other possibility, it does not ask if the help pages answer the
-        message.
+        be the answer to that. If no other action is possible and the help pages answer the message, the customer is not
+        asked.
         """
         waiting = next((intent.action for intent in self.open if self._asks_for_words()), "")
         is_new = waiting not in ("", *candidates) and (bool(candidates) or is_question_instead(text, DetectedIntent()))

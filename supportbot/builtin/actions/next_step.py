@@ -106,7 +106,9 @@ def needs_account(request: ModelRequest) -> bool:
 
 
 def _ask_which_action(tools: Sequence[ToolSpec], language: str) -> Reply:
-    """Return the question whether the customer wants an action or only information about it, with a button for each."""
+    """Return a question that asks whether the customer wants an action or only information about it, with a button for
+    each.
+    """
     prompt = say("meant", language, title=tools[0].title or tools[0].name)
     options = {tool.name: tool.title or tool.name for tool in tools}
     return Reply(prompt, blocks=(choices_block(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
@@ -184,7 +186,7 @@ class _Planner:
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
             if name not in self._choices:  # the choices are part of the refusal
-                # With an empty value, even an only record is offered and not used at once, because the number may
+                # With an empty value, even a single record is offered and not used at once, because the number may
                 # belong to another one.
                 return _call(tool.name, arguments | ({name: ""} if names_record else {}))
             options = self._choices[name]
@@ -251,8 +253,8 @@ class _Planner:
         return _call(tool.name, arguments | ({REPLACES_CARD: True} if may_replace else {}))
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:
-        """Return the question which order the customer means. If there are no orders, return an empty reply, because
-        the look-up says so.
+        """Return a question that asks which order the customer means. If there are no orders, return an empty reply,
+        because the look-up says so.
         """
         if self._look_up is None or self._orders is None:
             return Reply(say("order_number", self._language))
@@ -278,8 +280,8 @@ def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
 def _record_number(
     tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], numbers: Sequence[str]
 ) -> dict[str, str]:
-    """Return the last number that the customer named as the value of a look-up's only missing argument, by argument; {}
-    if the argument does not take such numbers. If it is the number of something else, the look-up finds nothing.
+    """If a look-up lacks a single argument, return it with the last number that the customer named as its value; {} if
+    the argument does not take such numbers. If the number belongs to something else, the look-up finds nothing.
     """
     missing = missing_in(tool, arguments)
     if len(missing) != 1 or not numbers:

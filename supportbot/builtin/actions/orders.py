@@ -87,7 +87,7 @@ def refused_by_call(messages: Sequence[ChatMessage]) -> dict[str, list[str]]:
 
 
 def called_with(messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
-    """Return the arguments of the last call in this turn, by tool."""
+    """Return the arguments of each tool's last call in this turn, by tool."""
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
     calls = [call for message in messages[newest + 1 :] for call in message.tool_calls]
     return {call.name: _json(call.arguments) or {} for call in calls}

@@ -226,8 +226,8 @@ def whole_text(shape: Shape, text: str) -> str:
 
 
 def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> list[str] | None:
-    """Return the options that the text names, or all or no options if it says so. Return None if it names no options at
-    all.
+    """Return the options that the text chooses, which may be all or none of them; None if it does not say anything
+    about them.
     """
     options = shape["items"]["enum"]
     named = choices_in(options, labels, text)

@@ -1,4 +1,4 @@
-"""Dry runs of answers with the live articles and with unpublished text.
+"""Previews of answers, from the live articles and with unpublished text.
 
 A text is published inside a transaction, searched with the same code as in production, and rolled back, so nothing is
 stored. The passages' vectors are made beforehand, so no model is called while rows are locked. The answer is generated

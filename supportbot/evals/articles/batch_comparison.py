@@ -2,8 +2,8 @@
 
 However many articles change, at most 36 customers' questions are asked: up to 12 whose answers quoted one of the
 articles, and the 24 nearest to any of their passages. Each is asked in both states of the articles. The articles are
-copied for this, so saving one never has to wait. Contradictions and repetitions in the new texts are searched for a
-limited time. Editors see a notice about the findings until someone closes it.
+copied for this, so saving one never has to wait. The search for contradictions and repetitions in the new texts has a
+time limit. Editors see a notice about the findings until someone closes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -130,7 +130,7 @@ class ChangedArticles:
         return min((str(one["audience"]) for one in states), key=_WIDEST_FIRST.index, default=_WIDEST_FIRST[0])
 
     def _nearest(self, questions: Sequence[str]) -> dict[str, UUID]:
-        """Return the questions nearest to any passage of the articles, each with its nearest article; empty without an
+        """Return the questions nearest to any passage of the articles, each with its nearest article; {} without an
         embedding model.
         """
         if not questions or not self._articles:
@@ -204,8 +204,8 @@ def comparison_with_id(comparison_id: UUID) -> DraftCheck:
 
 
 def unseen() -> list[DraftCheck]:
-    """Return the newest comparisons of articles that changed together that have something to report and whose notice
-    nobody has closed.
+    """Return the newest comparisons of articles that changed together, if they have something to report and their
+    notice is still open.
     """
     rows = DraftCheck.objects.filter(
         _shows_findings(), articles__isnull=False, state=DraftCheck.State.DONE, seen_at=None

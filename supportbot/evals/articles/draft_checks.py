@@ -1,4 +1,4 @@
-"""Checks of an article's newest revision before it is published. A worker runs them, since they can take minutes.
+"""Checks of an article's newest revision before it is published. A worker runs them, because they can take minutes.
 
 First the gates' cases run, then the real questions that the text may affect, a few at a time. Each step is stored
 before the next one begins, so a worker that dies loses only one step, and a cancelled check continues where it stopped.
@@ -68,7 +68,9 @@ State = DraftCheck.State
 
 
 def begin(article: Article) -> DraftCheck:
-    """Have a worker check an article's newest revision; return the current check if one is under way."""
+    """Have a worker check an article's newest revision, and return the check. If one is already under way, return that
+    one.
+    """
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
     try:
@@ -146,7 +148,7 @@ def _due() -> Q:
 
 
 def due_drafts() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks that no worker holds. Checks that an editor is waiting for come before
+    """Return the workspace and id of each check that no worker holds. Checks that an editor is waiting for come before
     comparisons of published articles; within each group, workspaces take turns, starting with the least busy.
     """
     kind = Case(When(COMPARISONS, then=Value(1)), default=Value(0))

@@ -75,7 +75,7 @@ def _facts(article: Article, revision: int | None, phrasings: Sequence[str]) -> 
 def former_state(
     articles: Sequence[Article], facts: Mapping[str, Facts], questions: Sequence[PreviewQuestion]
 ) -> State:
-    """Return the state in which these articles are as `facts`, by id, describe them.
+    """Return the state in which these articles are as described by `facts`, which are given by id.
 
     Articles that nobody could read are hidden. If there are more than `MOST` others, only those that share the most
     words with the questions are restored. An article without facts keeps its current state.

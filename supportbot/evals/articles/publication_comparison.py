@@ -72,9 +72,9 @@ def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck 
 def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *, since: datetime) -> DraftCheck | None:
     """Have a worker compare the answers from these articles' former states (`before`, by id) with the current answers.
 
-    Left out are articles that have not changed for customers, and those that have had their own comparison since
-    `since`, as after a publication in the console. Returns None if no article is left, if there was no other live
-    article before or after, or if too many comparisons are waiting.
+    Articles that have not changed for customers are left out, and so are those that have had their own comparison since
+    `since`, for example after a publication in the console. Returns None if no article is left, if there was no other
+    live article before or after, or if too many comparisons are waiting.
     """
     after, own = facts_of(articles), _compared_since(articles, since)
     changes = {
@@ -119,7 +119,7 @@ def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
 
 
 def _most_quoted(names: Sequence[str]) -> Sequence[str]:
-    """Return up to `MOST_TOGETHER` articles, those that recent answers quoted most."""
+    """Return those of these ids whose articles recent answers quoted most, at most `MOST_TOGETHER`."""
     if len(names) <= MOST_TOGETHER:
         return names
     rows = Citation.objects.filter(article_id__in=names, message__created_at__gte=now() - timedelta(days=DAYS))
@@ -135,7 +135,7 @@ def _too_many_wait() -> bool:
 def newest_comparison(article: Article) -> DraftCheck | None:
     """Return the comparison of an article's newest publication, finished or not; None if there is none.
 
-    Comparisons of other revisions than the live one belong to earlier publications.
+    Comparisons of revisions other than the live one belong to earlier publications.
     """
     live = article.live_revision if article.is_live else None
     number = live.number if live else None

@@ -97,7 +97,7 @@ def _waiting(at: datetime) -> ArticleCheck:
 
 
 def checked_articles(check: ArticleCheck) -> list[UUID]:
-    """Return the articles of a check; a waiting check still collects them."""
+    """Return the ids of a check's articles, including those that a waiting check has collected so far."""
     if check.state != CheckState.WAITING:
         return list(check.articles)
     collected = ChangedArticle.objects.order_by("id").values_list("article_id", flat=True)
@@ -107,8 +107,8 @@ def checked_articles(check: ArticleCheck) -> list[UUID]:
 def due_checks() -> list[tuple[UUID, UUID]]:
     """Return the workspace and id of each check to run now; checks that have just failed come last.
 
-    A check is due once the new texts are indexed or have waited long enough for it. A workspace's checks run one after
-    another.
+    A check is due once the new texts are indexed or it has waited long enough for them. A workspace's checks run one
+    after another.
     """
     with across_workspaces("article checks that are due"):
         held = ArticleCheck.objects.filter(state=CheckState.RUNNING, lease_until__gt=now())
@@ -121,7 +121,7 @@ def due_checks() -> list[tuple[UUID, UUID]]:
 
 
 def _late_checks(waiting: Sequence[ArticleCheck]) -> set[UUID]:
-    """Return the checks of articles that are not indexed yet."""
+    """Return the ids of those waiting checks that cover articles not yet indexed."""
     late = Article.objects.filter(state=State.LIVE, indexed_revision=None)
     about = {one.pk: set(one.articles) for one in waiting}
     collecting = {one.workspace_pk: one.pk for one in waiting if one.state == CheckState.WAITING}

@@ -108,7 +108,7 @@ def _grade(name: str, wanted: Any, seen: _Graded, step: int) -> Grade:
     except (SupportBotError, AnyDatabaseError):
         raise
     except Exception:
-        # The edge of an expectation: otherwise, each attempt to continue its run would fail in the same way.
+        # The edge of an expectation: otherwise, every attempt to continue the run would fail in the same way.
         logger.exception("evaluation: the expectation %s could not be graded", name)
         return Grade("answered", False, step, wanted="answer", got="ungraded")
 

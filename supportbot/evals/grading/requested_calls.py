@@ -59,7 +59,7 @@ def requestable_actions() -> list[str]:
 
 
 def requests_of(value: Any) -> Requests:
-    """Return the value of an expectation: a list of `{action, arguments}`, or `{asks}`."""
+    """Return the requests described by the value of an expectation: a list of `{action, arguments}`, or `{asks}`."""
     if isinstance(value, Mapping):
         return Requests(asks=value["asks"])
     return Requests(tuple((call["action"], call.get("arguments", {})) for call in value))
@@ -88,7 +88,7 @@ def _is_same(name: str, wanted: Any, given: Any) -> bool:
 
 
 def _figure(amount: Any) -> Any:
-    """Return an amount as a number, so that 12.5 equals "12.50"; anything else as it is."""
+    """Return an amount as a number, so that 12.5 equals "12.50", and any other value unchanged."""
     is_number = isinstance(amount, str | int | float) and re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(amount))
     return Decimal(str(amount)) if is_number else amount
 

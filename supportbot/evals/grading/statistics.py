@@ -37,12 +37,12 @@ def wilson(successes: int, trials: int, level: float = LEVEL) -> Interval:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided p of the exact test of paired outcomes (McNemar 1947, binomial)."""
+    """Return the two-sided p-value of the exact test of paired outcomes (McNemar 1947, binomial)."""
     return min(1.0, 2 * _at_least(max(gained, lost), gained + lost))
 
 
 def mcnemar_worse(gained: int, lost: int) -> float:
-    """Return the one-sided p-value for losing at least as many passes by chance."""
+    """Return the one-sided p-value: the probability of losing at least as many passes by chance."""
     return _at_least(lost, gained + lost)
 
 

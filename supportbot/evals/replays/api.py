@@ -88,7 +88,7 @@ class InOrderPagination(NewestFirstPagination):
 
 
 class ReplayView(ScopedAPIView):
-    """Reading needs the scopes for the data in a replay; everything else also needs `evals:write`."""
+    """Reading needs the scopes for all kinds of data in a replay; everything else also needs `evals:write`."""
 
     def get_permissions(self) -> list[BasePermission]:
         is_reading = self.request.method in ("GET", "HEAD", "OPTIONS")
@@ -117,7 +117,9 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
 
     @extend_schema(request=ReleaseReplayInput, responses={202: ReleaseReplaySerializer})
     def post(self, request: Request) -> Response:
-        """Start a replay, which a worker runs. If one is already under way for the release, return it instead."""
+        """Start a replay, which a worker runs. If a replay of the release is already under way, return that one
+        instead.
+        """
         serializer = ReleaseReplayInput(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data

@@ -161,7 +161,7 @@ def _run(replay: Replay) -> None:
 
 @transaction.atomic
 def _choose(replay: Replay) -> bool:
-    """Store the questions; return False if the replay is no longer held."""
+    """Choose and store the questions. Return False if the replay is no longer held."""
     if not _mine(replay).update(chosen_at=now(), lease_until=now() + LEASE):
         return False
     ReplayedQuestion.objects.bulk_create(
@@ -194,7 +194,7 @@ def _leave_out_erased(replay: Replay) -> None:
 def _store(
     replay: Replay, step: Sequence[ReplayedQuestion], before: Sequence[CaseTry], after: Sequence[CaseTry]
 ) -> bool:
-    """Store both answers to some questions; return False if the replay is no longer held."""
+    """Store both answers to each of these questions. Return False if the replay is no longer held."""
     if not _mine(replay).update(lease_until=now() + LEASE):
         return False
     for row, was, seen in zip(step, before, after, strict=True):

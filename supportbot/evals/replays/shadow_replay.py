@@ -50,7 +50,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class CustomerQuestion:
-    """A customers' question as a case, with the last customer who asked it and how often it was asked."""
+    """A customer's question as a case, with the last customer who asked it and how often it was asked."""
 
     case: Case
     customer_id: UUID
@@ -89,8 +89,8 @@ def rank(kinds: Sequence[str]) -> int:
 
 
 def real_questions(days: int, most: int) -> list[CustomerQuestion]:
-    """Return up to `most` first questions of the conversations from the last `days` days, newest first. A question that
-    was asked several times appears once, for the last customer who asked it.
+    """Return the first questions of conversations from the last `days` days, newest first, at most `most`. A question
+    that was asked several times appears once, for the last customer who asked it.
 
     Signed-in customers may get more information than visitors, so a question appears twice if both have asked it.
     """

@@ -33,7 +33,7 @@ def documents() -> list[dict[str, Any]]:
 
 
 def is_prepared() -> bool:
-    """Return whether the workspace offers the current version of every operation."""
+    """Return whether the workspace offers every operation in its current version."""
     return all(_in_force(document) for document in documents())
 
 

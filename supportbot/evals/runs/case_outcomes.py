@@ -21,14 +21,14 @@ WITHOUT_MODEL: Final = ("builtin", "given")
 
 @dataclass(frozen=True, slots=True)
 class MadeCall:
-    """A tool call by the model: its arguments, how it ended, and the reason's code."""
+    """A tool call by the model: its arguments, how it ended, and the code of the reason."""
 
     name: str
     arguments: Mapping[str, Any]
     end: CallEnd
     reason: str = ""
     words: str = ""  # the text of the card or refusal that the customer would read
-    approvals: int = 0  # the number of approvals that it would need
+    approvals: int = 0  # the number of approvals that the action would need
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Reply:
     is_confirmed: bool | None = None
     support: float | None = None  # the mean of the checks' scores; None without claims
     took_ms: float = 0.0
-    unmarked: int = 0  # claims whose source we had to find because the model named none
+    unmarked: int = 0  # claims whose source the checks had to find because the model named none
     detected: tuple[str, ...] = ()  # the actions that the built-in answerer detects in the message, or would ask about
     ranked: tuple[str, ...] = ()  # articles that a search for the message finds, best first; only for `hit5`
     is_answerable: bool | None = None  # whether search considers it answerable; only for `answerable`

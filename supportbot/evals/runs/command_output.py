@@ -66,7 +66,7 @@ def words_of_run(facts: dict[str, Any]) -> str:
 
 
 def junit(run: Run) -> bytes:
-    """Return the XML of a run: one test per try."""
+    """Return a run as JUnit XML, with a test for each try."""
     results = list(Result.objects.filter(run=run).order_by("key", "number"))
     failed = sum(not result.passed for result in results)
     seconds = sum(result.took_ms for result in results) / 1000

@@ -1,4 +1,4 @@
-"""Answers that cases contain. The assistant writes nothing; the checks treat the given answer like a model's. Pure,
+"""Answers that are given in cases. The assistant writes nothing; the checks treat a given answer like a model's. Pure,
 apart from the vectors.
 """
 
@@ -150,7 +150,7 @@ def passage_of(place: int, page: Page) -> Passage:
 
 
 def with_markers(answer: str, passages: int) -> str:
-    """Return the answer; if it has no markers, with the markers of all passages after each sentence."""
+    """Return the answer; if it has no markers, add the markers of all passages after each sentence."""
     if not passages or any(marked_sources(sentence) for sentence in sentences_of(answer)):
         return answer
     return with_all_markers(answer, passages)

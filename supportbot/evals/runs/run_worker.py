@@ -72,8 +72,8 @@ def due_runs() -> list[tuple[UUID, UUID]]:
 
 
 def execute_run(run_id: UUID) -> None:
-    """Run the remaining cases of a run and finish it; do nothing if the run belongs to another worker or build. Takes
-    minutes.
+    """Run the remaining cases of a run and finish it. Takes minutes. Do nothing if the run belongs to another worker or
+    build.
     """
     runner = new_runner()
     free = Run.objects.filter(for_this_build(), pk=run_id, state__in=("waiting", "running"), lease_until__lte=Now())
@@ -246,7 +246,7 @@ def _finish(run: Run, runner: str) -> None:
 
 
 def results_of(run_id: Any) -> StoredResults:
-    """Return the results of an earlier run by case and try; none without a run."""
+    """Return the results of an earlier run by case and try; empty if there is no run."""
     if run_id is None:
         return {}
     return {(row.key, row.number): row for row in Result.objects.filter(run_id=run_id)}
@@ -263,7 +263,7 @@ def reusable_result(run: Run, earlier: Result | None, case: Case, workspace: Wor
 
 
 def finds_the_same(played: CaseTry, case: Case, workspace: Workspace) -> bool:
-    """Return whether each turn of a stored conversation would find the same now as it did then."""
+    """Return whether each turn of a stored conversation would still find what it found then."""
     if played.failure or not played.replies or case.given is not None:
         return False
     if case.expects("hit5") or case.expects("answerable"):  # measured outside the conversation

@@ -95,7 +95,9 @@ class Chat:
 
 
 def _before_a_card(words: str, closing: str) -> str:
-    """Return the text of a turn that ends with a card: only regret is kept before the closing text."""
+    """Return the text of a turn that ends with a card. Of the words before the closing text, only an apology is
+    kept.
+    """
     return f"{words}\n\n{closing}" if is_regret(words) else closing
 
 

@@ -102,7 +102,7 @@ class SimulatedConversation:
             self._add(_SOURCES[speaker], text)
 
     async def say(self, text: str) -> Reply:
-        """Return the assistant's answer to a message. Raises LlmError if no answer could be made."""
+        """Return the assistant's answer to a message. Raises LlmError if there is no answer."""
         began, self.calls = time.perf_counter(), []
         question = self._add(Source.CUSTOMER, text)
         turn = _Turn(self, question)
@@ -173,8 +173,8 @@ class SimulatedConversation:
 def simulate_conversation(
     workspace: Workspace, customer_id: str, *, locale: str = "", plant: PlantedTexts | None = None
 ) -> SimulatedConversation:
-    """Return a new conversation for the merchant's customer, or for a visitor if the id is empty; nothing is stored.
-    Raises NotFound for an unknown id, and MerchantUnavailable.
+    """Return a new conversation for a customer by the merchant's id, or for a visitor if the id is empty. Nothing is
+    stored. Raises NotFound for an unknown id, and MerchantUnavailable.
     """
     customer = find_customer(customer_id) if customer_id else Customer(workspace=workspace)
     return SimulatedConversation(workspace, customer, locale or customer.locale or workspace.locale, plant)
@@ -237,7 +237,7 @@ class _Turn(Turn):
 
 
 class _UnpublishedDeltas(DeltaBuffer):
-    """Stores the written text and sends nothing."""
+    """Collects the written text and sends nothing."""
 
     def status(self, words: str) -> None:
         """Do nothing: nobody is waiting."""

@@ -1,12 +1,13 @@
 """Reads the files of other evaluation tools as suites. Pure.
 
-Of a promptfoo configuration, the `tests` are read, with their variables and assertions. Assertions that need a program
-or a service (`javascript`, `python`, `webhook`, …) cannot run here and are refused: a test that checks less than its
-author wrote would pass for the wrong reason. Values in other files and a `transform` of the answer are also refused.
+From promptfoo, it reads the `tests` of a configuration, with their variables and assertions. Assertions that need a
+program or a service (`javascript`, `python`, `webhook`, …) cannot run here and are refused: a test that checks less
+than its author wrote would pass for the wrong reason. Values in other files and a `transform` of the answer are also
+refused.
 
-Of deepeval, single and conversational goldens and test cases are read, in the format of its datasets. `expected_output`
-becomes a fact that the answer must state, `expected_tools` the action that must be proposed, and a conversation's
-`expected_outcome` the judge's rubric.
+From deepeval, it reads single and conversational goldens and test cases in the format of its datasets.
+`expected_output` becomes a fact that the answer must state, `expected_tools` the action that must be proposed, and a
+conversation's `expected_outcome` the judge's rubric.
 """
 
 import csv

@@ -3,7 +3,7 @@ contained.
 
 If the team answered, the case expects the team's answer and the confirmed action. Otherwise, it expects only that an
 untrue answer is not given again, or that a question whose answer was missing or poor gets an answer. A person adds the
-rest before saving it.
+rest before saving the case.
 """
 
 from collections.abc import Callable

@@ -167,9 +167,7 @@ def differs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> bool:
 
 
 def differing(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[Figure]:
-    """Return those of our figures whose value the other side does not have but whose unit it has with a value of its
-    own.
-    """
+    """Return our figures for which the other side has a different value with the same unit."""
     lost, new = without(ours, theirs), without(theirs, ours)
     return [one for one in lost if any(_units(one) & _units(other) for other in new)]
 

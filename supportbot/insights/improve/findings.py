@@ -155,8 +155,9 @@ def _corrected_drafts() -> list[Finding]:
 
 
 def _handed_over() -> list[Finding]:
-    """Return tickets that followed an answer from an article which nobody has corrected, each with the question. A
-    customer who asks for a person straight away or once more is not a finding, because no answer disappointed them.
+    """Return tickets that followed an answer from an article, if nobody has corrected that answer. Each comes with the
+    question. A customer who asks for a person straight away or once more is not a finding, because no answer
+    disappointed them.
     """
     corrected = {one.conversation for one in _corrected()}
     answers = Message.objects.filter(

@@ -66,7 +66,7 @@ class OutdatedAnswers:
 
 
 def outdated_answers() -> list[OutdatedAnswers]:
-    """Return the articles in which a figure has recently changed that customers were given, newest change first.
+    """Return the articles in which a figure that customers were given has recently changed, newest change first.
     Dismissed sentences are left out.
     """
     since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
@@ -103,8 +103,8 @@ def _subject(
 
 
 def given_before(article: Article) -> Iterator[AffectedCustomer]:
-    """Yield the customers who were given a sentence, from an earlier revision, in which a figure has changed since
-    then, newest first.
+    """Yield the customers who were given a sentence from an earlier revision whose figures have since changed, newest
+    first.
     """
     live = article.live_revision
     if live is None:

@@ -1,6 +1,6 @@
 """`manage.py eval_run SUITE`: run a suite and report whether the assistant still answers as it should.
 
-The exit code is 1 if a `must` case fails, or on a regression against the baseline.
+The exit code is 1 if a `must` case fails or the run has a regression from the baseline.
 """
 
 import sys
@@ -25,7 +25,7 @@ from supportbot.evals.simulation.simulated_merchants import merchants_opened
 from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.suite_formats.own_format import MAX_REPEAT
 
-_NOTHING = "none"  # the value of --against for no comparison
+_NOTHING = "none"  # the value of --against that prevents a comparison
 
 
 class Command(WorkspaceCommand):
