@@ -77,7 +77,7 @@ def _message(message: object, where: str) -> EarlierMessage:
         for names in (("role", "speaker"), ("content", "text"))
     )
     if speaker is None or text is None:
-        raise InvalidDocument(gettext("{place} has a message without a `role` and a `content`.").format(place=where))
+        raise InvalidDocument(gettext("{place} has a message without `role` or `content`.").format(place=where))
     return EarlierMessage(text, is_customer=speaker in _CUSTOMERS)
 
 

@@ -440,7 +440,7 @@ BROKEN_QUESTIONS = [
     ('{"messages": [{"role": "assistant", "content": "x"}]}', "does not end with a customer's question"),
     ('{"messages": []}', "does not end with a customer's question"),
     ('{"question": "x", "history": "y"}', "not a list of messages"),
-    ('{"question": "x", "history": ["y"]}', "without a `role` and a `content`"),
+    ('{"question": "x", "history": ["y"]}', "without `role` or `content`"),
     ('{"question": "x", "gold": [{}]}', "not an external id"),
     ("\xff", "not UTF-8"),
 ]

@@ -174,7 +174,7 @@ _HINTS: Final[Mapping[frozenset[str], str]] = {
     frozenset({_TEXT, _NUMBER}): gettext_noop("write number(…) around the text"),
     frozenset({_DATE, _TIME}): gettext_noop("write date(…) around the time"),
     frozenset({_SPAN, _NUMBER}): gettext_noop("write days(…) around the number"),
-    frozenset({_MONEY, _NUMBER}): gettext_noop("write .amount after the money"),
+    frozenset({_MONEY, _NUMBER}): gettext_noop("write .amount after the amount of money"),
 }
 _INCOMPARABLE: Final = gettext_noop("{one} cannot be compared with {other}")
 _NOT_ADDED: Final = gettext_noop("{one} and {other} cannot be added")

@@ -66,7 +66,7 @@ def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0)
             return _list(schema, at, resolve, note, depth)
         case "object":
             return _object(schema, at, resolve, note, depth)
-    note(gettext_noop("{at}: its type is not known, or there are several. Choose one."), at=at)
+    note(gettext_noop("{at}: the type is unknown or ambiguous. Choose one."), at=at)
     return {}
 
 

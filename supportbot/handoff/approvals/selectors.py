@@ -272,7 +272,7 @@ def _limits(request: ActionRequest, used: Used) -> Sequence[tuple[str, Decimal, 
     return (
         (_on_this(request), used.subject, rules.max_per_order),
         (gettext("For this customer today"), used.customer_day, rules.max_per_customer_day),
-        (gettext("For this customer in 12 months"), used.customer_year, rules.max_per_customer_year),
+        (gettext("For this customer in the last 12 months"), used.customer_year, rules.max_per_customer_year),
         (gettext("In this workspace today"), used.workspace_day, rules.max_per_workspace_day),
     )
 

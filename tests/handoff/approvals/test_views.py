@@ -180,7 +180,7 @@ def test_a_removed_action_is_still_listed_by_name(
 
 def test_rules_show_their_numbers_and_which_one_needs_a_person(waiting: ActionRequest) -> None:
     shown = {rule.text: (rule.numbers, rule.needs_person) for rule in rules_checked(waiting)}
-    assert shown["For this customer in 12 months"] == ("€189.00 of €400.00", False)
+    assert shown["For this customer in the last 12 months"] == ("€189.00 of €400.00", False)
     assert shown["In this workspace today"] == ("€189.00 of €2,000.00", False)
     assert shown["Above €150.00: needs approval"] == ("€189.00", True)
 
@@ -305,7 +305,7 @@ def test_two_people_approve_and_see_each_other(waiting: ActionRequest, approver:
 def test_a_waiting_request_shows_the_rules_in_force(waiting: ActionRequest, approver: User) -> None:
     change_rules(policy(), actor="test", approval_above=Decimal(100), max_per_customer_year=None)
     shown = {rule.text for rule in rules_checked(waiting)}
-    assert "Above €100.00: needs approval" in shown and "For this customer in 12 months" not in shown
+    assert "Above €100.00: needs approval" in shown and "For this customer in the last 12 months" not in shown
     decide(browser(approver), waiting, "approve", waiting.digest)
     assert state_of(waiting) == "queued"
 
