@@ -1,4 +1,4 @@
-"""The people who may approve requests under a policy: giving them this right, revoking it, and finding them."""
+"""Grants, revokes and looks up the right to approve requests under a policy."""
 
 from django.db import transaction
 from django.db.models import Q
@@ -10,8 +10,8 @@ from supportbot.accounts.models import Membership, User
 
 
 def may_approve(person: User, policy: ActionPolicy) -> bool:
-    """Return whether a person has the right on this policy, directly or through a group, and is a member of its
-    workspace. This queries rows instead of calling `has_perm`, which is true for every superuser.
+    """Return whether a person is a member of the policy's workspace and has the right to approve under this policy,
+    directly or through a group. This does not call `has_perm`, which is true for every superuser.
     """
     if not person.is_active or not Membership.objects.filter(user=person, workspace_id=policy.workspace_pk).exists():
         return False
@@ -52,7 +52,7 @@ def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
 @transaction.atomic
 def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
-    """Revoke a person's own right; a right through a group remains."""
+    """Revoke a right that a person was given directly; a right through a group remains."""
     from guardian.shortcuts import remove_perm  # imports models, see above
 
     remove_perm(f"actions.{APPROVE}", person, policy)
@@ -61,8 +61,8 @@ def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
 @transaction.atomic
 def forbid_every_approval(person: User, *, actor: str) -> None:
-    """Revoke a person's own rights under all policies of the workspace when they leave, so that they do not regain them
-    by rejoining.
+    """Revoke all approval rights in the workspace that a person was given directly. Called when they leave, so that
+    they do not regain these rights by rejoining.
     """
     rights = ActionPolicyUserPermission.objects.filter(user=person, permission__codename=APPROVE)
     for policy in ActionPolicy.objects.filter(pk__in=rights.values("content_object")).order_by("action"):

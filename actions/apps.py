@@ -6,7 +6,7 @@ class ActionsConfig(AppConfig):
     label = "actions"
 
     def ready(self) -> None:
-        """Load the catalogue now: an action that cannot work should stop the start-up."""
+        """Load the catalogue, so that a broken action stops the start-up."""
         from actions.registry import code_actions  # it imports models
 
         code_actions()

@@ -1,7 +1,7 @@
 """Strict JSON for external arguments: every ambiguity is refused.
 
-Python's parser accepts NaN, keeps the last of two equal keys and turns numbers into floats. Here a number keeps its
-text, so an amount is judged by its own digits.
+Python's parser accepts NaN, keeps the last of several equal keys, and turns numbers into floats. Here, a number keeps
+its text, so amounts are exact.
 """
 
 import json
@@ -28,7 +28,7 @@ class Number:
 
 
 def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON object in `raw`, with numbers as `Number`; raises InvalidArguments naming the cause.
+    """Return the JSON object in `raw`, with numbers as `Number`; raises InvalidArguments with the cause.
 
     A mapping goes through the same parser, so it meets the same rules as text.
     """
@@ -49,8 +49,8 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """Return the result of `read_arguments` as JSON again, with each number as it was written. Raises InvalidArguments
-    if it is nested too deeply.
+    """Return a result of `read_arguments` as JSON text, with each number as it was written. Raises InvalidArguments for
+    a result that is nested too deeply.
     """
     try:
         return _rendered(value)
@@ -70,7 +70,7 @@ def _rendered(value: Any) -> str:
 
 
 def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)  # escapes would make it longer than it was
+    return json.dumps(value, ensure_ascii=False)  # escapes would make the text longer
 
 
 def printable_name(name: str) -> str:

@@ -1,8 +1,8 @@
-"""Typed, closed arguments: unexpected values are refused, and no value becomes another type.
+"""Typed, closed arguments: unknown fields are refused, and no value is converted to another type.
 
-A field parses one value and describes itself in JSON Schema for a model's tool list. Spaces around text, the case of
-text with a pattern and the spelling of an amount are corrected. Errors are collected under the path of their field,
-such as `address.city`.
+A field parses one value and describes itself in JSON Schema for a model's tool list. Parsing removes spaces around
+text, and corrects the case of text with a pattern and the format of amounts. Errors are collected under the path of
+their field, such as `address.city`.
 """
 
 import re
@@ -97,8 +97,8 @@ _ORDER_ID: Final = re.compile(r"#?[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """An amount above zero, as a string or as a JSON number in the same form; becomes "12.50". A third decimal is kept,
-    and checked later against the order's currency.
+    """An amount above zero, given as a string or a JSON number and returned as a string such as "12.50". A third
+    decimal is kept; whether the order's currency allows it is checked later.
     """
 
     description: str
@@ -153,7 +153,7 @@ _HIGHEST: Final = Decimal(1_000_000_000)
 
 @dataclass(frozen=True, slots=True)
 class DecimalNumber:
-    """A number with a point, as a JSON number or as text; becomes text without trailing zeros, such as "2.5"."""
+    """A decimal number, given as a JSON number or text and returned as text without trailing zeros, such as "2.5"."""
 
     description: str
     minimum: Decimal = _LOWEST
@@ -314,7 +314,7 @@ class Shape:
 
 
 def parse_arguments(shape: Shape, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the canonical arguments; raises InvalidArguments with every error under its field."""
+    """Return the canonical arguments; raises InvalidArguments with all errors by field."""
     problems: Problems = {}
     parsed = shape.parse(value, "", problems)
     if problems:

@@ -88,7 +88,7 @@ def record(event: str, *, actor: str, request_id: UUID | None = None, **payload:
 def record_refusal(
     event: str, error: SupportBotError, *, actor: str, request_id: UUID | None = None, **facts: Any
 ) -> None:
-    """Log a refusal in its own transaction: nothing else has changed."""
+    """Record a refusal in a transaction of its own, since nothing else has changed."""
     with transaction.atomic():
         record(event, actor=actor, request_id=request_id, code=error.code, fields=sorted(error.fields), **facts)
 
@@ -197,5 +197,5 @@ def steps_of(request_id: UUID) -> list[Step]:
 
 
 def actor_of(user: User) -> str:
-    """Return a person's name in records, `user:` with their id: stable, and free of personal data."""
+    """Return the name that stands for a person in records: `user:` and their id, which is no personal data."""
     return f"user:{user.pk}"

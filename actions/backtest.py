@@ -1,7 +1,8 @@
-"""Compares how other rules would have decided past requests. Shops are not contacted; nothing is stored or executed.
+"""Finds out which past requests other rules would have decided differently. Shops are not contacted; nothing is stored
+or executed.
 
 Each request is judged twice: by the rules in force and by the other rules, both times with the amounts that had
-actually been used before it. So requests that only the other rules would have allowed do not add to these amounts. The
+actually been used before it. Requests that only the other rules would have allowed do not add to these amounts. The
 shop's records of that time are not stored, so guards, owners and the days since delivery are not judged.
 """
 
@@ -51,7 +52,7 @@ class Change:
 
 
 class Compared:
-    """Past requests decided twice, with the changes among them."""
+    """The past requests that were decided twice, and those of them that the other rules decide differently."""
 
     __slots__ = ()
     changes: list[Change]
@@ -67,8 +68,8 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class BackTest(Compared):
-    """`judged` requests of the last `days` were compared; `other` more were refused for reasons that do not depend on
-    the rules.
+    """The result for the last `days` days: `judged` requests were compared; `other` requests had been refused for
+    reasons that do not depend on the rules.
     """
 
     days: int
@@ -130,7 +131,7 @@ class _Sums:
 
 @dataclass(slots=True)
 class _AmountsUsed:
-    """The amounts used up to a moment, by currency; requests per customer and day are counted in all currencies."""
+    """The amounts used up to a moment, by currency; the number of requests per customer and day, in all currencies."""
 
     sums: defaultdict[str, _Sums] = field(default_factory=lambda: defaultdict(_Sums))
     counts: defaultdict[tuple[object, date], int] = field(default_factory=lambda: defaultdict(int))

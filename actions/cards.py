@@ -1,4 +1,5 @@
-"""The texts of a request for display, built from its row in the customer's language, never from a model's text.
+"""The texts that show a request, in the customer's language. They are built from the request's row, never from a
+model's text.
 
 The `action.*` events use the payloads below, so chat, desk and REST show the same texts.
 """
@@ -27,9 +28,7 @@ def title_of_request(request: ActionRequest, locale: str) -> str:
 
 
 def receipt_title(request: ActionRequest, locale: str) -> str:
-    """Return the title of a receipt, which names what was done or requested in the words of the request's action
-    version.
-    """
+    """Return the title of a receipt: what was done or requested, in the words of the request's action version."""
     spec = action_as_made(request.action, request.spec_version)
     if request.state == State.SUCCEEDED and isinstance(spec, WriteAction):
         return spec.done_in(locale)
@@ -56,7 +55,7 @@ def card_of(request: ActionRequest, locale: str = "") -> Card:
 
 
 def whole_text(card: Card) -> str:
-    """Return everything that a card says in one string, which shows whether a card is still as someone saw it."""
+    """Return everything that a card says as one string, for checking whether the card is still as someone saw it."""
     parts = [card.title, *(f"{row.label}: {row.value}" for row in card.rows)]
     return " ".join("; ".join(parts).split())  # white space in the form in which browsers send it back
 
@@ -89,7 +88,7 @@ def proposed_payload(request: ActionRequest) -> dict[str, Any]:
 
 
 def iso_datetime(at: datetime | None) -> str | None:
-    """Return a time in the REST API's format, so that clients can compare the two directly."""
+    """Return a time in the REST API's format, so that clients can compare it with times from the API."""
     return at.isoformat().replace("+00:00", "Z") if at else None
 
 

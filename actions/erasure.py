@@ -42,8 +42,8 @@ def _erase(**whose: Any) -> None:
 
 
 def _erase_words(**whose: Any) -> None:
-    """Remove the reasons that colleagues gave for rejections, their notes on outcomes, and where and why a definition
-    failed, which may repeat values of the customer's records; the audit entry keeps only their keyed hash.
+    """Remove colleagues' reasons for rejections, their notes on outcomes, and the descriptions of where and why a
+    definition failed, which may repeat values from the customer's records. The audit entry keeps only their keyed hash.
     """
     free_text = Q(state=State.REJECTED) | Q(reason_code__in=(*SETTLED, FAILED))
     written = ActionRequest.objects.filter(free_text, **whose).exclude(reason_facts={})

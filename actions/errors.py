@@ -47,7 +47,7 @@ class NotSignedIn(ActionError):
 
 
 class NotWaiting(ActionError):
-    """Someone else decided first, or the request has moved to another state."""
+    """The request is no longer waiting: someone else decided first, or it has moved to another state."""
 
     code = "not_waiting"
     status = 409
@@ -98,14 +98,14 @@ class OwnRequest(NotApprover):
 
 
 class NeedsAnotherPerson(NotApprover):
-    """Two people have to approve it, and this one has already done so."""
+    """Two people have to approve the request, and this person has already done so."""
 
     code = "second_person"
     default_message = gettext_noop("You have already approved this. Someone else has to approve it too.")
 
 
 class MerchantUnavailable(ActionError):
-    """The merchant's system could not be reached: nothing was decided, try again."""
+    """The merchant's system could not be reached, so nothing was decided; the caller may try again."""
 
     code = "merchant_unavailable"
     status = 503

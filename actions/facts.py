@@ -56,7 +56,7 @@ class Order:
     lines: tuple[Line, ...]
     address: Address
     payment: str
-    read_at: datetime | None = None  # when it was requested; later changes are not included
+    read_at: datetime | None = None  # when the merchant was asked for it; later changes are not included
     page: str = ""  # its page and its picture, each on the shop's site
     picture: str = ""
 
@@ -75,7 +75,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The customer whose records may be read and changed: from a signed identity, never from arguments."""
+    """The customer whose records may be read and changed. It comes from a signed identity, never from arguments."""
 
     sub: str
     email: str = ""
@@ -95,8 +95,8 @@ class Records:
 
     found: Mapping[str, Any]
     identity: Identity
-    read_at: datetime | None = None  # when the first record was requested; later changes are not included
-    is_undo: bool = False  # for a request that undoes another one, whose arguments nobody chose
+    read_at: datetime | None = None  # when the first record was looked up; later changes are not included
+    is_undo: bool = False  # true for a request that undoes another one: nobody chose its arguments
 
     @property
     def order(self) -> Order:
@@ -106,7 +106,9 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A customer's request that is not visible in its subject: still open, or unsuccessful. `title` is the card's."""
+    """A customer's request that its subject does not show, because it is still open or was unsuccessful. `title` is the
+    title of its card.
+    """
 
     subject_id: str
     action: str
@@ -117,8 +119,8 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that eligibility depends on. `pending` is the amount taken by other requests that the subject does not
-    show yet; it is zero once the request has reserved its own amount.
+    """Everything that eligibility depends on. `pending` is the amount of other requests that the subject does not show
+    yet. It is zero once the request has reserved its own amount.
     """
 
     records: Records

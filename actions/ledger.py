@@ -39,10 +39,10 @@ def lock() -> None:
 
 
 def used(request: ActionRequest, moment: datetime) -> Used:
-    """Return the amounts that the action has used so far, without this request; exact only under the lock.
+    """Return the amounts that the action has used so far, without this request. They are exact only under the lock.
 
     A request keeps the day on which its amount was reserved: if it is approved or executed after midnight, it does not
-    use the new day's limit. With sample orders, nothing was used.
+    use the new day's limit. With sample orders, all amounts are zero.
     """
     if sample_shop() is not None:
         return Used(subject_kind=request.subject_kind)
@@ -86,7 +86,7 @@ def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
     """Return the amount of other confirmed requests, of any action, that this request's subject does not show yet. The
     subject was read at `read_at`, so it may lack amounts spent since then. The result is zero for a request that has
     reserved its own amount: the limits were checked when it was reserved, and amounts that the subject shows by now
-    would count twice. With sample orders, it is zero, too.
+    would count twice. It is also zero with sample orders.
     """
     if sample_shop() is not None or _held_by(request):
         return Decimal(0)
@@ -137,7 +137,7 @@ def spend(request: ActionRequest) -> None:
 
 
 def release(request: ActionRequest) -> None:
-    """Release the reserved amount: nothing has moved."""
+    """Release the reserved amount, because no money has moved."""
     LedgerEntry.objects.filter(request_id=request.pk).update(status=Status.RELEASED)
 
 

@@ -9,8 +9,8 @@ from supportbot.rate_counters import count
 
 
 def requests_of(principal: Principal, action: str) -> Requests:
-    """Return the request counter of a look-up that begins now. Counting a request raises ReadRefused once a visitor has
-    caused too many in an hour, in one look-up or in several.
+    """Return the request counter for a new look-up. Counting a request raises ReadRefused once a visitor has caused too
+    many requests within an hour, in one look-up or several.
     """
 
     def spend() -> None:

@@ -23,10 +23,10 @@ LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1"})
 def connect_merchant(base_url: str, secret: str, *, actor: str) -> MerchantConnection:
     """Connect the current workspace to this merchant API.
 
-    The first connection enables every action with its default limits. A later one changes only address and secret;
-    actions added meanwhile get their rules, switched off. `base_url` is the base URL of the merchant API, `secret` the
-    Standard Webhooks secret ("whsec_" and base64) that signs our calls; it is stored encrypted. An identical connection
-    is left unchanged. Raises InvalidInput.
+    The first connection enables every action with its default limits. A later one changes only the address and the
+    secret; actions added since then get their rules but stay switched off. `base_url` is the base URL of the merchant
+    API, `secret` the Standard Webhooks secret ("whsec_" and base64) that signs our calls; it is stored encrypted. An
+    identical connection is left unchanged. Raises InvalidInput.
     """
     _check(base_url, secret)
     found: MerchantConnection | None = MerchantConnection.objects.first()

@@ -138,7 +138,7 @@ class ActionRequest(TenantModel):
     arguments = models.JSONField()  # canonical and complete, exactly as shown, confirmed and sent
     digest = models.CharField(max_length=64)
     # The record that the request is about, in the merchant's spelling. The id is empty if the request was refused
-    # before it was known.
+    # before the id was known.
     subject_kind = models.CharField(max_length=60, blank=True, default="", db_default="")
     subject_id = models.CharField(max_length=MAX_SUBJECT_ID, blank=True, default="", db_default="")
     order_id = models.CharField(max_length=MAX_ORDER_ID, blank=True)  # the subject's id if it is an order; until 0.3
@@ -146,10 +146,11 @@ class ActionRequest(TenantModel):
     currency = models.CharField(max_length=3, blank=True)
     shown = models.JSONField(default=dict)  # merchant data that the card repeats (names, payment, old address)
     needs_approval = models.BooleanField(default=False)
-    approvals_needed = models.PositiveSmallIntegerField(default=1, db_default=1)  # two: by different people
+    approvals_needed = models.PositiveSmallIntegerField(default=1, db_default=1)  # if two, by different people
     first_approved_by = models.CharField(max_length=120, blank=True, default="", db_default="")
     first_approved_at = models.DateTimeField(null=True)
-    # The version of the rules by which a waiting approval was last judged; 0 if an earlier release judged it.
+    # The version of the rules by which a request that waits for approval was last judged; 0 if an earlier release
+    # judged it.
     judged_by = models.PositiveIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=24, choices=State.choices, default=State.PROPOSED)
     reason_code = models.CharField(max_length=60, blank=True)
@@ -163,7 +164,7 @@ class ActionRequest(TenantModel):
     expires_at = models.DateTimeField(null=True)
     attempt_count = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(null=True)  # when the sweep picks it up: a retry, or the next check of its outcome
+    due_at = models.DateTimeField(null=True)  # when the sweep will retry it, or check its outcome again
 
     class Meta:
         constraints = [
@@ -225,7 +226,7 @@ class ActionRequest(TenantModel):
 
     @property
     def held_until(self) -> datetime | None:
-        """Return when a held request will be sent (until then, its customer can withdraw it); None for any other."""
+        """Return when a held request will be sent (until then, the customer can withdraw it); None if not held."""
         return self.due_at if self.state == State.QUEUED and self.attempt_count == 0 else None
 
     def is_expired(self, moment: datetime) -> bool:
@@ -246,7 +247,8 @@ class Attempt(TenantModel):
     sent_at = models.DateTimeField(null=True)  # set before the call: money may have moved from here on
     # The answer was unclear, but the merchant has finished with the call.
     was_answered = models.BooleanField(default=False, db_default=False)
-    # When a look-up last said that the merchant was working on the call: it exists, whatever is answered later.
+    # When a look-up last said that the merchant was working on the call. The call exists then, whatever later look-ups
+    # say.
     in_progress_at = models.DateTimeField(null=True)
     is_in_progress = models.BooleanField(default=False, db_default=False)  # what the newest look-up said
     command = models.JSONField(null=True)  # exactly what was sent, while it may have to be sent again
@@ -273,7 +275,7 @@ class LedgerHead(TenantModel):
 
 
 class LedgerEntry(TenantModel):
-    """The amount of the limits that a confirmed request uses. A released entry no longer counts."""
+    """The amount that a confirmed request uses up of its limits. A released entry no longer counts."""
 
     class Status(models.TextChoices):
         RESERVED = "reserved"
@@ -304,7 +306,7 @@ class LedgerEntry(TenantModel):
 
 
 class AuditHead(TenantModel):
-    """The end of a workspace's audit chain; locked while an entry is added, so entries have one order."""
+    """The end of a workspace's audit chain. The row is locked while an entry is added, so entries have one order."""
 
     seq = models.PositiveBigIntegerField(default=0)
     mac = models.CharField(max_length=64, blank=True)

@@ -40,7 +40,7 @@ def currency_decimals(currency: str) -> int:
 
 
 def is_amount_in(text: str, currency: str) -> bool:
-    """Return whether a string is a valid amount in this currency; "1.000" is invalid in EUR: it may mean 1,000."""
+    """Return whether a string is a valid amount in this currency; "1.000" is invalid in EUR, as it may mean 1,000."""
     amount, decimals = parse_amount(text), currency_decimals(currency)
     if amount is None or len(text.partition(".")[2]) > max(decimals, USUAL_DECIMALS):
         return False

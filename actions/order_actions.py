@@ -71,8 +71,8 @@ class OrderAction(WriteAction):
 
 
 def fetch_own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
-    """Return the customer's own order; someone else's order and a missing one give the same result after the same
-    query.
+    """Return the customer's own order, or the reason why there is none. Someone else's order and a missing one lead to
+    the same query and the same reason.
     """
     asked_at = now()
     order = merchant.order(order_id)

@@ -1,5 +1,5 @@
-"""The possible outcomes of a command, and the back end that runs it and reports its outcome later. "It
-happened", "it did not" and "we do not know" are separate types, so that the third is never taken for one of the others.
+"""The possible outcomes of a command, and the back end that runs it and reports its outcome later. "It happened", "it
+did not" and "we do not know" are separate types, so that an unknown outcome is never taken for a known one.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,9 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class DidNot:
-    """Nothing has moved. If final, the merchant has refused; otherwise, it may be retried with the same key."""
+    """No money has moved. If this is final, the merchant has refused; otherwise, the call may be retried with the same
+    key.
+    """
 
     code: str
     message: str
@@ -24,9 +26,9 @@ class DidNot:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Sent without a conclusive answer: money may have moved. The next step depends on the action's `OutcomeKind`.
-    `was_answered`: the merchant has finished with this call, so it is no longer in progress. `is_in_progress`: the
-    merchant was asked by key, and says that it is still working on the call.
+    """The call was sent, but got no conclusive answer: money may have moved. The next step depends on the action's
+    `OutcomeKind`. `was_answered`: the merchant has finished with this call, so it is no longer in progress.
+    `is_in_progress`: the merchant was asked by key, and says that it is still working on the call.
     """
 
     cause: str
@@ -36,7 +38,7 @@ class Unclear:
 
 @dataclass(frozen=True, slots=True)
 class NeverSeen:
-    """The merchant does not know the key: nothing has moved under it so far."""
+    """The merchant does not know the key, so no money has moved under it so far."""
 
 
 Outcome = Happened | DidNot | Unclear
@@ -67,7 +69,7 @@ class BackEnd(Protocol):
     """A system that runs commands. Every call ends within its own deadline."""
 
     def run(self, call: Any, *, idempotency_key: str) -> Outcome:
-        """Execute a command; the same key never executes it twice."""
+        """Execute a command, at most once per key."""
 
     def find(self, idempotency_key: str) -> Found:
         """Return the outcome recorded under a key."""

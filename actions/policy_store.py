@@ -38,7 +38,7 @@ _tried: ContextVar[Mapping[str, Rules]] = ContextVar("tried_rules")
 
 @transaction.atomic
 def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
-    """Create the current workspace's missing policies, enabled; return the new ones."""
+    """Create the policies that the current workspace lacks, as enabled ones; return the new ones."""
     return _add_missing_policies(actor=actor, is_enabled=True)
 
 
@@ -46,8 +46,8 @@ def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
 def add_new_actions(*, actor: str) -> list[ActionPolicy]:
     """Create policies for actions that were added after the workspace was connected; return the new ones.
 
-    They are switched off, since a new version of the product must not decide what a workspace offers. Without a
-    merchant, none are created.
+    They are switched off, since an upgrade must not decide what a workspace offers. Without a merchant, none are
+    created.
     """
     return _add_missing_policies(actor=actor, is_enabled=False) if MerchantConnection.objects.exists() else []
 
@@ -79,8 +79,9 @@ def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]
 
 @transaction.atomic
 def ensure_policy(action: Action, *, actor: str, is_dry_run: bool = False) -> None:
-    """Create an enabled policy for an action that is being published, unless it has one; a dry run carries nothing out.
-    If an existing policy allows more requests than the action does, it gets a version that does not.
+    """Create an enabled policy for an action that is being published, unless it has one. In a dry run, requests carry
+    nothing out. If an existing policy allows more requests than the action does, the number is lowered in a new version
+    of the rules.
     """
     policy, is_new = ActionPolicy.objects.get_or_create(action=action.name)
     if is_new:
@@ -94,8 +95,8 @@ def ensure_policy(action: Action, *, actor: str, is_dry_run: bool = False) -> No
 
 @transaction.atomic
 def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionPolicyVersion:
-    """Create a new version of the rules; waiting requests are judged by it within seconds. Raises InvalidInput for more
-    requests than the action itself allows.
+    """Create a new version of the rules; waiting requests are judged by it within seconds. Raises InvalidInput if the
+    rules would allow more requests than the action itself does.
     """
     locked = _locked(policy)
     if _REQUESTS in changes and (problem := requests_problem(policy.action, changes[_REQUESTS])):
@@ -104,8 +105,8 @@ def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionP
 
 
 def requests_problem(name: str, most: int | None) -> str:
-    """Return why the rules of an action cannot allow this many requests per customer and day (None for any number), or
-    "" if they can.
+    """Return why an action's rules cannot allow `most` requests per customer and day (None means no limit); "" if they
+    can.
     """
     action = action_in_force(name)
     own = action.most_requests if action else None
@@ -192,19 +193,19 @@ def policy_of(action: str) -> ActionPolicy | None:
 
 
 def versions_in_force() -> dict[str, int]:
-    """Return, by action, the version of its rules in force; 0 for an action that is switched off."""
+    """Return the version of the rules in force for each action; 0 for an action that is switched off."""
     rows = ActionPolicy.objects.filter(current__isnull=False).values_list("action", "is_enabled", "current__number")
     return {action: number if is_enabled else 0 for action, is_enabled, number in rows.order_by("action")}
 
 
 class Gates(Protocol):
-    """Runs the cases that must pass with other rules for an action, and returns those that would fail."""
+    """A check that runs the gate cases with other rules for an action, and returns those that would fail."""
 
     def __call__(self, rules: Rules, action: str) -> list[str]: ...
 
 
 class GatesRefuse(ActionError):
-    """A gate case that must pass would fail, and the caller asked to change the rules only if none would."""
+    """A gate case would fail with the new rules, and the caller asked to change the rules only if none would."""
 
     code = "gate_refused"
     status = 409
@@ -216,7 +217,7 @@ class GatesRefuse(ActionError):
 
 
 def refusals(rules: Rules, was: Rules, action: str) -> list[str]:
-    """Return the cases of the gates that would fail under other rules; none for rules that only forbid more."""
+    """Return the gate cases that would fail under other rules; none if those rules only forbid more."""
     if not allows_more(rules, was):
         return []
     gates: Gates = import_string(settings.ACTIONS_GATES)

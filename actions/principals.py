@@ -20,8 +20,8 @@ from supportbot.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A customer, with everything known about them. `expires_at` is when their proof of identity expires; None is never
-    fresh.
+    """A customer, with everything known about them. `expires_at` is when their proof of identity expires; without it,
+    the proof never counts as fresh.
     """
 
     workspace_id: UUID
@@ -33,7 +33,7 @@ class Principal:
     expires_at: datetime | None = None
     operator: str = ""  # an operator who acts for the customer from this machine's shell
     colleague: str = ""  # a team member who proposes to the customer, as named in records; cannot confirm
-    agent: str = ""  # a program that looks up and proposes with the customer's token; its key's name in records
+    agent: str = ""  # a program that looks up and proposes with the customer's token, under the name of its key
 
     @property
     def actor(self) -> str:
@@ -54,7 +54,7 @@ class Principal:
 
     def is_fresh(self, moment: datetime) -> bool:
         """Return whether the proof of identity is fresh enough to confirm now."""
-        if self.agent:  # its token proves who the customer is, not that they have seen the card
+        if self.agent:  # a program's token proves who the customer is, not that they have seen the card
             return False
         return bool(self.operator) or (self.is_verified and self.expires_at is not None and self.expires_at > moment)
 
@@ -112,9 +112,10 @@ def operator_for(customer: Customer, operator: str) -> Principal:
 
 
 def find_customer(merchant_id: str) -> Customer:
-    """Return the customer with this merchant id; one who has never chatted is found through their orders, and not saved
-    yet. In a workspace with defined actions, any id is accepted, because the connected systems cannot be asked who
-    exists; a wrong id owns nothing. Otherwise raises NotFound for an id that neither the workspace nor its shop knows.
+    """Return the customer with this merchant id. A customer who has never chatted is found through their orders, and is
+    returned unsaved. In a workspace with defined actions, any id is accepted, because the connected systems cannot be
+    asked which customers exist; a wrong id owns no records. In any other workspace, raises NotFound for an id that
+    neither the workspace nor its shop knows.
     """
     is_plain = merchant_id.isprintable() and bool(merchant_id.strip())
     known = Customer.objects.filter(external_id=merchant_id).first() if is_plain else None

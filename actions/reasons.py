@@ -20,8 +20,8 @@ from supportbot.translation import in_locale, msgid, nmsgid, ntext_in, text_in
 class Reason:
     """`facts` fill the sentence's placeholders; they come from rows or from a colleague, never from a model.
 
-    `left` next to a `currency` is an amount as `money.format_amount` writes it, and `country` a code; the sentence
-    shows both in the reader's format.
+    With a `currency`, `left` is an amount as written by `money.format_amount`; `country` is a country code. The
+    sentence shows both in the reader's format.
     """
 
     code: str
@@ -147,7 +147,9 @@ def _shortened_value(value: Value) -> Value:
 
 
 def failure_text(facts: Mapping[str, str]) -> str:
-    """Return where a definition failed, in the active language, from the facts of such a reason; "" if unknown."""
+    """Return where a definition failed, in the active language; `facts` are those of a `failed_at` reason. Returns ""
+    if the place is unknown.
+    """
     if PLACE_TEXT not in facts:
         return facts.get("place", "")
     return translated(from_json(json.loads(facts[PLACE_TEXT])))
@@ -187,7 +189,7 @@ def _localized(facts: Mapping[str, str], locale: str) -> Mapping[str, str]:
 
 
 class _FactsOrDash(dict[str, str]):
-    """Facts that show a dash, not an error, if an older row lacks one."""
+    """Facts that show a dash instead of raising an error if an older row lacks one."""
 
     def __missing__(self, key: str) -> str:
         return "–"

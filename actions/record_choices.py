@@ -1,5 +1,5 @@
-"""Finds the records that a customer may choose for an action's arguments, before anything is proposed: for a chat,
-which asks for one argument after another, or for a form, which shows all of them.
+"""Finds the records that a customer may choose for an action's arguments before anything is proposed. A chat asks for
+one argument after another; a form shows all of them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from supportbot.outbound.errors import NoAnswer, NotSent
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The arguments that a request lacks, with the customer's records to choose from, or why there are none."""
+    """The arguments that a request lacks, with the records that the customer can choose, or why there are none."""
 
     choices: dict[str, Sequence[Choice]]
     reason: Reason | None = None
@@ -36,8 +36,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class FormChoices:
-    """The records that a form offers for one argument. Without any, `reason` says why, or `needs_others` that other
-    arguments must be filled in first.
+    """The records that a form offers for one argument. If there are none, `reason` says why, or `needs_others` says
+    that other arguments must be filled in first.
     """
 
     offered: Sequence[Choice] = ()
@@ -48,7 +48,7 @@ class FormChoices:
 @dataclass(frozen=True, slots=True)
 class _MissingArguments:
     """The missing arguments whose records can be found with the `given` ones. `is_all` is true if only one argument is
-    missing, which was left out and not given as an empty text.
+    missing, and it was left out rather than given as an empty text.
     """
 
     arguments: list[str]
@@ -62,7 +62,8 @@ def offer_of(
 ) -> Offer | None:
     """Return the customer's choices for the first missing argument that is chosen from records, and for other arguments
     chosen from the same records. An argument given as an empty text counts as missing, and even a single record is then
-    offered as a choice. None if there is nothing to offer; carrying out the request then reports any mistake in it.
+    offered as a choice. Returns None if there is nothing to offer; any mistake in the request is then reported when it
+    is carried out.
 
     Raises UnknownAction, NotSignedIn, MerchantUnavailable, NotConnected, or ReadRefused for a visitor who has looked up
     too much.
@@ -98,9 +99,9 @@ def form_choices(
     conversation_id: UUID | None = None,
     requests: Requests | None = None,
 ) -> dict[str, FormChoices]:
-    """Return the customer's choices for each argument that is chosen from records, filled in or not. Arguments that are
-    invalid count as empty. There are none while the action is switched off, and none for a list that cannot be read.
-    `requests` are passed if they have already been used for the look-up itself.
+    """Return the customer's choices for each argument that is chosen from records, filled in or not. Invalid arguments
+    count as empty. There are no choices while the action is switched off, and none from a list that cannot be read.
+    Pass `requests` if they have already been used for the look-up itself.
 
     Raises UnknownAction or NotSignedIn.
     """
@@ -156,7 +157,7 @@ def _valid(action: Action, arguments: str | Mapping[str, Any]) -> dict[str, Any]
 
 
 def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _MissingArguments | None:
-    """Return the missing arguments whose records can be found without another one that is missing; None if there are
+    """Return the missing arguments whose records can be found without any other missing argument; None if there are
     none, or if a given argument is invalid.
     """
     try:

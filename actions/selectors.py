@@ -34,7 +34,9 @@ def approvals_given(request: ActionRequest) -> int:
 
 
 def requests_of(caller: Caller) -> QuerySet[ActionRequest]:
-    """Return the requests that a caller may read: a customer's own, or all of the workspace's with the scope."""
+    """Return the requests that a caller may read: a customer's own, or all of the workspace's for a caller with the
+    scope `actions:read`.
+    """
     requests = ActionRequest.objects.select_related("policy_version").filter(workspace_id=caller.workspace_id)
     if isinstance(caller, CustomerCaller):
         return requests.filter(customer_id=caller.customer_id)
@@ -42,7 +44,7 @@ def requests_of(caller: Caller) -> QuerySet[ActionRequest]:
 
 
 def request_for(caller: Caller, request_id: UUID) -> ActionRequest:
-    """Return a request; raises NotFound for someone else's exactly as for a missing one."""
+    """Return a request; raises NotFound if it does not exist or is someone else's."""
     request = requests_of(caller).filter(pk=request_id).first()
     if request is None:
         raise NotFound()

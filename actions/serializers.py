@@ -20,7 +20,7 @@ _LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u
 
 @extend_schema_field({"type": ["string", "null"], "example": "12.50"})
 class AmountField(serializers.Field[Any, Any, str | None, Any]):
-    """An amount of a row with its currency's own decimals: the column has enough decimals for every currency."""
+    """An amount with as many decimals as its currency has; the column stores enough for every currency."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(source="*", read_only=True, **options)
@@ -42,7 +42,7 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 
 class SubjectSerializer(serializers.Serializer[Any]):
-    """The record that a request is about. The id is empty if the request was refused before it was known."""
+    """The record that a request is about. The id is empty if the request was refused before the id was known."""
 
     kind = serializers.CharField(source="subject_kind")
     id = serializers.CharField(source="subject_id", allow_blank=True)

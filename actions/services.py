@@ -68,8 +68,8 @@ def run_read(
     conversation_id: UUID | None = None,
     requests: Requests | None = None,
 ) -> dict[str, Any]:
-    """Return the result of a look-up, within about 5 s. `requests` are passed if they have already been used to find
-    its records. Raises ReadRefused, InvalidArguments, NotSignedIn, UnknownAction or MerchantUnavailable.
+    """Return the result of a look-up, within about 5 s. Pass `requests` if they have already been used to find its
+    records. Raises ReadRefused, InvalidArguments, NotSignedIn, UnknownAction or MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec = read_action(intent.action.name)
@@ -220,8 +220,8 @@ def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
 
 
 def _has_first_approval(request: ActionRequest, approver: User) -> bool:
-    """Return whether someone else, who may still decide, has approved it; raises NeedsAnotherPerson if it was the same
-    person.
+    """Return whether another person, who may still decide, has already approved the request. Raises NeedsAnotherPerson
+    if this approver has.
     """
     if request.first_approved_by == actor_of(approver):
         raise NeedsAnotherPerson()
@@ -260,7 +260,7 @@ def reject(request_id: UUID, *, approver: User, words: str = "", note: str = "")
 
 
 def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
-    """Withdraw a request that has not been sent yet, as a person with the right to decide on it.
+    """Withdraw a request that has not been sent yet, on behalf of a person with the right to decide on it.
 
     Raises NotApprover, NotWaiting or AlreadySent.
     """
@@ -269,7 +269,8 @@ def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
 
 
 def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: str = "") -> ActionRequest:
-    """Settle a request with an unknown outcome, as a person who has found out what happened. The note is for the team.
+    """Settle a request with an unknown outcome, on behalf of a person who has found out what happened. The note is for
+    the team.
 
     Raises NotApprover without the right on its policy; OwnRequest for a person with a conflict of interest; NotWaiting
     if the outcome is known by now, or for the finding that nothing happened while the call is still being retried or

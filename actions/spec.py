@@ -25,9 +25,9 @@ VISITOR_REQUESTS_PER_HOUR: Final = 60
 
 
 class Requests:
-    """Counts and makes the requests of a look-up to the connected system. Equal requests are made only once, even if
-    the look-up first finds the records to choose from. `spend` is called before each request, and may raise to prevent
-    it.
+    """Counts and makes the requests that a look-up sends to the connected system. Equal requests are made only once,
+    even if one was already made to find the records to choose from. `spend` is called before each request, and may
+    raise to prevent it.
     """
 
     def __init__(self, spend: Callable[[], None] | None = None) -> None:
@@ -146,8 +146,8 @@ class Card:
 
 
 class Action(ABC):
-    """The shared part of reads and writes. `title` is a message in the customers' catalogues; `description` and
-    `examples` are by locale: the built-in answerer detects intents with them, and a model gets them in its tool list.
+    """What look-ups and writes have in common. `title` is a message in the customers' catalogues. `description` and
+    `examples` are by locale; the built-in answerer uses them to detect intents, and a model gets them in its tool list.
     """
 
     name: str
@@ -187,13 +187,13 @@ class Action(ABC):
         self, arguments: Sequence[str], entered: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
         """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
-        records, or the reason why the first has none. Counts each of its `requests`. Raises MerchantUnavailable,
+        records, or the reason why the first has none. Counts each request it makes. Raises MerchantUnavailable,
         NotConnected, or what counting raises.
         """
         return {}
 
     def choices_need(self, argument: str, others: Collection[str]) -> bool:
-        """Return whether the choices for a `chosen` argument can be found only with any of these other arguments."""
+        """Return whether finding the choices for a `chosen` argument takes any of these other arguments."""
         return False
 
     def argument_label(self, argument: str, locale: str) -> str:
@@ -238,7 +238,7 @@ class ReadAction(Action):
 
     @abstractmethod
     def look_up(self, entered: Arguments, identity: Identity, requests: Requests) -> Sequence[Any] | Reason:
-        """Return the customer's own records, or why there are none to show. Counts each of its `requests`. Raises
+        """Return the customer's own records, or why there are none to show. Counts each request it makes. Raises
         MerchantUnavailable, or what counting raises.
         """
 
@@ -301,7 +301,7 @@ class WriteAction(Action):
     def is_as_shown(
         self, arguments: Arguments, records: Records, *, subject: Subject, shown: Mapping[str, Any]
     ) -> bool:
-        """Return whether these records still lead to what the card showed; called if there is no obstacle."""
+        """Return whether these records still lead to what the card showed. Called only if there is no obstacle."""
         return self.subject(arguments, records) == subject
 
     def wants_approval(self, arguments: Arguments, records: Records) -> bool:
@@ -311,13 +311,15 @@ class WriteAction(Action):
     def undo_arguments(
         self, arguments: Arguments, receipt: Mapping[str, Any], identity: Identity
     ) -> Mapping[str, Any] | None:
-        """Return the arguments for the `undo` action; None for arguments of the same name. Raises CannotUndo."""
+        """Return the arguments for the `undo` action; None means this action's arguments of the same names. Raises
+        CannotUndo.
+        """
         return None
 
     @abstractmethod
     def back_end(self, arguments: Arguments, locale: str) -> BackEnd:
-        """Return the system that runs the command and reports its outcome; its texts for the customer are in this
-        locale. Raises NotConnected.
+        """Return the system that runs the command and reports its outcome, with texts for the customer in this locale.
+        Raises NotConnected.
         """
 
     @abstractmethod
@@ -326,7 +328,7 @@ class WriteAction(Action):
 
     @abstractmethod
     def command_as_json(self, command: Any) -> dict[str, Any]:
-        """Return the command as JSON for `command_from_json`; stored by actions that are safe to replay."""
+        """Return the command as JSON that `command_from_json` reads. Actions that are safe to replay store it."""
 
     @abstractmethod
     def command_from_json(self, sent: dict[str, Any], *, seconds: float) -> Any:

@@ -122,8 +122,8 @@ class ArticleDetail(KnowledgeView):
         """Save a new text as the next revision, which stays unpublished; other fields take effect at once.
 
         With `gate`, a change of a live article's readers, language or `phrasings` is refused (409 `gate_refused`) if a
-        gate case that must pass would fail with it. Without `gate`, it is saved and then checked: see the article
-        checks.
+        gate case that must pass would fail with it. Without `gate`, the change is saved and then checked: see the
+        article checks.
         """
         data = ArticleChangeSerializer(data=request.data)
         data.is_valid(raise_exception=True)
@@ -147,9 +147,9 @@ class Publish(KnowledgeView):
     def post(self, request: Request, article_id: UUID) -> Response:
         """Publish the newest revision. Full-text search finds it at once, search by meaning soon after.
 
-        With `gate`, it is refused (409 `gate_refused`) if a gate case that must pass would fail with it, or if the
-        article was changed in the meantime (409 `article_changed`). Without `gate`, it is published and then checked:
-        see the article checks.
+        With `gate`, publishing is refused if a gate case that must pass would fail (409 `gate_refused`), or if the
+        article was changed in the meantime (409 `article_changed`). Without `gate`, the article is published and then
+        checked: see the article checks.
         """
         article = article_with_id(article_id)
         check_may_write(_author(request), article.collection)
@@ -178,10 +178,11 @@ class Planned(KnowledgeView):
 
     @extend_schema(request=NewPlanSerializer, responses=ArticleDetailSerializer, parameters=[_STEP])
     def put(self, request: Request, article_id: UUID, step: str) -> Response:
-        """Schedule a step (publication or archiving) for the newest revision; this replaces the step's schedule.
+        """Schedule a step (publication or archiving) for the newest revision; this replaces any earlier schedule for
+        the step.
 
-        The gates run when it is due. Nothing changes, and the schedule's `problem` says why, if the gates refuse it, if
-        a newer revision was saved in the meantime, or if the API key may no longer write articles.
+        The gates run when the step is due. If they refuse it, if a newer revision was saved in the meantime, or if the
+        API key may no longer write articles, nothing changes and the schedule's `problem` says why.
         """
         check_may_write(_author(request), article_with_id(article_id).collection)
         data = NewPlanSerializer(data=request.data)

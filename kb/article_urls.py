@@ -17,7 +17,9 @@ def help_path(article: Article) -> str:
 
 
 def article_address(article: Article) -> str:
-    """Return the article's own address, otherwise its help page; "" for a non-public article without an own address."""
+    """Return the article's own address or, if it has none, that of its help page; "" if the article has no address of
+    its own and is not public.
+    """
     if article.url or article.audience != Audience.PUBLIC or not article.on_help_pages:
         return article.url
     return help_path(article)

@@ -1,8 +1,8 @@
 """Categories: the sections of the help pages, with their order, icons, descriptions and names in other languages.
 
-An article names its category (`Article.category`), as files, the API and older releases do. A name that nobody has used
-before becomes a row. A former name still leads to its category: on the help pages, in files that are imported again and
-over the API.
+An article names its category (`Article.category`), as files, the API and older releases do. A new name creates a
+category. A former name still leads to its category: on the help pages, in files that are imported again and over the
+API.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -20,12 +20,12 @@ _DEFAULT_NAME = msgid("General")
 
 
 def default_collection() -> Collection | None:
-    """Return the collection of articles that name none, if it already exists. It keeps its name if the workspace's
-    language changes.
+    """Return the collection for articles that name none; None if it does not exist yet. It keeps its name if the
+    workspace's language changes.
 
-    If several collections have its name in some language, it is the one with the English name, which older versions
-    always used, or else the one with the name in the workspace's language: any other may be somebody's own, for other
-    articles and writers.
+    If several collections have the default name in some language, the one with the English name is returned, since
+    older versions always used it, or else the one with the name in the workspace's language. Any other may be
+    somebody's own, for other articles and writers.
     """
     names = {name.lower() for name in in_all_languages(_DEFAULT_NAME)}
     rank = Case(
@@ -76,7 +76,9 @@ def _create(name: str) -> tuple[Collection, bool]:
 
 
 def writers_of(collection: Collection) -> list[User]:
-    """Return a collection's named writers by user name; none means everyone who may write knowledge."""
+    """Return a collection's named writers, sorted by user name. If there are none, everyone who may write articles may
+    write in it.
+    """
     rows = CollectionUserPermission.objects.filter(content_object=collection, permission__codename=WRITE)
     return list(User.objects.filter(pk__in=rows.values("user")).order_by("username"))
 

@@ -52,7 +52,9 @@ class Findings:
 
 
 def findings(wording: ArticleText, *, locale: str, article_id: UUID | None) -> Findings:
-    """Return where a text contradicts or repeats live articles of any audience, except for its own (`article_id`)."""
+    """Return where a text contradicts or repeats live articles of any audience, except for the text's own article
+    (`article_id`).
+    """
     viewer = Viewer(audience=Audience.INTERNAL, locale=locale, surface=Surface.ALL)
     return Findings(
         tuple(_contradictions(wording, viewer, locale, article_id)), tuple(_duplicates(wording, viewer, article_id))

@@ -28,7 +28,9 @@ class Pages:
         self._numbers = [int(mark.group(1)) for mark in marks]
 
     def at(self, offset: int) -> int | None:
-        """Return the page of the text at `offset`; None without pages. A title above the first mark is on its page."""
+        """Return the page of the text at `offset`; None without pages. A title above the first mark belongs to the page
+        of that mark.
+        """
         place = bisect_right(self._begins, offset)
         return self._numbers[max(place - 1, 0)] if self._numbers else None
 

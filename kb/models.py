@@ -102,7 +102,7 @@ class Article(TenantModel):
     category = models.CharField(max_length=120, blank=True)
     # The article's own web address; if empty, its help page is used.
     url = models.CharField(max_length=2000, blank=True)
-    # The name of its help page; empty means the external id. Former ones redirect (`kb.help_centre.slugs`).
+    # The name of its help page; empty means the external id. Former names redirect (`kb.help_centre.slugs`).
     slug = models.CharField(max_length=200, blank=True, default="", db_default="")
     # The article that this one translates, and the revision of it that was live when this one was last published.
     translation_of = models.ForeignKey(

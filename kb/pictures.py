@@ -95,7 +95,9 @@ def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
 
 
 def _kept(digests: Collection[str]) -> dict[str, UUID]:
-    """Return the ids of stored pictures, which the sweep of unused ones cannot delete before this transaction ends."""
+    """Return the ids of stored pictures, by digest. The sweep of unused pictures cannot delete them before this
+    transaction ends.
+    """
     with connection.cursor() as cursor:
         # Django has no FOR KEY SHARE. This lock blocks a deletion, but no new upload of the picture or its use in an
         # article.

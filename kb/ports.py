@@ -1,4 +1,4 @@
-"""Interfaces to other packages that the knowledge base needs: an embedder, the search for a customer's message, the
+"""Interfaces that the knowledge base needs from other packages: an embedder, the search for a customer's message, the
 audit trail.
 
 The settings `KB_EMBEDDER`, `KB_ROUTED_EMBEDDER`, `KB_CONVERSATION_SEARCH` and `KB_AUDIT` name them, so this package
@@ -97,7 +97,7 @@ class Verdict:
 
 
 class Gates(Protocol):
-    """Runs the cases that must pass on a change to articles; without gates, the verdict is empty."""
+    """Runs the gate cases against a change to articles; without gates, the verdict is empty."""
 
     def __call__(
         self, change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float

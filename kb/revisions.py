@@ -1,4 +1,4 @@
-"""Revisions: writing them and moving articles' pointers, for one or hundreds of articles with the same few statements.
+"""Writes revisions and moves articles' pointers, with the same few statements for one article or hundreds.
 
 Everything that writes runs inside the caller's transaction, on articles that the caller has locked (`lock_articles`).
 """

@@ -105,7 +105,7 @@ class CategoryChangeSerializer(ClosedSerializerMixin, serializers.Serializer[Cat
 
 
 class NewCategorySerializer(CategoryChangeSerializer):
-    """A new category, which follows those that have a place."""
+    """A new category; it comes after those that have a place."""
 
     name = TextField(max_length=MAX_CATEGORY_CHARACTERS)
 

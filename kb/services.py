@@ -99,7 +99,7 @@ def create_article(change: Change, *, external_id: str = "", author: User | None
 
 
 def default_locale() -> str:
-    """Return the locale of a new article whose text does not clearly have another language: the workspace's."""
+    """Return the workspace's locale, which a new article gets unless its text is clearly in another language."""
     return check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
 
 

@@ -58,8 +58,7 @@ def statements_of(text: str, locale: str) -> Iterator[Statement]:
 
 
 def same_subject(one: Statement, other: Statement) -> bool:
-    """Return whether two statements may be about the same thing: they are not if each names something that the other
-    does not.
+    """Return whether two statements may be about the same thing: false if each names something that the other does not.
 
     A sentence is about a cell's subject if it contains all words in the names of the cell's row and column.
     """

@@ -50,7 +50,7 @@ def check_words(given: Sequence[str]) -> list[str]:
 
 
 def check_room() -> None:
-    """Raise InvalidDocument if the workspace has as many groups as it may have."""
+    """Raise InvalidDocument if the workspace already has the maximum number of groups."""
     if Synonyms.objects.count() >= MAX_GROUPS:
         problem = gettext("There are {number} groups already. Remove one first.").format(number=MAX_GROUPS)
         raise InvalidDocument(problem, fields={"words": [problem]})

@@ -69,8 +69,8 @@ def check_article_text(title: str, body: str) -> ArticleText:
 
 
 def language_of(wording: ArticleText, default: str) -> str:
-    """Return the language of an article that does not name one: `default`, a locale, if its text is in that language or
-    if the text's language is uncertain.
+    """Return the language of an article that does not name one. It is `default`, a locale, if the text is in that
+    language or if the text's language is uncertain.
     """
     opening = plain(f"{wording.title}.\n\n{wording.body[:_OPENING_CHARACTERS]}")
     found = detect(opening, base_language(default))

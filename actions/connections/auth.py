@@ -1,4 +1,4 @@
-"""Builds the headers that authenticate our calls from settings and secret. Pure."""
+"""Builds the headers that authenticate our calls, from a connection's settings and secret. Pure."""
 
 import hashlib
 import hmac
@@ -83,7 +83,7 @@ def placeholders(template: str) -> set[str]:
 
 
 def signing_key(secret: str, encoding: str) -> bytes:
-    """Return the bytes of a secret; raises ValueError if it is not written in this encoding."""
+    """Return the bytes of a secret; raises ValueError if the secret is not in this encoding."""
     if encoding == "base64":
         return b64decode(secret, validate=True)
     return bytes.fromhex(secret) if encoding == "hex" else secret.encode()
@@ -132,8 +132,8 @@ def _fill(template: str, values: Mapping[str, bytes]) -> bytes:
 
 
 def _webhook_headers(secrets: tuple[str, ...], message: Message) -> dict[str, str]:
-    """Return the headers of Standard Webhooks, signed with every secret: the receiver accepts any of the signatures, so
-    it may still know only the old secret.
+    """Return the headers of Standard Webhooks, signed with every secret. The receiver needs only one valid signature,
+    so it may still know only the old secret.
     """
     message_id, text = f"msg_{message.nonce}", message.body.decode()
     signatures = [Webhook(secret).sign(message_id, message.moment, text) for secret in secrets]

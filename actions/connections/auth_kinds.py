@@ -48,7 +48,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`reveals_secret`: the receiver of a call learns the secret, so it must be entered again for a new address."""
+    """With `reveals_secret`, the receiver of a call learns the secret, so a new address requires entering the secret
+    again.
+    """
 
     auth: Auth
     about: Words
@@ -254,7 +256,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
 
 
 def clean_settings(kind: Kind, given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return a kind's complete settings, and their errors by name."""
+    """Return the complete settings of a kind of authentication, and the errors in them by name."""
     known = {setting.name: setting for setting in kind.settings}
     wrong: dict[str, list[str]] = {
         str(name)[:60]: [str(_("This kind of authentication does not have this setting."))]
@@ -282,7 +284,7 @@ def _setting_problem(setting: Setting, value: Any) -> Words:
 
 
 def secret_problem(kind: Kind, secret: str, settings: Mapping[str, str]) -> Words:
-    """Return what is wrong with a kind's secret, or ""."""
+    """Return what is wrong with a secret of this kind; "" if nothing is."""
     if kind.check_secret is None:
         return _("This kind of authentication has no secret.") if secret else ""
     if not secret:

@@ -7,7 +7,7 @@ Three outcomes, three types:
 - `NoAnswer`: the call may have been carried out. `status` is the status of an unusable answer, or 0 if no answer began.
 
 One deadline covers everything that a call needs, including tokens. Nothing is sent twice, with one exception: a call
-that was refused with 401 for a token that was fetched earlier is sent once more with a new one.
+that is refused with 401 because of an earlier token is sent once more with a new token.
 """
 
 import time

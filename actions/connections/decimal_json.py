@@ -41,7 +41,7 @@ def _written(value: Any, depth: int) -> str:
 def from_json(raw: bytes) -> Any:
     """Return the value of UTF-8 JSON, with numbers other than whole ones as Decimal.
 
-    Raises ValueError for anything else, for duplicate keys, for numbers of more than 40 digits, for nesting that is too
+    Raises ValueError for invalid JSON, for duplicate keys, for numbers of more than 40 digits, for nesting that is too
     deep for the parser, and for NUL and lone surrogates, which neither the database nor a response can contain.
     """
     text = raw.decode()

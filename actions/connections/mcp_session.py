@@ -42,7 +42,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A JSON-RPC error, or only the status of one (`code` is 0). `status` is the HTTP status."""
+    """The server answered with a JSON-RPC error, or only with an HTTP error status (`code` is then 0). `status` is the
+    HTTP status.
+    """
 
     status: int
     code: int
@@ -187,9 +189,9 @@ def _refused(status: int, error: Any) -> Refused:
 
 
 class MessageReader:
-    """Collects the pieces of a body; `found` is the raw answer to the request with this id. In a body that is not an
-    event stream, nothing is found. Everything else in a stream (notifications, requests, other answers) is skipped. At
-    most one event is buffered.
+    """Collects the pieces of a body; `found` is the raw answer to the request with this id. Everything else in an event
+    stream (notifications, requests, other answers) is skipped, and at most one event is buffered. In any other kind of
+    body, nothing is found.
     """
 
     def __init__(self, own: str) -> None:

@@ -64,7 +64,9 @@ def forget_token(grant: Grant) -> None:
 
 
 def fetch_token(grant: Grant, *, timeout_seconds: float) -> str:
-    """Request a new token, keep it and return it; raises NotSent, because the call that needs it was not sent."""
+    """Request a new token, cache it and return it. If that fails, raises NotSent, because the call that needs the token
+    was not sent.
+    """
     try:
         response = request(_token_request(grant, timeout_seconds))
     except (NotSent, NoAnswer) as error:

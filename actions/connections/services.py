@@ -84,7 +84,9 @@ def update(
     test_path: str | None = None,
     secret: str = "",
 ) -> Connection:
-    """Change a connection; None keeps a value, and an empty secret keeps the secret. Raises InvalidInput, NotFound."""
+    """Change a connection. None keeps the current value, and an empty secret keeps the current secret. Raises
+    InvalidInput and NotFound.
+    """
     found = _locked(connection_id)
     draft = draft_of_change(found, base_url=base_url, settings=settings, test_path=test_path, secret=secret)
     if wrong := problems_of_change(found, draft):
@@ -174,7 +176,7 @@ def forget_old_secrets() -> int:
 
 
 def test(connection: Connection, *, actor: str) -> Report:
-    """Call the connection's test path and return what happened, step by step. Raises TooManyTests."""
+    """Call the connection's test path and return step by step what happened. Raises TooManyTests."""
     count_test(connection.workspace_pk)
     report = probe(connection)
     with transaction.atomic():

@@ -40,8 +40,8 @@ class Sender(Protocol):
 
 
 def client_of(definition: Definition, environment: str = "live") -> Sender:
-    """Return the client of the definition's connection, or its stand-in. Raises NotConnected, even if sample orders
-    replace the shop.
+    """Return the client of the definition's connection, or its stand-in. Raises NotConnected if there is neither, and
+    always while sample orders replace the shop.
 
     If a tool of the live connection has changed since its review, its action is switched off.
     """
@@ -61,7 +61,7 @@ def _switching_off(name: str) -> Callable[[str], None]:
 
 
 def asking(sender: Sender, *, seconds: float = GATHER_SECONDS) -> Ask:
-    """Return a function that performs look-ups within one deadline, equal ones only once. It raises
+    """Return a function that makes look-ups within one deadline, and equal ones only once. The function raises
     MerchantUnavailable.
     """
     ends_at, known = time.monotonic() + seconds, dict[str, Answer]()
@@ -102,7 +102,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class DefinedBackEnd:
-    """Runs the call of one request, and looks up its outcome with only the request's arguments."""
+    """Runs the call of one request, and looks up its outcome using only the request's arguments."""
 
     definition: Definition
     arguments: Mapping[str, Any]
@@ -151,7 +151,7 @@ class DefinedBackEnd:
         return Unclear(f"returned {answer.status}")
 
     def _happened(self, answer: Answer, names: Names) -> Happened:
-        """Return success with the receipt's values; they are read here because the records may still be available."""
+        """Return success with the receipt's values, which are read now, while the records may still be available."""
         kept = receipt_of(self.definition, answer, names, self.locale)
         return Happened({name: short(text) for name, _, text in kept})
 

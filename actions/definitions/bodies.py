@@ -1,4 +1,4 @@
-"""JSON bodies of calls, whose strings are templates: a value never adds structure."""
+"""JSON bodies of calls. Their strings are templates, and a value never adds structure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

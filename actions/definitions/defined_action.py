@@ -1,4 +1,4 @@
-"""Defined actions: one version of a document, with the behaviour of an action in code.
+"""Defined actions: each is one version of a document and behaves like an action in code.
 
 A version never changes, so each process builds its action once. If a part cannot be evaluated for the customer's
 records, the request is refused (`definition_failed`), and the audit trail records the part's place in the document.
@@ -465,7 +465,7 @@ def _counted(ask: Ask, requests: Requests) -> Ask:
 
 
 def _day(bound: Expression | None, names: Mapping[str, Any]) -> date | None:
-    """Return a bound's day; raises ExpressionFailed if it has none, such as one beyond the calendar."""
+    """Return the day of a bound; raises ExpressionFailed if there is none, such as for a day beyond the calendar."""
     if bound is None:
         return None
     value = bound.evaluate(names)

@@ -67,7 +67,7 @@ class NeedsSecondPerson(NotApprover):
 
 
 class NeedsReason(ActionError):
-    """Nobody else could publish it, so a reason is required for the audit trail."""
+    """Nobody else can publish this version, so a reason is required for the audit trail."""
 
     code = "reason_required"
     status = 400
@@ -86,8 +86,8 @@ def _begun(text: str) -> str:
 
 
 class ExpressionError(ValueError):
-    """A string is not a valid expression or template: a message and its values. `position` counts characters from 0.
-    Its text is English; `in_words` is in the active language.
+    """A string is not a valid expression or template. `position` counts characters from 0. The error's text is English;
+    `in_words` returns it in the active language.
     """
 
     def __init__(self, message: str, position: int, /, **values: Value) -> None:
@@ -102,7 +102,7 @@ class ExpressionError(ValueError):
 
 class ExpressionFailed(Exception):
     """An expression cannot be evaluated for these records. `place` is the part of its text that failed. The request is
-    then refused: a rule that cannot be evaluated allows nothing. Its text is English; `text` can be translated.
+    then refused: a rule that cannot be evaluated allows nothing. The error's text is English; `text` can be translated.
     """
 
     def __init__(self, message: str, *, place: str, position: int = 0, **values: Value) -> None:

@@ -50,7 +50,7 @@ def _of_identity(argument: Argument, names: Mapping[str, Any]) -> Any:
 
 def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Names | Obstacle:
     """Return the names with all records, or what forbids the request: a record that is missing or belongs to someone
-    else. Arguments that are chosen from a list get the list's spelling, in look-ups, too.
+    else. Arguments that are chosen from a list get the list's spelling, even in look-ups.
 
     Raises MerchantUnavailable for an answer that is neither a record nor "there is none".
     """
@@ -118,7 +118,7 @@ def complete_arguments(definition: Definition, parsed: Mapping[str, Any], names:
 
 
 def money_of(definition: Definition, names: Names) -> Money | None:
-    """Return the amount that counts against limits; raises ExpressionFailed if negative or too precise."""
+    """Return the amount that counts against limits; raises ExpressionFailed if it is negative or too precise."""
     if definition.money is None:
         return None
     amount, currency = definition.money.amount.evaluate(names), definition.money.currency.evaluate(names)
@@ -158,7 +158,7 @@ def needs_approval(definition: Definition, names: Names) -> bool:
 
 
 def happened(rule: AnswerRule | Outcome, answer: Answer, names: Names) -> Happened:
-    """Return the outcome according to an answer. If a rule fails, the outcome is unclear."""
+    """Return the outcome according to an answer. If a rule cannot be evaluated, the outcome is unclear."""
     answered = names.with_names(answer.as_names())
     readings = (
         (rule.happened, Happened.YES),

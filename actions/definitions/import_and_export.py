@@ -109,7 +109,9 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
 
 
 def _free_name(draft: Draft, origin: str, taken: set[str]) -> str:
-    """Return the draft's name, with a number if a built-in action or one that a file must not replace has it."""
+    """Return the draft's name, with a number added if it is taken by a built-in action or by one that a file must not
+    replace.
+    """
     own, name = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, str(draft.document["name"])
     candidate, number = name, 1
     while (
@@ -124,8 +126,8 @@ def _free_name(draft: Draft, origin: str, taken: set[str]) -> str:
 
 
 def _is_kept(name: str, draft: Draft) -> bool:
-    """Return whether the action of this name is about another call, or has been edited since it was imported, so that a
-    file's draft must not become its newest version. A file that has been imported before changes nothing.
+    """Return whether a file's draft must not become the newest version of the action with this name, because that
+    action makes another call or has been edited since its import. Importing the same file again changes nothing.
     """
     versions = ActionDefinitionVersion.objects.filter(definition__name=name).order_by("-number")
     newest = versions.first()
@@ -156,7 +158,9 @@ def as_json(result: ImportResult) -> dict[str, Any]:
 
 
 def export_document(name: str, number: int | None = None) -> dict[str, Any]:
-    """Return the document of a version; by default the published one, otherwise the newest. Raises NoSuchDefinition."""
+    """Return the document of a version: by default the published one or, if there is none, the newest. Raises
+    NoSuchDefinition.
+    """
     definition = definition_named(name)
     in_force = definition.current or newest_version(definition)
     version = in_force if number is None else version_of(definition, number)

@@ -9,7 +9,7 @@ request to be called back. Then no value from the chat may name a record, and th
 customer may make the request.
 
 In query, headers and body, a value may also be a note or a figure, and its name does not show whether it is a record's
-id: a loan may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as an id until its
+id: a loan may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as an id until the
 author says that it names no record. A number counts as an id if "id" is the last word of its name or of the field that
 it is sent in. For these values, a guard that compares them with one of the customer's records is also proof.
 """
@@ -132,8 +132,9 @@ def unbound(
 def _unproven(
     call: CallTemplate, named: "_Named", own: Set[str], stated: Set[str], guards: Sequence[Guard]
 ) -> dict[str, bool]:
-    """Return the arguments outside the path that may be record ids, by which no look-up finds a record and which no
-    guard compares with the customer's records. The value is true if a name marks the argument as an id.
+    """Return the arguments outside the path that may be record ids and for which proof is missing: no look-up finds a
+    record by them, and no guard compares them with the customer's records. The value is true if the argument is named
+    like an id.
     """
     compared = [named.read(guard.require.paths()) for guard in guards]
     proven = stated | {name for read in compared if read & own for name in read}
@@ -255,9 +256,10 @@ def require_owner(
 
 
 def require_own_choices(top: ObjectReader, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
-    """Require that customers choose only from records that are their own or public, which must be found without the
-    choice itself, and only for required arguments, since customers are asked for no others. A list must not depend on
-    its own choice by way of other choices either; only versions published before this rule may.
+    """Require that customers choose only from their own or public records, and only for required arguments, since
+    customers are not asked for optional ones. Finding the records must not depend on the choice itself, neither
+    directly nor through other choices; only in versions published before this rule may it depend on it through other
+    choices.
     """
     known = {lookup.name for lookup in lookups}
     chosen = {one.name: one.choose_from for one in arguments.values() if one.choose_from is not None}
@@ -279,7 +281,7 @@ def require_own_choices(top: ObjectReader, arguments: Mapping[str, Argument], lo
 
 
 def _all_read(name: str, reads: Mapping[str, Set[str]]) -> set[str]:
-    """Return all choices that a list depends on, directly or by way of others."""
+    """Return all choices that a list depends on, directly or through other choices."""
     found: set[str] = set()
     waiting = {name}
     while waiting:

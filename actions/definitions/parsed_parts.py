@@ -31,7 +31,7 @@ class Origin(StrEnum):
 
 
 class OutcomeKind(StrEnum):
-    """The steps to take if it is unknown whether a call took effect."""
+    """What to do if it is unknown whether a call took effect."""
 
     STATUS_LOOKUP = "status_lookup"  # ask by its key; never send again before the answer is "never seen"
     REPLAY_SAFE = "replay_safe"  # send again with the same key
@@ -70,8 +70,8 @@ class Argument:
 
     @property
     def is_from_chat(self) -> bool:
-        """True if any words from the chat are a valid value: a free text that the model writes and that names no
-        record.
+        """Whether any words from the chat are a valid value. This is so for free text that the model writes and that
+        names no record.
         """
         is_free = isinstance(self.accepts, Text) and not self.accepts.pattern
         return self.origin is Origin.MODEL and self.names_no_record and is_free

@@ -116,8 +116,8 @@ def needs_reason(version: ActionDefinitionVersion, person: User) -> bool:
 
 
 def author_of(version: ActionDefinitionVersion) -> str:
-    """Return who wrote a version: the person who saved it. A person who only accepted texts that the imported file
-    suggests has reviewed the draft, not written it: then the version before it counts, unless that one was published.
+    """Return the author of a version, normally the person who saved it. A person who only accepted texts suggested by
+    the imported file has reviewed the draft, not written it; then the version before counts, unless it was published.
     """
     suggestions = found_by_import(version.definition).get("suggestions")
     every = ActionDefinitionVersion.objects.filter(definition_id=version.definition_id, published_at=None)
@@ -208,7 +208,7 @@ def publishers() -> set[UUID]:
 
 
 def _expire_other_versions(name: str, number: int) -> None:
-    """End at once the requests of other versions; nobody could confirm or approve them now."""
+    """Expire the requests of other versions at once, since nobody could confirm or approve them now."""
     stale = ActionRequest.objects.filter(action=name, state__in=WAITING).exclude(spec_version=number)
     for request_id in stale.order_by("id").values_list("id", flat=True):
         expire(request_id, Reason("policy_changed"))

@@ -53,7 +53,7 @@ class Choices:
 
 def choices_of(definition: Definition, argument: Argument, names: Names, ask: Ask, locale: str) -> Choices | Obstacle:
     """Return the records that the customer can choose for an argument with `choose_from`. The customer's words cannot
-    distinguish entries that differ only in spelling, so of these, only one in the argument's canonical form is offered.
+    distinguish entries that differ only in spelling, so only the entry in the argument's canonical form is offered.
     Raises MerchantUnavailable.
     """
     choosing = _choosing(argument)

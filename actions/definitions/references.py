@@ -82,8 +82,8 @@ def bound_names(document: Mapping[str, Any]) -> frozenset[str]:
 
 
 def entry_names(value: Any, at: str = "") -> Iterator[str]:
-    """Yield the names that `as` gives to list entries: in look-ups, choices and the result, and beside `for_each` in
-    the body of a call, in which any other field named `as` is only sent.
+    """Yield the names that `as` gives to list entries: in look-ups, choices and the result, and next to `for_each` in
+    the body of a call. Any other field named `as` in a body is data to send.
     """
     match value:
         case Mapping():

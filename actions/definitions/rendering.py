@@ -87,8 +87,8 @@ def _description(definition: Definition, argument: str, names: Names, locale: st
 
 
 def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:
-    """Return (name, label, text) of each kept value of the answer; values that fail are left out, because the action
-    has already happened.
+    """Return (name, label, text) of each kept value of the answer. Values that cannot be evaluated are left out,
+    because the action has already been carried out.
     """
     answered = names.with_names(answer.as_names())
     kept: list[tuple[str, str, str]] = []

@@ -81,7 +81,7 @@ def _at(value: Any, path: str) -> Any:
 
 
 def imported_tools(connection: str) -> dict[str, str]:
-    """Return the fingerprint of each tool that was imported from an MCP server, as it was read last."""
+    """Return the last known fingerprint of each tool that was imported from an MCP server."""
     read = ActionDefinitionVersion.objects.filter(document__connection=connection).exclude(imported={})
     calls = read.filter(document__call__has_key="tool").order_by("created_at").values_list("document__call", flat=True)
     return {call["tool"]: call["schema_hash"] for call in calls}
@@ -146,5 +146,7 @@ def version_of(definition: ActionDefinition, number: int) -> ActionDefinitionVer
 
 
 def is_name(name: str) -> bool:
-    """Return whether a definition can have this name at all; PostgreSQL would reject queries for some others."""
+    """Return whether a definition can have this name at all; PostgreSQL rejects queries for some names that none can
+    have.
+    """
     return _NAME.fullmatch(name) is not None

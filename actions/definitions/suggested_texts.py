@@ -1,7 +1,7 @@
 """The texts that an imported file suggests for the empty fields of a draft: titles, descriptions and examples. Pure.
 
-Anything else that a file suggests, such as an owner, decides what is called and who may see it, so it is accepted at
-its field.
+Anything else that a file suggests, such as an owner, decides what is called and who may see it, so a person accepts it
+at its own field.
 """
 
 import copy

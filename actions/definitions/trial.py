@@ -46,7 +46,7 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call of a test, without the connection's authentication, and its answer; `status` is 0 if there is none."""
+    """One call of a test, without the connection's authentication, and its answer; `status` is 0 without an answer."""
 
     method: str
     path: str
@@ -80,14 +80,14 @@ class Computed:
 
 @dataclass(slots=True)
 class TrialCall:
-    """The result of a definition for one customer. `verdict` is "allowed" or the code of the refusal. `records` are the
+    """What a definition would do for one customer. `verdict` is "allowed" or the code of the refusal. `records` are the
     look-ups' answers in the form of a recorded case, `request` is the action's call as it would be sent.
     """
 
     verdict: str = ""
     words: str = ""  # the message for the customer
     place: str = ""  # where the definition failed, for the audit trail
-    failure: str = ""  # the same for the editor, in the active language
+    failure: str = ""  # where it failed, for the editor, in the active language
     other_owner: str = ""  # the owner of a record that is not the customer's, for the editor
     exchanges: list[Exchange] = field(default_factory=list)
     guards: list[GuardVerdict] = field(default_factory=list)
@@ -223,7 +223,7 @@ class _Trial:
         self._action = type(made)(made.definition, made.version, _Watched(world, self._result.records))
 
     def ended_by(self, error: MerchantUnavailable) -> TrialCall:
-        """Return the results found before the shop failed to answer."""
+        """Return what was found out before the shop failed to answer."""
         self._result.verdict, self._result.words = error.code, error.message
         return self._result
 

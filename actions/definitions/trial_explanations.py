@@ -74,8 +74,8 @@ def _rules(action: DefinedWrite) -> Rules:
 
 
 def limit_exceeded(action: DefinedWrite, terms: Terms, records: Records, customer: Customer | None) -> str:
-    """Return the code of the limit that a request would exceed now, "" for none. An action that is switched off, or in
-    a dry run, is judged as if it were on.
+    """Return the code of the limit that a request would exceed now; "" if there is none. An action that is switched
+    off, or in a dry run, is judged as if it were on.
     """
     amount = terms.money.amount if terms.money else Decimal(0)
     return exceeded_limit(_rules(action), amount, _used(action, terms, records, customer))

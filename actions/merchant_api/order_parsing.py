@@ -19,7 +19,7 @@ class InvalidOrder(ValueError):
 
 
 def parse_order(data: Any, *, origins: Set[str] = frozenset()) -> Order:
-    """Return the order in a JSON value; its page and picture only if they are at one of these origins. Raises
+    """Return the order in a JSON value. It has its page and picture only if they are at one of these origins. Raises
     InvalidOrder.
     """
     try:

@@ -24,7 +24,7 @@ class Merchant(Protocol):
         """Return a customer's orders, newest first. Raises MerchantUnavailable."""
 
     def run(self, call: Call, *, idempotency_key: str) -> Outcome:
-        """Execute a command; the same key never executes it twice."""
+        """Execute a command, at most once per key."""
 
     def find(self, idempotency_key: str) -> Found:
         """Return the outcome recorded under a key."""

@@ -2,7 +2,7 @@
 
 A look-up says whether the system is still working on the call. `Attempt` stores what the newest look-up said, and when
 one last said that the call was in progress. If a look-up fails or no longer says this, it is repeated for a while
-before that counts.
+before the call counts as no longer in progress.
 """
 
 from datetime import datetime, timedelta

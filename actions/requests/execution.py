@@ -48,7 +48,7 @@ REPLAY_FOR: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The rules or the record's state forbid it at the last moment; nothing was sent."""
+    """The rules or the record's state forbid the action at the last moment. Nothing was sent."""
 
     reason: Reason
 
@@ -90,9 +90,9 @@ def claim(request_id: UUID) -> Attempt | None:
 
 
 def _waits_for_another(request: ActionRequest) -> bool:
-    """Postpone a request while another one about the same record is being carried out, so that it is checked against
-    records that show the effect of the other; return whether it was postponed. Only one process at a time decides this
-    for a record.
+    """Postpone a request while another one about the same record is being carried out, and return whether it was
+    postponed. It is then checked against records that show the other request's effect. Only one process at a time
+    decides this for a record.
     """
     if not request.subject_id:
         return False
@@ -140,7 +140,7 @@ def _send_once(system: BackEnd, attempt: Attempt, command: Any) -> Result:
 
 def _replay(attempt: Attempt) -> Result:
     """Send the first call again, byte for byte and with the same key. The records are not judged again: they may
-    already show what the first call did. Only the kill switch and a withdrawn action stop it.
+    already show what the first call did. The call is withheld only if the action has been switched off or withdrawn.
     """
     return _repeated(attempt.request, REPLAY_SECONDS) if _mark_sent(attempt) else LeaseLost()
 
@@ -196,8 +196,9 @@ def outcome_kind(request: ActionRequest) -> OutcomeKind:
 
 
 def back_end_of(request: ActionRequest) -> BackEnd:
-    """Return the system that a request was sent to or will be. Raises NotConnected, even if this release cannot read
-    the request's definition: the built-in merchant is another system, which has never seen the request.
+    """Return the system that a request was or will be sent to. Raises NotConnected if there is none, or if this release
+    cannot read the request's definition: the built-in merchant must not be asked instead, since it has never seen the
+    request.
     """
     spec = made_with(request)
     if spec is not None:
@@ -329,7 +330,7 @@ def succeed(request: ActionRequest, happened: Happened) -> None:
 
 
 def fail(request: ActionRequest, reason: Reason) -> None:
-    """Fail a request for which it is certain that nothing has moved."""
+    """Fail a request when it is certain that no money has moved."""
     forget_command(request)
     transition(request, State.FAILED, actor="merchant", reason=reason, lease_until=None, due_at=None)
 
@@ -362,7 +363,7 @@ def _park(request: ActionRequest, reason: Reason, *, due_at: datetime | None) ->
 
 
 def may_have_moved(request: ActionRequest) -> bool:
-    """Return whether any attempt was sent and is not known to have done nothing."""
+    """Return whether any attempt was sent and may have done something."""
     sent = Attempt.objects.filter(request_id=request.pk, sent_at__isnull=False)
     return sent.exclude(outcome=Attempt.Outcome.DID_NOT).exists()
 

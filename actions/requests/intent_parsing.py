@@ -1,5 +1,5 @@
-"""Parsing what a customer asks for: strictly, and only for a signed-in customer, unless it is a look-up of public
-records. A refusal here leaves only an audit entry with its error code.
+"""Parses what a customer asks for, strictly. Customers must be signed in, except for look-ups of public records. A
+refusal leaves only an audit entry with its error code.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,8 +29,8 @@ class Intent:
     asked_digest: str
 
     def spelled_as(self, arguments: Mapping[str, Any]) -> "Intent":
-        """Return the intent with its texts as they were before parsing, which strips surrounding spaces. That is right
-        for what a person enters, but the values of a request that is undone must stay as the system knows them.
+        """Return the intent with its texts as they were before parsing stripped surrounding spaces. Stripping is right
+        for what a person enters, but the values of a request to undo must stay as the system knows them.
         """
         own = {name: text for name in self.asked if isinstance(text := arguments.get(name), str)}
         plain = {name: text for name, text in own.items() if isinstance(self.action.arguments.all_fields[name], Text)}

@@ -63,10 +63,10 @@ def propose(
     """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
     `undoes` is the request to undo. With `corrects`, the customer corrects the newest card of this action in this
-    conversation: that card ends when the new one is created. Idempotent on `proposal_key`; an identical request that
-    is still open is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the
-    key belongs to another intent), CannotUndo (the identical request undoes no request, or a different one),
-    AlreadyConfirmed (the corrected card) or MerchantUnavailable.
+    conversation: that card ends when the new one is created. Idempotent on `proposal_key`; an identical request that is
+    still open is returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key
+    belongs to another intent), CannotUndo (the identical request undoes no request, or a different one),
+    AlreadyConfirmed (the card to correct has been confirmed) or MerchantUnavailable.
     """
     intent = _intent(principal, action, arguments, undoes)
     spec, policy = _spec(intent), _policy(intent)

@@ -1,4 +1,4 @@
-"""Stored requests are judged by the rules in force, not by those they were made under, and by freshly read records:
+"""Stored requests are judged by the rules in force and freshly read records, not by the rules they were made under:
 when they are confirmed, before they run, and while they wait.
 
 A change of rules ends every unconfirmed card. A request waiting for approval is judged again: if the rules now refuse
@@ -94,7 +94,9 @@ def _gather(request: ActionRequest) -> Records | Reason | None:
 
 @transaction.atomic
 def _judge(request_id: UUID, records: Records | Reason | None, number: int) -> None:
-    """Judge by this version of the rules; if there is a newer one by now, the next sweep handles it."""
+    """Judge a waiting request by this version of the rules; if there is a newer version by now, the next sweep handles
+    the request.
+    """
     waiting = ActionRequest.objects.select_for_update(no_key=True, skip_locked=True)
     request: ActionRequest | None = waiting.filter(pk=request_id, state=State.AWAITING_APPROVAL).first()
     rules = rules_of(policy_of(request.action)) if request else None
@@ -129,8 +131,8 @@ def gather_again(request: ActionRequest, identity: Identity) -> Records | Reason
 
 
 def gathered(spec: WriteAction, arguments: Mapping[str, Any], identity: Identity, *, is_undo: bool) -> Records | Reason:
-    """Return the records that a request depends on, marked if it undoes another one. Raises MerchantUnavailable or
-    NotConnected.
+    """Return the records that a request depends on; they are marked if the request undoes another one. Raises
+    MerchantUnavailable or NotConnected.
     """
     found = spec.gather(arguments, identity)
     return found if isinstance(found, Reason) else replace(found, is_undo=is_undo)

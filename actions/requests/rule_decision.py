@@ -121,7 +121,7 @@ def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, 
 
 
 def exceeded_limit(rules: Rules, amount: Decimal, used: Used) -> str:
-    """Return the code of the first limit that this amount would exceed, "" for none."""
+    """Return the code of the first limit that this amount would exceed; "" if there is none."""
     sums = (
         ("limit_order" if used.subject_kind == ORDER else "limit_subject", used.subject, rules.max_per_order),
         ("limit_customer_day", used.customer_day, rules.max_per_customer_day),
@@ -136,8 +136,8 @@ def exceeded_limit(rules: Rules, amount: Decimal, used: Used) -> str:
 
 
 def approvals_needed(rules: Rules, money: Money | None, used: Used) -> int:
-    """Return how many approvals are needed: above the thresholds, one person or two decide. Partial amounts add up, per
-    subject and per customer per day.
+    """Return how many people must approve: none, or one or two above the thresholds. Amounts add up per subject, and
+    per customer and day.
     """
     if money is None:
         return 0

@@ -46,8 +46,8 @@ def sweep() -> None:
 
 
 def judge_waiting() -> None:
-    """Judge waiting requests that were made under other rules, for a few seconds; the next sweep does the rest. Newest
-    first: if they no longer all fit a limit, those that have waited longest stay.
+    """Spend a few seconds judging waiting requests that were made under other rules; the next sweep does the rest. The
+    newest are judged first, so that those that have waited longest stay if not all fit a limit any more.
     """
     ends_at = monotonic() + JUDGE_SECONDS
     with across_workspaces("sweep of action requests"):

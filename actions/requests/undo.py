@@ -1,8 +1,8 @@
-"""Undoing a completed request with another action. The first action names it; its arguments come from the first
-request.
+"""Undoing a completed request with another action. The first action names the action that undoes it, and the first
+request provides its arguments.
 
-It is proposed like any action, with its own card, rules, approvals and limits; nothing runs automatically. While one
-such request is open, or once one has succeeded, there cannot be a second one (a database constraint).
+The undo request is proposed like any other, with its own card, rules, approvals and limits; nothing runs automatically.
+While an undo request is open, or once one has succeeded, a database constraint prevents a second one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -106,7 +106,9 @@ def _offered(request: ActionRequest) -> Offer:
 
 
 def _offers(requests: Iterable[ActionRequest], *, unless: tuple[State, ...]) -> dict[UUID, Offer]:
-    """Return the offers to undo these requests, except for requests with an undo request in one of these states."""
+    """Return the offers to undo these requests, except for requests with an undo request in one of the states in
+    `unless`.
+    """
     windows = {request.pk: window for request in requests if (window := window_of(request)) and now() < window.until}
     if not windows:
         return {}

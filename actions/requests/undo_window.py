@@ -58,6 +58,6 @@ def is_too_late(request: ActionRequest) -> bool:
 
 
 def in_window(request: ActionRequest, until: datetime) -> datetime:
-    """Return when to stop waiting for a decision: at this time, or at the end of the undo window if that is earlier."""
+    """Return when to stop waiting for a decision: at `until`, or at the end of the undo window if that is earlier."""
     deadline = undo_deadline(request)
     return until if deadline is None else min(until, deadline)

@@ -24,7 +24,7 @@ SETTLED_AFTER_ANSWER: Final = timedelta(seconds=15)
 
 
 def reconcile(request_id: UUID) -> None:
-    """Find out a request's unknown outcome, as its outcome kind allows."""
+    """Find out a request's unknown outcome, by the means that its outcome kind allows."""
     found = find_out(ActionRequest.objects.get(pk=request_id))
     with _lock_unknown(request_id) as request:
         if request is None:
@@ -41,8 +41,8 @@ def reconcile(request_id: UUID) -> None:
 
 
 def _is_never_seen_reliable(request: ActionRequest) -> bool:
-    """Return whether "never seen" proves that nothing happened. A system that once said it was working on the call has
-    merely forgotten it, perhaps because it is done.
+    """Return whether "never seen" proves that nothing happened. If a system once said that it was working on the call,
+    it has merely forgotten the call, perhaps because it is done.
     """
     was_in_progress = request.reason_code == "in_progress" or in_progress_at(request) is not None
     return not was_in_progress and _settles_at(request) <= now()
@@ -50,7 +50,7 @@ def _is_never_seen_reliable(request: ActionRequest) -> bool:
 
 def _note_progress(request: ActionRequest, found: Found) -> None:
     """Store whether the system is still working on a call. If a call in progress takes too long, or the system no
-    longer says that it is in progress, leave it to a person; the customer is told, too. It is still looked up.
+    longer says that it is in progress, leave it to a person and tell the customer. Look-ups continue.
     """
     is_working = isinstance(found, Unclear) and found.is_in_progress
     note_look_up(request, is_in_progress=is_working)
@@ -80,8 +80,8 @@ def _settles_at(request: ActionRequest) -> datetime:
 
 
 def _schedule_recheck(request: ActionRequest) -> None:
-    """Schedule the next check, at the latest when all calls have ended, or when a call is no longer known to be in
-    progress.
+    """Schedule the next check for no later than the end of all calls, or the time when a call is no longer known to be
+    in progress.
     """
     if not may_find_out(request):  # a person must handle it from now on
         ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=None)

@@ -1,4 +1,4 @@
-"""Calibrating the confidence: put known questions to known corpora, and fit the confidence to the results.
+"""Calibrates the confidence: puts known questions to known corpora, and fits the confidence to the results.
 
 The report covers only held-out data: the other half of the questions, and whole corpora left out of the fit.
 """
@@ -88,8 +88,8 @@ def read_texts(path: Path) -> list[Text]:
 
 
 def is_answered(text: str, locale: str | None) -> bool:
-    """Return whether the search expects to answer a question, by the calibration in use. Once a report's calibration is
-    stored, these are the questions that the report counts as answered.
+    """Return whether the search expects to answer a question, according to the calibration in use. Once a report's
+    calibration is stored, this is true for the questions that the report counts as answered.
     """
     return search(text, viewer=Viewer(Audience.INTERNAL, locale)).is_answerable
 

@@ -55,7 +55,7 @@ def read_questions(path: Path) -> list[Question]:
 
 
 def missing_articles(questions: Sequence[Question], audience: str) -> list[str]:
-    """Return the external ids expected by `questions` that this workspace does not show to `audience`."""
+    """Return the external ids of articles that `questions` expect but this workspace does not show to `audience`."""
     wanted = frozenset[str]().union(*(question.wanted for question in questions))
     shown = readable(Viewer(audience)).filter(external_id__in=wanted).values_list("external_id", flat=True)
     return sorted(wanted.difference(shown))

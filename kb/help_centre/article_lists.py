@@ -51,7 +51,7 @@ class Section:
 
     @property
     def shown_alone(self) -> Entries:
-        """Return the titles on the start page of a help centre without other sections."""
+        """Return the titles to show on the start page if the help centre has no other section."""
         return self.articles[:ON_A_PAGE]
 
 
@@ -143,7 +143,9 @@ def related(article: Article, viewer: Viewer) -> list[Article]:
 
 
 def _nearest_to(article: Article, viewer: Viewer) -> Sequence[UUID]:
-    """Return the ids, cached for an hour, so callers must check again who may read them."""
+    """Return the ids of the nearest articles. They are cached for an hour, so callers must check again who may read
+    them.
+    """
     key = f"related:{article.pk}:{article.indexed_revision}:{viewer.audience}:{viewer.surface}"
     try:
         known = cache.get(key)

@@ -1,7 +1,7 @@
 """The help pages for search engines and other programs: sitemap, robots.txt, llms.txt and Markdown.
 
-They contain only public articles, by the same rule as the pages. The files at the root describe a workspace only if it
-is the only one, since an installation's list of workspaces is not public.
+They contain only public articles, by the same rule as the pages. The files at the root describe a workspace only if the
+installation has no other, since its list of workspaces is not public.
 """
 
 import re

@@ -54,7 +54,7 @@ def rename(article: Article, slug: str) -> None:
     """
     if slug == article.slug:
         return
-    # Only one at a time: two articles that want the same name would both find it free.
+    # Only one process at a time: otherwise, two articles that want the same name would both find it free.
     list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
     if slug and is_taken(slug, article):
         _refuse(_taken())
@@ -88,13 +88,15 @@ def _refuse(problem: str) -> NoReturn:
 
 
 def leads_elsewhere(external_id: str) -> bool:
-    """Return whether the help page of another article is at this id."""
+    """Return whether a help page with this id in its address would be another article's."""
     article_id = as_id(external_id)
     return is_taken(external_id, None) or (article_id is not None and Article.objects.filter(pk=article_id).exists())
 
 
 def help_article(viewer: Viewer, name: str) -> Article:
-    """Return the readable article with this name, former name, external id or id; raises ArticleMissing."""
+    """Return the article with this name, former name, external id or id; raises ArticleMissing if the viewer may not
+    read one.
+    """
     if "\x00" in name:  # the database would refuse it
         raise ArticleMissing
     rows = readable(viewer).select_related("workspace", "collection", "live_revision")

@@ -152,7 +152,7 @@ class Citation:
 
 
 def in_workspace(page: Page[P]) -> Callable[..., HttpResponse]:
-    """Run a page in the workspace of its address; a missing or non-public article shows a friendly 404."""
+    """Run a page's view in the workspace of its address, with a friendly 404 for a missing or non-public article."""
 
     @wraps(page)
     def scoped(request: HttpRequest, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -293,7 +293,7 @@ def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:
 @require_safe
 @in_workspace
 def help_theme(request: HttpRequest, place: Place) -> HttpResponse:
-    """The workspace's colour as a style sheet: the pages' policy allows no inline styles."""
+    """The workspace's colour as a style sheet, since the pages' content security policy allows no inline styles."""
     colours = theme_colours(place.workspace.accent)
     # The launcher is shown before the chat has given it the channel's colour.
     light, dark = (_declarations(colours.get(name) or {}) for name in ("light", "dark"))

@@ -1,5 +1,5 @@
 """The categories of an export: one file next to the collections' folders, with their order, icons, descriptions and
-names in other languages. Reading it twice changes nothing. An export may be a folder, a zip of its contents or of the
+names in other languages. Importing it again changes nothing. An export may be a folder, a zip of its contents or of the
 folder itself, or files of a source.
 """
 
@@ -67,7 +67,7 @@ def is_category_file(name: str) -> bool:
 
 
 def category_files(paths: Sequence[str]) -> Iterator[CategoryFile]:
-    """Yield the categories of exported folders and of zip files that contain one."""
+    """Yield the category files of exported folders, and of zip files with an export."""
     for path in paths:
         place = Path(path)
         if (file := place / FILE).is_file():

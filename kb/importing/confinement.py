@@ -1,4 +1,4 @@
-"""Reads files in a confined process (`kb.importing.confined`), and puts its codes into words."""
+"""Reads files in a confined process (`kb.importing.confined`), and turns its error codes into messages."""
 
 import errno
 import json
@@ -84,7 +84,8 @@ def facts_of(kind: Kind, file: Path) -> dict[str, Any]:
 
 
 def facts_and_contents(kind: Kind, file: Path) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the facts that the confined process has read from a file, and the contents, whose sizes they include.
+    """Return the facts that the confined process has read from a file, and the contents; the facts include the
+    contents' sizes.
 
     Raises InvalidDocument.
     """

@@ -102,7 +102,7 @@ def _body(revision: Revision, stored: Mapping[str, Picture]) -> str:
 
 
 def _file_name(article: Article) -> str:
-    """Return a name that works on every file system and is unique to the external id."""
+    """Return a name that works on every file system and is unique for each external id."""
     name = slugify(article.external_id)[:80] or "article"
     if name == article.external_id and not _LOOKS_DERIVED.search(name):
         return f"{name}.md"

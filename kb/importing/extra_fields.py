@@ -83,7 +83,9 @@ def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]
 
 @transaction.atomic
 def link_translations(wanted: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
-    """Link articles to their sources, both by external id; return why articles were not linked, and the linked ones."""
+    """Link articles to their sources, both given by external id. Return why articles were not linked, and the ids of
+    those that were.
+    """
     ids = {*wanted, *wanted.values()}
     known = {row.external_id: row for row in Article.objects.filter(external_id__in=ids).order_by("pk")}
     problems, linked = dict[str, str](), set[str]()

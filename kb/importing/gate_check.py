@@ -34,7 +34,7 @@ def _touched(documents: Sequence[Document]) -> dict[str, ChangedContent]:
 
 
 def without_pictures(items: Iterable[Document | Failure]) -> dict[str, Document]:
-    """Return the first document of each id, by id, without pictures, which would fill the memory."""
+    """Return the first document with each id, by id. Pictures are left out, since they would fill the memory."""
     found: dict[str, Document] = {}
     for item in items:
         if isinstance(item, Document):
@@ -43,7 +43,9 @@ def without_pictures(items: Iterable[Document | Failure]) -> dict[str, Document]
 
 
 def as_tried(items: Iterable[Document | Failure], tried: Mapping[str, Document]) -> Iterator[Document | Failure]:
-    """Yield the items, read again with their pictures; a document that has changed since becomes a failure."""
+    """Yield the items, read again with their pictures; a document that has changed since the gates ran becomes a
+    failure.
+    """
     seen: set[str] = set()
     for item in items:
         if isinstance(item, Document) and item.external_id not in seen:

@@ -39,7 +39,7 @@ Places = Mapping[str, Collection | None]
 class ItemResult:
     """The outcome of one item; `message` says why it failed and what to do; `notes` say what was left out.
 
-    `before` and `after` are the texts of a known article that would change, in a preview.
+    In a preview, `before` and `after` are the current and the new text of an article that would change.
     """
 
     outcome: Outcome

@@ -14,7 +14,7 @@ _SIGNATURE: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WE
 
 
 def reencoded(data: bytes) -> StoredPicture:
-    """Return a PNG, JPEG, WebP or GIF file's first picture, upright and scaled to fit a page; raises InvalidInput."""
+    """Return the first picture of a PNG, JPEG, WebP or GIF file, upright and fitted to a page; raises InvalidInput."""
     return _redrawn("picture", data)
 
 

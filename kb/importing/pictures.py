@@ -1,5 +1,5 @@
-"""The pictures that are imported with a document, in separate files or embedded in its text, re-encoded. Those left out
-are reported.
+"""Takes the pictures that are imported with a document, from separate files or embedded in its text, re-encodes them,
+and reports those left out.
 
 A picture's address is derived from its content, so a document is the same whether or not its pictures are already
 stored.
@@ -189,7 +189,7 @@ def with_pictures(document: Document, beside: Beside) -> Document:
 
 
 def store_pictures(documents: Sequence[Document]) -> list[Document]:
-    """Store the documents' pictures; return the documents without pictures that exceed the workspace's limit.
+    """Store the documents' pictures; return the documents, without the pictures that exceed the workspace's limit.
 
     They are stored in the order of their addresses, so that two imports cannot deadlock.
     """

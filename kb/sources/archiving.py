@@ -1,6 +1,6 @@
-"""Archives articles that are gone from a source: after a person has confirmed a large loss, or through the gates. With
-`source_sync --gate`, an article stays if archiving it would fail a case that must pass. Its item is listed as broken
-with the reason, and the next run asks again.
+"""Archives articles whose origin is gone from a source, either after a person has confirmed a large loss or through the
+gates. With `source_sync --gate`, an article stays if archiving it would fail a case that must pass. Its item is listed
+as broken with the reason, and the next run asks again.
 """
 
 from collections.abc import Callable, Sequence
@@ -97,7 +97,9 @@ def confirm_loss(source: Source) -> int:
 
 @transaction.atomic
 def keep_lost(source: Source) -> None:
-    """Keep the articles whose origin is gone; the next run asks again if it still is. Raises NothingToConfirm."""
+    """Keep the articles whose origin is gone. The next run asks again if the origin is still gone. Raises
+    NothingToConfirm.
+    """
     run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
     if run is None:
         raise NothingToConfirm()
@@ -112,7 +114,7 @@ def lost_in(run: SourceRun) -> QuerySet[SourceItem]:
 
 @transaction.atomic
 def archive_lost(items: QuerySet[SourceItem]) -> int:
-    """Archive the articles of items that are gone, and record this, so that they return if their origin does."""
+    """Archive the articles of items that are gone, and record this, so that they come back if their origin does."""
     ids = list(items.values_list("pk", flat=True))
     count = archive_where(Q(source_item__in=ids))
     SourceItem.objects.filter(pk__in=ids).update(archived_at=now())

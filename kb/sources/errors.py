@@ -37,7 +37,7 @@ class Unreadable(InvalidDocument):
 
 
 class Unreachable(Unreadable):
-    """No answer, as if the whole site were down."""
+    """The site did not answer, so all of it may be down."""
 
 
 class SourceUnreadable(KnowledgeError):

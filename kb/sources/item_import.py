@@ -33,7 +33,7 @@ ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 
 
 def digest_of(file: Path) -> str:
-    """Return a value that differs if the content has changed."""
+    """Return a value that changes if the file's content changes, or with a new version of the readers."""
     with file.open("rb") as stream:
         return f"{READERS}:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 

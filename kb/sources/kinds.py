@@ -16,7 +16,7 @@ from kb.sources.web.site import Site
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """The display of a kind: its name, and whether its address is entered in the console."""
+    """How a kind of source is shown: its name, and whether people enter its address in the console."""
 
     title: "str | Promise"
     make: type[Kind]

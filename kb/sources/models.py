@@ -66,7 +66,9 @@ class Source(TenantModel):
 
 
 class SourceRun(TenantModel):
-    """One reading of a source. `lease_until` is the end of a worker's lease; without one, any worker may take it."""
+    """One reading of a source. `lease_until` is the end of a worker's lease; without it, any worker may take the
+    run.
+    """
 
     class Mode(models.TextChoices):
         SYNC = "sync"

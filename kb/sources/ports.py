@@ -36,7 +36,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An item's content as a file. `name` gives its format, `facts` is for the kind's own `read`."""
+    """An item's content as a file. `name` hints at its format; `facts` are for the `read` method of the same kind."""
 
     file: Path
     name: str

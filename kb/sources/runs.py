@@ -134,9 +134,7 @@ class Lease:
         self.run.lease_until = until
 
     def ensure(self, period: timedelta) -> None:
-        """Hold the run for at least this long, and hardly longer. Raises LeaseLost, but only if the lease has to be
-        extended.
-        """
+        """Hold the run for this long or slightly longer. Raises LeaseLost, but only if the lease has to be extended."""
         assert self.run.lease_until is not None, "only a run that is held has a lease"
         if not period <= self.run.lease_until - now() <= period + SPARE:
             self.extend(period + SPARE)

@@ -70,7 +70,7 @@ def add_source(kind: str, changes: SourceChanges, *, person: User | None = None)
 
 @transaction.atomic
 def change_source(source: Source, changes: SourceChanges, *, person: User | None = None) -> Source:
-    """Change a source's settings; its next run reads everything again if they affect its articles."""
+    """Change a source's settings; its next run reads everything again if the change affects its articles."""
     check_may_write(person, source.collection)
     before, address = (source.collection_id, source.audience, source.publishes), source.address
     _apply(source, changes, person)

@@ -1,7 +1,8 @@
 """Finds amounts of money among the fields of an answer: pairs of a figure and its currency. Pure.
 
-An amount in the wrong unit is worse than two plain fields, and if one cannot be computed, the whole look-up is refused.
-So a figure becomes an amount only if the file proves its unit, and money only if the file lists the currency's codes.
+An amount in the wrong unit is worse than two plain fields, and an amount that cannot be computed makes the whole
+look-up fail. So a figure becomes an amount only if the file proves its unit, and money only if the file lists the
+currency's codes.
 """
 
 import re
@@ -22,7 +23,9 @@ _MAX_CODES: Final = 200  # more than there are currencies
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """An amount: the field of its figure, the field of its currency, and what shows both as one value."""
+    """An amount of money in an answer: the field with its figure, the field with its currency, and what shows both as
+    one value.
+    """
 
     field: str
     currency: str

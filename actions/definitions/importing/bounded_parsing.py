@@ -26,7 +26,7 @@ _PLAIN: Final[dict[str, bool | None]] = {
 
 
 class InvalidFile(ActionError):
-    """An external file cannot be imported; the message says why, and nothing was kept."""
+    """An external file cannot be imported; the message says why. Nothing was imported."""
 
     code = "invalid_file"
     status = 400

@@ -37,8 +37,8 @@ def noun_of_id(name: str) -> str:
 
 
 def suggest_identity(draft: Draft, arguments: Mapping[str, Any], owners: Collection[str]) -> None:
-    """Suggest the identity for the only argument that is the id of one of these nouns, which may be the system's word
-    for its customers; if there are several, ask a person which one it is.
+    """Suggest that the identity fills the argument that is the id of one of these nouns, since the noun may be the
+    system's word for its customers. If several arguments are such ids, ask a person which one is the customer's.
     """
     asked = {name: noun_of_id(name) for name, spec in arguments.items() if spec.get("from") != "identity"}
     may_be = [name for name, noun in asked.items() if noun in owners]

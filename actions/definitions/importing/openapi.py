@@ -22,7 +22,7 @@ from actions.definitions.importing.responses import Answer
 
 MAX_OPERATIONS: Final = 1_000
 _MAX_STEPS: Final = 400_000  # references and schemas that are read in the whole file
-_STEPS_OF_ONE: Final = 3_000  # the same for one operation
+_STEPS_OF_ONE: Final = 3_000  # references and schemas that are read for one operation
 _MAX_RECORDS: Final = 100  # records that are searched for the file's word for its customers
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _OTHER_METHODS: Final = frozenset({"head", "options", "trace"})
@@ -123,7 +123,7 @@ class _File:
                     )
 
     def _owners(self) -> Iterator[str]:
-        """Yield the nouns by whose ids the file's records may name their owners."""
+        """Yield the nouns whose ids in the file's records may name the owners of these records."""
         for record in list(self._records.by_path.values())[:_MAX_RECORDS]:
             self._steps = _STEPS_OF_ONE
             answer = Answer(record.operation, self.resolve, _without_note)
@@ -211,7 +211,7 @@ class _File:
 
 
 def _without_note(message: str, /, **values: Value) -> None:
-    """Take no note: the operations' own drafts contain it."""
+    """Discard a note, because the operations' own drafts contain it."""
 
 
 def _auth_of(scheme: Mapping[str, Any]) -> dict[str, str]:

@@ -138,8 +138,8 @@ def inner_id_in(fields: Sequence[Field]) -> str:
 
 def owner_ids_in(fields: Sequence[Field], records: Records, own: Iterable[str]) -> list[str]:
     """Return the paths of a record's fields that are ids of something else and may be the owner's, whatever the file
-    calls its customers. Only ids by which no operation reads a record count, even if one reads it by a number; if paths
-    list something below any of these nouns, only those nouns count. `own` are names of the record's own id.
+    calls its customers. An id counts only if no operation reads a record by this id. If paths list something below any
+    of these nouns, only those nouns count. `own` contains the names of the record's own id.
     """
     around = {path[:-1] for path, _ in fields}
     known = {*map(snake, own)}

@@ -1,4 +1,4 @@
-"""One JSON document defines one action; this module reads it. The reference is docs/definitions.md, its schema
+"""One JSON document defines one action; this module reads it. The reference is docs/definitions.md; the schema is
 schema.json.
 
 `parse_document` accepts only complete documents, `check_draft` also those that lack parts, and `missing` lists the
@@ -95,7 +95,7 @@ def missing(document: Any) -> list[str]:
 
 
 def reasons(document: Any) -> dict[str, str]:
-    """Return, by path, why a part is missing if its path does not explain it, in the page's language."""
+    """Return, by path and in the page's language, why a part is missing, for parts whose path does not explain it."""
     return dict(_read(document)[1].why)
 
 

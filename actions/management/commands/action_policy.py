@@ -191,7 +191,9 @@ def _members_of(workspace: Workspace) -> QuerySet[User]:
 
 
 def _forbiddable(workspace: Workspace, action: Action) -> QuerySet[User]:
-    """Return members, and former members who still have the right, which would be effective again if they returned."""
+    """Return the members, and the former members who still have the right, since it would take effect again if they
+    returned.
+    """
     rights = ActionPolicyUserPermission.objects.filter(
         content_object__workspace=workspace, content_object__action=action.name
     )

@@ -71,5 +71,5 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def read_secret(label: str) -> str:
-    """Return a secret that is typed without being shown, or read from a pipe."""
+    """Return a secret, either typed without being shown or read from a pipe."""
     return getpass.getpass(f"{label}: ") if sys.stdin.isatty() else sys.stdin.read().strip()

@@ -37,7 +37,7 @@ def open_archive(source: BinaryIO) -> ZipFile:
 
 
 def read_entry(archive: ZipFile, entry: ZipInfo) -> bytes:
-    """Return a file's content, at most what the directory declares for it. Raises Refused."""
+    """Return a file's content, which may not exceed the size that the directory declares. Raises Refused."""
     try:
         with archive.open(entry) as stream:
             content = stream.read(entry.file_size + 1)

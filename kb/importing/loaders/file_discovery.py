@@ -21,8 +21,8 @@ from kb.importing.pictures import Beside, beside_file, beside_path, content_of
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The digests of the PDF and Word files in a zip file, whose text depends on nothing else: `known` has the digests
-    of the last run, `found` the digests of the files that could be read now.
+    """The digests of the PDF and Word files in a zip file; their text depends on nothing outside them. `known` contains
+    the digests of the last run, `found` those of the files that could be read now.
     """
 
     known: Mapping[str, str]

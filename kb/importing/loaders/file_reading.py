@@ -34,7 +34,7 @@ def read(
     people.
 
     `beside` reads the pictures that the text names by relative addresses; without it, they are left out. Raises
-    InvalidDocument where the whole file cannot be read.
+    InvalidDocument if the file cannot be read at all.
     """
     notes = format_notes(found, name)
     for item in _items(file, found, name, origin, beside):

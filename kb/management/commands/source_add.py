@@ -57,7 +57,7 @@ class Command(WorkspaceCommand):
 
 
 def kind_of_address(address: str) -> str:
-    """Return the kind of source that an address or path belongs to; raises CommandError for neither."""
+    """Return the kind of source that an address or path belongs to; raises CommandError if it is neither."""
     if is_web_address(address):
         return SITE
     if Path(address).exists():

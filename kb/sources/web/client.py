@@ -57,7 +57,7 @@ class Answer:
 
 
 class Client:
-    """Fetches politely: at most one call at a time, and `delay_seconds` between two."""
+    """Fetches politely: at most one call at a time, with `delay_seconds` between calls."""
 
     def __init__(self, *, delay_seconds: float, allows_private: bool) -> None:
         self.delay_seconds = delay_seconds

@@ -92,7 +92,7 @@ def learnt(pages: Sequence[tuple[str, str]]) -> Frame:
 
 
 def _site_name(pages: Sequence[tuple[str, str]]) -> str:
-    """Return the common end of all titles, from a separator on."""
+    """Return the ending that all titles share, including the separator before it."""
     titles = [title for title, _ in pages if title]
     if len(set(titles)) < ENOUGH_PAGES - 1:
         return ""

@@ -367,8 +367,8 @@ class Site:
         return Read(items, found, is_partial=self._pictures.is_partial)
 
     def _is_copy(self, canonical: str, key: str) -> bool:
-        """Return whether a page names another page of the site as its original. Some sites name the home page
-        everywhere.
+        """Return whether a page names another page of the site as its original. The home page does not count, since
+        some sites name it on every page.
         """
         is_other = bool(canonical) and not is_page_of_key(canonical.rstrip("/"), key.rstrip("/"))
         return is_other and self._scope.holds(canonical) and urlsplit(canonical).path not in ("", "/")

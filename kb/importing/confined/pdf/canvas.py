@@ -134,7 +134,9 @@ class Canvas:
         (self.hidden if self._is_hidden(run, state) else self.runs).append(run)
 
     def _is_again(self, run: Run) -> bool:
-        """Return whether the same text was already drawn at the same place, for bold type or a shadow."""
+        """Return whether the same text was already drawn at the same place, which some programs do for bold type or a
+        shadow.
+        """
         drawn = self.drawn.setdefault(run.text, [])
         near = AGAIN * run.size
         if any(abs(x - run.x0) < near and abs(y - run.y) < near for x, y in drawn[-MOST_COMPARED:]):

@@ -1,4 +1,4 @@
-"""Blocks of text; joins sentences and tables that continue after the end of a column or page. Pure."""
+"""Joins sentences and tables that continue after the end of a column or page. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence, Set

@@ -118,7 +118,9 @@ class Layout:
         yield self._unless_sentence(block)
 
     def _unless_sentence(self, block: Block) -> Block:
-        """Return a block. A whole sentence in large letters, such as a warning, becomes text instead of a heading."""
+        """Return the block, or a paragraph in place of a heading that is a whole sentence, such as a warning in large
+        letters.
+        """
         is_sentence = block.text[-1:] in (".", "。") and len(block.text.split()) >= SENTENCE_WORDS
         if not block.kind.startswith("h") or not is_sentence or (block.page, _key(block.text)) in self._outline:
             return block

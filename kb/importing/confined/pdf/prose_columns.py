@@ -91,8 +91,8 @@ def is_prose(lines: Sequence[Line]) -> bool:
 def start_together(left: Sequence[Line], right: Sequence[Line]) -> bool:
     """Return whether most paragraphs of two columns begin at the same height, like the cells of a table.
 
-    Long paragraphs may do so by chance, but only if all paragraphs above are as long as those beside them; cells begin
-    together even if their lengths differ.
+    Paragraphs may do so by chance, but only if all paragraphs above are as long as those beside them; cells begin
+    together whatever their lengths.
     """
     heights, others = _heights(left), _heights(right)
     begins, other_begins = _begins(heights), _begins(others)

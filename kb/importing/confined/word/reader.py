@@ -78,7 +78,7 @@ class _Pictures:
 
 
 def _as_heading(found: re.Match[str]) -> str:
-    """Return a short bold line as a heading, since many people never use heading styles."""
+    """Turn a short bold line into a heading, since many people never use heading styles."""
     words = found.group(1).strip()
     is_name = len(words.split()) <= _HEADING_WORDS and words[-1:].isalnum()
     return f"<h3>{words}</h3>" if is_name else found.group()
