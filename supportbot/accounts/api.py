@@ -1,4 +1,4 @@
-"""REST views of the workspace, its channels and customers, and the caller."""
+"""REST views for the workspace, its channels and customers, and the caller."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -43,7 +43,7 @@ class ChannelList(ScopedAPIView, ListAPIView[Channel]):
 
     @extend_schema(request=ChannelInput, responses={201: NewChannelSerializer})
     def post(self, request: Request) -> Response:
-        """Create a channel. Only this response contains the secret that signs identities."""
+        """Create a channel. The secret that signs identities is only in this response."""
         data = ChannelInput(data=request.data)
         data.is_valid(raise_exception=True)
         workspace = Workspace.objects.get(pk=caller_of(request).workspace_id)
@@ -57,12 +57,12 @@ class ChannelDetail(ScopedAPIView):
 
     @extend_schema(responses=ChannelSerializer)
     def get(self, request: Request, channel_id: UUID) -> Response:
-        """Show one channel with its embed code. Its signing secret is never shown again."""
+        """Return one channel with its embed code. Its signing secret is never shown again."""
         return Response(ChannelSerializer(channel_with_id(channel_id)).data)
 
     @extend_schema(request=ChannelChangeInput, responses=ChannelSerializer)
     def patch(self, request: Request, channel_id: UUID) -> Response:
-        """Change the given fields. The key and the identity keys are unchanged."""
+        """Change the given fields. The channel's key and its identity keys stay the same."""
         data = ChannelChangeInput(data=request.data, partial=True)
         data.is_valid(raise_exception=True)
         changed = change_channel(channel_id, actor=_actor_of(request), **data.validated_data)
@@ -79,7 +79,7 @@ class WorkspaceDetail(ScopedAPIView):
 
     @extend_schema(request=WorkspaceChangeInput, responses=WorkspaceSerializer)
     def patch(self, request: Request) -> Response:
-        """Change the given fields. Help pages and chats show them at once."""
+        """Change the given fields. Help pages and chats show the changes at once."""
         data = WorkspaceChangeInput(data=request.data, partial=True)
         data.is_valid(raise_exception=True)
         changed = change_workspace(caller_of(request).workspace_id, **data.validated_data)
@@ -141,7 +141,7 @@ class Me(ScopedAPIView):
 
 
 def _actor_of(request: Request) -> str:
-    """Return the name under which records show the caller of a view for the team."""
+    """Return the name by which records identify the caller of a view for the team."""
     return cast(Staff, request.auth).actor
 
 

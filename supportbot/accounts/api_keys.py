@@ -1,4 +1,4 @@
-"""API keys: issuing and revoking them, and the caller who sends one."""
+"""API keys: issuing and revoking them, and finding the caller who sends one."""
 
 import secrets
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
-    """A key's row and its plain text, which is shown only once."""
+    """A key's row, and its plain text, which is shown only once."""
 
     row: ApiKey
     plain: str
@@ -41,7 +41,7 @@ def issue_api_key(
     expires_at: datetime | None = None,
     actor: str = "",
 ) -> NewApiKey:
-    """Issue a key with these scopes, acting as `user` if given; raises InvalidInput for an unknown scope."""
+    """Issue a key with these scopes, which acts as `user` if given. Raises InvalidInput for an unknown scope."""
     unknown = sorted(set(scopes) - SCOPES)
     if unknown or not scopes:
         raise InvalidInput(
@@ -69,7 +69,9 @@ def issue_api_key(
 
 @transaction.atomic
 def revoke_api_key(prefix: str, *, actor: str = "") -> ApiKey:
-    """Revoke a key of the current workspace; raises NoSuchKey. A key already revoked keeps its original time."""
+    """Revoke a key of the current workspace. If it has already been revoked, the original time is kept. Raises
+    NoSuchKey.
+    """
     is_revoked_now = ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:
@@ -83,13 +85,15 @@ def revoke_api_key(prefix: str, *, actor: str = "") -> ApiKey:
 
 
 def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
-    """Return the caller for an API key; raises InvalidKey if the key is unknown, expired or revoked."""
+    """Return the caller who uses an API key, and the account it acts as. Raises InvalidKey if it is unknown, expired or
+    revoked.
+    """
     staff, key = staff_and_key(plain)
     return staff, key.user
 
 
 def staff_and_key(plain: str) -> tuple[Staff, ApiKey]:
-    """Return the caller for an API key, and the key itself; raises InvalidKey if it is unknown, expired or revoked."""
+    """Return the caller who uses an API key, and the key. Raises InvalidKey if it is unknown, expired or revoked."""
     prefix = "_".join(plain.split("_")[:2])
     if not plain.isprintable():  # PostgreSQL accepts neither NUL nor lone surrogates
         raise InvalidKey()

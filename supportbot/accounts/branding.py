@@ -1,4 +1,4 @@
-"""A channel's branding: greeting, suggestions, name and colour, and the validation of each.
+"""A channel's branding: greeting, suggestions, name and colour, and how each is validated.
 
 Pure. The model's fields use the validators, so the console, REST and commands refuse values with the same messages.
 """
@@ -41,13 +41,13 @@ _MAX_NAME_CHARACTERS: Final = 40
 
 
 def in_language(texts: Mapping[str, T], locale: str) -> T | None:
-    """Return the entry for exactly this locale, or else for its language."""
+    """Return the entry for exactly this locale or, if there is none, for its language."""
     by_name = {name.replace("_", "-").lower(): text for name, text in texts.items()}
     return by_name.get(locale.replace("_", "-").lower(), by_name.get(base_language(locale)))
 
 
 def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, str]) -> str:
-    """Return the greeting in a locale: the channel's own if it has one, or else the default in that language."""
+    """Return the greeting in a locale: the channel's own, or the default in that language if it has none."""
     written = in_language(others, locale)
     if written is None and base_language(own_locale) == base_language(locale):
         written = own
@@ -56,9 +56,9 @@ def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, 
 
 
 def personalised_greeting(greeting: str, name: str) -> str:
-    """Return a greeting with `{name}` replaced by the customer's first name, or removed if there is no name.
+    """Return a greeting in which `{name}` is replaced with the customer's first name, or removed if there is no name.
 
-    If the first part is a title or an initial, the whole name is used; an unsuitable name is left out.
+    If the first word is a title or an initial, the whole name is used. An unsuitable name is left out.
     """
     last, comma, others = name.partition(",")
     parts = (others if comma and others.strip() else last).split()
@@ -78,7 +78,7 @@ def _titles() -> frozenset[str]:
 
 
 def theme_colours(accent: str) -> dict[str, Any]:
-    """Return legible accent colours for the light and dark themes; empty if the channel has no accent."""
+    """Return legible accent colours for the light and dark themes, or none if the channel has no accent."""
     return {"accent": accent, "light": fit(accent, LIGHT), "dark": fit(accent, DARK)} if accent else {}
 
 

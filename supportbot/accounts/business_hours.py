@@ -1,4 +1,4 @@
-"""A team's business hours: days of the week and one span of time, in the workspace's time zone. Pure."""
+"""A team's business hours: days of the week and one range of hours, in the workspace's time zone. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The days and times at which the team is available."""
+    """On which days, and from when to when, the team is available."""
 
     days: tuple[int, ...]
     opens: time
@@ -26,15 +26,15 @@ class Hours:
     def in_words(self, locale: str, zone: tzinfo) -> str:
         """Return the hours as text, such as "Monday–Friday, 09:00–18:00 (Central European Time)".
 
-        `zone` is the workspace's time zone. Customers elsewhere need its name, because all other times in the chat are
-        in their own zone.
+        `zone` is the workspace's time zone. It is named because all other times in the chat are in the customer's own
+        zone.
         """
         opens, closes = (format_time_of_day(moment, locale) for moment in (self.opens, self.closes))
         return f"{format_weekdays(self.days, locale)}, {opens}–{closes} ({time_zone_name(zone, locale)})"
 
 
 def hours_of(stored: Mapping[str, Any]) -> Hours | None:
-    """Return the business hours from their stored form; None if none are set."""
+    """Return the business hours in their stored form as `Hours`, or None if none are set."""
     if not stored:
         return None
     opens, closes = (time.fromisoformat(stored[name]) for name in ("opens", "closes"))

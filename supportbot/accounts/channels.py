@@ -31,7 +31,7 @@ def channel_with_id(channel_id: UUID) -> Channel:
 
 @transaction.atomic
 def change_channel(channel_id: UUID, *, actor: str = "", **changes: Any) -> Channel:
-    """Change a channel's name, origins or branding; raises NotFound, or InvalidInput naming the field."""
+    """Change a channel's name, origins or branding. Raises NotFound, or InvalidInput with the field's name."""
     channel: Channel | None = Channel.objects.select_for_update(no_key=True).filter(pk=channel_id).first()
     if channel is None:
         raise NotFound()
@@ -50,7 +50,9 @@ def change_channel(channel_id: UUID, *, actor: str = "", **changes: Any) -> Chan
 
 
 def note_page(channel: Channel, origin: str) -> None:
-    """Record a page of another site that has this channel's tag, as the first allowed page or the last refused one."""
+    """Record a page on another site that has this channel's tag: the first one that is allowed, or the latest that is
+    refused.
+    """
     if origin in own_origins():
         return
     with workspace_scope(channel.workspace_pk):
@@ -62,10 +64,11 @@ def note_page(channel: Channel, origin: str) -> None:
 
 
 def note_loader(origin: str) -> None:
-    """Record that a page loaded the widget's script, for all channels that allow the page, since the request does not
-    name a channel. If no channel allows it, and exactly one channel has not been used by any page yet, that channel's
-    tag was probably pasted into the page. The browser never sends the request that would name the channel, because its
-    preflight is refused.
+    """Record that a page loaded the widget's script.
+
+    The request does not name a channel, so this is recorded for all channels that allow the page. If none does, and
+    there is exactly one channel that no page has used yet, that channel's tag was probably pasted into the page. The
+    browser never sends the request that would name the channel, because its preflight is refused.
     """
     if origin in own_origins():
         return
@@ -80,7 +83,7 @@ def note_loader(origin: str) -> None:
 
 def snippet(channel: Channel) -> str:
     """Return the script tag that embeds a channel's chat. It contains what the launcher needs before its first request:
-    its position, its colour and the colour of its icon.
+    its position, its colour and its icon's colour.
     """
     place = ' data-position="start"' if channel.position == Channel.Position.START else ""
     look = f"{place}{_colours(channel.accent or channel.workspace.accent)}"
@@ -102,7 +105,7 @@ def hosted_url(channel_key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NewChannel:
-    """A channel and the secret that signs its customers' identities; the secret is shown only once."""
+    """A channel, and the secret that signs its customers' identities. The secret is shown only once."""
 
     channel: Channel
     identity_secret: str
@@ -120,10 +123,11 @@ def create_channel(
     actor: str = "",
     **branding: Any,
 ) -> NewChannel:
-    """Create a channel with one HS256 identity key; the secret is generated unless given (at least 32 characters).
+    """Create a channel with one HS256 identity key. Its secret is generated unless one of at least 32 characters is
+    given.
 
-    `branding` sets further fields of the channel: greetings, suggestions, assistant_name, accent, privacy_url and so
-    on.
+    `branding` sets further fields of the channel, such as greetings, suggestions, assistant_name, accent and
+    privacy_url.
     """
     secret = identity_secret or secrets.token_urlsafe(48)
     if len(secret) < 32:
@@ -149,7 +153,7 @@ def create_channel(
 
 
 def channel_named(key: str) -> Channel:
-    """Return the channel of the current workspace with this public key, live or not; raises NoSuchKey."""
+    """Return the current workspace's channel with this public key, whether or not it is live. Raises NoSuchKey."""
     channel: Channel | None = Channel.objects.filter(key=key).first()
     if channel is None:
         raise NoSuchKey(gettext("There is no channel {key} in this workspace.").format(key=key))
@@ -157,7 +161,7 @@ def channel_named(key: str) -> Channel:
 
 
 def channel_by_key(key: str) -> Channel | None:
-    """Return the live channel with this public key."""
+    """Return the live channel with this public key, or None."""
     if not key.isprintable():  # PostgreSQL accepts neither NUL nor lone surrogates
         return None
     with across_workspaces("look-up by channel key"):

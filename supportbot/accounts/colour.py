@@ -1,7 +1,7 @@
-"""Adjusts an accent colour, only as far as WCAG 2.2 AA requires, so every choice is legible.
+"""Adjusts an accent colour as far as WCAG 2.2 AA requires and no further, so that every choice is legible.
 
-Pure. Colours are three sRGB channels from 0 to 1; mixing happens in OKLab, as `color-mix(in oklab, …)`
-does in the style sheets, with Björn Ottosson's published matrices.
+Pure. Colours are three sRGB channels from 0 to 1. They are mixed in OKLab, as `color-mix(in oklab, …)` does in the
+style sheets, with Björn Ottosson's published matrices.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ STEP: Final = 0.97
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """A theme's backgrounds and how it mixes the accent: the values of kb/static/kb/tokens.css."""
+    """A theme's backgrounds, and how it mixes the accent: the values in kb/static/kb/tokens.css."""
 
     bg: str
     sunken: str
@@ -38,7 +38,7 @@ DARK_INK: Final = "#1e1c19"
 
 @lru_cache(maxsize=256)
 def fit(accent: str, theme: Theme) -> dict[str, str]:
-    """Return the accent tokens for a colour such as `#1f5b45` in a theme, by their names in tokens.css."""
+    """Return the accent tokens for a colour such as `#1f5b45` in a theme, by the names that tokens.css uses."""
     colour, far = parse(accent), parse(theme.away)
     on, solid, hover = _solid(blend(colour, far, theme.solid_share))
     soft = _soft(colour, theme)
@@ -49,7 +49,7 @@ def fit(accent: str, theme: Theme) -> dict[str, str]:
 
 
 def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
-    """Return the colours of a button's text, the button, and the hovered button."""
+    """Return the colours of a button's text, of the button, and of the button while the pointer is over it."""
     white, dark = parse("#ffffff"), parse(DARK_INK)
     on = white if contrast(white, solid) >= CONTROL else dark  # white if a small adjustment makes it legible
     away = parse("#000000") if on == white else white
@@ -59,7 +59,7 @@ def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
 
 
 def _soft(colour: Colour, theme: Theme) -> Colour:
-    """Return a tint on which the theme's faintest text is still legible."""
+    """Return a tint on which even the theme's faintest text is legible."""
     share, surface, ink = theme.soft_share, parse(theme.surface), parse(theme.faintest_ink)
     while share > 0 and contrast(ink, blend(colour, surface, share)) < TEXT + MARGIN:
         share -= 0.01
@@ -84,13 +84,13 @@ def to_hex(colour: Colour) -> str:
 
 
 def contrast(one: Colour, two: Colour) -> float:
-    """Return WCAG's contrast ratio, 1 to 21."""
+    """Return the contrast ratio as WCAG defines it, from 1 to 21."""
     high, low = sorted((_luminance(one), _luminance(two)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 
 def blend(one: Colour, two: Colour, share: float) -> Colour:
-    """Return `share` of `one` mixed with the rest of `two`, in OKLab."""
+    """Return a mixture in OKLab: `share` of `one`, and the rest of `two`."""
     first, second = _to_oklab(one), _to_oklab(two)
     light, a, b = (share * x + (1 - share) * y for x, y in zip(first, second, strict=True))
     return _from_oklab((light, a, b))

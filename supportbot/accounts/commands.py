@@ -1,4 +1,4 @@
-"""Base classes of management commands: `--json`, `--workspace`, and errors in one sentence."""
+"""Base classes for management commands: `--json`, `--workspace`, and errors in one sentence."""
 
 import getpass
 import json
@@ -68,7 +68,7 @@ LABELS: Final = {
 
 
 class ProductCommand(TranslatedCommand):
-    """A command that prints its result for people, or as JSON with `--json`; an error is one sentence."""
+    """A command that prints its result as text or, with `--json`, as JSON. An error is one sentence."""
 
     requires_system_checks: list[str] = []
     # A fact without a label keeps its name from the JSON, such as the name of a rule.
@@ -103,7 +103,7 @@ class ProductCommand(TranslatedCommand):
 
 
 def _shown(value: object) -> object:
-    """Return a fact for people: yes, no, a dash for nothing, and the items of a list."""
+    """Return a fact as people read it: yes, no, a dash for nothing, and the items of a list."""
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
@@ -112,7 +112,7 @@ def _shown(value: object) -> object:
 
 
 class WorkspaceCommand(ProductCommand):
-    """A command that runs in the workspace given by `--workspace`, or in the only one."""
+    """A command that runs in the workspace named by `--workspace`, which may be left out if there is only one."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -131,12 +131,14 @@ class WorkspaceCommand(ProductCommand):
 
 
 def operator() -> str:
-    """Return the name under which records show the person at the terminal: their account on this machine."""
+    """Return the name by which records identify the person at the terminal: their account on this machine."""
     return f"operator:{account_name()}"
 
 
 def account_name() -> str:
-    """Return the name of this process's account on the machine, or its number if it has no name, as in a container."""
+    """Return the name of the account that runs this process. In a container, it may have only a number; then, return
+    that.
+    """
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # KeyError before Python 3.13
@@ -147,7 +149,8 @@ SHOWN_SLUGS: Final = 10
 
 
 def workspace_named(slug: str, *, option: str = "--workspace") -> Workspace:
-    """Return the workspace with this slug, or the only one if the slug is empty; raises CommandError listing them.
+    """Return the workspace with this slug or, if the slug is empty, the only workspace. Otherwise, raises CommandError,
+    which lists the workspaces.
 
     `option` is the command-line option that names the workspace.
     """
@@ -171,14 +174,14 @@ def workspace_named(slug: str, *, option: str = "--workspace") -> Workspace:
 
 
 def one_sentence(refusal: SupportBotError) -> str:
-    """Return an error's message with the messages of its fields."""
+    """Return an error's message, followed by the messages for its fields."""
     fields = {name: [text for text in texts if text not in refusal.message] for name, texts in refusal.fields.items()}
     details = [labelled(name, " ".join(texts)) for name, texts in fields.items() if texts]
     return f"{refusal.message} {' '.join(details)}".strip()
 
 
 def days(text: str) -> int:
-    """Return a number of days; raises ArgumentTypeError with a sentence for anything else."""
+    """Return a number of days. For anything else, raises ArgumentTypeError with a sentence."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= DAYS_MOST):
         raise ArgumentTypeError(
             gettext("“{text}” is not a number of days from 1 to {days_most}").format(text=text, days_most=DAYS_MOST)

@@ -1,4 +1,4 @@
-"""Checks whether a customer may confirm actions here at all, before the action itself is checked."""
+"""Checks whether a customer may confirm any action here, before the action itself is checked."""
 
 from django.utils.timezone import now
 
@@ -8,9 +8,9 @@ from supportbot.accounts.principals import CustomerCaller
 
 
 def check_may_confirm_here(caller: CustomerCaller) -> None:
-    """Raise ConfirmOnHostedPage if the channel requires the hosted page, IdentityExpired if the sign-in has expired.
+    """Raise ConfirmOnHostedPage if the channel requires the hosted page, or IdentityExpired if the sign-in has expired.
 
-    Call inside the workspace's scope. `actions` checks the request itself and its owner.
+    Call this inside the workspace's scope. `actions` checks the request and whose it is.
     """
     channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None
     if channel is not None and channel.confirms_on_hosted_page and not caller.is_hosted:

@@ -1,4 +1,4 @@
-"""A database constraint that Django lacks: a child belongs to the workspace of its parent."""
+"""A database constraint that Django lacks: a child row belongs to the same workspace as its parent."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from django.db.models.constraints import BaseConstraint
 
 
 class SameWorkspace(BaseConstraint):
-    """Foreign key (parent, workspace) -> (id, workspace) of the parent's table, checked at commit.
+    """A foreign key from (parent, workspace) to (id, workspace) of the parent's table, checked at commit.
 
     The parent needs a unique constraint on (id, workspace). The Django foreign key itself has `db_constraint=False`,
-    because this constraint includes it.
+    because this constraint covers it.
     """
 
     def __init__(self, parent: str, *, name: str) -> None:
@@ -19,7 +19,7 @@ class SameWorkspace(BaseConstraint):
         self.parent = parent
 
     def constraint_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
-        """Return nothing for CREATE TABLE, where the parent may not exist yet; the SQL runs after the migration."""
+        """Return nothing for CREATE TABLE, because the parent may not exist yet. The SQL runs after the migration."""
         assert schema_editor is not None
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
         return ""
@@ -43,7 +43,7 @@ class SameWorkspace(BaseConstraint):
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
     def validate(self, model: type[models.Model], instance: models.Model, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the database checks this, and services never take the workspace from input."""
+        """Do nothing. The database checks this, and services never take the workspace from input."""
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()

@@ -1,5 +1,7 @@
-"""Customers: those with a verified identity, and anonymous visitors, who have a secret. Creates them, and looks them up
-by id, identity token or page pass, or by secret if the workspace is not known yet.
+"""Customers: those with a verified identity, and anonymous visitors, who have a secret.
+
+This module creates customers and looks them up by id, identity token or page pass, or by secret if the workspace is not
+known yet.
 """
 
 import secrets
@@ -30,7 +32,9 @@ class NewVisitor:
 
 
 def customer_for_identity(channel: Channel, identity: Identity) -> Customer:
-    """Return the customer of a verified identity, creating or updating them with its name, e-mail and locale."""
+    """Return the customer with a verified identity. They are created, or updated with the identity's name, e-mail and
+    locale.
+    """
     claims = {"name": identity.name, "email": _valid_email(identity.email), "locale": identity.locale}
     claims = {field: value for field, value in claims.items() if value}
     with workspace_scope(channel.workspace_pk):
@@ -60,7 +64,7 @@ def new_visitor(channel: Channel, *, locale: str = "") -> NewVisitor:
 
 
 def customer_named(name: str) -> Customer:
-    """Return a customer of the current workspace by our id or the merchant's; raises NotFound."""
+    """Return a customer of the current workspace by our id or the merchant's. Raises NotFound."""
     try:
         wanted = Q(pk=UUID(name)) | Q(external_id=name)
     except ValueError:
@@ -72,7 +76,7 @@ def customer_named(name: str) -> Customer:
 
 
 def without_nul(text: str) -> str:
-    """Return the search text without NUL. PostgreSQL refuses queries with NUL, and no row can contain it."""
+    """Return the search text without NUL characters. PostgreSQL refuses queries that contain them, and no row can."""
     return text.replace("\0", "�")
 
 
@@ -86,7 +90,7 @@ def customer_by_visitor_secret(secret: str) -> CustomerCaller:
 
 
 def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
-    """Return the customer of a valid identity token or page pass for this channel; raises InvalidToken."""
+    """Return the customer for whom an identity token or page pass is valid on this channel. Raises InvalidToken."""
     if token.startswith(PREFIX):
         return _by_page_pass(channel, token)
     identity = verify_identity(channel, token)
@@ -104,7 +108,9 @@ def _by_page_pass(channel: Channel, text: str) -> CustomerCaller:
 
 
 def customer_by_bearer_token(token: str, audience: str) -> CustomerCaller:
-    """Like `customer_by_token`, with the channel taken from the token's unverified audience."""
+    """Like `customer_by_token`, but with the channel that the token names as its audience, which is not verified
+    yet.
+    """
     channel = channel_by_key(audience)
     if channel is None:
         raise InvalidToken("The identity token is for another audience. `aud` must be the channel's key.")

@@ -17,7 +17,7 @@ def _cipher() -> MultiFernet:
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django's own is not subscriptable
-    """Stores Fernet ciphertext: the first of `FIELD_KEYS` encrypts, any of them decrypts."""
+    """Stores text as Fernet ciphertext. The first of `FIELD_KEYS` encrypts; any of them decrypts."""
 
     def get_prep_value(self, value: Any) -> Any:
         text = super().get_prep_value(value)
@@ -35,7 +35,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django'
 
 
 def encrypted_columns() -> Iterator[tuple[str, str]]:
-    """Yield the table and the name of each column with encrypted text."""
+    """Yield the table and column names of encrypted text."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, EncryptedTextField):
@@ -43,7 +43,7 @@ def encrypted_columns() -> Iterator[tuple[str, str]]:
 
 
 def number_of_undecryptable(stored: Iterable[str]) -> int:
-    """Return how many of these ciphertexts cannot be decrypted with any of `FIELD_KEYS`."""
+    """Return how many of these ciphertexts none of `FIELD_KEYS` can decrypt."""
     cipher, number = _cipher(), 0
     for text in stored:
         try:

@@ -8,7 +8,7 @@ class AccountsError(SupportBotError):
 
 
 class UnscopedQuery(RuntimeError):
-    """Tenant rows were queried without a workspace: a programming error that users never see."""
+    """Tenant rows were queried without a workspace. This is a programming error that users never see."""
 
 
 class InvalidToken(AccountsError):
@@ -61,7 +61,7 @@ class IdentityExpired(AccountsError):
 
 
 class InvalidSetupLink(AccountsError):
-    """The link to create the first administrator is unknown, used, replaced or expired."""
+    """The link for creating the first administrator is unknown, used, replaced or expired."""
 
     code = "invalid_setup_link"
     status = 404

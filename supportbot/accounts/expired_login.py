@@ -1,4 +1,4 @@
-"""Redirects people whose login had expired when they submitted a form."""
+"""Redirects people whose login had expired by the time they submitted a form."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -7,9 +7,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def log_in_again(request: HttpRequest, *, login_page: str, start: str) -> HttpResponseRedirect:
-    """Redirect to the login page, which says that nothing was saved and then leads back to the form's page.
+    """Redirect to the login page, which says that nothing was saved. After logging in, the person returns to the form's
+    page.
 
-    The form's own address may accept only POST. Without a usable Referer header, people are sent to `start` instead.
+    That page is taken from the Referer header, since the form's own address may accept only POST. Without a usable
+    header, the person goes to `start`.
     """
     return HttpResponseRedirect(f"{login_page}?{urlencode({'next': _page_of(request) or start, 'lost': '1'})}")
 

@@ -1,4 +1,4 @@
-"""Checks of fields that several services of accounts share."""
+"""Checks of fields, used by several services of accounts."""
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model
@@ -15,7 +15,7 @@ def check_locale(locale: str) -> None:
 
 
 def check_fields(row: Model) -> None:
-    """Raise InvalidInput for a value that does not fit its column, before the database refuses it."""
+    """Raise InvalidInput if a value does not fit its column, before the database refuses it."""
     try:
         row.clean_fields()
     except ValidationError as error:

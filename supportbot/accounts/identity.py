@@ -1,7 +1,7 @@
-"""Identity tokens: assertions by the merchant's server about its signed-in customer.
+"""Identity tokens, in which a merchant's server states who its signed-in customer is.
 
 The algorithm comes from the stored key, never from the token. Only the channel's own keys are tried, and headers that
-point elsewhere (`jku`, `x5u`, `jwk`) are never followed. A token's lifetime is capped at one hour.
+point elsewhere (`jku`, `x5u`, `jwk`) are never followed. A token is valid for an hour at most.
 """
 
 import unicodedata
@@ -23,7 +23,7 @@ MAX_SUBJECT_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified customer of the merchant. `subject` is the merchant's id."""
+    """A merchant's customer whose identity is verified. `subject` is the merchant's id for them."""
 
     subject: str
     name: str
@@ -33,7 +33,7 @@ class Identity:
 
 
 def verify_identity(channel: Channel, token: str) -> Identity:
-    """Return the identity in the token; raises InvalidToken with the cause, so the merchant can fix it."""
+    """Return the identity in the token. Raises InvalidToken, which names the cause so that the merchant can fix it."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("The identity token is longer than 8,000 characters.")
     for key in _candidate_keys(channel, token):
@@ -62,7 +62,9 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
 
 
 def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | None:
-    """Return the claims if this key signed them; None if another key may have. Raises InvalidToken for a bad claim."""
+    """Return the claims if this key signed them, or None if another key may have. Raises InvalidToken for an invalid
+    claim.
+    """
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -119,7 +121,7 @@ def _subject(value: object) -> str:
 
 
 def _text(claims: dict[str, Any], name: str, limit: int) -> str:
-    """Return an optional display claim; "" if it is not a string or contains control characters."""
+    """Return an optional claim that is only displayed; "" if it is not a string or contains control characters."""
     value = claims.get(name)
     if not isinstance(value, str) or any(unicodedata.category(char)[0] == "C" for char in value):
         return ""

@@ -1,4 +1,4 @@
-"""The keys that sign a channel's identity tokens: adding and revoking them."""
+"""Adds and revokes the keys that sign a channel's identity tokens."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,21 +19,23 @@ from supportbot.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class NewIdentityKey:
-    """A key's `kid` and signing secret, shown only once; the secret is "" if only the merchant has the private key."""
+    """A key's `kid` and signing secret, which is shown only once. The secret is "" if only the merchant has the private
+    key.
+    """
 
     kid: str
     secret: str = ""
 
 
 def add_identity_key(channel: Channel, *, actor: str = "") -> NewIdentityKey:
-    """Add an HS256 key under the next free number; raises NameTaken if another was added at the same time."""
+    """Add an HS256 key with the next free number. Raises NameTaken if another key was added at the same time."""
     new = NewIdentityKey(_next_kid(channel), secrets.token_urlsafe(48))
     _add(channel, actor, kid=new.kid, algorithm=IdentityKey.Algorithm.HS256, secret=new.secret)
     return new
 
 
 def add_public_key(channel: Channel, pem: str, *, actor: str = "") -> NewIdentityKey:
-    """Like `add_identity_key`, but with an ES256 public key; raises InvalidInput if the key is not valid."""
+    """Like `add_identity_key`, but with an ES256 public key. Raises InvalidInput if the key is not valid."""
     new = NewIdentityKey(_next_kid(channel))
     _add(channel, actor, kid=new.kid, algorithm=IdentityKey.Algorithm.ES256, public_key=_checked(pem))
     return new
@@ -67,8 +69,8 @@ def _checked(pem: str) -> str:
 
 @transaction.atomic
 def revoke_identity_key(channel: Channel, kid: str, *, actor: str = "") -> datetime:
-    """Revoke a key, and with it every token that it signed, at once; return the time. A key that was already revoked
-    keeps its original time. Raises NoSuchKey.
+    """Revoke a key, and with it every token that it has signed, at once; return the time. If the key has already been
+    revoked, the original time is kept. Raises NoSuchKey.
     """
     is_revoked_now = channel.identity_keys.filter(kid=kid, revoked_at=None).update(revoked_at=now())
     revoked_at: datetime | None = channel.identity_keys.filter(kid=kid).values_list("revoked_at", flat=True).first()

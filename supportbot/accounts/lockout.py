@@ -1,6 +1,6 @@
-"""Login lockout for desk and console: ten wrong passwords lock one user name for one IP address.
+"""Locks logins to the desk and the console: after ten wrong passwords, a user name is locked for one IP address.
 
-Other people at that address, and the same person elsewhere, are unaffected, so nobody can lock out a colleague
+Other people at that address, and the same person elsewhere, are not affected, so nobody can lock out a colleague
 remotely.
 """
 
@@ -31,7 +31,7 @@ LOCKED_MESSAGE: Final = _(
 
 
 class LockoutMixin(_Form):
-    """A login form that refuses even the right password while this user name and IP address are locked."""
+    """A login form that refuses even the right password while the user name is locked for this IP address."""
 
     is_locked = False
     error_messages = {

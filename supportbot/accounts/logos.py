@@ -16,7 +16,7 @@ _CACHE: Final = "public, max-age=31536000, immutable"
 
 
 def set_logo(workspace: Workspace, drawn: StoredPicture) -> Logo:
-    """Store a workspace's logo, a small PNG file, replacing any earlier one."""
+    """Store a workspace's logo, a small PNG file. It replaces any earlier one."""
     facts = {"png": drawn.content, "digest": drawn.digest, "width": drawn.width, "height": drawn.height}
     with workspace_scope(workspace.pk):
         return Logo.objects.update_or_create(workspace=workspace, defaults=facts)[0]
@@ -28,26 +28,26 @@ def remove_logo(workspace: Workspace) -> None:
 
 
 def logo_of(workspace: Workspace) -> Logo | None:
-    """Return a workspace's logo without its bytes."""
+    """Return a workspace's logo without its bytes, or None."""
     with workspace_scope(workspace.pk):
         return Logo.objects.filter(workspace=workspace).defer("png").first()
 
 
 def logo_path(workspace: Workspace) -> str:
-    """Return the path of a workspace's logo; "" without one."""
+    """Return the path of a workspace's logo, or "" if it has none."""
     logo = logo_of(workspace)
     return reverse("logo", args=[logo.digest]) if logo else ""
 
 
 def logo_url(workspace: Workspace) -> str:
-    """Return the absolute URL of a workspace's logo, for pages of other sites; "" without one."""
+    """Return the absolute URL of a workspace's logo, for use on other sites; "" if it has none."""
     path = logo_path(workspace)
     return f"{settings.BASE_URL}{path}" if path else ""
 
 
 @require_safe
 def logo(request: HttpRequest, digest: str) -> HttpResponse:
-    """Serve a logo; its URL changes with its content."""
+    """Serve a logo. Its URL changes with its content."""
     with across_workspaces("look-up by the logo's digest"):
         found = Logo.objects.filter(digest=digest).first()
     if found is None:

@@ -37,7 +37,9 @@ NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def hash_secret(secret: str) -> str:
-    """Return the stored form of a secret with at least 128 random bits, which needs no slow hash."""
+    """Return a secret in the form in which it is stored. The secret has at least 128 random bits, so it needs no slow
+    hash.
+    """
     # JSON may contain lone surrogates, which are never part of a valid secret but must not break the look-up.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
@@ -46,7 +48,7 @@ class Workspace(models.Model):
     """A company or brand. Everything that a customer, an agent or an editor sees belongs to exactly one workspace."""
 
     class AnswerStrictness(models.TextChoices):
-        """What to do with unconfirmed answers: replace them, show them with a note, or show them unchanged."""
+        """What happens to unconfirmed answers: they are replaced, shown with a note, or shown unchanged."""
 
         STRICT = "strict"
         BALANCED = "balanced"
@@ -91,7 +93,7 @@ class Workspace(models.Model):
 
     @property
     def zone(self) -> tzinfo:
-        """The workspace's time zone; UTC if this machine does not know its name."""
+        """The workspace's time zone, or UTC if this machine does not know it."""
         try:
             return ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -111,7 +113,7 @@ class TenantModel(models.Model):
 
     @property
     def workspace_pk(self) -> UUID:
-        """`workspace_id`, which the typing plugin considers nullable because the field has a default."""
+        """`workspace_id`, which the typing plugin takes to be nullable because the field has a default."""
         assert self.workspace_id is not None
         return self.workspace_id
 
@@ -144,7 +146,7 @@ class User(AbstractUser):
 
 
 class SetupLink(models.Model):
-    """The link that creates the first administrator. There is only one; a new link replaces it. Stored hashed."""
+    """The link that creates the first administrator, stored as a hash. There is only one; a new link replaces it."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     token_hash = models.CharField(max_length=64, editable=False)
@@ -158,7 +160,9 @@ class SetupLink(models.Model):
 
 
 class Membership(models.Model):
-    """A person's role in a workspace. Not scoped, because it is queried by person at login."""
+    """A person's role in a workspace. It is not limited to a workspace's scope, because logging in looks it up by
+    person.
+    """
 
     class Role(models.TextChoices):
         EDITOR = "editor", _("Editor")
@@ -179,7 +183,7 @@ class Membership(models.Model):
 
 
 class Customer(TenantModel):
-    """A customer: signed in (`external_id` is the merchant's id) or an anonymous visitor with a secret."""
+    """A customer, either signed in (`external_id` is the merchant's id) or an anonymous visitor with a secret."""
 
     external_id = models.CharField(max_length=200, null=True, blank=True)
     name = models.CharField(max_length=200, blank=True)
@@ -204,10 +208,10 @@ class Customer(TenantModel):
 
 
 class Channel(TenantModel):
-    """One place where the widget is embedded. Its key is public: it identifies the workspace and grants nothing."""
+    """One place where the widget is embedded. Its key is public: it identifies the channel and grants nothing."""
 
     class Position(models.TextChoices):
-        """The corner of the launcher, relative to the writing direction."""
+        """The corner in which the launcher appears, relative to the writing direction."""
 
         END = "end", _("Right")
         START = "start", _("Left")
@@ -248,7 +252,9 @@ class Channel(TenantModel):
         return self.name
 
     def greeting_in(self, locale: str, *, otherwise: Mapping[str, str] = NONE) -> str:
-        """Return the greeting in a locale: the channel's own, or else the workspace's, given as `otherwise`."""
+        """Return the greeting in a locale: the channel's own or, if it has none, the workspace's, given as
+        `otherwise`.
+        """
         others = {**otherwise, **self.greetings}
         if self.greeting:  # in the channel's language, its own greeting takes precedence over the workspace's
             others = {tag: text for tag, text in others.items() if tag in self.greetings or not self._speaks(tag)}
@@ -262,7 +268,9 @@ class Channel(TenantModel):
 
 
 class IdentityKey(TenantModel):
-    """A key with which the merchant's server signs identities. The algorithm belongs to the key, never to a token."""
+    """A key with which the merchant's server signs identities. The key determines the algorithm; the token never
+    does.
+    """
 
     class Algorithm(models.TextChoices):
         HS256 = "HS256"
@@ -291,7 +299,7 @@ class IdentityKey(TenantModel):
 
 
 class ApiKey(TenantModel):
-    """An API key: shown once, stored hashed, limited to its scopes, acting as a person or a service."""
+    """An API key: shown once, stored as a hash, limited to its scopes, and acting as a person or a service."""
 
     prefix = models.CharField(max_length=16, unique=True, editable=False)
     key_hash = models.CharField(max_length=64, editable=False)
@@ -308,7 +316,7 @@ class ApiKey(TenantModel):
 
     @property
     def actor(self) -> str:
-        """The key's name in records: unique, and free of personal data."""
+        """The name by which records identify the key. It is unique and contains no personal data."""
         return f"key:{self.prefix}"
 
     @property

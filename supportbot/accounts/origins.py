@@ -1,5 +1,6 @@
-"""Decides which web pages belong to a channel, and reads the origins that people enter. Origins are compared as a whole
-(scheme, host, port), never in part.
+"""Decides which web pages belong to a channel, and reads the origins that people enter.
+
+Origins are compared as a whole (scheme, host, port), never in part.
 """
 
 import re
@@ -30,7 +31,7 @@ _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII | re.IGNORECASE)
 
 
 def read_origin(header: str | None) -> str | None:
-    """Return the canonical form of an Origin header; None if it is missing, `null` or not an origin."""
+    """Return the canonical form of an Origin header, or None if it is missing, `null` or not an origin."""
     if not header or header == "null":
         return None
     try:
@@ -53,7 +54,9 @@ def is_allowed(origin: str, channel: Channel) -> bool:
 
 
 def is_known(origin: str) -> bool:
-    """Return whether any live channel allows the origin, for preflights and early errors without a known channel."""
+    """Return whether any live channel allows the origin. This is used for preflights, and for errors before the channel
+    is known.
+    """
     with across_workspaces("look-up by origin"):
         return origin in own_origins() or _channels_of(origin).exists()
 
@@ -74,7 +77,7 @@ def clean_origins(origins: Iterable[str]) -> list[str]:
 
 
 def clean_origin(origin: str) -> str:
-    """Return scheme://host[:port] in lower case; raises InvalidInput for anything that is not exactly an origin."""
+    """Return scheme://host[:port] in lower case. Raises InvalidInput for anything that is not exactly an origin."""
     parts = _ORIGIN.fullmatch(origin.strip())
     if parts is None or not _is_host(parts["host"]) or int(parts["port"] or 0) > MAX_PORT:
         raise InvalidInput(

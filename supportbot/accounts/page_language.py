@@ -1,4 +1,6 @@
-"""The language of pages: the request's, or the one that a team member has chosen for their pages and e-mails."""
+"""The language of pages: the one that a request asks for, or the one that a team member has chosen for pages and
+e-mails.
+"""
 
 from typing import Final
 
@@ -19,7 +21,7 @@ API: Final = "/api/"
 
 
 def choose_language(person: User, language: str) -> None:
-    """Store the language of a person's pages and e-mails; an unknown language, or "", means their browser's."""
+    """Store the language of a person's pages and e-mails. An unknown language, or "", stands for their browser's."""
     person.language = language if language in TEAM_LANGUAGES else ""
     person.save(update_fields=["language"])
 
@@ -27,7 +29,7 @@ def choose_language(person: User, language: str) -> None:
 @require_POST
 @login_required(login_url="admin:login")
 def language(request: HttpRequest) -> HttpResponse:
-    """Store the choice and redirect to `next`, the page with the form."""
+    """Store the choice, and redirect to `next`, the page that contains the form."""
     assert isinstance(request.user, User)  # the view requires a login
     choose_language(request.user, request.POST.get("language", ""))
     target = request.POST.get("next", "")
@@ -39,7 +41,9 @@ urls = [path("language/", language, name="language")]
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Django's middleware for customers' pages. The team's pages follow the person's choice, and the API is in English.
+    """Django's middleware, used as it is for customers' pages. The team's pages use the language that the person chose;
+    the API is in English.
+
     It comes after authentication in `MIDDLEWARE`, because the choice belongs to the logged-in person.
     """
 

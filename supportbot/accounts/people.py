@@ -25,9 +25,9 @@ def create_person(
     email: str = "",
     actor: str = "",
 ) -> User:
-    """Create a person with a role; raises NameTaken, or InvalidInput for an invalid name, address or role.
+    """Create a person with a role. Raises NameTaken, or InvalidInput for an invalid name, address or role.
 
-    Everyone can log in to the console and the desk; the role decides what a person sees there.
+    Everyone can log in to the console and the desk; the role decides what they see there.
     """
     check_person(username, email, name)
     first, _, last = name.strip().partition(" ")
@@ -51,7 +51,7 @@ def create_person(
 
 
 def add_existing_person(workspace: Workspace, username: str, *, role: str, actor: str = "") -> Membership:
-    """Give a person with an account a role; raises InvalidInput if the user name does not exist."""
+    """Give a role to a person who already has an account. Raises InvalidInput if there is no such user name."""
     person = User.objects.filter(username=username).first()
     if person is None:
         raise InvalidInput(
@@ -61,15 +61,18 @@ def add_existing_person(workspace: Workspace, username: str, *, role: str, actor
 
 
 def works_only_here(person: User) -> bool:
-    """Return whether a workspace may change this account and its address, which receives links for new passwords."""
+    """Return whether a workspace may change this account and its address, to which links for setting a new password are
+    sent.
+    """
     return not person.is_superuser and Membership.objects.filter(user=person).count() == 1
 
 
 @transaction.atomic
 def change_person(person: User, *, name: str, email: str, actor: str = "") -> None:
-    """Change a person's name and e-mail address, and record which changed in the current workspace's audit trail.
+    """Change a person's name and e-mail address, and record in the current workspace's audit trail which of them
+    changed.
 
-    Raises NotAllowed if the account belongs to other workspaces too, InvalidInput for an invalid name or address.
+    Raises NotAllowed if the account also belongs to other workspaces, and InvalidInput for an invalid name or address.
     """
     if not works_only_here(person):
         raise NotAllowed(gettext("This account belongs to other workspaces too, so it cannot be changed here."))
@@ -124,8 +127,9 @@ def add_member(workspace: Workspace, user: User, role: str, *, actor: str = "") 
 
 @transaction.atomic
 def remove_member(membership: Membership, *, actor: str = "") -> None:
-    """End a person's role in a workspace, and revoke the keys that act as them, which would otherwise be valid again if
-    they came back. Their account stays. Raises InvalidInput if no admin would be left.
+    """End a person's role in a workspace. Their account stays. Raises InvalidInput if no admin would be left.
+
+    Keys that act as this person are revoked; otherwise, they would become valid again if the person came back.
     """
     _keep_an_admin(membership, becomes="")
     with workspace_scope(membership.workspace_id):
@@ -138,7 +142,7 @@ def remove_member(membership: Membership, *, actor: str = "") -> None:
 def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
     """Raise InvalidInput if the workspace would be left without an admin.
 
-    The admins' rows stay locked until the transaction ends, because two of them may demote each other at once.
+    The admins' rows stay locked until the transaction ends, because two admins may demote each other at the same time.
     """
     here = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
     admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")

@@ -1,4 +1,6 @@
-"""Records who changed people, keys and channels. The audit trail belongs to a higher package, which a setting names."""
+"""Records who changed people, keys and channels. The audit trail belongs to a higher-level package, which a setting
+names.
+"""
 
 from typing import Protocol
 
@@ -9,14 +11,16 @@ from supportbot.accounts.models import User
 
 
 class Audit(Protocol):
-    """Writes an entry into the current workspace's audit trail, in the transaction of the change."""
+    """Writes an entry to the current workspace's audit trail, in the transaction of the change."""
 
     def __call__(self, event: str, *, actor: str, **payload: str | int | bool) -> None: ...
 
 
 def record_change(event: str, *, actor: str, **payload: str | int | bool) -> None:
-    """Write an entry into the audit trail that `ACCOUNTS_AUDIT` names. Without an actor, nothing is written: set-up and
-    the demo create what they need before anyone works there.
+    """Write an entry to the audit trail that `ACCOUNTS_AUDIT` names.
+
+    If there is no actor, nothing is written: setting up an installation or the demo creates what it needs before anyone
+    works there.
     """
     if actor:
         record: Audit = import_string(settings.ACCOUNTS_AUDIT)
@@ -24,7 +28,7 @@ def record_change(event: str, *, actor: str, **payload: str | int | bool) -> Non
 
 
 def person_in_records(person: User | None) -> str:
-    """Return the name under which records show a person: their id, without personal data; "service" for a program that
-    acts for nobody.
+    """Return the name by which records identify a person: their id, which is not personal data, or "service" for a
+    program that acts for nobody.
     """
     return f"user:{person.pk}" if person else "service"

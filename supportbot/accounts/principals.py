@@ -1,4 +1,4 @@
-"""The caller of a request, who is identified once at the edge and passed down as a value."""
+"""The caller of a request. Callers are identified once, at the edge, and then passed on as values."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,7 +52,9 @@ ROLE_SCOPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of the workspace's team, or an API key (`key_id`); a key's scopes limit the rights of its person."""
+    """A member of the workspace's team, or an API key (`key_id`). A key's scopes limit the rights of the person it acts
+    as.
+    """
 
     workspace_id: UUID
     user_id: UUID | None
@@ -66,13 +68,13 @@ class Staff:
 
     @property
     def actor(self) -> str:
-        """The name of this caller in records: stable and without personal data."""
+        """The name by which records identify this caller. It does not change and contains no personal data."""
         return f"user:{self.user_id}" if self.user_id else f"key:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerCaller:
-    """A customer. Verified means that the merchant's server has confirmed their identity; a visitor has only a secret.
+    """A customer. They are verified if the merchant's server has confirmed their identity; a visitor has only a secret.
 
     `is_hosted` means that they use the hosted chat page, on which none of the merchant's scripts run.
     """

@@ -1,6 +1,7 @@
-"""The workspace scope: every query of tenant data runs inside one workspace, or names its reason for crossing them.
+"""The workspace scope: every query of tenant data runs inside one workspace, or states why it spans several.
 
-Invariant: a tenant model's manager raises outside `workspace_scope` and `across_workspaces`; there is no default.
+Invariant: outside `workspace_scope` and `across_workspaces`, a tenant model's manager raises an error; there is no
+default.
 """
 
 import logging
@@ -30,7 +31,7 @@ _scope: ContextVar[UUID | _AcrossWorkspaces | None] = ContextVar("workspace_scop
 
 @contextmanager
 def workspace_scope(workspace_id: UUID) -> Iterator[None]:
-    """Limit tenant queries to this workspace; new rows belong to it."""
+    """Limit tenant queries to this workspace, to which new rows also belong."""
     token = _scope.set(workspace_id)
     try:
         yield
@@ -40,7 +41,9 @@ def workspace_scope(workspace_id: UUID) -> Iterator[None]:
 
 @contextmanager
 def across_workspaces(reason: str) -> Iterator[None]:
-    """Let tenant queries see all workspaces, for sweeps, the relay, the runner, and look-ups by key or ticket."""
+    """Let tenant queries see all workspaces. This is for sweeps, the relay, the runner, and look-ups by key or
+    ticket.
+    """
     logger.debug("across workspaces: %s", reason)
     token = _scope.set(_ACROSS)
     try:
@@ -50,7 +53,9 @@ def across_workspaces(reason: str) -> Iterator[None]:
 
 
 def current_workspace_id() -> UUID:
-    """Return the workspace of the scope; raises UnscopedQuery outside a scope or across all workspaces."""
+    """Return the workspace of the scope. Raises UnscopedQuery outside a scope, and in a scope that spans all
+    workspaces.
+    """
     scope = _scope.get()
     if isinstance(scope, UUID):
         return scope
@@ -58,14 +63,15 @@ def current_workspace_id() -> UUID:
 
 
 def scoped_workspace_id() -> UUID | None:
-    """Return the workspace of the scope, or None outside a scope and across all workspaces."""
+    """Return the workspace of the scope, or None outside a scope and in one that spans all workspaces."""
     scope = _scope.get()
     return scope if isinstance(scope, UUID) else None
 
 
 class TenantManager(models.Manager[Row], Generic[Row]):
-    """Returns rows of the scope's workspace and raises an error outside a scope. Relations of a loaded row use Django's
-    base manager instead; composite foreign keys keep those inside the workspace.
+    """Returns only rows of the scope's workspace, and raises an error outside a scope.
+
+    Relations of a loaded row use Django's base manager instead; composite foreign keys keep them inside the workspace.
     """
 
     def get_queryset(self) -> models.QuerySet[Row]:
@@ -80,5 +86,7 @@ class TenantManager(models.Manager[Row], Generic[Row]):
 
 @lru_cache(maxsize=512)
 def _query_of(model: type[models.Model], workspace_id: UUID) -> Query:
-    """Return the query of a model's rows in a workspace. Copying it takes a tenth of the time that its filter takes."""
+    """Return the query for a model's rows in a workspace. Copying it takes a tenth of the time of building its
+    filter.
+    """
     return models.QuerySet(model).filter(workspace_id=workspace_id).query

@@ -1,4 +1,4 @@
-"""Serializers of the REST views; they parse and render, services make changes."""
+"""Serializers for the REST views. They parse and render; services make the changes."""
 
 from typing import Any, Final
 
@@ -43,14 +43,14 @@ _SUGGESTION: Final = {"type": "string", "maxLength": MAX_SUGGESTION_CHARACTERS, 
 
 @extend_schema_field({**_BY_LANGUAGE, "additionalProperties": {**_SUGGESTION, "maxLength": MAX_GREETING_CHARACTERS}})
 class GreetingsField(serializers.DictField):
-    """Greetings by language; the channel's field validates them."""
+    """Greetings by language. The channel's model field validates them."""
 
 
 @extend_schema_field(
     {**_BY_LANGUAGE, "additionalProperties": {"type": "array", "items": _SUGGESTION, "maxItems": MAX_SUGGESTIONS}}
 )
 class SuggestionsField(serializers.DictField):
-    """Suggestions by language; the channel's field validates them."""
+    """Suggestions by language. The channel's model field validates them."""
 
 
 class ChannelSerializer(serializers.ModelSerializer[Channel]):
@@ -127,7 +127,7 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 @example(suggestions={"en": ["Where is my order?"]}, privacy_url="https://shop.example.com/privacy")
 class ChannelChangeInput(ChannelInput):
-    """Changes to a channel; its key is kept."""
+    """Changes to a channel. Its key stays the same."""
 
     is_live = FlagField(required=False)
 
@@ -160,7 +160,7 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
 
 @example(imprint_url="https://shop.example.com/imprint", privacy_url="https://shop.example.com/privacy")
 class WorkspaceChangeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Changes to the workspace. Its slug, time zone and currency are kept."""
+    """Changes to the workspace. Its slug, time zone and currency stay the same."""
 
     name = TextField(max_length=120, required=False)
     locale = PatternField(

@@ -1,6 +1,7 @@
 """Creates the first administrator of an empty installation, on a page whose link only the operator can create.
 
-Invariant: while an administrator exists, no link works. A link has 256 random bits, is stored hashed, and works once.
+Invariant: once there is an administrator, no link works. A link has 256 random bits, is stored as a hash, and works
+once.
 """
 
 import secrets
@@ -33,13 +34,15 @@ LIFETIME: Final = timedelta(days=3)  # as long as password links are valid
 
 
 def has_administrator() -> bool:
-    """Return whether this installation or one of its workspaces has an administrator, active or not."""
+    """Return whether this installation or one of its workspaces has an administrator, even if their account is
+    inactive.
+    """
     is_administrator = Q(is_superuser=True) | Q(memberships__role=Membership.Role.ADMIN)
     return User.objects.filter(is_administrator).exists()
 
 
 def make_link() -> str:
-    """Return a URL that creates the first administrator, replacing any earlier one. Raises AlreadySetUp."""
+    """Return a URL for creating the first administrator. It replaces any earlier one. Raises AlreadySetUp."""
     if has_administrator():
         raise AlreadySetUp()
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -48,7 +51,7 @@ def make_link() -> str:
 
 
 def check_link(token: str) -> None:
-    """Raise InvalidSetupLink unless this link would create an administrator now."""
+    """Raise InvalidSetupLink unless this link could create an administrator now."""
     is_current = SetupLink.objects.filter(token_hash=hash_secret(token), created_at__gt=now() - LIFETIME).exists()
     if not is_current or has_administrator():
         raise InvalidSetupLink()
@@ -56,7 +59,7 @@ def check_link(token: str) -> None:
 
 @transaction.atomic
 def create_first_administrator(token: str, *, name: str, email: str, password: str) -> User:
-    """Create the first administrator, whose user name is their address, and use up the link.
+    """Create the first administrator, whose user name is their e-mail address, and use up the link.
 
     Raises InvalidSetupLink, or InvalidInput for an invalid name, address or password.
     """
@@ -101,7 +104,7 @@ class AdministratorForm(forms.Form):
 @never_cache
 @sensitive_post_parameters("password")
 def setup(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the form; create the administrator and log them in."""
+    """Show the form. On a POST, create the administrator and log them in."""
     form = AdministratorForm(request.POST if request.method == "POST" else None)
     try:
         check_link(token)

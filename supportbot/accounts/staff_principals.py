@@ -1,4 +1,4 @@
-"""Team members as callers: the person in a workspace, and the people whose role grants a right."""
+"""Team members as callers: finds a person in a workspace, and the people whose role grants a right."""
 
 from uuid import UUID
 
@@ -21,7 +21,7 @@ def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None
 
 
 def staff_logged_in(user: User, chosen: str | None) -> Staff | None:
-    """Return the logged-in person in the chosen workspace, or in another one if they have left it."""
+    """Return the logged-in person in the chosen workspace or, if they have left it, in another one."""
     return (staff_of(user, chosen) if chosen else None) or staff_of(user)
 
 

@@ -1,4 +1,6 @@
-"""Pictures in their stored form. Only `kb.importing.picture_reencoding` creates them, in a confined process."""
+"""Pictures in the form in which they are stored. Only `kb.importing.picture_reencoding` creates them, in a confined
+process.
+"""
 
 import hashlib
 from dataclasses import dataclass

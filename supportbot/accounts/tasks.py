@@ -4,5 +4,5 @@ from django.contrib.sessions.backends.db import SessionStore
 
 @shared_task
 def purge_sessions() -> None:
-    """Delete expired sessions of people who were logged in; safe to run twice."""
+    """Delete expired login sessions. Safe to run twice."""
     SessionStore.clear_expired()

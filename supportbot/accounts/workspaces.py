@@ -21,9 +21,9 @@ CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR", **more: str) -> Workspace:
-    """Create a workspace; raises NameTaken if its slug exists, InvalidInput for an invalid language or currency.
+    """Create a workspace. Raises NameTaken if its slug exists, or InvalidInput for an invalid language or currency.
 
-    `more` sets further fields of the workspace: timezone, site_url, accent.
+    `more` sets further fields of the workspace: timezone, site_url and accent.
     """
     slug = slug or slugify(name)
     if not slug:
@@ -46,7 +46,7 @@ def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency:
 
 @transaction.atomic
 def change_workspace(workspace_id: UUID, **changes: str) -> Workspace:
-    """Change a workspace's name, language, colour or links; raises InvalidInput naming the field."""
+    """Change a workspace's name, language, colour or links. Raises InvalidInput with the field's name."""
     workspace = Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
     if "locale" in changes:
         check_locale(changes["locale"])
@@ -64,5 +64,5 @@ def workspace_time(moment: datetime) -> datetime:
 
 
 def stored_language(workspace_id: UUID) -> str:
-    """Return the language of the sentences that workers store for the whole team: the workspace's, or else English."""
+    """Return the language of sentences that workers store for the whole team: the workspace's language, or English."""
     return team_language(Workspace.objects.values_list("locale", flat=True).get(pk=workspace_id)[:2])

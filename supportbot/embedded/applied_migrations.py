@@ -1,4 +1,4 @@
-"""Reads the applied migrations of a database with a plain connection, before Django has one."""
+"""Reads which migrations have been applied to a database, with a plain connection, before Django has one."""
 
 from django.apps import apps
 from django.db.migrations import Migration
@@ -12,17 +12,19 @@ OWN_PACKAGES = {"supportbot", "kb", "actions"}
 
 
 def pending_migrations(database_url: str) -> list[str]:
-    """Return the migrations that `migrate` would apply. This takes 0.1 s, while the command takes a second."""
+    """Return the migrations that `migrate` would apply. Takes 0.1 s, while the command takes a second."""
     return sorted(f"{app}.{name}" for app, name in _on_disk().keys() - applied_migrations(database_url))
 
 
 def refuse_newer_schema(database_url: str) -> None:
-    """Raise StartRefused if a newer version has migrated this database, because older code would corrupt it."""
+    """Raise StartRefused if a newer version has migrated this database, which older code would corrupt."""
     refuse_newer(applied_migrations(database_url), gettext("The database"))
 
 
 def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
-    """Raise StartRefused if these include one of our migrations that this version does not know."""
+    """Raise StartRefused if `applied` includes one of our migrations that this version does not know. `what` names the
+    database or backup.
+    """
     if unknown := newer_migration(applied):
         raise StartRefused(
             gettext(
@@ -33,7 +35,7 @@ def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
 
 
 def newer_migration(applied: set[tuple[str, str]]) -> str:
-    """Return the last of these migrations that is ours and unknown to this version; "" if there is none."""
+    """Return the last of the applied migrations that is ours but unknown to this version; "" if there is none."""
     on_disk = _on_disk()
     replaced = {old for migration in on_disk.values() for old in migration.replaces}
     unknown = sorted(f"{app}.{name}" for app, name in ours(applied - on_disk.keys() - replaced))
@@ -41,7 +43,7 @@ def newer_migration(applied: set[tuple[str, str]]) -> str:
 
 
 def ours(applied: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return those of our own apps, because a database may be shared, and libraries come and go."""
+    """Return only the migrations of our own apps. A database may be shared, and libraries come and go."""
     labels = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
     return {(app, name) for app, name in applied if app in labels}
 
@@ -51,7 +53,7 @@ def _on_disk() -> dict[tuple[str, str], Migration]:
 
 
 def applied_migrations(database_url: str) -> set[tuple[str, str]]:
-    """Return (app, name) of every applied migration; an empty set for an empty database."""
+    """Return every applied migration as (app, name); none for an empty database."""
     with connect(database_url) as connection:
         known = connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone()
         rows = connection.execute("SELECT app, name FROM django_migrations").fetchall() if known == (True,) else []

@@ -1,8 +1,8 @@
 """Backups: one file with a dump of the database, the secrets, and the state in the data directory.
 
 A backup is useless if its encrypted columns cannot be decrypted, so it includes the secrets unless the operator leaves
-them out. The file has mode 0600 and is renamed into place, so a half-written file is never mistaken for a complete one.
-It lists the digest of each part, so a damaged file is refused before anything is loaded.
+them out. The file has mode 0600 and is renamed into place when complete, so a half-written file is never mistaken for a
+backup. It lists a digest of each part, so a damaged file is refused before anything is loaded.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ STATE_FILES = ("audit-heads.jsonl", "seed.json", "demo-api-key.json", "demo-know
 
 @dataclass(frozen=True)
 class Manifest:
-    """`about.json`: the description inside a backup."""
+    """`about.json`: what a backup says about itself."""
 
     version: str
     made_at: str
@@ -57,7 +57,7 @@ class Manifest:
 
 
 def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool) -> Manifest:
-    """Write the backup while the installation runs. Raises InstallationError and leaves no file if it fails."""
+    """Write the backup while the installation runs. If this fails, raises InstallationError and leaves no file."""
     if file.exists():
         raise InstallationError(
             gettext("{file} already exists. Choose a new file name: an existing backup is never overwritten.").format(
@@ -93,7 +93,7 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
 def restore(file: Path, plan: Plan) -> Manifest:
     """Restore a backup into a new data directory, or into the empty database in DATABASE_URL.
 
-    Starts nothing. Raises InstallationError if the restore is refused or fails; then nothing has changed.
+    Starts nothing. Raises InstallationError if the restore is refused or fails; nothing has changed then.
     """
     data = DataDir(plan.data_dir)
     # Not next to the file, because backups may be on a read-only medium.
@@ -110,7 +110,7 @@ def restore(file: Path, plan: Plan) -> Manifest:
 
 @contextmanager
 def _work_folder(parent: Path, *, name: str) -> Iterator[Path]:
-    """Yield a private folder on the target's disk, where renaming works and there is enough space for a database."""
+    """Yield a private folder on the target's disk, on which files can be renamed into place and a database has room."""
     try:
         made = tempfile.TemporaryDirectory(prefix=f".{name}.", dir=parent)
     except FileNotFoundError as error:
@@ -159,7 +159,7 @@ def _write_archive(file: Path, members: dict[str, Path]) -> None:
 
 
 def _unpack(file: Path, folder: Path) -> Manifest:
-    """Unpack the known members into the folder and return the manifest."""
+    """Unpack the files that a backup may contain into the folder, and return the manifest."""
     try:
         with tarfile.open(file) as archive:
             known = [archive.getmember(name) for name in archive.getnames() if name in _KNOWN]
@@ -240,7 +240,7 @@ def _load_into_given(plan: Plan, data: DataDir, folder: Path, manifest: Manifest
 
 
 def _check_same_key(data: DataDir, folder: Path) -> None:
-    """Raise InstallationError if this directory's field key could not decrypt the backup's columns."""
+    """Raise InstallationError if the field key in this directory could not decrypt the backup's columns."""
     current, restored = read_json(data.path / SECRETS), read_json(folder / SECRETS)
     if current and restored and current.get("field_key") != restored.get("field_key"):
         raise InstallationError(
@@ -277,7 +277,7 @@ def _load_into_new(data: DataDir, folder: Path, manifest: Manifest) -> None:
 
 @contextmanager
 def _staged(data: DataDir) -> Iterator[DataDir]:
-    """Build the new directory next to its final location and move it there when it is complete."""
+    """Build the new directory next to its final location, and move it there once it is complete."""
     staged = DataDir(data.path.with_name(f".{data.path.name}.restoring"))
     if staged.is_ours:  # an earlier restore was killed
         remove(staged)
@@ -327,7 +327,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _move_in(staged: Path, place: Path) -> None:
-    """Move everything; instance.json, which marks the directory as ours, comes last."""
+    """Move everything. instance.json, which marks the directory as ours, comes last."""
     place.mkdir(mode=0o711, parents=True, exist_ok=True)
     for entry in sorted(staged.iterdir(), key=lambda entry: entry.name == "instance.json"):
         if entry.name in ("lock", "logs"):
@@ -337,7 +337,7 @@ def _move_in(staged: Path, place: Path) -> None:
 
 
 def dump_database(database_url: str, file: Path) -> None:
-    """Write a consistent dump while the database stays in use. Raises InstallationError."""
+    """Write a consistent dump while the database is in use. Raises InstallationError."""
     _run_tool("pg_dump", database_url, "--format=custom", "--no-owner", "--no-privileges", f"--file={file}")
 
 
@@ -365,7 +365,7 @@ def _run_tool(program: str, database_url: str, *options: str) -> None:
 
 
 def _tool_error(errors: str) -> str:
-    """Return the first line that names an error, with its detail."""
+    """Return the first line that names an error, including its detail."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     named = [line for line in lines if "error:" in line]
     if not lines:

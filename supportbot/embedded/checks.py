@@ -1,4 +1,4 @@
-"""Checks before a start. `up` stops at the first one that fails, `doctor` reports all of them."""
+"""Checks before a start. `up` stops at the first one that fails; `doctor` reports all of them."""
 
 import asyncio
 import errno
@@ -50,7 +50,9 @@ MODEL_ANSWER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `doctor`. `message` is the version or state if the check passed, otherwise the cause and the fix."""
+    """One line of `doctor`. `message` is the version or state if the check passed, otherwise the cause and how to fix
+    it.
+    """
 
     name: str
     is_well: bool
@@ -61,7 +63,7 @@ Check = Callable[[Plan], str]
 
 
 def machine_checks(plan: Plan) -> dict[str, Check]:
-    """Return the checks that apply to this plan, by name, cheapest first."""
+    """Return the checks for this plan by name, starting with the cheapest."""
     checks: dict[str, Check] = {
         "settings": require_settings,
         "ports": check_port_numbers,
@@ -88,7 +90,9 @@ def require_all(plan: Plan, checks: dict[str, Check]) -> None:
 
 
 def run_checks(plan: Plan, checks: dict[str, Check]) -> list[Finding]:
-    """Return the finding of each check. If one cause fails several checks, such as a dead database, report it once."""
+    """Return the finding of each check. A cause that makes several checks fail, such as a dead database, is reported
+    once.
+    """
     findings: list[Finding] = []
     for name, check in checks.items():
         finding = _run_check(plan, name, check)
@@ -111,7 +115,9 @@ def _run_check(plan: Plan, name: str, check: Check) -> Finding:
 
 
 def check_port_numbers(plan: Plan) -> str:
-    """Return the ports: those of the instance that runs with this data directory, or else those of a start."""
+    """Return the ports of the instance that is running with this data directory or, if none is, those that a start
+    would use.
+    """
     for name, port in (("PORT", plan.port), ("SHOP_PORT", plan.shop_port)):
         if not 1 <= port <= LAST_PORT:
             raise StartRefused(
@@ -131,7 +137,7 @@ def check_port_numbers(plan: Plan) -> str:
 
 
 def check_ports_free(plan: Plan) -> str:
-    """Check that the ports are free. Not part of `machine_checks`, because a running instance uses its ports."""
+    """Check that the ports are free. This is not one of `machine_checks`, because a running instance uses its ports."""
     require_host(plan)
     wanted = [("PORT", plan.host, plan.port)]
     if plan.with_demo:
@@ -156,8 +162,9 @@ def _suggestion(name: str, host: str, port: int) -> str:
 
 
 def check_proxies(plan: Plan) -> str:
-    """Return how many proxies are trusted to name the customer's address, with a warning if it cannot be right: `serve`
-    has no TLS, so with `https://` there is at least one.
+    """Return how many proxies are trusted to state the customer's address.
+
+    Warns if there are none although PUBLIC_URL begins with `https://`, since `serve` itself has no TLS.
     """
     number = settings.REST_FRAMEWORK["NUM_PROXIES"]
     if plan.public_url.startswith("https://") and not number:
@@ -180,8 +187,10 @@ def check_data_dir(plan: Plan) -> str:
 
 
 def check_disk(plan: Plan) -> str:
-    """Return the free space of DATA_DIR's disk. Raises StartRefused if this disk, or that of the embedded database, is
-    full or read-only: a running PostgreSQL notices only when it writes.
+    """Return the free space on DATA_DIR's disk.
+
+    Raises StartRefused if this disk, or that of the embedded database, is full or read-only. A running PostgreSQL would
+    notice this only when it writes.
     """
     folder = next(path for path in (plan.data_dir, *plan.data_dir.parents) if path.exists())
     _refuse_read_only_disk(folder)
@@ -211,7 +220,7 @@ def _refuse_read_only_disk(folder: Path) -> None:
 
 
 def _database_folder(plan: Plan) -> Path | None:
-    """Return the folder of the embedded database, which may be outside DATA_DIR; None if there is none yet."""
+    """Return the embedded database's folder, which may be outside DATA_DIR; None if there is none yet."""
     data = DataDir(plan.data_dir)
     home = data.known_postgres_home() if data.is_ours and not plan.database_url else None
     return home if home is not None and home.exists() else None
@@ -285,8 +294,9 @@ def check_given_database(plan: Plan) -> str:
 
 
 def check_schema(plan: Plan) -> str:
-    """Check the database in DATABASE_URL, or the embedded one while it runs. Raises StartRefused for a newer schema, or
-    if migrations are pending that will lack an extension.
+    """Check the schema of the database in DATABASE_URL or, while it is running, of the embedded one.
+
+    Raises StartRefused if a newer version has migrated it, or if pending migrations need an extension that is missing.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
@@ -305,8 +315,10 @@ def check_schema(plan: Plan) -> str:
 
 
 def check_roles(plan: Plan) -> str:
-    """Return the excessive rights of the application's role. A single role works, too. A role that may not write is
-    refused, and so is an owner who cannot log in, or logs in to another database: the next upgrade would fail.
+    """Return which rights the application's role has but does not need. A single role for everything works too.
+
+    Raises StartRefused if the role may not write, or if the owner cannot log in or logs in to another database, since
+    the next upgrade would fail.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
@@ -348,8 +360,10 @@ def check_given_broker(plan: Plan) -> str:
 
 
 def check_field_keys(plan: Plan) -> str:
-    """Return how many stored secrets there are. Raises StartRefused if FIELD_KEYS cannot decrypt all of them, as after
-    a restore with other keys: the first customer who signs in would find out.
+    """Return how many secrets are stored.
+
+    Raises StartRefused if FIELD_KEYS cannot decrypt all of them, for example after a restore with other keys.
+    Otherwise, the first customer to sign in would find out.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
@@ -375,7 +389,7 @@ def check_field_keys(plan: Plan) -> str:
 
 
 def check_mail(plan: Plan) -> str:
-    """Log in to the mail server, without sending anything. Raises StartRefused."""
+    """Log in to the mail server without sending anything. Raises StartRefused."""
     connection = get_connection()
     try:
         connection.open()
@@ -390,7 +404,7 @@ def check_mail(plan: Plan) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    """Return an error of the mail server in one line, with the server's own answer if it gave one."""
+    """Return a mail server's error in one line, including what the server answered, if anything."""
     if isinstance(error, SMTPResponseException):
         answer = error.smtp_error
         words = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
@@ -399,7 +413,7 @@ def _in_words(error: Exception) -> str:
 
 
 def check_index(plan: Plan) -> str:
-    """Return the recipe of the stored vectors. Raises StartRefused if they do not match the configured embedder.
+    """Return the recipe of the stored vectors. Raises StartRefused if it does not match the configured embedder.
 
     This does not prevent a start: until `kb_reindex` has run, searches use only full text.
     """
@@ -424,7 +438,7 @@ def check_index(plan: Plan) -> str:
 
 
 def _recipe_in(url: str) -> tuple[str | None, bool]:
-    """Return the name of the active recipe, and whether the console's page chose it."""
+    """Return the name of the active recipe, and whether it was chosen in the console."""
     with connect(url) as connection:
         known = connection.execute("SELECT to_regclass('kb_recipe') IS NOT NULL").fetchone()
         if known != (True,):
@@ -452,9 +466,10 @@ def _recipe_of_embedder(plan: Plan) -> str:
 
 
 def check_model_name(plan: Plan) -> str:
-    """Return the model for answers. Raises StartRefused with the server's list of models if none is configured.
+    """Return the model that answers. If none is configured, raises StartRefused with the server's list of models.
 
-    A configured model whose server is down does not prevent a start: the built-in answerer takes over until it is back.
+    If a configured model's server is down, this does not prevent a start: the built-in answerer takes over in the
+    meantime.
     """
     from supportbot.llm.errors import ModelMisconfigured
     from supportbot.llm.operator_model import (
@@ -470,7 +485,7 @@ def check_model_name(plan: Plan) -> str:
 
 
 def check_model_answers(plan: Plan) -> str:
-    """Ask the model one short question and return its features as text. Raises StartRefused."""
+    """Ask the model one short question, and return what it can do as text. Raises StartRefused."""
     from supportbot.llm.operator_model import check_model
 
     try:

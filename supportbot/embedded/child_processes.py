@@ -1,7 +1,8 @@
 """Child processes that never outlive their parent.
 
 Linux sends the parent-death signal when the *thread* that started the child ends, so start children from the main
-thread. On other systems the process registry (`process_registry.py`) finds what a killed supervisor left behind.
+thread. On other systems, the process registry (`process_registry.py`) finds processes that a killed supervisor left
+behind.
 """
 
 import ctypes
@@ -39,8 +40,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child in its own session, as `account` if given. Without `output`, it shares this process's output.
 
-    It receives `death_signal` when this process dies. In its own session, it does not get the terminal's Ctrl-C, so the
-    supervisor can stop everything in order.
+    The child receives `death_signal` when this process dies. Since it has its own session, it does not get the
+    terminal's Ctrl-C, so the supervisor can stop everything in order.
     """
     identity = {} if account is None else account.as_popen()
     return subprocess.Popen(
@@ -71,7 +72,9 @@ def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
-    """Send each signal in turn and wait the given seconds, then send SIGKILL. Return when the child is reaped."""
+    """Send each signal in turn, waiting the given number of seconds after each, then send SIGKILL. Return once the
+    child has been reaped.
+    """
     for signal_number, seconds in steps:
         if process.poll() is None:
             process.send_signal(signal_number)
@@ -85,7 +88,7 @@ def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float])
 
 
 def terminate(process: ProcessIdentity, *, seconds: float = 10.0, first: signal.Signals = signal.SIGTERM) -> bool:
-    """End a process that is not our child; return False if it survived SIGKILL or belongs to another user."""
+    """End a process that is not our child. Return False if it survived SIGKILL or belongs to another user."""
     for signal_number, patience in ((first, seconds), (signal.SIGKILL, 5.0)):
         if not is_running(process):
             return True
@@ -101,7 +104,7 @@ def terminate(process: ProcessIdentity, *, seconds: float = 10.0, first: signal.
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 0.05) -> bool:
-    """Poll until the condition holds; return False on a time-out."""
+    """Poll until the condition holds. Return False if it does not do so in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= deadline:

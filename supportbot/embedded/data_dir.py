@@ -1,6 +1,6 @@
-"""The data directory: its owner, its lock, and the locations of its parts.
+"""The data directory: its owner, its lock, and where its parts are.
 
-`instance.json` marks a directory as ours. The kernel holds the lock for as long as the supervisor lives, so a killed
+`instance.json` marks a directory as ours. The kernel holds the lock as long as the supervisor lives, so a killed
 supervisor never leaves a lock behind.
 """
 
@@ -31,7 +31,7 @@ _MADE_BY_COMMANDS |= {"audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.
 
 @dataclass(frozen=True)
 class Instance:
-    """The content of `instance.json`: data kept from one start to the next."""
+    """The content of `instance.json`, which is kept from one start to the next."""
 
     id: str
     format: int = FORMAT
@@ -41,8 +41,9 @@ class Instance:
 
 
 def require_writable(path: Path) -> None:
-    """Create the directory of a part that runs alone, if it is missing. Raises StartRefused if it is not writable. A
-    full disk is no reason to refuse, since chats can continue.
+    """Create the directory for a part that runs alone, if it is missing.
+
+    Raises StartRefused if it is not writable. A full disk is no reason to refuse, since chats can continue.
     """
     try:
         path.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -71,7 +72,9 @@ class DataDir:
         return (self.path / "instance.json").exists()
 
     def check(self) -> None:
-        """Raise StartRefused for a file, a folder with unknown files, or a directory of a newer version."""
+        """Raise StartRefused if the path is a file, a folder with files that are not ours, or a directory of a newer
+        version.
+        """
         if self.is_ours:
             self._saved_instance()
         elif self.path.exists():
@@ -102,7 +105,7 @@ class DataDir:
             )
 
     def instance(self) -> Instance:
-        """Return the saved instance, created on the first call."""
+        """Return the saved instance. The first call creates it."""
         return self._saved_instance() or self.save_instance(Instance(id=uuid4().hex))
 
     def _saved_instance(self) -> Instance | None:
@@ -164,7 +167,7 @@ class DataDir:
             yield
 
     def postgres_home(self) -> Path:
-        """Return the folder for the cluster and copied binaries; the user that runs PostgreSQL can reach it."""
+        """Return the folder for the cluster and the copied binaries. The user that runs PostgreSQL can reach it."""
         home = self.known_postgres_home()
         if home is None:
             return self._new_postgres_home(self.instance())
@@ -178,12 +181,12 @@ class DataDir:
         return home
 
     def known_postgres_home(self) -> Path | None:
-        """Return the folder of the database; None before it is created."""
+        """Return the database's folder, or None if it has not been created yet."""
         known = self.instance().postgres_home
         return None if known is None else self.path / known  # an absolute path replaces the left side
 
     def outside_home(self) -> Path | None:
-        """Return the database's folder if it is outside the data directory, None otherwise. Raises StartRefused for a
+        """Return the database's folder if it is outside the data directory, otherwise None. Raises StartRefused for a
         location that we never use.
         """
         home = self.known_postgres_home()
@@ -203,7 +206,9 @@ class DataDir:
         return OUTSIDE / instance.id
 
     def save_servers(self, *, postgres_home: Path | None, postgres_port: int | None, valkey_port: int | None) -> None:
-        """Save the servers' locations. A home inside is saved as a relative path, so the directory can be moved."""
+        """Save where the servers are. A home inside the data directory is saved as a relative path, so that the
+        directory can be moved.
+        """
         instance = self.instance()
         if postgres_home is not None:
             inside = postgres_home.is_relative_to(self.path)
@@ -213,7 +218,7 @@ class DataDir:
 
 
 def _instance_from(content: dict[str, Any]) -> Instance:
-    """Return the instance; raises TypeError for a field that is missing, unknown or of the wrong type."""
+    """Return the instance. Raises TypeError if a field is missing, unknown or of the wrong type."""
     instance = Instance(**content)
     ports = (instance.postgres_port, instance.valkey_port)
     has_right_types = isinstance(instance.id, str) and isinstance(instance.postgres_home, str | None)
@@ -232,9 +237,9 @@ def _is_reachable(folder: Path, account: Account) -> bool:
 
 
 def purge(data: DataDir) -> bool:
-    """Delete the directory and a database kept outside it; return False if there was none. Call `check` first.
+    """Delete the directory and a database kept outside it. Return False if there was none. Call `check` first.
 
-    Raises AlreadyRunning and deletes nothing while a supervisor that is missing from the registry holds the lock.
+    If a supervisor that is missing from the registry holds the lock, raises AlreadyRunning and deletes nothing.
     """
     if not data.is_ours:
         return False
@@ -244,7 +249,9 @@ def purge(data: DataDir) -> bool:
 
 
 def remove(data: DataDir) -> None:
-    """Delete one of our directories and its database outside it; the caller makes sure that nothing uses them."""
+    """Delete one of our directories and the database that it keeps elsewhere. The caller ensures that nothing uses
+    them.
+    """
     home = data.outside_home()
     if home is not None and home.exists():
         _delete_folder(home)

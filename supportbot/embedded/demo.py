@@ -1,6 +1,6 @@
-"""The demo workspace at start-up: seeds it once, and never exposes its first passwords to a network.
+"""The demo workspace at start-up: it is seeded once, and its first passwords are never exposed to a network.
 
-The demo itself is `supportbot.demo`, known here only by its command `demo_seed`.
+The demo itself is `supportbot.demo`. This package knows only its command, `demo_seed`.
 """
 
 import hashlib
@@ -41,25 +41,25 @@ class Demo:
         return self.plan.data_dir / "seed.json"
 
     def seed(self, runner: CommandRunner) -> DemoFacts:
-        """Seed what is missing and return the demo's facts. Raises StartRefused."""
+        """Seed what is missing, and return the demo's facts. Raises StartRefused."""
         facts: DemoFacts = json.loads(runner.run("demo_seed", "--json"))
         write_private(self._facts_file, json.dumps({"for": self._fingerprint(), "facts": facts}, indent=2))
         return facts
 
     def saved_facts(self) -> DemoFacts | None:
-        """Return the facts of the last start; None if its database, addresses or seeding code were different."""
+        """Return the facts of the last start, or None if it had a different database, address or seeding code."""
         content = read_json(self._facts_file)
         if content is None or content.get("for") != self._fingerprint():
             return None
         return self.last_facts()
 
     def last_facts(self) -> DemoFacts | None:
-        """Return the facts of the last start, even if its addresses were different; None if there are none."""
+        """Return the facts of the last start, even if its addresses were different; None if there was no start."""
         facts: DemoFacts | None = (read_json(self._facts_file) or {}).get("facts")
         return facts
 
     def refuse_if_exposed(self) -> None:
-        """Raise StartRefused if HOST would expose first passwords of existing or new users to a network."""
+        """Raise StartRefused if HOST would expose the first passwords of existing or new users to a network."""
         last_facts = self.last_facts()
         refuse_exposed_passwords(
             self.plan, self.users_with_first_password(last_facts) if last_facts else _not_created_yet()
@@ -94,7 +94,7 @@ def _not_created_yet() -> list[str]:
 
 
 def check_demo(plan: Plan) -> str:
-    """Return the state of the first passwords. Raises StartRefused if HOST exposes them to a network."""
+    """Return whether first passwords are still in use. Raises StartRefused if HOST exposes them to a network."""
     secrets_file, runtime = plan.data_dir / "secrets.json", load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():
@@ -106,7 +106,7 @@ def check_demo(plan: Plan) -> str:
 
 
 def seed_version() -> str:
-    """Return a string that changes with the seeding code and the actions, so an upgrade seeds again."""
+    """Return a string that changes with the seeding code and the actions, so that an upgrade seeds again."""
     folder = Path(apps.get_app_config("demo").path)
     programs = [
         path.read_text(encoding="utf-8") for path in sorted([*folder.glob("*.py"), *folder.glob("data/*.json")])
@@ -132,7 +132,7 @@ def refuse_exposed_passwords(plan: Plan, names: list[str]) -> None:
 
 
 class DemoFile:
-    """`demo.json`: the data that scripts need to act like a person; rewritten whenever a process id changes."""
+    """`demo.json`: what scripts need to act like a person. It is rewritten whenever a process id changes."""
 
     def __init__(self, plan: Plan, facts: DemoFacts, *, first_password_names: list[str]) -> None:
         self._path = plan.data_dir / "demo.json"
@@ -151,7 +151,7 @@ class DemoFile:
         }
 
     def write(self, pids: dict[str, int]) -> dict[str, Any]:
-        """Write the file with these process ids; return its content."""
+        """Write the file with these process ids, and return its content."""
         content = {**self._content, "pids": pids}
         write_private(self._path, json.dumps(content, indent=2))
         return content
@@ -170,7 +170,7 @@ def page_urls(plan: Plan) -> dict[str, str]:
 
 
 def shop_customers(shop_url: str) -> list[dict[str, str]]:
-    """Return the ids and names of the shop's customers; the ten with a refundable order come first."""
+    """Return the ids and names of the shop's customers. The ten who have a refundable order come first."""
     opener = build_opener(ProxyHandler({}))  # never through a proxy: the shop is on this machine
     try:
         with opener.open(f"{shop_url}/api/customers", timeout=10) as answer:

@@ -18,7 +18,7 @@ def free_port() -> int:
 
 
 def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
-    """Return whether a server could not bind to the port, usually because it is in use."""
+    """Return whether a server could not bind to the port, usually because the port is in use."""
     address = address_of(host)
     if address is None:
         return True
@@ -35,7 +35,9 @@ def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
 
 @lru_cache(maxsize=8)
 def address_of(host: str) -> str | None:
-    """Return the numeric address of a host; None if its name does not resolve within three seconds. Cached."""
+    """Return a host's numeric address, or None if its name does not resolve within three seconds. The result is
+    cached.
+    """
     try:
         return str(ip_address(host))
     except ValueError:

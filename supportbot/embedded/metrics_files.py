@@ -1,4 +1,4 @@
-"""The files with the counters of web processes that share a port."""
+"""The files that contain the counters of web processes sharing a port."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 
 class SharedCounters:
-    """Counts are kept after their process ends; gauges, such as open sockets, are not."""
+    """Counts are kept after their process has ended. Gauges, such as the number of open sockets, are not."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -19,7 +19,9 @@ class SharedCounters:
         self.folder.mkdir(mode=0o700, parents=True)
 
     def forget_dead(self, pids: dict[str, int]) -> None:
-        """Drop ended processes; call this with the ids of all running processes whenever they change."""
+        """Forget the gauges of processes that have ended. Call this with the ids of all running processes whenever they
+        change.
+        """
         now = set(pids.values())
         for pid in self._pids - now:
             mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]

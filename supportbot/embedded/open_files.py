@@ -16,8 +16,9 @@ FEWEST: Final = 4_096
 
 
 def raise_limit() -> None:
-    """Let this process open as many files as the system allows it, up to `MOST`: shells and systemd grant 1024 and let
-    programs that do not use select() raise that number themselves.
+    """Let this process open as many files as the system allows it, up to `MOST`.
+
+    Shells and systemd grant 1024. Programs that do not use select() are expected to raise this number themselves.
     """
     now, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _most(allowed)

@@ -1,4 +1,4 @@
-"""Records the processes of a supervisor, so the next start can end processes that a killed supervisor left behind."""
+"""Records a supervisor's processes. If the supervisor is killed, the next start can then end those left behind."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ class ProcessRegistry:
         return self.path.parent.resolve()  # the path may contain a symbolic link
 
     def running(self) -> dict[str, ProcessIdentity]:
-        """Return the processes that are still running, by name. Raises StartRefused for a damaged file."""
+        """Return the processes that are still running, by name. Raises StartRefused if the file is damaged."""
         content = read_json(self.path)
         if content is None or Path(str(content.get("folder"))).resolve() != self._folder:
             return {}
@@ -47,7 +47,9 @@ class ProcessRegistry:
             raise StartRefused(problem.format(file=self.path)) from error
 
     def end_orphans(self) -> list[str]:
-        """End the processes that are still running; return their names. Raises StartRefused if one cannot be ended."""
+        """End the processes that are still running, and return their names. Raises StartRefused if one cannot be
+        ended.
+        """
         leftovers = self.running()
         for name, process in leftovers.items():
             first = signal.SIGINT if name == "postgres" else signal.SIGTERM

@@ -59,7 +59,7 @@ class ChildProcess:
 
 
 def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
-    """Return the first web process, worker and beat, not started yet."""
+    """Return the first web process, the worker and beat, without starting them."""
     environment = product_environment(plan)
     parts = {"worker": manage("work"), "beat": manage("beat")}
     return [
@@ -72,7 +72,7 @@ def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
 
 
 def more_web_processes(plan: Plan, logs: Path) -> list[ChildProcess]:
-    """Return the web processes after the first one, not started yet; all of them share the port."""
+    """Return the web processes after the first one, without starting them. All of them share the port."""
     return [_web_process(f"web-{number}", plan, logs) for number in range(2, plan.web_processes + 1)]
 
 
@@ -82,17 +82,17 @@ def _web_process(name: str, plan: Plan, logs: Path) -> ChildProcess:
 
 
 def counters_of(plan: Plan) -> Path:
-    """Return the folder for the shared counters of web processes that share a port."""
+    """Return the folder for the counters of web processes that share a port."""
     return plan.data_dir / "metrics"
 
 
 def counting_together(folder: Path, plan: Plan) -> dict[str, str]:
-    """Return the environment variables for the counters of several web processes; a single one needs no files."""
+    """Return the environment variables for counting across several web processes. A single process needs no files."""
     return {"PROMETHEUS_MULTIPROC_DIR": str(folder)} if plan.web_processes > 1 else {}
 
 
 def web_command(plan: Plan, application: str = APPLICATION, *, lifespan: str = "on") -> list[str]:
-    """Return the command of one web process; with several processes, they share the port."""
+    """Return the command that starts a web process. If there are several, they share the port."""
     sharing = ["--share-port"] if plan.web_processes > 1 else []
     return [*manage("serve"), application, "--lifespan", lifespan, "--processes", "1", *sharing]
 
@@ -102,7 +102,9 @@ def manage(name: str) -> list[str]:
 
 
 def product_environment(plan: Plan) -> dict[str, str]:
-    """Return a child's environment. The addresses of the embedded servers come from `runtime.json`, not from here."""
+    """Return the environment of a child process. It gets the embedded servers' addresses from `runtime.json`, not from
+    here.
+    """
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "supportbot.settings",
@@ -117,7 +119,7 @@ def product_environment(plan: Plan) -> dict[str, str]:
 
 
 def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, webhook_secret: str) -> ChildProcess:
-    """Return the demo shop. It signs any demo identity, so it always binds to loopback, whatever HOST is."""
+    """Return the demo shop. It signs any demo identity, so it always binds to loopback, whatever HOST says."""
     script = settings.BASE_DIR / "examples" / "shop" / "manage.py"
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     environment = {
@@ -134,7 +136,9 @@ def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, we
 
 
 def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProcess] = ()) -> None:
-    """Wait until `url` responds. Raises StartRefused with the log's last line if a child exits, or after a minute."""
+    """Wait until `url` responds. Raises StartRefused if that takes more than a minute or a child exits, then with the
+    last line of its log.
+    """
     deadline = time.monotonic() + PAGE_SECONDS
     while not _page_answers(url):
         for process in (child, *others):
@@ -166,13 +170,15 @@ def _page_answers(url: str) -> bool:
 
 @dataclass(frozen=True)
 class CommandRunner:
-    """Runs management commands, each in a separate process with its errors in the logs."""
+    """Runs management commands, each in its own process. Errors go to the logs."""
 
     logs: Path
     environment: Mapping[str, str]
 
     def run(self, name: str, *options: str) -> str:
-        """Run the command and return what it printed. Raises StartRefused with its last line of output if it fails."""
+        """Run the command and return what it printed. If it fails, raises StartRefused with the last line of its
+        output.
+        """
         answer, log = self.logs / f"{name}.out", self.logs / f"{name}.log"
         command = [*manage(name), *options]
         with answer.open("wb") as output, log.open("wb") as errors:
@@ -190,6 +196,6 @@ class CommandRunner:
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log, where Python names the error."""
+    """Return the last line of a log, in which Python names the error."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1].strip().rstrip(".") if lines else without_a_word(log)

@@ -1,6 +1,7 @@
 """The parts of an installation that `manage.py serve`, `work` and `beat` run separately.
 
-Under `make run`, they are children of the supervisor; under a process manager or in containers, each runs alone.
+Under `make run`, they are children of the supervisor. Under a process manager or in containers, each of them runs
+alone.
 """
 
 import asyncio
@@ -69,7 +70,7 @@ def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) 
 
 
 def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
-    """Serve with `plan.web_processes` children that share the port, and restart those that die."""
+    """Serve with `plan.web_processes` children that share the port, and restart any that die."""
     require_host(plan)
     if is_taken(plan.port, host=plan.host):
         raise _port_in_use(plan)
@@ -97,10 +98,10 @@ def _folder_of_counters() -> "TemporaryDirectory[str]":
 
 
 def work(queues: str) -> None:
-    """Carry out background tasks of these queues (comma-separated; "" means all) until a stop signal.
+    """Carry out background tasks from these queues (comma-separated; "" means all) until a stop signal.
 
-    Raises StartRefused for an unknown queue: the worker would wait there forever, and the queue that was meant would
-    have no worker.
+    Raises StartRefused for an unknown queue. Otherwise, the worker would wait there forever, and the queue that was
+    meant would have no worker.
     """
     known = _all_queues()
     chosen = [name.strip() for name in queues.split(",") if name.strip()]
@@ -116,8 +117,8 @@ def work(queues: str) -> None:
 
 
 def beat(schedule: Path) -> None:
-    """Publish the ticks of CELERY_BEAT_SCHEDULE until a stop signal; `schedule` is the file that records the last
-    ticks. Raises StartRefused.
+    """Publish the ticks of CELERY_BEAT_SCHEDULE until a stop signal. The file `schedule` records when each was last
+    published. Raises StartRefused.
     """
     try:
         schedule.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,7 @@ def beat(schedule: Path) -> None:
 
 
 def _quietly() -> list[str]:
-    """Return Celery's option for suppressing its banner if the log is JSON."""
+    """Return the option that makes Celery leave out its banner, if the log is JSON."""
     return ["--quiet"] if settings.LOG_FORMAT == "json" else []
 
 
@@ -146,7 +147,7 @@ def _all_queues() -> list[str]:
 
 
 def _listener(plan: Plan, *, is_shared: bool) -> socket.socket:
-    """Return a listening socket. Linux spreads new connections over all sockets that share a port."""
+    """Return a listening socket. If several sockets share a port, Linux spreads new connections over them."""
     address = address_of(plan.host) or plan.host
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -170,8 +171,10 @@ def _port_in_use(plan: Plan) -> StartRefused:
 
 
 class WebServer(uvicorn.Server):
-    """Spreads out the closing of sockets. By default, uvicorn closes all at once, and all chats of a process would
-    reconnect to the other processes at the same time.
+    """Spreads out the closing of sockets.
+
+    By default, uvicorn closes all of them at once, so all chats of a process would reconnect to the other processes at
+    the same time.
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

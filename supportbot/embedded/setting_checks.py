@@ -1,4 +1,4 @@
-"""Checks the settings before anything starts. Values of the wrong type already fail in the settings module."""
+"""Checks the settings before anything starts. Values of the wrong type have already failed in the settings module."""
 
 from contextlib import suppress
 from email.utils import parseaddr
@@ -24,7 +24,7 @@ NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")
 
 
 def require_settings(plan: Plan | None = None) -> str:
-    """Return "valid". Raises StartRefused with the first setting whose value would fail later."""
+    """Return "valid". Raises StartRefused for the first setting whose value would fail later."""
     for found in run_checks(tags=[TAG]):
         if isinstance(found, Error):
             raise StartRefused(str(found.msg))
@@ -35,7 +35,7 @@ def require_settings(plan: Plan | None = None) -> str:
 
 
 def _require_long_key(key: str) -> None:
-    """Raise StartRefused for a SECRET_KEY that could be guessed."""
+    """Raise StartRefused if the SECRET_KEY could be guessed."""
     if len(key) < LEAST_KEY_CHARACTERS:
         raise StartRefused(
             gettext(
@@ -46,7 +46,7 @@ def _require_long_key(key: str) -> None:
 
 
 def _require_embedder_class(name: str) -> None:
-    """Raise StartRefused for the path of a class that does not exist: every search would use full text only."""
+    """Raise StartRefused if the class does not exist. Otherwise, every search would use only full text."""
     try:
         if "." in name:
             import_string(name)
@@ -57,7 +57,7 @@ def _require_embedder_class(name: str) -> None:
 
 
 def _require_sender(sender: str) -> None:
-    """Raise StartRefused for a sender that mail servers would refuse."""
+    """Raise StartRefused if mail servers would refuse the sender."""
     account, _, host = parseaddr(sender)[1].rpartition("@")
     if not (account and host):  # a mail server on an internal network may accept a sender that others reject
         raise StartRefused(
@@ -78,7 +78,7 @@ def require_host(plan: Plan) -> None:
 
 
 def _require_broker_scheme(url: str) -> None:
-    """Raise StartRefused for an address that is not a broker's: a process would start, but never get or send a task."""
+    """Raise StartRefused if the address is not a broker's. A process would start, but never receive or send a task."""
     try:
         scheme, _, _ = urlsplit(url).scheme.partition("+")  # the broker of sqla+postgresql://, for example
     except ValueError:  # for example, brackets without an IPv6 address
@@ -92,8 +92,8 @@ def _require_broker_scheme(url: str) -> None:
 
 
 def require_part_settings() -> None:
-    """Raise StartRefused if a setting that all parts share is missing or invalid, or names a pooler that would mix up
-    sessions.
+    """Raise StartRefused if a setting that all parts share is missing or invalid, or if it names a pooler that would
+    mix up sessions.
     """
     made_up = {"SECRET_KEY"} if settings.SECRET_KEY_IS_MADE_UP else set()
     missing = [name for name in NEEDED if name in made_up or not getattr(settings, name)]

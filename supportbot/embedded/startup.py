@@ -1,7 +1,7 @@
-"""`make run`: starts everything on one machine in order, reports progress, and stops it all again.
+"""`make run`: starts everything on one machine in order, reports its progress, and stops it all again.
 
 Invariant: once the lock is held, every exit goes through `_shut_down`, so no process and no address file is left
-behind. After a `kill -9`, the parent-death signal and, at the next start, the process registry clean up.
+behind. After a `kill -9`, the parent-death signal cleans up and, at the next start, the process registry.
 """
 
 import json
@@ -57,9 +57,9 @@ _HAS_ADMINISTRATOR = """
 
 @dataclass(frozen=True)
 class Ready:
-    """The running instance; `demo` is the content of `demo.json`, None without the demo workspace.
+    """The running instance. `demo` is the content of `demo.json`, or None if there is no demo workspace.
 
-    `setup_link` creates the first administrator; "" if there already is one.
+    `setup_link` creates the first administrator. It is "" if there already is one.
     """
 
     plan: Plan
@@ -69,7 +69,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Servers:
-    """The database and the broker; a server is None if the environment gives a URL instead."""
+    """The database and the broker. A server is None if the environment gives its URL instead."""
 
     plan: Plan
     data: DataDir
@@ -114,7 +114,7 @@ class Servers:
 
     @property
     def owner_url(self) -> str:
-        """Return the URL with the role that owns the tables."""
+        """Return the URL for the role that owns the tables."""
         return self.postgres.url() if self.postgres else self.plan.owner_url
 
     @property
@@ -138,11 +138,11 @@ class Composition:
         self._supervisor = Supervisor(on_change=self._save_pids, on_poll=lambda: limit_logs(self._data.logs))
 
     def run(self) -> None:
-        """Start everything; return after a stop signal, once everything has stopped. Raises InstallationError."""
+        """Start everything. Return after a stop signal, once everything has stopped. Raises InstallationError."""
         self._run_until_stopped(self._start)
 
     def run_servers(self) -> None:
-        """Run only the embedded servers and leave the database untouched, for a restore."""
+        """Run only the embedded servers, without changing the database, for a restore."""
         self._run_until_stopped(self._start_servers_only)
 
     def _run_until_stopped(self, start: Callable[[], Ready]) -> None:
@@ -280,7 +280,7 @@ def _setup_link(database_url: str, runner: CommandRunner) -> str:
 
 
 def _connections(plan: Plan) -> int:
-    """Return the maximum number of connections of all processes, including some for commands."""
+    """Return the maximum number of connections that all processes together use, including some for commands."""
     return (plan.web_processes + len(("worker", "beat"))) * settings.DATABASE_CONNECTIONS + COMMAND_CONNECTIONS
 
 

@@ -1,4 +1,4 @@
-"""Keeps the processes of one machine alive and leaves none behind.
+"""Keeps the processes on one machine alive and leaves none behind.
 
 It uses only one thread, because Linux ties the parent-death signal to the thread that started the child. Servers start
 first and stop last, so no process loses the database while it finishes a turn.
@@ -41,7 +41,7 @@ class Service(Protocol):
 
 @dataclass
 class _Managed:
-    """A service, the number of its recent exits, and the time of its next restart."""
+    """A service, how often it has exited recently, and when it will be restarted."""
 
     service: Service
     deaths: int = 0
@@ -66,7 +66,9 @@ class Supervisor:
         }
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start the services in order. Each is reported before the next starts; `stop` also covers a failed start."""
+        """Start the services in order. Each is reported before the next one starts. If a start fails, `stop` also stops
+        that one.
+        """
         for service in services:
             managed = _Managed(service)
             self._managed.append(managed)
@@ -84,7 +86,7 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def check(self) -> None:
-        """Schedule restarts of dead services, start those that are due, and call `on_poll`."""
+        """Schedule restarts of services that have died, start those that are due, and call `on_poll`."""
         self._on_poll()
         if self._is_unreported:
             self._report_restart()
@@ -114,7 +116,7 @@ class Supervisor:
             self._report_restart()
 
     def _report_restart(self) -> None:
-        """Report the processes. If that fails, the restarted one runs all the same, and the next check tries again."""
+        """Report the processes. If that fails, the restarted process keeps running, and the next check tries again."""
         try:
             self._on_change(self.pids)
         except OSError as error:
@@ -125,7 +127,7 @@ class Supervisor:
             self._is_unreported = False
 
     def stop(self) -> None:
-        """Tell all product processes to end at the same time, then stop everything, servers last."""
+        """Tell all product processes to end at the same time, then stop everything, ending with the servers."""
         for managed in reversed(self._managed):
             managed.service.request_stop()
         for managed in reversed(self._managed):
@@ -135,7 +137,9 @@ class Supervisor:
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """Make the first stop signal raise KeyboardInterrupt, and ignore later ones, which would interrupt the clean-up."""
+    """Make the first stop signal raise KeyboardInterrupt. Later signals are ignored, because they would interrupt the
+    clean-up.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         for other in STOP_SIGNALS:
@@ -151,10 +155,10 @@ def stop_signals() -> Iterator[None]:
 
 
 def limit_logs(folder: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
-    """Move the content of each log above the limit to NAME.log.1, replacing that file.
+    """Move the content of each log that is above the limit to NAME.log.1, replacing that file.
 
-    The log is copied and truncated instead of renamed, because processes keep it open in append mode and continue at
-    its new end. A line written in between is lost. If the disk is full, the content is lost, too, so no process fails.
+    The log is copied and truncated, not renamed, because processes keep it open in append mode and continue at its new
+    end. A line written in between is lost. If the disk is full, the content is lost too, but no process fails.
     """
     for log in folder.glob("*.log"):
         with suppress(OSError):  # someone may delete it at this moment

@@ -18,7 +18,9 @@ _DENIALS: Final = (OriginRefused, SubjectMismatch, AccountsError, NotFound)
 def record_denied_access(
     error: SupportBotError, *, workspace_id: UUID, channel_id: UUID, actor: str = "stranger"
 ) -> None:
-    """Audit a refused origin, an invalid credential, or a conversation that belongs to someone else."""
+    """Record in the audit trail a refused origin, an invalid credential, or an attempt to open someone else's
+    conversation.
+    """
     if not isinstance(error, _DENIALS) or count(f"turned-away:{channel_id}", seconds=60) > RECORDED_PER_MINUTE:
         return
     with workspace_scope(workspace_id):

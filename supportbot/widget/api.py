@@ -1,7 +1,7 @@
-"""The widget's REST endpoints: tickets for sockets, codes for the hosted chat page, and the end of a conversation.
+"""The widget's REST endpoints: tickets for sockets, codes for the hosted chat page, and ending a conversation.
 
-A page calls most of them before it has a socket, from any origin: bodies are parsed strictly, responses have CORS
-headers, and denied access is audited.
+A page calls most of them before it has a socket, from any origin. Bodies are therefore parsed strictly, responses have
+CORS headers, and denied access is audited.
 """
 
 from contextlib import suppress
@@ -61,7 +61,7 @@ ORIGIN_REFUSED = OpenApiResponse(description="This origin is not allowed.")
 
 
 class StrictJsonParser(BaseParser):
-    """Parses a body by the rules of the socket's frames, up to a size."""
+    """Parses a body of limited size by the same rules as a socket's frames."""
 
     media_type = "application/json"
 
@@ -78,7 +78,7 @@ class StrictJsonParser(BaseParser):
 
 
 class PublicWidgetView(APIView):
-    """A view that any page may call; access depends on the origin and the credentials in the body."""
+    """A view that any page may call. Access depends on the origin, and on the credentials in the body."""
 
     authentication_classes = [BearerAuthentication]
     permission_classes = [AllowAny]
@@ -88,7 +88,7 @@ class PublicWidgetView(APIView):
     channel: Channel | None = None  # set once it is known
 
     def validated(self, request: Request) -> tuple[Channel, dict[str, Any]]:
-        """Return the live channel and the other fields of the body; raises ValidationError or UnknownChannel."""
+        """Return the live channel and the body's other fields. Raises ValidationError or UnknownChannel."""
         serializer = self.request_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = dict(serializer.validated_data)
@@ -99,19 +99,19 @@ class PublicWidgetView(APIView):
         return channel, fields
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer an error, and audit a denial once the channel is known."""
+        """Respond to an error. If access was denied and the channel is known, audit that."""
         if self.channel is not None and isinstance(exc, SupportBotError):
             with suppress(AnyDatabaseError):  # the response matters more than the record
                 record_denied_access(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
         return super().handle_exception(exc)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Answer a browser's preflight request."""
+        """Respond to a browser's preflight request."""
         return Response(status=204)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Allow pages of known origins to read the response, including errors. Cookies are not used, so credentials
-        mode is not allowed.
+        """Allow pages of known origins to read the response, even if it is an error. No cookies are used, so
+        credentials mode is not allowed.
         """
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers["Vary"] = "Origin"
@@ -124,7 +124,7 @@ class PublicWidgetView(APIView):
 
 
 def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) -> dict[str, Any]:
-    """Return the response for a page: its ticket, and the data to open the chat."""
+    """Return the response for a page, with its ticket and the data for opening the chat."""
     with workspace_scope(channel.workspace_pk):
         config = widget_config(channel, issued.conversation)
     answer = {
@@ -162,12 +162,12 @@ def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any
 
 
 def socket_url(request: Request) -> str:
-    """Return the socket's URL on PUBLIC_URL, or else on the host of this request."""
+    """Return the socket's URL, based on PUBLIC_URL or, if that is not set, on the host of this request."""
     return f"{socket_origin(request)}{SOCKET_PATH}"
 
 
 class TicketView(PublicWidgetView):
-    """For any page of the channel."""
+    """A view that any page of the channel may call."""
 
     request_serializer = TicketRequestSerializer
 
@@ -177,7 +177,7 @@ class TicketView(PublicWidgetView):
         responses={201: TicketSerializer, 403: ORIGIN_REFUSED},
     )
     def post(self, request: Request) -> Response:
-        """Request a ticket, which opens one socket within a minute."""
+        """Request a ticket, which can open one socket within a minute."""
         channel, fields = self.validated(request)
         if channel.seen_at is None and (origin := read_origin(request.headers.get("Origin"))):
             note_page(channel, origin)
@@ -190,7 +190,9 @@ class CodeView(PublicWidgetView):
 
     @extend_schema(request=CodeRequestSerializer, responses={201: CodeSerializer, 403: ORIGIN_REFUSED})
     def post(self, request: Request) -> Response:
-        """Request the address of the hosted chat page, with a one-time code that carries the customer's identity."""
+        """Request the address of the hosted chat page. It contains a one-time code that carries the customer's
+        identity.
+        """
         channel, fields = self.validated(request)
         issued = issue_code(TicketRequest(channel, allowed_origin(request, channel), **fields))
         return Response(CodeSerializer({"url": issued.url, "expires_at": issued.expires_at}).data, status=201)
@@ -201,7 +203,7 @@ class RedeemView(PublicWidgetView):
 
     @extend_schema(request=RedeemSerializer, responses={201: RedeemedSerializer, 403: ORIGIN_REFUSED})
     def post(self, request: Request) -> Response:
-        """Exchange a one-time code for a ticket and a pass. Only the hosted chat page can do this, and only once."""
+        """Exchange a one-time code for a ticket and a pass. Only the hosted chat page can do this, once per code."""
         channel, fields = self.validated(request)
         redeemed = redeem_code(channel, origin=own_origin(request), **fields)
         answer = ticket_response(request, channel, redeemed.ticket)
@@ -215,7 +217,7 @@ class EndView(CustomerPagesAPIView):
 
     @extend_schema(request=EmptyInput, responses={204: None})
     def post(self, request: Request, conversation_id: UUID) -> Response:
-        """End your own conversation: it takes no more messages. Ending it again changes nothing."""
+        """End your own conversation, which then accepts no more messages. Ending it again changes nothing."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         caller = request.auth
         assert isinstance(caller, CustomerCaller)

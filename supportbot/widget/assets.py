@@ -1,8 +1,9 @@
-"""Serves the widget's files: `/widget/v1.js`, which pages load, and the files that it loads, at content-based URLs.
+"""Serves the widget's files: `/widget/v1.js`, which pages load, and the files that it loads, whose URLs depend on their
+content.
 
 `make widget` bundles `frontend/src` into `dist`, whose files are served unchanged. The loader requests the other files
-by their edition, which changes with any of their bytes, so browsers may cache them forever. A page that still runs an
-old loader gets the current panel but does not cache it. Files are read once per process.
+by their edition, which changes if any byte of them changes, so browsers may cache them forever. A page that still runs
+an old loader gets the current panel, but does not cache it. Each process reads the files once.
 """
 
 import gzip
@@ -37,7 +38,7 @@ _noted: dict[str, float] = {}
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file, uncompressed, and compressed for browsers that accept it."""
+    """One file, both uncompressed and compressed for browsers that accept that."""
 
     body: bytes
     compressed: bytes
@@ -46,7 +47,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The current widget: the loader, and the files that it loads, by name."""
+    """The current widget: the loader and, by name, the files that it loads."""
 
     name: str
     loader: Asset
@@ -55,7 +56,7 @@ class Edition:
 
 @register("widget")
 def built_files(**_: Any) -> list[CheckMessage]:
-    """Check that the bundle is complete; otherwise, a missing file would go unnoticed until a page requests it."""
+    """Check that the bundle is complete. Otherwise, nobody would notice a missing file until a page requests it."""
     try:
         names = json.loads((DIST / "manifest.json").read_text(encoding="utf-8"))["files"]
         missing = [name for name in ("v1.js", *names) if not (DIST / name).is_file()]
@@ -69,7 +70,7 @@ def built_files(**_: Any) -> list[CheckMessage]:
 
 @cache
 def edition() -> Edition:
-    """Return the built files, read and compressed once."""
+    """Return the built files. They are read and compressed once."""
     manifest = json.loads((DIST / "manifest.json").read_text(encoding="utf-8"))
     return Edition(manifest["edition"], _asset("v1.js"), {name: _asset(name) for name in manifest["files"]})
 
@@ -82,7 +83,7 @@ def _asset(name: str) -> Asset:
 
 @require_safe
 def loader(request: HttpRequest) -> HttpResponse:
-    """Serve the script that a shop's pages include, and record that such a page exists."""
+    """Serve the script that a shop's pages include, and record from which page it was loaded."""
     if (origin := read_origin(_site_of(request.headers.get("Referer", "")))) and _is_due(origin):
         with suppress(AnyDatabaseError):  # the script matters more than this record
             note_loader(origin)
@@ -98,7 +99,7 @@ def _site_of(referer: str) -> str:
 
 
 def _is_due(origin: str) -> bool:
-    """Return whether the origin should be recorded, because this process has not done so recently."""
+    """Return whether to record the origin, because this process has not done so recently."""
     if len(_noted) > _MAX_NOTED:
         _noted.clear()
     last = _noted.get(origin)
@@ -110,7 +111,7 @@ def _is_due(origin: str) -> bool:
 
 @require_safe
 def file(request: HttpRequest, name: str, stem: str) -> HttpResponse:
-    """Serve a file that the loader or the panel fetches when it is first needed; raises Http404."""
+    """Serve a file that the loader or the panel fetches when it first needs it. Raises Http404."""
     today = edition()
     asset = today.files.get(f"{stem}.js")
     if asset is None:

@@ -36,8 +36,8 @@ class TicketRefused(WidgetError):
 
 
 class CodeRefused(WidgetError):
-    """The code is unknown, used, expired or belongs to another channel, or its identity has expired; the caller cannot
-    tell which.
+    """The code is unknown, used, expired or another channel's, or its identity has expired. The caller cannot tell
+    which.
     """
 
     code = "code_refused"
@@ -55,7 +55,7 @@ class TooManyTickets(WidgetError):
 
 
 class SubjectMismatch(WidgetError):
-    """The conversation belongs to a different customer than the token names."""
+    """The conversation belongs to another customer than the one named in the token."""
 
     code = "other_subject"
     status = 409
@@ -74,7 +74,7 @@ class AttachmentsNotSupported(WidgetError):
 
 
 class ConversationErased(WidgetError):
-    """The conversation was erased, by its customer or together with them."""
+    """The conversation was erased, on its own or together with its customer."""
 
     code = "erased"
     status = 404

@@ -1,7 +1,7 @@
-"""`/chat/<channel>/`: a channel's chat on a hosted page, where none of the merchant's scripts run.
+"""`/chat/<channel>/`: a channel's chat on a hosted page, on which none of the merchant's scripts run.
 
-It opens from a link, a QR code or a web view, and the merchant's pages may frame it. Its content security policy allows
-only our own scripts. A one-time code in the fragment carries the customer's identity; views never see it.
+It is opened from a link, a QR code or a web view, and the merchant's pages may frame it. Its content security policy
+allows only our own scripts. A one-time code in the URL's fragment carries the customer's identity; views never see it.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from supportbot.web import socket_origin
 @require_safe
 @xframe_options_exempt  # the policy lists the origins that may frame the page, which the older header cannot do
 def chat_page(request: HttpRequest, key: str) -> HttpResponse:
-    """Show a channel's chat, or a page that says that there is none."""
+    """Show a channel's chat, or a page that says that there is no such chat."""
     channel = channel_by_key(key)
     language = language_for(request, channel.locale if channel else "en")
     if channel is None:
@@ -44,7 +44,7 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def language_for(request: HttpRequest, fallback: str) -> str:
-    """Return the first language that has texts: from `?lang=`, the browser's preferences, or the fallback."""
+    """Return the first language that has texts: that in `?lang=`, those the browser prefers, or else `fallback`."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for tag in (request.GET.get("lang", ""), *accepted, fallback):
         if base_language(tag) in LANGUAGES:
@@ -74,8 +74,8 @@ def _page(
 
 
 def policy(frames: Sequence[str], *, sockets: str, pictures: Sequence[str] = ()) -> str:
-    """Return the page's content security policy, with the origins, besides our own, that may frame the page, and the
-    origins of cards' pictures.
+    """Return the page's content security policy. `frames` are the origins that may frame the page besides our own, and
+    `pictures` the origins of cards' pictures.
     """
     return "; ".join(
         [

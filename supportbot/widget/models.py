@@ -1,7 +1,6 @@
 """The widget's tables: tickets that open sockets, codes that open the hosted page, and customers' ratings.
 
-Invariant: a ticket opens one socket, and a code one page. A conditional UPDATE uses each of them up, so neither works
-twice.
+Invariant: a ticket opens one socket, and a code opens one page. A conditional UPDATE uses them up, so none works twice.
 """
 
 from django.db import models
@@ -14,7 +13,7 @@ from supportbot.chat.models import Conversation
 
 
 class SingleUse(TenantModel):
-    """A customer's right to do something once, within a minute. Only the hash of its secret is stored."""
+    """Lets a customer do something once, within a minute. Only the hash of its secret is stored."""
 
     secret_hash = models.CharField(max_length=64, unique=True, editable=False)
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
@@ -30,7 +29,7 @@ class SingleUse(TenantModel):
 
 
 class SocketTicket(SingleUse):
-    """The right to open one socket, from one origin."""
+    """Lets a customer open one socket, from one origin."""
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     origin = models.CharField(max_length=200, blank=True)  # empty for a program with an API key
@@ -48,7 +47,7 @@ class SocketTicket(SingleUse):
 
 
 class PageCode(SingleUse):
-    """The right to carry a customer's identity to the hosted chat page."""
+    """Lets a customer's identity be carried over to the hosted chat page."""
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, null=True, related_name="+", db_constraint=False
@@ -67,7 +66,7 @@ class PageCode(SingleUse):
 
 
 class Reason(models.TextChoices):
-    """What the customer found wrong with an answer."""
+    """What the customer thought was wrong with an answer."""
 
     WRONG = "wrong"
     OFF_TOPIC = "off_topic"
@@ -76,7 +75,9 @@ class Reason(models.TextChoices):
 
 
 class Rating(TenantModel):
-    """A customer's score of one answer, or of the conversation (no `message_id`); a second one replaces the first."""
+    """A customer's score for one answer or, without a `message_id`, for the conversation. A second score replaces the
+    first.
+    """
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="ratings", db_constraint=False

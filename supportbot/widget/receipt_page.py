@@ -1,6 +1,7 @@
-"""`/receipts/<address>/`: the state of one request, for anyone with the link on its receipt. It needs no login and has
-no buttons. It shows the request's title, the order, the amount, the day and the receipt, and no other customer data.
-While the outcome is open, the page reloads itself.
+"""`/receipts/<address>/`: the state of one request, for anyone with the link on its receipt.
+
+The page needs no login and has no buttons. It shows the request's title, the order, the amount, the day and the
+receipt, and no other customer data. It reloads itself until the outcome is known.
 """
 
 from collections.abc import Iterator

@@ -28,7 +28,7 @@ class TicketRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]
 
 @example(channel="pk_4f1d0c9b2a7e4d5c8b6a1f03")
 class CodeRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Identifies the customer whose chat continues on the hosted page: by token, or by a visitor's secret."""
+    """Identifies the customer whose chat continues on the hosted page, by a token or a visitor's secret."""
 
     channel = PatternField(_CHANNEL_KEY, help_text="The channel's public key.")
     token = TextField(max_length=8_000, required=False, help_text="An identity token signed by your server.")
@@ -78,7 +78,7 @@ class TicketSerializer(serializers.Serializer[Any]):
 
 
 class RedeemedSerializer(TicketSerializer):
-    """A ticket, and a pass that the page may keep in memory to request further tickets."""
+    """A ticket, and a pass that the page may keep in memory to request more tickets."""
 
     token = serializers.CharField(help_text="Used like an identity token. Valid for at most an hour.")
     token_expires_at = serializers.DateTimeField()

@@ -1,8 +1,9 @@
-"""Customers' actions in their own conversation, except writing: end it, stop waiting, rate, confirm or decline cards.
+"""What customers do in their own conversation, apart from writing: end it, stop waiting, rate, confirm or decline
+cards.
 
-A conversation that has ended accepts no more messages, neither from the customer nor from the assistant. In the log,
-the end is a system `message` with `ends`. Before it, the answer being written is stopped, and an agent's ticket is
-resolved. Confirmed actions continue, and their outcome is still reported: ending a chat does not stop a payment.
+A conversation that has ended accepts no more messages from the customer or the assistant. In the log, the end is a
+system `message` with `ends`. Just before that, the answer being written is stopped and an agent's ticket is resolved.
+Confirmed actions continue, and their outcome is still reported: ending a chat does not stop a payment.
 """
 
 from uuid import UUID
@@ -31,7 +32,7 @@ from supportbot.widget.models import Rating
 
 @transaction.atomic
 def end_conversation(conversation_id: UUID) -> None:
-    """End a conversation; does nothing if it has already ended. Raises NotFound."""
+    """End a conversation. Does nothing if it has already ended. Raises NotFound."""
     conversation = lock_conversation(conversation_id)
     if not is_open(conversation):
         return
@@ -50,7 +51,7 @@ def end_conversation(conversation_id: UUID) -> None:
 def stop_waiting(conversation_id: UUID) -> None:
     """Withdraw a request for an agent; the assistant then answers again.
 
-    Changes nothing if no request is open or an agent has already joined.
+    Does nothing if there is no open request or an agent has already joined.
     """
     conversation = lock_conversation(conversation_id)
     ticket = open_ticket_for(conversation_id)
@@ -60,9 +61,10 @@ def stop_waiting(conversation_id: UUID) -> None:
 
 @transaction.atomic
 def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | None, reason: str = "") -> Rating:
-    """Store a customer's rating; a second one for the same answer replaces the first. The team can read it in the log.
+    """Store a customer's rating. A second rating of the same answer replaces the first. The team sees ratings in the
+    log.
 
-    Raises NotFound for an answer that is not in this conversation.
+    Raises NotFound if the answer is not in this conversation.
     """
     conversation = lock_conversation(conversation_id)
     if message_id is not None:
@@ -86,22 +88,25 @@ def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | 
 
 
 def confirm(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID, digest: str) -> None:
-    """Confirm the customer's own card, exactly as it was shown; the log reports the outcome.
+    """Confirm the customer's own card exactly as it was shown. The log reports the outcome.
 
-    Raises NotFound for another customer's request, ConfirmOnHostedPage if the channel requires its hosted page for
-    confirmations, IdentityExpired, and the errors of `actions.services.confirm`.
+    Raises NotFound for another customer's request, ConfirmOnHostedPage if the channel accepts confirmations only on its
+    hosted page, IdentityExpired, and the errors of `actions.services.confirm`.
     """
     check_may_confirm_here(caller)
     actions.confirm(request, principal=principal_of(caller), digest=digest)
 
 
 def decline(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) -> None:
-    """Decline the customer's own card, or withdraw a request that has not been sent; raises NotFound or NotWaiting."""
+    """Decline the customer's own card, or withdraw a request that has not been sent yet. Raises NotFound or
+    NotWaiting.
+    """
     actions.decline(request, principal=principal_of(caller))
 
 
 def undo(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) -> None:
-    """Propose the action that undoes the customer's own request: a card in the log, or its refusal.
+    """Propose the action that undoes one of the customer's requests. The log gets a card, or the reason why this is
+    refused.
 
     Raises NotFound, CannotUndo, NotSignedIn or MerchantUnavailable.
     """

@@ -6,6 +6,6 @@ from supportbot.widget.session.tickets import purge_tickets
 
 @shared_task
 def purge() -> None:
-    """Delete tickets and codes that expired an hour ago; safe to run twice."""
+    """Delete tickets and codes that expired more than an hour ago. Safe to run twice."""
     purge_tickets()
     purge_codes()

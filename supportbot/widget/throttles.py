@@ -1,7 +1,7 @@
-"""Limits on requests for tickets, and on the frames of a socket.
+"""Limits on requests for tickets, and on a socket's frames.
 
 A channel's key is public, and programs can claim any origin. A flood of anonymous requests must not lock out known
-customers, so known customers are limited only by IP address and by customer.
+customers, so their requests are limited only by IP address and by customer.
 """
 
 import time
@@ -28,20 +28,20 @@ class PerAddress(FailOpenThrottle):
 
 
 def count_new_visitor(channel_id: UUID) -> None:
-    """Count one more new visitor of a channel; raises TooManyTickets."""
+    """Count another new visitor of a channel. Raises TooManyTickets."""
     if count(f"new-visitors:{channel_id}", seconds=60) > NEW_VISITORS_PER_MINUTE:
         raise TooManyTickets("This chat has too many new visitors right now. Try again in a minute.")
 
 
 def count_ticket(customer_id: UUID) -> None:
-    """Count one more ticket of a known customer; raises TooManyTickets."""
+    """Count another ticket for a known customer. Raises TooManyTickets."""
     if count(f"tickets:{customer_id}", seconds=60) > TICKETS_PER_MINUTE:
         raise TooManyTickets()
 
 
 class TokenBucket:
-    """Limits the frames of one socket to `burst` at once and `per_second` after that. The chat limits how fast a
-    customer may write.
+    """Limits one socket's frames to `burst` at once, and to `per_second` after that. `chat` limits how fast a customer
+    may write.
     """
 
     __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")
@@ -51,7 +51,7 @@ class TokenBucket:
         self._left, self._at = burst, clock()
 
     def allows(self) -> bool:
-        """Count one more frame, and return whether it is within the limit."""
+        """Count another frame; return whether it is within the limit."""
         now = self._clock()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now

@@ -1,7 +1,7 @@
-"""Authentication of requests to the REST API.
+"""Authenticates requests to the REST API.
 
-`Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`), a hosted page's pass (`hp_…`)
-or an identity token; a login session of the console or the desk works too. `request.auth` is the caller.
+`Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`), a hosted page's pass (`hp_…`) or an
+identity token. A login session of the console or the desk also works. `request.auth` is the caller.
 """
 
 from typing import Any, cast
@@ -24,7 +24,7 @@ WORKSPACE_SESSION_KEY = "workspace"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Reads `Authorization: Bearer …`. An invalid credential is refused, never treated as a missing one."""
+    """Reads `Authorization: Bearer …`. An invalid credential is refused, and never treated as if it were missing."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
@@ -37,7 +37,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
-    """Return (user, caller) for a bearer credential; raises an AccountsError that names the problem."""
+    """Return the user and the caller for a bearer credential. Raises an AccountsError that names the problem."""
     if credential.startswith("sk_"):
         staff, user = staff_by_api_key(credential)
         return user or AnonymousUser(), staff
@@ -49,8 +49,8 @@ def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
 
 
 def audience_of(token: str) -> str:
-    """Return the unverified audience of an identity token; "" if it has none. Raises InvalidToken for text that is not
-    a token.
+    """Return the audience that an identity token names, without verifying it; "" if it names none. Raises InvalidToken
+    if the text is not a token.
     """
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
@@ -61,7 +61,7 @@ def audience_of(token: str) -> str:
 
 
 class StaffSessionAuthentication(SessionAuthentication):
-    """The login session of console and desk, with Django's CSRF check."""
+    """A login session of the console or the desk, with Django's CSRF check."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         found = super().authenticate(request)

@@ -1,4 +1,6 @@
-"""CORS for merchants' pages, by the exact origins of their channels. Credentials mode (cookies) is never allowed."""
+"""CORS for merchants' pages, based on the exact origins of their channels. Credentials mode (cookies) is never
+allowed.
+"""
 
 from contextlib import suppress
 from typing import Any, ClassVar, Final, cast
@@ -28,7 +30,9 @@ def add_cors_headers(request: HttpRequest | Request, response: HttpResponseBase,
 
 
 class CustomerPagesAPIView(ScopedAPIView):
-    """A view that pages of a customer's channel may call, with the customer's credential but never a team member's."""
+    """A view that pages of a customer's channel may call with the customer's credential, but never with a team
+    member's.
+    """
 
     cors_methods: ClassVar[str]
     _principal: Caller | None = None
@@ -49,7 +53,7 @@ class CustomerPagesAPIView(ScopedAPIView):
         return finished
 
     def _with_cors_headers(self, request: HttpRequest | Request, response: HttpResponse) -> HttpResponse:
-        """Return the response, readable only by pages of the caller's own channels."""
+        """Return the response with headers that let only pages of the caller's own channels read it."""
         patch_vary_headers(response, ["Origin"])
         response.headers["Cache-Control"] = "no-store"
         origin = read_origin(request.headers.get("Origin"))

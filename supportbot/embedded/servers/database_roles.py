@@ -1,7 +1,7 @@
 """The two roles of a database: the owner migrates, backs up and restores; the application's role works with rows.
 
-This way, a faulty query or an injection through the product cannot create or alter tables, switch off triggers, read
-the server's files, or change the audit trail, whose grants make it append-only.
+A faulty query or an injection through the product therefore cannot create or alter tables, switch off triggers, read
+the server's files, or change the audit trail, which this role may only append to.
 """
 
 from typing import Any, Final
@@ -30,10 +30,10 @@ def role_of(url: str) -> str:
 def refuse_two_databases(owner_url: str, application_url: str) -> None:
     """Raise StartRefused if the two URLs lead to different databases, because a backup could then copy the wrong one.
 
-    The servers are asked, since two URLs of one database may differ: a pooler in front of it may give the database
-    another name. If the application cannot log in, as before its role is created, the names in the URLs are
+    The servers are asked, since two URLs for one database may differ: a pooler in front of it may give it another name.
+    If the application cannot log in, for example because its role has not been created yet, the names in the URLs are
     compared, but only if both URLs name the same server. Otherwise, nothing is known, and the code that needs the login
-    reports its failure.
+    reports that it failed.
     """
     with connect(owner_url, variable="DATABASE_OWNER_URL") as connection:
         owner = _identity(connection)
@@ -54,7 +54,7 @@ def refuse_two_databases(owner_url: str, application_url: str) -> None:
 
 
 def server_of(url: str) -> object:
-    """Return the host and port in a database URL; None if it cannot be parsed."""
+    """Return the host and port in a database URL, or None if it cannot be parsed."""
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
@@ -63,7 +63,9 @@ def server_of(url: str) -> object:
 
 
 def _identity(connection: Connection) -> tuple[object, object, object]:
-    """Return the database's name and number, and the identifier of its cluster; None if the role may not read it."""
+    """Return the database's name, its number, and its cluster's identifier, which is None if the role may not
+    read it.
+    """
     row = connection.execute(
         "SELECT current_database(), oid FROM pg_database WHERE datname = current_database()"
     ).fetchone()
@@ -76,7 +78,7 @@ def _identity(connection: Connection) -> tuple[object, object, object]:
 
 
 def create_application_role(connection: Connection, name: str, password: str) -> None:
-    """Create the role, or set its password and revoke excessive rights. Needs a superuser."""
+    """Create the role, or set its password and revoke rights that it should not have. Needs a superuser."""
     role = sql.Identifier(name)
     known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
     if known is None:
@@ -89,8 +91,10 @@ def create_application_role(connection: Connection, name: str, password: str) ->
 
 
 def divide(owner_url: str, application_url: str) -> None:
-    """Give the application's role its rights and limits; do nothing for a single role. Call it after migrations. A
-    missing role is created with the password in its URL, if the owner is allowed to.
+    """Give the application's role its rights and limits. Does nothing if there is only one role. Call this after
+    migrations.
+
+    A missing role is created with the password in its URL, if the owner is allowed to do that.
     """
     name = role_of(application_url)
     if not name or name == role_of(owner_url):
@@ -104,7 +108,7 @@ def divide(owner_url: str, application_url: str) -> None:
 
 
 def grant(connection: Connection, name: str) -> None:
-    """Let the role read and write rows of all tables, present and future, but nothing else."""
+    """Let the role read and write the rows of all current and future tables, but nothing else."""
     schema = connection.execute("SELECT quote_ident(current_schema()), quote_ident(current_database())").fetchone()
     assert schema is not None  # the query returns one row
     names = {"role": sql.Identifier(name), "schema": sql.SQL(schema[0]), "database": sql.SQL(schema[1])}
@@ -130,7 +134,7 @@ def grant(connection: Connection, name: str) -> None:
 
 
 def _is_missing(connection: Connection, name: str) -> bool:
-    """Return whether the role is missing and this one may create it."""
+    """Return whether the role is missing and the logged-in role may create it."""
     row = connection.execute(
         "SELECT NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = %s) AND rolsuper FROM pg_roles"
         " WHERE rolname = current_user",
@@ -141,7 +145,7 @@ def _is_missing(connection: Connection, name: str) -> bool:
 
 
 def _existing(connection: Connection, tables: tuple[str, ...]) -> list[str]:
-    """Return those of these tables that exist; before the first migration, none do."""
+    """Return which of these tables exist. Before the first migration, none do."""
     found = connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [list(tables)]
     )
@@ -149,7 +153,7 @@ def _existing(connection: Connection, tables: tuple[str, ...]) -> list[str]:
 
 
 def limit(connection: Connection) -> None:
-    """Set the limits of the logged-in role; they apply to its later connections."""
+    """Set the limits of the logged-in role. They apply to connections that it opens later."""
     for setting, value in LIMITS.items():
         connection.execute(
             sql.SQL("ALTER ROLE CURRENT_USER SET {} = {}").format(sql.Identifier(setting), sql.Literal(value))
@@ -157,7 +161,9 @@ def limit(connection: Connection) -> None:
 
 
 def may_write(connection: Connection) -> bool:
-    """Return whether the logged-in role may store rows. Before the first migration, nothing is granted yet: True."""
+    """Return whether the logged-in role may store rows. Before the first migration, no rights exist yet, so this is
+    True.
+    """
     row = connection.execute(
         "SELECT coalesce(has_table_privilege(to_regclass('chat_message'), 'INSERT'), true)"
     ).fetchone()
@@ -166,7 +172,7 @@ def may_write(connection: Connection) -> bool:
 
 
 def weaknesses(connection: Connection) -> str:
-    """Return the excessive rights of the logged-in role as text; "" if there are none."""
+    """Return which rights the logged-in role has but does not need, as text; "" if there are none."""
     row = connection.execute(
         "SELECT r.rolsuper OR r.rolbypassrls, has_schema_privilege(current_schema(), 'CREATE'),"
         " coalesce(has_table_privilege(to_regclass('actions_auditentry'), 'UPDATE'), false)"

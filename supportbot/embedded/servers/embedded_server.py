@@ -1,4 +1,4 @@
-"""The base class of the embedded servers: a home folder, a port that is chosen once, and the running process."""
+"""The base class of the embedded servers: a home folder, a port that is chosen once, and a running process."""
 
 import subprocess
 from pathlib import Path
@@ -30,8 +30,8 @@ class LocalServer:
         return self._process is not None and self._process.poll() is None
 
     def _choose_port(self) -> None:
-        """Choose another port if ours is in use. This is possible only before the first start, because afterwards,
-        other processes know the address.
+        """Choose another port if ours is in use. This is possible only before the first start, since other processes
+        know the address after that.
         """
         if not self._has_run and is_taken(self.port):
             self._port = free_port()

@@ -1,4 +1,4 @@
-"""Probes the operator's own servers. Unlike a pool, plain connections report the cause of a failure at once."""
+"""Probes the operator's own servers. Plain connections report why they fail at once, which a pool does not."""
 
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
@@ -50,7 +50,7 @@ def probe_database(url: str) -> str:
 
 
 def most_connections(url: str) -> int:
-    """Return the maximum number of connections for the role in the URL, if nobody else uses the server."""
+    """Return how many connections the role in the URL can open if nobody else uses the server."""
     with connect(url) as connection:
         row = connection.execute(
             "SELECT least(current_setting('max_connections')::int"
@@ -63,7 +63,7 @@ def most_connections(url: str) -> int:
 
 
 def is_read_only(connection: "psycopg.Connection[Any]") -> bool:
-    """Return whether nothing can be written, as on a standby, or with a read-only database or role."""
+    """Return whether nothing can be written, because this is a standby or the database or the role is read-only."""
     return connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
 
 
@@ -76,9 +76,10 @@ def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
 
 
 def refuse_transaction_pooling(url: str) -> None:
-    """Raise StartRefused if a pooler in transaction mode shares a server connection among several of ours. A session's
-    locks and settings would then affect other sessions. Such a pooler is recognised by two of our connections that have
-    the same server process, or by one that has several, since a pooler with spare connections uses them in turn.
+    """Raise StartRefused if a pooler in transaction mode lets several of our connections share a server connection.
+
+    A session's locks and settings would then affect other sessions. Such a pooler is detected if two of our connections
+    have the same server process, or one has several in turn because the pooler has spare connections.
     """
     try:
         with connect(url) as one, connect(url) as other:
@@ -99,8 +100,8 @@ def _backend(connection: "psycopg.Connection[Any]") -> object:
 
 
 def create_extensions(url: str, *, variable: str = "DATABASE_URL") -> None:
-    """Create missing extensions. Raises StartRefused with the SQL for an administrator if the role may not. `variable`
-    is the setting that contains the URL.
+    """Create missing extensions. Raises StartRefused, with the SQL for an administrator, if the role may not do that.
+    `variable` is the setting that contains the URL.
     """
     with connect(url, variable=variable) as connection:
         create_extensions_in(connection, variable=variable)
@@ -108,7 +109,7 @@ def create_extensions(url: str, *, variable: str = "DATABASE_URL") -> None:
 
 def require_extensions(url: str, *, variable: str) -> None:
     """Raise StartRefused, like `create_extensions`, if extensions are missing that the server does not have or the role
-    may not create. Nothing is changed.
+    may not create. Changes nothing.
     """
     with connect(url, variable=variable) as connection:
         refuse_read_only(connection)
@@ -118,7 +119,9 @@ def require_extensions(url: str, *, variable: str) -> None:
 
 
 def create_extensions_in(connection: "psycopg.Connection[Any]", *, variable: str = "DATABASE_URL") -> None:
-    """Create missing extensions over a connection in autocommit mode; `variable` has its URL. Raises StartRefused."""
+    """Create missing extensions over a connection in autocommit mode. `variable` is the setting that contains its URL.
+    Raises StartRefused.
+    """
     rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
     missing = [name for name in EXTENSIONS if (name,) not in rows]
     try:
@@ -197,7 +200,7 @@ def _without_secret(pair: str) -> str:
 
 
 def connect(url: str, *, variable: str = "DATABASE_URL") -> "psycopg.Connection[tuple[object, ...]]":
-    """Open a connection in autocommit mode. Raises StartRefused; DatabaseAway names the variable."""
+    """Open a connection in autocommit mode. Raises StartRefused, or DatabaseAway, which names the variable."""
     if urlsplit(url).scheme not in ("postgres", "postgresql"):
         raise StartRefused(gettext("DATABASE_URL must look like postgres://user:password@host:5432/name."))
     try:
@@ -242,7 +245,9 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
 
 
 def _require_installed_pgvector(connection: "psycopg.Connection[tuple[object, ...]]") -> str | None:
-    """Return the extension's version in this database, which new packages do not update; None before it is created."""
+    """Return the version of the extension in this database, or None if it has not been created. Installing new packages
+    does not update it.
+    """
     row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     if row is None:
         return None
@@ -262,7 +267,7 @@ def _first_two(version: str) -> tuple[int, ...]:
 
 
 def _one_line(error: BaseException) -> str:
-    """Return only the reason, because libpq repeats the address before it and adds hints on further lines."""
+    """Return only the reason. libpq repeats the address before it, and adds hints on further lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = (lines or [type(error).__name__])[0].rpartition(" failed: ")[2]
     return reason.removeprefix("FATAL:").strip().rstrip(".")

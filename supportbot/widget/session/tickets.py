@@ -1,4 +1,4 @@
-"""Tickets open sockets. The caller is checked when a ticket is issued, and again when it is redeemed."""
+"""Tickets, which open sockets. Access is checked when a ticket is issued, and again when it is redeemed."""
 
 import secrets
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ RETENTION_AFTER_EXPIRY: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class TicketRequest:
-    """A page's request for a ticket. The strings are untrusted, except `origin`, which the browser sets."""
+    """A page's request for a ticket. Its strings are untrusted, except for `origin`, which the browser sets."""
 
     channel: Channel
     origin: str
@@ -45,13 +45,13 @@ class TicketRequest:
 
     @property
     def language(self) -> str:
-        """The locale of a conversation that starts with this ticket."""
+        """The locale of a conversation started with this ticket."""
         return self.locale or self.channel.locale
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedTicket:
-    """The secret of a ticket and, if there is one, of a new visitor. Neither is shown again."""
+    """The secret of a ticket and, if a new visitor was created, the visitor's secret. Neither is shown again."""
 
     secret: str
     expires_at: datetime
@@ -61,7 +61,7 @@ class IssuedTicket:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A socket's access to one conversation, on behalf of one customer."""
+    """One customer's access to one conversation, through a socket."""
 
     workspace_id: UUID
     channel_id: UUID
@@ -71,9 +71,9 @@ class Session:
 
 
 def issue_ticket(request: TicketRequest) -> IssuedTicket:
-    """Issue a ticket for the named conversation or a new one.
+    """Issue a ticket for the named conversation or, if none is named, a new one.
 
-    Raises InvalidToken or InvalidVisitor for an invalid credential, NotFound for a conversation that does not exist or
+    Raises InvalidToken or InvalidVisitor if the credential is invalid, NotFound if the conversation does not exist or
     belongs to another customer (the caller cannot tell which), and TooManyTickets.
     """
     with blaming_fields():
@@ -82,7 +82,7 @@ def issue_ticket(request: TicketRequest) -> IssuedTicket:
 
 @contextmanager
 def blaming_fields() -> Iterator[None]:
-    """In this block, add the responsible field of the request to errors."""
+    """Within this block, add the name of the request's field that caused an error to the error."""
     try:
         yield
     except InvalidToken as error:
@@ -106,7 +106,7 @@ def _issue_ticket(request: TicketRequest) -> IssuedTicket:
 
 
 def authenticate(request: TicketRequest) -> tuple[CustomerCaller, str | None]:
-    """Return the caller and, for a new visitor, their secret."""
+    """Return the caller and, if a new visitor was created, their secret."""
     if request.token:
         return customer_by_token(request.channel, request.token), None
     if request.visitor:
@@ -131,15 +131,15 @@ def _visitor(request: TicketRequest) -> CustomerCaller:
 
 
 def requested_conversation(request: TicketRequest, caller: CustomerCaller) -> Conversation | None:
-    """Return the named conversation if the caller may continue it; None if none is named. Raises NotFound."""
+    """Return the named conversation, or None if none is named. Raises NotFound if the caller may not continue it."""
     if request.conversation is None:
         return None
     return _on_channel(_owned(request, request.conversation, caller), request.channel)
 
 
 def _owned(request: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
-    """Return the caller's conversation. A visitor's conversation becomes theirs if they send a token together with the
-    visitor's secret.
+    """Return the caller's conversation. If they send a token together with a visitor's secret, the visitor's
+    conversation becomes theirs.
     """
     try:
         return conversation_for(caller, conversation_id)
@@ -151,7 +151,7 @@ def _owned(request: TicketRequest, conversation_id: UUID, caller: CustomerCaller
 
 
 def _on_channel(conversation: Conversation, channel: Channel) -> Conversation:
-    """Return the conversation with its channel set, since a conversation that was started over REST has none yet."""
+    """Return the conversation with its channel set. A conversation that was started over REST has none yet."""
     if conversation.channel_id is None:
         conversation = lock_conversation(conversation.pk)
         touch(conversation, channel_id=conversation.channel_id or channel.pk)
@@ -177,9 +177,10 @@ def issue_to(
 
 
 def redeem_ticket(secret: str, *, origin: str) -> Session:
-    """Use up a ticket and return its session; raises TicketRefused, or OriginRefused for another origin's ticket.
+    """Use up a ticket and return its session. Raises TicketRefused, or OriginRefused if the ticket was issued to
+    another origin.
 
-    A ticket that arrives from another origin has been stolen, so it is used up as well.
+    A ticket that arrives from another origin has been stolen, so it is used up in this case too.
     """
     with across_workspaces("look-up by ticket"):
         tickets = SocketTicket.objects.filter(secret_hash=hash_secret(secret))
@@ -210,7 +211,7 @@ def _session(ticket: SocketTicket) -> Session:
 
 
 def purge_tickets() -> int:
-    """Delete tickets that expired an hour ago; return how many."""
+    """Delete tickets that expired more than an hour ago; return how many there were."""
     with across_workspaces("purge of expired tickets"):
         deleted, _ = SocketTicket.objects.filter(expires_at__lt=now() - RETENTION_AFTER_EXPIRY).delete()
     return deleted

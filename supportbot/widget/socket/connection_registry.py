@@ -1,7 +1,11 @@
-"""The open sockets of a process, and the periodic check of each: whether it may stay open, whether it is alive, and the
-head of its log. One timer and two queries serve all sockets, because a timer and a query per socket would be most of an
-idle server's work. The registry also records which customers are present, so the others get e-mails. Nothing else
-records presence, so a customer who closes the page and opens it again ends up as present.
+"""The open sockets of a process, and the periodic check of each: whether it may stay open, whether it is alive, and how
+far its log has grown.
+
+One timer and two queries serve all sockets, because a timer and a query per socket would be most of an idle server's
+work.
+
+The registry also records which customers are present; absent ones get e-mails. Presence is recorded nowhere else, so a
+customer who closes the page and opens it again ends up as present.
 """
 
 import asyncio
@@ -41,7 +45,7 @@ def connection_registry() -> "ConnectionRegistry":
 
 
 class Connection(Protocol):
-    """The part of a socket's consumer that the registry uses."""
+    """The part of a socket's consumer that the registry needs."""
 
     writer: Writer
     session: Session | None
@@ -52,7 +56,7 @@ class Connection(Protocol):
 
 
 class Access(NamedTuple):
-    """The access of a session: a customer's conversation, opened through a channel."""
+    """What a session has access to: a customer's conversation, opened through a channel."""
 
     conversation_id: UUID
     customer_id: UUID
@@ -65,9 +69,9 @@ class AccessCheck(NamedTuple):
 
 
 def check_access(accesses: set[Access]) -> AccessCheck:
-    """Return the accesses that are still valid, and the conversations that no longer exist.
+    """Return which of these accesses are still valid, and which conversations no longer exist.
 
-    An access is valid while the conversation belongs to the customer and the channel is live.
+    An access is valid as long as the conversation belongs to the customer and the channel is live.
     """
     with across_workspaces("check of open sockets"):
         conversations = Conversation.objects.filter(pk__in={access.conversation_id for access in accesses})
@@ -155,7 +159,7 @@ class ConnectionRegistry:
                 connection.writer.close(NOT_AUTHORIZED, "this conversation is no longer open to you")
 
     async def _send_positions(self, connections: set[Connection]) -> None:
-        """Send customers who wait for an agent their position in the queue, if it has changed."""
+        """Tell customers who are waiting for an agent their position in the queue, if it has changed."""
         if not connections:
             return
         frames = await db(queue_frames, _conversations(connections))

@@ -1,6 +1,6 @@
 """One chat socket: the handshake, the greeting and incoming frames. The writer sends outgoing frames.
 
-Invariants: no part of a conversation is read before a ticket has been redeemed. The socket subscribes before it reads
+Invariants: nothing of a conversation is read before a ticket has been redeemed. The socket subscribes before it reads
 the log, so no event is lost in between.
 """
 
@@ -58,7 +58,7 @@ INTERNAL: Final = 1011
 
 
 class ChatConsumer(Socket):
-    """A thin edge: parses each frame, handles it with one service call, and sends an `error` if that fails."""
+    """Parses each frame, handles it with one service call, and sends an `error` if that fails."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,7 +92,7 @@ class ChatConsumer(Socket):
             writing.cancel()
 
     def abandon(self) -> None:
-        """End the socket without a close frame, because its peer has stopped reading."""
+        """End the socket without a close frame, because the client has stopped reading."""
         self._is_abandoned = True
         if self._task is not None:
             self._task.cancel()
@@ -120,7 +120,7 @@ class ChatConsumer(Socket):
         self._hello_timer = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Handle one frame. Invalid JSON, binary data and broken text get an `error`."""
+        """Handle one frame. The response to invalid JSON, binary data or broken text is an `error`."""
         if self.writer.is_closing:
             return
         self.last_frame_at = asyncio.get_running_loop().time()

@@ -1,8 +1,9 @@
-"""Tracks what one reader has received of a conversation, and turns signals into the frames to send next.
+"""Keeps track of what a reader has received of a conversation, and turns signals into the frames to send next.
 
-Invariant: events are sent once each, in the order of the log; `seq` is the last event sent. A delta is sent only while
-its answer is being written, for the attempt known to the reader or a newer one, and never after an agent has joined.
-The text sent for an attempt has no gaps and no repetitions: the turn repeats its text for readers who missed some.
+Invariants: each event is sent once, in the order of the log; `seq` is the last event sent. A delta is sent only while
+its answer is being written, only for the attempt that the reader knows or a newer one, and never after an agent has
+joined. The text sent for an attempt has no gaps and no repetitions; for readers who have missed some, the turn repeats
+its text.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ ENDS_AN_ANSWER = frozenset({"assistant.final", "assistant.failed"})
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of a conversation when a reader connects, and the event after which the reader continues."""
+    """The state of a conversation when a reader connects, and the event after which that reader continues."""
 
     head: int
     start: int
@@ -32,10 +33,10 @@ class Snapshot:
 
 
 def snapshot(conversation_id: UUID, last_seq: int | None) -> Snapshot:
-    """Return the log's state for a reader who has seen `last_seq`, and whether they missed more events than a socket
-    sends.
+    """Return the state of the log for a reader who has seen `last_seq`, including whether they have missed more events
+    than a socket sends.
 
-    Raises NotFound for an erased conversation.
+    Raises NotFound if the conversation has been erased.
     """
     head, turn = head_of(conversation_id), live_turn(conversation_id)
     if last_seq is None:
@@ -73,7 +74,9 @@ class Feed:
         self.is_turn_remote = False
 
     async def frames(self, signal: Signal) -> list[ServerFrame]:
-        """Return the frames to send. Raises a database error if the log cannot be read; try again later."""
+        """Return the frames to send for a signal. Raises a database error if the log cannot be read; try again
+        later.
+        """
         match signal:
             case signals.Delta():
                 return self._delta(signal)
@@ -116,11 +119,11 @@ class Feed:
 
     @property
     def is_answer_in_progress(self) -> bool:
-        """Return whether this reader currently sees an answer being written."""
+        """Return whether this reader is currently being shown an answer as it is written."""
         return bool(self._answer) and self._answer != self._ended
 
     def request_missing_text(self) -> None:
-        """Ask the running turn, in this or another process, to repeat its text."""
+        """Ask the running turn, in this process or another, to repeat its text."""
         signal_broker().watch(self._conversation_id)
 
     async def _events(self, news: NewEvent) -> list[ServerFrame]:

@@ -1,4 +1,6 @@
-"""Handles frames after the greeting: one service call each on behalf of the customer, in one hop to the database."""
+"""Handles the frames after the greeting. Each is one service call on behalf of the customer, with one hop to the
+database.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -44,7 +46,7 @@ T = TypeVar("T")
 async def on_behalf(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run a service on the session's conversation; raises NotFound if it no longer belongs to this customer."""
+    """Run a service on the session's conversation. Raises NotFound if it no longer belongs to this customer."""
     with workspace_scope(session.workspace_id):
         return await db(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
 
@@ -52,7 +54,7 @@ async def on_behalf(
 async def on_behalf_outside(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Like `on_behalf`, for a service that calls the shop's system."""
+    """Like `on_behalf`, but for a service that calls the shop's system."""
     with workspace_scope(session.workspace_id):
         return await outside(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
 
@@ -63,7 +65,9 @@ def _checked(session: Session, service: Callable[[UUID], T]) -> T:
 
 
 def _stored(session: Session, text: str, client_id: str, slot: Slot | None) -> Receipt:
-    """Store a message. Unlike `_checked`, this reads the conversation once: its access is checked when it is locked."""
+    """Store a message. Unlike `_checked`, this reads the conversation only once: access is checked when it is
+    locked.
+    """
     conversation_id, caller = session.conversation_id, session.caller
     try:
         return send_message(conversation_id, text=text, client_id=client_id, sender=caller, slot=slot)
@@ -73,7 +77,7 @@ def _stored(session: Session, text: str, client_id: str, slot: Slot | None) -> R
 
 
 async def run_command(command: Command, session: Session) -> Ack | None:
-    """Run the client's command, and return the `ack` of a stored message; raises the service's error."""
+    """Run the client's command. Return the `ack` if a message was stored. Raises the service's error."""
     match command:
         case CustomerMessage(has_attachments=True):
             raise AttachmentsNotSupported()
@@ -110,7 +114,7 @@ async def run_command(command: Command, session: Session) -> Ack | None:
 
 
 async def _send(session: Session, text: str, client_id: str) -> Ack:
-    """Store a message; meanwhile, the runner of this process keeps a slot for its turn."""
+    """Store a message while this process's runner keeps a slot free for its turn."""
     with runner.slot() as slot, workspace_scope(session.workspace_id):
         receipt = await db(_stored, session, text, client_id, slot)
         if receipt.is_new:  # only new messages are rate-limited, and a vector costs more than a message

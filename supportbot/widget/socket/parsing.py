@@ -47,13 +47,15 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Fields:
-    """The fields of one frame. Each is read once; `close` rejects those that were not read."""
+    """The fields of one frame. Each is read once; `close` rejects those that nobody read."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._left = content
 
     def text(self, name: str, limit: int, *, is_checked: bool = True) -> str:
-        """Return a required string. Unchecked strings may contain any characters, because a service validates them."""
+        """Return a required string. If it is not checked, it may contain any characters, because a service validates
+        it.
+        """
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         return self._text(name, limit, is_checked=is_checked)
@@ -84,7 +86,7 @@ class Fields:
         return self.uuid(name) if name in self._left else None
 
     def optional_choice(self, name: str, choices: Iterable[str]) -> str:
-        """Return one of the choices; "" if the field is missing."""
+        """Return one of the choices, or "" if the field is missing."""
         if name not in self._left:
             return ""
         value = self._left.pop(name)
@@ -93,7 +95,7 @@ class Fields:
         return str(value)
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """Return a required integer; true, 1.0 and "1" are not integers."""
+        """Return a required integer. True, 1.0 and "1" are not integers."""
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         value = self._left.pop(name)
@@ -117,7 +119,7 @@ class Fields:
         return BlockRef(UUID(found["message"]), int(found["place"]))
 
     def filled(self, name: str) -> Filled:
-        """Return a form's values by field name, or a list of such values, one for each entry."""
+        """Return a form's values by field name or, for a form with several entries, a list with the values of each."""
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         filled = self._left.pop(name)
@@ -157,7 +159,7 @@ def _wrong(name: str, what: str) -> FrameError:
 
 
 def _shown(names: Iterable[str], quote: str = "`") -> str:
-    """Return untrusted names in a form that can be sent back: few, short, and without invalid characters."""
+    """Return untrusted names in a form that can be sent back: only a few, shortened, and without invalid characters."""
     return ", ".join(f"{quote}{UNREADABLE.sub('?', name)[:40]}{quote}" for name in list(names)[:3])
 
 
@@ -198,7 +200,7 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
 
 
 def parse_client_frame(text: str) -> ClientFrame:
-    """Return the frame; raises FrameTooBig, UnknownFrame, or FrameError with the field."""
+    """Return the frame. Raises FrameTooBig, UnknownFrame, or FrameError with the field's name."""
     if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
         raise FrameTooBig(f"A frame must not exceed {MAX_FRAME_BYTES:,} bytes.")
     try:
@@ -218,7 +220,9 @@ def parse_client_frame(text: str) -> ClientFrame:
 
 
 def client_id_in(text: str) -> str | None:
-    """Return the `client_id` of a rejected frame if it has a valid one, so the client can identify the frame."""
+    """Return the `client_id` of a rejected frame, if it has a valid one, so that the client knows which frame it
+    was.
+    """
     try:
         content = strict_json.loads(text) if len(text) <= MAX_FRAME_BYTES else None
     except strict_json.BadJson:

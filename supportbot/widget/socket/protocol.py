@@ -1,6 +1,7 @@
-"""The frames of `/ws/v1/chat/` in both directions. `schemas/` has their JSON Schemas; docs/protocol.md explains them.
+"""The frames that `/ws/v1/chat/` receives and sends. Their JSON Schemas are in `schemas/`; docs/protocol.md explains
+them.
 
-A client's frame is parsed once (`parsing`) into one of the values below; a server's frame is encoded from one of them.
+A client's frame is parsed once (`parsing`) into one of the values below. A server's frame is encoded from one of them.
 """
 
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class Logout:
-    """Log the customer out and close the socket."""
+    """Log the customer out, and close the socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class CustomerTyping:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The client is alive; answered by `head`."""
+    """The client is alive. The server answers with `head`."""
 
 
 # Frames after the greeting that act on the conversation (`handlers`).
@@ -148,7 +149,7 @@ ClientFrame = Hello | Identify | Logout | Ping | Command
 
 @dataclass(frozen=True, slots=True)
 class LiveTurn:
-    """The answer being written; `index` is the index of the next delta."""
+    """The answer being written. `index` is that of the next delta."""
 
     message: str
     attempt: int
@@ -208,9 +209,9 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The queue position of a customer who waits for an agent; `wait` is a range of minutes, {"min", "max"}.
+    """A waiting customer's position in the queue. `wait` is a range of minutes, {"min", "max"}.
 
-    `away` is true while no agent is available, and left out otherwise.
+    `away` is true while no agent is available, and is otherwise left out.
     """
 
     ticket: UUID
@@ -228,7 +229,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The client missed too many events: it should read the log over HTTP, then continue from the next `head`."""
+    """The client has missed too many events. It should read the log over HTTP, then continue from the next `head`."""
 
     type: Literal["reset"] = "reset"
 
@@ -259,7 +260,7 @@ def encode(frame: ServerFrame) -> str:
 def error_frame(
     error: SupportBotError, frame: ClientFrame | None = None, *, client_id: str | None = None
 ) -> ErrorFrame:
-    """Return the `error` frame with the reason, the field, and the affected message or request."""
+    """Return the `error` frame with the reason, the field, and the message or request that it is about."""
     request = None
     match frame:
         case CustomerMessage() | Choose() | Submit() if is_client_id(frame.client_id):

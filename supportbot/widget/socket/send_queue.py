@@ -1,4 +1,4 @@
-"""The queue of items to write to one socket. It is bounded, so a slow reader is disconnected before it uses much
+"""The queue of what to write to one socket. Its size is limited, so a slow reader is disconnected before it uses much
 memory.
 """
 
@@ -27,7 +27,9 @@ Item = Signal | str | Close
 
 
 class SendQueue:
-    """Signals and encoded frames in order. When full, it drops everything and closes; the log still has all events."""
+    """Signals and encoded frames, in order. If the queue is full, it drops everything and closes; the log still has all
+    events.
+    """
 
     __slots__ = ("_arrived", "_bytes", "_is_closing", "_items")
 
@@ -48,7 +50,7 @@ class SendQueue:
             self.close(TOO_SLOW, "too slow: resume with last_seq")
 
     def close(self, code: int, reason: str) -> None:
-        """Write what is queued, then close; nothing more is accepted."""
+        """Write what is queued, then close. Nothing more is accepted."""
         if self._is_closing:
             return
         self._items.append(Close(code, reason))
@@ -69,7 +71,7 @@ class SendQueue:
 
 
 def _size(item: Item) -> int:
-    """Return the item's approximate size on the wire in bytes."""
+    """Return roughly how many bytes the item takes on the wire."""
     if isinstance(item, str):
         return len(item)
     if isinstance(item, Delta):

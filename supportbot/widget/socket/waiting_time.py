@@ -1,8 +1,8 @@
-"""The estimated waiting time of a customer who waits for an agent, and their position in the queue.
+"""How long a customer is expected to wait for an agent, and their position in the queue.
 
-The estimate is based on the waits of recent customers. It is fixed when a wait begins and only counts down, so it never
-grows without notice. When it has run out, there is no estimate, and the sweep sends the customer a message. While no
-agent is available, the frame says so and has no estimate.
+The estimate is based on how long recent customers have waited. It is fixed when a wait begins and only counts down, so
+it never grows. Once it has run out, there is no estimate, and the sweep sends the customer a message. While no agent is
+available, the frame says so and contains no estimate.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ HISTORY: Final = timedelta(days=7)
 
 
 def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
-    """Return a frame for each of these conversations whose customer is waiting for an agent."""
+    """Return a frame for each of these conversations in which a customer is waiting for an agent."""
     with across_workspaces("queue positions of waiting customers"):
         mine = Ticket.objects.filter(conversation_id__in=set(conversation_ids), state=State.WAITING)
         waiting = {ticket.pk: ticket for ticket in mine}
@@ -49,7 +49,7 @@ def _queue(workspace_id: UUID) -> list[WaitingTicket]:
 
 
 def _recent_waits(workspace_id: UUID) -> list[tuple[datetime, timedelta]]:
-    """Return the end and the duration of recent waits, newest first."""
+    """Return when recent waits ended and how long they were, newest first."""
     claimed = Ticket.objects.filter(workspace_id=workspace_id, claimed_at__gt=now() - HISTORY)
     rows = claimed.order_by("-claimed_at").values_list("waiting_since", "claimed_at")[:200]
     return [(claimed_at, claimed_at - since) for since, claimed_at in rows if claimed_at is not None]
@@ -58,9 +58,9 @@ def _recent_waits(workspace_id: UUID) -> list[tuple[datetime, timedelta]]:
 def minutes_left(
     since: datetime, history: Sequence[tuple[datetime, timedelta]], moment: datetime
 ) -> dict[str, int] | None:
-    """Return the range of minutes left of a typical wait; None if there is no estimate.
+    """Return the range of minutes that remain of a typical wait, or None if there is no estimate.
 
-    Only waits that ended before this one began count, so the estimate stays stable.
+    Only waits that ended before this one began are used, so the estimate stays stable.
     """
     before = [length for ended, length in history if ended <= since]
     lengths = sorted(before[:MAX_WAITS])

@@ -1,5 +1,5 @@
-"""The only task that writes to a socket, so responses and the conversation's events have one order. A slow reader
-blocks only this task, and the send queue limits the backlog.
+"""The only task that writes to a socket, so that responses and the conversation's events have one order. A slow reader
+blocks only this task, and the send queue limits how much can pile up.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ RETRY_SECONDS: Final = 1.0
 
 
 class Writer:
-    """Writes queued frames and, once it has a feed, the frames for the conversation's signals."""
+    """Writes queued frames and, once it has a feed, the frames for signals about the conversation."""
 
     def __init__(
         self, send_text: Callable[[str], Awaitable[None]], close: Callable[[int, str], Awaitable[None]]
@@ -39,7 +39,7 @@ class Writer:
         self._queue.put(encode(frame))
 
     def close(self, code: int, reason: str) -> None:
-        """Write what is queued, then close the socket; nothing more is accepted."""
+        """Write what is queued, then close the socket. Nothing more is accepted."""
         self._queue.close(code, reason)
         self.unsubscribe()
 
@@ -55,7 +55,7 @@ class Writer:
 
     @property
     def seq(self) -> int:
-        """The last event sent; 0 before there is a feed."""
+        """The last event sent; 0 if there is no feed yet."""
         return self._feed.seq if self._feed else 0
 
     @property
@@ -64,16 +64,18 @@ class Writer:
         return self._feed is not None and self._feed.is_turn_remote
 
     def stuck_seconds(self, now: float) -> float:
-        """Return how many seconds the current frame has been waiting for the peer to read it."""
+        """Return how many seconds the current frame has been waiting to be read by the client."""
         return now - self._writing_since if self._writing_since is not None else 0.0
 
     async def subscribe(self, conversation_id: UUID) -> None:
-        """Subscribe to the conversation's signals, and hold them back until `follow`; the log is read in between."""
+        """Subscribe to the conversation's signals, but hold them back until `follow` is called. The log is read in
+        between.
+        """
         self._conversation_id = conversation_id
         await signal_broker().listen(conversation_id, self._on_signal)
 
     def follow(self, feed: Feed, *, head: int) -> None:
-        """Send the events that the feed is missing up to `head`, then the signals since `subscribe`."""
+        """Send the events up to `head` that the feed is missing, then the signals since `subscribe`."""
         self._feed = feed
         self._queue.put(NewEvent(head, None))
         early, self._early = self._early, []
@@ -97,7 +99,7 @@ class Writer:
             self._queue.put(signal)
 
     async def run(self) -> None:
-        """Write until the close has been written or the peer has disconnected."""
+        """Write until the socket's close has been written or the client has disconnected."""
         try:
             while await self._write_next():
                 pass
@@ -125,7 +127,9 @@ class Writer:
         return True
 
     def _retry_later(self, signal: Signal) -> None:
-        """Queue the signal again. It is never sent twice, and later frames, such as errors, must not wait for it."""
+        """Queue the signal again later. It has not been sent, and later frames, such as errors, must not wait for
+        it.
+        """
         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put, signal)
 
     async def _timed(self, writing: Awaitable[None]) -> None:

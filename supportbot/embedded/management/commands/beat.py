@@ -1,4 +1,4 @@
-"""`manage.py beat`: run the scheduler of an installation by itself; exactly one must run."""
+"""`manage.py beat`: run only the scheduler of an installation. Exactly one must be running."""
 
 from pathlib import Path
 from typing import Any

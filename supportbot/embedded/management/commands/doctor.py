@@ -1,4 +1,4 @@
-"""`manage.py doctor`: check whether this machine can run SupportBot, and explain how to fix problems."""
+"""`manage.py doctor`: check whether this machine can run SupportBot, and say how to fix what it finds."""
 
 import json
 from dataclasses import asdict
@@ -96,7 +96,7 @@ def runs_here(plan: Plan) -> bool:
 
 
 def _serves(plan: Plan) -> bool:
-    """Return whether a web process uses the port, as `manage.py serve` does under a process manager."""
+    """Return whether a web process is using the port, as `manage.py serve` does under a process manager."""
     try:
         with build_opener(ProxyHandler({})).open(f"{plan.local_url}/livez", timeout=PROBE_SECONDS) as answer:
             return bool(answer.read(10).strip() == b"ok")

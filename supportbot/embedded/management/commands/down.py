@@ -47,7 +47,7 @@ class Command(TranslatedCommand):
 
 
 def stop_instance(data: DataDir) -> bool:
-    """Stop the supervisor, which stops the rest, then end orphans. Return whether anything was running."""
+    """Stop the supervisor, which stops everything else, then end orphans. Return whether anything was running."""
     registry = ProcessRegistry(data.processes_file)
     running = registry.running()
     supervisor = running.get("supervisor")

@@ -1,8 +1,11 @@
-"""`manage.py migrate`: Django's command with a check of the settings. Only one can run at a time, and it never runs in
-the database of a newer version, because it would grant too many rights on tables that it does not know.
+"""`manage.py migrate`: Django's command, with a check of the settings.
 
-A change of a table waits for the transactions that use it, such as a backup, and every chat's statement on that table
-queues behind it. So the migration waits for two seconds at most, and tries again after a pause.
+Only one can run at a time. It never runs on a database that a newer version has migrated, because it would grant too
+many rights on tables that it does not know.
+
+A change to a table waits for the transactions that use the table, such as a backup. Meanwhile, every chat's statements
+on that table queue behind the change. A migration therefore waits for at most two seconds, and tries again after a
+pause.
 """
 
 import itertools
@@ -62,15 +65,17 @@ def _lacks_rights(variable: str, error: BaseException) -> StartRefused:
 
 
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
-    """Return when this connection has the lock. It polls, because a statement that waits for the lock would hold a
-    snapshot, and an index built concurrently by the other machine waits for all snapshots: a deadlock.
+    """Return when this connection has the lock.
+
+    It polls. A statement that waits for the lock would hold a snapshot, and if the other machine is building an index
+    concurrently, that waits for all snapshots: a deadlock.
     """
     while connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
         time.sleep(POLL_SECONDS)
 
 
 def _first_pending(connection: BaseDatabaseWrapper) -> str:
-    """Return the first migration of this version that is not applied; "" if there is none."""
+    """Return this version's first migration that has not been applied; "" if there is none."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return f"{plan[0][0].app_label}.{plan[0][0].name}" if plan else ""
@@ -109,7 +114,7 @@ def _named(blocking: Transaction) -> str:
 
 
 class LockWatch:
-    """Finds out, over a separate connection, which transactions a connection is waiting for. PostgreSQL knows this only
+    """Finds out, over a separate connection, for which transactions a connection is waiting. PostgreSQL knows this only
     during the wait.
     """
 
@@ -130,7 +135,7 @@ class LockWatch:
             thread.join(JOIN_SECONDS)  # not longer: the server may not answer, and the migration is done
 
     def taken(self) -> list[Transaction]:
-        """Return the transactions of the newest wait, and forget them; [] if none could be found."""
+        """Return the transactions of the newest wait, and forget them. Return [] if none could be found."""
         found, self._newest = self._newest, []
         return found
 
@@ -213,7 +218,7 @@ class Command(migrate.Command):
                 connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
     def _migrate(self, *args: Any, **options: Any) -> None:
-        """Migrate, and retry while a table is locked. Completed migrations are kept; the interrupted one is rolled
+        """Migrate, and try again while a table is locked. Completed migrations are kept; the interrupted one is rolled
         back.
         """
         until, self._asked_verbosity = time.monotonic() + LOCK_PATIENCE_SECONDS, options["verbosity"]
@@ -237,7 +242,7 @@ class Command(migrate.Command):
                     return
 
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
-        """Print the line of a retried migration again when it is done, and no other line twice."""
+        """When a retried migration is done, print its line again; print no other line twice."""
         self.verbosity = self._asked_verbosity
         step, _, moment = action.partition("_")
         is_repeated = self._reported and str(migration or self._reported) == self._reported
@@ -250,7 +255,7 @@ class Command(migrate.Command):
         super().migration_progress_callback(action, migration, fake)
 
     def _report_wait(self, blocking: Sequence[Transaction]) -> None:
-        """Report which transactions a migration waits for: once, and again only if it waits for others."""
+        """Report for which transactions a migration is waiting: once, and again only if they change."""
         pids = frozenset(one.pid for one in blocking)
         if self._reported == self._begun and pids <= self._reported_pids:
             return

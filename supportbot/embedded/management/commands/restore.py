@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: restore a backup to a place without an installation."""
+"""`manage.py restore FILE`: restore a backup to a place where there is no installation."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py serve`: run the web processes of an installation by themselves."""
+"""`manage.py serve`: run only the web processes of an installation."""
 
 from argparse import SUPPRESS
 from dataclasses import replace

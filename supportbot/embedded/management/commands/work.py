@@ -1,4 +1,4 @@
-"""`manage.py work`: run one worker of an installation by itself."""
+"""`manage.py work`: run one worker of an installation on its own."""
 
 from typing import Any
 
