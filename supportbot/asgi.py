@@ -1,4 +1,6 @@
-"""The ASGI application: HTTP with Django, WebSockets with Channels, and a lifespan that starts background parts."""
+"""The ASGI application: HTTP through Django, WebSockets through Channels, and a lifespan that starts background
+parts.
+"""
 
 import os
 import tempfile
@@ -35,7 +37,7 @@ UNKNOWN_PATH = 4404
 
 
 class UnknownPath(Socket):
-    """Accepts before closing, because clients see the close code only of an open socket."""
+    """Accepts a socket before closing it, because clients see the close code only of an open socket."""
 
     async def connect(self) -> None:
         await self.accept()
@@ -54,7 +56,7 @@ websocket_application = URLRouter(
 
 
 async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Serve /mcp/ with the SDK's server, and everything else with Django."""
+    """Serve /mcp/ through the SDK's server, and everything else through Django."""
     serve = agents if scope["path"] in ("/mcp", "/mcp/") else http_application
     await serve(scope, receive, send)
 

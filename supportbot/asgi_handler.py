@@ -1,4 +1,4 @@
-"""Django's ASGI handler, which also answers requests whose body does not fit on the disk."""
+"""Django's ASGI handler, extended to answer requests whose body does not fit on the disk."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +20,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class Handler(ASGIHandler):
-    """Answers with `NoSpace` if a body does not fit on the disk.
+    """Responds with `NoSpace` if a body does not fit on the disk.
 
     Before any middleware runs, Django writes a large body to a temporary file. Its own handler would not catch the
     error, and the server would end the connection with "Internal Server Error".
@@ -60,8 +60,8 @@ def application() -> Handler:
 
 
 async def _read_rest(receive: Receive) -> None:
-    """Read the rest of the request, because a browser shows no response before it has sent everything; give up on a
-    slow one.
+    """Read the rest of the request, because a browser shows no response until it has sent everything. Give up if it
+    sends too slowly.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(REST_SECONDS):

@@ -1,9 +1,11 @@
 """The only way for coroutines to use the database.
 
-Channels' own helper runs every query of a process on one shared thread, so a single slow search stalls every chat. This
-module has an executor as large as the connection pool. Context variables (the workspace scope) and the active language
-are passed on. A thread keeps its connection between calls, because taking one from the pool costs a round trip to check
-it. Checking the socket instead costs nothing: a server that has restarted has closed it.
+Channels' own helper runs all queries of a process on one shared thread, so a single slow search would stall every chat.
+This module's executor has as many threads as the connection pool has connections. Context variables (including the
+workspace scope) and the active language are passed on.
+
+A thread keeps its connection between calls, because taking one from the pool costs a round trip to check it. Looking at
+the socket instead costs nothing: if the server has restarted, the socket is closed.
 """
 
 import asyncio
@@ -33,13 +35,13 @@ _outside_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="outsid
 
 
 async def db(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous service or selector in a database thread and return what it returns."""
+    """Run a synchronous service or selector in a database thread, and return its result."""
     return await _run_in(_executor, service, *args, **kwargs)
 
 
 async def outside(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous service that calls an external system, in one of a few separate threads, so a slow shop does
-    not block other chats.
+    """Run a synchronous service that calls an external system. It gets one of a few separate threads, so that a slow
+    shop does not block other chats.
     """
     return await _run_in(_outside_executor, service, *args, **kwargs)
 
@@ -53,7 +55,9 @@ async def _run_in(executor: ThreadPoolExecutor, service: Callable[P, T], /, *arg
 def _with_connection(
     asked_at: float, language: str | None, service: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run with this thread's connection; it is returned if it failed or is old."""
+    """Run the service with this thread's connection. Afterwards, return the connection to the pool if it has failed or
+    is old.
+    """
     DATABASE_WAIT.labels("thread").observe(time.monotonic() - asked_at)
     if _is_closed_by_server():
         connection.close()
@@ -67,7 +71,9 @@ def _with_connection(
 
 
 def _is_closed_by_server() -> bool:
-    """Return whether the connection is closed, or the server has sent unrequested data, as it does before closing."""
+    """Return whether the connection is closed, or the server has sent data that nobody asked for, as it does before
+    closing.
+    """
     kept = connection.connection
     if kept is None or kept.closed:
         return kept is not None

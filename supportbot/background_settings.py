@@ -1,4 +1,4 @@
-"""Background work: the queues of Celery tasks, beat's schedule, and the consumers of announcements."""
+"""Settings for background work: the queues of Celery tasks, beat's schedule, and the consumers of announcements."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Reading many rows for one page, such as an overview, a search or a report: database settings, and a condition on many
+"""For pages that read many rows, such as an overview, a search or a report: database settings, and a condition for many
 ids.
 """
 
@@ -19,11 +19,11 @@ _SETTINGS: Final = (
 
 @contextmanager
 def wide_reads() -> Iterator[None]:
-    """Run the queries in this block with settings for reading a hundred thousand rows; nothing else is changed.
+    """Run the queries in this block with settings for reading a hundred thousand rows. Nothing else changes.
 
-    By default, PostgreSQL compiles queries that it expects to be expensive, which takes longer than running them, and
-    may give them the processors that chats need. Also, the positions of a common word do not fit into the usual 4 MB,
-    so every row on their pages would be read and checked again.
+    By default, PostgreSQL compiles queries that it expects to be expensive, which takes longer than running them. It
+    may also give them the processors that chats need. In addition, the positions of a common word do not fit into the
+    usual 4 MB, so every row on their pages would be read and checked again.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -32,9 +32,9 @@ def wide_reads() -> Iterator[None]:
 
 
 class IdIn(Func):
-    """True for rows whose column is one of the ids, which are sent as one parameter.
+    """True for rows whose column is one of the ids. All ids are sent as one parameter.
 
-    Django's own condition, `__in`, takes 10 ms for a thousand ids, because each is a parameter.
+    Django's own condition, `__in`, makes each id a parameter, which takes 10 ms for a thousand of them.
     """
 
     arg_joiner = " = ANY"

@@ -1,4 +1,4 @@
-"""The Celery application. Tasks are thin wrappers around services; there is a queue for each kind of work."""
+"""The Celery application. Tasks are thin wrappers around services, and each kind of work has a queue."""
 
 import dbm
 import logging
@@ -27,8 +27,9 @@ app.autodiscover_tasks()
 
 
 class Ticks(bootsteps.StartStopStep):
-    """Ticks from the loop that receives tasks. It is a Celery step, because losing the broker clears all timers and
-    restarts steps.
+    """Ticks from the loop that receives tasks.
+
+    It is a Celery step because losing the broker clears all timers but restarts steps.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -51,7 +52,7 @@ app.steps["consumer"].add(Ticks)
 
 
 class Unstored:
-    """Keeps the schedule in memory, in place of the module `shelve`."""
+    """Stands in for the module `shelve`, and keeps the schedule in memory."""
 
     @staticmethod
     def open(filename: str, *, writeback: bool) -> "shelve.Shelf[Any]":
@@ -59,10 +60,14 @@ class Unstored:
 
 
 class TickingScheduler(PersistentScheduler):
-    """Celery's scheduler with a tick, which shows a probe when it was last awake. It also survives a clock that is set
-    back: Celery's own would start nothing until the clock has caught up, not even after a restart. And it survives
-    a file that cannot be written, as on a full disk: losing the schedule does no harm, but Celery's own scheduler would
-    end. If it has started on a full disk, it makes a new file once there is space.
+    """Celery's scheduler with a tick, from which a probe sees when it was last awake.
+
+    It also survives a clock that is set back. Celery's own scheduler would start nothing until the clock has caught up,
+    even after a restart.
+
+    And it survives a file that cannot be written, for example because the disk is full. Celery's own scheduler would
+    end, although losing the schedule does no harm. If this one starts while the disk is full, it creates a new file
+    once there is space.
     """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
@@ -99,7 +104,7 @@ class TickingScheduler(PersistentScheduler):
             self._waits_for_space = _is_full(error)
 
     def sync(self) -> None:
-        """Write the schedule. A stop signal waits for this, so no half-written file is left behind."""
+        """Write the schedule. A stop signal waits until this is done, so that no half-written file is left behind."""
         self.is_writing = True
         try:
             if self._waits_for_space:
@@ -112,7 +117,7 @@ class TickingScheduler(PersistentScheduler):
             self.is_writing = False
 
     def _return_to_the_file(self) -> None:
-        """Move the schedule from memory into a new file. Raises the file's error if there is still no space."""
+        """Move the schedule from memory to a new file. Raises the file's error if there is still no space."""
         Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
         # A full disk may have left an unreadable one. (Celery's types do not mention this method.)
         self._remove_db()  # type: ignore[attr-defined]
@@ -140,8 +145,9 @@ class TickingScheduler(PersistentScheduler):
 
 
 def _is_full(error: BaseException) -> bool:
-    """Return whether an error of the schedule's file means that a disk is full. Python's shelves in SQLite raise an
-    error without `errno` while they handle SQLite's own.
+    """Return whether an error of the schedule's file means that a disk is full.
+
+    Python's shelves in SQLite raise an error without `errno` while they handle the one from SQLite.
     """
     from supportbot.errors import is_out_of_space  # needs the settings, which load later
 
@@ -151,7 +157,7 @@ def _is_full(error: BaseException) -> bool:
 
 
 def report_unstored(error: BaseException) -> None:
-    """Log an error of the schedule's file. It may have any class, since SQLite's error on a full disk has no
+    """Log an error of the schedule's file. It may be of any class, because the error for a full disk in SQLite has no
     `errno`.
     """
     logger.error("beat: the times of the last ticks are not stored: %s", error)
@@ -176,7 +182,7 @@ def end_task(task: Any, state: str | None = None, **_: Any) -> None:
 
 @worker_init.connect
 def note_build(**_: Any) -> None:
-    """Read the build's fingerprint before an update can replace the files."""
+    """Read the build's fingerprint now, because an update may replace the files later."""
     from supportbot.evals.build_fingerprint import build  # needs the apps, which load later
 
     build()
@@ -196,8 +202,8 @@ def answer_probes_of_worker(**_: Any) -> None:
 
 @contextmanager
 def stopping_at_a_signal() -> Iterator[None]:
-    """In this block, stop at a signal even though Celery has not set its handlers yet. Without handlers, the first
-    process of a container ignores SIGTERM.
+    """Within this block, stop at a signal even though Celery has not set its handlers yet. Without handlers, the first
+    process in a container ignores SIGTERM.
     """
 
     def stop(number: int, frame: Any) -> None:
@@ -220,8 +226,10 @@ def answer_probes_of_beat(**_: Any) -> None:
 
 @beat_init.connect
 def stop_beat_in_order(sender: Service, **_: Any) -> None:
-    """Save the schedule only after the loop has ended. Celery's own handler saves and closes it inside the code that
-    the signal interrupts; if an `except` there swallows its SystemExit, the next tick fails on the closed file.
+    """Save the schedule only after the loop has ended.
+
+    Celery's own handler saves and closes it inside the code that the signal interrupts. If an `except` there swallows
+    the handler's SystemExit, the next tick fails on the closed file.
     """
 
     def stop(number: int, frame: Any) -> None:
@@ -238,7 +246,7 @@ def stop_beat_in_order(sender: Service, **_: Any) -> None:
 
 @worker_ready.connect
 def start_beside_worker(**_: Any) -> None:
-    """Run the outbox relay in this process, too, and send the first heartbeat at once."""
+    """Run the outbox relay in this process too, and send the first heartbeat at once."""
     from supportbot.outbox.relay_thread import relay  # needs the apps, which load later
     from supportbot.outbox.tasks import heartbeat
 

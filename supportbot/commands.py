@@ -1,4 +1,4 @@
-"""The base class of all management commands: texts in the terminal's language, and errors in one form."""
+"""The base class of all management commands: their texts are in the terminal's language, and errors look alike."""
 
 import os
 import sys
@@ -17,20 +17,22 @@ VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def terminal_language(environment: Mapping[str, str]) -> str:
-    """Return the terminal's language, such as `de` for LANG=de_DE.UTF-8; English if it has no texts."""
+    """Return the terminal's language, such as `de` for LANG=de_DE.UTF-8, or English if there are no texts in that
+    language.
+    """
     set_to = next((environment[name] for name in VARIABLES if environment.get(name)), "")
     return team_language(set_to.partition(".")[0].partition("_")[0].lower())
 
 
 class Error(CommandError):
-    """An error of a command. Django writes the class's name before the message, and `manage.py` writes "Error:" before
-    other errors, so all of them look alike.
+    """An error of a command. Django prints the class's name before the message, and `manage.py` prints "Error:" before
+    other errors, so this name makes all of them look alike.
     """
 
 
 @contextmanager
 def errors_by_one_name() -> Iterator[None]:
-    """Raise each CommandError in this block as Error."""
+    """Raise each CommandError in this block as an Error."""
     try:
         yield
     except SystemCheckError:  # has a form of its own, for several findings
@@ -40,9 +42,9 @@ def errors_by_one_name() -> Iterator[None]:
 
 
 class TranslatedCommand(BaseCommand):
-    """A command whose texts are in the language of the terminal; `help` is a message, marked where it is defined.
+    """A command whose texts are in the terminal's language. `help` is a message, which is marked where it is defined.
 
-    Names of fields in JSON stay English, because programs read them.
+    The names of fields in JSON stay in English, because programs read them.
     """
 
     requires_system_checks: list[str] = []
@@ -60,7 +62,7 @@ class TranslatedCommand(BaseCommand):
 
 
 def text_of(name: str) -> str:
-    """Return the text of a file, or of standard input for `-`; raises CommandError if it cannot be read."""
+    """Return the text in a file, or from standard input for `-`. Raises CommandError if it cannot be read."""
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

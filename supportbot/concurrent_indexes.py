@@ -1,10 +1,10 @@
-"""Builds indexes on tables that may be large, while they are in use.
+"""Builds indexes on tables that may be large and are in use.
 
-PostgreSQL builds these indexes outside a transaction, so a killed migration leaves an invalid index that slows down
-writes and is useless for queries. The next `migrate` replaces it.
+PostgreSQL builds such an index outside a transaction. A killed migration therefore leaves behind an invalid index,
+which slows down writes and is useless for queries. The next `migrate` replaces it.
 
-A build waits for all older transactions, however long they take, and names the oldest. Nothing queues behind it, as it
-would behind a change to the table, so `migrate`'s limit on waiting for locks does not apply.
+A build waits for all older transactions, however long they take, and names the oldest. Nothing queues behind the build,
+as it would behind a change to the table, so the limit that `migrate` sets on waiting for locks does not apply.
 """
 
 import logging
@@ -25,7 +25,7 @@ _CREATE: Final = "CREATE UNIQUE INDEX "
 
 
 class AddBigIndex(AddIndexConcurrently):
-    """Adds an index without blocking writers; can be run again. Its migration has `atomic = False`."""
+    """Adds an index without blocking writers. It can be run again. Its migration has `atomic = False`."""
 
     def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
         with _patience(schema_editor):
@@ -35,7 +35,7 @@ class AddBigIndex(AddIndexConcurrently):
 
 
 class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
-    """Adds a unique constraint with a condition, in the same way as `AddBigIndex` adds an index.
+    """Adds a unique constraint that has a condition, in the same way as `AddBigIndex` adds an index.
 
     PostgreSQL implements such a constraint as an index. Adding it fails if the rows are not unique.
     """
@@ -62,7 +62,7 @@ class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
 
 @contextmanager
 def _patience(schema_editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
-    """In this block, lift the limit on waiting for locks."""
+    """Within this block, lift the limit on waiting for locks."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         [before] = cursor.fetchone() or ("0",)
@@ -86,7 +86,7 @@ def _report_wait(name: str, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 def _is_there(name: str, schema_editor: BaseDatabaseSchemaEditor) -> bool:
-    """Return whether the index was built completely; drop the invalid index that a killed migration left behind."""
+    """Return whether the index has been built completely. Drop an invalid index that a killed migration left behind."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
         row = cursor.fetchone()

@@ -1,5 +1,5 @@
-"""Limits how often people can call other systems with a button, since each call may occupy a thread of the web process
-for seconds.
+"""Limits how often people can press a button that calls another system. Each call may occupy a thread of the web
+process for seconds.
 """
 
 from typing import Final
@@ -20,6 +20,6 @@ class TooManyTests(SupportBotError):
 
 
 def count_test(workspace_id: UUID) -> None:
-    """Count one more test by a workspace; raises TooManyTests."""
+    """Count another test by a workspace. Raises TooManyTests."""
     if count(f"outbound-tests:{workspace_id}", seconds=60) > TESTS_PER_MINUTE:
         raise TooManyTests()

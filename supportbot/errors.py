@@ -1,4 +1,4 @@
-"""The base of all errors that callers may see, and the only place that maps them to HTTP responses and close codes."""
+"""The base of all errors that callers may see. Only this module maps them to HTTP responses and close codes."""
 
 import errno
 import logging
@@ -31,9 +31,10 @@ logger = logging.getLogger(__name__)
 
 
 class SupportBotError(Exception):
-    """An expected refusal. `message` is fit for the person who caused it; `fields` names what to correct.
+    """An expected refusal. `message` is meant for the person who caused it; `fields` says what to correct.
 
-    Texts are in the language active where the error is raised: the reader's on the team's pages, English elsewhere.
+    Texts are in the language that is active where the error is raised: the reader's on the team's pages, English
+    elsewhere.
     """
 
     code: ClassVar[str] = "error"
@@ -48,7 +49,7 @@ class SupportBotError(Exception):
 
 
 class NotFound(SupportBotError):
-    """Missing, or not visible to this reader; the two deliberately look the same."""
+    """The object is missing, or this reader may not see it. The two cases deliberately look the same."""
 
     code = "not_found"
     status = 404
@@ -74,7 +75,7 @@ class BodyTooLarge(SupportBotError):
 
 
 class Unavailable(SupportBotError):
-    """Most likely nothing was stored, but the connection may have been lost during the commit."""
+    """Most likely nothing was stored. However, the connection may have been lost during the commit."""
 
     code = "unavailable"
     status = 503
@@ -84,7 +85,7 @@ class Unavailable(SupportBotError):
 
 
 class NoSpace(SupportBotError):
-    """A disk is full: the server's or the database's. Nothing was stored."""
+    """The server's or the database's disk is full. Nothing was stored."""
 
     code = "no_space"
     status = 503
@@ -92,25 +93,27 @@ class NoSpace(SupportBotError):
 
 
 def is_out_of_space(error: BaseException) -> bool:
-    """Return whether an error means that a disk is full, this server's or the database's."""
+    """Return whether an error means that the disk of this server or of the database is full."""
     if isinstance(error, OperationalError):
         return isinstance(error.__cause__, DiskFull)
     return isinstance(error, OSError) and error.errno in _FULL
 
 
 def is_database_away(error: BaseException) -> bool:
-    """Return whether the database does not respond or is read-only, as a server is for a while during a failover."""
+    """Return whether the database does not respond or is read-only, as it may be for a while during a failover."""
     is_read_only = isinstance(error, InternalError) and isinstance(error.__cause__, ReadOnlySqlTransaction)
     return is_read_only or isinstance(error, OperationalError | InterfaceError)
 
 
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:
-    """Return the JSON body of every failed request."""
+    """Return the JSON body that every failed request gets."""
     return {"code": code, "message": message, "fields": fields or {}}
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | None":
-    """Return the response to an exception in a DRF view; None lets Django answer 500 to an unexpected one."""
+    """Return the response to an exception in a DRF view. For an unexpected one, return None, so that Django responds
+    with 500.
+    """
     # Imported here because DRF's views load our authentication classes and so the models, which import this module.
     from rest_framework.exceptions import APIException
     from rest_framework.response import Response
@@ -145,7 +148,9 @@ def _body_of(error: "APIException") -> dict[str, Any]:
 
 
 def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:
-    """Return {dotted field: messages} for DRF's nested error detail; `_` contains messages that concern no field."""
+    """Return DRF's nested error detail as {dotted field: messages}. `_` contains messages that are not about a
+    field.
+    """
     if isinstance(detail, Mapping):
         flat: FieldErrors = {}
         for key, value in detail.items():

@@ -1,7 +1,7 @@
 """Formats numbers, dates and lists for a locale, with Babel's locale data.
 
-A locale that Babel does not know gets its base language, or else English. The first use of a locale reads its data,
-which takes a few milliseconds.
+For a locale that Babel does not know, its base language is used or, if that is also unknown, English. Using a locale
+for the first time reads its data, which takes a few milliseconds.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def format_number(number: int | Decimal, locale: str) -> str:
 
 
 def format_currency(amount: Decimal, currency: str, decimals: int, locale: str) -> str:
-    """Return an amount with its currency's symbol and this many decimals, such as "€69.00" or "69,00 €"."""
+    """Return an amount with its currency's symbol and `decimals` decimals, such as "€69.00" or "69,00 €"."""
     data = babel_locale(locale)
     is_code = get_currency_symbol(currency, data)[-1].isalpha()
     text: str = _currency_pattern(str(data), decimals, is_code).apply(
@@ -67,7 +67,7 @@ def format_day(day: date, locale: str, form: Literal["medium", "long"] = "long")
 
 
 def format_day_of_year(iso: str, locale: str) -> str:
-    """Return a day such as `2026-03-04` without its year, as in "4 March". Text that is not a day is returned
+    """Return a day such as `2026-03-04` without its year, as "4 March". Text that is not a day is returned
     unchanged.
     """
     try:
@@ -79,7 +79,7 @@ def format_day_of_year(iso: str, locale: str) -> str:
 
 
 def format_moment(moment: datetime, locale: str) -> str:
-    """Return a day with the time of day, such as "4 Mar 2026 10:05", in the time zone of the moment."""
+    """Return a day and time, such as "4 Mar 2026 10:05", in the time zone of `moment`."""
     data = _international(locale)
     text = f"{format_date(moment, 'medium', locale=data)} {format_time(moment, 'HH:mm', locale=data)}"
     return _in_own_digits(text, data)
@@ -92,9 +92,9 @@ def format_time_of_day(moment: time, locale: str) -> str:
 
 
 def time_zone_name(zone: tzinfo, locale: str) -> str:
-    """Return the name of a time zone, for summer and winter alike, such as "Central European Time".
+    """Return a time zone's name, which is the same in summer and winter, such as "Central European Time".
 
-    A zone without a name of its own gets its difference from Greenwich, such as "GMT-03:00".
+    For a zone that has no name of its own, return its difference from Greenwich, such as "GMT-03:00".
     """
     data, moment = _international(locale), datetime.now(zone)  # without a moment, UTC would be named "Unknown region"
     generic = get_timezone_name(moment, "long", locale=data, zone_variant="generic")
@@ -104,7 +104,9 @@ def time_zone_name(zone: tzinfo, locale: str) -> str:
 
 
 def format_weekdays(days: Sequence[int], locale: str) -> str:
-    """Return days of the week (Monday is 0) as text: "Monday–Friday" if they are consecutive, otherwise a list."""
+    """Return days of the week (Monday is 0) as text: as a range if they are consecutive, such as "Monday–Friday",
+    otherwise as a list.
+    """
     data = _international(locale)
     names = get_day_names("wide", "stand-alone", locale=data)
     shown = [names[day] for day in days]
@@ -118,13 +120,13 @@ def format_choice(items: Sequence[str], locale: str) -> str:
 
 
 def country_name(code: str, locale: str) -> str:
-    """Return the name of a country, such as "Germany" for `DE`; unknown codes are returned unchanged."""
+    """Return a country's name, such as "Germany" for `DE`. Unknown codes are returned unchanged."""
     name: str = babel_locale(locale).territories.get(code, code)
     return name
 
 
 def language_name(code: str, locale: str) -> str:
-    """Return the name of a language, such as "German" for `de`; "" for unknown codes."""
+    """Return a language's name, such as "German" for `de`, or "" for an unknown code."""
     name: str = babel_locale(locale).languages.get(code, "")
     return name
 
@@ -136,13 +138,13 @@ def text_direction(locale: str) -> str:
 
 
 def _in_own_digits(text: str, data: Locale) -> str:
-    """Return the text with a locale's digits: ٣ in Egypt, 3 in Morocco."""
+    """Return the text with the digits that the locale uses: ٣ in Egypt, 3 in Morocco."""
     zero = _ZEROS.get(data.default_numbering_system)
     return text.translate({ord("0") + n: ord(zero) + n for n in range(10)}) if zero else text
 
 
 def _international(locale: str) -> Locale:
-    """Return the locale data, with international English for English without a region, which Babel treats as US
+    """Return the locale data. English without a region is international English, although Babel treats it as US
     English.
     """
     data = babel_locale(locale)

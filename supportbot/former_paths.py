@@ -1,6 +1,6 @@
 """Former paths of modules that a deployment's settings and commands may still name. They will be removed in 0.3.
 
-Settings name paths (`CHAT_ON_CUSTOMER_MESSAGE`, `OUTBOX_CONSUMERS`, `RELEASES_GATE`), and so does the command that
+Paths are named in settings (`CHAT_ON_CUSTOMER_MESSAGE`, `OUTBOX_CONSUMERS`, `RELEASES_GATE`) and in the command that
 starts a web process. Nothing in this project imports a former path.
 """
 
@@ -50,7 +50,7 @@ RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}
 
 
 class FormerPaths(MetaPathFinder, Loader):
-    """Imports a former path as a module that looks up each attribute in the current module."""
+    """Imports a former path as a module that looks up each attribute in the module's current location."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -71,6 +71,6 @@ class FormerPaths(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Make former paths importable; called by `supportbot/__init__.py`, which every process imports first."""
+    """Make former paths importable. `supportbot/__init__.py`, which every process imports first, calls this."""
     if not any(isinstance(finder, FormerPaths) for finder in sys.meta_path):
         sys.meta_path.append(FormerPaths())

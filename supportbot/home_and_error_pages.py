@@ -1,4 +1,4 @@
-"""The installation's own pages: the home page, the API documentation and error pages."""
+"""The installation's own pages: the home page, the API's documentation, and error pages."""
 
 import logging
 import re
@@ -41,7 +41,7 @@ class HomeLink:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error page: a code for programs, and what happened and what to do for people."""
+    """An error page: a code for programs and, for people, what happened and what to do."""
 
     status: int
     code: str
@@ -50,7 +50,7 @@ class Refusal:
     way_out: str
 
     def translated(self) -> "Refusal":
-        """Return the page's texts in the active language; the constants below contain the English texts."""
+        """Return the page's texts in the active language. The constants below contain the English texts."""
         return replace(self, title=gettext(self.title), message=gettext(self.message), way_out=gettext(self.way_out))
 
 
@@ -115,7 +115,7 @@ def _emptiness() -> dict[str, bool]:
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """Show how to call the API, with a link to the OpenAPI schema."""
+    """Show how to call the API. The page links to the OpenAPI schema."""
     return render(request, "pages/api_docs.html", {"base_url": settings.BASE_URL, "calls": _calls()})
 
 
@@ -147,7 +147,9 @@ def no_space(request: HttpRequest) -> HttpResponse:
 
 
 class NoSpacePage:
-    """Shows a page that explains a full disk, if one prevents an upload or keeps a page from storing something."""
+    """If an upload fails, or a page cannot store something, because the disk is full, shows a page that explains
+    this.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -156,7 +158,9 @@ class NoSpacePage:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
-        """Unpack uploaded files here: the check of the form's token would do so next, but cannot handle a full disk."""
+        """Unpack uploaded files here. Otherwise, the check of the form's token would do so next, and it cannot handle a
+        full disk.
+        """
         is_form = request.method == "POST" and request.content_type == "multipart/form-data"
         if not is_form or getattr(view, "csrf_exempt", False):
             return None
@@ -173,7 +177,9 @@ class NoSpacePage:
 
 
 class MethodNotAllowedPage:
-    """Shows a page for 405. People see it when they open a form's address, and Django's own page is blank."""
+    """Shows a page for status 405. People see it if they open the address of a form; Django's own page would be
+    blank.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -188,7 +194,9 @@ class MethodNotAllowedPage:
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Return JSON to programs and a page to people, without the session or the database, which may have failed."""
+    """Return JSON to programs and a page to people. This uses neither the session nor the database, which may have
+    failed.
+    """
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
     with override(team_language(active_language())):  # these pages have only the team's translations
@@ -212,7 +220,7 @@ def _customer_links(request: HttpRequest) -> Iterable[HomeLink]:
 
 
 def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
-    """Return the workspaces that this reader may see, because a hosting company's list of customers is not public."""
+    """Return the workspaces whose names this reader may see. A hosting company's list of customers is not public."""
     workspaces = Workspace.objects.order_by("name")
     if request.user.is_authenticated:
         return workspaces.filter(memberships__user=request.user)
@@ -237,7 +245,9 @@ def _is_served(address: str) -> bool:
 
 @cache
 def _calls() -> tuple[Call, ...]:
-    """Return every call in the schema, by address; cached, because they change only with the code."""
+    """Return every call in the schema, sorted by address. The result is cached, because it changes only with the
+    code.
+    """
     return tuple(
         Call(method.upper(), address, _with_code(_first_paragraph(operations[method].get("description", ""))))
         for address, operations in sorted(whole_schema()["paths"].items())
@@ -251,7 +261,7 @@ def _first_paragraph(text: str) -> str:
 
 
 def _with_code(text: str) -> SafeString:
-    """Return a description as HTML: in Markdown, which the schema contains, backticks mark code."""
+    """Return a description as HTML. It is Markdown from the schema, in which backticks mark code."""
     words, *pairs = CODE.split(text)
     marked = format_html_join("", "<code>{}</code>{}", zip(pairs[::2], pairs[1::2], strict=True))
     return format_html("{}{}", words, marked)

@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 (RFC 9562), generated here because PostgreSQL 16 and 17 have no function for it."""
+"""Identifiers: UUIDv7 (RFC 9562). They are generated here because PostgreSQL 16 and 17 have no function for it."""
 
 import os
 import time
@@ -15,7 +15,7 @@ def uuid7() -> UUID:
 
 
 def uuid7_at(moment: datetime) -> UUID:
-    """Return a UUIDv7 for a given time, so rows that are written later sort by that time."""
+    """Return a UUIDv7 for a given time, so that rows written later can still be sorted by that time."""
     return _uuid7((moment - _EPOCH) // timedelta(microseconds=1) * 1000)
 
 

@@ -1,4 +1,4 @@
-"""Keeps a worker's lease while it carries out a step that may take longer than the lease."""
+"""Keeps extending a worker's lease during a step that may take longer than the lease."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +14,9 @@ from supportbot.accounts.scope import current_workspace_id, workspace_scope
 
 @contextmanager
 def extending(extend: Callable[[], object], *, every: float, longest: timedelta, name: str) -> Iterator[None]:
-    """In this block, call `extend` every `every` seconds in a thread with this name, for at most `longest`."""
+    """Within this block, call `extend` every `every` seconds, for at most `longest`, in a thread that is called
+    `name`.
+    """
     is_over, workspace_id, ends = Event(), current_workspace_id(), monotonic() + longest.total_seconds()
 
     def beat() -> None:

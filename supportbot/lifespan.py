@@ -1,4 +1,4 @@
-"""Starts and stops the parts of a web process other than requests: outbox relay, turn runner, model client."""
+"""Starts and stops the parts of a web process that do not serve requests: outbox relay, turn runner, model client."""
 
 import asyncio
 import gc
@@ -37,7 +37,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Speak the ASGI lifespan protocol: `startup` starts the parts, `shutdown` drains them."""
+    """Speak the ASGI lifespan protocol: `startup` starts the parts, and `shutdown` drains them."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
@@ -63,7 +63,9 @@ def _prepare_apart() -> None:
 
 
 def prepare() -> None:
-    """Read the build's fingerprint, load what the first turn needs, and exclude it from garbage collection."""
+    """Read the build's fingerprint, and load what the first turn needs. What was loaded is excluded from garbage
+    collection.
+    """
     build()
     warm_up()
     # Everything loaded so far lives as long as the process. Without this, every full collection would scan all of it
@@ -76,10 +78,11 @@ def prepare() -> None:
 
 
 def warm_up() -> None:
-    """Load everything that the first requests and the first turn would have to wait for.
+    """Load everything that the first requests and the first turn would otherwise wait for.
 
-    This includes all pages, the embedding model of the index, the tables of `language` and the checks, the weights that
-    recognise what a message is and asks for, and for a remote model its SDK and the models of the checks.
+    This includes all pages, the index's embedding model, the tables of `language` and of the checks, and the weights
+    that recognise what a message is and what it asks for. If a remote model is configured, it also includes its SDK and
+    the models of the checks.
     """
     _ = get_resolver().url_patterns
     detect("ready", "en")
@@ -100,7 +103,9 @@ def warm_up() -> None:
 
 
 def _warm_up_embedder() -> None:
-    """Load the model of the index in use: chosen in the console, or else configured."""
+    """Load the embedding model of the current index: the one chosen in the console or, if none was chosen, the
+    configured one.
+    """
     try:
         embedder_of(active_recipe()).query("ready")
     except (EmbeddingUnavailable, RecipeMismatch) as error:

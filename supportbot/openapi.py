@@ -1,4 +1,6 @@
-"""The OpenAPI schema: serves it, and adds the parts common to all operations: credentials and error responses."""
+"""The OpenAPI schema: serves it, and adds what all operations have in common, which is credentials and error
+responses.
+"""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +52,9 @@ _generating: Final = Lock()
 
 
 def whole_schema() -> Any:
-    """Return the schema, generated once per process: this takes seconds, and the generator is not thread-safe."""
+    """Return the schema. It is generated once per process, because this takes seconds and the generator is not
+    thread-safe.
+    """
     with _generating:
         return _generated()
 
@@ -63,7 +67,7 @@ class CachedGenerator(SchemaGenerator):
 
 
 class Schema(SpectacularAPIView):
-    """Serves the schema as YAML or JSON, as requested."""
+    """Serves the schema as YAML or JSON, depending on the request."""
 
     api_version = "1"  # otherwise, the base class copies `?version=` into a header
 
@@ -79,7 +83,7 @@ def _generated() -> Any:
 
 
 def let_views_overlap(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Replace `oneOf` with `anyOf` for responses that are one of several overlapping views; a drf-spectacular hook."""
+    """Replace `oneOf` with `anyOf` where a response is one of several views that overlap. A drf-spectacular hook."""
     for schema in result["components"]["schemas"].values():
         if schema.keys() == {"oneOf"}:
             schema["anyOf"] = schema.pop("oneOf")
@@ -87,7 +91,7 @@ def let_views_overlap(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def name_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the error responses to every operation that does not define its own; a drf-spectacular hook."""
+    """Add the error responses to every operation that does not define its own. A drf-spectacular hook."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
     for path, item in result["paths"].items():
         for method, operation in item.items():
@@ -113,7 +117,7 @@ def _name_refusals_of(operation: dict[str, Any], method: str, *, has_one_object:
 
 
 def link_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Link objects created by a POST to the operations on them; a drf-spectacular hook."""
+    """Link the objects that a POST creates to the operations on them. A drf-spectacular hook."""
     for path, item in result["paths"].items():
         for status, response in item.get("post", {}).get("responses", {}).items():
             if status in ("200", "201") and (links := dict(_links_below(result["paths"], path))):

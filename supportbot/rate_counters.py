@@ -1,4 +1,4 @@
-"""Rate counters in the cache, shared by all processes.
+"""Rate counters in the cache, which all processes share.
 
 If the cache is unavailable, nothing is counted and everyone is served, because service matters more than limits.
 """
@@ -19,7 +19,7 @@ CACHE_AWAY: Final = (redis.RedisError, OSError)
 
 
 def count(key: str, *, seconds: int) -> int:
-    """Increase the count and return it, for the current window of `seconds`; return 0 if the cache is unavailable."""
+    """Add one to the count for the current window of `seconds`, and return it. Return 0 if the cache is unavailable."""
     cache = caches["default"]
     try:
         if isinstance(cache, CountingRedisCache):
@@ -32,8 +32,10 @@ def count(key: str, *, seconds: int) -> int:
 
 
 class FailOpenThrottle(SimpleRateThrottle):
-    """The base of all throttles: lets requests through if the cache is unavailable. It starts over after the clock is
-    set back, because requests from the future would count until the clock has caught up.
+    """The base of all throttles. It lets requests through if the cache is unavailable.
+
+    After the clock has been set back, it starts over, because requests from the future would otherwise count until the
+    clock has caught up.
     """
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
@@ -50,10 +52,11 @@ class FailOpenThrottle(SimpleRateThrottle):
 
 
 class CountingRedisCache(RedisCache):
-    """A cache that counts in one round trip; `add` and `incr` together would take three for every customer message.
+    """A cache that counts in one round trip. `add` and `incr` together would take three for every message from a
+    customer.
 
-    Django creates a cache object with a client for each call of `async_db` and for each request. Each client would open
-    its own connection, so here the whole process shares one client.
+    Django creates a cache object with its own client for each call of `async_db` and for each request, and each client
+    would open its own connection. Here, the whole process shares one client.
     """
 
     @property
@@ -61,8 +64,9 @@ class CountingRedisCache(RedisCache):
         return _client(tuple(self._servers), **self._options)  # type: ignore[attr-defined]  # the stubs leave them out
 
     def count(self, key: str, *, seconds: int) -> int:
-        """Increase the count and return it, for the current window, which expires automatically. If the server's clock
-        is set back, the window ends no later than a new one would, instead of an hour later.
+        """Add one to the count for the current window, which expires automatically, and return it.
+
+        If the server's clock is set back, the window ends no later than a new one would, instead of an hour later.
         """
         name = self.make_and_validate_key(key)
         # No transaction: whatever comes in between, a counter without an expiry gets one.
@@ -73,7 +77,7 @@ class CountingRedisCache(RedisCache):
 
 
 class _Client(RedisCacheClient):
-    """Sends all commands through one client object for each server. Django creates one for each command, which takes
+    """Sends all commands to a server through one client object. Django would create one for each command, which takes
     longer than counting.
     """
 

@@ -1,4 +1,4 @@
-"""Serializers of REST bodies: fields that convert nothing, and bodies that reject unknown fields by name."""
+"""Serializers for REST bodies: fields that do not convert values, and bodies that reject unknown fields by name."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,18 +15,21 @@ _SPACES: Final = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202
 
 
 def more_than_spaces(*, without: str = r"\u0000", unseen: str = "") -> str:
-    """Return a regular expression for text with a visible character and none of the characters in `without`."""
+    """Return a regular expression for text that has at least one visible character and none of the characters in
+    `without`.
+    """
     return rf"^[^{without}]*[^{without}{_SPACES}{unseen}][^{without}]*$"
 
 
 class TextField(serializers.CharField):
-    """A JSON string; numbers are not converted, as on the socket.
+    """A JSON string. As on the socket, numbers are not converted.
 
-    `schema` contains the JSON Schema keywords for the service's validation; they appear in the OpenAPI schema. The
-    pattern describes strings that are not empty; if blanks are allowed, the schema adds them. With `allOf` instead of
-    `pattern`, the field does not check anything, because the service has its own message for blanks.
+    `schema` contains JSON Schema keywords for what the service validates; they appear in the OpenAPI schema. By
+    default, a pattern describes strings that are not empty or, if blanks are allowed, all that can be stored. If
+    `schema` has `allOf` instead of `pattern`, the field checks nothing, because the service has its own message for
+    blanks.
 
-    Length is measured on the text as sent. Services trim it and collapse spaces afterwards.
+    Length is measured on the text as it was sent. Services trim it and collapse spaces afterwards.
     """
 
     default_error_messages: ClassVar = {
@@ -57,14 +60,14 @@ class TextField(serializers.CharField):
 
 
 class PatternField(serializers.RegexField):
-    """Text that fully matches `pattern` as sent."""
+    """Text that fully matches `pattern` as it was sent."""
 
     def __init__(self, pattern: str, **more: Any) -> None:
         super().__init__(rf"\A{pattern}\Z", trim_whitespace=False, **more)
 
 
 class FlagField(serializers.BooleanField):
-    """A JSON boolean. Values that could be converted to one, such as 0, "off" or "yes", are rejected."""
+    """A JSON boolean. Values that could be converted, such as 0, "off" or "yes", are rejected."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -73,7 +76,7 @@ class FlagField(serializers.BooleanField):
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A JSON integer, which may be written as 7.0. Text that could be converted to one is rejected."""
+    """A JSON integer, which may be written as 7.0. Text that could be converted is rejected."""
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, float) and data.is_integer():
@@ -85,7 +88,7 @@ class WholeNumberField(serializers.IntegerField):
 
 
 def example(**fields: Any) -> Callable[[type[S]], type[S]]:
-    """Add an example request body with these fields to the OpenAPI schema."""
+    """Add to the OpenAPI schema an example request body with these fields."""
     shown = OpenApiExample("Example", value=fields, request_only=True)
     return cast(Callable[[type[S]], type[S]], extend_schema_serializer(examples=[shown]))
 
@@ -104,4 +107,4 @@ class ClosedSerializerMixin:
 
 
 class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A request body without fields, because the address says everything."""
+    """A request body without fields. The address says everything."""

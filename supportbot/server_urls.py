@@ -1,5 +1,7 @@
-"""The URLs that an operator sets: PUBLIC_URL, with which browsers reach the installation, and those of its servers,
-DATABASE_URL, REDIS_URL and EMAIL_URL. Every refusal is an ImproperlyConfigured that shows no password.
+"""The URLs that an operator sets: PUBLIC_URL, at which browsers reach the installation, and DATABASE_URL, REDIS_URL and
+EMAIL_URL, at which its servers are.
+
+Every refusal is an ImproperlyConfigured whose message shows no password.
 """
 
 import os
@@ -32,7 +34,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def public_address(value: str) -> str:
-    """Return PUBLIC_URL in the form that browsers send in `Origin`: in lower case, without a default port.
+    """Return PUBLIC_URL as browsers send it in `Origin`: in lower case and without a default port.
 
     Raises ImproperlyConfigured if it is not the address of a web server.
     """
@@ -69,10 +71,10 @@ def cache_at(address: str) -> dict[str, Any]:
 
 
 def database_at(address: str, offset: int) -> str:
-    """Return the URL of the database `offset` places after the one in `address` (by default 0).
+    """Return the URL of the database that is `offset` places after the one in `address`, which is 0 by default.
 
-    The password and other options are kept. Raises ImproperlyConfigured for another scheme, or if the database is not a
-    number.
+    The password and other options are kept. Raises ImproperlyConfigured if the scheme is not Redis's or the database is
+    not a number.
     """
     parts = urlsplit(address)
     if parts.scheme not in ("redis", "rediss"):  # do not repeat the address, which may contain a password
@@ -91,8 +93,10 @@ def database_at(address: str, offset: int) -> str:
 
 
 def require_postgres(name: str, address: str) -> dict[str, Any]:
-    """Return Django's settings for the PostgreSQL address in the variable `name`. Raises ImproperlyConfigured if it is
-    not one, or names no database: the server would choose one with the role's name.
+    """Return Django's settings for the PostgreSQL address in the variable `name`.
+
+    Raises ImproperlyConfigured if it is not such an address or names no database: the server would then choose the one
+    with the role's name.
     """
     try:
         is_postgres = urlsplit(address).scheme in ("postgres", "postgresql")
@@ -107,7 +111,7 @@ def require_postgres(name: str, address: str) -> dict[str, Any]:
 
 
 def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
-    """Return Django's database settings for this address; with a pool if `most_connections` is not 0."""
+    """Return Django's database settings for this address. They include a pool if `most_connections` is not 0."""
     found = require_postgres("DATABASE_URL", address)
     options = dict(found.get("OPTIONS", {}))
     options["prepare_threshold"] = _prepared_after(options.get("prepare_threshold", PREPARED_AFTER))
@@ -129,7 +133,9 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
 
 
 def _prepared_after(given: object) -> int | None:
-    """Return psycopg's `prepare_threshold`; None never prepares. Raises ImproperlyConfigured for anything else."""
+    """Return psycopg's `prepare_threshold`; None means never to prepare. Raises ImproperlyConfigured for an invalid
+    value.
+    """
     if str(given).lower() == "none":
         return None
     if not isinstance(given, int):

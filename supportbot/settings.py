@@ -1,7 +1,6 @@
 """All settings, read from the environment through django-environ. An invalid or unknown value prevents a start.
 
-Values that the environment does not set come from the running instance of `make run`, whose URLs and secrets are in
-DATA_DIR.
+What the environment does not set comes from the running instance of `make run`, whose URLs and secrets are in DATA_DIR.
 """
 
 import logging

@@ -1,11 +1,11 @@
 """Writes and reads rows with statements that are built once per model.
 
-The ORM builds each statement again, which takes five times as much processor time as running it. The steps of a chat
-turn use these instead. They are derived from the models, so a new field needs no change here. They send no Django
-signals, which this project does not use.
+The ORM builds each statement every time, which takes five times as much processor time as running it. The steps of a
+chat turn therefore use the statements in this module. They are derived from the models, so a new field needs no change
+here. They send no Django signals, which this project does not use.
 
-They run on psycopg's plain cursor, which leaves it to the server to insert the parameters. Django's cursor writes them
-into the text in Python; that and its wrapper would take a third of a short statement's time. After a few runs on a
+They run on psycopg's plain cursor, which lets the server insert the parameters. Django's cursor writes them into the
+text in Python; that and its wrapper would take a third of the time of a short statement. After a few runs on a
 connection, the server keeps a statement prepared, because parsing and planning a short one takes longer than running
 it.
 """
@@ -34,12 +34,14 @@ class Statement(NamedTuple):
 
 
 def columns(model: type[Model], table: str, *names: str) -> str:
-    """Return all or the named columns of a model, for selecting them from `table` in the order that `loaded` needs."""
+    """Return a model's columns, all or only the named ones, for selecting them from `table` in the order that `loaded`
+    needs.
+    """
     return ", ".join(f'{table}."{field.column}"' for field in _fields(model, *names))
 
 
 def loaded(model: type[Row], values: Sequence[Any], *names: str) -> Row:
-    """Return the model instance of a row selected with `columns`; reading a field that was left out takes a query."""
+    """Return the model instance for a row selected with `columns`. Reading a field that was left out takes a query."""
     fields = _fields(model, *names)
     if convert := _conversions(model, *names):
         values = list(values)
@@ -49,7 +51,7 @@ def loaded(model: type[Row], values: Sequence[Any], *names: str) -> Row:
 
 
 def loaded_together(values: Sequence[Any], *models: type[Model]) -> Iterator[Any]:
-    """Yield a model instance for each of several tables whose columns are in one row, in order."""
+    """Yield a model instance for each of these models, whose columns follow one another in one row."""
     start = 0
     for model in models:
         end = start + len(_fields(model))
@@ -63,12 +65,12 @@ def fetch(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list
 
 
 def fetch_planned(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Like `fetch`, for a statement whose best plan depends on its parameters: it is planned for them each time."""
+    """Like `fetch`, but for a statement whose best plan depends on its parameters. It is planned anew each time."""
     return _run(statement, parameters, lambda cursor: cursor.fetchall(), may_prepare=False)
 
 
 def run(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:
-    """Run a statement and return the number of changed rows. Raises Django's database errors."""
+    """Run a statement and return how many rows it changed. Raises Django's database errors."""
     return _run(statement, parameters, lambda cursor: int(cursor.rowcount))
 
 
@@ -104,7 +106,7 @@ def _run(
 
 
 def insert(*rows: Model) -> None:
-    """Insert new rows of one model, like `save(force_insert=True)`."""
+    """Insert new rows of one model, as `save(force_insert=True)` does."""
     if not rows:
         return
     into, values = _insertion(type(rows[0]))
@@ -114,7 +116,8 @@ def insert(*rows: Model) -> None:
 
 
 def insert_or_find(row: Model, *, on_conflict: str, returning: str) -> tuple[Any, ...]:
-    """Insert a new row, or update the conflicting one; return the expressions `returning` of the stored row.
+    """Insert a new row, or update the one it conflicts with. Return the expressions `returning` for the stored row.
+
     `on_conflict` is the statement's clause. It must update something, because PostgreSQL returns nothing for an
     unchanged row.
     """
@@ -124,7 +127,7 @@ def insert_or_find(row: Model, *, on_conflict: str, returning: str) -> tuple[Any
 
 
 def save(row: Model, *names: str, inserting: Sequence[Model] = (), also: Statement | None = None) -> None:
-    """Store the named fields of an existing row, like `save(update_fields=...)`.
+    """Store the named fields of an existing row, as `save(update_fields=...)` does.
 
     The same statement inserts new rows of any models and runs `also`, which changes rows in another table.
     """
@@ -142,18 +145,19 @@ def save(row: Model, *names: str, inserting: Sequence[Model] = (), also: Stateme
 
 
 def insertion(row: Model, source: str, *, ending: str = "", **expressions: str) -> Statement:
-    """Return the statement that inserts a new row if `source`, the FROM clause of one row, finds something.
+    """Return the statement that inserts a new row if `source`, a FROM clause that returns at most one row, finds
+    something.
 
-    `expressions` compute fields from it; `%s` in an expression is the row's own value. `ending` is what follows the
-    values: an ON CONFLICT or RETURNING clause.
+    `expressions` compute fields from what it finds; in an expression, `%s` stands for the new row's own value. `ending`
+    follows the values: an ON CONFLICT or RETURNING clause.
     """
     text, fields = _insertion_from(type(row), source, tuple(expressions.items()))
     return Statement(f"{text} {ending}", _stored(row, fields))
 
 
 def fetch_together(parts: Mapping[str, Statement], last: Statement) -> list[tuple[Any, ...]]:
-    """Run several statements as one, and return the rows of the last one. Each sees the tables as they were before,
-    and what the named `parts` before it return.
+    """Run several statements as one, and return the rows of the last one. Each sees the tables as they were before, and
+    what the named `parts` before it return.
     """
     named = ", ".join(f"{name} AS ({part.text})" for name, part in parts.items())
     values = [value for part in (*parts.values(), last) for value in part.values]
@@ -176,8 +180,8 @@ def _stored(row: Model, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
 
 @cache
 def _conversions(model: type[Model], *names: str) -> "Sequence[tuple[int, Callable[..., Any]]]":
-    """Return the functions that convert columns to field values, for example for JSON, which arrives as text. Most
-    fields need none.
+    """Return the functions that convert columns to field values. Most fields need none, but JSON, for example, arrives
+    as text.
     """
     found = ((place, getattr(field, "from_db_value", None)) for place, field in enumerate(_fields(model, *names)))
     return tuple((place, convert) for place, convert in found if convert is not None)

@@ -1,6 +1,6 @@
-"""Parses untrusted JSON and rejects anything that two parsers could read differently.
+"""Parses untrusted JSON, and rejects anything that two parsers could read differently.
 
-Python's parser accepts NaN, keeps the last of two equal keys, accepts numbers of any length and may exhaust the stack.
+Python's parser accepts NaN, keeps the last of two equal keys, accepts numbers of any length, and may exhaust the stack.
 Here, each of these is an error with a reason.
 """
 
@@ -12,11 +12,13 @@ MAX_NUMBER_CHARACTERS: Final = 20
 
 
 class BadJson(ValueError):
-    """The JSON is not accepted; the message tells the client's author why."""
+    """The JSON is not accepted. The message tells the client's author why."""
 
 
 def loads(text: str) -> Any:
-    """Return the value; raises BadJson for invalid JSON, duplicate keys, NaN, long numbers and deep nesting."""
+    """Return the value. Raises BadJson for invalid JSON, duplicate keys, NaN, numbers that are too long, and nesting
+    that is too deep.
+    """
     _check_depth(text)
     try:
         return _decoder.decode(text)
@@ -27,7 +29,7 @@ def loads(text: str) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    """Reject deep nesting before the parser recurses."""
+    """Reject deep nesting before the parser recurses into it."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth, is_text, is_escaped = 0, False, False

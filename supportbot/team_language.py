@@ -1,5 +1,6 @@
-"""The languages of the team's pages, and the one in which a person sees them. Customers' languages are separate: their
-texts follow the conversation, never the person at the desk.
+"""The languages of the team's pages, and the language in which a person sees them.
+
+Customers' languages are separate: texts for customers are in the language of the conversation, whoever is at the desk.
 """
 
 from pathlib import Path
@@ -21,9 +22,10 @@ TEAM_LANGUAGES: Final = {
 
 
 def team_language(chosen: str, accepted: str = "") -> str:
-    """Return the language of a person's pages: the one they chose, or else the first one that their browser accepts.
+    """Return the language of a person's pages: the one they chose or, if they chose none, the first that their browser
+    accepts.
 
-    `accepted` is the header Accept-Language. English if neither is one of `TEAM_LANGUAGES`.
+    `accepted` is the header Accept-Language. If neither yields one of `TEAM_LANGUAGES`, the language is English.
     """
     if chosen in TEAM_LANGUAGES:
         return chosen

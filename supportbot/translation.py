@@ -1,10 +1,10 @@
-"""Texts for customers in the language of their conversation, regardless of the active language.
+"""Texts for customers, in the language of their conversation, whatever language is active.
 
-They come from the catalogues `locale/customer/<language>/LC_MESSAGES/django.mo`, which `make messages` writes. A
-catalogue is read once per process, so a text costs two dictionary look-ups. The functions' names are known to the
-extractor (`scripts/messages.py`): their messages are literals, or marked with `msgid` where they are defined.
+They come from the catalogues `locale/customer/<language>/LC_MESSAGES/django.mo`, which `make messages` writes. Each
+process reads a catalogue once, so a text costs two dictionary look-ups. The extractor (`scripts/messages.py`) knows
+these functions by name: the messages passed to them are literals, or are marked with `msgid` where they are defined.
 
-Placeholders are named, as in `{order}`. A locale without a catalogue gets its base language, otherwise English.
+Placeholders are named, as in `{order}`. A locale without a catalogue uses that of its base language, otherwise English.
 """
 
 import gettext
@@ -29,43 +29,46 @@ T = TypeVar("T")
 
 
 def msgid(message: str) -> str:
-    """Mark a message for the extractor where it is defined. It is returned unchanged, and `text_in` translates it
+    """Return a message unchanged. This marks it for the extractor where it is defined; `text_in` translates it
     later.
     """
     return message
 
 
 def nmsgid(one: str, many: str) -> tuple[str, str]:
-    """Mark a message with plural forms, which `ntext_in` translates later."""
+    """Return a message's two forms unchanged. This marks them for the extractor; `ntext_in` translates them later."""
     return one, many
 
 
 def text_in(locale: str, message: str, /, **values: object) -> str:
-    """Return a message in a locale's language, with its placeholders filled in. Unknown messages are not translated."""
+    """Return a message in a locale's language, with its placeholders filled in. An unknown message stays
+    untranslated.
+    """
     text = _catalogue(locale).gettext(message) if message else ""  # gettext returns its header for ""
     return text.format(**values) if values else text
 
 
 def ptext_in(locale: str, context: str, message: str, /, **values: object) -> str:
-    """Like `text_in`, for a message whose translation depends on its context."""
+    """Like `text_in`, but for a message whose translation depends on its context."""
     text = _catalogue(locale).pgettext(context, message)
     return text.format(**values) if values else text
 
 
 def ntext_in(locale: str, one: str, many: str, n: int, /, **values: object) -> str:
-    """Return a message in the plural form for `n`; the placeholder `{n}` shows the number in the locale's digits."""
+    """Return a message in the plural form for `n`. The placeholder `{n}` shows the number in the locale's digits."""
     return _catalogue(locale).ngettext(one, many, n).format(**{"n": format_number(n, locale), **values})
 
 
 def with_label(locale: str, label: str, value: object) -> str:
-    """Return "label: value"; French sets a space before the colon."""
+    """Return "label: value". In French, there is a space before the colon."""
     return text_in(locale, "{label}: {value}", label=label, value=value)
 
 
 @cache
 def in_all_languages(message: str) -> frozenset[str]:
-    """Return a message in every language, with its placeholders, to recognise texts based on it. Those with no-break
-    spaces are also returned with plain ones, since a conversation's history is normalised.
+    """Return a message in every language, placeholders included, for recognising texts that were made from it.
+
+    Those with no-break spaces are also returned with plain spaces, because a conversation's history is normalised.
     """
     texts = frozenset(_loaded(language).gettext(message) for language in LANGUAGES)
     return texts | {_NO_BREAK_SPACES.sub(" ", text) for text in texts}
@@ -73,13 +76,15 @@ def in_all_languages(message: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)  # locales come from outside
 def language_of(locale: str) -> str:
-    """Return the language whose catalogue serves a locale: `de` for `de-AT`, `en` for `xx`."""
+    """Return the language whose catalogue is used for a locale: `de` for `de-AT`, `en` for `xx`."""
     tag = locale.replace("_", "-").lower()
     return next((known for known in (tag, tag.split("-")[0]) if known in LANGUAGES), SOURCE_LANGUAGE)
 
 
 def in_locale(texts: Mapping[str, T], locale: str) -> T:
-    """Return the text for a locale, or else for its language, or else in English, or else the first one."""
+    """Return the text for a locale. If there is none, return the one for its language, the English one, or the first
+    one.
+    """
     for name in (locale, locale.partition("-")[0], "en"):
         if name in texts:
             return texts[name]

@@ -1,4 +1,4 @@
-"""All URLs of the installation; the views of /api/v1 are in each package's api.py."""
+"""All URLs of the installation. The views below /api/v1 are in each package's api.py."""
 
 from django.contrib import admin
 from django.urls import include, path

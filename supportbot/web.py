@@ -1,4 +1,4 @@
-"""Code shared by the HTTP edge: the content security policy, pagination, query parameters and JSON bodies."""
+"""Code that HTTP views share: the content security policy, pagination, query parameters and JSON bodies."""
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
@@ -32,13 +32,13 @@ POLICY = "; ".join(
 
 
 def socket_origin(request: HttpRequest | Request) -> str:
-    """Return the origin for opening sockets: PUBLIC_URL, or the host of this request."""
+    """Return the origin at which sockets are opened: PUBLIC_URL or, if that is not set, the host of this request."""
     base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
     return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"
 
 
 class ContentSecurityPolicy:
-    """Adds the policy unless the view has set its own policy, which is stricter or allows embedding."""
+    """Adds the policy, unless the view has set its own, which is stricter or allows embedding."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -50,7 +50,7 @@ class ContentSecurityPolicy:
 
 
 class NewestFirstPagination(CursorPagination):
-    """Pages with `{"results", "next"}`. Ids are UUIDv7, so their order is the order of creation."""
+    """Pages of the form `{"results", "next"}`. Ids are UUIDv7, so sorting by id sorts by when rows were created."""
 
     page_size = 50
     page_size_query_param = "limit"
@@ -59,7 +59,7 @@ class NewestFirstPagination(CursorPagination):
     invalid_cursor = "Invalid cursor. Leave it out to start with the newest."
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return the start of the page; raises NotFound for an invalid cursor."""
+        """Return where the page starts. Raises NotFound for an invalid cursor."""
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
@@ -69,7 +69,7 @@ class NewestFirstPagination(CursorPagination):
         return cursor
 
     def get_page_size(self, request: Request) -> int:
-        """Return the requested number of rows, at most `max_page_size`; raises InvalidInput if it is not a number."""
+        """Return the requested number of rows, at most `max_page_size`. Raises InvalidInput if it is not a number."""
         sizes = request.query_params.getlist(self.page_size_query_param)
         if not sizes:
             return self.page_size
@@ -97,20 +97,20 @@ class NewestFirstPagination(CursorPagination):
 
 
 def check_query(names: Iterable[str], known: Set[str]) -> None:
-    """Raise InvalidInput for an unknown filter, because the result of a typo would look valid."""
+    """Raise InvalidInput for an unknown filter. Otherwise, a typo would give a result that looks valid."""
     if unknown := sorted(set(names) - known):
         raise InvalidInput(fields={name: ["Unknown field."] for name in unknown})
 
 
 def one_of(field: str, value: str, choices: Iterable[str]) -> str:
-    """Return the value of a query parameter if it is one of the choices; raises InvalidInput otherwise."""
+    """Return the value of a query parameter. Raises InvalidInput unless it is one of the choices."""
     if value not in (known := list(choices)):
         raise InvalidInput(fields={field: [f"Choose one of {', '.join(known)}."]})
     return value
 
 
 def id_of(field: str, value: str) -> UUID:
-    """Return the value of a query parameter as an id; raises InvalidInput if it is not one."""
+    """Return the value of a query parameter as an id. Raises InvalidInput if it is not one."""
     try:
         return UUID(value)
     except ValueError as error:
@@ -118,7 +118,7 @@ def id_of(field: str, value: str) -> UUID:
 
 
 class JSONOnlyNegotiation(DefaultContentNegotiation):
-    """Always responds in JSON, whatever the caller accepts: errors of file downloads are JSON, too, and nobody gets a
+    """Always responds in JSON, whatever the caller accepts. Errors of file downloads are JSON too, and nobody gets a
     406.
     """
 
@@ -130,7 +130,7 @@ class JSONOnlyNegotiation(DefaultContentNegotiation):
 
 
 class BoundedJSONParser(JSONParser):
-    """Parses JSON bodies. Nesting that exhausts the stack is the sender's error (400), not ours (500)."""
+    """Parses JSON bodies. Nesting that would exhaust the stack is the sender's error (400), not ours (500)."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         try:

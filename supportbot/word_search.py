@@ -1,8 +1,8 @@
 """Finds rows by words in people's texts, or by names, in any language.
 
 Whole words and beginnings of words match, and punctuation is ignored: "1042" and "A-1042" both find "A-1042". Unlike
-the search of articles (`kb/search`), it does not depend on a language. An index works for a query only if both use the
-same expression, so `Words` builds both.
+the search of articles (`kb/search`), it does not depend on a language. An index is used for a query only if both have
+the same expression, so `Words` builds both.
 """
 
 import re
@@ -23,7 +23,7 @@ _PART: Final = re.compile(r"[^\W_]+")
 
 
 class Words(Func):
-    """The words of one or more columns, for an index or a query."""
+    """The words in one or more columns, for an index or a query."""
 
     arg_joiner = " || ' ' || "
     template = f"to_tsvector('simple'::regconfig, translate(%(expressions)s, '{_JOINING}', '{' ' * len(_JOINING)}'))"
@@ -38,7 +38,7 @@ class Words(Func):
 
 
 class HasWord(Func):
-    """True for rows that contain the word, or a word that begins with it."""
+    """True for rows that contain the word, or a word beginning with it."""
 
     arg_joiner = " @@ "
     template = "(%(expressions)s)"
@@ -58,7 +58,7 @@ def words_of(query: str) -> list[str]:
 
 
 def tsquery(word: str) -> str:
-    """Return the PostgreSQL query for a word: its parts in order, the last one as a prefix."""
+    """Return the PostgreSQL query for a word: its parts in order, with the last one as a prefix."""
     parts = _PART.findall(word)
     *whole, last = (f"'{part}'" for part in parts)
     return " <-> ".join([*whole, f"{last}:*" if len(parts[-1]) >= MIN_PREFIX else last])

@@ -1,6 +1,6 @@
-"""The demo's channel, embedded in the storefront, with identity tokens signed by the shop and Wrenfell's branding.
+"""The demo's channel, embedded in the storefront, with Wrenfell's branding and identity tokens signed by the shop.
 
-Changes made by people are kept: the name, the branding, origins of other machines, additional keys.
+Changes that people have made to the name, the branding, the origins of other machines and additional keys are kept.
 """
 
 import json
@@ -22,7 +22,7 @@ BRANDING: Final = Path(__file__).parent / "data/branding.json"
 
 
 def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Channel:
-    """Create or update the channel with this run's addresses. Call it inside the workspace's scope."""
+    """Create the channel, or update it with the addresses of this run. Call this inside the workspace's scope."""
     channel = _channel(workspace, secrets)
     _allow_origins(channel, _origins(plan))
     _point_to_privacy(channel, plan)
@@ -51,7 +51,7 @@ def _branding() -> dict[str, Any]:
 
 
 def _apply_branding(channel: Channel) -> None:
-    """Set the branding of a channel that has none; a customised one is kept."""
+    """Set the branding of a channel that has none. Customised branding is kept."""
     if channel.accent or channel.suggestions or channel.greeting or channel.assistant_name:
         return
     change_channel(channel.pk, **_branding())
@@ -59,7 +59,7 @@ def _apply_branding(channel: Channel) -> None:
 
 
 def _point_to_privacy(channel: Channel, plan: Plan) -> None:
-    """Link the help page on privacy at this run's address; a link to another host is kept."""
+    """Link to the help page on privacy at this run's address. A link to another host is kept."""
     if not channel.privacy_url or is_loopback(urlsplit(channel.privacy_url).hostname or ""):
         change_channel(channel.pk, privacy_url=f"{plan.base_url}{PRIVACY}")
 
@@ -71,7 +71,9 @@ def _origins(plan: Plan) -> list[str]:
 
 
 def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
-    """Allow this run's origins and remove those with an earlier run's ports; origins on other hosts are kept."""
+    """Allow the origins of this run, and remove those with the ports of an earlier run. Origins on other hosts are
+    kept.
+    """
     kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
     allowed = list(dict.fromkeys([*wanted, *kept]))
     if allowed != channel.allowed_origins:

@@ -1,7 +1,7 @@
-"""Four weeks of conversations for the demo, so its figures, results and findings are not empty on the first day.
+"""Four weeks of conversations for the demo, so that its figures, results and findings are not empty on the first day.
 
-They are made up, and the customers' names and the first line of each chat say so. No conversation needs attention. All
-are written at once, in bulk, into a workspace that has none yet.
+They are made up, and the customers' names and each conversation's first line say so. No conversation needs attention.
+All of them are written at once, in bulk, and only if the workspace has no conversation yet.
 """
 
 import json
@@ -48,7 +48,7 @@ _ORDER: Final = (
 
 
 def write_history(channel: Channel) -> int:
-    """Write the history if the workspace has no conversation yet; return the number of its conversations."""
+    """Write the history, unless the workspace already has conversations; return how many were written."""
     if Conversation.objects.exists():
         return 0
     recorded = json.loads(FILE.read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def write_history(channel: Channel) -> int:
 
 
 def _moment(place: int, number: int, chance: random.Random) -> datetime:
-    """Return when a conversation started; the starts are spread over the four weeks up to yesterday."""
+    """Return when a conversation started. The starts are spread over the four weeks up to yesterday."""
     day = localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     day += timedelta(days=place * DAYS // number)
     return day.replace(hour=chance.choice(HOURS), minute=chance.randrange(60), second=chance.randrange(60))
@@ -73,7 +73,7 @@ def _moment(place: int, number: int, chance: random.Random) -> datetime:
 
 @dataclass
 class _Writer:
-    """Creates the rows of one conversation after another."""
+    """Creates the rows for one conversation after another."""
 
     channel: Channel
     names: Sequence[str]
@@ -107,7 +107,7 @@ class _Writer:
 
 
 class _Talk:
-    """One conversation, logged like a real one."""
+    """One conversation, with the same log as a real one."""
 
     def __init__(self, writer: _Writer, dialogue: Mapping[str, Any], began: datetime) -> None:
         self.writer, self.dialogue, self.at, self.chance = writer, dialogue, began, writer.chance
@@ -192,7 +192,7 @@ class _Talk:
         return self.turn(question, found, RetrievalTrace(question.text, (), lost))
 
     def span(self) -> CitedSpan | None:
-        """Return the quoted span; None if an edited article does not contain it."""
+        """Return the quoted span, or None if an edited article no longer contains it."""
         article = self.writer.articles.get(self.dialogue.get("article", ""))
         live, quote = article.live_revision if article else None, self.dialogue.get("quote", "")
         start = live.body.find(quote) if live is not None and quote else -1
@@ -229,8 +229,8 @@ class _Talk:
         return made
 
     def _call(self, turn: Turn, started: datetime, first_ms: int, *, is_priced: bool) -> LLMCall:
-        """Return the record of a turn's model call: to the made-up model, or to the built-in answerer, which costs
-        nothing.
+        """Return the record of a turn's model call, either to the made-up model or to the built-in answerer, which
+        costs nothing.
         """
         usage = Usage(self.chance.randint(700, 1900), self.chance.randint(20, 90), is_estimated=not is_priced)
         cost = PRICE.of(usage)
@@ -253,7 +253,7 @@ class _Talk:
         )
 
     def person(self) -> None:
-        """Add a team member who joins, answers and closes the chat."""
+        """Add a team member who joins, answers and closes the conversation."""
         agent = self.writer.agents[self.chance.choice(AGENTS)]
         self.wait(8, 60)
         asked_at = self.at

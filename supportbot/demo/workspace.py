@@ -1,6 +1,6 @@
-"""The demo workspace: Wrenfell Outdoor, its team, its storefront's channel, its key, its help pages and its gates.
+"""The demo workspace: Wrenfell Outdoor, its team, the storefront's channel, an API key, the help pages and the gates.
 
-Existing parts are kept, so seeding again restores missing parts and keeps people's changes.
+Existing parts are kept, so seeding again restores what is missing without undoing people's changes.
 """
 
 import hashlib
@@ -83,7 +83,9 @@ REPLIES: Final = Path(__file__).parent / "data/replies.json"
 
 
 def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
-    """Create or update the demo workspace for this run; return its facts. Raises NameTaken for a user name in use."""
+    """Create or update the demo workspace for this run, and return its facts. Raises NameTaken if a user name is in
+    use.
+    """
     with transaction.atomic():
         workspace = _workspace()
         users = [_person(workspace, person, secrets) for person in TEAM]
@@ -144,9 +146,9 @@ def _create_user(workspace: Workspace, person: Person, password: str) -> None:
 
 
 def _connect_shop(plan: Plan, secrets: Secrets) -> None:
-    """Connect the workspace to the demo shop; the team lead may approve actions.
+    """Connect the workspace to the demo shop, and let the team lead approve actions.
 
-    A connection to another shop is kept, and so are changed permissions.
+    A connection to another shop is kept, and so are permissions that someone has changed.
     """
     lead = User.objects.get(username=LEAD)
     for policy in ensure_policies():
@@ -157,14 +159,14 @@ def _connect_shop(plan: Plan, secrets: Secrets) -> None:
 
 
 def _write_replies() -> None:
-    """Add the demo's canned replies to a workspace that has none."""
+    """Add the demo's canned replies if the workspace has none."""
     if not CannedReply.objects.exists():
         for reply in json.loads(REPLIES.read_text(encoding="utf-8")):
             save_reply(**reply)
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:
-    """Return an API key of the team lead: the last start's if it is still valid, otherwise a new one."""
+    """Return an API key of the team lead: that of the last start if it is still valid, otherwise a new one."""
     path = data_dir / "demo-api-key.json"
     known: str = (read_json(path) or {}).get("api_key", "")
     if _is_valid(known, workspace):
@@ -184,7 +186,7 @@ def _is_valid(plain: str, workspace: Workspace) -> bool:
 
 
 def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
-    """Import the help pages, unless this database already has these versions: importing again would undo editors'
+    """Import the help pages, unless this database already has these versions. Importing them again would undo editors'
     changes.
     """
     state_file, fingerprint = data_dir / "demo-knowledge.json", _fingerprint(workspace.pk)
@@ -199,7 +201,7 @@ def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
 
 
 def _arrange_categories() -> None:
-    """Give the demo's categories their order, icons and descriptions, unless someone has arranged them."""
+    """Set the order, icons and descriptions of the demo's categories, unless someone has arranged them."""
     file = KNOWLEDGE / "categories.json"
     if not file.exists() or Category.objects.exclude(position=None).exists():
         return
@@ -208,7 +210,9 @@ def _arrange_categories() -> None:
 
 
 def _collection_name(items: Sequence[Document | Failure]) -> str:
-    """Return the collection of a folder: German pages join the collection of their English originals."""
+    """Return the name of the collection for a folder. German pages are in the same collection as their English
+    originals.
+    """
     documents = [item for item in items if isinstance(item, Document) and item.category]
     documents.sort(key=lambda document: document.locale != "en")
     return documents[0].category or "" if documents else ""
@@ -232,8 +236,10 @@ def _fingerprint(workspace_id: UUID) -> str:
 
 @transaction.atomic  # a suite without gates, left by a crash, would look like a person's own suite
 def set_gates(workspace: Workspace) -> None:
-    """Store the shipped suites and choose them as gates, so changes in the demo are tested before they are published.
-    Do nothing if someone has already evaluated anything here.
+    """Store the shipped suites and choose them as gates, so that changes in the demo are tested before they are
+    published.
+
+    Does nothing if someone has already evaluated anything here.
     """
     if Suite.objects.exists() or ReleaseGates.objects.exists():
         return
@@ -243,7 +249,9 @@ def set_gates(workspace: Workspace) -> None:
 
 
 def share_vectors() -> None:
-    """Put the shipped vectors of the cases into the cache, so the first publication does not have to compute them."""
+    """Put the shipped vectors of the cases into the cache, so that the first publication does not have to compute
+    them.
+    """
     try:
         share(VectorFile(COMPARED, embedder().recipe))
     except RecipeMismatch:  # these belong to another embedding model

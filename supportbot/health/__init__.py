@@ -1,5 +1,7 @@
-"""Probes for every process: whether it is alive and ready for its role, the installation's health, and metrics.
+"""Probes for every process: whether it is alive, whether it is ready for its role, whether the installation is healthy,
+and metrics.
 
 `probe_responses.py` defines the addresses and who may see details. Web processes answer in a middleware before the host
-check, since probes and Prometheus address a process by IP; worker and beat have their own small server.
+check, because probes and Prometheus address a process by its IP address. Worker and beat have a small server of their
+own.
 """

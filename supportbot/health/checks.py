@@ -1,4 +1,4 @@
-"""The checks, by name. Each returns "ok" or the problem; exceptions from servers are reported by type."""
+"""The checks, by name. Each returns "ok" or the problem. An exception from a server is reported by its type."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ AWAY: Final = (AnyDatabaseError, BrokerError, EmbeddingUnavailable, *LAYER_ERROR
 def outcomes(names: Iterable[str]) -> dict[str, str]:
     """Return the result of each of these checks: "ok" or the problem.
 
-    Each attempt to reach a database that is away takes up to 15 seconds, so there is only one.
+    Trying to reach a database that is away takes up to 15 seconds, so only one check tries.
     """
     found, away = {}, ""
     for name in names:
@@ -53,7 +53,7 @@ def outcomes(names: Iterable[str]) -> dict[str, str]:
 
 
 def parked_announcements() -> int | None:
-    """Return the number of announcements that are waiting for an operator; None if the database is unavailable."""
+    """Return how many announcements are waiting for an operator, or None if the database is unavailable."""
     try:
         return parked().count()
     except AnyDatabaseError:
@@ -78,8 +78,10 @@ def _database() -> str:
 
 
 def _writes() -> str:
-    """Check whether this process's last writes were stored. Stored chats and help pages can be read from a database
-    whose disk is full, so a web process stays ready.
+    """Check whether this process's last writes were stored.
+
+    A web process stays ready even if the database's disk is full, because stored conversations and help pages can still
+    be read.
     """
     return "refused" if trouble.refuses_writes else "ok"
 
@@ -91,16 +93,18 @@ def _vector_extension() -> str:
 
 
 def _migrations() -> str:
-    """Check that all migrations are applied. A newer schema is fine, because processes of the previous version continue
-    during an upgrade.
+    """Check that all migrations have been applied. A newer schema is fine, because processes of the previous version
+    continue during an upgrade.
     """
     applied = MigrationRecorder(connection).applied_migrations().keys()
     return "ok" if _migrations_of_this_version() <= applied else "behind"
 
 
 def wait_for_migrations() -> None:
-    """Return when all migrations are applied, because tasks would fail on an older schema. Until then, log every minute
-    what is missing: the migrations, the rights on the tables (granted after them) or the database itself.
+    """Return once all migrations have been applied, because tasks would fail on an older schema.
+
+    Until then, log every minute what is missing: migrations, the rights on the tables (which are granted after them),
+    or the database.
     """
     while (found := _migrations_or_trouble()) != "ok":
         if found == "behind":
@@ -113,7 +117,7 @@ def wait_for_migrations() -> None:
 
 
 def report_missing_migrations() -> None:
-    """Log once that migrations are missing, for a web process, which starts anyway: nothing else says why it is not
+    """Log once that migrations are missing. A web process starts anyway, and nothing else would say why it is not
     ready.
     """
     try:
@@ -161,7 +165,7 @@ def _worker() -> str:
 
 
 def _recipe() -> str:
-    """Check that an embedder makes vectors like the stored ones; without a recipe, there are none yet."""
+    """Check that an embedder makes vectors like the stored ones. Without a recipe, there are none yet."""
     active = Recipe.objects.filter(is_active=True).first()
     return "ok" if active is None or has_embedder(active) else "kb_reindex is due"
 
@@ -173,8 +177,8 @@ def _runner() -> str:
 
 
 def _loop() -> str:
-    """Check the main loop. A loop that has stopped is either waiting for the broker or permanently stuck; a restart
-    fixes only the latter.
+    """Check the main loop. A loop that has stopped is either waiting for the broker or stuck for good; a restart fixes
+    only the latter.
     """
     if not main_loop.stands_still():
         return "ok"

@@ -1,9 +1,10 @@
-"""Series about waiting work, counted in the database when Prometheus scrapes, at most every few seconds.
+"""Series about waiting work. They are counted in the database when Prometheus scrapes, but no more often than every few
+seconds.
 
-A scrape must not wait for a database that is unavailable or slow, because the counters and `up` would be lost, too. So
-a thread reads the series, and a scrape waits a few seconds for it; the server ends each statement earlier. A series
-that takes too long is missing and is counted in `supportbot_gauges_late`; if all are missing, `supportbot_gauges_up` is
-0.
+A scrape must not wait for a database that is unavailable or slow, because the counters and `up` would then be lost too.
+A thread therefore reads the series, and a scrape waits a few seconds for it; the server ends each statement before
+that. A series that takes too long is left out and counted in `supportbot_gauges_late`. If all of them are missing,
+`supportbot_gauges_up` is 0.
 """
 
 import logging
@@ -158,7 +159,9 @@ def _counted(*, until: float) -> list[Metric]:
 
 
 def _rows(query: str, seconds: float) -> list[tuple[str, float]]:
-    """Return the query's rows. If it fails, only a savepoint is rolled back, not the other queries' transaction."""
+    """Return a query's rows. If it fails, only a savepoint is rolled back, not the transaction that it shares with the
+    other queries.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])
         cursor.execute(query)
@@ -173,7 +176,7 @@ def _metric(name: str, words: str, label: str, rows: list[tuple[str, float]]) ->
 
 
 def _queue_lengths() -> list[Metric]:
-    """Return the number of waiting tasks in each queue; [] if the broker is not Redis or is down."""
+    """Return the number of waiting tasks in each queue, or [] if the broker is down or is not Redis."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         return []
     metric = GaugeMetricFamily("supportbot_celery_queue_length", "Tasks waiting for a worker", labels=["queue"])

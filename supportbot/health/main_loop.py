@@ -1,4 +1,6 @@
-"""Detects whether the main loop of a worker or of beat has stopped: it ticks here, and a probe checks the last tick."""
+"""Detects that the main loop of a worker or of beat has stopped. The loop ticks here, and a probe checks when it last
+did.
+"""
 
 import time
 from typing import Final
@@ -15,5 +17,5 @@ def tick() -> None:
 
 
 def stands_still() -> bool:
-    """Return whether there has been a tick before, but none for two minutes."""
+    """Return whether the loop has ticked before, but not in the last two minutes."""
     return _last_tick is not None and time.monotonic() - _last_tick > PATIENCE_SECONDS

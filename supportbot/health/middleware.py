@@ -1,4 +1,6 @@
-"""The probes of a web process, answered before everything else because they need no host, session or database."""
+"""The probes of a web process. They are answered before anything else, because they need no host, session or
+database.
+"""
 
 from collections.abc import Callable
 
@@ -12,7 +14,7 @@ Respond = Callable[[HttpRequest], HttpResponse]
 
 
 def probes(get_response: Respond) -> Respond:
-    """Answer requests to the probes' addresses, and pass on everything else. It comes first in MIDDLEWARE."""
+    """Answer requests for the probes' addresses, and pass on all others. This comes first in MIDDLEWARE."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         return _answered(request) if request.path_info in PATHS else get_response(request)

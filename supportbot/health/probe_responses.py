@@ -1,5 +1,5 @@
-"""The responses to probes, by role and address. Values in, values out, so a page and a small server give the same
-responses.
+"""The responses to probes, by role and address. Values in, values out, so that a page and a small server respond in the
+same way.
 
 | address | meaning |
 |---|---|
@@ -58,7 +58,7 @@ BEAT: Final = Role(("loop",), ("broker",), counts=False)
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """A request for one of the addresses, with header names in lower case."""
+    """A request for one of the addresses. Header names are in lower case."""
 
     path: str
     client: str
@@ -74,7 +74,7 @@ class Answer:
 
 
 def answer(request: ProbeRequest, role: Role) -> Answer | None:
-    """Return the answer; None if this role does not serve the address."""
+    """Return the answer, or None if this role does not serve the address."""
     match request.path:
         case "/livez":
             return _alive(outcomes(role.live))
@@ -116,7 +116,7 @@ def _metrics(request: ProbeRequest, role: Role) -> Answer:
 
 
 def _of_processes() -> CollectorRegistry:
-    """Return this process's counts, or the totals over all processes that share its port."""
+    """Return the counts of this process or, if several share its port, the totals of all of them."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     shared = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""The probes of a process that serves no pages: a worker or beat."""
+"""Serves the probes of a process that has no pages: a worker or beat."""
 
 import logging
 import threading
@@ -17,14 +17,14 @@ SECONDS_TO_ASK = 5.0  # a silent connection is closed after this
 
 
 class ProbeServer:
-    """Answers in its own threads, so it works even if the main loop is stuck."""
+    """Answers in its own threads, so it responds even if the main loop is stuck."""
 
     def __init__(self, role: Role, *, host: str, port: int) -> None:
         self.role, self.host, self.port = role, host, port
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
-        """Start listening. If the port is in use, log this; the process then works without probes."""
+        """Start listening. If the port is in use, this is logged, and the process works without probes."""
         try:
             self._server = _Server((self.host, self.port), _handler(self.role, self.host))
         except (OSError, OverflowError) as error:
@@ -40,7 +40,7 @@ class ProbeServer:
 
 
 def start_probes(name: str) -> None:
-    """Answer the probes of this process, named `worker` or `beat`, if its port is set."""
+    """Answer probes of this process, which is named `worker` or `beat`, if a port is set for it."""
     role, port = {"worker": (WORKER, settings.WORKER_PROBE_PORT), "beat": (BEAT, settings.BEAT_PROBE_PORT)}[name]
     if port > LAST_PORT:  # the default is derived from PORT
         logger.warning(
@@ -73,7 +73,7 @@ def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(found.body)
 
         def log_message(self, *line: Any) -> None:
-            """Log nothing, because probes arrive every few seconds."""
+            """Log nothing, because there are probes every few seconds."""
 
         def version_string(self) -> str:
             return "supportbot"

@@ -1,4 +1,4 @@
-"""The report of `demo_seed --json`. `up` reads the command's output, so neither package imports the other."""
+"""What `demo_seed --json` reports. `up` reads it from the command's output, so neither package imports the other."""
 
 from typing import NotRequired, TypedDict
 

@@ -1,5 +1,5 @@
-"""Reads settings from environment variables: checks their types, and detects misspelt names, which would otherwise be
-ignored without notice.
+"""Reads settings from environment variables. It checks their types, and detects misspelt names, which would otherwise
+be ignored.
 """
 
 import os
@@ -22,7 +22,7 @@ _SERVICE_ADDRESSES: Final = ("tcp://", "udp://", "sctp://")
 
 
 class Env(environ.Env):
-    """django-environ, but a value of the wrong type raises an error in plain words."""
+    """django-environ, except that a value of the wrong type raises an error in plain words."""
 
     BOOLEAN_FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
     names: set[str] = set()  # the names of all settings, collected when they are read
@@ -42,15 +42,16 @@ class Env(environ.Env):
             raise ImproperlyConfigured(f"{var}={os.environ.get(var)} is not {kind}.") from error
 
     def at_least(self, name: str, least: int, *, default: int, why: str) -> int:
-        """Return a whole number; raises ImproperlyConfigured with the reason `why` if it is below `least`."""
+        """Return a whole number. Raises ImproperlyConfigured, with the reason `why`, if it is below `least`."""
         value = int(self.int(name, default=default))
         if value < least:
             raise ImproperlyConfigured(f"{name}={value} is below {least}{why}")
         return value
 
     def port(self, name: str, *, default: int, zero: str = "") -> int:
-        """Return a port. 0 is allowed; `zero` describes its use for the error message. Raises ImproperlyConfigured for
-        a number that cannot be a port.
+        """Return a port. Raises ImproperlyConfigured for a number that cannot be a port.
+
+        0 is allowed; `zero` says in the error's message what it is for.
         """
         if os.environ.get(name, "").startswith(_SERVICE_ADDRESSES):  # Kubernetes, for a service `shop`: SHOP_PORT
             return default
@@ -69,9 +70,10 @@ def is_field_key(text: str) -> bool:
 
 
 def unknown_name(environment: Mapping[str, str], known: Collection[str]) -> str | None:
-    """Return a sentence about the first variable that must be a mistake; None if there is none. Mistakes are unknown
-    variables with our prefix, and names that differ by one letter from an unset setting. `known` are the names of all
-    settings.
+    """Return a sentence about the first variable that must be a mistake, or None if there is none.
+
+    Mistakes are unknown variables with our prefix, and names that differ by one letter from a setting that is not set.
+    `known` contains the names of all settings.
     """
     for name in sorted(environment):
         if name in known or not environment[name] or _is_service_link(name, environment[name]):
@@ -90,7 +92,7 @@ def _is_service_link(name: str, value: str) -> bool:
 
 
 def _is_near(name: str, other: str) -> bool:
-    """Return whether two names differ by a letter that is missing, extra, different or swapped with its neighbour."""
+    """Return whether two names differ by a letter that is missing, extra, replaced or swapped with its neighbour."""
     if len(other) < SHORTEST or abs(len(name) - len(other)) > 1:
         return False
     start = next((i for i, pair in enumerate(zip(name, other, strict=False)) if pair[0] != pair[1]), None)
@@ -102,6 +104,8 @@ def _is_near(name: str, other: str) -> bool:
 
 
 def clear_libpq_environment() -> None:
-    """Remove libpq's PG* variables from this process and its children, since PGHOSTADDR would override a URL's host."""
+    """Remove libpq's PG* variables, for this process and its children, because PGHOSTADDR would override a URL's
+    host.
+    """
     for name in [name for name in os.environ if _LIBPQ_VARIABLE.fullmatch(name)]:
         del os.environ[name]

@@ -4,9 +4,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class InstallationError(ImproperlyConfigured):
-    """The base class. `str(error)` describes the problem and the fix.
+    """The base class. `str(error)` says what is wrong and how to fix it.
 
-    It derives from Django's ImproperlyConfigured, which `manage.py` prints without a traceback.
+    It is derived from Django's ImproperlyConfigured, which `manage.py` prints without a traceback.
     """
 
 

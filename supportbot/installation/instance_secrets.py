@@ -1,4 +1,4 @@
-"""The secrets of an installation, in the file secrets.json of its data directory."""
+"""The secrets of an installation, which are in the file secrets.json in its data directory."""
 
 import base64
 import hashlib
@@ -27,17 +27,17 @@ class Secrets:
 
     @property
     def application_password(self) -> str:
-        """Return the database password of the application's role, derived from the owner's."""
+        """Return the database password for the application's role. It is derived from the owner's password."""
         return hmac.digest(self.database_password.encode(), b"application", hashlib.sha256).hex()[:48]
 
     def demo_password(self, username: str) -> str:
-        """Return the initial password of a demo user: always the same for one user, and different for each."""
+        """Return the initial password of a demo user. Each user has a different one, which never changes."""
         digest = hmac.digest(self.demo_key.encode(), username.encode(), hashlib.sha256)
         return base64.b32encode(digest)[:16].decode().lower()
 
 
 def ensure_secrets(data_dir: Path) -> Secrets:
-    """Return the directory's secrets, generated on the first call; concurrent callers get the same ones."""
+    """Return the directory's secrets. The first call generates them; concurrent callers get the same ones."""
     path = data_dir / "secrets.json"
     content = read_json(path)
     if content is None:

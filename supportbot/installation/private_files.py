@@ -10,7 +10,7 @@ from supportbot.installation.errors import StartRefused
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file atomically; only its owner can read it."""
+    """Replace a file atomically. Only its owner can read it."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     _write_new(unfinished, text)
@@ -18,7 +18,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def create_once(path: Path, text: str) -> None:
-    """Create a file that only its owner can read, unless there is one."""
+    """Create a file that only its owner can read, unless it already exists."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     _write_new(unfinished, text)
@@ -39,7 +39,7 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file; None if there is no file. Raises StartRefused for a damaged one."""
+    """Return the JSON object in a file, or None if there is no file. Raises StartRefused if the file is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):

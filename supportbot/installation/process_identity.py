@@ -1,4 +1,4 @@
-"""Identifies processes by id and start time, because the system reuses ids."""
+"""Identifies processes by their id and start time, because the system reuses ids."""
 
 import subprocess
 import sys
@@ -15,13 +15,13 @@ class ProcessIdentity:
 
 
 def identify(pid: int) -> ProcessIdentity | None:
-    """Return the identity of a live process; None if it has ended or is a zombie."""
+    """Return the identity of a live process, or None if it has ended or is a zombie."""
     started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
     return ProcessIdentity(pid, started) if started else None
 
 
 def is_running(process: ProcessIdentity) -> bool:
-    """Return whether this process is alive; a later process with the same id does not count."""
+    """Return whether this process is alive. A later process with the same id does not count."""
     return identify(process.pid) == process
 
 

@@ -1,7 +1,7 @@
 """Lets other commands find the running instance, whose addresses are in `runtime.json`.
 
 The settings import this module, so it must not need settings. `runtime.json` is valid only while the supervisor that
-wrote it is alive: after a kill -9, a stale file must not lead to another program's port.
+wrote it is alive. After a kill -9, a stale file must not lead to a port that another program uses by then.
 """
 
 import json
@@ -18,7 +18,7 @@ NOT_RUNNING = "No database: SupportBot is not running on this DATA_DIR. Start it
 
 @dataclass(frozen=True)
 class Runtime:
-    """The addresses of the running instance's parts. A URL set by the operator is kept unchanged."""
+    """The addresses of the running instance's parts. A URL that the operator set is kept as it is."""
 
     database_url: str
     redis_url: str  # the first of three consecutive databases
@@ -54,7 +54,7 @@ class Addresses:
 
 
 def load_runtime(data_dir: Path) -> Runtime | None:
-    """Return the instance that runs with this data directory; None if there is none."""
+    """Return the instance that is running with this data directory, or None."""
     content = read_json(data_dir / "runtime.json")
     if content is None:
         return None

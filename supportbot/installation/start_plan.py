@@ -1,4 +1,4 @@
-"""The configuration of a start, from its environment."""
+"""What a start is to do, according to its environment."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 @dataclass(frozen=True)
 class Plan:
-    """Addresses to serve on, and the URLs of servers to use instead of the embedded ones."""
+    """The addresses to serve on, and the URLs of servers to use instead of the embedded ones."""
 
     data_dir: Path
     host: str
@@ -30,12 +30,14 @@ class Plan:
 
     @property
     def owner_url(self) -> str:
-        """Return the URL of the given database with the role that owns the tables; "" for the embedded database."""
+        """Return the URL for the operator's database and the role that owns its tables; "" if the database is
+        embedded.
+        """
         return self.database_owner_url or self.database_url or ""
 
     @property
     def owner_variable(self) -> str:
-        """Return the name of the variable with `owner_url`."""
+        """Return the name of the variable that `owner_url` comes from."""
         return "DATABASE_OWNER_URL" if self.database_owner_url else "DATABASE_URL"
 
     @property

@@ -1,7 +1,7 @@
 """The workspace's enabled actions as tools: a look-up is answered at once, a change is only proposed.
 
-A proposal is a card that the customer confirms on our page; no tool confirms, approves or declines anything. Policy,
-ledger and audit trail are the same as in the chat, and the audit trail names the key.
+A proposal is a card that the customer confirms on our page; no tool confirms, approves or declines anything. The
+policy, the ledger and the audit trail are the same as in the chat. The audit trail names the key.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,9 @@ def offered_actions() -> tuple[Action, ...]:
 
 
 def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]) -> Answer:
-    """Look up or propose for the token's customer, or return their records to choose from if the call names none.
+    """Look something up or propose a change for the token's customer. If the call needs one of their records but names
+    none, return those to choose from.
+
     Raises IdentityMissing, NotForCustomers, TooManyProposals and the errors of `actions.services`.
     """
     customer = required_customer(agent, token)
@@ -63,8 +65,9 @@ def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]
 
 
 def resumed(agent: Agent, token: str, name: str, request_id: UUID) -> Answer:
-    """Return a request's current state, for a client that repeats its call after sending its customer to the page.
-    Raises NotFound for someone else's request or one for another action.
+    """Return a request's current state, for a client that repeats its call after it has sent its customer to the page.
+
+    Raises NotFound if the request belongs to someone else or to another action.
     """
     customer = required_customer(agent, token)
     request = request_for(customer.caller, request_id)
@@ -74,14 +77,16 @@ def resumed(agent: Agent, token: str, name: str, request_id: UUID) -> Answer:
 
 
 def action_status(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
-    """Return a request's state and receipt; raises NotFound unless it belongs to the token's customer."""
+    """Return a request's state and receipt. Raises NotFound unless the request belongs to the token's customer."""
     fields = checked(StatusInput(data=arguments))
     customer = required_customer(agent, token)
     return _standing(request_for(customer.caller, fields["request"]), customer)
 
 
 def _offered(offer: Offer, locale: str) -> Answer:
-    """Return the customer's records to choose from, or why there are none, as a refusal that the agent can correct."""
+    """Return the customer's records to choose from. If there are none, return why, as a refusal that lets the agent
+    correct its call.
+    """
     if not offer.choices:
         message = sentence(offer.reason, locale) if offer.reason else _NO_RECORD
         code = offer.reason.code if offer.reason else "no_record"

@@ -1,4 +1,4 @@
-"""`/mcp/` as an ASGI application: the gate, followed by the SDK's server, which starts at the first accepted call."""
+"""`/mcp/` as an ASGI application: the gate, followed by the SDK's server, which starts with the first accepted call."""
 
 import asyncio
 from importlib import import_module
@@ -8,7 +8,9 @@ from supportbot.mcp.request_checks import Gate, Receive, Send
 
 
 class Hosted:
-    """The SDK's session manager, kept running in a separate task until `stop`. It is stateless and has no sessions."""
+    """The SDK's session manager, which runs in a separate task until `stop` is called. It is stateless and has no
+    sessions.
+    """
 
     def __init__(self) -> None:
         self._starting: asyncio.Lock | None = None
@@ -22,7 +24,7 @@ class Hosted:
         await manager.handle_request(scope, receive, send)
 
     async def stop(self) -> None:
-        """End the manager and its work; do nothing if it was never started."""
+        """End the manager and its work. Does nothing if it was never started."""
         if self._task is not None and self._ending is not None:
             self._ending.set()
             await self._task
@@ -46,7 +48,7 @@ class Hosted:
 
 
 async def _keep(manager: Any, started: asyncio.Event, ending: asyncio.Event) -> None:
-    """Enter and leave the manager in one task, as its cancel scopes require."""
+    """Enter and leave the manager in the same task, as its cancel scopes require."""
     async with manager.run():
         started.set()
         await ending.wait()

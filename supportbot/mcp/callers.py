@@ -30,7 +30,7 @@ RECORDED_PER_MINUTE: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A program with an API key of one workspace. `actor` is its name in records."""
+    """A program with an API key of one workspace. `actor` is the name by which records identify it."""
 
     workspace_id: UUID
     key_id: UUID
@@ -41,7 +41,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Represented:
-    """The customer for whom an agent acts in one call, the channel whose key signed their identity, and the agent's
+    """The customer for whom an agent acts in one call, the channel whose key signed their identity, and the agent's API
     key.
     """
 
@@ -52,7 +52,7 @@ class Represented:
 
 
 def agent_by_key(plain: str) -> Agent:
-    """Return the program with this key; raises InvalidKey, or ScopeMissing for a key without `mcp:use`."""
+    """Return the program with this key. Raises InvalidKey, or ScopeMissing if the key lacks `mcp:use`."""
     staff, key = staff_and_key(plain)
     if not staff.may(USE):
         raise ScopeMissing()
@@ -60,7 +60,7 @@ def agent_by_key(plain: str) -> Agent:
 
 
 def token_in(header: str, meta: object) -> str:
-    """Return the identity token of a call; "" if there is none. Raises TwoIdentities or InvalidToken."""
+    """Return a call's identity token, or "" if there is none. Raises TwoIdentities or InvalidToken."""
     if meta is not None and not isinstance(meta, str):
         raise InvalidToken("The identity token in `_meta` must be a string.")
     tokens = {token.strip() for token in (header, meta) if token and token.strip()}
@@ -70,9 +70,9 @@ def token_in(header: str, meta: object) -> str:
 
 
 def customer_of(agent: Agent, token: str) -> Represented | None:
-    """Return the customer of a token; None without one. Refusals are audited.
+    """Return the customer named in a token, or None if there is no token. Refusals are audited.
 
-    Raises InvalidToken, even for a valid token of another workspace, and NotForCustomers. Call it inside the
+    Raises NotForCustomers, and InvalidToken, even for a valid token from another workspace. Call this inside the
     workspace's scope.
     """
     if not token:
@@ -86,7 +86,9 @@ def customer_of(agent: Agent, token: str) -> Represented | None:
 
 
 def required_customer(agent: Agent, token: str) -> Represented:
-    """Return the customer of a token; raises IdentityMissing without one, or the errors of `customer_of`."""
+    """Return the customer named in a token. Raises IdentityMissing if there is no token, or the errors of
+    `customer_of`.
+    """
     found = customer_of(agent, token)
     if found is None:
         raise IdentityMissing() if agent.acts_for_customers else NotForCustomers()

@@ -1,8 +1,9 @@
-"""Links to pages on which customers confirm proposals by an external agent.
+"""Links to pages on which customers confirm what an external agent proposes.
 
-A link's code is in the fragment of its URL, which browsers do not send, so it never reaches a log. It can be redeemed
-once, on its channel, before the card expires. The page gets a pass for this one request and nothing else. Code and pass
-end with the agent's API key. Confirming also requires an identity that is still valid, as for every confirmation.
+A link's code is in its URL's fragment, which browsers do not send, so it never reaches a log. It can be redeemed once,
+on its channel, before the card expires. The page gets a pass for this one request and nothing else. Both the code and
+the pass become invalid together with the agent's API key. As with every confirmation, the customer's identity must also
+still be valid.
 """
 
 import secrets
@@ -28,14 +29,14 @@ RETENTION: Final = timedelta(hours=2)  # after the code expires, because an open
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """One request, and its customer on our page. Use only data that the page may show."""
+    """One request, and its customer, on our page. Use only what the page may show."""
 
     request: ActionRequest
     caller: CustomerCaller
 
 
 def issue_link(request: ActionRequest, customer: Represented) -> str:
-    """Return the URL of a page for a card that is waiting for its customer; each call creates a new link."""
+    """Return the URL of a page for a card that is waiting for its customer. Each call creates a new link."""
     identity_expires_at, card_expires_at = customer.caller.expires_at, request.expires_at
     assert identity_expires_at is not None and card_expires_at is not None
     code = f"cl_{secrets.token_urlsafe(32)}"
@@ -52,7 +53,7 @@ def issue_link(request: ActionRequest, customer: Represented) -> str:
 
 
 def open_link(channel: Channel, code: str) -> str:
-    """Exchange a code for the page's pass; raises the same LinkRefused for every invalid code."""
+    """Exchange a code for the page's pass. Every invalid code raises the same LinkRefused."""
     page_pass = f"cp_{secrets.token_urlsafe(32)}"
     unused = ConfirmationLink.objects.filter(
         _has_live_key(), code_hash=hash_secret(code), channel=channel, opened_at=None
@@ -64,7 +65,7 @@ def open_link(channel: Channel, code: str) -> str:
 
 
 def opened_link(channel: Channel, page_pass: str) -> OpenedLink:
-    """Return the request that a page's pass gives access to; raises LinkRefused."""
+    """Return the request for which a page's pass is valid. Raises LinkRefused."""
     is_fresh = Q(opened_at__gt=now() - PASS_LIFE)
     own = ConfirmationLink.objects.filter(pass_hash=hash_secret(page_pass), channel=channel)
     link = own.filter(is_fresh, _has_live_key()).first()
@@ -83,13 +84,15 @@ def opened_link(channel: Channel, page_pass: str) -> OpenedLink:
 
 
 def _has_live_key() -> Q:
-    """Return the condition that the agent's key is neither revoked nor expired; links from 0.1 have no key."""
+    """Return the condition that the agent's key is neither revoked nor expired. Links created by version 0.1 have no
+    key.
+    """
     live = ApiKey.objects.filter(revoked_at=None).exclude(expires_at__lte=now())
     return Q(key_id=None) | Q(key_id__in=live.values("pk"))
 
 
 def purge_links() -> int:
-    """Delete links that nobody can use any more; return their number."""
+    """Delete links that nobody can use any longer; return how many there were."""
     with across_workspaces("purge of expired links"):
         deleted, _ = ConfirmationLink.objects.filter(expires_at__lt=now() - RETENTION).delete()
     return deleted

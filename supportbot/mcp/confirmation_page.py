@@ -1,7 +1,8 @@
-"""`/confirm/<channel>/`: our own page with a single card, which the customer confirms or declines. Its content security
-policy allows only our own scripts, and no page may frame it, so nothing can cover the buttons. The link's code is in
-the fragment; no view sees it until the page's script posts it. All texts come from rows and catalogues. Only pages of
-this installation can make the page's calls, which are not part of the API.
+"""`/confirm/<channel>/`: our own page with a single card, which the customer confirms or declines.
+
+Its content security policy allows only our own scripts, and no page may frame it, so nothing can cover the buttons. The
+link's code is in the URL's fragment; no view sees it until the page's script posts it. All texts come from rows and
+catalogues. The page's calls are not part of the API, and only pages of this installation can make them.
 """
 
 from collections.abc import Sequence
@@ -71,7 +72,7 @@ POLICY: Final = "; ".join(
 
 @require_safe
 def confirm_page(request: HttpRequest, key: str) -> HttpResponse:
-    """Show the page; its script fetches the card with the code that only the browser knows."""
+    """Show the page. Its script fetches the card with the code, which only the browser knows."""
     channel = channel_by_key(key)
     language = _language(request, channel)
     context = {
@@ -96,7 +97,7 @@ def confirm_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _language(request: HttpRequest | Request, channel: Channel | None) -> str:
-    """Return the first language with a catalogue: from `?lang=`, the browser's preferences, or the channel."""
+    """Return the first language that has a catalogue: that in `?lang=`, those the browser prefers, or the channel's."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     languages = [request.GET.get("lang", ""), *accepted, channel.locale if channel else ""]
     known = (tag for tag in languages if tag.lower() in LANGUAGES or tag.lower().split("-")[0] in LANGUAGES)
@@ -128,7 +129,7 @@ class ConfirmInput(PassInput):
 
 
 class PageView(APIView):
-    """A call by the page's script, in the page's language."""
+    """A call from the page's script, answered in the page's language."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = [AllowAny]
@@ -155,7 +156,7 @@ class PageView(APIView):
         return response
 
     def answer(self, channel: Channel, data: dict[str, Any], language: str) -> dict[str, Any]:
-        """Return the request in the form that the page shows."""
+        """Return the request in the form in which the page shows it."""
         return shown(opened_link(channel, data["token"]), language)
 
 
@@ -181,7 +182,9 @@ class DeclineView(PageView):
 
 
 def _decided(link: OpenedLink, channel: Channel, token: str, language: str, digest: str = "") -> dict[str, Any]:
-    """Confirm the card as shown, or decline it if there is no digest; a refusal is shown as text next to the card."""
+    """Confirm the card as it was shown or, without a digest, decline it. If this is refused, the text beside the card
+    says why.
+    """
     problem = ""
     principal = principal_of(link.caller)
     try:
@@ -196,7 +199,7 @@ def _decided(link: OpenedLink, channel: Channel, token: str, language: str, dige
 
 
 def shown(link: OpenedLink, language: str) -> dict[str, Any]:
-    """Return a request for the page: texts in the page's language, and its buttons."""
+    """Return a request as the page shows it: its texts in the page's language, and its buttons."""
     request: ActionRequest = link.request
     card, state = card_of(request, language), State(request.state)
     is_due = state == State.AWAITING_CONFIRMATION

@@ -1,4 +1,4 @@
-"""The reasons for refusing an external agent or a confirmation page."""
+"""Why an external agent or a confirmation page was refused."""
 
 from typing import ClassVar
 
@@ -10,13 +10,13 @@ class McpError(SupportBotError):
 
 
 class UnusableRequest(McpError):
-    """The HTTP request never reaches a tool. `headers` are for the response."""
+    """The HTTP request never reaches a tool. `headers` are added to the response."""
 
     headers: ClassVar[dict[str, str]] = {}
 
 
 class UnknownHost(UnusableRequest):
-    """The host name is unknown: if someone else's DNS name points here, their pages must not count as ours."""
+    """The host name is unknown. Someone else's DNS name may point here, and their pages must not count as ours."""
 
     code = "unknown_host"
     status = 421
@@ -109,7 +109,7 @@ class TooManyProposals(McpError):
 
 
 class LinkRefused(McpError):
-    """The link is unknown, used, expired or belongs to another channel; the caller cannot tell which."""
+    """The link is unknown, used, expired or another channel's. The caller cannot tell which."""
 
     code = "link_refused"
     status = 403

@@ -1,7 +1,7 @@
-"""The tools `search` and `ask`: the workspace's knowledge, public unless the call carries a customer's token.
+"""The tools `search` and `ask`: the workspace's knowledge. Without a customer's token, they use only what is public.
 
-An answer is one turn of the assistant in a separate conversation, with checks, citations, record and cost as usual. It
-belongs to the token's customer, or to an anonymous visitor named after the key.
+An answer is one turn of the assistant in a conversation of its own, with the usual checks, citations, record and cost.
+The conversation belongs to the token's customer or, without a token, to an anonymous visitor named after the key.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class AskInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 def search_pages(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
-    """Return the passages that may answer a query, best first."""
+    """Return the passages that could answer a query, best first."""
     fields = checked(SearchInput(data=arguments))
     customer = customer_of(agent, token)
     audience = Audience.SIGNED_IN if customer else Audience.PUBLIC
@@ -72,7 +72,7 @@ def search_pages(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answ
 
 
 async def ask_assistant(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
-    """Return the assistant's answer. Raises TooManyQuestions, NoAnswer and the errors of a refused message."""
+    """Return the assistant's answer. Raises TooManyQuestions, NoAnswer, and the errors of a message that is refused."""
     fields = checked(AskInput(data=arguments))
     customer, conversation = await db(_conversation, agent, token, fields)
     return await db(_answer, await ask_runner(conversation, fields["question"], wait_seconds=WAIT_SECONDS), customer)
@@ -110,14 +110,14 @@ def _answer(result: AskResult, customer: Represented | None) -> Answer:
 
 
 def _proposal(request_id: UUID, customer: Represented) -> dict[str, Any]:
-    """Return a card that the assistant created in its answer, with the page for confirming it."""
+    """Return a card that the assistant's answer created, with the page for confirming it."""
     request = ActionRequest.objects.select_related("policy_version").get(pk=request_id)
     url = issue_link(request, customer) if request.state == State.AWAITING_CONFIRMATION else ""
     return outcome(request, request.locale, confirm_url=url)
 
 
 def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
-    """Return the arguments of a call; raises InvalidInput with each wrong or unknown argument."""
+    """Return a call's arguments. Raises InvalidInput, which names each wrong or unknown argument."""
     if not serializer.is_valid():
         raise InvalidInput("Some arguments are invalid.", fields=flatten_field_errors(serializer.errors))
     found: dict[str, Any] = serializer.validated_data

@@ -1,4 +1,4 @@
-"""The MCP server's table: links to pages on which customers confirm proposals by an external agent.
+"""The MCP server's table: links to pages on which customers confirm what an external agent proposes.
 
 Invariant: a link opens one page. A conditional UPDATE uses up its code, so it never works twice.
 """
@@ -11,7 +11,7 @@ from supportbot.accounts.models import Channel, Customer, TenantModel
 
 
 class ConfirmationLink(TenantModel):
-    """The right to see one request on our page, and to confirm or decline it. Only hashes of the secrets are stored."""
+    """Lets a customer see one request on our page, and confirm or decline it. Only hashes of its secrets are stored."""
 
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
     # the pass of the page that opened the link

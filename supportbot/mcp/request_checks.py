@@ -1,7 +1,7 @@
-"""Checks on a request before the protocol sees it: host, origin, method, key, rate and body size.
+"""Checks a request before the protocol sees it: host, origin, method, key, rate and size of the body.
 
-A refusal here costs at most one query. The responses are JSON-RPC errors with a matching HTTP status for programs that
-do not know JSON-RPC.
+A refusal here costs at most one query. Responses are JSON-RPC errors, with an HTTP status that tells the same to
+programs that do not know JSON-RPC.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ PARSE_ERROR, SERVER_ERROR = -32700, -32000
 
 
 class Gate:
-    """An ASGI application that answers refused requests, and passes all others on to the protocol's server."""
+    """An ASGI application that answers refused requests itself, and passes all others on to the protocol's server."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -64,7 +64,7 @@ class Gate:
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers by lower-case name; headers with the same name are joined as in HTTP."""
+    """Return the headers by their names in lower case. Headers with the same name are joined, as in HTTP."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -73,7 +73,9 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _check_sender(method: str, headers: Mapping[str, str]) -> None:
-    """Raise an error for requests that no server-side program sends: a rebound host, another site's page, a stream."""
+    """Raise an error for requests that no server-side program sends: to an unknown host, from another site's page, or
+    for a stream.
+    """
     domain, _ = split_domain_port(headers.get("host", ""))
     if not (domain and validate_host(domain, settings.ALLOWED_HOSTS)):
         raise UnknownHost()
@@ -84,7 +86,7 @@ def _check_sender(method: str, headers: Mapping[str, str]) -> None:
 
 
 def _agent_of(headers: Mapping[str, str], address: str) -> Agent:
-    """Return the calling program and count the call; raises NoKey, InvalidKey, ScopeMissing or TooManyCalls."""
+    """Return the calling program, and count the call. Raises NoKey, InvalidKey, ScopeMissing or TooManyCalls."""
     scheme, _, credential = headers.get("authorization", "").partition(" ")
     try:
         if scheme.lower() != "bearer" or not credential.strip().startswith("sk_"):
@@ -100,7 +102,7 @@ def _agent_of(headers: Mapping[str, str], address: str) -> Agent:
 
 
 def _address_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """Return the caller's IP address, trusting NUM_PROXIES proxies."""
+    """Return the caller's IP address, as stated by the NUM_PROXIES trusted proxies."""
     own = (scope.get("client") or ("",))[0]
     proxies = api_settings.NUM_PROXIES or 0
     named = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
@@ -108,7 +110,7 @@ def _address_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
 
 
 async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """Return the whole body; raises BodyTooLong before reading the rest, and BodyTooSlow."""
+    """Return the whole body. Raises BodyTooSlow, or BodyTooLong without reading the rest."""
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:12]) > MAX_BODY_BYTES:
         raise BodyTooLong()
@@ -127,7 +129,9 @@ async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
 
 
 def _check_json(body: bytes) -> None:
-    """Raise UnreadableBody for invalid, ambiguous or too deeply nested JSON; the protocol's server parses it again."""
+    """Raise UnreadableBody if the JSON is invalid, ambiguous or nested too deeply. The protocol's server parses it
+    again.
+    """
     try:
         strict_json.loads(body.decode())
     except UnicodeDecodeError as error:
@@ -137,7 +141,7 @@ def _check_json(body: bytes) -> None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that delivers the body once, then everything after it."""
+    """Return a `receive` function that first delivers the body, then everything after it."""
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> dict[str, Any]:

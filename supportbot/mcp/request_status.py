@@ -1,4 +1,4 @@
-"""A request's state for external agents: in MCP's terms and ours, with sentences for the customer."""
+"""A request's state for external agents, both in MCP's terms and in ours, with sentences for the customer."""
 
 from typing import Any, Final
 
@@ -25,8 +25,8 @@ STATUS: Final[dict[State, str]] = {
 
 
 def outcome(request: ActionRequest, locale: str, *, confirm_url: str = "") -> dict[str, Any]:
-    """Return a request's state and texts as JSON. `confirm_url` is the page on which its customer confirms it, if this
-    is necessary.
+    """Return a request's state and texts as JSON. `confirm_url` is the page on which the customer confirms it, if they
+    still have to.
     """
     card, state = card_of(request, locale), State(request.state)
     found: dict[str, Any] = {
@@ -53,7 +53,7 @@ def outcome(request: ActionRequest, locale: str, *, confirm_url: str = "") -> di
 
 
 def message(request: ActionRequest, locale: str) -> str:
-    """Return the request's state in a sentence or two for its customer."""
+    """Return one or two sentences that tell the customer their request's state."""
     match State(request.state):
         case State.AWAITING_CONFIRMATION:
             return text_in(locale, "Nothing happens until you confirm.")

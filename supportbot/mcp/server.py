@@ -1,7 +1,7 @@
 """The protocol: the official SDK's server, without state, with our tools.
 
-This module is imported only at the first call, because the SDK takes 45 MB and a second or two
-(docs/decisions/mcp-server.md). Each request is self-contained: no session, stream or task continues after it.
+This module is imported only at the first call, because the SDK takes 45 MB of memory and one or two seconds to load
+(docs/decisions/mcp-server.md). Each request is self-contained: no session, stream or task outlives it.
 """
 
 import json
@@ -46,7 +46,7 @@ IDENTITY_META: Final = "supportbot/identity"
 
 
 def session_manager() -> StreamableHTTPSessionManager:
-    """Return the SDK's manager. It serves inside its `run()` context, which can be entered only once."""
+    """Return the SDK's manager. It serves only while its `run()` context is open, which can be entered only once."""
     server: Server[Any] = Server(
         "supportbot",
         version="1",
@@ -124,7 +124,7 @@ async def _answer_to(agent: Agent, ctx: Context, params: CallToolRequestParams) 
 
 
 def _request_in(state: str) -> UUID:
-    """Return the id of the request for which a client repeats its call. Its owner is checked again later."""
+    """Return the id of the request for which a client repeats its call. Who owns the request is checked later."""
     try:
         return UUID(state)
     except ValueError as error:
@@ -132,8 +132,10 @@ def _request_in(state: str) -> UUID:
 
 
 def _can_open_pages(ctx: Context) -> bool:
-    """Return whether this client can open pages for its user. Protocol versions with a handshake have no such request,
-    and without a session, the capabilities of these clients are unknown, so they get the URL in a plain result.
+    """Return whether this client can open pages for its user.
+
+    Protocol versions with a handshake have no such request. Without a session, the capabilities of their clients are
+    not known either, so they get the URL in a plain result.
     """
     able = ctx.session.client_capabilities
     is_modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS

@@ -5,5 +5,5 @@ from supportbot.mcp.confirmation_links import purge_links
 
 @shared_task
 def purge() -> None:
-    """Delete links that nobody can use any more; safe to run twice."""
+    """Delete links that nobody can use any longer. Safe to run twice."""
     purge_links()

@@ -1,4 +1,6 @@
-"""The tools in an agent's list: names, descriptions, schemas. `knowledge_tools` and `action_tools` implement them."""
+"""The tools that an agent is offered: names, descriptions and schemas. `knowledge_tools` and `action_tools` carry them
+out.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +30,7 @@ INSTRUCTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """One tool. `reads` is MCP's readOnlyHint."""
+    """One tool. `reads` is what MCP calls readOnlyHint."""
 
     name: str
     title: str
@@ -90,7 +92,7 @@ OWN: Final = frozenset({SEARCH.name, ASK.name, ACTION_STATUS.name})
 
 
 def tools_for(agent: Agent) -> tuple[ToolSpec, ...]:
-    """Return the tools of a key: knowledge, and the enabled actions if it may act for customers."""
+    """Return the tools for a key: knowledge and, if it may act for customers, the enabled actions."""
     if not agent.acts_for_customers:
         return (SEARCH, ASK)
     return (SEARCH, ASK, ACTION_STATUS, *(_spec_of(action) for action in offered_actions() if action.name not in OWN))
@@ -104,7 +106,7 @@ def _spec_of(action: Action) -> ToolSpec:
 
 
 def _schema_of(action: Action) -> dict[str, Any]:
-    """Return the schema of an action's arguments; those that are chosen from the customer's records are optional."""
+    """Return the schema of an action's arguments. Those that are chosen from the customer's records are optional."""
     schema = action.labelled_schema(_LANGUAGE)
     for name in action.chosen:
         own = schema["properties"][name]

@@ -10,7 +10,7 @@ from supportbot.errors import SupportBotError
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A page on which the customer confirms a request, for clients that can open it for them."""
+    """A page on which the customer confirms a request. Some clients can open it for them."""
 
     request_id: UUID
     message: str
@@ -19,7 +19,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a tool: `text` for people and models that do not read JSON, `content` for programs."""
+    """The result of a tool: `text` for people, and for models that do not read JSON; `content` for programs."""
 
     text: str
     content: Mapping[str, Any]
@@ -28,7 +28,7 @@ class Answer:
 
 
 def refused(error: SupportBotError) -> Answer:
-    """Return a refusal as a result, so the agent sees the reason and can correct the call."""
+    """Return a refusal as a tool's result, so that the agent sees the reason and can correct its call."""
     fields = "".join(f" {name}: {' '.join(problems)}" for name, problems in error.fields.items())
     content = {"code": error.code, "message": error.message, "fields": error.fields}
     return Answer(f"{error.message}{fields}", content, is_error=True)

@@ -1,4 +1,4 @@
-"""Tells operators that the channel layer or the broker is unavailable, in one line instead of many tracebacks."""
+"""Tells operators in one line, instead of many tracebacks, that the channel layer or the broker is unavailable."""
 
 import errno
 import logging
@@ -29,7 +29,7 @@ _OURS: Final = (errno.EMFILE, errno.ENFILE)
 
 
 class BrokerOutagesInOneLine(logging.Filter):
-    """Logs an outage once, instead of a traceback or line for every attempt to connect."""
+    """Logs an outage once, instead of a traceback or a line for every attempt to connect."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         trouble = _REPEATING.get(record.name)
@@ -55,7 +55,7 @@ def _error_of(record: logging.LogRecord) -> BaseException | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those that caused it."""
+    """Yield an error and the errors that caused it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,9 +1,9 @@
-"""The counter files of several web processes on one port, on a disk that may be full.
+"""The counter files of web processes that share a port, on a disk that may be full.
 
-prometheus_client writes through memory into files without allocated blocks. If the disk has no block left, the kernel
-ends the process with SIGBUS: every web process, and each one that replaces it, until somebody frees some space. Here,
-blocks are allocated first. A process that gets none counts in memory, and in its files again once there is space; until
-then, `/metrics` shows its former numbers.
+prometheus_client writes through memory into files whose blocks have not been allocated. If the disk has no block left,
+the kernel ends the process with SIGBUS. This happens to every web process, and to each that replaces it, until somebody
+frees some space. Here, blocks are allocated first. A process that gets none counts in memory, and goes back to its
+files once there is space. Until then, `/metrics` shows that process's earlier numbers.
 """
 
 import errno
@@ -81,7 +81,7 @@ class AllocatedDict(MmapedDict):
                 logger.warning("%s has space again, so this process counts in its files", self._path.parent)
 
     def _continue_in(self, file: BinaryIO) -> None:
-        """Copy everything into this file, which is large enough, or in memory, where it can grow."""
+        """Copy everything into this file, which is large enough, or into memory, which can grow."""
         content = self._m[: self._used]
         self._f.close()
         self._f = file
@@ -91,7 +91,7 @@ class AllocatedDict(MmapedDict):
 
 
 def _create(path: Path, size: int = FIRST_BYTES) -> None:
-    """Create the file if necessary, with at least this many bytes, all of them allocated. Raises OSError."""
+    """Create the file if it is missing, and allocate at least this many bytes. Raises OSError."""
     unfinished = path.with_suffix(".part")  # a scrape would stumble over an empty file
     is_new = not path.exists()
     try:
@@ -110,13 +110,13 @@ def _memory() -> BinaryIO:
 
 
 def _raise_others(error: OSError) -> None:
-    """Raise the error, unless it means that the disk is full."""
+    """Raise the error unless it means that the disk is full."""
     if error.errno not in _FULL:
         raise error
 
 
 def use_allocated_files() -> None:
-    """Make every series that is defined from now on count in such a file, if processes share their counters."""
+    """Make every series that is defined from now on count in such a file, if several processes share their counters."""
     if IS_SUPPORTED:
         values_module: Any = values
         values_module.MmapedDict = AllocatedDict

@@ -1,4 +1,4 @@
-"""Keeps the reason why the pool could not open a connection.
+"""Remembers why the pool could not open a connection.
 
 If the server is unavailable, a pool reports only that no connection was free in time.
 """
@@ -13,7 +13,7 @@ _last_failure: psycopg.Error | None = None
 
 
 class PooledConnection(psycopg.Connection[Any]):
-    """A connection that stores the error if it cannot be opened."""
+    """A connection that remembers the error if it cannot be opened."""
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:
@@ -23,7 +23,7 @@ class PooledConnection(psycopg.Connection[Any]):
 
 @contextmanager
 def noted() -> Iterator[None]:
-    """Store a database error that is raised in this block."""
+    """Within this block, remember a database error that is raised."""
     global _last_failure
     try:
         yield
@@ -33,13 +33,13 @@ def noted() -> Iterator[None]:
 
 
 def forget_failure() -> None:
-    """Note that a connection was opened and used. Opening alone proves nothing: a pooler may accept a connection
-    without having a server for it.
+    """Forget the error, because a connection was opened and used. Opening alone proves nothing: a pooler may accept a
+    connection although it has no server for it.
     """
     global _last_failure
     _last_failure = None
 
 
 def last_failure() -> psycopg.Error | None:
-    """Return the error of this process's last attempt to open a connection; None if it succeeded."""
+    """Return the error of this process's last attempt to open a connection, or None if the attempt succeeded."""
     return _last_failure

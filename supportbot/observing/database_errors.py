@@ -29,27 +29,31 @@ _AWAY: Final = ("08", "28", "3D", "53", "57P")
 
 
 def remedy(error: BaseException) -> str:
-    """Return the problem and the fix, without a full stop; "" if only the error itself can explain it."""
+    """Return the problem and how to fix it, without a full stop; "" if only the error itself can explain it."""
     return {**_OF_SCHEMA, **_OF_RIGHTS, **_OF_OPERATION}.get(_state(error), "")
 
 
 def is_of_schema(error: BaseException) -> bool:
-    """Return whether a table or column is missing, because the schema is older or our statement is wrong."""
+    """Return whether a table or column is missing, either because the schema is older or because our statement is
+    wrong.
+    """
     return _state(error) in _OF_SCHEMA
 
 
 def is_of_rights(error: BaseException) -> bool:
-    """Return whether the role lacks the necessary rights."""
+    """Return whether the role lacks the rights it needs."""
     return _state(error) in _OF_RIGHTS
 
 
 def own_words(error: BaseException) -> str:
-    """Return the first line of PostgreSQL's or the driver's message, which names the table, the column or the host."""
+    """Return the first line of the message from PostgreSQL or the driver. It names the table, the column or the
+    host.
+    """
     return str(_cause(error) or error).strip().partition("\n")[0].rstrip(".")
 
 
 def outage(error: BaseException | None) -> str:
-    """Return the problem if the database is unavailable or misconfigured; "" if our code may be to blame."""
+    """Return the problem if the database is unavailable or misconfigured, or "" if our code may be to blame."""
     if not isinstance(error, AnyDatabaseError):
         return ""
     state = _state(error)
@@ -63,7 +67,7 @@ def _state(error: BaseException) -> str:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """Return the driver's error. If a pool timed out, return the error of its last attempt to open a connection."""
+    """Return the driver's error. If a pool timed out, return the error from its last attempt to open a connection."""
     cause = error.__cause__
     return last_failure() or cause if isinstance(cause, PoolTimeout) else cause
 
@@ -72,7 +76,7 @@ class DatabaseTrouble(ServerTrouble):
     """This process's problems with the database."""
 
     def happened(self, error: BaseException) -> None:
-        """Log the reason why this statement failed."""
+        """Log why this statement failed."""
         if isinstance(_cause(error), PoolTimeout):
             self.found(_ALL_IN_USE)
         else:
@@ -80,7 +84,7 @@ class DatabaseTrouble(ServerTrouble):
             self.found(cause, own_words(error))
 
     def explains(self, error: BaseException | None) -> bool:
-        """Return whether an outage explains this error; if so, log the outage."""
+        """Return whether an outage explains this error. If so, log the outage."""
         if error is None or not outage(error):
             return False
         self.happened(error)
@@ -93,12 +97,13 @@ class DatabaseTrouble(ServerTrouble):
 
     @property
     def refuses_writes(self) -> bool:
-        """Whether writes have failed because nothing can be stored, and none has succeeded since."""
+        """Whether writes have failed because nothing can be stored, and none have succeeded since."""
         return any(cause in self._logged_at for cause in _OF_OPERATION.values())
 
     def has_read(self) -> None:
-        """Log that the database responds again, if there was an outage and nothing has failed for a few seconds. A read
-        proves nothing about writes, because a database that is read-only or whose disk is full answers it, too.
+        """If there was an outage and nothing has failed for a few seconds, log that the database responds again.
+
+        A read proves nothing about writes: a database that is read-only, or whose disk is full, answers reads too.
         """
         self.has_responded(without=_OF_OPERATION.values())
 
@@ -117,7 +122,7 @@ trouble: Final = DatabaseTrouble("the database", logger)
 
 
 class OutagesInOneLine(logging.Filter):
-    """Logs an outage once, instead of a traceback for every task and request during that time."""
+    """Logs an outage once, instead of a traceback for every task and request while it lasts."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None

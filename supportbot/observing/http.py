@@ -1,4 +1,4 @@
-"""Counts requests and sockets by route and close code, and adds their ids to log lines."""
+"""Counts requests by route and sockets by close code, and adds their ids to log lines."""
 
 import re
 import time
@@ -23,7 +23,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def observed(get_response: Respond) -> Respond:
-    """Count each request, and give it an id: the proxy's, if it sends one."""
+    """Count each request, and give it an id. If the proxy sends one, that is used."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         began, request_id = time.monotonic(), _id_of(request)
@@ -34,7 +34,7 @@ def observed(get_response: Respond) -> Respond:
 
 
 def observed_socket(kind: str, serve: Application) -> Application:
-    """Count the sockets of an ASGI application and how they are closed."""
+    """Count an ASGI application's sockets and how they are closed."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         code = ABNORMAL

@@ -1,8 +1,8 @@
 """The lines and events of the log.
 
-A line is text for people or one JSON object (LOG_FORMAT=json), and names its request, task or answer; database threads
-inherit these ids with the rest of the context. Events have names from a closed list, and fields that cannot contain
-text written by people.
+A line is either text for people or one JSON object (LOG_FORMAT=json). It names the request, task or answer that it
+belongs to; database threads inherit these ids with the rest of the context. Events have names from a closed list, and
+fields that cannot contain text written by people.
 """
 
 import json
@@ -27,14 +27,16 @@ _counting: Final = threading.Lock()
 
 
 def about() -> dict[str, str]:
-    """Return the ids of the current work, by name: `request`, `task`, `turn`, `trace` if one is recorded, ..."""
+    """Return the ids of the current work by name, such as `request`, `task`, `turn` and, if one is recorded,
+    `trace`.
+    """
     trace = trace_id()
     return _about.get() if trace is None else {**_about.get(), "trace": trace}
 
 
 @contextmanager
 def concerning(**ids: object) -> Iterator[None]:
-    """Add these ids to every line logged in this block."""
+    """Add these ids to every line that is logged within this block."""
     token = _about.set({**_about.get(), **{name: str(value) for name, value in ids.items()}})
     try:
         yield
@@ -43,12 +45,12 @@ def concerning(**ids: object) -> Iterator[None]:
 
 
 def concern(**ids: object) -> None:
-    """Set exactly these ids for every later line of this thread or coroutine."""
+    """Add these ids, and no others, to all later lines of this thread or coroutine."""
     _about.set({name: str(value) for name, value in ids.items()})
 
 
 class PlainFormatter(logging.Formatter):
-    """Time, level, logger and message, then `name=value` for the ids and fields."""
+    """Formats a line as time, level, logger and message, followed by `name=value` for each id and field."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -59,7 +61,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line, including an error's traceback."""
+    """Formats a line as one JSON object, which includes an error's traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -83,14 +85,16 @@ class Event(StrEnum):
 
 
 def log_event(event: Event, **fields: Value) -> None:
-    """Write one line. Seconds are rounded to milliseconds; strings are truncated and have no spaces."""
+    """Write one line. Seconds are rounded to milliseconds. Strings are truncated, and their spaces are replaced."""
     shown = {name: _shown(value) for name, value in fields.items() if value is not None}
     _logger.info(event.value, extra={"event": event.value, "fields": shown})
 
 
 @contextmanager
 def events_suppressed() -> Iterator[None]:
-    """Suppress events, for commands whose output a person reads. May be nested; the outermost one ends it."""
+    """Suppress events, for commands whose output people read. Blocks may be nested; suppression ends with the outermost
+    one.
+    """
     with _counting:
         _silencing.append(None)
         _logger.setLevel(logging.WARNING)

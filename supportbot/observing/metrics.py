@@ -1,5 +1,6 @@
-"""The series that processes count themselves; `health/gauges.py` counts those from the database on each scrape. Several
-web processes on one port count into files in PROMETHEUS_MULTIPROC_DIR, and each of them reports the sum.
+"""The series that processes count themselves. `health/gauges.py` counts in the database when Prometheus scrapes.
+
+Several web processes on one port count into files in PROMETHEUS_MULTIPROC_DIR, and each of them reports the sum.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Tells operators about trouble with a server in one line, instead of a traceback for every attempt."""
+"""Tells operators in one line about trouble with a server, instead of a traceback for every attempt."""
 
 import logging
 import threading
@@ -13,9 +13,11 @@ NOT_RESPONDING: Final = "it is not responding"
 
 
 class ServerTrouble:
-    """Logs this process's problems with a server: each cause once, then every ten minutes, and its end.
+    """Logs this process's problems with a server: each cause at first and then every ten minutes, and when it has
+    ended.
 
-    There is one instance per process and server, because an outage affects all of its loops, tasks and requests.
+    There is one instance per process and server, because an outage affects all of the process's loops, tasks and
+    requests.
     """
 
     def __init__(self, server: str, logger: logging.Logger) -> None:
@@ -26,7 +28,7 @@ class ServerTrouble:
         self._failed_at: dict[str, float] = {}
 
     def found(self, cause: str, details: str = "") -> None:
-        """Log this cause, unless it has been logged in the last ten minutes of this outage."""
+        """Log this cause, unless it has been logged in the last ten minutes of the same outage."""
         with self._lock:
             self._failed_at[cause] = now = time.monotonic()
             if now - self._logged_at.get(cause, -REPEATED_AFTER_SECONDS) < REPEATED_AFTER_SECONDS:
@@ -35,8 +37,8 @@ class ServerTrouble:
         self._logger.error("%s: %s%s; retrying", self._server, cause, details and f" ({details})")
 
     def has_responded(self, *, without: Collection[str] = ()) -> None:
-        """Log that the server responds again, if there was an outage and nothing has failed for a few seconds. The
-        causes in `without` continue.
+        """If there was an outage and nothing has failed for a few seconds, log that the server responds again. The
+        causes in `without` are taken to continue.
         """
         if not self._logged_at:  # the usual case, which needs no lock
             return
@@ -51,7 +53,7 @@ class ServerTrouble:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing has failed for a few seconds, so the outage may have ended."""
+        """Whether nothing has failed for a few seconds, which means that the outage may be over."""
         with self._lock:
             latest = max((self._failed_at[cause] for cause in self._logged_at), default=0.0)
         return time.monotonic() - latest >= SETTLED_AFTER_SECONDS

@@ -1,4 +1,6 @@
-"""Describes our work in terms of OpenTelemetry's conventions for generative AI, in one place because they still change.
+"""Describes our work in the terms of OpenTelemetry's conventions for generative AI, in one place because these still
+change.
+
 Only ids, names, counts and codes become attributes, never prompts, answers or tool arguments.
 """
 
@@ -49,7 +51,7 @@ def ended_turn(outcome: str, by: str, code: str, attempt: int) -> dict[str, Attr
 
 
 def phase(name: str) -> Described | None:
-    """Return the span of a phase of a turn; None for phases that have their own spans."""
+    """Return the span for a phase of a turn, or None if the phase records its own spans."""
     if name in ("model", "tools"):
         return None
     if name == "search":
@@ -89,7 +91,7 @@ def tool(name: str) -> Described:
 
 
 def action(name: str, request: object) -> Described:
-    """Return the span of an action that a worker carries out, perhaps long after the turn that proposed it."""
+    """Return the span for an action that a worker carries out, perhaps long after the turn that proposed it."""
     return Described(
         f"execute_tool {name}", {OPERATION: "execute_tool", TOOL: name, "supportbot.request": str(request)}
     )

@@ -1,6 +1,7 @@
-"""OpenTelemetry spans, sent to OTEL_EXPORTER_OTLP_ENDPOINT. The API is part of the product; the SDK and exporter are an
-extra (requirements-otel.lock). Without an endpoint or another SDK in the process, the API's spans record nothing and
-cost a microsecond.
+"""OpenTelemetry spans, sent to OTEL_EXPORTER_OTLP_ENDPOINT.
+
+The API is part of the product; the SDK and the exporter are an extra (requirements-otel.lock). If there is no endpoint
+and no other SDK in the process, the API's spans record nothing and cost a microsecond.
 """
 
 import os
@@ -33,8 +34,8 @@ def is_installed() -> bool:
 
 
 def start(role: str) -> None:
-    """Start sending this process's spans, if an endpoint is set. The SDK sends the remaining ones when the process
-    ends.
+    """Start sending this process's spans, if an endpoint is set. When the process ends, the SDK sends those that are
+    left.
     """
     if not is_wanted() or not is_installed():
         return
@@ -51,7 +52,9 @@ def start(role: str) -> None:
 
 @contextmanager
 def span(described: Described | None) -> Iterator[Span]:
-    """Record the work in this block as a span; spans inside it become its children. None records no span."""
+    """Record the work in this block as a span. Spans inside it become its children. If `described` is None, no span is
+    recorded.
+    """
     if described is None or not _has_sdk():
         yield trace.get_current_span()
         return
@@ -68,7 +71,9 @@ def span(described: Described | None) -> Iterator[Span]:
 
 
 def _has_sdk() -> bool:
-    """Return whether spans may be recorded. Recording nothing through the API takes ten times as long as this check."""
+    """Return whether spans may be recorded. This check takes a tenth of the time of recording nothing through the
+    API.
+    """
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
@@ -78,14 +83,14 @@ def describe_current(attributes: Mapping[str, Attribute]) -> None:
 
 
 def _describe(current: Span, attributes: Mapping[str, Attribute]) -> None:
-    """Set a span's attributes; an `error.type` marks it as failed."""
+    """Set a span's attributes. An `error.type` marks it as failed."""
     current.set_attributes(attributes)
     if ERROR in attributes:
         _fail(current, str(attributes[ERROR]))
 
 
 def record_span(described: Described, *, began: datetime, seconds: float) -> None:
-    """Record a finished piece of work."""
+    """Record a piece of work that is already finished."""
     if not _has_sdk():
         return
     start_time = int(began.timestamp() * 1e9)
@@ -95,7 +100,7 @@ def record_span(described: Described, *, began: datetime, seconds: float) -> Non
 
 
 def trace_id() -> str | None:
-    """Return the id under which a tracing tool shows the current work; None if nothing is recorded."""
+    """Return the id under which a tracing tool shows the current work, or None if nothing is recorded."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 

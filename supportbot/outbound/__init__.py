@@ -1,1 +1,1 @@
-"""The only way to make HTTP calls from this installation to other systems, with checks on every call."""
+"""The only way for this installation to make HTTP calls to other systems. Every call is checked."""

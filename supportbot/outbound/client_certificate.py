@@ -15,14 +15,14 @@ from supportbot.outbound.errors import NotSent
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """PEM text: the certificate with its chain, and its private key without a password."""
+    """A certificate with its chain, and its private key without a password, both as PEM text."""
 
     pem: str = field(repr=False)
 
 
 def tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
-    """Return the TLS context of a connection, with the certificate if there is one; raises NotSent if the certificate
-    cannot be used.
+    """Return the TLS context for a connection, with the certificate if there is one. Raises NotSent if it cannot be
+    used.
     """
     context = ssl.create_default_context()
     if certificate is not None:
@@ -34,7 +34,7 @@ def tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
 
 
 def _load_into(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
-    """Let a TLS context present this certificate; raises OSError if it is invalid or its key does not match."""
+    """Let a TLS context present this certificate. Raises OSError if it is invalid or its key does not match."""
     with _as_file(certificate.pem.encode()) as path:
         # Without this callback, OpenSSL would ask for the password of an encrypted key at the terminal.
         context.load_cert_chain(path, password=lambda: b"")
@@ -60,7 +60,7 @@ def _as_file(content: bytes) -> Iterator[str]:
 
 
 def certificate_problem(certificate: ClientCertificate) -> str:
-    """Return why a certificate cannot be used; "" if it can."""
+    """Return why a certificate cannot be used, or "" if it can."""
     try:
         _load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     except (OSError, ValueError):  # SSLError is an OSError

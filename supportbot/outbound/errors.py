@@ -1,8 +1,8 @@
-"""The reasons why a call to another system got no response. The third outcome is a response with any status."""
+"""Why a call to another system got no response. The third possible outcome is a response, whatever its status."""
 
 
 class OutboundError(Exception):
-    """`why` is a sentence for the person who set up the call, without secrets."""
+    """`why` is a sentence, free of secrets, for the person who set up the call."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -10,12 +10,13 @@ class OutboundError(Exception):
 
 
 class NotSent(OutboundError):
-    """The other side has done nothing, because no byte of the request can have reached it."""
+    """The other side has done nothing, because not a single byte of the request can have reached it."""
 
 
 class NoAnswer(OutboundError):
-    """The request was sent, at least in part, but there was no usable answer, so anything may have happened. `status`
-    is the status of an unusable answer, or 0 if none began; then the call may still be in progress.
+    """The request was sent, at least in part, but there was no usable response, so anything may have happened.
+
+    `status` is that of the unusable response. If it is 0, no response has begun, and the call may still be in progress.
     """
 
     def __init__(self, why: str, *, status: int = 0) -> None:

@@ -1,8 +1,8 @@
 """The HTTP client: sends one request to one checked address, within one deadline.
 
-Redirects are not followed, proxy variables are ignored, nothing is decompressed unless the caller wants it, the
-response's size is capped while reading, and a watchdog ends slow handshakes and slow responses. Nothing is ever sent
-twice.
+Redirects are not followed, proxy variables are ignored, and nothing is decompressed unless the caller wants it. The
+size of the response is limited while it is read, and a watchdog ends slow handshakes and slow responses. Nothing is
+ever sent twice.
 """
 
 import http.client
@@ -65,8 +65,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The response of the other side. Header names are in lower case, and values of headers with the same name are
-    joined by commas.
+    """The other side's response. Header names are in lower case; the values of headers with the same name are joined
+    with commas.
     """
 
     status: int
@@ -76,7 +76,7 @@ class Response:
 
 @dataclass(slots=True)
 class Trace:
-    """The progress of a call, filled in during the call."""
+    """What is known about a call, filled in while it is made."""
 
     addresses: tuple[str, ...] = ()
     connected_to: str = ""
@@ -85,10 +85,10 @@ class Trace:
 
 
 def request(request: Request, *, trace: Trace | None = None) -> Response:
-    """Send one request and return its response with any status; raises NotSent or NoAnswer.
+    """Send one request and return its response, whatever its status. Raises NotSent or NoAnswer.
 
-    An answer is unusable, and raises NoAnswer with its status, if it is a redirect (unless requested), compressed,
-    truncated or larger than `max_bytes`.
+    A response is unusable if it is a redirect (unless those were asked for), compressed, truncated or larger than
+    `max_bytes`. It then raises NoAnswer with its status.
     """
     trace = trace or Trace()
     ends_at = time.monotonic() + request.timeout_seconds
@@ -104,7 +104,7 @@ def request(request: Request, *, trace: Trace | None = None) -> Response:
 
 
 def may_set_header(name: str) -> bool:
-    """Return whether a caller may set a header of this name."""
+    """Return whether a caller may set a header with this name."""
     return _TOKEN.fullmatch(name) is not None and name.lower() not in _RESERVED
 
 
@@ -120,7 +120,7 @@ def _check(request: Request) -> None:
 
 @contextmanager
 def _shut_down_at(ends_at: float, sock: socket.socket) -> Iterator[None]:
-    """In this block, shut the connection down when its deadline passes."""
+    """Within this block, shut the connection down when its deadline passes."""
     watchdog = threading.Timer(max(0.0, ends_at - time.monotonic()), _abort, args=[sock])
     watchdog.daemon = True
     watchdog.start()
@@ -139,7 +139,7 @@ def _abort(sock: socket.socket) -> None:
 
 
 def _connect(target: Target, ends_at: float, certificate: ClientCertificate | None, trace: Trace) -> socket.socket:
-    """Return a connection to the first address that accepts one; the TLS handshake comes later."""
+    """Return a connection to the first address that accepts one, before any TLS handshake."""
     share = min(CONNECT_SECONDS, ends_at - time.monotonic()) / len(target.addresses)
     context = tls_context(certificate) if target.endpoint.is_tls else None
     for address in target.addresses:
@@ -172,7 +172,9 @@ def _wrap_tls(plain: socket.socket, endpoint: Endpoint, context: ssl.SSLContext 
 
 
 def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
-    """Do the TLS handshake if there is one; raises NotSent, because no part of the request has been sent yet."""
+    """Do the TLS handshake, if there is one. If it fails, raises NotSent, because no part of the request has been sent
+    yet.
+    """
     if not isinstance(sock, ssl.SSLSocket):
         return
     try:
@@ -193,7 +195,7 @@ def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
 
 
 def _response(connection: http.client.HTTPConnection, request: Request, endpoint: Endpoint) -> http.client.HTTPResponse:
-    """Send the request; return the response when its headers have arrived."""
+    """Send the request. Return the response once its headers have arrived."""
     headers = {"Host": endpoint.host_header, **_DEFAULTS, **request.headers}
     try:
         connection.request(request.method, endpoint.path, request.body or None, headers)
@@ -242,7 +244,7 @@ def _read(response: http.client.HTTPResponse, request: Request) -> Response:
 
 
 def _body(response: http.client.HTTPResponse, request: Request) -> tuple[bytes, bool]:
-    """Return the body, at most slightly longer than its limit, and whether the caller stopped reading."""
+    """Return the body, which may slightly exceed its limit, and whether the caller had enough before its end."""
     if request.has_enough is None:
         return response.read(request.max_bytes + 1), False
     body = bytearray()
@@ -254,7 +256,9 @@ def _body(response: http.client.HTTPResponse, request: Request) -> tuple[bytes, 
 
 
 def _unpacked(body: bytes, most: int) -> bytes:
-    """Return the content of a gzip body, or its first `most` + 1 bytes. Raises zlib.error if the body is damaged."""
+    """Return the content of a gzip body, or only its first `most` + 1 bytes. Raises zlib.error if the body is
+    damaged.
+    """
     if len(body) > most:  # too long, and its rest was not read
         return body
     content, members = b"", 0

@@ -1,7 +1,8 @@
-"""Decides which IP addresses may be called: the public internet, and the private networks that an installation allows.
+"""Decides which IP addresses may be called: those on the public internet, and those in private networks that an
+installation allows.
 
-`ipaddress.is_global` alone accepts multicast and several forms that lead to a private IPv4 address (NAT64, 6to4), so
-IPv6 has an allow-list and IPv4 a few more exceptions.
+`ipaddress.is_global` alone would accept multicast and several forms that lead to a private IPv4 address (NAT64, 6to4).
+IPv6 therefore has an allow-list, and IPv4 a few more exceptions.
 """
 
 from collections.abc import Iterable
@@ -35,8 +36,10 @@ _METADATA: Final[Networks] = (IPv4Network("100.100.100.200/32"), IPv6Network("fd
 
 
 def private_networks(written: Iterable[str]) -> Networks:
-    """Return the private networks in a setting, in CIDR notation; raises ValueError with a sentence about the first
-    invalid one. Link-local addresses are not allowed, because clouds serve their machines' credentials there.
+    """Return the private networks that a setting lists in CIDR notation.
+
+    Raises ValueError with a sentence about the first invalid one. Link-local addresses are not allowed, because clouds
+    serve their machines' credentials there.
     """
     return tuple(_private_network(text.strip()) for text in written if text.strip())
 
@@ -61,7 +64,7 @@ def _contains(outer: Network, inner: Network) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Return whether a host is an IP address and not a name."""
+    """Return whether a host is an IP address rather than a name."""
     return _parsed(host) is not None
 
 
@@ -82,7 +85,7 @@ def is_within(address: str, networks: Networks) -> bool:
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    """Return an address, with IPv4-mapped IPv6 addresses as IPv4; None for anything else."""
+    """Return an address, with IPv4-mapped IPv6 addresses as IPv4; None if the text is not an address."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,6 +1,7 @@
-"""Checks the target of a call: parses the URL once, resolves its host name once, and checks every resolved address.
+"""Checks the target of a call: the URL is parsed once, its host name is resolved once, and every resolved address is
+checked.
 
-The connection then goes to a checked address, which rules out DNS rebinding.
+The connection then goes to one of the checked addresses, which rules out DNS rebinding.
 """
 
 import socket
@@ -41,16 +42,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A checked endpoint, with the addresses to connect to."""
+    """A checked endpoint, and the addresses to connect to."""
 
     endpoint: Endpoint
     addresses: tuple[str, ...]
 
 
 def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks = ()) -> Target:
-    """Return the checked target of a URL; raises NotSent for a scheme, port or address that is not allowed.
+    """Return the checked target of a URL. Raises NotSent if its scheme, port or address is not allowed.
 
-    The host name must resolve within `seconds`. `also` are networks that an operator allows for this call.
+    The host name must resolve within `seconds`. `also` lists networks that an operator allows for this call.
     """
     endpoint = parse_endpoint(url)
     if not _may_resolve(endpoint, also):
@@ -64,7 +65,7 @@ def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks
 
 
 def address_problem(url: str) -> str:
-    """Return why a URL can never be called from this installation; "" if its text shows no reason."""
+    """Return why a URL can never be called from this installation, or "" if its text shows no reason."""
     try:
         endpoint = parse_endpoint(url)
     except NotSent as error:
@@ -77,8 +78,10 @@ def address_problem(url: str) -> str:
 
 
 def with_scheme(typed: str) -> str:
-    """Return an address that someone typed, with a scheme added if it has none: usually https, but http for this
-    machine and for private networks, whose servers hardly ever have a certificate, unless the port is one of https.
+    """Return an address that someone typed, with a scheme if it has none.
+
+    This is usually https. It is http for this machine and for private networks, whose servers hardly ever have a
+    certificate, unless the port is one used for https.
     """
     if not typed or "://" in typed:
         return typed
@@ -94,7 +97,7 @@ def with_scheme(typed: str) -> str:
 
 
 def parse_endpoint(url: str) -> Endpoint:
-    """Return the parts of an http(s) URL; raises NotSent for an ambiguous URL."""
+    """Return the parts of an http(s) URL. Raises NotSent if it is ambiguous."""
     # urlsplit silently drops tabs and line breaks, and browsers treat a backslash as a slash.
     if not url.isprintable() or " " in url or "\\" in url:
         raise NotSent(_("the address contains invalid characters"))
@@ -112,7 +115,9 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def _ascii_host(host: str) -> str:
-    """Return a host as used in DNS; raises NotSent for characters that stand for others, such as circled digits."""
+    """Return a host as DNS writes it. Raises NotSent for characters that stand for other characters, such as circled
+    digits.
+    """
     if host.isascii():
         return host
     try:
@@ -135,7 +140,7 @@ def _is_own(endpoint: Endpoint) -> bool:
 
 
 def _may_resolve(endpoint: Endpoint, also: Networks = ()) -> bool:
-    """Return whether this endpoint may be called if its host resolves to an allowed address."""
+    """Return whether this endpoint may be called, provided that its host resolves to an allowed address."""
     return endpoint.is_public_https or (endpoint.port > 0 and (_is_own(endpoint) or bool(_networks(also))))
 
 
@@ -152,7 +157,9 @@ def _needs_https() -> str:
 
 
 def _how_to_allow(text: str) -> str:
-    """Return the text with an explanation of PRIVATE_NETWORKS, because people look for this setting in the console."""
+    """Return the text with an explanation of PRIVATE_NETWORKS added, because people look for this setting in the
+    console.
+    """
     return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart)") % {
         "told": text
     }
@@ -183,7 +190,7 @@ def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
 
 
 def _ask_resolver(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
-    """Call the resolver in a thread that is abandoned after `seconds`, because the resolver has no time-out."""
+    """Call the resolver in a thread, which is abandoned after `seconds` because the resolver itself has no time-out."""
     answer: Future[tuple[str, ...]] = Future()
 
     def ask() -> None:

@@ -1,9 +1,9 @@
 """Delivers due announcements, and handles those whose consumer fails.
 
-Invariants: an announcement is marked as delivered in the transaction of its consumers, so it is delivered again if a
-consumer dies. While an older announcement about an object is undelivered, newer ones wait. Once the older one is
-parked, newer ones may pass, and their delivery covers it, too, because all of them only mean that the object has
-changed. Consumers of a topic in `OUTBOX_TOGETHER` take all due announcements of a workspace at once; if a consumer
+Invariants: an announcement is marked as delivered in its consumers' transaction, so it is delivered again if a consumer
+dies. As long as an older announcement about the same object is undelivered, newer ones wait. Once the older one is
+parked, newer ones may pass. Delivering one of them also covers the parked one, because each only means that the object
+has changed. Consumers of a topic in `OUTBOX_TOGETHER` take all due announcements of a workspace at once. If a consumer
 raises an error, each is delivered alone, so only the one at fault is retried.
 """
 
@@ -33,10 +33,10 @@ MAX_ATTEMPTS: Final = 12
 def deliver_due(
     limit: int = 100, *, without: Collection[str] = (), is_ending: Callable[[], bool] = lambda: False
 ) -> int:
-    """Deliver up to `limit` due announcements, oldest first, except those of the topics `without`; return the number
-    handled, successfully or not.
+    """Deliver up to `limit` due announcements, oldest first, leaving out the topics in `without`. Return how many were
+    handled, whether or not this succeeded.
 
-    Stops before the next one when `is_ending` returns True.
+    Once `is_ending` returns True, no further announcement is delivered.
     """
     handled = 0
     while handled < limit and (due := _due(limit - handled, without)):
@@ -51,11 +51,11 @@ def deliver_due(
 
 
 def _due(limit: int, without: Collection[str]) -> list[list[int]]:
-    """Return the ids of deliverable announcements, oldest first: the next one for each object, if it is due. Those that
-    are delivered together are in one list.
+    """Return the ids of the announcements to deliver, oldest first: each object's next announcement, if it is due.
+    Those that are delivered together are in one list.
 
-    With a NOT EXISTS query for older ones, a backlog of ten thousand would take a minute per query: the planner's
-    statistics date from an empty backlog, so it would compare every row with every other row.
+    With a backlog of ten thousand, a NOT EXISTS query for older ones would take a minute: the planner's statistics date
+    from when there was no backlog, so it would compare every row with every other row.
     """
     moving = Announcement.objects.filter(delivered_at=None, parked_at=None)
     next_of_each = moving.order_by("object_id", "id").distinct("object_id").values("pk")
@@ -67,7 +67,7 @@ def _due(limit: int, without: Collection[str]) -> list[list[int]]:
 
 
 def _deliver(ids: Sequence[int]) -> int:
-    """Deliver announcements in one transaction, or each alone if that fails; return the number claimed here."""
+    """Deliver announcements in one transaction or, if that fails, each alone. Return how many were claimed here."""
     claimed: list[Announcement] = []
     try:
         with transaction.atomic():
@@ -99,14 +99,14 @@ def _consume(claimed: list[Announcement]) -> None:
 
 
 def _mark_delivered(claimed: Sequence[Announcement]) -> None:
-    """Mark announcements as delivered, and any older parked ones, because the consumer has seen the current state."""
+    """Mark announcements as delivered, and older parked ones too, because the consumer has seen the current state."""
     same = Announcement.objects.filter(topic=claimed[0].topic, delivered_at=None)
     parked_ones = Q(object_id__in=[one.object_id for one in claimed], parked_at__isnull=False, id__lt=claimed[-1].pk)
     same.filter(Q(pk__in=[one.pk for one in claimed]) | parked_ones).update(delivered_at=Now(), parked_at=None)
 
 
 def _postpone(announcement: Announcement, error: Exception) -> None:
-    """Schedule a retry with backoff, or park the announcement after too many failures."""
+    """Schedule a retry after a growing delay, or park the announcement if it has failed too often."""
     tried, moment = announcement.attempts + 1, timezone.now()
     if tried >= MAX_ATTEMPTS:
         logger.error("outbox: %s parked after %s attempts: see `manage.py outbox_parked`", announcement, tried)
@@ -130,5 +130,5 @@ def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
 
 
 def consumers(topic: str) -> list[Consumer]:
-    """Return the consumers of a topic, which the settings name."""
+    """Return a topic's consumers, which the settings name."""
     return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]

@@ -1,4 +1,6 @@
-"""Announcements to higher packages: written with the change they announce, delivered at least once, in order."""
+"""Announcements to higher-level packages: written with the change that they announce, delivered in order, at least
+once.
+"""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,8 +9,8 @@ from django.db.models.functions import Now
 class Announcement(models.Model):
     """One event about one object. It contains only ids; consumers read the current state from the database.
 
-    A parked announcement has failed too often: it is not retried until an operator requests it, and does not block
-    others.
+    An announcement is parked if it has failed too often. It then no longer holds up others, and is not retried until an
+    operator asks for it.
     """
 
     id = models.BigAutoField(primary_key=True)

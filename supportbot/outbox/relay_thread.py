@@ -1,6 +1,6 @@
-"""The relay: one thread per web and worker process that delivers due announcements.
+"""The relay: a thread in each web and worker process that delivers due announcements.
 
-Rows are claimed with SKIP LOCKED, so any number of relays share the work. Consumers run inside the scope of the
+Rows are claimed with SKIP LOCKED, so any number of relays can share the work. Consumers run in the scope of the
 announcement's workspace.
 """
 
@@ -22,7 +22,7 @@ POLL_SECONDS: Final = 2.0
 
 
 class Relay:
-    """One per process; `stop` waits for the current announcement to finish."""
+    """The relay of a process. `stop` waits until the current announcement has been handled."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -30,7 +30,7 @@ class Relay:
         self._without: Collection[str] = ()
 
     def start(self, *, without: Collection[str] = ()) -> None:
-        """Start delivering, except announcements of the topics `without`."""
+        """Start delivering announcements, except those of the topics in `without`."""
         self._without = without
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="outbox-relay", daemon=True)
@@ -52,7 +52,7 @@ class Relay:
         connections.close_all()  # this thread's own connections
 
     def round(self) -> int:
-        """Deliver due announcements; return the number handled."""
+        """Deliver due announcements; return how many were handled."""
         try:
             handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
             trouble.has_read()

@@ -22,12 +22,12 @@ ROWS_OF_A_TRIAL: Final = 200  # about 80 kB
 
 
 def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
-    """Announce a change to an object to higher packages. Call it inside the transaction of the change."""
+    """Announce to higher-level packages that an object has changed. Call this inside the transaction of the change."""
     announce_all(topic, [object_id], workspace_id=workspace_id)
 
 
 def announce_all(topic: str, object_ids: Iterable[UUID], *, workspace_id: UUID) -> None:
-    """Announce the same change to several objects, with one statement."""
+    """Announce with one statement that several objects have changed in the same way."""
     if topic not in settings.OUTBOX_CONSUMERS:
         raise ValueError(f"The topic {topic} has no consumer. Add it to OUTBOX_CONSUMERS.")
     Announcement.objects.bulk_create(
@@ -37,17 +37,17 @@ def announce_all(topic: str, object_ids: Iterable[UUID], *, workspace_id: UUID) 
 
 
 def count_due() -> int:
-    """Return the number of due announcements: neither delivered nor parked, and not postponed after a failure."""
+    """Return how many announcements are due: neither delivered nor parked, and not postponed after a failure."""
     return Announcement.objects.filter(delivered_at=None, parked_at=None, due_at__lte=Now()).count()
 
 
 def parked() -> QuerySet[Announcement]:
-    """Return parked announcements of all workspaces, oldest first."""
+    """Return the parked announcements of all workspaces, oldest first."""
     return Announcement.objects.exclude(parked_at=None).filter(delivered_at=None).order_by("id")
 
 
 def retry_parked(announcement_id: int | None = None) -> int:
-    """Release one parked announcement, or all of them, for new attempts; return their number."""
+    """Release one parked announcement, or all of them, to be tried again; return how many there were."""
     chosen = parked() if announcement_id is None else parked().filter(pk=announcement_id)
     released = chosen.update(parked_at=None, attempts=0, due_at=Now())
     wakeup.notify()
@@ -55,7 +55,7 @@ def retry_parked(announcement_id: int | None = None) -> int:
 
 
 def purge_delivered() -> int:
-    """Delete announcements delivered more than a week ago; return the number of deleted rows."""
+    """Delete announcements that were delivered more than a week ago; return how many rows were deleted."""
     deleted, _ = Announcement.objects.filter(delivered_at__lt=timezone.now() - KEPT_AFTER_DELIVERY).delete()
     return deleted
 
@@ -63,8 +63,8 @@ def purge_delivered() -> int:
 def try_to_write() -> None:
     """Write rows that are never committed. Raises a database error if the database is read-only or its disk is full.
 
-    They need several new pages (about 80 kB), since a single row may fit on a page with some space left. These pages
-    stay in use until PostgreSQL cleans up, so do not call it more often than necessary.
+    The rows need several new pages (about 80 kB), because a single row might still fit on an existing page. PostgreSQL
+    does not free these pages until it cleans up, so call this no more often than necessary.
     """
     row = {"topic": "", "object_id": UUID(int=0), "workspace_id": UUID(int=0), "delivered_at": Now()}
     with transaction.atomic():

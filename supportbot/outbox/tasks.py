@@ -1,4 +1,4 @@
-"""Celery tasks of the outbox, and the workers' heartbeat."""
+"""Celery tasks for the outbox, and the workers' heartbeat."""
 
 import time
 
@@ -12,7 +12,7 @@ HEARTBEAT_KEY = "worker-heartbeat"
 
 @shared_task
 def heartbeat() -> None:
-    """Store the time (Unix seconds) of a worker's last activity, which `/readyz` reads."""
+    """Store when a worker was last active, in Unix seconds. `/readyz` reads it."""
     cache.set(HEARTBEAT_KEY, time.time(), timeout=120)
 
 

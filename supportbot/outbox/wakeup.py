@@ -1,4 +1,6 @@
-"""Wakes the relay of the same process when something is announced. A lost notification only causes a delay."""
+"""Wakes the relay of this process when something is announced. If a notification is lost, the relay only wakes
+later.
+"""
 
 import threading
 
@@ -10,6 +12,6 @@ def notify() -> None:
 
 
 def wait(seconds: float) -> None:
-    """Wait until notified, or for `seconds`."""
+    """Wait until notified, but no longer than `seconds`."""
     _woken.wait(seconds)
     _woken.clear()

@@ -1,1 +1,1 @@
-"""Outgoing webhooks: events sent to a workspace's servers, signed by Standard Webhooks."""
+"""Outgoing webhooks: events sent to a workspace's servers, signed according to Standard Webhooks."""

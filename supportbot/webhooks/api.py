@@ -1,4 +1,4 @@
-"""REST views of webhooks: endpoints, their deliveries, and sending again."""
+"""REST views for webhooks: endpoints, their deliveries, and resending."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -34,7 +34,7 @@ from supportbot.webhooks.serializers import (
 
 
 class WebhookView(ScopedAPIView):
-    """Reading needs `webhooks:read`, everything else `webhooks:write`."""
+    """Reading needs the scope `webhooks:read`; everything else needs `webhooks:write`."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [needs("webhooks:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "webhooks:write")()]
@@ -55,7 +55,7 @@ class WebhookList(WebhookView, ListAPIView[WebhookEndpoint]):
 
     @extend_schema(request=WebhookInput, responses={201: NewWebhookSerializer})
     def post(self, request: Request) -> Response:
-        """Create a webhook. Only this response contains the secret that signs its deliveries."""
+        """Create a webhook. The secret that signs its deliveries is only in this response."""
         new = services.create(**_validated(WebhookInput, request), actor=self.actor)
         return _with_secret(new, status=201)
 
@@ -63,7 +63,7 @@ class WebhookList(WebhookView, ListAPIView[WebhookEndpoint]):
 class WebhookDetail(WebhookView):
     @extend_schema(responses=WebhookSerializer)
     def get(self, request: Request, webhook_id: UUID) -> Response:
-        """Show one webhook."""
+        """Return one webhook."""
         return Response(WebhookSerializer(endpoint_with_id(webhook_id)).data)
 
     @extend_schema(request=WebhookChangeInput, responses=WebhookSerializer)
@@ -74,7 +74,7 @@ class WebhookDetail(WebhookView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, webhook_id: UUID) -> Response:
-        """Delete a webhook with its secret and its deliveries."""
+        """Delete a webhook, its secret and its deliveries."""
         services.remove(webhook_id, actor=self.actor)
         return Response(status=204)
 
@@ -82,12 +82,12 @@ class WebhookDetail(WebhookView):
 class Rotate(WebhookView):
     @extend_schema(request=RotateInput, responses=NewWebhookSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Create a new secret, which only this response contains."""
+        """Create a new secret. It is only in this response."""
         return _with_secret(services.rotate(webhook_id, actor=self.actor, **_validated(RotateInput, request)))
 
 
 class ProbeThrottle(CallerThrottle):
-    """The limit for tests, since each may occupy a thread of the web process until its deadline."""
+    """Limits tests, because each may occupy a thread of the web process until its deadline."""
 
     scope = "webhook-test"
 
@@ -97,7 +97,7 @@ class Test(WebhookView):
 
     @extend_schema(request=EmptyInput, responses=DeliverySerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Send a `webhook.test` now, without retries, and show the result."""
+        """Send a `webhook.test` event now, without retries, and return the result."""
         _validated(EmptyInput, request)
         return Response(DeliverySerializer(services.send_test(webhook_id, actor=self.actor)).data)
 
@@ -105,13 +105,13 @@ class Test(WebhookView):
 class Replay(WebhookView):
     @extend_schema(request=ReplayInput, responses=ReplayedSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Resend all deliveries that were abandoned since a time."""
+        """Resend all deliveries created since the given time that were abandoned."""
         data = _validated(ReplayInput, request)
         return Response({"count": services.replay_failed(webhook_id, actor=self.actor, **data)})
 
 
 class DeliveryList(WebhookView, ListAPIView[WebhookDelivery]):
-    """The deliveries of a webhook; they are kept for thirty days."""
+    """The deliveries of a webhook. They are kept for thirty days."""
 
     serializer_class = DeliverySerializer
     pagination_class = NewestFirstPagination

@@ -1,5 +1,7 @@
-"""Facts about what happened to an object, read from its rows. A fact's id never changes. Announcements may be merged
-and repeated, but facts are not. Erased objects have no facts.
+"""Facts about what happened to an object, read from its rows.
+
+Announcements may be merged or repeated, but facts are not: each has an id that never changes. Erased objects have no
+facts.
 """
 
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ _NAMESPACE: Final = UUID("6f0b1a55-3f0e-4bb2-9a35-0f6a4c6c2d11")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact: something that happened. `data` contains ids, states and times."""
+    """Something that happened to an object. `data` contains ids, states and times."""
 
     kind: str
     source: str  # identifies this fact: ids of rows that never change
@@ -34,7 +36,7 @@ class Fact:
 
 
 def facts_of_ticket(ticket_id: UUID) -> Iterator[Fact]:
-    """Yield the facts about a ticket, oldest first, from its conversation's log."""
+    """Yield what happened to a ticket, oldest first, according to its conversation's log."""
     ticket = Ticket.objects.select_related("conversation").filter(pk=ticket_id).first()
     if ticket is None:
         return
@@ -59,7 +61,7 @@ def facts_of_ticket(ticket_id: UUID) -> Iterator[Fact]:
 
 
 def facts_of_conversation(conversation_id: UUID) -> Iterator[Fact]:
-    """Yield the beginning and the end of a conversation."""
+    """Yield the facts that a conversation has begun and ended."""
     row = Conversation.objects.filter(pk=conversation_id).first()
     if row is None:
         return
@@ -75,7 +77,7 @@ def facts_of_conversation(conversation_id: UUID) -> Iterator[Fact]:
 
 
 def facts_of_request(request_id: UUID) -> Iterator[Fact]:
-    """Yield each state that an action request has reached, oldest first, from its audit trail."""
+    """Yield a fact for each state that an action request has reached, oldest first, according to its audit trail."""
     request = ActionRequest.objects.filter(pk=request_id).first()
     if request is None:
         return
@@ -94,9 +96,9 @@ def facts_of_request(request_id: UUID) -> Iterator[Fact]:
 
 
 def facts_of_article(article_id: UUID) -> Iterator[Fact]:
-    """Yield an article's current publication, or its archiving; drafts have no facts.
+    """Yield the fact that an article was published or archived. Drafts have no facts.
 
-    If an article is published again before its announcement is handled, there is only one fact.
+    If an article is published again before its announcement is handled, this yields only one fact.
     """
     article = Article.objects.select_related("live_revision").filter(pk=article_id).first()
     if article is None:

@@ -1,7 +1,7 @@
-"""The tables of outgoing webhooks.
+"""The tables for outgoing webhooks.
 
-Invariants, enforced by the database: an endpoint has one delivery per event, however often the event is announced. A
-waiting delivery has a due time.
+Invariants, enforced by the database: an endpoint has only one delivery per event, however often the event is announced.
+A waiting delivery has a time at which it is due.
 """
 
 from django.db import models
@@ -17,10 +17,10 @@ MAX_ANSWER_CHARACTERS = 1_024
 
 
 class WebhookEndpoint(TenantModel):
-    """A server that receives events. `kinds` are its subscriptions, each with its start time."""
+    """A server that receives events. `kinds` are the kinds it subscribes to, each with the time since when."""
 
     class Off(models.TextChoices):
-        """Why the installation switched an endpoint off; empty if a person did."""
+        """Why the installation switched an endpoint off. It is empty if a person did so."""
 
         FAILING = "failing", _("It failed for days.")
         GONE = "gone", _("It answered 410 Gone.")
@@ -55,15 +55,15 @@ class WebhookEndpoint(TenantModel):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secrets to sign with, the current one first."""
+        """The secrets to sign with, starting with the current one."""
         is_kept = self.previous_until is not None and self.previous_until > now() and bool(self.previous_secret)
         return (self.secret, self.previous_secret) if is_kept else (self.secret,)
 
 
 class WebhookDelivery(TenantModel):
-    """One event for one endpoint; its id is the receiver's `webhook-id`, the same in every attempt.
+    """One event for one endpoint. Its id is the receiver's `webhook-id`, the same in every attempt.
 
-    The payload contains no personal data. The fields from `status` to `error` are about the last attempt.
+    The payload contains no personal data. The fields from `status` to `error` describe the last attempt.
     """
 
     class State(models.TextChoices):

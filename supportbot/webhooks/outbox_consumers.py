@@ -1,7 +1,8 @@
-"""Handles announcements from lower packages: writes a delivery for each endpoint that subscribes to the event. A fact
-is written once per endpoint, by its id, so this can safely run repeatedly. Endpoints get no facts from before they
-subscribed, and none older than `MAX_AGE`, because the deliveries needed to detect duplicates are deleted some time
-later.
+"""Handles announcements from lower-level packages by writing a delivery for each endpoint that subscribes to the event.
+
+Each fact is written once per endpoint, identified by its id, so this can safely run repeatedly. Endpoints get no facts
+from before they subscribed. They also get none older than `MAX_AGE`, because old deliveries, which are needed to detect
+duplicates, are deleted at some point.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +65,7 @@ def _listening() -> list[WebhookEndpoint]:
 
 
 def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]) -> None:
-    """Write the missing deliveries of each endpoint."""
+    """Write the deliveries that are still missing for each endpoint."""
     heard, oldest = list(endpoints), now() - MAX_AGE
     made = [
         WebhookDelivery(
@@ -83,7 +84,7 @@ def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]
 
 
 def payload_of(fact: Fact) -> dict[str, Any]:
-    """Return the payload of a fact, without the data that an endpoint may request in addition."""
+    """Return the payload for a fact, without the data that an endpoint may additionally ask for."""
     return {
         "id": f"evt_{fact.event_id}",
         "type": fact.kind,

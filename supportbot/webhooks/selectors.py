@@ -1,4 +1,4 @@
-"""Finds endpoints and deliveries of the current workspace."""
+"""Finds endpoints and deliveries in the current workspace."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 
 def listed_endpoints() -> "QuerySet[WebhookEndpoint]":
-    """Return the workspace's endpoints by name, without decrypting their secrets."""
+    """Return the workspace's endpoints, sorted by name, without decrypting their secrets."""
     return WebhookEndpoint.objects.defer("secret", "previous_secret").order_by("name")
 
 
@@ -26,7 +26,7 @@ def deliveries_of(endpoint: WebhookEndpoint) -> "QuerySet[WebhookDelivery]":
 
 
 def delivery_of(endpoint: WebhookEndpoint, delivery_id: UUID) -> WebhookDelivery:
-    """Return one delivery of an endpoint; raises NotFound."""
+    """Return one of an endpoint's deliveries; raises NotFound."""
     found = deliveries_of(endpoint).filter(pk=delivery_id).first()
     if found is None:
         raise NotFound()
@@ -34,5 +34,5 @@ def delivery_of(endpoint: WebhookEndpoint, delivery_id: UUID) -> WebhookDelivery
 
 
 def count_switched_off() -> int:
-    """Return the number of endpoints that the installation has switched off because they did not answer."""
+    """Return how many endpoints the installation has switched off because they did not respond."""
     return WebhookEndpoint.objects.filter(is_on=False).exclude(off_reason="").count()

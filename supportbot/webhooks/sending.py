@@ -56,7 +56,7 @@ Off = WebhookEndpoint.Off
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one attempt. Without a `status`, there was no answer, and `error` is the reason."""
+    """The result of one attempt. If there is no `status`, there was no response, and `error` says why."""
 
     status: int | None
     duration_ms: int
@@ -69,8 +69,8 @@ class Outcome:
 
 
 def endpoints_to_serve() -> list[tuple[UUID, UUID]]:
-    """Return (workspace, endpoint) of the endpoints with due deliveries, longest unserved first, at most as many as may
-    be served now.
+    """Return the endpoints that have due deliveries, as (workspace, endpoint). Those that have waited longest come
+    first, and there are no more than may be served now.
     """
     moment = now()
     with across_workspaces("webhooks that are due"):
@@ -85,8 +85,10 @@ def _is_idle(moment: datetime) -> Q:
 
 
 def serve(workspace_id: UUID, endpoint_id: UUID) -> int:
-    """Send one endpoint's due deliveries until none are left, one fails, or the time slice is over; return the number
-    of attempts. Returns 0 at once if another worker is serving it.
+    """Send one endpoint's due deliveries until none is left, one fails, or the time slice is over. Return how many
+    attempts were made.
+
+    Returns 0 at once if another worker is serving this endpoint.
     """
     with workspace_scope(workspace_id):
         lease = _take(endpoint_id)
@@ -123,8 +125,8 @@ def _next(endpoint_id: UUID) -> WebhookDelivery | None:
 
 
 def attempt(delivery: WebhookDelivery) -> bool:
-    """Make one attempt at a waiting delivery; return whether more may be sent to its endpoint now. Do nothing if it was
-    sent or deleted in the meantime.
+    """Make one attempt at a waiting delivery. Return whether its endpoint may be sent more now. Does nothing if the
+    delivery was sent or deleted in the meantime.
     """
     moment = now()
     waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts)
@@ -154,8 +156,8 @@ def _send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, moment: datetime
 
 
 def _completed(endpoint: WebhookEndpoint, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return a payload with the customer data that its endpoint requests. The data is read now, so the stored payload
-    contains nothing that would have to be erased.
+    """Return a payload with the customer data that its endpoint asks for. The data is read only now, so the stored
+    payload contains nothing that would have to be erased.
     """
     if not endpoint.includes_customer or "customer" not in payload["data"]:
         return payload
@@ -205,7 +207,7 @@ def _note_success(endpoint: WebhookEndpoint) -> None:
 def _settle_failure(
     endpoint: WebhookEndpoint, mine: "QuerySet[WebhookDelivery]", attempts: int, facts: dict[str, Any]
 ) -> None:
-    """Postpone or park a delivery; pause its endpoint or switch it off."""
+    """Postpone or park a delivery, and pause its endpoint or switch it off."""
     moment = now()
     again = next_attempt(attempts, moment)
     if again is None:
@@ -223,7 +225,7 @@ def _settle_failure(
 
 
 def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
-    """Switch a locked endpoint off; `services.notify_admins` informs the admins."""
+    """Switch off an endpoint, which is locked. `services.notify_admins` tells the admins."""
     endpoint.is_on, endpoint.off_reason, endpoint.notified_at = False, reason, None
     endpoint.save(update_fields=["is_on", "off_reason", "notified_at"])
     park_waiting(endpoint)
@@ -232,22 +234,22 @@ def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
 
 
 def park_waiting(endpoint: WebhookEndpoint) -> None:
-    """Park the waiting deliveries of a locked endpoint that is off; they can be sent again once the endpoint is on."""
+    """Park the waiting deliveries of an endpoint that is locked and off. They can be resent once it is on."""
     WebhookDelivery.objects.filter(endpoint=endpoint, state=State.WAITING).update(state=State.PARKED)
 
 
 def next_attempt(attempts: int, moment: datetime) -> datetime | None:
-    """Return when a delivery that failed `attempts` times is retried; None if it is abandoned."""
+    """Return when to retry a delivery that has failed `attempts` times, or None if it is abandoned."""
     return moment + PAUSES[attempts - 1] if attempts <= len(PAUSES) else None
 
 
 def rest_until(failures: int, moment: datetime) -> datetime:
-    """Return the end of an endpoint's pause after this many consecutive failures."""
+    """Return until when an endpoint pauses after `failures` failures in a row."""
     return moment + min(timedelta(seconds=2 ** min(failures, 12)), MAX_REST)
 
 
 def is_given_up(failing_since: datetime, moment: datetime) -> bool:
-    """Return whether an endpoint has failed for so long without a success that it has to be switched off."""
+    """Return whether an endpoint has been failing for so long, without a success, that it has to be switched off."""
     return moment - failing_since >= GIVEN_UP_AFTER
 
 

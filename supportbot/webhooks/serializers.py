@@ -1,4 +1,4 @@
-"""Serializers of the webhooks API. They parse and render; the services save."""
+"""Serializers for the webhooks API. They parse and render; the services save."""
 
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ _KINDS: Final = {"type": "array", "items": {"type": "string", "enum": list(KINDS
 
 @extend_schema_field(_KINDS)
 class KindsField(serializers.ListField):
-    """Kinds of events; the service checks them."""
+    """Kinds of events. The service validates them."""
 
     child = serializers.CharField(max_length=60)
 
@@ -83,14 +83,14 @@ class WebhookInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 @example(kinds=["action.succeeded", "action.failed"], is_on=True)
 class WebhookChangeInput(WebhookInput):
-    """Changes to an endpoint; omitted fields are unchanged."""
+    """Changes to an endpoint. Fields that are left out stay the same."""
 
     is_on = FlagField(required=False, help_text="Events that happen while it is off are not sent later.")
 
 
 @example(keep_hours=24)
 class RotateInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """How long deliveries are also signed with the old secret; by default, a day."""
+    """For how many hours deliveries are also signed with the old secret; a day by default."""
 
     keep_hours = WholeNumberField(required=False, min_value=0, max_value=MAX_KEEP_HOURS)
 
@@ -119,7 +119,7 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
 
 @example(since="2026-01-31T08:00:00Z")
 class ReplayInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Resends all abandoned deliveries created since this time."""
+    """Resends all abandoned deliveries that were created since this time."""
 
     since = serializers.DateTimeField()
 

@@ -1,6 +1,7 @@
-"""Creates, changes and deletes endpoints and their secrets, and resends deliveries. The audit trail records every
-change. A secret is generated here and returned only once; it cannot be read again. The admins are told by e-mail, once,
-that an endpoint was switched off.
+"""Creates, changes and deletes endpoints and their secrets, and resends deliveries.
+
+The audit trail records every change. A secret is generated here and returned only once; it cannot be read again. If an
+endpoint is switched off, the admins are told once, by e-mail.
 """
 
 import logging
@@ -52,7 +53,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A created endpoint with its secret, which exists in plain text only here."""
+    """A new endpoint or secret. The secret is in plain text only here."""
 
     endpoint: WebhookEndpoint
     secret: str = field(repr=False)
@@ -60,7 +61,7 @@ class New:
 
 @transaction.atomic
 def create(name: str, url: str, kinds: Iterable[str], *, includes_customer: bool = False, actor: str) -> New:
-    """Add an endpoint, switched on; it receives events from now on. Raises InvalidInput, TooManyEndpoints."""
+    """Add an endpoint that is switched on and receives events from now on. Raises InvalidInput or TooManyEndpoints."""
     name, kinds = name.strip(), list(dict.fromkeys(kinds))
     if wrong := problems(name, url, kinds):
         raise InvalidInput(fields=wrong)
@@ -76,8 +77,10 @@ def create(name: str, url: str, kinds: Iterable[str], *, includes_customer: bool
 
 @transaction.atomic
 def update(endpoint_id: UUID, *, actor: str, **changes: Any) -> WebhookEndpoint:
-    """Change `name`, `url`, `kinds`, `includes_customer` or `is_on`; omitted fields are unchanged. An endpoint never
-    receives events from a time when it was off or had not subscribed to their kind. Raises InvalidInput and NotFound.
+    """Change `name`, `url`, `kinds`, `includes_customer` or `is_on`; fields that are left out stay the same.
+
+    An endpoint never receives events from a time when it was off or did not subscribe to their kind. Raises
+    InvalidInput or NotFound.
     """
     found = _locked(endpoint_id)
     name, url = str(changes.get("name", found.name)).strip(), str(changes.get("url", found.url))
@@ -106,7 +109,7 @@ def update(endpoint_id: UUID, *, actor: str, **changes: Any) -> WebhookEndpoint:
 
 @transaction.atomic
 def rotate(endpoint_id: UUID, *, actor: str, keep_hours: int = 24) -> New:
-    """Create a new secret; the old one also signs for `keep_hours`. Raises InvalidInput, NotFound."""
+    """Create a new secret. For `keep_hours`, the old one is also used for signing. Raises InvalidInput or NotFound."""
     found = _locked(endpoint_id)
     if not 0 <= keep_hours <= MAX_KEEP_HOURS:
         raise InvalidInput(fields={"keep_hours": [_("Choose 0 to %s hours.") % MAX_KEEP_HOURS]})
@@ -121,15 +124,15 @@ def rotate(endpoint_id: UUID, *, actor: str, keep_hours: int = 24) -> New:
 
 @transaction.atomic
 def remove(endpoint_id: UUID, *, actor: str) -> None:
-    """Delete an endpoint with its secret and its deliveries. Raises NotFound."""
+    """Delete an endpoint, its secret and its deliveries. Raises NotFound."""
     found = _locked(endpoint_id)
     _record("webhook.removed", found, actor)
     found.delete()
 
 
 def send_test(endpoint_id: UUID, *, actor: str) -> WebhookDelivery:
-    """Send a test event now, without retries, even to an endpoint that is off, and return its delivery. Raises NotFound
-    or TooManyTests.
+    """Send a test event now, without retries, and return its delivery. The endpoint may be off. Raises NotFound or
+    TooManyTests.
     """
     count_test(current_workspace_id())
     with transaction.atomic():
@@ -147,9 +150,9 @@ def send_test(endpoint_id: UUID, *, actor: str) -> WebhookDelivery:
 
 @transaction.atomic
 def replay(delivery_id: UUID, *, actor: str) -> WebhookDelivery:
-    """Resend one delivery with the same id, whatever its state; a waiting one is sent now.
+    """Resend one delivery with the same id, whatever its state. One that is waiting is sent now.
 
-    Raises NotFound, EndpointOff.
+    Raises NotFound or EndpointOff.
     """
     endpoint_id = WebhookDelivery.objects.filter(pk=delivery_id).values_list("endpoint_id", flat=True).first()
     endpoint = _ready_to_send(endpoint_id)
@@ -162,9 +165,9 @@ def replay(delivery_id: UUID, *, actor: str) -> WebhookDelivery:
 
 @transaction.atomic
 def replay_failed(endpoint_id: UUID, *, since: datetime, actor: str) -> int:
-    """Resend every abandoned delivery that was created since this time; return their number.
+    """Resend every abandoned delivery that was created since this time; return how many there were.
 
-    Raises NotFound, EndpointOff.
+    Raises NotFound or EndpointOff.
     """
     endpoint = _ready_to_send(endpoint_id)
     failed = WebhookDelivery.objects.filter(endpoint=endpoint, state=State.PARKED, created_at__gte=since)
@@ -189,14 +192,14 @@ def _put_to_send(endpoint: WebhookEndpoint, chosen: Any) -> int:
 
 
 def forget_old_secrets() -> int:
-    """Delete old secrets that no longer sign, in every workspace; return their number."""
+    """Delete old secrets that are no longer used for signing, in every workspace; return how many there were."""
     with across_workspaces("old secrets of webhooks"):
         ended = WebhookEndpoint.objects.filter(previous_until__lte=now())
         return ended.update(previous_secret="", previous_until=None)
 
 
 def purge() -> int:
-    """Delete deliveries created more than thirty days ago, in every workspace; return their number."""
+    """Delete deliveries that were created more than thirty days ago, in every workspace; return how many there were."""
     deleted = 0
     with across_workspaces("old deliveries of webhooks"):
         while True:
@@ -208,7 +211,7 @@ def purge() -> int:
 
 
 def problems(name: str, url: str, kinds: Collection[str], *, own: UUID | None = None) -> FieldErrors:
-    """Return an endpoint's errors by field; `own` is its id unless it is new."""
+    """Return what is wrong with an endpoint, by field. `own` is the endpoint's id, unless it is new."""
     wrong: FieldErrors = {}
     if not _PRINTABLE.fullmatch(name) or len(name) > MAX_NAME:
         wrong["name"] = [_("Enter a name of up to %s characters.") % MAX_NAME]
@@ -260,8 +263,8 @@ def _taken() -> str:
 
 
 def notify_admins() -> int:
-    """E-mail the admins of every endpoint switched off since the last call; return the number of endpoints. If that
-    fails, the next call tries again.
+    """E-mail the admins about every endpoint switched off since the last call; return how many endpoints there were. If
+    this fails, the next call tries again.
     """
     with across_workspaces("webhooks that were switched off"):
         off = WebhookEndpoint.objects.filter(is_on=False, notified_at=None).exclude(off_reason="")

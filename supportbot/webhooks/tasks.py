@@ -1,6 +1,7 @@
-"""The Celery tasks of webhooks, on the queue `webhooks`. All are safe to run twice and concurrently.
+"""The Celery tasks for webhooks, in the queue `webhooks`. All of them may run twice, and at the same time.
 
-Only the sweep, `send_due`, starts them, so its next run picks up work left by a lost message or a dead worker.
+Only the sweep, `send_due`, starts the others, so its next run picks up work that a lost message or a dead worker left
+behind.
 """
 
 from uuid import UUID
@@ -15,7 +16,7 @@ MESSAGE_LIFE_SECONDS = 30
 
 @shared_task
 def send_due() -> None:
-    """Start a time slice for each endpoint with due deliveries."""
+    """Start a time slice for each endpoint that has due deliveries."""
     for workspace_id, endpoint_id in sending.endpoints_to_serve():
         current_app.send_task(
             SERVE,

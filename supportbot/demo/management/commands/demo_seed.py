@@ -1,4 +1,4 @@
-"""`manage.py demo_seed`: create the demo workspace or bring it up to date."""
+"""`manage.py demo_seed`: create the demo workspace, or bring it up to date."""
 
 from typing import Any, cast
 
