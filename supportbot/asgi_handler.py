@@ -60,8 +60,9 @@ def application() -> Handler:
 
 
 async def _read_rest(receive: Receive) -> None:
-    """Read the rest of the request, because a browser shows no response until it has sent everything. Give up if it
-    sends too slowly.
+    """Read the rest of the request, because a browser shows no response until it has sent everything.
+
+    Give up if it sends too slowly.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(REST_SECONDS):

@@ -55,8 +55,9 @@ async def _run_in(executor: ThreadPoolExecutor, service: Callable[P, T], /, *arg
 def _with_connection(
     asked_at: float, language: str | None, service: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run the service with this thread's connection. Afterwards, return the connection to the pool if it has failed or
-    is old.
+    """Run the service with this thread's connection.
+
+    Afterwards, return the connection to the pool if it has failed or is old.
     """
     DATABASE_WAIT.labels("thread").observe(time.monotonic() - asked_at)
     if _is_closed_by_server():

@@ -157,8 +157,9 @@ def _is_full(error: BaseException) -> bool:
 
 
 def report_unstored(error: BaseException) -> None:
-    """Log an error of the schedule's file. It may be of any class, because the error for a full disk in SQLite has no
-    `errno`.
+    """Log an error of the schedule's file.
+
+    It may be of any class, because the error for a full disk in SQLite has no `errno`.
     """
     logger.error("beat: the times of the last ticks are not stored: %s", error)
 

@@ -1,5 +1,6 @@
-"""Limits how often people can press a button that calls another system. Each call may occupy a thread of the web
-process for seconds.
+"""Limits how often people can press a button that calls another system.
+
+Each call may occupy a thread of the web process for seconds.
 """
 
 from typing import Final

@@ -111,8 +111,9 @@ def error_body(code: str, message: str, fields: FieldErrors | None = None) -> di
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | None":
-    """Return the response to an exception in a DRF view. For an unexpected one, return None, so that Django responds
-    with 500.
+    """Return the response to an exception in a DRF view.
+
+    For an unexpected one, return None, so that Django responds with 500.
     """
     # Imported here because DRF's views load our authentication classes and so the models, which import this module.
     from rest_framework.exceptions import APIException
@@ -148,8 +149,9 @@ def _body_of(error: "APIException") -> dict[str, Any]:
 
 
 def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:
-    """Return DRF's nested error detail as {dotted field: messages}. `_` contains messages that are not about a
-    field.
+    """Return DRF's nested error detail as {dotted field: messages}.
+
+    `_` contains messages that are not about a field.
     """
     if isinstance(detail, Mapping):
         flat: FieldErrors = {}

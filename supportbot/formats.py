@@ -67,8 +67,9 @@ def format_day(day: date, locale: str, form: Literal["medium", "long"] = "long")
 
 
 def format_day_of_year(iso: str, locale: str) -> str:
-    """Return a day such as `2026-03-04` without its year, as "4 March". Text that is not a day is returned
-    unchanged.
+    """Return a day such as `2026-03-04` without its year, as "4 March".
+
+    Text that is not a day is returned unchanged.
     """
     try:
         day = date.fromisoformat(iso)
@@ -144,8 +145,9 @@ def _in_own_digits(text: str, data: Locale) -> str:
 
 
 def _international(locale: str) -> Locale:
-    """Return the locale data. English without a region is international English, although Babel treats it as US
-    English.
+    """Return the locale data.
+
+    English without a region is international English, although Babel treats it as US English.
     """
     data = babel_locale(locale)
     return Locale("en", "001") if str(data) == "en" else data

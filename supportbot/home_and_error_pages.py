@@ -158,8 +158,9 @@ class NoSpacePage:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
-        """Unpack uploaded files here. Otherwise, the check of the form's token would do so next, and it cannot handle a
-        full disk.
+        """Unpack uploaded files here.
+
+        Otherwise, the check of the form's token would do so next, and it cannot handle a full disk.
         """
         is_form = request.method == "POST" and request.content_type == "multipart/form-data"
         if not is_form or getattr(view, "csrf_exempt", False):
@@ -177,8 +178,9 @@ class NoSpacePage:
 
 
 class MethodNotAllowedPage:
-    """Shows a page for status 405. People see it if they open the address of a form; Django's own page would be
-    blank.
+    """Shows a page for status 405.
+
+    People see it if they open the address of a form; Django's own page would be blank.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -194,8 +196,9 @@ class MethodNotAllowedPage:
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Return JSON to programs and a page to people. This uses neither the session nor the database, which may have
-    failed.
+    """Return JSON to programs and a page to people.
+
+    This uses neither the session nor the database, which may have failed.
     """
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
@@ -245,8 +248,9 @@ def _is_served(address: str) -> bool:
 
 @cache
 def _calls() -> tuple[Call, ...]:
-    """Return every call in the schema, sorted by address. The result is cached, because it changes only with the
-    code.
+    """Return every call in the schema, sorted by address.
+
+    The result is cached, because it changes only with the code.
     """
     return tuple(
         Call(method.upper(), address, _with_code(_first_paragraph(operations[method].get("description", ""))))

@@ -63,8 +63,9 @@ def _prepare_apart() -> None:
 
 
 def prepare() -> None:
-    """Read the build's fingerprint, and load what the first turn needs. What was loaded is excluded from garbage
-    collection.
+    """Read the build's fingerprint, and load what the first turn needs.
+
+    What was loaded is excluded from garbage collection.
     """
     build()
     warm_up()

@@ -52,8 +52,9 @@ _generating: Final = Lock()
 
 
 def whole_schema() -> Any:
-    """Return the schema. It is generated once per process, because this takes seconds and the generator is not
-    thread-safe.
+    """Return the schema.
+
+    It is generated once per process, because this takes seconds and the generator is not thread-safe.
     """
     with _generating:
         return _generated()

@@ -107,4 +107,4 @@ class ClosedSerializerMixin:
 
 
 class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A request body without fields. The address says everything."""
+    """A request body without fields, for calls whose URL says everything."""

@@ -133,8 +133,9 @@ def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
 
 
 def _prepared_after(given: object) -> int | None:
-    """Return psycopg's `prepare_threshold`; None means never to prepare. Raises ImproperlyConfigured for an invalid
-    value.
+    """Return psycopg's `prepare_threshold`; None means never to prepare.
+
+    Raises ImproperlyConfigured for an invalid value.
     """
     if str(given).lower() == "none":
         return None

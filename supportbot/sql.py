@@ -180,8 +180,9 @@ def _stored(row: Model, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
 
 @cache
 def _conversions(model: type[Model], *names: str) -> "Sequence[tuple[int, Callable[..., Any]]]":
-    """Return the functions that convert columns to field values. Most fields need none, but JSON, for example, arrives
-    as text.
+    """Return the functions that convert columns to field values.
+
+    Most fields need none, but JSON, for example, arrives as text.
     """
     found = ((place, getattr(field, "from_db_value", None)) for place, field in enumerate(_fields(model, *names)))
     return tuple((place, convert) for place, convert in found if convert is not None)

@@ -29,8 +29,9 @@ T = TypeVar("T")
 
 
 def msgid(message: str) -> str:
-    """Return a message unchanged. This marks it for the extractor where it is defined; `text_in` translates it
-    later.
+    """Return a message unchanged.
+
+    This marks it for the extractor where it is defined; `text_in` translates it later.
     """
     return message
 
@@ -41,8 +42,9 @@ def nmsgid(one: str, many: str) -> tuple[str, str]:
 
 
 def text_in(locale: str, message: str, /, **values: object) -> str:
-    """Return a message in a locale's language, with its placeholders filled in. An unknown message stays
-    untranslated.
+    """Return a message in a locale's language, with its placeholders filled in.
+
+    An unknown message stays untranslated.
     """
     text = _catalogue(locale).gettext(message) if message else ""  # gettext returns its header for ""
     return text.format(**values) if values else text
@@ -82,8 +84,9 @@ def language_of(locale: str) -> str:
 
 
 def in_locale(texts: Mapping[str, T], locale: str) -> T:
-    """Return the text for a locale. If there is none, return the one for its language, the English one, or the first
-    one.
+    """Return the text for a locale.
+
+    If there is none, return the one for its language, the English one, or the first one.
     """
     for name in (locale, locale.partition("-")[0], "en"):
         if name in texts:

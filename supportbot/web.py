@@ -118,8 +118,9 @@ def id_of(field: str, value: str) -> UUID:
 
 
 class JSONOnlyNegotiation(DefaultContentNegotiation):
-    """Always responds in JSON, whatever the caller accepts. Errors of file downloads are JSON too, and nobody gets a
-    406.
+    """Always responds in JSON, whatever the caller accepts.
+
+    Errors of file downloads are JSON too, and nobody gets a 406.
     """
 
     def select_renderer(

@@ -43,7 +43,7 @@ class ChannelList(ScopedAPIView, ListAPIView[Channel]):
 
     @extend_schema(request=ChannelInput, responses={201: NewChannelSerializer})
     def post(self, request: Request) -> Response:
-        """Create a channel. The secret that signs identities is only in this response."""
+        """Create a channel. The secret that signs identities is returned only in this response."""
         data = ChannelInput(data=request.data)
         data.is_valid(raise_exception=True)
         workspace = Workspace.objects.get(pk=caller_of(request).workspace_id)

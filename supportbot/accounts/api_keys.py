@@ -69,8 +69,9 @@ def issue_api_key(
 
 @transaction.atomic
 def revoke_api_key(prefix: str, *, actor: str = "") -> ApiKey:
-    """Revoke a key of the current workspace. If it has already been revoked, the original time is kept. Raises
-    NoSuchKey.
+    """Revoke a key of the current workspace.
+
+    If it has already been revoked, the original time is kept. Raises NoSuchKey.
     """
     is_revoked_now = ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
@@ -85,8 +86,9 @@ def revoke_api_key(prefix: str, *, actor: str = "") -> ApiKey:
 
 
 def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
-    """Return the caller who uses an API key, and the account it acts as. Raises InvalidKey if it is unknown, expired or
-    revoked.
+    """Return the caller who uses an API key, and the account that the key acts as, if any.
+
+    Raises InvalidKey if the key is unknown, expired or revoked.
     """
     staff, key = staff_and_key(plain)
     return staff, key.user

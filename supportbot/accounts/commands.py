@@ -136,8 +136,9 @@ def operator() -> str:
 
 
 def account_name() -> str:
-    """Return the name of the account that runs this process. In a container, it may have only a number; then, return
-    that.
+    """Return the name of the account that runs this process.
+
+    In a container, it may have only a number; then, return that.
     """
     try:
         return getpass.getuser()

@@ -32,8 +32,9 @@ class NewVisitor:
 
 
 def customer_for_identity(channel: Channel, identity: Identity) -> Customer:
-    """Return the customer with a verified identity. They are created, or updated with the identity's name, e-mail and
-    locale.
+    """Return the customer with a verified identity.
+
+    They are created, or updated with the identity's name, e-mail and locale.
     """
     claims = {"name": identity.name, "email": _valid_email(identity.email), "locale": identity.locale}
     claims = {field: value for field, value in claims.items() if value}

@@ -62,8 +62,9 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
 
 
 def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | None:
-    """Return the claims if this key signed them, or None if another key may have. Raises InvalidToken for an invalid
-    claim.
+    """Return the claims if this key signed them, or None if another key may have.
+
+    Raises InvalidToken for an invalid claim.
     """
     try:
         claims: dict[str, Any] = jwt.decode(

@@ -19,8 +19,9 @@ from supportbot.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class NewIdentityKey:
-    """A key's `kid` and signing secret, which is shown only once. The secret is "" if only the merchant has the private
-    key.
+    """A key's `kid` and signing secret, which is shown only once.
+
+    The secret is "" if only the merchant has the private key.
     """
 
     kid: str

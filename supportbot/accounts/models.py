@@ -37,8 +37,9 @@ NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def hash_secret(secret: str) -> str:
-    """Return a secret in the form in which it is stored. The secret has at least 128 random bits, so it needs no slow
-    hash.
+    """Return a secret in the form in which it is stored.
+
+    The secret has at least 128 random bits, so it needs no slow hash.
     """
     # JSON may contain lone surrogates, which are never part of a valid secret but must not break the look-up.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
@@ -160,8 +161,9 @@ class SetupLink(models.Model):
 
 
 class Membership(models.Model):
-    """A person's role in a workspace. It is not limited to a workspace's scope, because logging in looks it up by
-    person.
+    """A person's role in a workspace.
+
+    It is not limited to a workspace's scope, because logging in looks it up by person.
     """
 
     class Role(models.TextChoices):
@@ -268,8 +270,9 @@ class Channel(TenantModel):
 
 
 class IdentityKey(TenantModel):
-    """A key with which the merchant's server signs identities. The key determines the algorithm; the token never
-    does.
+    """A key with which the merchant's server signs identities.
+
+    The key determines the algorithm; the token never does.
     """
 
     class Algorithm(models.TextChoices):

@@ -54,8 +54,9 @@ def is_allowed(origin: str, channel: Channel) -> bool:
 
 
 def is_known(origin: str) -> bool:
-    """Return whether any live channel allows the origin. This is used for preflights, and for errors before the channel
-    is known.
+    """Return whether any live channel allows the origin.
+
+    This is used for preflights, and for errors before the channel is known.
     """
     with across_workspaces("look-up by origin"):
         return origin in own_origins() or _channels_of(origin).exists()

@@ -1,5 +1,6 @@
-"""Records who changed people, keys and channels. The audit trail belongs to a higher-level package, which a setting
-names.
+"""Records who changed people, keys and channels.
+
+The audit trail belongs to a higher-level package, which a setting names.
 """
 
 from typing import Protocol

@@ -52,8 +52,9 @@ ROLE_SCOPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of the workspace's team, or an API key (`key_id`). A key's scopes limit the rights of the person it acts
-    as.
+    """A member of the workspace's team, or an API key (`key_id`).
+
+    A key's scopes limit the rights of the person it acts as.
     """
 
     workspace_id: UUID

@@ -41,8 +41,9 @@ def workspace_scope(workspace_id: UUID) -> Iterator[None]:
 
 @contextmanager
 def across_workspaces(reason: str) -> Iterator[None]:
-    """Let tenant queries see all workspaces. This is for sweeps, the relay, the runner, and look-ups by key or
-    ticket.
+    """Let tenant queries see all workspaces.
+
+    This is for sweeps, the relay, the runner, and look-ups by key or ticket.
     """
     logger.debug("across workspaces: %s", reason)
     token = _scope.set(_ACROSS)
@@ -53,8 +54,9 @@ def across_workspaces(reason: str) -> Iterator[None]:
 
 
 def current_workspace_id() -> UUID:
-    """Return the workspace of the scope. Raises UnscopedQuery outside a scope, and in a scope that spans all
-    workspaces.
+    """Return the workspace of the scope.
+
+    Raises UnscopedQuery outside a scope, and in a scope that spans all workspaces.
     """
     scope = _scope.get()
     if isinstance(scope, UUID):
@@ -86,7 +88,8 @@ class TenantManager(models.Manager[Row], Generic[Row]):
 
 @lru_cache(maxsize=512)
 def _query_of(model: type[models.Model], workspace_id: UUID) -> Query:
-    """Return the query for a model's rows in a workspace. Copying it takes a tenth of the time of building its
-    filter.
+    """Return the query for a model's rows in a workspace.
+
+    Copying it takes a tenth of the time of building its filter.
     """
     return models.QuerySet(model).filter(workspace_id=workspace_id).query

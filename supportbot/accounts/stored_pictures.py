@@ -1,5 +1,6 @@
-"""Pictures in the form in which they are stored. Only `kb.importing.picture_reencoding` creates them, in a confined
-process.
+"""Pictures in the form in which they are stored.
+
+Only `kb.importing.picture_reencoding` creates them, in a confined process.
 """
 
 import hashlib

@@ -160,8 +160,9 @@ class EventList(CustomerPagesAPIView):
 
     @extend_schema(parameters=[EventQuery], responses=EventPageSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """List the events after a given `seq`, oldest first. The team sees every event; a customer sees their own
-        view.
+        """List the events after a given `seq`, oldest first.
+
+        The team sees every event; a customer sees their own view.
         """
         asked = EventQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)

@@ -179,8 +179,9 @@ class Citation(TenantModel):
 
 
 class Turn(TenantModel):
-    """One answer that the assistant has to give in a conversation. Only one runner at a time can claim it, under a
-    lease.
+    """One answer that the assistant has to give in a conversation.
+
+    Only one runner at a time can claim it, under a lease.
     """
 
     class Kind(models.TextChoices):

@@ -1,5 +1,6 @@
-"""Limits how often a conversation's customer can write. Messages and retries, over the socket and REST, count
-together.
+"""Limits how often a conversation's customer can write.
+
+Messages and retries, over the socket and REST, count together.
 """
 
 from typing import Final

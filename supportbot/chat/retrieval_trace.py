@@ -58,8 +58,9 @@ def traces_of(conversation: Conversation) -> dict[UUID, RetrievalTrace]:
 
 
 def trace_in(payload: Mapping[str, Any]) -> RetrievalTrace | None:
-    """Return the trace in an answer's payload. A customer's view has none, nor do payloads of earlier versions: then
-    None.
+    """Return the trace in an answer's payload.
+
+    A customer's view has none, nor do payloads of earlier versions: then None.
     """
     if FIELD not in payload:
         return None

@@ -44,8 +44,9 @@ WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.source = %s AND m.cli
 def events_after(
     conversation_id: UUID, after: int, *, is_staff: bool = False, limit: int = MAX_EVENTS
 ) -> list[EventView]:
-    """Return up to `limit` events with a `seq` above `after`, oldest first. `prev_seq` chains them in the reader's
-    view.
+    """Return up to `limit` events with a `seq` above `after`, oldest first.
+
+    `prev_seq` chains them in the reader's view.
     """
     events = ConversationEvent.objects.filter(conversation_id=conversation_id, seq__gt=after).order_by("seq")
     if not is_staff:

@@ -142,8 +142,9 @@ def _add_in_steps(
 def add_agent_message(
     conversation_id: UUID, *, text: str, author: User, client_id: str, blocks: Sequence[Mapping[str, Any]] = ()
 ) -> Receipt:
-    """Store an agent's reply with its cards and receipts. Raises NotOwner unless the conversation is assigned to this
-    agent.
+    """Store an agent's reply with its cards and receipts.
+
+    Raises NotOwner unless the conversation is assigned to this agent.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)

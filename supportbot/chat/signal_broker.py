@@ -176,8 +176,9 @@ class SignalBroker:
             await channel_layer.leave(_group(conversation_id), self._channel)
 
     async def _join_failed_groups(self) -> None:
-        """Try again to join groups that failed. Stop at the first that fails again, because the layer is then down for
-        the others too.
+        """Try again to join groups that failed.
+
+        Stop at the first that fails again, because the layer is then down for the others too.
         """
         for group in list(self._unjoined):
             if not await channel_layer.join(group, self._channel):

@@ -20,8 +20,9 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """The log has reached `seq`. The event is included only if it was created in this process; otherwise, read
-    the log.
+    """The log has reached `seq`.
+
+    The event is included only if it was created in this process; otherwise, read the log.
     """
 
     seq: int
@@ -53,8 +54,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """A person is typing. `who` is a name that the reader may see; `source` is that person's side of the
-    conversation.
+    """A person is typing.
+
+    `who` is a name that the reader may see; `source` is that person's side of the conversation.
     """
 
     who: str
@@ -98,8 +100,9 @@ class AgentViewing:
 
 @dataclass(frozen=True, slots=True)
 class DeskNotified:
-    """Tells a workspace's desk that this conversation has changed. It is published to the workspace, not to the
-    conversation.
+    """Tells a workspace's desk that this conversation has changed.
+
+    It is published to the workspace, not to the conversation.
     """
 
     conversation: str
@@ -140,8 +143,9 @@ _KINDS: Final = {name: kind for kind, name in _NAMES.items()}
 
 
 def signal_to_wire(signal: Signal) -> dict[str, Any]:
-    """Return a signal in the wire format used between processes: ids and short texts. An event's payload stays in the
-    log.
+    """Return a signal in the wire format used between processes: ids and short texts.
+
+    An event's payload stays in the log.
     """
     if isinstance(signal, NewEvent):
         return {"kind": "NewEvent", "seq": signal.seq}

@@ -144,8 +144,9 @@ def _rows(rows: Iterable[dict[str, str]], language: str) -> list[str]:
 
 
 def _receipt(receipt: dict[str, Any], language: str) -> list[str]:
-    """Return a receipt's fields, one per line. Their order is fixed here, because JSON objects in the database have no
-    order.
+    """Return a receipt's fields, one per line.
+
+    Their order is fixed here, because JSON objects in the database have no order.
     """
     fields = {name: receipt.get(name) for name in _RECEIPT}
     if fields["amount"]:

@@ -217,8 +217,9 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
 
 
 def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | None:
-    """Return the oldest claimable turn of any workspace, locked together with its conversation. Rows locked by others
-    are skipped.
+    """Return the oldest claimable turn of any workspace, locked together with its conversation.
+
+    Rows locked by others are skipped.
     """
     found = sql.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
     if not found:
@@ -311,8 +312,9 @@ def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
 
 @transaction.atomic
 def restart_attempt(claim: Claim) -> Claim:
-    """Start the next attempt under the same lease, because another route answers. Readers clear the text shown so
-    far.
+    """Start the next attempt under the same lease, because another route answers.
+
+    Readers clear the text shown so far.
     """
     conversation = _lock_claimed(claim)
     attempt = claim.attempt + 1

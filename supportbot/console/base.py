@@ -136,8 +136,9 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return answer
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list. If a filter contains a NUL, show the unfiltered list, as Django does for other invalid
-        filters.
+        """Show the list.
+
+        If a filter contains a NUL, show the unfiltered list, as Django does for other invalid filters.
         """
         filters = (value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values)
         if any("\0" in value for value in filters):

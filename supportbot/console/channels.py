@@ -150,8 +150,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {code: lines for code, lines in self.instance.suggestions.items() if code != self.instance.locale}
 
     def clean_name(self) -> str:
-        """Refuse the name of another channel. People could not tell them apart, and a reload would create a
-        duplicate.
+        """Refuse the name of another channel.
+
+        People could not tell them apart, and a reload would create a duplicate.
         """
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():

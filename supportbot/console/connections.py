@@ -38,8 +38,9 @@ class SecretLines(forms.Textarea):
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """The base of the forms, of which there is one for each kind of authentication. `form_of` adds its settings and
-    secret.
+    """The base of the forms, of which there is one for each kind of authentication.
+
+    `form_of` adds its settings and secret.
     """
 
     kind: Kind

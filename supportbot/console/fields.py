@@ -137,8 +137,9 @@ class Lines(forms.CharField):
 
 
 class ByLanguage(Lines):
-    """One text per line in other languages, each after its language code, as in `de: Guten Tag`. Texts are grouped by
-    language.
+    """One text per line in other languages, each after its language code, as in `de: Guten Tag`.
+
+    Texts are grouped by language.
     """
 
     widget = forms.Textarea(attrs={"rows": 3})

@@ -10,8 +10,9 @@ from django.utils.translation import gettext
 
 
 class LabelledFilter(SimpleListFilter):
-    """`parameter_name` is the field, and `words` maps its values to English labels. Any other value leaves the list
-    unfiltered.
+    """`parameter_name` is the field, and `words` maps its values to English labels.
+
+    Any other value leaves the list unfiltered.
     """
 
     words: ClassVar[Mapping[str, str]]

@@ -205,8 +205,9 @@ def purpose_label(purpose: str) -> str:
 
 
 def prompt_number(call: LLMCall) -> str:
-    """Return the number of a call's prompt, such as 4 for `answer-4`; "" if it has none. The purpose is shown beside
-    it.
+    """Return the number of a call's prompt, such as 4 for `answer-4`; "" if it has none.
+
+    The purpose is shown beside it.
     """
     return call.prompt_version.rpartition("-")[2]
 

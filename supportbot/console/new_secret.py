@@ -1,5 +1,6 @@
-"""The page that shows a new secret. It is the response to the form that created the secret; no later request can get
-it.
+"""The page that shows a new secret.
+
+It is the response to the form that created the secret; no later request can get it.
 """
 
 from typing import Any, cast

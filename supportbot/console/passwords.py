@@ -30,8 +30,9 @@ WINDOW_SECONDS: Final = 15 * 60
 
 
 class ResetForm(PasswordResetForm):
-    """Mails a link that always leads to the installation's own address. The Host header must not decide where it
-    leads.
+    """Mails a link that always leads to the installation's own address.
+
+    The Host header must not decide where it leads.
     """
 
     def save(self, **options: Any) -> None:  # type: ignore[override]  # all of Django's options are passed on

@@ -1,5 +1,6 @@
-"""The current person and workspace of a console request. The desk and the console store the chosen workspace in the
-same session key.
+"""The current person and workspace of a console request.
+
+The desk and the console store the chosen workspace in the same session key.
 """
 
 from typing import Any, cast

@@ -210,8 +210,9 @@ class MembershipAdmin(ScopedAdmin):
         return self._link_page(request, member, purpose)
 
     def _link_page(self, request: HttpRequest, member: Membership, purpose: str) -> HttpResponse:
-        """Show the link to an account. Nobody has used the account yet, so everyone who may create it may see the
-        link.
+        """Show the link to an account.
+
+        Nobody has used the account yet, so everyone who may create it may see the link.
         """
         name = member.user.display_name
         return show_once(
@@ -252,8 +253,9 @@ class MembershipAdmin(ScopedAdmin):
 
 
 def _may_be_invited(person: User) -> bool:
-    """Return whether an admin of this workspace may give someone a link to this account. It must be unused, and in no
-    other workspace.
+    """Return whether an admin of this workspace may give someone a link to this account.
+
+    It must be unused, and in no other workspace.
     """
     acts_by_key = ApiKey.objects.filter(user=person).exists()
     return person.last_login is None and not acts_by_key and works_only_here(person)

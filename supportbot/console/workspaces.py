@@ -221,8 +221,9 @@ class WorkspaceAdmin(ScopedAdmin):
 
 
 def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
-    """Say how many conversations the new limit will erase tonight. This cannot be undone, and 3 is easily typed
-    for 30.
+    """Say how many conversations the new limit will erase tonight.
+
+    This cannot be undone, and 3 is easily typed for 30.
     """
     if count := count_expired(workspace):
         text = ngettext(

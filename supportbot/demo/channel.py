@@ -71,8 +71,9 @@ def _origins(plan: Plan) -> list[str]:
 
 
 def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
-    """Allow the origins of this run, and remove those with the ports of an earlier run. Origins on other hosts are
-    kept.
+    """Allow the origins of this run, and remove those with the ports of an earlier run.
+
+    Origins on other hosts are kept.
     """
     kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
     allowed = list(dict.fromkeys([*wanted, *kept]))

@@ -83,8 +83,9 @@ REPLIES: Final = Path(__file__).parent / "data/replies.json"
 
 
 def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
-    """Create or update the demo workspace for this run, and return its facts. Raises NameTaken if a user name is in
-    use.
+    """Create or update the demo workspace for this run, and return its facts.
+
+    Raises NameTaken if a user name is in use.
     """
     with transaction.atomic():
         workspace = _workspace()
@@ -186,8 +187,9 @@ def _is_valid(plain: str, workspace: Workspace) -> bool:
 
 
 def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
-    """Import the help pages, unless this database already has these versions. Importing them again would undo editors'
-    changes.
+    """Import the help pages, unless this database already has these versions.
+
+    Importing them again would undo editors' changes.
     """
     state_file, fingerprint = data_dir / "demo-knowledge.json", _fingerprint(workspace.pk)
     if (read_json(state_file) or {}).get("fingerprint") == fingerprint:
@@ -210,8 +212,9 @@ def _arrange_categories() -> None:
 
 
 def _collection_name(items: Sequence[Document | Failure]) -> str:
-    """Return the name of the collection for a folder. German pages are in the same collection as their English
-    originals.
+    """Return the name of the collection for a folder.
+
+    German pages are in the same collection as their English originals.
     """
     documents = [item for item in items if isinstance(item, Document) and item.category]
     documents.sort(key=lambda document: document.locale != "en")

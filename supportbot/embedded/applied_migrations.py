@@ -22,8 +22,9 @@ def refuse_newer_schema(database_url: str) -> None:
 
 
 def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
-    """Raise StartRefused if `applied` includes one of our migrations that this version does not know. `what` names the
-    database or backup.
+    """Raise StartRefused if `applied` includes one of our migrations that this version does not know.
+
+    `what` names the database or backup.
     """
     if unknown := newer_migration(applied):
         raise StartRefused(

@@ -50,8 +50,9 @@ MODEL_ANSWER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `doctor`. `message` is the version or state if the check passed, otherwise the cause and how to fix
-    it.
+    """One line of `doctor`.
+
+    `message` is the version or state if the check passed, otherwise the cause and how to fix it.
     """
 
     name: str
@@ -90,8 +91,9 @@ def require_all(plan: Plan, checks: dict[str, Check]) -> None:
 
 
 def run_checks(plan: Plan, checks: dict[str, Check]) -> list[Finding]:
-    """Return the finding of each check. A cause that makes several checks fail, such as a dead database, is reported
-    once.
+    """Return the finding of each check.
+
+    A cause that makes several checks fail, such as a dead database, is reported once.
     """
     findings: list[Finding] = []
     for name, check in checks.items():

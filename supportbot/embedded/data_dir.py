@@ -249,8 +249,9 @@ def purge(data: DataDir) -> bool:
 
 
 def remove(data: DataDir) -> None:
-    """Delete one of our directories and the database that it keeps elsewhere. The caller ensures that nothing uses
-    them.
+    """Delete one of our directories and the database that it keeps elsewhere.
+
+    The caller ensures that nothing uses them.
     """
     home = data.outside_home()
     if home is not None and home.exists():

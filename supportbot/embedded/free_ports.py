@@ -35,8 +35,9 @@ def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
 
 @lru_cache(maxsize=8)
 def address_of(host: str) -> str | None:
-    """Return a host's numeric address, or None if its name does not resolve within three seconds. The result is
-    cached.
+    """Return a host's numeric address, or None if its name does not resolve within three seconds.
+
+    The result is cached.
     """
     try:
         return str(ip_address(host))

@@ -19,8 +19,9 @@ class SharedCounters:
         self.folder.mkdir(mode=0o700, parents=True)
 
     def forget_dead(self, pids: dict[str, int]) -> None:
-        """Forget the gauges of processes that have ended. Call this with the ids of all running processes whenever they
-        change.
+        """Forget the gauges of processes that have ended.
+
+        Call this with the ids of all running processes whenever they change.
         """
         now = set(pids.values())
         for pid in self._pids - now:

@@ -47,8 +47,9 @@ class ProcessRegistry:
             raise StartRefused(problem.format(file=self.path)) from error
 
     def end_orphans(self) -> list[str]:
-        """End the processes that are still running, and return their names. Raises StartRefused if one cannot be
-        ended.
+        """End the processes that are still running, and return their names.
+
+        Raises StartRefused if one cannot be ended.
         """
         leftovers = self.running()
         for name, process in leftovers.items():

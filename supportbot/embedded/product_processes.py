@@ -102,8 +102,9 @@ def manage(name: str) -> list[str]:
 
 
 def product_environment(plan: Plan) -> dict[str, str]:
-    """Return the environment of a child process. It gets the embedded servers' addresses from `runtime.json`, not from
-    here.
+    """Return the environment of a child process.
+
+    It gets the embedded servers' addresses from `runtime.json`, not from here.
     """
     return {
         **os.environ,
@@ -176,8 +177,9 @@ class CommandRunner:
     environment: Mapping[str, str]
 
     def run(self, name: str, *options: str) -> str:
-        """Run the command and return what it printed. If it fails, raises StartRefused with the last line of its
-        output.
+        """Run the command and return what it printed.
+
+        If it fails, raises StartRefused with the last line of its output.
         """
         answer, log = self.logs / f"{name}.out", self.logs / f"{name}.log"
         command = [*manage(name), *options]

@@ -66,8 +66,9 @@ class Supervisor:
         }
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start the services in order. Each is reported before the next one starts. If a start fails, `stop` also stops
-        that one.
+        """Start the services in order.
+
+        Each is reported before the next one starts. If a start fails, `stop` also stops that one.
         """
         for service in services:
             managed = _Managed(service)
@@ -137,8 +138,9 @@ class Supervisor:
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """Make the first stop signal raise KeyboardInterrupt. Later signals are ignored, because they would interrupt the
-    clean-up.
+    """Make the first stop signal raise KeyboardInterrupt.
+
+    Later signals are ignored, because they would interrupt the clean-up.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:

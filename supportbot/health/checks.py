@@ -117,8 +117,9 @@ def wait_for_migrations() -> None:
 
 
 def report_missing_migrations() -> None:
-    """Log once that migrations are missing. A web process starts anyway, and nothing else would say why it is not
-    ready.
+    """Log once that migrations are missing.
+
+    A web process starts anyway, and nothing else would say why it is not ready.
     """
     try:
         if _migrations() == "behind":
@@ -177,8 +178,9 @@ def _runner() -> str:
 
 
 def _loop() -> str:
-    """Check the main loop. A loop that has stopped is either waiting for the broker or stuck for good; a restart fixes
-    only the latter.
+    """Check the main loop.
+
+    A loop that has stopped is either waiting for the broker or stuck for good; a restart fixes only the latter.
     """
     if not main_loop.stands_still():
         return "ok"

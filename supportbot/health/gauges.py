@@ -159,8 +159,9 @@ def _counted(*, until: float) -> list[Metric]:
 
 
 def _rows(query: str, seconds: float) -> list[tuple[str, float]]:
-    """Return a query's rows. If it fails, only a savepoint is rolled back, not the transaction that it shares with the
-    other queries.
+    """Return a query's rows.
+
+    If it fails, only a savepoint is rolled back, not the transaction that it shares with the other queries.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, int(seconds * 1000)))])

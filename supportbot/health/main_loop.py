@@ -1,5 +1,6 @@
-"""Detects that the main loop of a worker or of beat has stopped. The loop ticks here, and a probe checks when it last
-did.
+"""Detects that the main loop of a worker or of beat has stopped.
+
+The loop ticks here, and a probe checks when it last did.
 """
 
 import time

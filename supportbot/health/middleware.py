@@ -1,5 +1,6 @@
-"""The probes of a web process. They are answered before anything else, because they need no host, session or
-database.
+"""The probes of a web process.
+
+They are answered before anything else, because they need no host, session or database.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
-"""Reads settings from environment variables. It checks their types, and detects misspelt names, which would otherwise
-be ignored.
+"""Reads settings from environment variables.
+
+It checks their types, and detects misspelt names, which would otherwise be ignored.
 """
 
 import os

@@ -13,8 +13,9 @@ from supportbot.observing.metrics import BREAKER_HITS, BREAKERS_OPEN
 
 
 class Breaker:
-    """Closed until `failures` calls in a row have failed. After that, one call every `probe_every_seconds` may try
-    again.
+    """Closed until `failures` calls in a row have failed.
+
+    After that, one call every `probe_every_seconds` may try again.
     """
 
     def __init__(self, limits: Limits, kind: "Kind" = "answers") -> None:

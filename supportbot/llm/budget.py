@@ -109,8 +109,9 @@ def _take(amount: Decimal, todays: QuerySet[Budget], allowance: Decimal) -> None
 
 
 def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
-    """Create a budget for the day. It starts with what has been spent today, because it may be introduced during the
-    day.
+    """Create a budget for the day.
+
+    It starts with what has been spent today, because it may be introduced during the day.
     """
     costs = LLMCall.objects.filter(started_at__gte=datetime.combine(day, time.min, UTC), currency=currency)
     costs = costs.exclude(purpose=EVALUATION) if purpose == ALL else costs.filter(purpose=purpose)

@@ -186,8 +186,9 @@ def route_problems(document: Document, was_live: bool = False) -> dict[str, list
 
 
 def serves(name: str, purpose: str) -> bool:
-    """Return whether a connection could serve a purpose. For connections that people have added, only a test can
-    tell.
+    """Return whether a connection could serve a purpose.
+
+    For connections that people have added, only a test can tell.
     """
     if name == ENVIRONMENT:
         return is_remote_configured()

@@ -195,8 +195,9 @@ class Recorder:
 
 
 async def _logged(saving: Coroutine[Any, Any, None]) -> None:
-    """Await the storing of records. Errors are logged, because they must not reach callers who wait for other
-    records.
+    """Await the storing of records.
+
+    Errors are logged, because they must not reach callers who wait for other records.
     """
     try:
         await saving
@@ -251,8 +252,9 @@ class Gateway:
     async def _route(
         self, call: Call, provider: Provider, active: Limits, failure: LlmError | None, has_next: bool
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Yield an event that names the route, followed by the route's events. Raises ProviderError or
-        BudgetExceeded.
+        """Yield an event that names the route, followed by the route's events.
+
+        Raises ProviderError or BudgetExceeded.
         """
         breaker = breaker_of(kind_of(call.request.purpose), provider, active)
         if not breaker.admit():

@@ -75,8 +75,9 @@ def _newest_within(messages: Sequence[ChatMessage], tokens: int) -> Sequence[Cha
 
 
 def _summary(messages: Sequence[ChatMessage], tokens: int) -> tuple[ChatMessage, ...]:
-    """Return earlier messages as one message of about `tokens` tokens. It has the customer's role, so that the model
-    treats it as data.
+    """Return earlier messages as one message of about `tokens` tokens.
+
+    It has the customer's role, so that the model treats it as data.
     """
     gists = {
         place: f"{_SPEAKERS[one.role]}: {_gist(one.content)}" for place, one in enumerate(messages) if _has_text(one)
@@ -106,8 +107,9 @@ def _by_weight(messages: Sequence[ChatMessage], gists: dict[int, str]) -> Iterat
 
 
 def _gist(text: str) -> str:
-    """Return a short text unchanged. Of a long text, return the first sentence and those with digits, such as
-    amounts.
+    """Return a short text unchanged.
+
+    Of a long text, return the first sentence and those with digits, such as amounts.
     """
     text = " ".join(text.split())
     if len(text) <= GIST_CHARACTERS:

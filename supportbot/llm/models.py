@@ -110,8 +110,9 @@ class Budget(TenantModel):
 
     @classmethod
     def room_for(cls, amount: Decimal, allowance: Decimal) -> Q:
-        """Return the condition that the budget still has room for `amount`. The database evaluates it on the locked
-        row.
+        """Return the condition that the budget still has room for `amount`.
+
+        The database evaluates it on the locked row.
         """
         return Q(spent__lte=Value(allowance - amount) - F("reserved"))
 

@@ -31,8 +31,9 @@ class Says:
 
 
 class ScriptedModel:
-    """Answers from a script, and collects the requests it receives in `requests`. Too many or too few calls fail the
-    test.
+    """Answers from a script, and collects the requests it receives in `requests`.
+
+    Too many or too few calls fail the test.
     """
 
     is_local = False

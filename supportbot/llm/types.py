@@ -15,8 +15,9 @@ CUT_OFF = frozenset({"length", "content_filter"})  # finish reasons of an unfini
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's request to use a tool. `arguments` is unchecked JSON text; `id` comes from the provider and may
-    repeat.
+    """A model's request to use a tool.
+
+    `arguments` is unchecked JSON text; `id` comes from the provider and may repeat.
     """
 
     id: str

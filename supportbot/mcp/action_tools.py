@@ -84,8 +84,9 @@ def action_status(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Ans
 
 
 def _offered(offer: Offer, locale: str) -> Answer:
-    """Return the customer's records to choose from. If there are none, return why, as a refusal that lets the agent
-    correct its call.
+    """Return the customer's records to choose from.
+
+    If there are none, return why, as a refusal that lets the agent correct its call.
     """
     if not offer.choices:
         message = sentence(offer.reason, locale) if offer.reason else _NO_RECORD

@@ -8,8 +8,9 @@ from supportbot.mcp.request_checks import Gate, Receive, Send
 
 
 class Hosted:
-    """The SDK's session manager, which runs in a separate task until `stop` is called. It is stateless and has no
-    sessions.
+    """The SDK's session manager, which runs in a separate task until `stop` is called.
+
+    It is stateless and has no sessions.
     """
 
     def __init__(self) -> None:

@@ -86,8 +86,9 @@ def customer_of(agent: Agent, token: str) -> Represented | None:
 
 
 def required_customer(agent: Agent, token: str) -> Represented:
-    """Return the customer named in a token. Raises IdentityMissing if there is no token, or the errors of
-    `customer_of`.
+    """Return the customer named in a token.
+
+    Raises IdentityMissing if there is no token, or the errors of `customer_of`.
     """
     found = customer_of(agent, token)
     if found is None:

@@ -84,8 +84,9 @@ def opened_link(channel: Channel, page_pass: str) -> OpenedLink:
 
 
 def _has_live_key() -> Q:
-    """Return the condition that the agent's key is neither revoked nor expired. Links created by version 0.1 have no
-    key.
+    """Return the condition that the agent's key is neither revoked nor expired.
+
+    Links created by version 0.1 have no key.
     """
     live = ApiKey.objects.filter(revoked_at=None).exclude(expires_at__lte=now())
     return Q(key_id=None) | Q(key_id__in=live.values("pk"))

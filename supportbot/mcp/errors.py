@@ -109,7 +109,7 @@ class TooManyProposals(McpError):
 
 
 class LinkRefused(McpError):
-    """The link is unknown, used, expired or another channel's. The caller cannot tell which."""
+    """The link is unknown, used or expired, or belongs to another channel. The caller cannot tell which."""
 
     code = "link_refused"
     status = 403

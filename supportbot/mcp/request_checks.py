@@ -129,8 +129,9 @@ async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
 
 
 def _check_json(body: bytes) -> None:
-    """Raise UnreadableBody if the JSON is invalid, ambiguous or nested too deeply. The protocol's server parses it
-    again.
+    """Raise UnreadableBody if the JSON is invalid, ambiguous or nested too deeply.
+
+    The protocol's server parses it again.
     """
     try:
         strict_json.loads(body.decode())

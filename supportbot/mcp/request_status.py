@@ -25,8 +25,9 @@ STATUS: Final[dict[State, str]] = {
 
 
 def outcome(request: ActionRequest, locale: str, *, confirm_url: str = "") -> dict[str, Any]:
-    """Return a request's state and texts as JSON. `confirm_url` is the page on which the customer confirms it, if they
-    still have to.
+    """Return a request's state and texts as JSON.
+
+    `confirm_url` is the page on which the customer confirms it, if they still have to.
     """
     card, state = card_of(request, locale), State(request.state)
     found: dict[str, Any] = {

@@ -1,5 +1,6 @@
-"""The tools that an agent is offered: names, descriptions and schemas. `knowledge_tools` and `action_tools` carry them
-out.
+"""The tools that an agent is offered: names, descriptions and schemas.
+
+`knowledge_tools` and `action_tools` carry them out.
 """
 
 from collections.abc import Mapping

@@ -46,8 +46,9 @@ def is_of_rights(error: BaseException) -> bool:
 
 
 def own_words(error: BaseException) -> str:
-    """Return the first line of the message from PostgreSQL or the driver. It names the table, the column or the
-    host.
+    """Return the first line of the message from PostgreSQL or the driver.
+
+    It names the table, the column or the host.
     """
     return str(_cause(error) or error).strip().partition("\n")[0].rstrip(".")
 

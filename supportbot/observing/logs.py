@@ -92,8 +92,9 @@ def log_event(event: Event, **fields: Value) -> None:
 
 @contextmanager
 def events_suppressed() -> Iterator[None]:
-    """Suppress events, for commands whose output people read. Blocks may be nested; suppression ends with the outermost
-    one.
+    """Suppress events, for commands whose output people read.
+
+    Blocks may be nested; suppression ends with the outermost one.
     """
     with _counting:
         _silencing.append(None)

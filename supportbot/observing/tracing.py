@@ -34,8 +34,9 @@ def is_installed() -> bool:
 
 
 def start(role: str) -> None:
-    """Start sending this process's spans, if an endpoint is set. When the process ends, the SDK sends those that are
-    left.
+    """Start sending this process's spans, if an endpoint is set.
+
+    When the process ends, the SDK sends those that are left.
     """
     if not is_wanted() or not is_installed():
         return
@@ -52,8 +53,9 @@ def start(role: str) -> None:
 
 @contextmanager
 def span(described: Described | None) -> Iterator[Span]:
-    """Record the work in this block as a span. Spans inside it become its children. If `described` is None, no span is
-    recorded.
+    """Record the work in this block as a span.
+
+    Spans inside it become its children. If `described` is None, no span is recorded.
     """
     if described is None or not _has_sdk():
         yield trace.get_current_span()
@@ -71,8 +73,9 @@ def span(described: Described | None) -> Iterator[Span]:
 
 
 def _has_sdk() -> bool:
-    """Return whether spans may be recorded. This check takes a tenth of the time of recording nothing through the
-    API.
+    """Return whether spans may be recorded.
+
+    This check takes a tenth of the time of recording nothing through the API.
     """
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 

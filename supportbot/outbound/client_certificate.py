@@ -21,8 +21,9 @@ class ClientCertificate:
 
 
 def tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
-    """Return the TLS context for a connection, with the certificate if there is one. Raises NotSent if it cannot be
-    used.
+    """Return the TLS context for a connection, with the certificate if there is one.
+
+    Raises NotSent if it cannot be used.
     """
     context = ssl.create_default_context()
     if certificate is not None:

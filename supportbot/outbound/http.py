@@ -65,8 +65,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The other side's response. Header names are in lower case; the values of headers with the same name are joined
-    with commas.
+    """The other side's response.
+
+    Header names are in lower case; the values of headers with the same name are joined with commas.
     """
 
     status: int
@@ -172,8 +173,9 @@ def _wrap_tls(plain: socket.socket, endpoint: Endpoint, context: ssl.SSLContext 
 
 
 def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
-    """Do the TLS handshake, if there is one. If it fails, raises NotSent, because no part of the request has been sent
-    yet.
+    """Do the TLS handshake, if there is one.
+
+    If it fails, raises NotSent, because no part of the request has been sent yet.
     """
     if not isinstance(sock, ssl.SSLSocket):
         return
@@ -256,8 +258,9 @@ def _body(response: http.client.HTTPResponse, request: Request) -> tuple[bytes, 
 
 
 def _unpacked(body: bytes, most: int) -> bytes:
-    """Return the content of a gzip body, or only its first `most` + 1 bytes. Raises zlib.error if the body is
-    damaged.
+    """Return the content of a gzip body, or only its first `most` + 1 bytes.
+
+    Raises zlib.error if the body is damaged.
     """
     if len(body) > most:  # too long, and its rest was not read
         return body

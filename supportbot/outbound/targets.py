@@ -115,8 +115,9 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def _ascii_host(host: str) -> str:
-    """Return a host as DNS writes it. Raises NotSent for characters that stand for other characters, such as circled
-    digits.
+    """Return a host as DNS writes it.
+
+    Raises NotSent for characters that stand for other characters, such as circled digits.
     """
     if host.isascii():
         return host

@@ -1,5 +1,6 @@
-"""Wakes the relay of this process when something is announced. If a notification is lost, the relay only wakes
-later.
+"""Wakes the relay of this process when something is announced.
+
+If a notification is lost, the relay only wakes later.
 """
 
 import threading

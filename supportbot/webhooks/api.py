@@ -55,7 +55,7 @@ class WebhookList(WebhookView, ListAPIView[WebhookEndpoint]):
 
     @extend_schema(request=WebhookInput, responses={201: NewWebhookSerializer})
     def post(self, request: Request) -> Response:
-        """Create a webhook. The secret that signs its deliveries is only in this response."""
+        """Create a webhook. The secret that signs its deliveries is returned only in this response."""
         new = services.create(**_validated(WebhookInput, request), actor=self.actor)
         return _with_secret(new, status=201)
 
@@ -82,7 +82,7 @@ class WebhookDetail(WebhookView):
 class Rotate(WebhookView):
     @extend_schema(request=RotateInput, responses=NewWebhookSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Create a new secret. It is only in this response."""
+        """Create a new secret, which is returned only in this response."""
         return _with_secret(services.rotate(webhook_id, actor=self.actor, **_validated(RotateInput, request)))
 
 
@@ -105,7 +105,7 @@ class Test(WebhookView):
 class Replay(WebhookView):
     @extend_schema(request=ReplayInput, responses=ReplayedSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Resend all deliveries created since the given time that were abandoned."""
+        """Resend all abandoned deliveries created since the given time."""
         data = _validated(ReplayInput, request)
         return Response({"count": services.replay_failed(webhook_id, actor=self.actor, **data)})
 

@@ -131,8 +131,9 @@ def remove(endpoint_id: UUID, *, actor: str) -> None:
 
 
 def send_test(endpoint_id: UUID, *, actor: str) -> WebhookDelivery:
-    """Send a test event now, without retries, and return its delivery. The endpoint may be off. Raises NotFound or
-    TooManyTests.
+    """Send a test event now, without retries, and return its delivery.
+
+    The endpoint may be off. Raises NotFound or TooManyTests.
     """
     count_test(current_workspace_id())
     with transaction.atomic():

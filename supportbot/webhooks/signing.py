@@ -21,8 +21,9 @@ def body_of(payload: Mapping[str, Any]) -> bytes:
 
 
 def headers_of(message_id: str, body: bytes, moment: datetime, keys: Iterable[str]) -> dict[str, str]:
-    """Return the headers of one attempt. It is signed with every key, since a receiver accepts any signature that it
-    can verify.
+    """Return the headers of one attempt.
+
+    It is signed with every key, since a receiver accepts any signature that it can verify.
     """
     signatures = [Webhook(key).sign(message_id, moment, body.decode()) for key in keys]
     return {

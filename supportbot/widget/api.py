@@ -190,8 +190,9 @@ class CodeView(PublicWidgetView):
 
     @extend_schema(request=CodeRequestSerializer, responses={201: CodeSerializer, 403: ORIGIN_REFUSED})
     def post(self, request: Request) -> Response:
-        """Request the address of the hosted chat page. It contains a one-time code that carries the customer's
-        identity.
+        """Request the address of the hosted chat page.
+
+        It contains a one-time code that carries the customer's identity.
         """
         channel, fields = self.validated(request)
         issued = issue_code(TicketRequest(channel, allowed_origin(request, channel), **fields))

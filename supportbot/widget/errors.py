@@ -36,8 +36,9 @@ class TicketRefused(WidgetError):
 
 
 class CodeRefused(WidgetError):
-    """The code is unknown, used, expired or another channel's, or its identity has expired. The caller cannot tell
-    which.
+    """The code is unknown, used or expired, belongs to another channel, or carries an expired identity.
+
+    The caller cannot tell which.
     """
 
     code = "code_refused"

@@ -75,8 +75,9 @@ class Reason(models.TextChoices):
 
 
 class Rating(TenantModel):
-    """A customer's score for one answer or, without a `message_id`, for the conversation. A second score replaces the
-    first.
+    """A customer's score for one answer or, without a `message_id`, for the conversation.
+
+    A second score replaces the first.
     """
 
     conversation = models.ForeignKey(

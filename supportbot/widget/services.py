@@ -98,8 +98,9 @@ def confirm(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID, di
 
 
 def decline(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) -> None:
-    """Decline the customer's own card, or withdraw a request that has not been sent yet. Raises NotFound or
-    NotWaiting.
+    """Decline the customer's own card, or withdraw a request that has not been sent yet.
+
+    Raises NotFound or NotWaiting.
     """
     actions.decline(request, principal=principal_of(caller))
 

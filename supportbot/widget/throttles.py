@@ -40,8 +40,9 @@ def count_ticket(customer_id: UUID) -> None:
 
 
 class TokenBucket:
-    """Limits one socket's frames to `burst` at once, and to `per_second` after that. `chat` limits how fast a customer
-    may write.
+    """Limits one socket's frames to `burst` at once, and to `per_second` after that.
+
+    `chat` limits how fast a customer may write.
     """
 
     __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")

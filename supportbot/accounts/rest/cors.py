@@ -1,5 +1,6 @@
-"""CORS for merchants' pages, based on the exact origins of their channels. Credentials mode (cookies) is never
-allowed.
+"""CORS for merchants' pages, based on the exact origins of their channels.
+
+Credentials mode (cookies) is never allowed.
 """
 
 from contextlib import suppress

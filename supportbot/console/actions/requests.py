@@ -179,8 +179,9 @@ def _line(entry: AuditEntry, actor: str) -> Line:
 
 
 def _state_of(request: ActionRequest) -> str:
-    """Return a request's state as text. If only the dry run refused it, the text says that it would have been
-    allowed.
+    """Return a request's state as text.
+
+    If only the dry run refused it, the text says that it would have been allowed.
     """
     return gettext("Dry run: would be allowed") if _is_dry(request) else _state(request.state)
 

@@ -41,8 +41,9 @@ class Refusal:
 
 
 def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Refusal | None:
-    """Return why the gates refuse rules, or None if they accept them. Rules that only become stricter are never
-    refused.
+    """Return why the gates refuse rules, or None if they accept them.
+
+    Rules that only become stricter are never refused.
     """
     if not allows_more(rules, was) or not gates():
         return None
@@ -57,8 +58,9 @@ def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Ref
 
 
 def record_override(refusal: Refusal, *, action: str, reason: str, actor: str) -> None:
-    """Record in the audit trail that rules were changed although the gates refuse them. Call this in the change's
-    transaction.
+    """Record in the audit trail that rules were changed although the gates refuse them.
+
+    Call this in the change's transaction.
     """
     audit.record(
         "policy.changed_against_gates",

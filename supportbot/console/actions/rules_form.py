@@ -162,8 +162,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         return self.is_bound and TRY in self.data
 
     def is_valid(self) -> bool:
-        """Return whether to save the rules. If they are only being tried, or allow more than before, the form is shown
-        again.
+        """Return whether to save the rules.
+
+        If they are only being tried, or allow more than before, the form is shown again.
         """
         return super().is_valid() and not self.is_trial and self.effect is None
 
@@ -241,8 +242,9 @@ def limits_of(policy: ActionPolicy | None) -> list[str]:
 
 
 def _hidden_fields(policy: ActionPolicy) -> set[str]:
-    """Return the rules that an action's page leaves out. They are not posted; if they were, the stored values would be
-    cleared.
+    """Return the rules that an action's page leaves out.
+
+    They are not posted; if they were, the stored values would be cleared.
     """
     if is_look_up(policy):
         return {*AMOUNTS, *NUMBERS, "is_shadow", "approvers"}

@@ -44,8 +44,9 @@ from supportbot.releases.services import OVERRIDE
 
 
 def check_page(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Show what publishing the newest revision would change, as far as it is known. A POST starts, cancels or continues
-    the check.
+    """Show what publishing the newest revision would change, as far as it is known.
+
+    A POST starts, cancels or continues the check.
     """
     needs(request, "kb:write")
     article = article_with_id(article_id)

@@ -45,8 +45,9 @@ class ArticleRefused(GateRefused):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The gates accept a change, or a person overrides them with a reason. `untried` counts cases that could not be run
-    in time.
+    """The gates accept a change, or a person overrides them with a reason.
+
+    `untried` counts cases that could not be run in time.
     """
 
     override: str = ""

@@ -109,8 +109,9 @@ def _facts(report: ImportReport) -> dict[str, Any]:
 
 
 def _changes(item: ItemResult) -> list[dict[str, str]]:
-    """Return the lines that an import would remove from an article and add to it. If there are too many, return only
-    their number.
+    """Return the lines that an import would remove from an article and add to it.
+
+    If there are too many, return only their number.
     """
     if item.before is None or item.after is None:
         return []

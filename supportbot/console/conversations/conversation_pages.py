@@ -119,8 +119,9 @@ class RatedFilter(SimpleListFilter):
 
 
 class PageLanguageFilter(AllValuesFieldListFilter):
-    """Filters by the language of the page that contains the chat, which is stored. The language of the text is only
-    detected.
+    """Filters by the language of the page that contains the chat, which is stored.
+
+    The language of the text is only detected.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

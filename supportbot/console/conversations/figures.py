@@ -1,5 +1,6 @@
-"""Outcomes of the conversations in a period: figures, charts and tables. A trend is shown only for 30 or more
-conversations.
+"""Outcomes of the conversations in a period: figures, charts and tables.
+
+A trend is shown only for 30 or more conversations.
 """
 
 from collections.abc import Mapping, Sequence

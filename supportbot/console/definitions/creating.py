@@ -286,8 +286,9 @@ def _kept(request: HttpRequest, key: str) -> str:
 
 
 def operations_page(request: HttpRequest) -> HttpResponse:
-    """Let a person search, select and import operations in the uploaded file. A search keeps what was selected
-    before.
+    """Let a person search, select and import operations in the uploaded file.
+
+    A search keeps what was selected before.
     """
     needs(request, WRITE_RIGHT)
     posted = request.POST if request.method == "POST" else request.GET

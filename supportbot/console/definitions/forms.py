@@ -47,8 +47,9 @@ def kind_of(document: Mapping[str, Any]) -> str:
 
 @dataclass(slots=True)
 class Group:
-    """Fields shown together. `remove` is the name of the checkbox that removes a row; `row` is the row's kind and
-    number.
+    """Fields shown together.
+
+    `remove` is the name of the checkbox that removes a row; `row` is the row's kind and number.
     """
 
     legend: str
@@ -258,8 +259,9 @@ class PartForm(forms.Form):
         return self._of_chosen_kind(document), places
 
     def _of_chosen_kind(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the document as the kind that was chosen on this page. On a page without this choice, nothing
-        changes.
+        """Return the document as the kind that was chosen on this page.
+
+        On a page without this choice, nothing changes.
         """
         chosen = self.cleaned_data.get("kind") or self._kind
         if chosen == self._kind:

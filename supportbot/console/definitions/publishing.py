@@ -155,8 +155,9 @@ def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion)
 
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:
-    """Publish the version named in a valid form and return True. If it cannot be published, show why in the form and
-    return False.
+    """Publish the version named in a valid form and return True.
+
+    If it cannot be published, show why in the form and return False.
     """
     cleaned = form.cleaned_data
     try:

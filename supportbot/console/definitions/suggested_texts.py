@@ -1,5 +1,6 @@
-"""The texts that an imported file suggests for empty fields. They are reviewed and accepted together on a draft's
-overview.
+"""The texts that an imported file suggests for empty fields.
+
+They are reviewed and accepted together on a draft's overview.
 """
 
 import hashlib

@@ -205,8 +205,9 @@ def _listed(value: Any) -> list[str] | None:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is a string or a number, which YAML often has in place of a string. True and false are
-    neither.
+    """Return whether a value is a string or a number, which YAML often has in place of a string.
+
+    True and false are neither.
     """
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 

@@ -41,8 +41,9 @@ def label_queue(request: HttpRequest) -> HttpResponse:
 
 
 def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
-    """Store a label and continue with the next result. After the last result of a run that has ended, link to the
-    judge's verdicts.
+    """Store a label and continue with the next result.
+
+    After the last result of a run that has ended, link to the judge's verdicts.
     """
     needs(request, WRITE)
     posted, person = request.POST, person_of(request)

@@ -17,8 +17,9 @@ TICKS: Final = (0, 25, 50, 75, 100)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A run. Its share is at `y`; its interval starts at `top` and is `height` high. Narrow screens show fewer
-    ranks.
+    """A run.
+
+    Its share is at `y`; its interval starts at `top` and is `height` high. Narrow screens show fewer ranks.
     """
 
     x: float

@@ -28,8 +28,9 @@ _MOST_RUNS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class StartChoices:
-    """The choices on a suite's page. `lives_run` is the newest run of the live release, with which runs are compared by
-    default.
+    """The choices on a suite's page.
+
+    `lives_run` is the newest run of the live release, with which runs are compared by default.
     """
 
     live: Release

@@ -156,8 +156,9 @@ def article_id_in(text: str) -> UUID | None:
 
 
 def replay(request: HttpRequest, questions: Sequence[str], edit: Edit) -> list[Replayed]:
-    """Ask the first of the questions with the live articles and with the edit. Raises InvalidInput if this is done too
-    often.
+    """Ask the first of the questions with the live articles and with the edit.
+
+    Raises InvalidInput if this is done too often.
     """
     if count(f"replay:{person_of(request).pk}", seconds=60) > REPLAYS_A_MINUTE:
         raise InvalidInput(gettext("Too many questions in a minute. Wait a moment and try again."))

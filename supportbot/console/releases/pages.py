@@ -182,8 +182,9 @@ def _shown(
     errors: Mapping[str, Sequence[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Return a release's page. `errors` maps the names of the fields in which the person gives reasons to the errors
-    shown there.
+    """Return a release's page.
+
+    `errors` maps the names of the fields in which the person gives reasons to the errors shown there.
     """
     live, person = live_release(), staff(request)
     may_read_runs = may(person, RUNS)

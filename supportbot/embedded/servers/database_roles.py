@@ -161,8 +161,9 @@ def limit(connection: Connection) -> None:
 
 
 def may_write(connection: Connection) -> bool:
-    """Return whether the logged-in role may store rows. Before the first migration, no rights exist yet, so this is
-    True.
+    """Return whether the logged-in role may store rows.
+
+    Before the first migration, no rights exist yet, so this is True.
     """
     row = connection.execute(
         "SELECT coalesce(has_table_privilege(to_regclass('chat_message'), 'INSERT'), true)"

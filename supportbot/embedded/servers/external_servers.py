@@ -119,8 +119,9 @@ def require_extensions(url: str, *, variable: str) -> None:
 
 
 def create_extensions_in(connection: "psycopg.Connection[Any]", *, variable: str = "DATABASE_URL") -> None:
-    """Create missing extensions over a connection in autocommit mode. `variable` is the setting that contains its URL.
-    Raises StartRefused.
+    """Create missing extensions over a connection in autocommit mode.
+
+    `variable` is the setting that contains its URL. Raises StartRefused.
     """
     rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
     missing = [name for name in EXTENSIONS if (name,) not in rows]
@@ -245,8 +246,9 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
 
 
 def _require_installed_pgvector(connection: "psycopg.Connection[tuple[object, ...]]") -> str | None:
-    """Return the version of the extension in this database, or None if it has not been created. Installing new packages
-    does not update it.
+    """Return the version of the extension in this database, or None if it has not been created.
+
+    Installing new packages does not update it.
     """
     row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     if row is None:

@@ -1,5 +1,6 @@
-"""The operating-system user that runs PostgreSQL. PostgreSQL refuses to run as root, so if we are root, another user
-runs it.
+"""The operating-system user that runs PostgreSQL.
+
+PostgreSQL refuses to run as root, so if we are root, another user runs it.
 """
 
 import os
@@ -33,8 +34,9 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, folder: Path) -> bool:
-        """Return whether this user may list and traverse the folder. A process that runs as this user asks the
-        kernel.
+        """Return whether this user may list and traverse the folder.
+
+        A process that runs as this user asks the kernel.
         """
         return self._holds("-x", folder) and self._holds("-r", folder)
 

@@ -96,8 +96,9 @@ class PostgresServer(LocalServer):
         """Do nothing yet, because the product's processes need the server until they have ended."""
 
     def stop(self) -> None:
-        """Stop the server: first with a fast shutdown, then with an immediate one, then with SIGKILL. None of these
-        loses a commit.
+        """Stop the server: first with a fast shutdown, then with an immediate one, then with SIGKILL.
+
+        None of these loses a commit.
         """
         if self._process is not None:
             stop(self._process, (signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))

@@ -1,5 +1,6 @@
-"""The embedded Valkey: broker, channel layer and cache. Its append-only file keeps acknowledged writes after a
-kill -9.
+"""The embedded Valkey: broker, channel layer and cache.
+
+Its append-only file keeps acknowledged writes after a kill -9.
 """
 
 import os

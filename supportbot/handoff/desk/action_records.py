@@ -56,8 +56,9 @@ class ActionRecord:
 
 
 def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:
-    """Return a conversation's newest action requests, oldest first, with their audited steps. If `most` is None, return
-    all.
+    """Return a conversation's newest action requests, oldest first, with their audited steps.
+
+    If `most` is None, return all.
     """
     newest = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
     return [action_record(request) for request in reversed(newest)]

@@ -34,8 +34,9 @@ class FilledReply:
 
 
 def matching_replies(conversation: Conversation, agent: User, words: str = "") -> list[FilledReply]:
-    """Return the replies that contain all the words. Replies in the customer's language come first; otherwise they are
-    sorted by title.
+    """Return the replies that contain all the words.
+
+    Replies in the customer's language come first; otherwise they are sorted by title.
     """
     language = base_language(customer_language(conversation))
     wanted = words.casefold().split()

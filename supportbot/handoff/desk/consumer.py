@@ -307,8 +307,9 @@ def _is_assigned_to(conversation_id: UUID, agent: Agent) -> bool:
 
 
 def check_origin(headers: Headers) -> None:
-    """Raise OriginRefused unless the socket was opened by a page of this installation. Browsers send the cookie for any
-    page.
+    """Raise OriginRefused unless the socket was opened by a page of this installation.
+
+    Browsers send the cookie for any page.
     """
     origin = read_origin(dict(headers).get(b"origin", b"").decode("latin-1"))
     if origin is None or origin not in own_origins():

@@ -89,8 +89,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The person who reads the lines, and the names that are not in the log. `person` is an id, because names may
-    repeat.
+    """The person who reads the lines, and the names that are not in the log.
+
+    `person` is an id, because names may repeat.
     """
 
     person: str
@@ -226,8 +227,9 @@ def _answer(payload: dict[str, Any]) -> str:
 
 
 def _answer_html(payload: dict[str, Any]) -> SafeString:
-    """Return an answer as its customer sees it. Only the answer's own text is read as Markdown, because cards contain
-    data from elsewhere.
+    """Return an answer as its customer sees it.
+
+    Only the answer's own text is read as Markdown, because cards contain data from elsewhere.
     """
     beside = _cards(payload)
     if payload.get("stopped"):

@@ -55,8 +55,9 @@ class Use:
 
 @transaction.atomic
 def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None) -> OfferedDraft:
-    """Store a draft shown to a person. Raises NotFound if the conversation was erased while the draft was being
-    written.
+    """Store a draft shown to a person.
+
+    Raises NotFound if the conversation was erased while the draft was being written.
     """
     lock_conversation(conversation.pk)
     made: OfferedDraft = OfferedDraft.objects.create(

@@ -105,8 +105,9 @@ def activity(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpRespons
 @require_POST
 @agent_required
 def perform_action(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
-    """Perform one action on a ticket, then show the ticket. If the action is refused, the typed text stays in its
-    field.
+    """Perform one action on a ticket, then show the ticket.
+
+    If the action is refused, the typed text stays in its field.
     """
     found, action = ticket_for(staff, ticket_id), TICKET_ACTIONS.get(name)
     if action is None:
@@ -152,8 +153,9 @@ def set_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_safe
 @agent_required
 def orders(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Return the customer's orders, which are read on their behalf under the action's own rules. The audit trail names
-    the agent.
+    """Return the customer's orders, which are read on their behalf under the action's own rules.
+
+    The audit trail names the agent.
     """
     conversation = ticket_for(staff, ticket_id).conversation
     try:

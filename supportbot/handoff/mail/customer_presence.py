@@ -24,8 +24,9 @@ def mark_customers_absent(conversation_ids: Iterable[UUID]) -> None:
 
 
 def is_customer_present(conversation_id: UUID) -> bool:
-    """Return whether the customer has the chat open. Returns False if the cache is unavailable, since an extra e-mail
-    does no harm.
+    """Return whether the customer has the chat open.
+
+    Returns False if the cache is unavailable, since an extra e-mail does no harm.
     """
     try:
         return cache.get(_key(conversation_id)) is not None

@@ -50,8 +50,9 @@ def on_agent_replied(announcement: Announcement) -> None:
 
 
 def send_due() -> int:
-    """Send the e-mails that are due in every workspace, and return how many were sent. Each is attempted up to eight
-    times.
+    """Send the e-mails that are due in every workspace, and return how many were sent.
+
+    Each is attempted up to eight times.
     """
     with across_workspaces("mail that is due"):
         due = OutgoingMail.objects.filter(sent_at=None, attempts__lt=MAX_ATTEMPTS, due_at__lte=now())

@@ -55,8 +55,9 @@ def form_fields(
     problems: Mapping[str, list[str]],
     records: Mapping[str, FormChoices] | None = None,
 ) -> list[FormField]:
-    """Return the form's fields in the action's order. `records` are the customer's records to choose from, by
-    argument.
+    """Return the form's fields in the action's order.
+
+    `records` are the customer's records to choose from, by argument.
     """
     found = records or {}
     return [
@@ -125,8 +126,9 @@ def _leaf_fields(
 
 
 def typed_in(sent: QueryDict) -> dict[str, str]:
-    """Return a form's values. If a value was typed instead of choosing a record, the form sends it last, and it
-    counts.
+    """Return a form's values.
+
+    If a value was typed instead of choosing a record, the form sends it last, and it counts.
     """
     return {name: next(filter(None, reversed(sent.getlist(name))), "") for name in sent}
 

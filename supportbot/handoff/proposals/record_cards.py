@@ -71,8 +71,9 @@ def requests_for(ticket: Ticket, person: User, action: ReadAction) -> Requests:
 def found_records(
     ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str], *, requests: Requests | None = None
 ) -> list[FoundRecord]:
-    """Return the cards that a look-up finds, in the customer's language. Raises InvalidArguments, ReadRefused or
-    MerchantUnavailable.
+    """Return the cards that a look-up finds, in the customer's language.
+
+    Raises InvalidArguments, ReadRefused or MerchantUnavailable.
     """
     principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
     conversation, arguments = ticket.conversation_id, arguments_json(action, typed)

@@ -75,8 +75,9 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
 @require_POST
 @agent_required
 def undo(request: HttpRequest, staff: Staff, ticket_id: UUID, request_id: UUID) -> HttpResponse:
-    """Send the card that undoes a request, and return to the ticket. If that is impossible, the ticket's page
-    says why.
+    """Send the card that undoes a request, and return to the ticket.
+
+    If that is impossible, the ticket's page says why.
     """
     ticket = ticket_for(staff, ticket_id)
     try:

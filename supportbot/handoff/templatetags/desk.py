@@ -125,8 +125,9 @@ def team_languages() -> dict[str, str]:
 
 @register.simple_tag
 def script_texts(folder: str) -> SafeString:
-    """Return the texts of the scripts below `static/<folder>/` in the form that `desk/text.js` reads. Pages contain no
-    inline scripts.
+    """Return the texts of the scripts below `static/<folder>/` in the form that `desk/text.js` reads.
+
+    Pages contain no inline scripts.
     """
     return format_html('<meta name="texts" content="{}">', json.dumps(texts_of_scripts(folder), ensure_ascii=False))
 
@@ -145,8 +146,9 @@ def breakable(address: str) -> SafeString:
 
 
 def texts_of_scripts(folder: str) -> Texts:
-    """Map the English texts in a folder of scripts to their translations. A text with a plural has one translation per
-    CLDR category.
+    """Map the English texts in a folder of scripts to their translations.
+
+    A text with a plural has one translation per CLDR category.
     """
     samples = _samples(active_language())
     return {

@@ -1,5 +1,6 @@
-"""Notices to customers who wait for the team, and e-mails to those who have left. All are messages in the
-catalogues.
+"""Notices to customers who wait for the team, and e-mails to those who have left.
+
+All are messages in the catalogues.
 """
 
 from typing import Final

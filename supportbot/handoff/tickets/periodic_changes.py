@@ -134,8 +134,9 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
-    """Tell the customer about the delay or, if the team is away, tell them that. Say nothing if a notice has already
-    said so.
+    """Tell the customer about the delay or, if the team is away, tell them that.
+
+    Say nothing if a notice has already said so.
     """
     if is_team_online():
         announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)

@@ -1,5 +1,6 @@
-"""Determines which team members are online. They are if they had the desk open in the last two minutes and are not
-away.
+"""Determines which team members are online.
+
+They are if they had the desk open in the last two minutes and are not away.
 """
 
 from dataclasses import dataclass

@@ -324,8 +324,9 @@ def _is_expected(conversation: Conversation, ticket: Ticket) -> bool:
 
 @transaction.atomic
 def set_contact_email(ticket_id: UUID, *, email: str) -> Ticket:
-    """Store the address for replies; storing the same address again changes nothing. Raises InvalidInput or
-    TicketEnded.
+    """Store the address for replies; storing the same address again changes nothing.
+
+    Raises InvalidInput or TicketEnded.
     """
     if not is_deliverable(email):
         raise InvalidInput(fields={"email": [gettext("Enter a valid e-mail address, such as name@example.com.")]})

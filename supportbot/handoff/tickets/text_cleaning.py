@@ -14,8 +14,9 @@ MAX_NOTE_CHARACTERS: Final = 2_000
 
 
 def clean_summary(text: str) -> str:
-    """Return a summary that can be stored, truncated if necessary. It never fails, so neither does a request for a
-    person.
+    """Return a summary that can be stored, truncated if necessary.
+
+    It never fails, so neither does a request for a person.
     """
     return visible(UNREADABLE.sub("", text)).strip()[:MAX_SUMMARY_CHARACTERS]
 

@@ -68,8 +68,9 @@ def of_environment() -> EmbeddingConnection | None:
 
 
 def is_as_named(row: EmbeddingConnection) -> bool:
-    """Return whether a row was tested with the server that the environment variables name now. Always true for other
-    connections.
+    """Return whether a row was tested with the server that the environment variables name now.
+
+    Always true for other connections.
     """
     named = (settings.OPENAI_BASE_URL, settings.OPENAI_EMBEDDING_MODEL)
     return not row.is_environment or (row.base_url, row.model) == named

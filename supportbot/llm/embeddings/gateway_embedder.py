@@ -27,8 +27,9 @@ class _Remote:
     servers: Sequence[Server] | None = None  # None means the environment's server
 
     def query(self, text: str) -> list[float]:
-        """Return the vector of a customer's text. Personal data is removed first, because it would not match any
-        article.
+        """Return the vector of a customer's text.
+
+        Personal data is removed first, because it would not match any article.
         """
         return self._checked(self._vectors([without_personal_data(text)], seconds=QUESTION_SECONDS))[0]
 

@@ -208,8 +208,9 @@ def _object(payload: bytes) -> dict[str, Any]:
 
 
 def _with_surrogates(payload: bytes, error: orjson.JSONDecodeError) -> Any:
-    """Parse JSON that contains a lone surrogate. Servers that count UTF-16 units can split an emoji between two
-    chunks.
+    """Parse JSON that contains a lone surrogate.
+
+    Servers that count UTF-16 units can split an emoji between two chunks.
     """
     if b"\\ud" not in payload.lower():
         raise Garbage("not JSON") from error

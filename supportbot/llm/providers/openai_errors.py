@@ -52,8 +52,9 @@ def provider_errors() -> Iterator[None]:
 
 
 def _from_status(error: openai.APIStatusError) -> ProviderError:
-    """Return the error for a status. Below 500, and for 503, nothing was generated. Any other 5xx may come after the
-    work was done.
+    """Return the error for a status.
+
+    Below 500, and for 503, nothing was generated. Any other 5xx may come after the work was done.
     """
     status = error.status_code
     if is_overflow(status, error.message):

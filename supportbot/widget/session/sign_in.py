@@ -36,8 +36,9 @@ def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> Customer
 
 @transaction.atomic
 def bind(conversation_id: UUID, customer: CustomerCaller) -> Conversation:
-    """Bind a visitor's conversation to a signed-in customer. Raises SubjectMismatch if it already belongs to another
-    customer.
+    """Bind a visitor's conversation to a signed-in customer.
+
+    Raises SubjectMismatch if it already belongs to another customer.
     """
     conversation = lock_conversation(conversation_id)
     if conversation.customer_id == customer.customer_id:

@@ -74,8 +74,9 @@ class Feed:
         self.is_turn_remote = False
 
     async def frames(self, signal: Signal) -> list[ServerFrame]:
-        """Return the frames to send for a signal. Raises a database error if the log cannot be read; try again
-        later.
+        """Return the frames to send for a signal.
+
+        Raises a database error if the log cannot be read; try again later.
         """
         match signal:
             case signals.Delta():

@@ -1,5 +1,6 @@
-"""Handles the frames after the greeting. Each is one service call on behalf of the customer, with one hop to the
-database.
+"""Handles the frames after the greeting.
+
+Each is one service call on behalf of the customer, with one hop to the database.
 """
 
 import asyncio
@@ -65,8 +66,9 @@ def _checked(session: Session, service: Callable[[UUID], T]) -> T:
 
 
 def _stored(session: Session, text: str, client_id: str, slot: Slot | None) -> Receipt:
-    """Store a message. Unlike `_checked`, this reads the conversation only once: access is checked when it is
-    locked.
+    """Store a message.
+
+    Unlike `_checked`, this reads the conversation only once: access is checked when it is locked.
     """
     conversation_id, caller = session.conversation_id, session.caller
     try:

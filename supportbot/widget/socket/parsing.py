@@ -53,8 +53,9 @@ class Fields:
         self._left = content
 
     def text(self, name: str, limit: int, *, is_checked: bool = True) -> str:
-        """Return a required string. If it is not checked, it may contain any characters, because a service validates
-        it.
+        """Return a required string.
+
+        If it is not checked, it may contain any characters, because a service validates it.
         """
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})

@@ -1,5 +1,6 @@
-"""The queue of what to write to one socket. Its size is limited, so a slow reader is disconnected before it uses much
-memory.
+"""The queue of what to write to one socket.
+
+Its size is limited, so a slow reader is disconnected before it uses much memory.
 """
 
 import asyncio
@@ -27,8 +28,9 @@ Item = Signal | str | Close
 
 
 class SendQueue:
-    """Signals and encoded frames, in order. If the queue is full, it drops everything and closes; the log still has all
-    events.
+    """Signals and encoded frames, in order.
+
+    If the queue is full, it drops everything and closes; the log still has all events.
     """
 
     __slots__ = ("_arrived", "_bytes", "_is_closing", "_items")

@@ -68,8 +68,9 @@ class Writer:
         return now - self._writing_since if self._writing_since is not None else 0.0
 
     async def subscribe(self, conversation_id: UUID) -> None:
-        """Subscribe to the conversation's signals, but hold them back until `follow` is called. The log is read in
-        between.
+        """Subscribe to the conversation's signals, but hold them back until `follow` is called.
+
+        The log is read in between.
         """
         self._conversation_id = conversation_id
         await signal_broker().listen(conversation_id, self._on_signal)
@@ -127,8 +128,9 @@ class Writer:
         return True
 
     def _retry_later(self, signal: Signal) -> None:
-        """Queue the signal again later. It has not been sent, and later frames, such as errors, must not wait for
-        it.
+        """Queue the signal again later.
+
+        It has not been sent, and later frames, such as errors, must not wait for it.
         """
         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put, signal)
 

@@ -51,8 +51,9 @@ def terms_of(
 
 
 def asked(request: HttpRequest, trial: Trial, field: str = TEXT) -> Passed:
-    """Return the terms on which the gates accept a change. `field` is the form field for the reason to override
-    them.
+    """Return the terms on which the gates accept a change.
+
+    `field` is the form field for the reason to override them.
     """
     reason = request.POST.get(field, "")
     return pass_gates(trial, workspace=workspace_here(request), person=staff(request), override=reason, field=field)
@@ -80,8 +81,9 @@ def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
 
 
 def _acts_at_once(article: Article, change: Change, phrasings: Phrasings) -> bool:
-    """Return whether the audience, language or phrasings of a live article change. These changes take effect without
-    publishing.
+    """Return whether the audience, language or phrasings of a live article change.
+
+    These changes take effect without publishing.
     """
     if not article.is_live:
         return False

@@ -99,8 +99,9 @@ def _time(request: HttpRequest, step: Step) -> datetime | None:
 
 
 def _is_kept(plan: Plan, at: datetime, article: Article) -> bool:
-    """Return whether a plan keeps its author and reason. A plan to archive survives edits, because it does not depend
-    on the text.
+    """Return whether a plan keeps its author and reason.
+
+    A plan to archive survives edits, because it does not depend on the text.
     """
     newest = article.latest_revision.number if article.latest_revision else None
     is_about_it = plan.step == Step.ARCHIVE or plan.revision == newest

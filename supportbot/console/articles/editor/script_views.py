@@ -109,8 +109,9 @@ def paste(request: HttpRequest) -> JsonResponse:
 
 
 def _pasted(request: HttpRequest) -> str:
-    """Return the pasted HTML. It is sent as a file, because with pictures it can exceed the size limit on form
-    fields.
+    """Return the pasted HTML.
+
+    It is sent as a file, because with pictures it can exceed the size limit on form fields.
     """
     file = request.FILES.get("html")
     if file is None:

@@ -114,8 +114,9 @@ def _named(blocking: Transaction) -> str:
 
 
 class LockWatch:
-    """Finds out, over a separate connection, for which transactions a connection is waiting. PostgreSQL knows this only
-    during the wait.
+    """Finds out, over a separate connection, for which transactions a connection is waiting.
+
+    PostgreSQL knows this only during the wait.
     """
 
     def __init__(self, watched: BaseDatabaseWrapper) -> None:
@@ -218,8 +219,9 @@ class Command(migrate.Command):
                 connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
     def _migrate(self, *args: Any, **options: Any) -> None:
-        """Migrate, and try again while a table is locked. Completed migrations are kept; the interrupted one is rolled
-        back.
+        """Migrate, and try again while a table is locked.
+
+        Completed migrations are kept; the interrupted one is rolled back.
         """
         until, self._asked_verbosity = time.monotonic() + LOCK_PATIENCE_SECONDS, options["verbosity"]
         connection = connections[options["database"]]
