@@ -47,7 +47,7 @@ MOST_ANNOUNCED: Final = 500  # a worker delivers them in a few transactions
 PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
-PAUSE_PER_BATCH: Final = 4  # times as long as the batch took: a fifth of the time is for erasing
+PAUSE_PER_BATCH: Final = 4  # times as long as the batch took, so a fifth of the time is spent erasing
 # A pause is longer only after a batch that itself takes long. Even with this pause after each batch, the six runs of a
 # night erase a hundred thousand conversations.
 MOST_PAUSE_SECONDS: Final = 3.0
@@ -233,7 +233,7 @@ class _RetentionNight:
         old = left = more = 0
         with self._edge(), workspace_scope(self.workspace.pk):
             if (before := self._conversations_before) is not None:
-                # One statement, because a customer may write in an old conversation between two.
+                # One statement, because a customer may write in an old conversation between two statements.
                 found = _silent(before).aggregate(old=Count("pk"), left=Count("pk", filter=_is_settled()))
                 old, left = found["old"], found["left"]
                 more += _lonely(before).count() if self._has_visitors else 0

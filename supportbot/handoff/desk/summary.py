@@ -21,7 +21,7 @@ from supportbot.handoff.desk.labels import reason_label
 from supportbot.handoff.models import Ticket
 from supportbot.team_formats import active_language, labelled, listed
 
-MAX_CHARACTERS: Final = 280  # the limit for the first and for the last message
+MAX_CHARACTERS: Final = 280  # the limit on each of the two messages
 MAX_MESSAGES_READ: Final = 30
 MAX_NAMES: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")

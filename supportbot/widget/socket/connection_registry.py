@@ -153,7 +153,7 @@ class ConnectionRegistry:
         connections = [(one, one.session) for one in self._connections if one.session is not None]
         checked = await db(check_access, {_access(session) for _, session in connections})
         for connection, session in connections:
-            if session.conversation_id in checked.erased:  # the signal of its erasure was lost
+            if session.conversation_id in checked.erased:  # the signal about its erasure was lost
                 connection.writer.close_as_erased()
             elif _access(session) not in checked.valid and connection.session is session:
                 connection.writer.close(NOT_AUTHORIZED, "this conversation is no longer open to you")
