@@ -26,8 +26,8 @@ class Hours:
     def in_words(self, locale: str, zone: tzinfo) -> str:
         """Return the hours as text, such as "Monday–Friday, 09:00–18:00 (Central European Time)".
 
-        `zone` is the workspace's time zone. It is named because all other times in the chat are in the customer's own
-        zone.
+        `zone` is the workspace's time zone. The text names it because all other times in the chat are in the customer's
+        own zone.
         """
         opens, closes = (format_time_of_day(moment, locale) for moment in (self.opens, self.closes))
         return f"{format_weekdays(self.days, locale)}, {opens}–{closes} ({time_zone_name(zone, locale)})"

@@ -270,7 +270,7 @@ class Channel(TenantModel):
 
 
 class IdentityKey(TenantModel):
-    """A key with which the merchant's server signs identities.
+    """A key that the merchant's server uses to sign identities.
 
     The key determines the algorithm; the token never does.
     """

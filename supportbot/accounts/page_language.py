@@ -1,6 +1,4 @@
-"""The language of pages: the one that a request asks for, or the one that a team member has chosen for pages and
-e-mails.
-"""
+"""The language of pages: the one that the request asks for, or the one that a team member has chosen."""
 
 from typing import Final
 
@@ -41,8 +39,8 @@ urls = [path("language/", language, name="language")]
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Django's middleware, used as it is for customers' pages. The team's pages use the language that the person chose;
-    the API is in English.
+    """Django's middleware, unchanged for customers' pages. The team's pages use the language that the person chose; the
+    API is in English.
 
     It comes after authentication in `MIDDLEWARE`, because the choice belongs to the logged-in person.
     """

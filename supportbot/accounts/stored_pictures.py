@@ -1,4 +1,4 @@
-"""Pictures in the form in which they are stored.
+"""Pictures in their stored format.
 
 Only `kb.importing.picture_reencoding` creates them, in a confined process.
 """

@@ -129,7 +129,7 @@ class ConversationDetail(CustomerPagesAPIView):
 
     @extend_schema(responses=EitherConversation)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """Return one conversation, with who answers it and the newest `seq` of its log."""
+        """Return one conversation, including who answers it and the newest `seq` of its log."""
         conversation = conversation_for(_caller(request), conversation_id)
         return Response(_serializer_for(_caller(request))(conversation).data)
 

@@ -71,9 +71,9 @@ def append_event(
     """Append to the log of a locked conversation and notify its readers after the commit.
 
     One statement stores the event and the related changes: its message, the number of the customer's last answered
-    message, and the turn's new state (`also`). The event and its message get the same time, which is never before that
-    of the previous event, unless the previous event is more than `MAX_AHEAD` in the future because another machine's
-    clock is wrong.
+    message, and the turn's new state (`also`). The event and its message get the same time, which is never before the
+    previous event's. The only exception is a previous event that is more than `MAX_AHEAD` in the future, because
+    another machine's clock is wrong.
     """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(

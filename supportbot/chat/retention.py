@@ -2,11 +2,11 @@
 conversations left, bodies of model calls, and the texts of drafts for agents.
 
 Financial records, the audit trail, daily sums and signed-in customers are kept. So are conversations with open work: a
-person has the conversation or was asked for, a turn is waiting, or a request is open. Each conversation is erased under
-its own lock, as at a customer's request, and each batch is one transaction, so a run can be stopped and repeated. The
-first run after a limit is set may find years of conversations, so a run stops after 50 minutes and leaves the rest to
-the next night. A mail file may belong to any workspace, so mail files are kept only as long as the shortest limit of
-all workspaces.
+person has the conversation or the customer has asked for one, a turn is waiting, or a request is open. Each
+conversation is erased under its own lock, as at a customer's request, and each batch is one transaction, so a run can
+be stopped and repeated. The first run after a limit is set may find years of conversations, so a run stops after 50
+minutes and leaves the rest to the next night. A mail file may belong to any workspace, so mail files are kept only as
+long as the shortest limit of all workspaces.
 
 If something fails in a workspace, such as a statement that takes too long, its run is recorded as failed, together with
 what was erased before. The other workspaces continue.

@@ -185,8 +185,7 @@ def give_back(conversation: Conversation, *, note: str) -> None:
     """Give a locked conversation back to the assistant, which gets the note and answers the customer's next message.
 
     The assistant does not answer messages written while agents had the conversation, but the new episode includes those
-    that nobody answered. If the customer asked the assistant something earlier and that turn is still waiting, it does
-    answer that.
+    that nobody answered. An earlier question to the assistant whose turn is still waiting does get its answer.
     """
     unanswered = first_unanswered_seq(conversation)
     touch(

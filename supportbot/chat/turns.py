@@ -187,7 +187,7 @@ def _start_claimed(conversation: Conversation, runner: str) -> Claim | None:
 
 
 def _claimed_turn(conversation: Conversation, runner: str) -> tuple[Turn, ConversationEvent]:
-    """Return a turn that is claimed as soon as it is inserted, and its `assistant.started` event."""
+    """Return a turn that is already claimed when it is inserted, and its `assistant.started` event."""
     turn = Turn(conversation=conversation, state=Turn.State.RUNNING, attempt=1, runner=runner)
     payload = {"message": str(turn.message_id), "attempt": turn.attempt}
     return turn, ConversationEvent(conversation=conversation, event="assistant.started", payload=payload)

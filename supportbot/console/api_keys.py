@@ -1,4 +1,4 @@
-"""API keys. A key is shown only once, is limited to its scopes, and stops working as soon as it is revoked."""
+"""API keys. A key is shown only once, grants only its scopes, and stops working as soon as it is revoked."""
 
 from datetime import timedelta
 from typing import Any, Final

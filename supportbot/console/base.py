@@ -161,8 +161,10 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return response
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
-        """Name the person's other workspace that has the row, since a link in an e-mail does not choose a workspace.
-        Raises NotFound if none has it.
+        """Tell the person which of their other workspaces has the row, since a link in an e-mail does not choose a
+        workspace.
+
+        Raises NotFound if none of them has it.
         """
         for workspace in workspaces_of(person_of(request)).exclude(pk=current_workspace_id()):
             with workspace_scope(workspace.pk):

@@ -190,7 +190,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return cleaned
 
     def hours(self) -> dict[str, Any]:
-        """Return the opening hours in the form in which they are stored."""
+        """Return the opening hours in their stored format."""
         cleaned = self.cleaned_data
         days, times = cleaned.get("days") or [], {name: cleaned.get(name) for name in HOURS[1:]}
         # Deselecting all days of a channel that has hours removes its hours. If it had none, the days are missing.

@@ -83,14 +83,14 @@ def has_mail_server() -> bool:
 
 
 def password_link(user: User) -> str:
-    """Return a link with which this person can set their password. It works once, within three days."""
+    """Return a link for setting this person's password. It works once, within three days."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     path_of_link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     return f"{settings.BASE_URL}{path_of_link}"
 
 
 def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
-    """Mail a new team member a link with which they can set their password."""
+    """Mail a new team member a link for setting their password."""
     context = {"user": user, "workspace": workspace, "inviter": inviter, "link": password_link(user)}
     # A new member has not chosen a language yet, so the e-mail is in the inviting colleague's language.
     with override(user.language or get_language()):

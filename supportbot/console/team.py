@@ -240,7 +240,7 @@ class MembershipAdmin(ScopedAdmin):
             return self._redirect_to("changelist")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Say what ends with the role. No row is deleted with it, and the person's messages are kept."""
+        """List what ends together with the role. No row is deleted with it, and the person's messages are kept."""
         text = gettext("The role of {name} in this workspace ends. The account stays.")
         names = []
         for membership in objs:

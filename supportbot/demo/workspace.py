@@ -167,7 +167,7 @@ def _write_replies() -> None:
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:
-    """Return an API key of the team lead: that of the last start if it is still valid, otherwise a new one."""
+    """Return an API key of the team lead: the last start's key if it is still valid, otherwise a new one."""
     path = data_dir / "demo-api-key.json"
     known: str = (read_json(path) or {}).get("api_key", "")
     if _is_valid(known, workspace):

@@ -93,7 +93,7 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
 def restore(file: Path, plan: Plan) -> Manifest:
     """Restore a backup into a new data directory, or into the empty database in DATABASE_URL.
 
-    Starts nothing. Raises InstallationError if the restore is refused or fails; nothing has changed then.
+    Starts nothing. If the restore is refused or fails, raises InstallationError and leaves everything unchanged.
     """
     data = DataDir(plan.data_dir)
     # Not next to the file, because backups may be on a read-only medium.

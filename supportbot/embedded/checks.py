@@ -117,7 +117,7 @@ def _run_check(plan: Plan, name: str, check: Check) -> Finding:
 
 
 def check_port_numbers(plan: Plan) -> str:
-    """Return the ports of the instance that is running with this data directory or, if none is, those that a start
+    """Return the ports of the instance running with this data directory. If none is running, return those that a start
     would use.
     """
     for name, port in (("PORT", plan.port), ("SHOP_PORT", plan.shop_port)):

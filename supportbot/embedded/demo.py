@@ -94,7 +94,7 @@ def _not_created_yet() -> list[str]:
 
 
 def check_demo(plan: Plan) -> str:
-    """Return whether first passwords are still in use. Raises StartRefused if HOST exposes them to a network."""
+    """Return text about the first passwords still in use. Raises StartRefused if HOST exposes them to a network."""
     secrets_file, runtime = plan.data_dir / "secrets.json", load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():

@@ -162,7 +162,7 @@ class OfferedDraft(TenantModel):
     """A draft that the assistant offered to an agent, and how much of it was sent.
 
     Of the agent's replies before the customer's next message, the one that kept most of the draft counts. `sent` is the
-    result of that comparison, or empty if there was no reply; `kept` is the share of the draft's words in that reply.
+    result of comparing the two, or empty if there was no reply; `kept` is the share of the draft's words in that reply.
     """
 
     class Sent(models.TextChoices):

@@ -40,7 +40,7 @@ class ProbeServer:
 
 
 def start_probes(name: str) -> None:
-    """Answer probes of this process, which is named `worker` or `beat`, if a port is set for it."""
+    """Serve the probes of this process, which is called `worker` or `beat`, if a port is set for it."""
     role, port = {"worker": (WORKER, settings.WORKER_PROBE_PORT), "beat": (BEAT, settings.BEAT_PROBE_PORT)}[name]
     if port > LAST_PORT:  # the default is derived from PORT
         logger.warning(

@@ -18,7 +18,7 @@ NOT_RUNNING = "No database: SupportBot is not running on this DATA_DIR. Start it
 
 @dataclass(frozen=True)
 class Runtime:
-    """The addresses of the running instance's parts. A URL that the operator set is kept as it is."""
+    """The addresses of the running instance's parts. URLs set by the operator are kept unchanged."""
 
     database_url: str
     redis_url: str  # the first of three consecutive databases

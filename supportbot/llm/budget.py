@@ -5,9 +5,9 @@ that a run never uses up what is meant for customers' answers: within `evaluatin
 evaluation, whatever its purpose.
 
 Invariants: one conditional UPDATE per budget decides, so parallel calls cannot overspend. If a process dies, its
-reservation stays in place until the end of the day (UTC), so the workspace can only spend too little. Each paid attempt
-of a call makes its own reservation before it goes out, because the first attempt may already have been charged when the
-second begins.
+reservation stays in place until the end of the day (UTC), so the workspace may spend less than its budget allows, but
+never more. Each paid attempt of a call makes its own reservation before it goes out, because the first attempt may
+already have been charged when the second begins.
 """
 
 import asyncio

@@ -113,7 +113,7 @@ def names() -> dict[str, str]:
 
 
 def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str) -> dict[str, list[str]]:
-    """Return what is wrong with a connection before it is stored, by field."""
+    """Check a connection before it is stored. Return the errors by field."""
     wrong: dict[str, list[str]] = {}
     name, url = str(values.get("name", "")), str(values.get("base_url", ""))
     others = ModelConnection.objects.filter(name__iexact=name)

@@ -120,7 +120,7 @@ class Routes:
         return self._embeddings
 
     async def embeddings_at(self, server: Server) -> EmbeddingProvider:
-        """Return the embedding provider for a connection as it is now; after a change, it gets a new client.
+        """Return the embedding provider for a connection in its current state. After a change, it gets a new client.
 
         Raises ModelUnavailable if this is the environment's connection and the variables name no embedding model.
         """
@@ -140,7 +140,7 @@ class Routes:
         return provider
 
     async def _release_routes(self, purpose: Purpose) -> Sequence[Provider]:
-        """Return the providers of the routes that the workspace's release names; none if it leaves them to the
+        """Return the providers for the routes that the workspace's release names. Return none if it leaves them to the
         installation.
 
         The built-in answerer comes last if it can serve the purpose, so that customers always get an answer.
@@ -173,7 +173,7 @@ class Routes:
         return None if server is None else await self._connected(server)
 
     async def _connected(self, server: Server) -> Provider:
-        """Return the provider for a connection as it is now; after a change, it gets a new client."""
+        """Return the provider for a connection in its current state. After a change, it gets a new client."""
         held = self._by_connection.get(server.id)
         if held is not None and held[0] == server:
             return held[1]

@@ -64,7 +64,7 @@ class Gate:
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers by their names in lower case. Headers with the same name are joined, as in HTTP."""
+    """Return the headers by their lower-case names. Headers with the same name are joined, as in HTTP."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")

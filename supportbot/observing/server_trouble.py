@@ -37,8 +37,9 @@ class ServerTrouble:
         self._logger.error("%s: %s%s; retrying", self._server, cause, details and f" ({details})")
 
     def has_responded(self, *, without: Collection[str] = ()) -> None:
-        """If there was an outage and nothing has failed for a few seconds, log that the server responds again. The
-        causes in `without` are taken to continue.
+        """If there was an outage and nothing has failed for a few seconds, log that the server responds again.
+
+        The causes in `without` remain open.
         """
         if not self._logged_at:  # the usual case, which needs no lock
             return

@@ -16,7 +16,8 @@ class NotSent(OutboundError):
 class NoAnswer(OutboundError):
     """The request was sent, at least in part, but there was no usable response, so anything may have happened.
 
-    `status` is that of the unusable response. If it is 0, no response has begun, and the call may still be in progress.
+    `status` is the unusable response's status. If it is 0, no response has begun, and the call may still be in
+    progress.
     """
 
     def __init__(self, why: str, *, status: int = 0) -> None:

@@ -47,7 +47,7 @@ def parked() -> QuerySet[Announcement]:
 
 
 def retry_parked(announcement_id: int | None = None) -> int:
-    """Release one parked announcement, or all of them, to be tried again; return how many there were."""
+    """Release one parked announcement, or all of them, for new attempts; return how many there were."""
     chosen = parked() if announcement_id is None else parked().filter(pk=announcement_id)
     released = chosen.update(parked_at=None, attempts=0, due_at=Now())
     wakeup.notify()

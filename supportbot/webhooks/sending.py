@@ -244,7 +244,7 @@ def next_attempt(attempts: int, moment: datetime) -> datetime | None:
 
 
 def rest_until(failures: int, moment: datetime) -> datetime:
-    """Return until when an endpoint pauses after `failures` failures in a row."""
+    """Return when an endpoint's pause after this many consecutive failures ends."""
     return moment + min(timedelta(seconds=2 ** min(failures, 12)), MAX_REST)
 
 

@@ -212,7 +212,9 @@ def purge() -> int:
 
 
 def problems(name: str, url: str, kinds: Collection[str], *, own: UUID | None = None) -> FieldErrors:
-    """Return what is wrong with an endpoint, by field. `own` is the endpoint's id, unless it is new."""
+    """Check an endpoint before it is stored. Return the errors by field. `own` is the endpoint's id, unless it is
+    new.
+    """
     wrong: FieldErrors = {}
     if not _PRINTABLE.fullmatch(name) or len(name) > MAX_NAME:
         wrong["name"] = [_("Enter a name of up to %s characters.") % MAX_NAME]

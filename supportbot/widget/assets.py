@@ -83,7 +83,7 @@ def _asset(name: str) -> Asset:
 
 @require_safe
 def loader(request: HttpRequest) -> HttpResponse:
-    """Serve the script that a shop's pages include, and record from which page it was loaded."""
+    """Serve the script that a shop's pages include, and record the site that loaded it."""
     if (origin := read_origin(_site_of(request.headers.get("Referer", "")))) and _is_due(origin):
         with suppress(AnyDatabaseError):  # the script matters more than this record
             note_loader(origin)

@@ -44,7 +44,7 @@ from supportbot.releases.services import OVERRIDE
 
 
 def check_page(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Show what publishing the newest revision would change, as far as it is known.
+    """Show what publishing the newest revision would change, as far as this has been checked.
 
     A POST starts, cancels or continues the check.
     """

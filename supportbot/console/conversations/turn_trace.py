@@ -108,7 +108,7 @@ def _steps(answer: Message, turn: Turn | None, calls: list[LLMCall]) -> list[Ste
 
 
 def _passages(answer: Message, reading: RetrievalTrace | None) -> list[dict[str, Any]]:
-    """Return the passages that search found, best first, each with whether the answer cites its article."""
+    """Return the passages that search found, best first. For each, say whether the answer cites its article."""
     cited = {str(pk) for pk in Citation.objects.filter(message=answer).values_list("article_id", flat=True)}
     found = reading.passages if reading else ()
     return [{"passage": one, "is_cited": one.article in cited} for one in found]
@@ -139,7 +139,7 @@ def _cost(calls: list[LLMCall]) -> str:
 
 
 def _actions(turn: Turn | None) -> list[Any]:
-    """Return the actions that this turn proposed, and those with which it looked something up."""
+    """Return the actions that this turn proposed or used for look-ups."""
     if turn is None:
         return []
     rows = ActionRequest.objects.filter(proposal_key__startswith=f"turn:{turn.pk}:").order_by("pk")

@@ -70,7 +70,7 @@ def _fields(spec: Spec) -> dict[str, Spec]:
 
 
 def _rows(leaf: SingleField, sent: Mapping[str, Any]) -> int:
-    """Return how many entries of a list get fields: those with a value, and an empty one."""
+    """Return how many rows of fields a list gets: one for each entered value, and an empty one."""
     before = f"{leaf.path}."
     own = [path.removeprefix(before) for path, value in sent.items() if value and path.startswith(before)]
     places = {path.partition(".")[0] for path in own}

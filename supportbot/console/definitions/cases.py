@@ -73,8 +73,9 @@ def cases_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -> list[dict[str, Any]]:
-    """Return each case with how the version fails it ("" if it passes), and whether this is known: the version may be
-    incomplete.
+    """Return each case and, as `failure`, how the version fails it ("" if it passes).
+
+    If the version is incomplete, `is_known` is false and failures are unknown.
     """
     failures: dict[str, list[str]] | None = None
     if not missing_in(version.document):

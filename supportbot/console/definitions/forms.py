@@ -31,7 +31,7 @@ _TEXTS: Final = re.compile(r"(title|description)-[A-Za-z0-9-]+|arguments-\d+-(de
 
 
 def field_name(path: str) -> str:
-    """Return a field's name for its path in the document: "guards[0].words.en" becomes guards-0-words-en."""
+    """Return the name of the form field for a path in the document: "guards[0].words.en" becomes guards-0-words-en."""
     return re.sub(r"[.\[\]]+", "-", path).strip("-")
 
 
@@ -234,7 +234,7 @@ class PartForm(forms.Form):
 
     @property
     def renamed(self) -> Mapping[str, str]:
-        """Return the arguments' new names by their old ones. Call `written` first."""
+        """Return a mapping from the arguments' old names to their new ones. Call `written` first."""
         return self._renamed
 
     def written(self) -> tuple[dict[str, Any], dict[str, str]]:

@@ -1,5 +1,5 @@
-"""The fields of an object as rows of a form: each with its name, its type, its label in each language, and whether it
-is required.
+"""The fields of an object as rows of a form. A row has the field's name, its type, its label in each language, and
+whether it is required.
 
 Other properties of a field (options, a pattern, bounds, nested fields) are kept unchanged and can be seen in the
 document.

@@ -89,9 +89,9 @@ def _proposed_case(request: HttpRequest, case: Callable[[], dict[str, Any]]) -> 
 def _case_form(
     request: HttpRequest, text: str, *, suites: list[Suite], own: Suite | None = None, replacing: str = ""
 ) -> HttpResponse:
-    """Show a case as a form or, on the other tab, as YAML.
+    """Show a case as a form or, on the other tab, as YAML. A POST stores it in the chosen suite.
 
-    Store it in the chosen suite. `own` is the suite from which it was opened.
+    `own` is the suite from which the case was opened.
     """
     show = partial(_case_page, request, suites=suites, own=own)
     if request.method != "POST":

@@ -68,5 +68,5 @@ def _show_saved(request: HttpRequest, run: Run) -> None:
 
 
 def labeller(request: HttpRequest) -> UUID | None:
-    """Return the viewer's id, or None if they cannot label results; nothing is hidden from them then."""
+    """Return the viewer's id. Return None if they cannot label results, because then nothing is hidden from them."""
     return person_of(request).pk if may(staff(request), "evals:write") else None

@@ -30,7 +30,7 @@ _MOST_RUNS: Final = 20
 class StartChoices:
     """The choices on a suite's page.
 
-    `lives_run` is the newest run of the live release, with which runs are compared by default.
+    `lives_run` is the live release's newest run, which new runs are compared with by default.
     """
 
     live: Release

@@ -263,7 +263,7 @@ def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _compared(verdict: Mapping[str, Any]) -> list[tuple[int | None, list[Run]]]:
-    """Return the runs with which the draft's runs were compared for a verdict, by the number of their release."""
+    """Return the runs that the draft's runs were compared with for a verdict, by the number of their release."""
     theirs = Run.objects.filter(pk__in=Run.objects.filter(pk__in=verdict["run_ids"]).values("baseline"))
     found: dict[int | None, list[Run]] = {}
     for run in theirs.order_by("release_number", "suite_name").defer("cases", "report"):

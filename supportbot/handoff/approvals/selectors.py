@@ -168,7 +168,7 @@ def amount_label(request: ActionRequest) -> str:
 
 
 def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
-    """Return everything that this person needs to decide on a request, as it is now."""
+    """Return everything that this person currently needs to decide on a request."""
     face, reason, amount = (
         card_of(request, active_language()),
         reason_of(request, active_language()),

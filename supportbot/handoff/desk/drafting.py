@@ -1,7 +1,7 @@
 """Drafts a reply for an agent who asks for one. Only the agent sees it.
 
-The draft uses only what the customer may read, so it can be sent as it is. The model treats the customer's text and the
-passages as data, and a person reads the draft before it is sent.
+The draft uses only what the customer may read, so it can be sent without changes. The model treats the customer's text
+and the passages as data, and a person reads the draft before it is sent.
 """
 
 import re
@@ -98,7 +98,7 @@ def draft_reply(conversation: Conversation) -> Draft:
 
 
 def _viewer_of(conversation: Conversation, language: str) -> Viewer:
-    """Return the viewer with which the knowledge base is searched on behalf of the conversation's customer."""
+    """Return the viewer for searching the knowledge base on behalf of the conversation's customer."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     return Viewer(audience=audience, locale=language)
 

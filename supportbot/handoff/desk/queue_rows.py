@@ -226,8 +226,8 @@ def _topic(ticket: Ticket, last: LastMessage | None) -> str:
 
 
 def _since(ticket: Ticket, last: LastMessage | None) -> datetime:
-    """Return the time from which a ticket's displayed age counts: the start of the wait, the first unanswered message,
-    or the ticket's end.
+    """Return the start of the period shown for a ticket: the beginning of the wait, the first unanswered message or,
+    for an ended ticket, its end.
     """
     if ticket.state == State.WAITING:
         return ticket.waiting_since

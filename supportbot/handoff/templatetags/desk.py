@@ -159,7 +159,7 @@ def texts_of_scripts(folder: str) -> Texts:
 
 @cache
 def _originals(folder: str) -> tuple[tuple[str, str], ...]:
-    """Return the texts in the scripts of a static folder, each with its plural, which is "" for most."""
+    """Return the texts in the scripts of a static folder. Each comes with its plural, which is "" for most texts."""
     found = {}
     for script in _scripts_in(folder):
         for _, message, _, _ in extract_from_file("javascript", script, keywords=KEYWORDS):

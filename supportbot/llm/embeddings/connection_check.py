@@ -56,7 +56,7 @@ class Measured:
 
     @property
     def is_another_model(self) -> bool:
-        """Whether the server's model is no longer the one with which the index was built."""
+        """Whether the server now has a different model from the one that built the index."""
         return self.likeness is not None and self.likeness < ALIKE
 
     @property

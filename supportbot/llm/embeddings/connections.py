@@ -104,7 +104,7 @@ def server_of(row: EmbeddingConnection) -> Server:
 
 
 def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key: str) -> dict[str, list[str]]:
-    """Return what is wrong with a connection before it is stored, by field."""
+    """Check a connection before it is stored. Return the errors by field."""
     wrong: dict[str, list[str]] = {}
     name, url = str(values.get("name", "")), str(values.get("base_url", ""))
     others = EmbeddingConnection.objects.filter(name__iexact=name)

@@ -87,7 +87,7 @@ def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
 
 def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
     """Use the packaged model, or the one that KB_EMBEDDER names, for search. Return the switch to its index, or None if
-    none is needed.
+    no switch is needed.
 
     Raises SwitchUnderWay, IndexBeingBuilt, or EmbeddingUnavailable if the configured server does not respond.
     """

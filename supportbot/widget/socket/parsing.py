@@ -47,7 +47,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Fields:
-    """The fields of one frame. Each is read once; `close` rejects those that nobody read."""
+    """The fields of one frame. Each is read once; `close` rejects any that were not read."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._left = content

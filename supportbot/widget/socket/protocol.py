@@ -149,7 +149,7 @@ ClientFrame = Hello | Identify | Logout | Ping | Command
 
 @dataclass(frozen=True, slots=True)
 class LiveTurn:
-    """The answer being written. `index` is that of the next delta."""
+    """The answer being written. `index` is the index of the next delta."""
 
     message: str
     attempt: int

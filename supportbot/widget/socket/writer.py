@@ -64,7 +64,7 @@ class Writer:
         return self._feed is not None and self._feed.is_turn_remote
 
     def stuck_seconds(self, now: float) -> float:
-        """Return how many seconds the current frame has been waiting to be read by the client."""
+        """Return for how many seconds the client has not read the current frame."""
         return now - self._writing_since if self._writing_since is not None else 0.0
 
     async def subscribe(self, conversation_id: UUID) -> None:

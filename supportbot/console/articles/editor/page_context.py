@@ -52,8 +52,8 @@ class EditorValues:
 
 
 def index_state(article: Article) -> dict[str, Any]:
-    """Return how far the live revision has been indexed: whether search finds it, how many passages it has and how many
-    of those have vectors, and how many phrasings are waiting for their vectors.
+    """Return how far the live revision has been indexed: whether search finds it, how many passages it has, how many of
+    them have vectors, and how many phrasings still need theirs.
     """
     live = article.live_revision
     if not article.is_live or live is None:

@@ -114,7 +114,7 @@ def _named(blocking: Transaction) -> str:
 
 
 class LockWatch:
-    """Finds out, over a separate connection, for which transactions a connection is waiting.
+    """Uses a separate connection to find out which transactions another connection is waiting for.
 
     PostgreSQL knows this only during the wait.
     """
@@ -257,7 +257,7 @@ class Command(migrate.Command):
         super().migration_progress_callback(action, migration, fake)
 
     def _report_wait(self, blocking: Sequence[Transaction]) -> None:
-        """Report for which transactions a migration is waiting: once, and again only if they change."""
+        """Report which transactions a migration is waiting for. Report them again only if they change."""
         pids = frozenset(one.pid for one in blocking)
         if self._reported == self._begun and pids <= self._reported_pids:
             return
