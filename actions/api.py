@@ -1,7 +1,7 @@
 """REST views of actions: the catalogue, the requests, and the decisions on a request.
 
-Only the customer confirms, with their own identity token. Only a team member can approve, signed in or with a key that
-acts as them.
+Only customers can confirm, with their own identity token. Only team members can approve, either signed in or with an
+API key that acts as them.
 """
 
 from typing import Any, cast
@@ -73,7 +73,7 @@ def _action_entry(action: Action, policy: ActionPolicy | None, locale: str) -> d
 
 
 class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
-    """Requests, newest first: the team sees all of the workspace's, a customer only their own."""
+    """Requests, newest first. The team sees all requests of the workspace, customers only their own."""
 
     permission_classes = [IsCustomer | needs("actions:read")]
     serializer_class = ActionRequestSerializer
@@ -172,7 +172,7 @@ class Undo(ScopedAPIView):
     @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Propose the action that undoes your own request, as a card to confirm. The request's `undo` says whether
-        there is one.
+        there is such an action.
         """
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         return _shown(propose_undo(principal_of(cast(CustomerCaller, request.auth)), request_id))

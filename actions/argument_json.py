@@ -30,7 +30,7 @@ class Number:
 def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON object in `raw`, with numbers as `Number`; raises InvalidArguments with the cause.
 
-    A mapping goes through the same parser, so it meets the same rules as text.
+    A mapping goes through the same parser, so the same rules apply to it as to text.
     """
     text = raw if isinstance(raw, str) else _written(raw)
     if len(text) > MAX_CHARACTERS:

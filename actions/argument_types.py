@@ -30,7 +30,9 @@ _UNREADABLE: Final = INVISIBLE_CATEGORIES - {"Cf"}
 
 class Field(Protocol):
     def parse(self, value: Any, at: str, problems: Problems) -> Any:
-        """Return the canonical value; on an error, add it to `problems` under `at` and return any value."""
+        """Return the canonical value. An error is added to `problems` under `at`; the returned value then means
+        nothing.
+        """
 
     def json_schema(self) -> dict[str, Any]: ...
 
@@ -222,7 +224,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A day of the calendar, as text such as "2026-05-31"."""
+    """A calendar day, given as text such as "2026-05-31"."""
 
     description: str
 
@@ -240,7 +242,7 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list whose entries all fit one field."""
+    """A list whose entries are all parsed by the same field."""
 
     description: str
     of: Field

@@ -44,7 +44,9 @@ class ChainHead:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The result of a check. `problem` is "" for an intact chain; otherwise it names the first wrong entry and why."""
+    """The result of a check. `problem` is "" for an intact chain; otherwise it names the first wrong entry and what is
+    wrong with it.
+    """
 
     head: ChainHead
     problem: str = ""
@@ -56,7 +58,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A state that a request has reached. `number` increases with every step in the workspace, with gaps."""
+    """A state that a request has reached. `number` increases with every step in the workspace, but may have gaps."""
 
     number: int
     state: State
@@ -66,7 +68,9 @@ class Step:
 
 
 def record(event: str, *, actor: str, request_id: UUID | None = None, **payload: Any) -> None:
-    """Add an entry, in the same transaction as the change. The payload contains only strings, integers and booleans."""
+    """Add an entry in the same transaction as the change that it records. The payload contains only strings, integers
+    and booleans.
+    """
     head = _lock_head()
     key_id, key = _keys()[0]
     entry = AuditEntry(
@@ -104,7 +108,9 @@ def _lock_head() -> AuditHead:
 
 
 def _keys() -> list[tuple[str, bytes]]:
-    """Return (id, key) for each of FIELD_KEYS: the first one signs, all of them verify (key rotation)."""
+    """Return (id, key) for each of FIELD_KEYS: the first key signs, and all of them verify, so that keys can be
+    rotated.
+    """
     if not settings.FIELD_KEYS:
         raise ImproperlyConfigured("FIELD_KEYS is empty. The audit trail needs a key kept outside the database.")
     keys = [hmac.digest(key.encode(), _PURPOSE, hashlib.sha256) for key in settings.FIELD_KEYS]
@@ -172,8 +178,8 @@ def _missing_entry(seq: int, end: ChainHead, milestones: Mapping[int, str]) -> s
 
 
 def checkpoint_audit_chain() -> None:
-    """Append the end of every audit chain to a file outside the database, for `audit_verify`, and log it, because a
-    container's files may be lost with it.
+    """Append the end of every audit chain to a file outside the database, which `audit_verify` reads. Log it, too,
+    because a container's files may be lost with the container.
     """
     settings.ACTIONS_AUDIT_HEADS.parent.mkdir(parents=True, exist_ok=True)
     with settings.ACTIONS_AUDIT_HEADS.open("a", encoding="utf-8") as file:

@@ -80,7 +80,9 @@ class BackTest(Compared):
 
 
 def back_test(action: str, *, current: Rules, proposed: Rules, days: int) -> BackTest:
-    """Return what the proposed rules would have decided differently from the current ones, newest first."""
+    """Return which past requests the proposed rules would have decided differently from the current ones, newest
+    first.
+    """
     since = now() - timedelta(days=days)
     asked = ActionRequest.objects.filter(action=action, created_at__gte=since).order_by("-created_at", "-id")
     newest = list(asked.select_related("policy_version")[: MAX_REQUESTS + 1])
@@ -142,7 +144,7 @@ class _AmountsUsed:
 
 
 def _with_use(action: str, requests: list[ActionRequest]) -> Iterator[tuple[ActionRequest, Used]]:
-    """Yield each request with what had been used when it came in; `requests` are sorted by time."""
+    """Yield each request with the amounts that had been used when it was made; `requests` must be sorted by time."""
     if not requests:
         return
     begin, end = requests[0].created_at, requests[-1].created_at

@@ -44,7 +44,7 @@ def from_json(stored: Any) -> str:
 
 
 def deferred(message: str, /, **values: Value) -> DeferredText:
-    """Return a message with its values as a deferred sentence, or the message itself if it is one already."""
+    """Return a message with its values as a deferred sentence, or the message itself if it already is one."""
     return message if isinstance(message, DeferredText) else DeferredText(message, **values)
 
 

@@ -1,6 +1,6 @@
-"""Erasing personal data from requests when their chat or their customer is erased: free text, and unconfirmed requests.
+"""Erases free text and unconfirmed arguments from requests when their chat or their customer is erased.
 
-Financial records are kept, with the confirmed arguments. Receiving an announcement twice changes nothing.
+Financial records are kept, including the confirmed arguments. Receiving an announcement twice changes nothing.
 """
 
 from collections.abc import Sequence

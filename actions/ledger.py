@@ -1,4 +1,6 @@
-"""The ledger: how much confirmed requests use of the limits, summed and reserved under one lock per workspace."""
+"""The ledger: how much of the limits confirmed requests use. Amounts are summed and reserved under one lock per
+workspace.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -70,7 +72,7 @@ def used(request: ActionRequest, moment: datetime) -> Used:
 
 
 def used_by_day_limits(moment: datetime) -> list[DayUse]:
-    """Return how much of each daily limit is used, for every enabled action that has one."""
+    """Return how much of its daily limit each enabled action has used; actions without one are left out."""
     policies = ActionPolicy.objects.filter(is_enabled=True, current__max_per_workspace_day__isnull=False)
     entries = LedgerEntry.objects.filter(day=workspace_day(moment)).exclude(status=Status.RELEASED)
     uses = []
@@ -142,5 +144,5 @@ def release(request: ActionRequest) -> None:
 
 
 def workspace_day(moment: datetime) -> date:
-    """Return the date in the workspace's time zone: limits reset at its midnight."""
+    """Return the date in the workspace's time zone, in which daily limits reset at midnight."""
     return workspace_time(moment).date()

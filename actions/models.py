@@ -82,7 +82,9 @@ class ActionPolicy(TenantModel):
 
 
 class ActionPolicyUserPermission(UserObjectPermissionBase):
-    """A person's right on a policy. A direct table, because guardian's generic ones compare text keys and are slow."""
+    """A person's right on a policy. This is a direct table, because guardian's generic tables compare text keys, which
+    is slow.
+    """
 
     content_object = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE)
 
@@ -251,7 +253,7 @@ class Attempt(TenantModel):
     # say.
     in_progress_at = models.DateTimeField(null=True)
     is_in_progress = models.BooleanField(default=False, db_default=False)  # what the newest look-up said
-    command = models.JSONField(null=True)  # exactly what was sent, while it may have to be sent again
+    command = models.JSONField(null=True)  # exactly what was sent; kept while it may have to be sent again
     finished_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
     detail = models.CharField(max_length=200, blank=True)

@@ -1,5 +1,6 @@
-"""A workspace's stored policies: created once with an action's default limits, changed only by a new version.
-`requests.rule_decision` decides what a policy means for a request, and `approvers` says who may approve under it.
+"""A workspace's stored policies. Each is created with its action's default limits, and changes only by getting a new
+version of its rules. `requests.rule_decision` decides what a policy means for a request, and `approvers` says who may
+approve under it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +54,9 @@ def add_new_actions(*, actor: str) -> list[ActionPolicy]:
 
 
 def initial_rules(action: Action) -> Rules | None:
-    """Return the rules that `add_new_actions` would create for an action, storing nothing; None without a merchant."""
+    """Return the rules that `add_new_actions` would create for an action; None without a merchant. Nothing is
+    stored.
+    """
     if not MerchantConnection.objects.exists():
         return None
     return Rules(number=0, currency=_workspace_currency(), is_enabled=False, **asdict(action.limits))
@@ -175,7 +178,7 @@ def rules_in(policy: ActionPolicy) -> Rules:
 
 @contextmanager
 def trying(action: str, rules: Rules) -> Iterator[None]:
-    """Use these rules in this context and the tasks it starts, for evaluations; nothing is stored."""
+    """Use these rules in this context and in the tasks it starts, without storing them; used by evaluations."""
     token = _tried.set({**_tried.get({}), action: rules})
     try:
         yield

@@ -94,7 +94,7 @@ MAX_CHARACTERS: Final = 500  # characters of a colleague's reason
 
 
 def rejection(*, words: str, note: str) -> Reason:
-    """Return a team member's reason to reject: the customer reads `words`; `note` is for the team only.
+    """Return a team member's reason for a rejection: the customer reads `words`; `note` is for the team only.
 
     Either may be empty. Raises InvalidInput, naming `words` or `note`, for text that is too long or not printable.
     """
@@ -163,7 +163,7 @@ def place_of(reason: Reason | None) -> dict[str, str]:
 
 
 def needs_facts(code: str) -> bool:
-    """Return whether the sentence of one of CODES has placeholders for facts."""
+    """Return whether the sentence for a code has placeholders for facts."""
     return "{" in _SENTENCES.get(code, "{")
 
 

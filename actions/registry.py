@@ -52,7 +52,9 @@ def write_action(name: str, version: int) -> WriteAction | None:
 
 
 def action_as_made(name: str, version: int) -> Action | None:
-    """Return a request's action, in force or not, to show it and look up its outcome; None if it is gone."""
+    """Return the action that a request was made for, in force or not, so that the request can be shown and its outcome
+    looked up; None if the action is gone.
+    """
     code = code_actions().get(name)
     return code if code is not None or scoped_workspace_id() is None else action_of_version(name, version)
 

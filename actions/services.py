@@ -94,7 +94,8 @@ def confirm(request_id: UUID, *, principal: Principal, digest: str) -> ActionReq
 
     Returns the request: queued, awaiting approval, or cancelled with the reason if the records or limits have changed.
     Raises NotFound for another customer's request, NotSignedIn without a fresh proof of identity, DigestMismatch,
-    Expired, NotWaiting (each confirmation counts once) or MerchantUnavailable; the card then stays as it was.
+    Expired, NotWaiting (each confirmation counts once) or MerchantUnavailable. After any of these errors, the card is
+    unchanged.
     """
     request = _own(request_id, principal)
     try:
@@ -290,7 +291,7 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
 
 
 def why_not_settled_as_not_done(request: ActionRequest) -> str:
-    """Return why a request with an unknown outcome cannot be settled as not done yet; "" if it can."""
+    """Return why a request with an unknown outcome cannot yet be settled as not carried out; "" if it can."""
     if request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
         return gettext("The call is still being retried, so it may still go through. Try again in an hour.")
     if is_in_progress(request) and not is_overdue(request):

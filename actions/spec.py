@@ -127,7 +127,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The records that a customer can choose; `is_every` is false if there are others, which cannot be chosen here."""
+    """The records that a customer can choose; `is_every` is false if there are other records, which cannot be chosen
+    here.
+    """
 
     offered: Sequence[Choice]
     is_every: bool = True
@@ -135,7 +137,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The texts of a card. `note` appears above the rows: what the shop tells customers before they confirm."""
+    """The texts of a card. `note` is what the shop tells customers before they confirm; it appears above the rows."""
 
     title: str
     summary: str
@@ -186,14 +188,14 @@ class Action(ABC):
     def choices(
         self, arguments: Sequence[str], entered: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
-        """Return the choices for the first of these `chosen` arguments, and for others that choose from the same
+        """Return the choices for the first of these `chosen` arguments, and for any other that chooses from the same
         records, or the reason why the first has none. Counts each request it makes. Raises MerchantUnavailable,
         NotConnected, or what counting raises.
         """
         return {}
 
     def choices_need(self, argument: str, others: Collection[str]) -> bool:
-        """Return whether finding the choices for a `chosen` argument takes any of these other arguments."""
+        """Return whether the choices for a `chosen` argument depend on any of these other arguments."""
         return False
 
     def argument_label(self, argument: str, locale: str) -> str:

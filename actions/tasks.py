@@ -1,4 +1,4 @@
-"""The Celery tasks of actions, on the queue `actions`. All are safe to run twice and concurrently."""
+"""The Celery tasks of actions, on the queue `actions`. All of them can safely run twice or concurrently."""
 
 from uuid import UUID
 

@@ -1,4 +1,5 @@
-"""Rules: who may read which article, and who may write in which collection. Search, the pages and the API use them.
+"""The rules about who may read which article and who may write in which collection. Search, the pages and the API use
+them.
 
 The workspace does not come from the viewer: every query already runs inside `workspace_scope`. The rule for reading
 exists three times: as a predicate on an object, as a queryset, and as an SQL condition for searches; tests check that

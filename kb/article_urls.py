@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from kb.models import Article, Audience
 
-# External ids that a browser would change inside a path; such articles are addressed by their own id.
+# External ids that a browser would change inside a path; the addresses of such articles contain the row's id instead.
 _UNSAFE_IN_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\\%]")
 
 
@@ -17,9 +17,7 @@ def help_path(article: Article) -> str:
 
 
 def article_address(article: Article) -> str:
-    """Return the article's own address or, if it has none, that of its help page; "" if the article has no address of
-    its own and is not public.
-    """
+    """Return the article's own address or, if it has none, that of its help page; "" if it has neither."""
     if article.url or article.audience != Audience.PUBLIC or not article.on_help_pages:
         return article.url
     return help_path(article)

@@ -1,4 +1,6 @@
-"""Text that people have typed in the editor but not saved: kept per person, visible only to them, never published."""
+"""Text that people have typed in the editor but not saved. It is kept per person, visible only to them, and never
+published.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -130,7 +130,7 @@ def category_with_id(row_id: UUID) -> Category:
 
 
 def check_look(row: Category) -> None:
-    """Trim and check what a category shows apart from its name. Raises InvalidDocument."""
+    """Trim and check what readers see of a category besides its name. Raises InvalidDocument."""
     row.description = _line("description", row.description)
     if row.icon and row.icon not in ICONS:
         _refuse(gettext("Choose one of these icons: {names}.").format(names=", ".join(ICONS)), "icon")

@@ -85,7 +85,7 @@ def writers_of(collection: Collection) -> list[User]:
 
 @transaction.atomic
 def set_writers(collection: Collection, people: Iterable[User]) -> None:
-    """Set a collection's writers in addition to the admins; an empty set opens the collection to everyone again."""
+    """Set the people who may write in a collection besides the admins; an empty set opens it to everyone again."""
     from guardian.shortcuts import (  # imports models, so only after the apps are ready
         assign_perm,
         remove_perm,

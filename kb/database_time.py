@@ -1,4 +1,6 @@
-"""The database's clock: times that several machines store or compare are read from it, since their own may differ."""
+"""The database's clock. Times that several machines store or compare are read from it, since the machines' own clocks
+may differ.
+"""
 
 from datetime import datetime
 

@@ -68,7 +68,7 @@ class InvalidDocument(KnowledgeError):
 
 
 class GatesRefuse(KnowledgeError):
-    """A gate case that must pass would fail, and the caller asked to publish only if none would."""
+    """A gate case would fail, and the caller asked to publish only if none would."""
 
     code = "gate_refused"
     status = 409

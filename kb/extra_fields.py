@@ -20,7 +20,7 @@ _CARE: Final = ("owner", "reviewer", "check_by")
 
 
 def set_extra_fields(article: Article, given: Mapping[str, Any], *, by: User | None) -> None:
-    """Store the given properties of an article, in the caller's transaction; others are unchanged. Raises
+    """Store the given properties of an article in the caller's transaction; other properties are unchanged. Raises
     InvalidDocument.
 
     `translation_of` is an article's id, `owner` and `reviewer` are user names; None removes the value.

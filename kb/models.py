@@ -77,7 +77,7 @@ class Category(TenantModel):
 
 
 class CollectionUserPermission(UserObjectPermissionBase):
-    """A person's right on a collection. A direct table, because guardian's generic ones compare text keys."""
+    """A person's right on a collection. This is a direct table, because guardian's generic tables compare text keys."""
 
     content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
 
@@ -311,7 +311,7 @@ class Synonyms(TenantModel):
 
 
 class Helpfulness(TenantModel):
-    """The numbers of readers of a help page whom a revision helped or did not help. Readers are not recorded."""
+    """The numbers of readers whom a revision of a help page helped or did not help. Readers are not recorded."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     revision = models.PositiveIntegerField()

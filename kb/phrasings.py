@@ -42,8 +42,8 @@ def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
 def set_phrasings(article: Article, phrasings: Sequence[str]) -> None:
     """Replace the phrasings of an article that the caller has locked; those that stay keep their vectors.
 
-    New ones get their vectors from a worker (`embed_phrasings`); until then, they match only questions in exactly their
-    words.
+    New phrasings get their vectors from a worker (`embed_phrasings`); until then, each matches only questions in
+    exactly its words.
     """
     before = phrasings_of(article)
     if set(before) == set(phrasings):
@@ -85,7 +85,7 @@ def phrasings_waiting(article: Article) -> int:
 
 
 def phrasing_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
-    """Return the vectors of these phrasings, or of some of them if the model stops responding; stored vectors are
+    """Return the vectors of these phrasings, or of only some if the model stops responding; stored vectors are
     reused.
     """
     recipe, wanted = active_recipe(), list(texts)

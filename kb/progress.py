@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 
 class ProgressLine:
-    """Call it with (done, total). Prints nothing for runs that take less than a second."""
+    """Prints the progress of a run when called with (done, total); prints nothing for runs of less than a second."""
 
     def __init__(self, out: OutputWrapper, what: str) -> None:
         self._out = out

@@ -1,4 +1,6 @@
-"""Reports for commands that publish articles: how answers to customers' questions changed, as compared by a worker."""
+"""For commands that publish articles: reports how the answers to customers' questions changed, as compared by a
+worker.
+"""
 
 import time
 from collections.abc import Sequence

@@ -164,7 +164,7 @@ def _looked_up(links: Collection[str], position: Position, viewer: Viewer) -> Ta
 
 
 def add_former_names(targets: Targets, viewer: Viewer, names: Collection[str] | None = None) -> None:
-    """Add the articles that used to have one of these names, or all former names if None."""
+    """Add articles under their former names: those in `names`, or all former names if it is None."""
     rows = OldAddress.objects.filter(article__in=readable(viewer))
     rows = rows if names is None else rows.filter(name__in=names)
     pairs = list(rows.values_list("name", "article_id"))

@@ -34,7 +34,7 @@ def writers() -> QuerySet[User]:
 
 
 def set_care(article: Article, care: ReviewSettings, *, by: User | None) -> None:
-    """Store who is responsible for an article. `by` is the person who asks for a review; None for a program.
+    """Store who is responsible for an article. `by` is the person who asks for the review, or None if a program does.
 
     Raises ArticleMissing.
     """

@@ -1,7 +1,7 @@
 """Plans: an article's publication or archiving at a set time.
 
-A plan is for one revision. If a newer one is saved in the meantime, nothing is published, and the plan shows this until
-it is made again. The packages above run their gates, then call `carry_out`.
+A plan is for one revision. If a newer one is saved in the meantime, nothing is published, and the plan says so until it
+is made again. The packages above run their gates, then call `carry_out`.
 """
 
 from datetime import datetime

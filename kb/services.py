@@ -157,7 +157,8 @@ def publish(article_id: UUID, *, revision: int | None = None) -> Article:
 
 
 def publish_through_gates(article: Article) -> Verdict:
-    """Publish the newest revision of an article if the gates agree and it is still as it was read; takes seconds.
+    """Publish the newest revision of an article if the gates accept it and the article has not changed since it was
+    read. This takes seconds.
 
     Raises GatesRefuse, or ArticleChanged if its text, readers or questions have changed since.
     """
@@ -222,7 +223,9 @@ def archive_where(which: Q) -> int:
 
 
 def _archive_locked(articles: Sequence[Article]) -> None:
-    """Archive each: search only covers live articles, so they disappear at commit; their chunk rows are deleted."""
+    """Archive the articles and delete their chunk rows. Search covers only live articles, so they disappear at
+    commit.
+    """
     for article in articles:
         article.state, article.indexed_revision = State.ARCHIVED, None
     save_articles(articles, "state", "indexed_revision")

@@ -1,10 +1,12 @@
 """The Celery tasks of the index and of sources, on the queue `ingestion`, and the consumer of `article_changed`.
 
-`sweep` runs every minute for lost messages, `repair` every night for everything else; on a quiet day, both find nothing
-to do, and `switch_index` does nothing unless an index for another model is wanted. Nothing waits for the broker: a
-broker that is down or hangs would block its caller, so one thread per process publishes, from a short queue that drops
-messages when it is full. The sweep finds what was dropped. Likewise, only `serve_due_sources` starts work on
-sources: its next run finds the work that a lost message or a dead worker left behind.
+`sweep` runs every minute and makes up for lost messages; `repair` runs every night and finds everything else that is
+wrong. `switch_index` does nothing unless an index for another model is wanted.
+
+Nothing waits for the broker, because a broker that is down or hangs would block its caller. Instead, one thread per
+process publishes from a short queue, which drops messages when it is full; the sweep finds what was dropped. Likewise,
+only `serve_due_sources` starts work on sources: its next run finds the work that a lost message or a dead worker left
+behind.
 """
 
 import logging

@@ -1,5 +1,5 @@
-"""One file per action; each defines its ACTION. The JSON file next to it has the action's description and examples of
-what customers write, by language.
+"""One file per action, which defines the action as ACTION. The JSON file next to it contains the action's description
+and examples of what customers write, by language.
 """
 
 import json

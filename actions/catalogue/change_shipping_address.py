@@ -1,4 +1,4 @@
-"""Send an order that has not shipped yet to another address in the same country."""
+"""Change the address of an order that has not shipped yet, within the same country."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -124,7 +124,9 @@ def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) 
 
 
 def _summary_line(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
-    """Return one line about the closed or surplus orders, naming only the newest, since a long list does not help."""
+    """Return one line about the orders that are not shown in detail. It names only the newest, since a long list does
+    not help.
+    """
     named = [f"{order['id']} ({_listed(_closing_facts(order, locale), locale)})" for order in others[:_MAX_EARLIER]]
     orders, more = _listed(named, locale), max(len(others) - _MAX_EARLIER, 0) + older
     if all(order["status"] in _CLOSED for order in others):

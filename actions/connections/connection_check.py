@@ -21,7 +21,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The steps of a test, in order. `outcome` is `answered_200`, `not_sent` or `no_answer`, for records."""
+    """The steps of a test, in order. `outcome` is what records say: `answered_200`, `not_sent` or `no_answer`."""
 
     steps: tuple[Step, ...]
     outcome: str
@@ -48,7 +48,7 @@ def probe(connection: Connection) -> Report:
 
 
 def _way(trace: Trace) -> list[Step]:
-    """Return how far the call got."""
+    """Return the steps of the call, as far as it got."""
     steps = []
     if trace.addresses:
         steps.append(Step(True, _("The name resolves to %(found)s.") % {"found": ", ".join(trace.addresses)}))

@@ -1,9 +1,8 @@
 """Tools of an external MCP server over a connection: listing them, and calling one as it was reviewed.
 
 The connection's address is the server's own. The SDK is not used, because it would open its own sockets: all messages
-go through `supportbot.outbound`, and the few that are needed are in `mcp_session`. The server is not trusted. A tool is
-called only if it is still as reviewed, according to the list that the server returns right before the call; any failure
-up to then is `NotSent`.
+go through `supportbot.outbound`, and the few that are needed are in `mcp_session`. The server is not trusted. Right
+before a call, the server must list the tool exactly as it was reviewed; any failure up to then is `NotSent`.
 """
 
 from base64 import b64encode
@@ -124,7 +123,7 @@ def _response(answer: Result | Refused) -> Response:
 
 
 def _mirrored(tool: Mapping[str, Any], arguments: Any) -> dict[str, str]:
-    """Return the headers that repeat arguments, as the tool asks for (`x-mcp-header`)."""
+    """Return the headers that repeat arguments, as the tool's schema asks (`x-mcp-header`)."""
     found = dict(_marked(tool.get("inputSchema"), arguments, depth=4))
     return dict(list(found.items())[:MAX_MIRRORED])
 

@@ -1,5 +1,5 @@
 """Creating, changing, rotating and testing connections. Secrets can be set here but never read. The audit trail records
-every change, with names and hosts only.
+every change, but only its names and hosts.
 """
 
 import re
@@ -140,7 +140,7 @@ def rotate(connection_id: UUID, secret: str, *, actor: str, keep_hours: int = 0)
     """Replace the secret.
 
     Standard Webhooks are also signed with the old secret for `keep_hours`, since their receiver accepts either; all
-    other kinds use the new one at once. Raises InvalidInput, NotFound.
+    other kinds use the new one at once. Raises InvalidInput and NotFound.
     """
     found = _locked(connection_id)
     kind = KINDS[Auth(found.auth)]

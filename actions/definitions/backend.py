@@ -1,4 +1,4 @@
-"""The back end of a defined action: a connection, and how the definition reads its answers."""
+"""The back end of a defined action: a connection, and the definition's rules for reading its answers."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -44,7 +44,7 @@ class Body:
         return _paths(self.shape, "", frozenset())
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """Return JSON types; numbers are int or Decimal. Raises ExpressionFailed."""
+        """Return the body as JSON types, with numbers as int or Decimal. Raises ExpressionFailed."""
         return _filled(self.shape, names, Spend(MAX_STEPS))
 
     def text(self, names: Mapping[str, Any]) -> str:

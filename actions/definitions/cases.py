@@ -37,7 +37,9 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A world with given answers, by "METHOD /path?query": a record, null for none, or {"status", "body"}."""
+    """A world with given answers, by "METHOD /path?query". An answer is a record, null for no record, or {"status",
+    "body"}.
+    """
 
     records: Mapping[str, Any]
     at: datetime | None = None
@@ -154,7 +156,7 @@ def verdict_of(case: DefinitionCase, action: Action) -> str:
 def refusal_of(
     action: DefinedWrite | DefinedRead, entered: Arguments, who: Identity, moment: datetime
 ) -> Reason | None:
-    """Return the definition's own refusal; the workspace's rules are not checked."""
+    """Return the definition's own refusal, or None; the workspace's rules are not checked."""
     if isinstance(action, DefinedRead):
         found = action.look_up(entered, who, Requests())
         return found if isinstance(found, Reason) else None

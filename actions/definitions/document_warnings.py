@@ -32,7 +32,7 @@ class Advice:
 
 
 def advice(document: Mapping[str, Any]) -> list[Advice]:
-    """Return the warnings about a document, in the language of the page, each at the part that it concerns."""
+    """Return the warnings about a document in the language of the page, each with the path of its part."""
     server_errors = gettext(
         "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "
         "Leave out statuses from 500 on, so that the outcome is checked."

@@ -1,5 +1,6 @@
-"""The order of a document's keys, which the database does not keep. Arguments and their fields stay as they were
-entered; all other keys of a document that is written as text are in the order of the reference. Pure.
+"""Restores the order of a document's keys, which the database does not keep. Arguments and their fields stay in the
+order in which they were entered. When a document is written as text, all other keys are in the order of the reference.
+Pure.
 """
 
 import json
@@ -26,7 +27,7 @@ def entered_order(arguments: Any) -> str:
 
 
 def in_entered_order(arguments: Mapping[str, Any], order: str) -> dict[str, Any]:
-    """Return the arguments in this order, followed by those that it does not name."""
+    """Return the arguments in this order, followed by those that the order does not name."""
     return _ordered(arguments, order.split(_BETWEEN), "")
 
 
@@ -43,7 +44,7 @@ def _ordered(fields: Mapping[str, Any], order: Sequence[str], before: str) -> di
 
 
 def _inside(spec: Any, order: Sequence[str], before: str) -> Any:
-    """Return an argument with its fields in order; for a list, the fields of its entries."""
+    """Return an argument with its fields in order, or a list with the fields of its entries in order."""
     if not isinstance(spec, Mapping):
         return spec
     inner: dict[str, Any] = dict(spec)

@@ -57,7 +57,7 @@ class ActionDefinition(TenantModel):
 
     @property
     def is_unpublished(self) -> bool:
-        """Whether no version was ever published, so that it can be deleted."""
+        """Whether no version was ever published, so that the action can be deleted."""
         return self.state == self.State.DRAFT and self.current_id is None
 
 

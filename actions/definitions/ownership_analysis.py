@@ -5,8 +5,8 @@ In a chat, anyone can name someone else's record. So if a call names a record by
 proven that the record is the customer's: by a look-up with an owner, or by a path that names the customer first
 (`/guests/{identity.sub}/…`). A public look-up of the record states that it belongs to nobody. A call that passes on
 values from the chat must also say which customer it is for, unless its author marks it as naming no customer, such as a
-request to be called back. Then no value from the chat may name a record, and the definition limits how often each
-customer may make the request.
+request to be called back. In that case, no value from the chat may name a record, and the definition must limit how
+often each customer may make the request.
 
 In query, headers and body, a value may also be a note or a figure, and its name does not show whether it is a record's
 id: a loan may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as an id until the
@@ -257,9 +257,8 @@ def require_owner(
 
 def require_own_choices(top: ObjectReader, arguments: Mapping[str, Argument], lookups: Sequence[Lookup]) -> None:
     """Require that customers choose only from their own or public records, and only for required arguments, since
-    customers are not asked for optional ones. Finding the records must not depend on the choice itself, neither
-    directly nor through other choices; only in versions published before this rule may it depend on it through other
-    choices.
+    customers are not asked for optional ones. Finding the records must not depend on the choice itself, directly or
+    through other choices. Versions published before this rule may still depend on it through other choices.
     """
     known = {lookup.name for lookup in lookups}
     chosen = {one.name: one.choose_from for one in arguments.values() if one.choose_from is not None}
@@ -363,7 +362,9 @@ class _Named:
         )
 
     def may_be_id(self, name: str, field: str) -> bool:
-        """Return whether an argument may be a record's id: its author has not said otherwise, and its type fits."""
+        """Return whether an argument may be a record's id: true if its type fits and its author has not said
+        otherwise.
+        """
         argument = self._arguments[name]
         return not argument.names_no_record and (_has_text(argument.accepts) or self.is_named_id(name, field))
 

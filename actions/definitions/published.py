@@ -44,8 +44,8 @@ def published_action(name: str) -> Action | None:
 
 
 def action_of_version(name: str, number: int) -> Action | None:
-    """Return the action that requests were made with, given its version in the current workspace, published or not;
-    None if there is none.
+    """Return the action of a version of the current workspace, published or not, so that its requests can be shown;
+    None if there is no such version.
     """
     version = _version_id(current_workspace_id(), name, number)
     return _action(version, as_made=True) if version is not None else None

@@ -33,8 +33,8 @@ class _Listed:
     is_whole: bool  # whether all entries have a value that the argument accepts
 
     def chosen(self, argument: Argument, given: str) -> Chosen:
-        """Return the entry that is spelled exactly as given, or else the only one that differs merely in its spelling:
-        in surrounding spaces or in the form of its accents.
+        """Return the entry that is spelled exactly as given, or else the only one that differs merely in surrounding
+        spaces or in how its accents are encoded.
         """
         spellings = self.entries.get(_canonical(argument, given), {})
         if given not in spellings and len(spellings) != 1:

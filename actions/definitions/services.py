@@ -27,7 +27,7 @@ from supportbot.accounts.models import User
 
 
 def missing_in(document: Any) -> list[str]:
-    """Return the JSON paths of the parts a document needs before it can be published."""
+    """Return the JSON paths of the parts that a document still lacks before it can be published."""
     return missing(document)
 
 
@@ -91,8 +91,8 @@ def _equal_version(
 
 
 def restore_version(definition: ActionDefinition, number: int, *, actor: str, based_on: int) -> ActionDefinitionVersion:
-    """Save the document of an earlier version as the newest one, a draft. What is published does not change. If the
-    newest version has the same document, return that.
+    """Save the document of an earlier version as a new draft, and return the draft. What is published does not change.
+    If the newest version already has this document, return that version.
 
     `based_on` is the newest version that the person saw. Raises NoSuchDefinition, Outdated, or InvalidDefinition for a
     document that this release no longer accepts.

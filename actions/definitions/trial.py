@@ -117,8 +117,8 @@ def trial_call(
     """Return what a version does for the customer with this merchant id.
 
     `environment` is sandbox, live (only look-ups are sent) or sample (the given answers, by "METHOD /path"; nothing is
-    sent). If the shop does not answer, that is the verdict. Raises InvalidDefinition for an incomplete
-    document, InvalidArguments, NotConnected or TooManyTests.
+    sent). If the shop does not answer, the verdict says so. Raises InvalidDefinition for an incomplete document,
+    InvalidArguments, NotConnected or TooManyTests.
     """
     if environment != SAMPLE:
         count_test(version.workspace_pk)

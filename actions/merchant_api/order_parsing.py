@@ -68,14 +68,14 @@ def _address(value: Any, origins: Set[str]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return text that can be stored and shown: the merchant's data is not trusted."""
+    """Return text that can be stored and shown, since the merchant's data is not trusted."""
     if not isinstance(value, str):
         raise TypeError("not a string")
     return "".join(char for char in value if char.isprintable())[:200]
 
 
 def _id(value: Any) -> str:
-    """Return the complete order number: a truncated one could be another order's."""
+    """Return the complete order number, since a truncated one could be another order's."""
     if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value) <= MAX_ID_LENGTH:
         raise ValueError("not an order number")
     return value

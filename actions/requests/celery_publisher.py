@@ -1,4 +1,4 @@
-"""Sending queued requests to Celery without ever waiting for the broker.
+"""Sends queued requests to Celery without ever waiting for the broker.
 
 A broker that is down or hangs would block its caller, so one thread per process publishes, from a short queue that
 drops requests when it is full. Nothing is lost: the sweep publishes every request that is still queued.

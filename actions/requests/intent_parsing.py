@@ -38,7 +38,7 @@ class Intent:
 
 
 def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, Any]) -> Intent:
-    """Return the parsed intent; raises UnknownAction, InvalidArguments or NotSignedIn, and logs each."""
+    """Return the parsed intent; raises UnknownAction, InvalidArguments or NotSignedIn after recording the refusal."""
     with _recorded_refusal(principal, name):
         action = action_named(name)
         parsed = parse_arguments(action.arguments, read_arguments(arguments))
@@ -46,7 +46,9 @@ def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, 
 
 
 def identity_for(principal: Principal, action: Action) -> Identity:
-    """Return the customer's signed identity; a look-up of public records reads none. Logs and raises NotSignedIn."""
+    """Return the customer's signed identity, or an empty one for a visitor if the action is a public look-up. Otherwise
+    raises NotSignedIn after recording the refusal.
+    """
     with _recorded_refusal(principal, action.name):
         return _identity(principal, action)
 

@@ -26,8 +26,8 @@ def receipt_url(request: ActionRequest) -> str:
 
 
 def receipt_block(request: ActionRequest) -> dict[str, Any] | None:
-    """Return a receipt of what was done, or may have been, as a block of a message, with a link to a page that shows
-    the current state. None for a request without a receipt.
+    """Return a block of a message that shows what was done, or may have been, and links to a page with the current
+    state; None for a request without a receipt.
     """
     if request.state not in (State.SUCCEEDED, State.UNKNOWN):
         return None

@@ -1,4 +1,6 @@
-"""Changing a request's state: one conditional UPDATE, with audit entry and announcement in the same transaction."""
+"""Changes a request's state by one conditional UPDATE, with its audit entry and announcement in the same
+transaction.
+"""
 
 from datetime import timedelta
 from functools import partial

@@ -41,7 +41,7 @@ def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def text_of(row: dict[str, Any], where: str) -> str:
-    """Return the question under any of its usual keys; raises InvalidDocument if there is none."""
+    """Return a row's question, under whichever of the usual keys; raises InvalidDocument if there is none."""
     for name in _TEXTS:
         if isinstance(row.get(name), str) and row[name].strip():
             return str(row[name])
@@ -49,7 +49,8 @@ def text_of(row: dict[str, Any], where: str) -> str:
 
 
 def conversation_of(row: dict[str, Any], where: str) -> list[EarlierMessage]:
-    """Return the conversation, ending with the question. Raises InvalidDocument if there is none, or for a bad message.
+    """Return the conversation, ending with the question. Raises InvalidDocument if there is none, or if a message is
+    invalid.
 
     A row has the question and, under `history`, the messages before it; or it has `messages`, and the last one is the
     question. A message is {"role" or "speaker": ..., "content" or "text": ...}; `user` and `customer` are customers.

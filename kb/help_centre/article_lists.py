@@ -1,5 +1,5 @@
-"""The help centre's lists of articles: by section, the newest, the most read, related ones and translations, and the
-summary of an article.
+"""The help centre's lists of articles (sections, newest, most read, related articles, translations), and the summary of
+an article.
 """
 
 from collections.abc import Iterable, Sequence

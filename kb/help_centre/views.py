@@ -1,4 +1,5 @@
-"""The help centre: a start page with search, and a page per article where a citation's link opens its passage.
+"""The help centre: a start page with search, and a page per article, on which a citation's link opens the cited
+passage.
 
 Everyone may read these pages, so they show only public articles. They work without scripts; with scripts, they also
 have the chat, and the assistant's answer above search results. Lists are in the reader's language, and an article's

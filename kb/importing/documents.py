@@ -44,7 +44,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An item that could not be read: its place, and one message with what is wrong and what to do."""
+    """An item that could not be read: its place, and one message that says what is wrong and what to do."""
 
     origin: str
     message: str

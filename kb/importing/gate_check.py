@@ -16,7 +16,7 @@ from kb.validation import language_of
 def try_import(documents: Sequence[Document], *, collection: str, seconds: float) -> Verdict:
     """Return the gates' verdict on importing and publishing these documents. Raises GatesRefuse.
 
-    Articles' rows are locked for up to `seconds`.
+    The articles' rows are locked for up to `seconds`.
     """
     touched = _touched(documents)
     return verdict_on(lambda: import_documents(documents, collection=collection), touched, seconds=seconds)

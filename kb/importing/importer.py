@@ -87,7 +87,7 @@ def preview_import(items: Items, *, collection: str = "") -> ImportReport:
 
 
 def _stored(items: Items, collection: str, *, publishes: Callable[[Document], bool]) -> ImportReport:
-    """Import in batches, then link translations: a source may come after its translation."""
+    """Import in batches, and link translations at the end, since a source may come after its translation."""
     wanted: dict[str, str] = {}
 
     def store_batch(group: Sequence[Document]) -> ImportReport:

@@ -80,8 +80,9 @@ def _verdict(items: Sequence[SourceItem]) -> Verdict:
 
 @transaction.atomic
 def confirm_loss(source: Source) -> int:
-    """Archive articles that are gone, after a person has confirmed it; return their number. A run with gates continues
-    instead, and keeps the articles that the gates keep. Raises NothingToConfirm if no run is waiting for this.
+    """Archive articles that are gone, after a person has confirmed the loss; return their number. A run with gates
+    continues instead, and keeps the articles that the gates keep. Raises NothingToConfirm if no run is waiting for
+    this.
     """
     run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
     if run is None:

@@ -1,4 +1,6 @@
-"""Files as a source: a folder or file on the server, named by an operator, and what uploaded files share with them."""
+"""Files as a source: a folder or file on the server that an operator has named, and the part shared with uploaded
+files.
+"""
 
 import os
 from abc import ABC, abstractmethod

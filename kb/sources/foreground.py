@@ -45,7 +45,8 @@ def is_web_address(path: str) -> bool:
 
 
 def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> dict[str, Any]:
-    """Read the site at an address as a new source; a dry run leaves no source behind.
+    """Read the site at an address, adding a source for it if there is none. A source added for a dry run is deleted
+    afterwards.
 
     Raises InvalidSource.
     """

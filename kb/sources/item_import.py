@@ -39,7 +39,7 @@ def digest_of(file: Path) -> str:
 
 
 def is_of_this_release(digest: str) -> bool:
-    """Return whether the stored content was read by this version's readers, or nothing is stored ("")."""
+    """Return whether the stored content was read by this version's readers; also true if nothing is stored ("")."""
     return not digest or digest.startswith(f"{READERS}:")
 
 

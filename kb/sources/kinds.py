@@ -1,4 +1,4 @@
-"""The kinds of sources. A new one needs a class like these, and its line here."""
+"""The kinds of sources. To add a kind, write a class like these and add its line here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""Which item of a source may write an article: only one of two files with one id, or of two pages with one text."""
+"""Decides which item of a source may write an article: of two files with the same id, or two pages with the same text,
+only one may.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -82,7 +84,9 @@ def _is_gone(other: SourceItem, item: SourceItem) -> bool:
 
 
 def twin_of(source: Source, item: SourceItem, text_hash: str) -> str | None:
-    """Return the key of another item of the source with the same text, if that is the one to keep."""
+    """Return the key of another item of the source that has the same text and is the one to keep; None if there is
+    none.
+    """
     is_read = Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED))
     # Items with articles are read in the order in which they got them, so that one still queued here is younger.
     has_articles = Q(imported_at__isnull=False, archived_at=None, state__in=(ItemState.QUEUED, ItemState.FAILED))

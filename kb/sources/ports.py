@@ -47,7 +47,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The origin itself says that nothing has changed."""
+    """According to the origin itself, nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)

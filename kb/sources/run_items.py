@@ -26,7 +26,9 @@ LOST_SHARE: Final = 3  # a loss of one item in three needs a person's confirmati
 
 
 def with_articles(items: QuerySet[SourceItem]) -> QuerySet[SourceItem]:
-    """Return the items that still have articles. Those of a renamed file may have moved to its new name."""
+    """Return the items that still have articles. The articles of a renamed file may have moved to the item with its new
+    name.
+    """
     theirs = Article.objects.filter(source_item=OuterRef("pk")).exclude(state=State.ARCHIVED)
     return items.filter(Exists(theirs))
 

@@ -84,7 +84,7 @@ class Expression:
         return ".".join(_field(self._tree))
 
     def fields(self) -> frozenset[str]:
-        """Return the fields whose values the expression shows; those of list entries are named as by `field`."""
+        """Return the fields whose values the expression shows; fields of list entries are named as in `field`."""
         return frozenset(_fields(self._tree, {}))
 
     def sources(self) -> frozenset[str]:

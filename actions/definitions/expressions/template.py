@@ -240,7 +240,7 @@ class PathTemplate:
         return frozenset(path for part in parts if isinstance(part, Expression) for path in part.paths())
 
     def render(self, names: Mapping[str, Any]) -> str:
-        """Return the path, percent-encoded; with as many segments as the template."""
+        """Return the percent-encoded path, which has as many segments as the template."""
         spend = Spend(MAX_STEPS)
         return "".join(f"/{self._segment(segment, names, spend)}" for segment in self.segments)
 

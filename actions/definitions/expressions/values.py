@@ -49,7 +49,7 @@ class Span:
 
 
 def value_of(given: Any) -> Any:
-    """Return one value from JSON or from the server as expressions use it; lists and objects are unchanged.
+    """Return a value from JSON or from the server in the form that expressions use; lists and objects are unchanged.
 
     Raises NoValue for a number that is not finite or has more than 18 digits, an overlong text or an unknown type.
     """
@@ -255,7 +255,7 @@ def divide(left: Any, right: Any) -> Any:
 
 
 def money(amount: Any, currency: Any) -> Money:
-    """Return money; an amount may be the text of a number, as many shops write it."""
+    """Return money. The amount may be the text of a number, since many shops write amounts as text."""
     figure = number_from(amount) if isinstance(amount, str) else amount
     if not isinstance(figure, Decimal) or not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
         raise NoValue(gettext_noop('money takes a number and three capital letters: money(12.50, "EUR")'))

@@ -36,10 +36,10 @@ class Amount:
 def amounts_in(fields: Mapping[str, Any], of: str) -> list[Amount]:
     """Return the amounts among the plain fields of an object (name: schema) if exactly one field is their currency.
 
-    If there are fields whose names end with "amount" or "cents", all of them must prove their unit, or nothing is
-    returned: those in cents by listed currencies that all have cents, the others by decimals. If there are none, the
-    only figure with decimals is the amount. Amounts become money if the file lists the currencies, otherwise words with
-    the currency as it is.
+    If there are fields whose names end with "amount" or "cents", nothing is returned unless all of them prove their
+    unit: fields in cents by listed currencies that all have cents, other fields by decimals. If there are no such
+    fields, the only figure with decimals is the amount. Amounts become money if the file lists the currencies;
+    otherwise, they become words with the currency as it is.
     """
     named = [name for name in fields if _last_word(name) == "currency" and "string" in _kinds(fields[name])]
     if len(named) != 1:

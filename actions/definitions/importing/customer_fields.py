@@ -2,10 +2,10 @@
 
 The rule: a field names the customer if its own or its schema's name is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. The value of
-such a field comes from the signed identity, since a model could name anyone. Any other field with one of these nouns
-in its name is left to a person to check: `recipient_user_id` may be someone else, and `account` something else. An
-id in the file's records by which no operation reads a record, such as `patient_id`, may name the customer, too; this is
-only suggested.
+such a field comes from the signed identity, since a model could name anyone. Any other field with one of these nouns in
+its name is left to a person to check: `recipient_user_id` may be someone else, and `account` something else. An id in
+the file's records, such as `patient_id`, may also name the customer if no operation reads a record by it; this is only
+suggested.
 """
 
 import re

@@ -37,7 +37,7 @@ class Draft:
 
     @property
     def missing(self) -> list[str]:
-        """Return the parts missing before it can be published."""
+        """Return the parts that the draft still lacks before it can be published."""
         return missing(self.document)
 
     def note(self, message: str, /, **values: Value) -> None:

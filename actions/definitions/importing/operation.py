@@ -62,8 +62,8 @@ _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 4
 
 
 def fixed_currency(name: str, schema: Any) -> str | None:
-    """Return the only currency that a field can have, such as "EUR"; None for any other field. No other field is given
-    its only value unasked: `terms` with the only value "accepted" is the customer's consent.
+    """Return the only currency that a field can have, such as "EUR"; None for any other field. No other field gets its
+    only value without asking: `terms` with the only value "accepted" is the customer's consent.
     """
     only = only_value(schema)
     return only if only and snake(name).split("_")[-1] == "currency" and CURRENCY.fullmatch(only) else None
@@ -205,8 +205,8 @@ class Operation:
         return fixed
 
     def _suggest_only_value(self, argument: str, schema: Any) -> None:
-        """Suggest sending the only value of an argument unasked. It may be a consent or switch something, so the
-        customer is asked until a person decides otherwise.
+        """Suggest sending an argument's only possible value without asking. The value may be a consent or switch
+        something on, so the customer is asked until a person decides otherwise.
         """
         if only := only_value(self._resolve(schema, self._draft.note)):
             self._draft.check(
@@ -328,7 +328,7 @@ class Operation:
                 yield self._key(name, argument), value_in_body(argument, self._arguments[argument], found)
 
     def _is_key(self, name: str, schema: Any) -> bool:
-        """Return whether a field takes the request's key, which is new for each request and the same when it is sent
+        """Return whether a field takes the idempotency key: new for each request, but the same when a request is sent
         again.
         """
         is_text = isinstance(schema, Mapping) and "string" in (schema.get("type"), *listed_types(schema.get("type")))

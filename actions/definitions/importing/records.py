@@ -111,7 +111,7 @@ def fields_in(schema: Any, properties: Properties) -> list[Field]:
 
 def owner_in(fields: Sequence[Field], record: Record | None = None) -> str:
     """Return the path of a record's field that may name its owner; "" if there is none. The record's own id says
-    nothing about its owner, even if the record is not read by it.
+    nothing about its owner, even if the record is read by something else.
     """
     own = own_id_in(fields, record)
     named = (path for path, spec in fields if names_customer(path[-1], spec, after="".join(path[-2:-1])))

@@ -165,7 +165,7 @@ def _has_frame_name(node: LexborNode) -> bool:
 
 
 def _not_below(nodes: Sequence[LexborNode], others: Container[int]) -> list[LexborNode]:
-    """Return the nodes without any of the others above them; the decision for a parent covers its children."""
+    """Return the nodes that are not inside any of `others`, since the decision for a parent covers its children."""
     known: dict[int, bool] = {}
     return [node for node in nodes if not _is_below(node, others, known)]
 

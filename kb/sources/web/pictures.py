@@ -1,7 +1,7 @@
 """The pictures of a site's pages, including those from other hosts: fetched once, and again only if they have changed.
 
-A picture that fails temporarily stays as it was stored and makes its page partial, so that the next run tries again.
-The text is always read.
+If a picture cannot be fetched for now, the stored one is kept and the page counts as partial, so that the next run
+tries again. The text is always read.
 """
 
 import time
@@ -31,7 +31,7 @@ _ACCEPTED: Final = {"Accept": "image/webp,image/png,image/jpeg,image/gif;q=0.9"}
 
 
 class _RefusedForNow(InvalidInput):
-    """The next run may get the picture."""
+    """The picture cannot be stored now, but the next run may get it."""
 
 
 class SitePictures:

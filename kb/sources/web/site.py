@@ -110,7 +110,7 @@ class Site:
 
     def _keys_spelled_otherwise(self, listed: Sequence[str]) -> list[str]:
         """Return the keys of articles that the sitemap still lists, but whose addresses an earlier version spelled
-        differently. They are fetched like the others, because they would otherwise seem to be gone.
+        differently. They are fetched like the listed addresses, because they would otherwise seem to be gone.
         """
         known = SourceItem.objects.filter(source_id=self.origin.source_id, imported_at__isnull=False, archived_at=None)
         others = set(known.values_list("key", flat=True)) - set(listed)

@@ -1,6 +1,6 @@
-"""Sitemaps: the addresses in one, whether XML, text or compressed. Pure.
+"""Finds the addresses in a sitemap, whether it is XML, text or compressed. Pure.
 
-Addresses are found without an XML parser, so there is no parser to attack, and broken files work, too.
+Addresses are found without an XML parser, so there is no parser to attack, and even broken files can be read.
 """
 
 import html

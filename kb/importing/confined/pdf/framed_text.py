@@ -1,4 +1,4 @@
-"""Finds framed text and tables beside other text, such as notes, which are read separately. Pure."""
+"""Finds framed text and tables, such as notes, that stand beside other text; they are read separately. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -100,8 +100,8 @@ def _justified_gap(runs: Sequence[Run], strips: Set[int]) -> float:
 
 
 def _justified_spaces(runs: Sequence[Run], strips: Set[int]) -> set[int]:
-    """Return the places after wide spaces of a justified line in a column beside others: several even spaces
-    between words, most of which begin with a lowercase letter, unlike figures and names.
+    """Return the places after the wide spaces of a justified line in one of several columns. Such a line has several
+    even spaces, and most of its words begin with a lowercase letter, unlike figures and names.
     """
     found: set[int] = set()
     for places in filter(None, _even_spaces(runs, strips)):

@@ -1,4 +1,4 @@
-"""Finds notes in the margin, beside running text and without a frame, which are read separately. Pure."""
+"""Finds notes without a frame in the margin beside running text; they are read separately. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence

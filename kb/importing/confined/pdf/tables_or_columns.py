@@ -48,8 +48,8 @@ class Grid:
         return len(columns) <= 3 and all(is_prose(column) for column in columns) and not are_cells
 
     def cells(self, bars: Sequence[Bar]) -> Cells:
-        """Return the rows: those between horizontal lines, if the table has them. Otherwise, a line without a first
-        cell, close below another, continues that line's cells.
+        """Return the rows. If the table has horizontal lines, each row is between two of them. Otherwise, a line
+        without a first cell that is close below another line continues that line's cells.
         """
         top, bottom = self.rows[0][0].y, self.rows[-1][0].y
         inner = [y for y in self.heights(bars) if bottom < y < top]

@@ -27,7 +27,7 @@ _TOUCHED: Final = (
 
 
 def readable(part: bytes) -> tuple[bytes, str]:
-    """Return a part whose visible text mammoth reads, and its hidden text."""
+    """Return the part, changed so that mammoth reads all of its visible text, and its hidden text."""
     for strict, usual in _STRICT:
         part = part.replace(strict, usual)
     if not any(name in part for name in _TOUCHED):
