@@ -156,8 +156,8 @@ def failure_text(facts: Mapping[str, str]) -> str:
 
 
 def place_of(reason: Reason | None) -> dict[str, str]:
-    """Return where in its definition an action failed, for the audit trail, which is never erased: the place reveals
-    nothing about the records but kinds of values and currencies.
+    """Return, for the audit trail, where in its definition an action failed. The audit trail is never erased, so the
+    place reveals nothing about the records except kinds of values and currencies.
     """
     return {"place": reason.facts["place"]} if reason is not None and reason.code == FAILED else {}
 

@@ -274,8 +274,8 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
     the team.
 
     Raises NotApprover without the right on its policy; OwnRequest for a person with a conflict of interest; NotWaiting
-    if the outcome is known by now, or for the finding that nothing happened while the call is still being retried or
-    the system is working on it; InvalidInput for an invalid note.
+    if the outcome is known by now, or if the finding is that nothing happened while the call is still being retried or
+    carried out; InvalidInput for an invalid note.
     """
     _check_decider(request_id, person)
     reason = settlement(happened=outcome == "happened", note=note)

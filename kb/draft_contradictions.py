@@ -73,7 +73,7 @@ class Rarity:
 
 
 def likeness(one: Statement, other: Statement, rarity: Rarity) -> float:
-    """Return to what degree two sentences are about the same thing, from 0 (not at all) to 2."""
+    """Return how similar the subjects of two sentences are, from 0 (unrelated) to 2."""
     both, (fewer, more) = one.stems & other.stems, sorted((rarity.of(one.stems), rarity.of(other.stems)))
     if not fewer or len(both) < min(MIN_SHARED, len(one.stems), len(other.stems)):
         return 0.0

@@ -40,7 +40,7 @@ def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
 
 @transaction.atomic
 def set_phrasings(article: Article, phrasings: Sequence[str]) -> None:
-    """Replace the phrasings of an article that the caller has locked; those that stay keep their vectors.
+    """Replace the phrasings of an article that the caller has locked; unchanged phrasings keep their vectors.
 
     New phrasings get their vectors from a worker (`embed_phrasings`); until then, each matches only questions in
     exactly its words.
@@ -113,7 +113,7 @@ def embed_phrasings(article_id: UUID | None = None) -> int:
     """Compute the missing vectors of an article's or the whole workspace's phrasings, and store each one at once;
     return their number.
 
-    Must not be called inside a transaction: it embeds.
+    Must not be called inside a transaction, since embedding takes long.
     """
     recipe, done, failed = active_recipe(), 0, 0
     waiting = _waiting() if article_id is None else _waiting().filter(article=article_id)

@@ -115,7 +115,7 @@ def digests_in(body: str) -> set[str]:
 
 @require_safe
 def help_picture(request: HttpRequest, workspace: str, digest: str, ending: str) -> HttpResponse:
-    """One picture; 404 for readers who may not read any article with it."""
+    """One picture; 404 for readers who may not read any article that shows it."""
     found = Workspace.objects.filter(slug=workspace).first()
     if found is None:
         raise Http404

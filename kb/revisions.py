@@ -65,7 +65,7 @@ def publish_articles(articles: Sequence[Article]) -> None:
 
 
 def _mark_translations(articles: Sequence[Article]) -> None:
-    """Record which revision of its source each translation now corresponds to."""
+    """Record, for each translation, which revision of its source it now corresponds to."""
     for article in articles:
         if article.translation_of_id is not None:
             live = Article.objects.filter(pk=article.translation_of_id).values("live_revision__number")[:1]

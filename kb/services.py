@@ -1,4 +1,4 @@
-"""The services of the knowledge base. Each call is one transaction, with its outbox row in the same commit."""
+"""The services of the knowledge base. Each call is one transaction, which also writes its outbox row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -169,7 +169,7 @@ def remove(connection_id: UUID, *, actor: str) -> None:
 
 
 def forget_old_secrets() -> int:
-    """Delete old secrets that no longer sign, in every workspace; return their number."""
+    """Delete old secrets that no longer sign, in all workspaces; return how many."""
     with across_workspaces("old secrets of connections"):
         ended = Connection.objects.filter(previous_until__lte=now())
         return ended.update(previous_secret="", previous_until=None)

@@ -1,5 +1,5 @@
-"""Recorded cases of a definition: arguments, the shop's answers, and the expected decision. Nothing is sent, because a
-case includes the answers of its look-ups.
+"""Recorded cases of a definition: arguments, the shop's answers, and the expected decision. A case includes the answers
+to its look-ups, so nothing is sent.
 """
 
 import json

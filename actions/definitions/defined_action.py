@@ -191,7 +191,7 @@ class _Defined(Action):
         return reads_argument(self._choosing(argument), others, self.definition.lookups)
 
     def _is_from_same_records(self, choosing: RecordChoice, lookups: Sequence[Lookup], lacking: Sequence[str]) -> bool:
-        """Return whether exactly these look-ups find the records to choose from, and none of them depends on another
+        """Return whether exactly these look-ups find the records to choose from, without depending on another
         choice.
         """
         every = self.definition.lookups
@@ -455,7 +455,7 @@ class DefinedRead(_Defined, ReadAction):
 
 
 def _counted(ask: Ask, requests: Requests) -> Ask:
-    """Return a function that counts each different look-up, and makes it only once."""
+    """Return a function that counts each different look-up and makes it only once."""
 
     def counted(call: BackEndCall) -> Answer:
         answer: Answer = requests.answer(repr(call), lambda: ask(call))

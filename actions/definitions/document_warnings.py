@@ -51,7 +51,7 @@ def advice(document: Mapping[str, Any]) -> list[Advice]:
 
 
 def beyond_the_chat(document: Mapping[str, Any]) -> list[str]:
-    """Return a warning if customers cannot be asked for some arguments without a model."""
+    """Return a warning if a chat without a model cannot ask customers for some arguments."""
     return [one.text for one in _beyond_the_chat(document)]
 
 

@@ -1,6 +1,4 @@
-"""Importing definitions from JSON, OpenAPI or an MCP server, and exporting them as JSON. Imported definitions are
-drafts.
-"""
+"""Imports definitions from JSON, OpenAPI or an MCP server as drafts, and exports definitions as JSON."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

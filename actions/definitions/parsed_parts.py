@@ -258,7 +258,7 @@ class Definition:
     def shape(self) -> Shape:
         """Return the arguments that a customer or a model may pass, without those from the server or the identity.
 
-        Arguments that find a record come first and are asked for first, because the database does not keep the order of
+        Arguments that find a record come first, so they are asked for first. The database does not keep the order of
         names.
         """
         open_ones = [one for one in self.arguments.values() if one.origin in (Origin.CUSTOMER, Origin.MODEL)]

@@ -185,7 +185,7 @@ def _read_later(definition: Definition) -> list[tuple[str, frozenset[str]]]:
 
 
 def _permission(parsed: Definition, version: ActionDefinitionVersion, person: User, reason: str) -> str:
-    """Return the reason to record; raises NotPublisher, NeedsSecondPerson or NeedsReason."""
+    """Return the reason that the audit trail will record; raises NotPublisher, NeedsSecondPerson or NeedsReason."""
     admins = publishers()
     if person.pk not in admins:
         raise NotPublisher()

@@ -58,7 +58,7 @@ def _records_by_name(definition: Definition, names: Names, locale: str) -> Label
 
 
 def _row(row: LabelledValue, definition: Definition, names: Names, locale: str) -> list[tuple[str, str]]:
-    """Return a row's label and text, or nothing if it has no value. If a row shows just an argument that the customer
+    """Return a row's label and text, or nothing if it has no value. If a row shows only an argument that the customer
     chose from a list, its text is the line that they chose, such as "L-4411: The Hobbit".
     """
     chosen = _chosen_in(row, names)

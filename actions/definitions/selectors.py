@@ -1,4 +1,4 @@
-"""Reads definitions: one by its name or id, its versions, and whatever else the console shows."""
+"""Reads definitions, their versions, and whatever else the console shows about them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -88,7 +88,7 @@ def imported_tools(connection: str) -> dict[str, str]:
 
 
 def tools_in(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the tools that a document calls, each with the fingerprint that was reviewed."""
+    """Yield the tools that a document calls, each with its fingerprint at the time of review."""
     for part in (document, *document.get("lookups", ()), document.get("outcome")):
         call = part.get("call") if isinstance(part, Mapping) else None
         if isinstance(call, Mapping) and "tool" in call:

@@ -51,7 +51,7 @@ def _check_workspace() -> None:
 
 
 def _tools_of(definition: ActionDefinition) -> Iterator[tuple[str, str]]:
-    """Yield the tools that the version in force calls, each with the fingerprint that was reviewed."""
+    """Yield the tools that the version in force calls, each with its fingerprint at the time of review."""
     return tools_in(_document(definition))
 
 

@@ -104,7 +104,7 @@ class HttpMerchant:
 
 
 def _exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Answer:
-    """Send one request and return its JSON response with any status; raises NotSent or NoAnswer."""
+    """Send one request and return the JSON response, whatever its status; raises NotSent or NoAnswer."""
     outgoing = Request(method, url, headers, body, timeout_seconds=deadline_seconds, max_bytes=MAX_RESPONSE_BYTES)
     response = request(outgoing)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Executing a queued request exactly once, even if messages are delivered twice or processes die in between.
+"""Executes a queued request exactly once, even if messages are delivered twice or processes die in between.
 
 Invariants: the attempt row is written before anything is sent, and marked as sent before the call; every attempt uses
 the request's id as its idempotency key; only the attempt that still holds the lease writes a result. After an attempt
@@ -55,7 +55,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class LeaseLost:
-    """Another attempt took over: this one may neither send nor write a result."""
+    """Another attempt has taken over, so this one may neither send nor write a result."""
 
 
 Result = Found | Blocked | LeaseLost

@@ -115,7 +115,7 @@ def _identical_or_stored(draft: ActionRequest, decision: Decision, *, corrects: 
 def preview(
     principal: Principal, action: str, arguments: str | Mapping[str, Any], *, undoes: UUID | None = None
 ) -> Preview:
-    """Return what `propose` would decide, using the same code but storing nothing. Raises the same errors."""
+    """Return what `propose` would decide, without storing anything. Runs the same code and raises the same errors."""
     intent = _intent(principal, action, arguments, undoes)
     spec, policy = _spec(intent), _policy(intent)
     draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None, undoes=undoes)

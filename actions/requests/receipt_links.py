@@ -1,5 +1,5 @@
-"""A receipt's address: anyone who has it can see the state of one request until it expires. The address is signed and
-names only the request. It gives access to nothing else, and allows no actions.
+"""A receipt's address: anyone who has it can see the state of one request until the address expires. The address is
+signed and names only the request. It gives access to nothing else, and allows no actions.
 """
 
 from datetime import timedelta

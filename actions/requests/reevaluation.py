@@ -195,7 +195,8 @@ def lapse_reason(request: ActionRequest) -> Reason | None:
     """Return why a waiting request has lapsed (time-out, the end of an undo window, a changed action, changed rules);
     None if it has not.
 
-    Changed rules end a card. A confirmed request stays, and is decided again by the new rules before it runs.
+    Changed rules end a card that is not confirmed yet. A confirmed request stays, and is decided again by the new rules
+    before it runs.
     """
     is_card = request.state == State.AWAITING_CONFIRMATION
     if is_too_late(request):

@@ -50,7 +50,7 @@ class FineTunedModel:
         self._model = ctypes.c_void_p(loaded)
 
     def query(self, text: str) -> tuple[float, ...]:
-        """Return the text's vector as a question: RECIPE.dimensions numbers, of length 1."""
+        """Return the vector of a question: RECIPE.dimensions numbers, normalised to length 1."""
         vector = (ctypes.c_float * RECIPE.dimensions)()
         with question_slot():
             failed = self._engine.e5_embed(self._model, readable(text).encode(), 1, vector)

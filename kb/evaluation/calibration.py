@@ -132,7 +132,7 @@ def fit_and_check(
 
 
 def _stored(calibration: Calibration) -> dict[str, Any]:
-    """Return the JSON form, with four digits: a few hundred questions do not justify more."""
+    """Return the JSON form, with numbers rounded to four digits, since a few hundred questions do not justify more."""
     weights = {name: round(weight, 4) for name, weight in calibration.weights.items()}
     return {"weights": weights, "bias": round(calibration.bias, 4), "threshold": calibration.threshold}
 
@@ -148,7 +148,7 @@ def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[ForeignQ
 
 
 def _check_halves(corpora: Sequence[Corpus], trials: Sequence[Trial]) -> None:
-    """Raise TooFewQuestions unless each half of each corpus has questions with and without an answer."""
+    """Raise TooFewQuestions unless each half of each corpus has both questions with and questions without an answer."""
     found = {
         (row.corpus.slug, row.is_answerable, _is_seen(row.text.name)) for row in trials if row.text.kind != NEAR_MISS
     }

@@ -73,7 +73,7 @@ def available_languages(locales: Iterable[str]) -> list[Language]:
 
 
 def choose_language(request: HttpRequest, languages: Sequence[Language], fallback: str) -> str:
-    """Return the first available language of: `?lang=`, the browser's languages, the fallback."""
+    """Return the first language that is available: of `?lang=`, then of the browser's languages, then the fallback."""
     known = [one.code for one in languages]
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for wanted in (request.GET.get("lang", ""), *accepted, fallback):

@@ -147,7 +147,7 @@ def _rows(file: CategoryFile, problems: list[Failure]) -> Iterator[Category]:
 
 
 def _read(content: bytes) -> list[Any]:
-    """Return the rows of a file. Raises ForeignFile, and InvalidDocument if it has too many rows."""
+    """Return the rows of a file. Raises ForeignFile, or InvalidDocument if the file has too many rows."""
     if len(content) > MAX_BYTES:
         raise ForeignFile
     try:

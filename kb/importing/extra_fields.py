@@ -1,7 +1,7 @@
 """Properties that an import sets in addition to text and metadata: the page's address, curated questions, and the
 source of a translation.
 
-A problem with one of them is reported with the item, whose text is still imported.
+A problem with one of these properties is reported with the item, but the item's text is still imported.
 """
 
 from collections.abc import Mapping, Sequence

@@ -70,8 +70,8 @@ class ImportReport:
 def import_documents(items: Items, *, collection: str = "") -> ImportReport:
     """Import and publish documents into the current workspace; known external ids are updated, never duplicated.
 
-    They go to `collection`, or else to the document's own collection; otherwise, new ones go to the default collection
-    and known ones stay where they are. A document with the state draft is stored as a draft.
+    Documents go to `collection` or, without one, to their own collection. If neither is given, new documents go to the
+    default collection and known ones stay where they are. A document with the state draft is stored as a draft.
     """
     return _stored(items, collection, publishes=_publishes_itself)
 

@@ -204,7 +204,9 @@ def store_pictures(documents: Sequence[Document]) -> list[Document]:
 
 
 def _without(document: Document, refused: Mapping[str, str]) -> Document:
-    """Return a document whose text has the original addresses of refused pictures, or only their descriptions."""
+    """Return the document with each refused picture in its text replaced by its original address, or only by its
+    description.
+    """
     references = {named.address: named.reference for named in document.pictures if named.address in refused}
     if not references:
         return document

@@ -1,8 +1,8 @@
-"""Split an article into passages: by headings, with exact character offsets into the Markdown body.
+"""Splits an article into passages: by headings, with exact character offsets into the Markdown body.
 
 Invariants: `body[chunk.start:chunk.end] == chunk.text`; chunks are in reading order and never overlap; each is on one
-page of a file and small enough to limit the time to embed it. Pure: the same body gives the same chunks, so hashes are
-comparable.
+page of a file, and small enough that embedding it takes limited time. Pure: the same body gives the same chunks, so
+hashes are comparable.
 """
 
 import hashlib

@@ -1,8 +1,9 @@
-"""Embedding chunk rows that have no vector: outside any transaction, in small commits, shared between processes.
+"""Embeds chunk rows that have no vector: outside any transaction, in small commits, with the work shared between
+processes.
 
-Session-level advisory locks show which process embeds which article, so a killed process leaves none behind. They only
-save work: two processes that embed the same chunk write the same vector. They are held while the model runs, so they
-are not tied to a transaction.
+Session-level advisory locks show which process embeds which article, so a killed process leaves none behind. The locks
+only save work: two processes that embed the same chunk write the same vector. They are held while the model runs, so
+they are not tied to a transaction.
 """
 
 from collections import deque

@@ -2,8 +2,8 @@
 worker switches once it is complete. Searches read which recipe is active, so all processes switch with the commit.
 
 A worker builds under the lock of `kb.indexing.build_lock`, which is released if the worker is killed: the next tick of
-beat continues with the stored rows. A model is chosen under the same lock, so never while `kb_reindex` runs. The rows
-of a recipe that is no longer used are deleted a minute later.
+beat continues with the stored rows. A model is chosen under the same lock, so this cannot happen while `kb_reindex`
+runs. The rows of a recipe that is no longer used are deleted a minute later.
 """
 
 import logging
@@ -31,8 +31,8 @@ UNEXPECTED: Final = "unexpected"  # the code of an unexpected error
 
 
 def start_switch(spec: RecipeSpec, *, is_chosen: bool) -> IndexSwitch | None:
-    """Have a worker build an index for `spec` and switch to it; None if it is already in use, even if an index for
-    another model is being built.
+    """Have a worker build an index for `spec` and switch to it; return None if `spec` is already in use, even if an
+    index for another model is being built.
 
     With `is_chosen`, the recipe is used regardless of KB_EMBEDDER. Raises SwitchUnderWay, RecipeMismatch, and
     IndexBeingBuilt while `kb_reindex` runs.

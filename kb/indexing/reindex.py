@@ -45,7 +45,8 @@ def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progre
     """Index every workspace for the wanted recipe, and make it the active one.
 
     Raises EmbeddingUnavailable; then the old index stays in use, and the next run continues where this one stopped.
-    Raises IndexBeingBuilt while a worker or another run is building, and IndexReplaced, SwitchCancelled, IndexNotBuilt.
+    Raises IndexBeingBuilt while a worker or another run is building. May also raise IndexReplaced, SwitchCancelled or
+    IndexNotBuilt.
     """
     with alone() as is_alone:
         if not is_alone:

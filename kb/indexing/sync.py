@@ -41,7 +41,8 @@ def sync_articles(
     """Update the index of these articles of the workspace to their live revisions.
 
     Returns once every chunk has its vector, whichever process computed it. Raises RecipeMismatch or
-    EmbeddingUnavailable; vectors stored by then are kept. Must not be called inside a transaction: it embeds.
+    EmbeddingUnavailable; vectors stored by then are kept. Must not be called inside a transaction, since embedding
+    takes long.
     """
     with transaction.atomic():
         recipe = lock_active_recipe()
@@ -74,8 +75,8 @@ def lock_live_articles(article_ids: Sequence[UUID]) -> list[Article]:
 
 
 def replace_chunks(articles: Sequence[Article], recipe: Recipe, *, made: Vectors | None = None) -> None:
-    """Replace the chunk rows of locked, live articles for `recipe`, with text search, the vectors that still apply, and
-    those `made` beforehand, by content hash.
+    """Replace the chunk rows of locked, live articles for `recipe`. The new rows can be found by their words at once,
+    and keep the vectors that still apply; `made` contains vectors computed beforehand, by content hash.
 
     Runs inside the caller's transaction.
     """

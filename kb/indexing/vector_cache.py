@@ -2,8 +2,8 @@
 
 They are the questions of gate cases, and the pieces of articles that may answer a question; never what a customer
 wrote. A vector takes 20 to 100 ms to compute, and one publication compares hundreds: without a shared cache, the first
-one in each web process would compute them all. Each vector is kept under the recipe and a hash of its text, and rounded
-to half precision as in the index, so that it is the same in every process.
+publication in each web process would compute them all. Each vector is kept under the recipe and a hash of its text, and
+rounded to half precision as in the index, so that it is the same in every process.
 """
 
 import struct

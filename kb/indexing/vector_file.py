@@ -2,7 +2,7 @@
 
 The file starts with one line of JSON that names the recipe. Records of equal size follow: 32 bytes of SHA-256, and the
 vector in little-endian half precision, like the index. The file is only appended to, so an interrupted writer loses at
-most the record it was writing. Only one writer at a time.
+most the record it was writing. Only one process may write to it at a time.
 """
 
 import json

@@ -91,7 +91,7 @@ def _short_enough(sentence: list[str]) -> Iterator[list[str]]:
 
 
 def is_foreign(asked: str | None, locales: Sequence[str]) -> bool:
-    """Return whether no article is in the question's language; an unknown language counts as the same."""
+    """Return whether no article is in the question's language; false if that language is unknown."""
     languages = {base_language(locale) for locale in locales}
     return bool(asked and languages) and base_language(asked or "") not in languages and "" not in languages
 

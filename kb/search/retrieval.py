@@ -158,10 +158,10 @@ def _search_in_all_languages(
     version in the viewer's language are searched, too.
 
     Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
-    in another language is as near, and no page in the question's language contains most of its words, the former may
-    have the answer; if it is nearer and does not, no page does. But the viewer's language may not be the question's: a
-    person who searches German help pages in English finds English pages first. If the nearest of these has a German
-    version, that version may have the answer.
+    in another language is as near, and no page in the question's language contains most of its words, the page in the
+    other language may have the answer; if it is nearer and has none, no page has one. But the viewer's language may not
+    be the question's: a person who searches German help pages in English finds English pages first. If the nearest of
+    these has a German version, that version may have the answer.
     """
     found, near = _search(query, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
     (scope, locales), language = opened, base_language(opened[0].viewer.locale or "")

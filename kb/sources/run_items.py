@@ -85,7 +85,7 @@ def note_gone(run: SourceRun, kind: Kind, *, forgotten: Mapping[str, str]) -> No
 
 
 def is_suspicious(run: SourceRun, kind: Kind, lost: int) -> bool:
-    """Return whether so much is gone that a person has to confirm it."""
+    """Return whether so much is gone that a person has to confirm the loss."""
     if not lost or kind.is_deliberate or run.mode == Mode.RETRY:
         return False
     if run.counts.get(runs.LOSS_CONFIRMED):

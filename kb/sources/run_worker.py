@@ -416,7 +416,9 @@ def _batches(places: Iterable[Place]) -> Iterator[list[Place]]:
 
 
 def _known(item: SourceItem) -> Known:
-    """Return what is known of an item. Content read by an older version is fetched again, even if unchanged."""
+    """Return what is known about an item. Content read by an older version is fetched again, even if it is
+    unchanged.
+    """
     if not is_of_this_release(item.content_hash):
         return Known(item.key, item.depth)
     return Known(item.key, item.depth, item.etag, item.last_modified)

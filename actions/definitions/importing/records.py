@@ -1,5 +1,5 @@
-"""Finds information about records in a file: the operation that reads the record that a call names, and the record's
-fields for owner and id. Pure.
+"""Finds out from a file how records are read: by which operation, and which of their fields name the owner and the id.
+Pure.
 """
 
 import re

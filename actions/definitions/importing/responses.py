@@ -51,7 +51,9 @@ class Answer:
         return None
 
     def explains_problems(self) -> bool:
-        """Return whether failures are answered in the form of RFC 9457, whose `detail` explains them to people."""
+        """Return whether failed calls are answered in the format of RFC 9457, whose `detail` explains the failure to
+        people.
+        """
         for status, given in self._responses.items():
             response = None if _is_success(status) else self._resolved(given)
             content = response.get("content") if isinstance(response, Mapping) else None

@@ -76,7 +76,7 @@ def _scaled(image: Image.Image, edge: int) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:
-    """Return a picture whose colours are right without a profile; files from phones and printers have profiles."""
+    """Return the picture with its colours converted to sRGB, so that it needs no colour profile."""
     target = "RGB" if image.mode == "CMYK" else image.mode
     profile = image.info.get("icc_profile")
     if not profile or image.mode == "L":

@@ -100,8 +100,8 @@ _READERS: Final[dict[Format, Callable[[str, str, Beside | None], Document]]] = {
 
 
 def _text_of(file: Path, *, otherwise: Callable[[bytes], str] | None) -> tuple[str, tuple[str, ...]]:
-    """Return the text of a file of limited size, and notes. `otherwise` reads bytes that are not UTF-8, and returns ""
-    if it cannot. Raises InvalidDocument.
+    """Return the text of a file, which must not be too large, and notes on it. `otherwise` decodes bytes that are not
+    UTF-8, and returns "" if it cannot. Raises InvalidDocument.
     """
     try:
         with file.open("rb") as stream:

@@ -129,8 +129,8 @@ class Site:
         return text.format(site=urlsplit(self.origin.memory["home"]).netloc, url=others[0][:300])
 
     def _begin_at_page(self, answer: Answer) -> None:
-        """Begin at the start address. If it redirects, for example to a language or another host, the site is where the
-        redirect leads.
+        """Begin at the start address. If it redirects, for example to the page of a language or to another host, the
+        site begins where the redirect leads.
         """
         self._move_to(one_spelling(answer.url))
         self.origin.memory["is_sitemap"] = self.is_complete = False

@@ -85,7 +85,7 @@ def over_breaks(blocks: Sequence[Block], known: Set[str]) -> list[Block]:
 
 
 def _completed(one: Block, other: Block, known: Set[str]) -> tuple[Block, str]:
-    """Return a block with the rest of its sentence, and what remains of the other block."""
+    """Return a block completed with the rest of its sentence, and what remains of the other block."""
     end = _SENTENCE_BREAK.search(other.text)
     first, rest = (other.text[: end.start()], other.text[end.end() :]) if end else (other.text, "")
     return replace(one, text=joined([one.text, first], known)), rest

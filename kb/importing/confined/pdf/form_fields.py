@@ -19,8 +19,8 @@ _TYPED: Final = ("/Tx", "/Ch")  # text and choices; buttons have marks from a sy
 
 @dataclass(frozen=True, slots=True)
 class FormText:
-    """Text in its box. `drawing` is its appearance, placed by `matrix`. Some programs store only the value, or an
-    empty drawing; `text` is then shown.
+    """Text in its box. `drawing` is its appearance, placed by `matrix`. If a program has stored only the value or an
+    empty drawing, `text` is shown instead.
     """
 
     text: str

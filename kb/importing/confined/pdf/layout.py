@@ -164,7 +164,7 @@ def _over_width(block: Block, box: Box) -> Block:
 
 
 def _with_pictures(blocks: Sequence[Block], pictures: Sequence[PlacedPicture]) -> list[Block]:
-    """Return the blocks with each picture after the text that is right above it."""
+    """Return the blocks, with each picture placed after the text right above it."""
     found = list(blocks)
     for picture in sorted(pictures, key=lambda one: (one.page, -one.box.top)):
         left, bottom, right, _ = picture.box

@@ -80,7 +80,7 @@ def _read_sideways(
 
 
 def _drawn(page: PageObject, content: _Content, degrees: int) -> Canvas:
-    """Return the content of a page that is turned clockwise by this many degrees."""
+    """Return what a page shows if it is turned clockwise by `degrees`."""
     box = page.mediabox
     turns = turned(degrees)
     canvas = Canvas(placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turns))

@@ -1,4 +1,4 @@
-"""Columns of prose on a page in reading order; their lines need not be aligned. Pure."""
+"""Puts columns of prose on a page into reading order; their lines need not be aligned. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
