@@ -34,7 +34,7 @@ class OrderAction(WriteAction):
     @abstractmethod
     def terms(self, entered: Arguments, order: Order) -> Terms | Reason:
         """Return the complete terms, or the reason why the intent makes no sense for this order. Raises
-        InvalidArguments for a value that turns out to be invalid for this order.
+        InvalidArguments for a value that is invalid for this order.
         """
 
     def is_applicable(self, order: Order) -> bool:

@@ -189,9 +189,9 @@ def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
     the request waits for another person's.
 
     Raises NotApprover without the right on its policy; NeedsAnotherPerson for a second approval by the same person;
-    OwnRequest for a person with a conflict of interest, superusers included; DigestMismatch if it is not what was
-    shown; NotWaiting if someone decided first; Expired if it has expired or changed rules now refuse it; SwitchedOff;
-    MerchantUnavailable if new rules need records to judge it.
+    OwnRequest for a person with a conflict of interest, superusers included; DigestMismatch if the request is not what
+    was shown; NotWaiting if someone decided first; Expired if it has expired or changed rules now refuse it;
+    SwitchedOff; MerchantUnavailable if new rules need records to judge it.
     """
     _check_decider(request_id, approver)
     try:

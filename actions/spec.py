@@ -1,7 +1,7 @@
 """The definition of an action in code: its name, its closed arguments, its rules, and its card.
 
-Everything here is pure: facts in, values out. Each file in `catalogue/` defines one action; copy an existing file to
-start a new one.
+Everything here is pure: it takes facts and returns values. Each file in `catalogue/` defines one action; copy an
+existing file to start a new one.
 """
 
 from abc import ABC, abstractmethod
@@ -287,13 +287,13 @@ class WriteAction(Action):
     @abstractmethod
     def complete(self, entered: Arguments, records: Records) -> Terms | Reason:
         """Return the complete terms, or the reason why the intent makes no sense for these records. Raises
-        InvalidArguments for a value that turns out to be invalid for these records.
+        InvalidArguments for a value that is invalid for these records.
         """
 
     @abstractmethod
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
-        """Return why the action is not allowed now, or None; checked at proposal, at confirmation and right before the
-        call.
+        """Return why the action is not allowed now, or None if it is. Called at proposal, at confirmation and right
+        before the call.
         """
 
     def is_applicable(self, record: Any) -> bool:

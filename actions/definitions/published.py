@@ -53,8 +53,8 @@ def action_of_version(name: str, number: int) -> Action | None:
 
 def role_in_document(name: str, number: int) -> str:
     """Return the role that a version's document names for approvals; "" if it names none, or if the action was code and
-    not a definition. If in doubt, returns admins: if there is no such version, its format is not this release's, or it
-    names something other than a role.
+    not a definition. Returns admins if in doubt: if there is no such version, if this release cannot read its format,
+    or if it names something other than a role.
     """
     version = _version_id(current_workspace_id(), name, number)
     if version is None:

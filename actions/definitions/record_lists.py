@@ -168,7 +168,7 @@ def ambiguous(names: Names) -> Obstacle | None:
 
 def not_offered(definition: Definition, names: Names) -> Obstacle | None:
     """Return an obstacle for the first value that is missing from the public list of its argument. Only the list proves
-    that the value names a record that anyone may name. Values that name no record need no proof.
+    that anyone may name the record. Values that name no record need no proof.
     """
     public = {lookup.name for lookup in definition.lookups if lookup.is_public}
     for name, chosen in names.chosen.items():

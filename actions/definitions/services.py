@@ -41,11 +41,11 @@ def save_draft(
     based_on: int | None = None,
     restored: int = 0,
 ) -> ActionDefinitionVersion:
-    """Save a document as the newest version of the definition that it names; if nothing changed, return the existing
-    version. The document may lack parts, and what is offered does not change. `imported` contains further results of an
-    import. `based_on` is the version that was edited, or 0 for a definition that must not exist yet. `restored` is the
-    number of the version that the document was restored from, or 0. Raises InvalidDefinition with each mistake, or
-    Outdated if another version has been saved since.
+    """Save a document as the newest version of the definition that it names, and return the version; if nothing
+    changed, return the existing one. The document may lack parts, and nothing changes for customers. `imported`
+    contains further results of an import. `based_on` is the version that was edited, or 0 for a definition that must
+    not exist yet. `restored` is the number of the version that the document was restored from, or 0. Raises
+    InvalidDefinition with each mistake, or Outdated if another version has been saved since.
     """
     why = one_line("reason", reason)
     check_draft(document)

@@ -46,8 +46,8 @@ def excess_for_visitors(definition: Definition) -> str:
 
 
 def obstacle_for_visitors(definition: Definition) -> str:
-    """Return why visitors cannot be answered, in the page's language; "" if every record is public and nothing of the
-    customer's is read.
+    """Return, in the page's language, why visitors cannot be answered; "" if every record is public and the customer's
+    identity is not read.
     """
     own = next((lookup.name for lookup in definition.lookups if not lookup.is_public), None)
     if own is not None:

@@ -101,7 +101,9 @@ def _identical_or_concurrent(
 
 @transaction.atomic
 def _identical_or_stored(draft: ActionRequest, decision: Decision, *, corrects: bool) -> ActionRequest:
-    """Return the identical request that is still open, or else store and return the draft; end the card it corrects."""
+    """Return the identical request that is still open, or else store and return the draft, and end the card that it
+    corrects.
+    """
     _lock_cards(draft)
     corrected = _corrected_card(draft) if corrects and not decision.is_refusal else None
     identical = _reuse_identical_request(draft)
@@ -250,7 +252,7 @@ def _reuse_identical_request(draft: ActionRequest) -> ActionRequest | None:
 def _checked_same_undo(identical: ActionRequest, draft: ActionRequest) -> ActionRequest:
     """Return the identical open request.
 
-    Raises CannotUndo if the draft undoes a different request, since that one would not be recorded as undone.
+    Raises CannotUndo if the draft undoes a different request, since that other request would not be recorded as undone.
     """
     if draft.undoes is not None and identical.undoes != draft.undoes:
         raise CannotUndo()

@@ -1,4 +1,4 @@
-"""Decides whether a request may proceed. Pure: values in, a decision out; no database, no clock, no network."""
+"""Decides whether a request may proceed. Pure: no database, no clock, no network."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal

@@ -66,10 +66,10 @@ def preview_undo(principal: Principal, request_id: UUID) -> Preview:
 
 def propose_undo(principal: Principal, request_id: UUID, *, proposal_key: str = "") -> ActionRequest:
     """Return the request that undoes one of the customer's own: a card that waits for their confirmation, or a refused
-    request with its reason. While such a request is open, it is returned again. Without a `proposal_key`, callers get
-    the same request until it is settled.
+    request with its reason. While an undo request is open, it is returned instead of a new one. Without a
+    `proposal_key`, callers get the same request until it is settled.
 
-    Raises NotFound, CannotUndo (no longer offered, or an identical request is on its way), NotSignedIn or
+    Raises NotFound, CannotUndo (undoing is no longer offered, or an identical request is under way), NotSignedIn or
     MerchantUnavailable.
     """
     request = _own(principal, request_id)

@@ -44,7 +44,8 @@ def confidence(calibration: Calibration, example: Example) -> float:
 def fit(
     examples: Sequence[Example], names: Sequence[str], wanted: tuple[float, float] = (WANTED_ANSWERED, WANTED_REFUSED)
 ) -> Calibration:
-    """Return a logistic model over the evidence `names`; every corpus and both classes have equal weight.
+    """Return a logistic model over the evidence in `names`, fitted so that every corpus and both classes have equal
+    weight.
 
     A question with several parts counts with its best part, as in the search. Questions in a language other than the
     passages' only determine the offset for such questions.

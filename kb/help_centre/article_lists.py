@@ -57,7 +57,7 @@ class Section:
 
 def sections_of(articles: Iterable[Article], categories: LocalizedCategories) -> list[Section]:
     """Return the articles in sections: by category or, without one, by collection. They are sorted here, because the
-    database sorts by bytes.
+    database would sort them by bytes.
     """
 
     def title(article: Article) -> str:

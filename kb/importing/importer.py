@@ -1,4 +1,4 @@
-"""Importing many documents: new, changed and unchanged ones.
+"""Imports many documents, whether they are new, changed or unchanged.
 
 Documents come one by one from a loader and are stored in batches, each in one transaction with a few statements, so
 that importing a thousand articles takes little more time than reading them. An unreadable item is reported and does not

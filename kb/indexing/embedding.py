@@ -215,8 +215,8 @@ def _without_vector(article_ids: Sequence[UUID], recipe: Recipe) -> QuerySet[Chu
 def _texts(rows: Sequence[Chunk]) -> dict[str, str]:
     """Return the text to embed for each content hash.
 
-    It uses the title of the row's own revision: a newer revision's title would give a vector that does not match the
-    hash.
+    The text contains the title of the row's own revision, since a newer revision's title would give a vector that does
+    not match the hash.
     """
     revisions = Revision.objects.filter(
         article__in={row.article_id for row in rows}, number__in={row.revision_number for row in rows}

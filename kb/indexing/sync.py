@@ -1,4 +1,4 @@
-"""Keeping the index in sync with the articles: chunk rows at once, vectors once the model has computed them.
+"""Keeps the index in sync with the articles: chunk rows at once, vectors once the model has computed them.
 
 Invariants: chunk rows are replaced in the transaction that publishes and keep the vectors of unchanged passages, so
 existing text never disappears from vector search while new text is being embedded. `indexed_revision` is set last, in

@@ -19,8 +19,8 @@ _POLL_SECONDS: Final = 1.0
 
 
 def create_vector_index(dimensions: int) -> None:
-    """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; replace
-    an unfinished index that a killed run left behind. Raises IndexNotBuilt.
+    """Create the approximate index for vectors of these dimensions if it is missing, and replace an unfinished index
+    that a killed run left behind. The table can be used meanwhile. Raises IndexNotBuilt.
     """
     if _has_vector_index(dimensions):
         return
@@ -55,8 +55,8 @@ def _replace_vector_index(owner: Any, dimensions: int, concurrently: str) -> Non
 
 @contextmanager
 def _one_at_a_time(owner: Any) -> Iterator[None]:  # Any: what `_of_owner` yields
-    """Wait until nobody else is building an index. This polls, because a statement waiting for the lock would hold a
-    snapshot, and an index that is built concurrently waits for all snapshots: a deadlock.
+    """Wait until nobody else is building an index. This polls, because waiting for the lock would cause a deadlock: a
+    waiting statement holds a snapshot, and an index that is built concurrently waits for all snapshots.
     """
     while True:
         row = owner.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()

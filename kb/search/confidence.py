@@ -1,5 +1,5 @@
-"""Estimates how likely it is that the passages found contain an answer. Pure: the passages found and fitted numbers in,
-a probability out.
+"""Estimates how likely it is that the passages found contain an answer. Pure: takes the passages found and fitted
+numbers, and returns a probability.
 
 The numbers are fitted per embedding recipe by `manage.py kb_calibrate` and shipped in `calibrations/`.
 docs/decisions/abstention.md describes the data and how well the numbers generalise.
@@ -123,7 +123,7 @@ def elsewhere_calibration(recipe_name: str) -> Calibration | None:
 def shipped_calibration(recipe_name: str) -> dict[str, Any]:
     """Return the calibration shipped for a recipe, in the format of `Recipe.calibration`; empty if there is none.
 
-    Read once per process: a search must not depend on a file that changes.
+    The file is read once per process, so that no search depends on a file that changes.
     """
     path = _SHIPPED / f"{recipe_name}.json"
     if not recipe_name.replace("-", "").replace(".", "").isalnum() or not path.exists():

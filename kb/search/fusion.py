@@ -1,4 +1,4 @@
-"""Rank fusion: merge the results of two indexes into one order. Pure: candidates in, scores out.
+"""Rank fusion: merges the results of two indexes into one order. Pure.
 
 For each part of a question, a passage's score increases with its similarity and with the words that it shares.
 Similarity is measured in units of the spread of the part's neighbours, since every model has its own range of cosines.

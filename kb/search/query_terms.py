@@ -42,7 +42,7 @@ def words(text: str) -> list[str]:
 
 
 def terms(questions: Sequence[str], configurations: Sequence[str]) -> list[list[Term]]:
-    """Return the query terms of each question; none for one that has only stop words.
+    """Return the query terms of each question; a question that has only stop words has none.
 
     `configurations` belong to the articles in scope, the expected language's first; a term has the lexemes that any of
     them produces.

@@ -368,7 +368,9 @@ def _article_ids(parts: Sequence[PartCandidates]) -> dict[str, str]:
 def _top_scores(
     scores: Mapping[str, float], parts: Sequence[PartCandidates], locale: str | None, limit: int
 ) -> dict[str, float]:
-    """Return the `limit` best scores, after boosting the viewer's language; the others stay reachable below."""
+    """Return the `limit` best scores after boosting passages in the viewer's language; passages in other languages stay
+    reachable.
+    """
     if locale:
         language = base_language(locale)
         own = {candidate.chunk_id for candidate in _candidates(parts) if base_language(candidate.locale) == language}

@@ -62,7 +62,7 @@ def settle(item: SourceItem, state: str, outcome: str, reason: str = "", **facts
 def store(
     source: Source, item: SourceItem, read: Read, facts: dict[str, Any], *, is_check: bool, asks_gates: bool = False
 ) -> list[UUID]:
-    """Store an item's documents and return the ids of its articles; a dry run only notes what would happen.
+    """Store an item's documents and return the ids of its articles; a dry run only records what would happen.
 
     Raises InvalidDocument if nothing can be stored, GatesRefuse if the gates reject it, LeaseLost if the item is gone.
     """

@@ -36,8 +36,9 @@ SPARE: Final = timedelta(seconds=15)
 
 @transaction.atomic
 def begin(source: Source, mode: str = Mode.SYNC, *, person: User | None = None, asks_gates: bool = False) -> SourceRun:
-    """Begin a run; a worker takes it within seconds. Raises SourceBusy if one is under way. If it runs the gates, texts
-    that they reject are not changed. An unanswered question about a loss is dropped, since the new run asks it again.
+    """Begin a run; a worker takes it within seconds. Raises SourceBusy if one is under way. With `asks_gates`, texts
+    that the gates reject are not changed. An unanswered question about a loss is dropped, since the new run asks it
+    again.
     """
     SourceRun.objects.filter(source=source, state=RunState.UNCONFIRMED).update(state=RunState.CANCELLED, ended_at=now())
     try:

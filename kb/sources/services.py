@@ -57,8 +57,8 @@ class SourceChanges:
 
 @transaction.atomic
 def add_source(kind: str, changes: SourceChanges, *, person: User | None = None) -> Source:
-    """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed for a collection the person may not
-    write in.
+    """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed if the person may not write in the
+    collection.
     """
     source = Source(kind=kind, created_by=person)
     source.name = _free_name(changes.name or _name_of(kind, changes.address or ""))

@@ -38,8 +38,8 @@ _PLAIN: Final = ("string", "integer", "number", "boolean")
 
 
 def read_tools(result: Any, connection: str = "") -> Imported:
-    """Return a draft for each tool of one `tools/list` result; raises InvalidFile for anything else. Each draft calls
-    the tool by the server's name for it and stores its fingerprint as `schema_hash`.
+    """Return a draft for each tool of one `tools/list` result; raises InvalidFile if it is something else. Each draft
+    calls its tool by the server's name for it, and stores the tool's fingerprint as `schema_hash`.
     """
     tools = result.get("tools") if isinstance(result, Mapping) else None
     if not isinstance(tools, list):

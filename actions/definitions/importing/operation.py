@@ -79,8 +79,8 @@ def only_value(schema: Any) -> str | None:
 
 
 def _first_example(source: Any) -> Any:
-    """Return the first example of a parameter or a schema. Since OpenAPI 3.1, a schema may have a list of them; a
-    parameter may have several, each under a name.
+    """Return the first example of a parameter or a schema. Since OpenAPI 3.1, a schema may have a list of examples; a
+    parameter may have several named ones.
     """
     if not isinstance(source, Mapping):
         return None

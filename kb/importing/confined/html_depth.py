@@ -10,7 +10,9 @@ MAX_LEVELS: Final = 512  # the limit of browsers
 
 
 def check_page(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
-    """Check that a page's tree is shallow. Raises Refused; if it takes too long, the process's time limit ends it."""
+    """Check that a page's tree is shallow. Raises Refused if it is not. If the check takes too long, the process's time
+    limit ends it.
+    """
     root = LexborHTMLParser(source.read()).root
     above: list[int] = []
     for node in root.traverse() if root is not None else ():

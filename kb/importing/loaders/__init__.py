@@ -1,6 +1,7 @@
-"""Loading documents from files and folders, one item at a time.
+"""Loads documents from files and folders, one item at a time.
 
-A bad item does not raise: it becomes a `Failure` with its place, what is wrong and what to do, and loading continues.
+An unreadable item raises nothing: it becomes a `Failure` that says where it is, what is wrong and what to do, and
+loading continues.
 """
 
 from kb.importing.loaders.file_discovery import load

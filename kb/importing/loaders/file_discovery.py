@@ -30,8 +30,8 @@ class Entries:
 
 
 def load(paths: Sequence[str]) -> Iterator[Document | Failure]:
-    """Yield every item of the files, folders and zip files. Other files in a folder (images, say) are skipped silently,
-    but a file named explicitly must be readable.
+    """Yield every item of the files, folders and zip files. Files of other kinds, such as images, are skipped silently
+    in a folder, but a file that is named explicitly must be readable.
     """
     for path in paths:
         yield from _load_path(path)

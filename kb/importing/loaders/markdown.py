@@ -46,7 +46,7 @@ _END = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
 def read_markdown(text: str, path: str) -> Document:
     """Return the document of a Markdown file; `path` is its external id unless the front matter has one.
 
-    Raises InvalidDocument with what to fix.
+    Raises InvalidDocument, which says what to fix.
     """
     front, body = split_front_matter(text.replace("\r\n", "\n"))
     return document_of(front, body, path)

@@ -119,7 +119,9 @@ class Command(WorkspaceCommand):
         return found.count
 
     def _tried(self, paths: list[str], collection: str) -> Iterator[Document | Failure]:
-        """Return the content of the files if the gates accept it; the files are read twice. Raises GatesRefuse."""
+        """Return the content of the files if the gates accept it. The files are read once for the gates and once for
+        the import. Raises GatesRefuse.
+        """
         tried = without_pictures(load(paths))
         verdict = try_import(list(tried.values()), collection=collection, seconds=GATE_SECONDS)
         if verdict.untried:

@@ -50,7 +50,8 @@ _OTHER_FILES: Final = re.compile(
 def one_spelling(url: str, base: str = "") -> str:
     """Return an address as the key of its page, resolved against `base`; "" if it is not a web page.
 
-    The fragment and tracking and session parameters are removed; the rest of the query is in a fixed order.
+    The fragment, tracking parameters and session parameters are removed; the rest of the query is put into a fixed
+    order.
     """
     try:
         parts = urlsplit(urljoin(base, url.strip()))
@@ -125,9 +126,9 @@ def _without_dots(path: str) -> str:
 
 
 def shape(url: str) -> tuple[str, int]:
-    """Return an address's shape, which it shares with similar addresses, and how many of these are worth reading.
-    Calendars and filters create endless addresses of one shape, which differ in dates or queries. The shape of all
-    other addresses is "".
+    """Return an address's shape, which similar addresses share, and how many addresses of this shape are worth reading.
+    Calendars and filters create endless addresses of one shape, which differ only in dates or queries. All other
+    addresses have the shape "".
     """
     parts = urlsplit(url)
     pairs = _pairs(parts.query)

@@ -77,7 +77,7 @@ def _raised(run: Run, base: Run) -> str:
 
 def without_repeated(rows: Sequence[list[list[Line]]], pages: Sequence[PageText]) -> list[list[list[Line]]]:
     """Return the lines without those at the edge of at least half of the pages: page numbers and running titles. Text
-    beside them is removed, too, since a running title may change with the chapter.
+    beside such lines is also removed, since a running title may change with the chapter.
     """
     at_edge = [
         {mask for row in lines if not _is_inside(row[0].y, page) for mask in _masks(row)}

@@ -53,7 +53,7 @@ def usual_gutters(pages: Sequence[tuple[Rows, Sequence[Bar]]]) -> list[float]:
 def in_columns(
     rows: Rows, bars: Sequence[Bar], usual: Sequence[float] = (), level: int = 0
 ) -> Iterator[list[list[Line]]]:
-    """Yield the parts of a page: columns one after the other, and separately the lines above and below them."""
+    """Yield the parts of a page: each column, and the lines above and below the columns."""
     gutter = _gutter([line for row in rows for line in row], bars, usual) if level < MOST_LEVELS else None
     if gutter is None:
         yield [list(row) for row in rows]
