@@ -61,6 +61,7 @@ class Row:
     level: str  # "", soon or late
     holder: str
     is_new: bool  # the customer has written a message that is unanswered
+    ending: str  # how it ended, such as Resolved; "" while it is open
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -205,6 +206,7 @@ def build_row(ticket: Ticket, last: LastMessage | None, person: User, now: datet
         level=_level(ticket, since, now, is_new=is_new),
         holder=first_name(ticket.assignee) if ticket.assignee and group == "colleagues" else "",
         is_new=is_new and ticket.is_open,
+        ending="" if ticket.is_open else str(State(ticket.state).label),
     )
 
 

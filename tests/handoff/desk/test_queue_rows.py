@@ -69,6 +69,18 @@ def test_snoozed_tickets_have_a_group_and_ended_ones_only_appear_under_all(queue
     assert names(groups_for(bob, now(), shown="all")) == {"all": ["Dov", "Cem", "Bea", "Ada"]}
 
 
+def test_an_ended_tickets_row_says_how_it_ended(queue: dict[str, Ticket], bob: User) -> None:
+    services.resolve(queue["Ada"].pk, agent=bob)
+    services.claim(queue["Bea"].pk, agent=bob)
+    services.return_to_assistant(queue["Bea"].pk, agent=bob)
+    Ticket.objects.filter(pk=queue["Cem"].pk).update(state="expired", ended_at=now())
+    for address in ("/desk/?show=all", "/desk/?q=Ada", "/desk/?q=Bea", "/desk/?q=Cem"):
+        rows = LexborHTMLParser(browser(bob).get(address).content.decode()).css("[data-ticket]")
+        tags = {row.css_first("b").text(): [tag.text().strip() for tag in row.css(".tag")] for row in rows}
+        ended = {"Ada": ["Resolved"], "Bea": ["Returned"], "Cem": ["Expired"], "Dov": []}
+        assert tags and tags == {name: ended[name] for name in tags}
+
+
 def test_a_wait_becomes_nearly_late_and_then_late(queue: dict[str, Ticket], bob: User) -> None:
     found = {
         row.who: (row.level, row.since) for row in rows_for([one.conversation_id for one in queue.values()], bob, now())
