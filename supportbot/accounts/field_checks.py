@@ -1,16 +1,23 @@
 """Checks of fields, used by several services of accounts."""
 
+from babel import Locale
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext
 
 from supportbot.accounts.branding import LOCALE
 from supportbot.errors import InvalidInput
+from supportbot.language.detection import base_language
+
+
+def is_language_code(locale: str) -> bool:
+    """Return whether `locale` has the form of a language code and its language exists."""
+    return bool(LOCALE.fullmatch(locale)) and base_language(locale) in Locale("en").languages
 
 
 def check_locale(locale: str) -> None:
-    """Raise InvalidInput unless `locale` is a language code."""
-    if not LOCALE.fullmatch(locale):
+    """Raise InvalidInput unless `locale` is the code of a language."""
+    if not is_language_code(locale):
         raise InvalidInput(fields={"locale": [gettext("Use a language code such as en, de or pt-br.")]})
 
 

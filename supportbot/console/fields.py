@@ -14,6 +14,7 @@ from django.utils.translation import get_language_info, gettext
 
 from kb.importing.picture_reencoding import redrawn_logo
 from supportbot.accounts.branding import LOCALE
+from supportbot.accounts.field_checks import is_language_code
 from supportbot.accounts.origins import clean_origin
 from supportbot.accounts.stored_pictures import MAX_BYTES, too_large
 from supportbot.errors import InvalidInput
@@ -99,7 +100,7 @@ class LanguageCode(forms.CharField):
     def clean(self, value: Any) -> Any:
         code = str(super().clean(value)).strip()
         code = self._names.get(code.casefold(), code)
-        if code and not LOCALE.fullmatch(code):
+        if code and not is_language_code(code):
             raise ValidationError(gettext("Use a language code such as en, de or pt-br."))
         return code
 

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +28,7 @@ from supportbot.chat.retention import count_expired, latest_runs
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 from supportbot.console.request_context import enter, needs_workspace, person_of
+from supportbot.handoff.desk.offered_drafts import TEXT_DAYS
 from supportbot.outbound.targets import with_scheme
 from supportbot.team_formats import date_time, language_name, number
 
@@ -129,6 +131,12 @@ class WorkspaceForm(FactsForm):
                 "Applies to drafts for agents, and to other texts if they are stored; never longer than 30 days."
             ),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = self.fields["keep_bodies_days"]
+        days.validators = [*days.validators, MaxValueValidator(TEXT_DAYS)]
+        days.widget.attrs["max"] = TEXT_DAYS
 
 
 class NewWorkspaceForm(FactsForm):

@@ -77,6 +77,7 @@ def test_a_new_channel_shows_its_secret_once(admin: Client) -> None:
         ({"suggestion_lines": "1\n2\n3\n4"}, "at most 3"),
         ({"locale": "e n"}, "Use a language code"),
         ({"locale": "12345"}, "Use a language code"),
+        ({"locale": "xx"}, "Use a language code"),
         ({"name": ""}, "required"),
     ],
 )
@@ -185,6 +186,28 @@ def test_workspace_settings_are_validated_and_saved(admin: Client, workspace: Wo
     told = (workspace.name, workspace.locale, workspace.timezone, workspace.slug, workspace.currency)
     assert told == ("Wren", "de", "Europe/Berlin", "wrenfell", "EUR")
     assert b"alert" in admin.post(page, {**facts, "timezone": "Mars/Base"}).content
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("locale", "xx", "Use a language code"),
+        ("locale", "xx-nope", "Use a language code"),
+        ("keep_bodies_days", "31", "less than or equal to 30"),
+        ("keep_bodies_days", "0", "greater than or equal to 1"),
+    ],
+)
+def test_an_impossible_setting_is_refused_at_its_field(
+    admin: Client, workspace: Workspace, name: str, value: str, said: str
+) -> None:
+    page = f"{WORKSPACES}{workspace.pk}/change/"
+    facts = {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin", "keep_bodies_days": "30"}
+    tree = LexborHTMLParser(admin.post(page, {**facts, name: value}).content.decode())
+    assert tree.css_first(f"#id_{name}").attributes["aria-invalid"] == "true"
+    assert said in tree.body.text()
+    admin.post(page, facts)
+    workspace.refresh_from_db()
+    assert (workspace.locale, workspace.keep_bodies_days) == ("de", 30)
 
 
 def test_the_workspace_page_shows_the_last_nights_erasures(admin: Client, workspace: Workspace) -> None:
