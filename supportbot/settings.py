@@ -414,12 +414,13 @@ LOGGING = {
     "filters": {
         "outages": {"()": "supportbot.observing.database_errors.OutagesInOneLine"},
         "broker_outages": {"()": "supportbot.observing.broker_outages.BrokerOutagesInOneLine"},
+        "refusals": {"()": "supportbot.observing.logs.RefusalsInOneLine"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
-            "filters": ["outages", "broker_outages"],
+            "filters": ["outages", "broker_outages", "refusals"],
         },
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},

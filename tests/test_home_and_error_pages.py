@@ -1,6 +1,8 @@
 """The installation's own pages: their content, and no inline code, as a strict policy requires."""
 
+import logging
 import re
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.urls import path
 from supportbot import home_and_error_pages, urls
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import add_member
+from supportbot.observing.logs import PlainFormatter
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/api/v1/docs/", "/desk/log-in/"]
@@ -183,6 +186,21 @@ def test_a_server_error_is_reported_without_details(
     assert told.json()["code"] == code
     for answer in (shown, told):
         assert not re.search("hunter2|queen|17", answer.content.decode())
+
+
+def test_a_refusal_is_one_line_of_the_log_and_a_failure_has_its_traceback(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ROOT_URLCONF = Broken
+    handler = next(one for one in logging.getLogger().handlers if isinstance(one.formatter, PlainFormatter))
+    lines = StringIO()
+    monkeypatch.setattr(handler, "stream", lines)
+    client = Client(raise_request_exception=False)
+    client.get("/refuse/")
+    assert "Forbidden (Permission denied): /refuse/" in lines.getvalue()
+    assert len(lines.getvalue().splitlines()) == 1
+    client.get("/explode/")
+    assert "Traceback" in lines.getvalue()
 
 
 def test_an_unknown_host_is_refused_with_a_message(client: Client) -> None:

@@ -77,6 +77,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class RefusalsInOneLine(logging.Filter):
+    """Logs a request that was refused without a traceback, because only a failure (500) needs one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "django.request" and getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
+
+
 class Event(StrEnum):
     MESSAGE = "message"  # a customer's message was stored, and its turn is waiting
     ANSWER = "answer"  # an answer has ended, whatever the outcome
