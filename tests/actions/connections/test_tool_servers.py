@@ -233,10 +233,12 @@ def test_a_call_to_a_hanging_server_times_out(
     mcp_server.results[slow] = hang
     began = time.monotonic()
     hurried = Call("POST", "", body={"order": "A-1"}, tool=CALL.tool, schema_hash=CALL.schema_hash, timeout_seconds=2)
-    with pytest.raises(error):
-        ToolClient(Client(connect(base_url=api.url))).send(hurried)
-    assert time.monotonic() - began < PATIENCE_SECONDS / 2
-    is_over.set()
+    try:
+        with pytest.raises(error):
+            ToolClient(Client(connect(base_url=api.url))).send(hurried)
+        assert time.monotonic() - began < PATIENCE_SECONDS / 2
+    finally:
+        is_over.set()
 
 
 def test_arguments_that_a_tool_wants_in_headers_are_repeated_there(
