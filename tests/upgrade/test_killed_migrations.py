@@ -19,18 +19,21 @@ from tests.patience import PATIENCE_SECONDS
 
 __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
-KILLED_AFTER = (10, 40, 80)  # migrations
+# The first change of the schema after this many migrations waits before or after its work, which is not committed then.
+HELD_AFTER: Final = ((10, "start"), (40, "end"), (50, "end"), (80, "start"))
 APPLIED = "SELECT count(*) FROM django_migrations"
-# Lets the next change of the schema wait once there are this many migrations.
+# Without a limit: `migrate` would end the wait, and be killed between two attempts.
 HOLDING = """
 CREATE OR REPLACE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF to_regclass('django_migrations') IS NOT NULL THEN
         IF (SELECT count(*) FROM django_migrations) >= {} THEN
+            PERFORM set_config('lock_timeout', '0', true);
             PERFORM pg_advisory_xact_lock(19);
         END IF;
     END IF;
 END $$"""
+INVALID: Final = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
 OLDEST = Path(__file__).parent / "data" / "0.1.0.dump"
 FILLING = Path(__file__).with_name("many_rows.sql")
 ROWS: Final = 12_000  # in each table: three batches of each migration that fills in columns
@@ -69,24 +72,40 @@ def test_two_machines_may_migrate_at_once(database_url: str, tmp_path: Path) -> 
 
 
 def test_a_killed_migration_is_continued(database_url: str, tmp_path: Path) -> None:
-    """Each waits until it is killed: on a busy machine, this test may look too late."""
-    with psycopg.connect(database_url, autocommit=True) as keeper:
-        keeper.execute("SELECT pg_advisory_lock(19)")
-        keeper.execute(HOLDING.format(KILLED_AFTER[0]).encode())
-        keeper.execute("CREATE EVENT TRIGGER hold ON ddl_command_start EXECUTE FUNCTION hold()")
-        for count in KILLED_AFTER:
-            keeper.execute(HOLDING.format(count).encode())
-            killed = begin(database_url, tmp_path)
-            assert wait_until(lambda: applied(database_url) >= count, seconds=PATIENCE_SECONDS)  # noqa: B023  # called here
-            killed.kill()
-            assert killed.wait(timeout=PATIENCE_SECONDS) == -9, "it was killed before its end"
-        keeper.execute("DROP EVENT TRIGGER hold")
+    """Each waits in a statement until it is killed. The server then completes the statement, but no transaction."""
+    for number, moment in HELD_AFTER:
+        with psycopg.connect(database_url, autocommit=True) as keeper:
+            keeper.execute(HOLDING.format(number).encode())
+            keeper.execute(f"CREATE EVENT TRIGGER hold ON ddl_command_{moment} EXECUTE FUNCTION hold()".encode())
+            keeper.execute("SELECT pg_advisory_lock(19)")
+            pid = kill_in(database_url, tmp_path, "wait_event = 'advisory'")
+            assert applied(database_url) >= number
+            keeper.execute("DROP EVENT TRIGGER hold")
+        wait_for_end(database_url, pid)
+    finish(database_url, tmp_path)
+
+
+def test_an_index_that_was_being_built_is_replaced(database_url: str, tmp_path: Path) -> None:
+    """Its server process ends with the migration, as when the machine fails. The index then stays, and is invalid."""
+    with psycopg.connect(database_url) as older:
+        older.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        older.execute("SELECT 1")  # the index is complete only when this transaction has ended
+        pid = kill_in(
+            database_url, tmp_path, "wait_event = 'virtualxid' AND starts_with(query, 'CREATE INDEX CONCURRENTLY')"
+        )
+        count(database_url, f"SELECT pg_terminate_backend({pid})::int")
+        wait_for_end(database_url, pid)
+    assert count(database_url, INVALID) == 1
+    finish(database_url, tmp_path)
+
+
+def finish(database_url: str, folder: Path) -> None:
+    """Migrate, and check that everything is there."""
     for options in ((), ("--check",)):
-        done = begin(database_url, tmp_path, *options)
+        done = begin(database_url, folder, *options)
         errors = done.communicate(timeout=PATIENCE_SECONDS)[1]
         assert done.returncode == 0, errors
-    with psycopg.connect(database_url) as connection:
-        assert connection.execute("SELECT 1 FROM pg_index WHERE NOT indisvalid").fetchall() == []
+    assert count(database_url, INVALID) == 0
 
 
 @contextmanager
@@ -111,18 +130,36 @@ def count(database_url: str, query: Any) -> int:
     return int(row[0])
 
 
-def kill_in(database_url: str, folder: Path, statement: str) -> None:
-    """Kill a migration while it waits in a statement that begins like this."""
-    waiting = f"""
-        SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND starts_with(query, '{statement}')
-          AND datname = current_database()"""
+def kill_in(database_url: str, folder: Path, waiting: str) -> int:
+    """Kill a migration while a statement of its waits like this (in pg_stat_activity). Return its server process."""
+    found = f"SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE datname = current_database() AND {waiting}"
+    pid = 0
     killed = begin(database_url, folder)
+
+    def is_waiting() -> bool:
+        nonlocal pid
+        assert killed.poll() is None, killed.communicate()[1]
+        pid = count(database_url, found)
+        return pid > 0
+
     try:
-        assert wait_until(lambda: count(database_url, waiting) == 1, seconds=PATIENCE_SECONDS)
+        assert wait_until(is_waiting, seconds=PATIENCE_SECONDS)
     finally:
         killed.kill()
     assert killed.wait(timeout=PATIENCE_SECONDS) == -9
-    assert wait_until(lambda: count(database_url, waiting) == 0, seconds=PATIENCE_SECONDS), "its statement ends, too"
+    return pid
+
+
+def wait_for_end(database_url: str, pid: int) -> None:
+    """Wait until a server process has ended. It completes its statement before it notices that its client is gone."""
+    running = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"
+    assert wait_until(lambda: count(database_url, running) == 0, seconds=PATIENCE_SECONDS)
+
+
+def kill_in_statement(database_url: str, folder: Path, beginning: str) -> None:
+    """Kill a migration while it waits in a statement that begins like this, until the limit on waiting ends it."""
+    waiting = f"wait_event_type = 'Lock' AND starts_with(query, '{beginning}')"
+    wait_for_end(database_url, kill_in(database_url, folder, waiting))
 
 
 def test_batches_are_continued_where_they_were_killed(database_url: str, tmp_path: Path) -> None:
@@ -131,10 +168,10 @@ def test_batches_are_continued_where_they_were_killed(database_url: str, tmp_pat
     with psycopg.connect(database_url) as connection:
         connection.execute(FILLING.read_bytes())
     with stopped_at(database_url, "actions_actionrequest", "ctid"):
-        kill_in(database_url, tmp_path, "UPDATE actions_actionrequest SET subject_kind")
+        kill_in_statement(database_url, tmp_path, "UPDATE actions_actionrequest SET subject_kind")
         assert 0 < count(database_url, REQUESTS) < ROWS and count(database_url, ENTRIES) == 0
     with stopped_at(database_url, "chat_conversation", "id"):
-        kill_in(database_url, tmp_path, "\nWITH chats AS")
+        kill_in_statement(database_url, tmp_path, "\nWITH chats AS")
         assert 0 < count(database_url, CHATS) < ROWS
     done = begin(database_url, tmp_path)
     errors = done.communicate(timeout=PATIENCE_SECONDS)[1]
