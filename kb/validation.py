@@ -123,7 +123,7 @@ def check_locale(value: str) -> str:
     if not _LOCALE.fullmatch(locale):
         _refuse(
             "locale",
-            gettext("The locale {value} is unknown. Use a language code such as en, de or pt-br.").format(
+            gettext("The language {value} is unknown. Use a language code such as en, de or pt-br.").format(
                 value=_shown(value)
             ),
         )

@@ -65,6 +65,13 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
             "input_price": _("Per million tokens. Without prices, costs are unknown and no budget applies."),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance._state.adding:
+            self.fields["key"].help_text = gettext(
+                "The key is encrypted and never shown again. Leave empty if the server needs none."
+            )
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         row = None if self.instance._state.adding else connections.connection_with_id(self.instance.pk)

@@ -77,6 +77,13 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
             "input_price": _("Per million tokens. Without prices, costs are unknown and no budget applies."),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance._state.adding:
+            self.fields["key"].help_text = gettext(
+                "The key is encrypted and never shown again. Leave empty if the server needs none."
+            )
+
     def note(self, refusal: InvalidInput) -> None:
         for name, texts in refusal.fields.items():
             self.add_error(name, texts)

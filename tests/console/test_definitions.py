@@ -53,6 +53,12 @@ def test_the_list_shows_existing_and_missing_parts(browser: Client, draft: Actio
     assert "cancel_pending" not in visible_text(page_of(browser.get(f"{ACTIONS}?state=published")), " ")
 
 
+def test_an_actions_page_is_headed_by_its_title(browser: Client, draft: ActionDefinition) -> None:
+    page = page_of(browser.get(at(draft)))
+    assert visible_text(page.css_first("h1"), " ").startswith("Cancel an order")
+    assert page.css_first(".crumb code").text() == draft.name  # its name stays visible
+
+
 def test_a_new_definition_is_in_the_workspaces_language_and_its_name_is_checked_in_words(
     browser: Client, retail: LoopbackShop, workspace: Workspace
 ) -> None:
@@ -60,6 +66,8 @@ def test_a_new_definition_is_in_the_workspaces_language_and_its_name_is_checked_
     User.objects.update(language="fr")
     form = page_of(browser.get(f"{ACTIONS}add/"))
     assert form.css_first("[name=empty-language]").attributes["value"] == "fr"
+    unknown = {"do": "empty", "empty-name": "refund", "empty-title": "R", "empty-language": "xx-nope"}
+    assert "Utilisez un code de langue" in visible_text(page_of(browser.post(f"{ACTIONS}add/", unknown)), " ")
     sent = {"do": "empty", "empty-name": "Rembourser !", "empty-kind": "write", "empty-language": "fr"}
     answer = browser.post(f"{ACTIONS}add/", {**sent, "empty-title": "Rembourser"})
     assert answer.status_code == 400

@@ -276,6 +276,10 @@ def test_a_person_chooses_the_suites_to_run_and_the_run_to_compare_with(enter: E
     known = Run.objects.count()
     for wrong in ({"release": str(first.pk)}, {"release": "2"}, {"against": str(warm.pk)}, {"against": "all"}):
         assert client.post(start, wrong).status_code == 404
+    for repeat in ("0", "-1", "1000", "two", ""):
+        refused = client.post(start, {"repeat": repeat})
+        assert refused.status_code == 400
+        assert "Runs per case: Use a whole number from 1 to" in refused.content.decode()
     assert Run.objects.count() == known
 
 

@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.indexing.recipes import active_recipe
 from kb.services import Change, create_article, publish, save_draft
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import User, Workspace
 from supportbot.console import llm_models
 from supportbot.console.releases.failed_cases import failed_cases
 from supportbot.console.releases.strictness import STRICTNESS
@@ -282,6 +282,16 @@ def test_a_tested_model_suits_the_purposes_that_it_can_serve(
     page = LexborHTMLParser(admin.post(f"/admin/llm/modelconnection/{row.pk}/test/").content.decode())
     told = {one.css_first("dt").text(): one.css_first("dd").text(strip=True) for one in page.css("dl.kv > div")}
     assert told["Suits"] == suited
+
+
+def test_only_an_existing_models_key_can_be_kept(admin: Client) -> None:
+    row = connections.save({"name": "o", "base_url": "https://models.example/v1", "model": "m"}, key="k", actor="test")
+    User.objects.filter(pk=admin.session["_auth_user_id"]).update(is_superuser=True)
+    models = "/admin/llm/modelconnection/"
+    for address in (f"{models}add/", f"{models}search/new/"):
+        page = admin.get(address).content.decode()
+        assert "Leave empty if the server needs none." in page and "to keep it" not in page
+    assert "Leave empty to keep it" in admin.get(f"{models}{row.pk}/change/").content.decode()
 
 
 def test_a_models_prices_are_shown_without_the_zeros_with_which_they_are_stored(admin: Client) -> None:

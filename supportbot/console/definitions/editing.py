@@ -29,7 +29,15 @@ from supportbot.console.definitions.checklist import Checklist, checklist, missi
 from supportbot.console.definitions.form_elements import Part
 from supportbot.console.definitions.form_layout import part_named, parts_of
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
-from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag
+from supportbot.console.definitions.page_frame import (
+    READ_RIGHT,
+    actor_of_request,
+    frame,
+    kind_words,
+    opened,
+    state_tag,
+    title_in,
+)
 from supportbot.console.definitions.suggested_texts import open_texts
 from supportbot.console.definitions.versions import version_rows
 from supportbot.console.display import error_text
@@ -85,6 +93,7 @@ def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
     rules = ActionPolicy.objects.filter(action=definition.name).first()
     context = {
         "newest": newest,
+        "heading": title_in(document, definition.name),
         "state": state_tag(definition),
         "kind": kind_words(document),
         "gaps": gaps.gaps,

@@ -31,13 +31,13 @@ from supportbot.console.definitions.page_frame import (
     actor_of_request,
     kind_words,
     state_tag,
+    title_in,
 )
 from supportbot.console.display import tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, staff
 from supportbot.team_formats import active_language, listed
-from supportbot.translation import in_locale
 
 State = ActionDefinition.State
 STATES: Final = {
@@ -146,12 +146,6 @@ class DefinitionAdmin(RowPagesAdmin):
 
     def name_of(self, row: Any) -> str:
         return str(row.name)
-
-
-def title_in(document: Any, name: str) -> str:
-    title = document.get("title") if isinstance(document, dict) else None
-    known = {str(one): text for one, text in title.items() if text} if isinstance(title, dict) else {}
-    return in_locale(known, active_language()) if known else name
 
 
 def switch_off_all(request: HttpRequest) -> HttpResponse:

@@ -15,6 +15,8 @@ from actions.definitions.selectors import definition_with_id, newest_version
 from supportbot.console.display import tag
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
+from supportbot.team_formats import active_language
+from supportbot.translation import in_locale
 
 READ_RIGHT: Final = "definitions:read"
 WRITE_RIGHT: Final = "definitions:write"
@@ -43,6 +45,13 @@ def frame(request: HttpRequest, title: str, definition: ActionDefinition | None 
         "may_write": may(staff(request), WRITE_RIGHT),
         **more,
     }
+
+
+def title_in(document: Any, name: str) -> str:
+    """Return the title in the reader's language, or the name if there is none."""
+    title = document.get("title") if isinstance(document, dict) else None
+    known = {str(one): text for one, text in title.items() if text} if isinstance(title, dict) else {}
+    return in_locale(known, active_language()) if known else name
 
 
 def state_tag(definition: ActionDefinition) -> SafeString:

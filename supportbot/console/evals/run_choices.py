@@ -8,17 +8,19 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from supportbot.accounts.principals import Staff
 from supportbot.console.evals.result_rows import rows_of
 from supportbot.console.permissions import may
-from supportbot.errors import NotFound
+from supportbot.errors import InvalidInput, NotFound
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.selectors import baseline_for, runs
 from supportbot.evals.services import Baseline
 from supportbot.evals.suite_formats.own_format import MAX_REPEAT
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, releases
+from supportbot.team_formats import labelled
 
 NOTHING: Final = "none"  # compare with no run
 Row = TypeVar("Row", Release, Run)
@@ -50,9 +52,14 @@ def start_choices(suite: Suite, person: Staff, *, hidden: Collection[UUID]) -> S
 
 
 def chosen(suite: Suite, submitted: Mapping[str, str], person: Staff) -> dict[str, Any]:
-    """Return a person's choices as arguments for `start_run`. Raises NotFound for a choice that was not offered."""
-    asked = submitted.get("repeat", "1")
-    repeat = min(MAX_REPEAT, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else 1
+    """Return a person's choices as arguments for `start_run`. Raises NotFound for a choice that was not offered, and
+    InvalidInput for an impossible number of runs.
+    """
+    asked = submitted.get("repeat", "1").strip()
+    repeat = int(asked) if asked.isdecimal() and len(asked) < 4 else 0
+    if not 1 <= repeat <= MAX_REPEAT:
+        told = gettext("Use a whole number from {low} to {high}.").format(low=1, high=MAX_REPEAT)
+        raise InvalidInput(fields={"repeat": [labelled(gettext("Runs per case"), told)]})
     offered = _releases(live_release(), person)
     return {
         "repeat": repeat,
