@@ -103,7 +103,7 @@ MIDDLEWARE = [
     "supportbot.observing.http.observed",
     "django.middleware.security.SecurityMiddleware",
     "supportbot.web.ContentSecurityPolicy",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "supportbot.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "supportbot.home_and_error_pages.NoSpacePage",

@@ -1,11 +1,14 @@
 """The installation's own pages: their content, and no inline code, as a strict policy requires."""
 
+import asyncio
 import logging
 import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 from django.contrib.staticfiles import finders
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError, connection
@@ -15,6 +18,7 @@ from django.urls import path
 from supportbot import home_and_error_pages, urls
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import add_member
+from supportbot.asgi_handler import Handler
 from supportbot.observing.logs import PlainFormatter
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +41,33 @@ def test_every_referenced_static_file_exists(client: Client, workspace: Workspac
     named = set(re.findall(r'/static/([^"#]+)', client.get(page).content.decode()))
     assert named
     assert [path for path in named if finders.find(path) is None] == []
+
+
+async def fetched(method: str, address: str, **headers: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Return what the server's own handler sends: the status, headers and body."""
+    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": address, "headers": sent, "query_string": b""}
+    server = ApplicationCommunicator(Handler(), scope)  # type: ignore[no-untyped-call]
+    await server.send_input({"type": "http.request"})  # type: ignore[no-untyped-call]
+    start, body = [await server.receive_output(10) for _ in range(2)]  # type: ignore[no-untyped-call]
+    return start["status"], dict(start["headers"]), body["body"]
+
+
+@pytest.mark.filterwarnings("error:StreamingHttpResponse")
+async def test_a_static_file_is_sent_whole_in_part_or_not_again() -> None:
+    address = "/static/pages/icons.svg"
+    found = finders.find("pages/icons.svg")
+    assert isinstance(found, str)
+    whole = await asyncio.to_thread(Path(found).read_bytes)
+    status, headers, body = await fetched("GET", address)
+    assert (status, body, headers[b"Content-Type"]) == (200, whole, b"image/svg+xml")
+    status, _, body = await fetched("GET", address, range="bytes=5-9")
+    assert (status, body) == (206, whole[5:10])
+    status, _, body = await fetched("HEAD", address)
+    assert (status, body) == (200, b"")
+    modified = headers[b"Last-Modified"].decode()
+    status, _, body = await fetched("GET", address, **{"if-modified-since": modified})
+    assert (status, body) == (304, b"")
 
 
 @pytest.mark.parametrize("page", PAGES)
