@@ -13,9 +13,12 @@ from supportbot.language.words import words
 _AMOUNT: Final = re.compile(
     r"[0-9]{1,9}(?:[.,][0-9]{1,2})?|[1-9][0-9]{0,2}(?:(?:\.[0-9]{3})+,[0-9]{2}|(?:,[0-9]{3})+\.[0-9]{2})"
 )
-# A sign before the figure, or a character that shows that the figure is only the end of another one: ".5", "1/5",
-# "1_0".
-_SIGNED: Final = re.compile(r"(?:[-−+]\s*|[^\s([\"'’„“”«»:;=~€$£¥])$")
+# A sign before the figure or before its currency ("-€5"), or a character that shows that the figure is only the end of
+# another one: ".5", "1/5", "1_0".
+_SIGNED: Final = re.compile(
+    r"(?:[-−+]\s*|[-−+][€$£¥\u20a0-\u20cf]\s?|(?<!\w)[-−+][^\W\d_]{2,4}\s?|[^\s([\"'’„“”«»:;=~€$£¥])$"
+)
+_CURRENCY_SIGN: Final = re.compile(r"[$£¥฿\u20a0-\u20cf]")  # the last range is Unicode's currency signs
 _MONEY_AROUND: Final = re.compile(r"[^\d.,\s]+|[.,]$")
 
 
@@ -51,5 +54,7 @@ def _figures(text: str, *, is_asked: bool) -> list[Figure]:
 
 
 def _names_money(text: str) -> bool:
-    """Return whether the text names a currency without a readable figure."""
-    return any(len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word))
+    """Return whether the text names a currency without a readable figure, as in "€-5" and "EUR -5"."""
+    return _CURRENCY_SIGN.search(text) is not None or any(
+        len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word)
+    )

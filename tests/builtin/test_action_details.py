@@ -44,7 +44,8 @@ def test_an_amount_is_read_as_written(said: str, amount: str) -> None:
     "said",
     [
         "1e2 euros", "1_0 euros", "-5 euros", "0 euros", "1.234 €", "twenty euros", "٣٠ €", "50 % of the money",
-        "NaN EUR", "Infinity euros", "zero euros", "٫5 EUR", ".5 EUR", "1/5 EUR", "+5 EUR",
+        "NaN EUR", "Infinity euros", "zero euros", "٫5 EUR", ".5 EUR", "1/5 EUR", "+5 EUR", "€-500", "€ −500", "-€500",
+        "-EUR 500", "€0", "$-5",
     ],
 )  # fmt: skip
 def test_an_unclear_amount_is_asked_for_and_never_taken_as_the_total(said: str) -> None:
