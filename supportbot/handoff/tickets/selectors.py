@@ -47,6 +47,12 @@ def last_volunteered_address(conversation: Conversation) -> str:
     return addresses[0] if len(addresses) == 1 else ""
 
 
+def last_contact_email(conversation: Conversation) -> str:
+    """Return the address of the conversation's newest ticket that has one; "" if none has."""
+    tickets = Ticket.objects.filter(conversation=conversation).exclude(contact_email="").order_by("-id")
+    return tickets.values_list("contact_email", flat=True).first() or ""
+
+
 def open_ticket_for(conversation_id: UUID) -> Ticket | None:
     found: Ticket | None = Ticket.objects.filter(conversation_id=conversation_id, state__in=OPEN).first()
     return found

@@ -28,6 +28,7 @@ from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AW
 from supportbot.handoff.tickets.presence import can_answer_customers, is_team_lead, is_team_online, record_presence
 from supportbot.handoff.tickets.queue_rules import MAX_SNOOZE, since_on_return
 from supportbot.handoff.tickets.selectors import (
+    last_contact_email,
     last_volunteered_address,
     next_ticket_ids,
     open_ticket_for,
@@ -79,18 +80,23 @@ def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
     payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": queue_position(ticket)}
     append_event(conversation, "handoff.requested", payload | ({} if is_online else {"away": True}))
     _announce(ticket)
-    if not is_online and not ticket.contact_email:
+    if ticket.contact_email:
+        return
+    if not is_online:
         announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
+    elif earlier := last_contact_email(conversation):
+        _update(ticket, contact_email=last_volunteered_address(conversation) or earlier)
 
 
 def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known: str, unknown: str) -> None:
     """Tell a ticket's customer where replies go (`known`), or ask for an address (`unknown`).
 
-    Both are messages in the catalogues; the ticket is locked. An address is known if the customer has given one or
-    their signed identity contains one.
+    Both are messages in the catalogues; the ticket is locked. An address is known if the customer has given one, for
+    this ticket or an earlier one of the conversation, or if their signed identity contains one.
     """
     from_identity = next(iter(deliverable([conversation.customer.email])), "")
-    address = ticket.contact_email or last_volunteered_address(conversation) or from_identity
+    given = ticket.contact_email or last_volunteered_address(conversation) or last_contact_email(conversation)
+    address = given or from_identity
     if address and not ticket.contact_email:
         _update(ticket, contact_email=address)
     locale = customer_language(conversation)
@@ -170,13 +176,12 @@ def take_over(conversation_id: UUID, *, agent: User) -> Ticket:
     conversation = lock_conversation(conversation_id)
     ticket = open_ticket_for(conversation.pk)
     if ticket is None:
-        addresses = Ticket.objects.filter(conversation=conversation).order_by("-id").values_list("contact_email")
         ticket = Ticket.objects.create(
             conversation=conversation,
             reason=Reason.OTHER,
             requested_by=Requester.AGENT,
             language=customer_language(conversation),
-            contact_email=next((address for (address,) in addresses), ""),
+            contact_email=last_contact_email(conversation),
         )
     return claim(ticket.pk, agent=agent)
 

@@ -159,10 +159,43 @@ def test_an_address_in_the_request_for_a_person_is_not_asked_for_again(
     assert notice == text_in("de" if "Menschen" in text or "möchte" in text else "en", away, address=address)
 
 
-def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation, bob: User) -> None:
+@pytest.mark.parametrize("is_online", [False, True])
+def test_the_address_of_an_earlier_ticket_is_kept(conversation: Conversation, bob: User, is_online: bool) -> None:
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    writes(conversation, "mara@example.com")
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="2")
+    services.return_to_assistant(ticket.pk, agent=bob)
+    Presence.objects.all().delete()
+    if is_online:
+        record_presence(bob)
+    again = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert Ticket.objects.get(pk=again.pk).contact_email == "mara@example.com"
+    is_told = "mara@example.com" in str(events_after(conversation.pk, 0)[-1].payload.get("text"))
+    assert is_told is not is_online
+
+
+@pytest.mark.parametrize("is_online", [False, True])
+def test_an_address_written_in_the_new_request_replaces_the_earlier_one(
+    conversation: Conversation, bob: User, is_online: bool
+) -> None:
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    writes(conversation, "mara@example.com")
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="2")
+    services.return_to_assistant(ticket.pk, agent=bob)
+    Presence.objects.all().delete()
+    if is_online:
+        record_presence(bob)
+    add_customer_message(conversation.pk, text="A person please, my address is new@example.com", client_id="3")
+    again = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert Ticket.objects.get(pk=again.pk).contact_email == "new@example.com"
+
+
+def test_an_address_written_in_an_earlier_episode_is_ignored(conversation: Conversation, bob: User) -> None:
+    record_presence(bob)
     add_customer_message(conversation.pk, text="my address is mara@example.com", client_id="1")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-    assert Ticket.objects.get().contact_email == "mara@example.com"
     services.claim(ticket.pk, agent=bob)
     add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="2")
     services.return_to_assistant(ticket.pk, agent=bob)
