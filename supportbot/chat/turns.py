@@ -402,7 +402,12 @@ def _wake_runner_for_next(conversation: Conversation) -> None:
 
 
 def explain(
-    conversation: Conversation, text: str, *, request: UUID, blocks: tuple[Mapping[str, Any], ...] = ()
+    conversation: Conversation,
+    text: str,
+    *,
+    request: UUID,
+    blocks: tuple[Mapping[str, Any], ...] = (),
+    offers_human: bool = False,
 ) -> None:
     """Add a message from the assistant about a request's outcome, including its receipt; the conversation is locked.
 
@@ -417,7 +422,7 @@ def explain(
         started_at=Now(),
         finished_at=Now(),
     )
-    answer = Answer(text, (), by="builtin", blocks=blocks)
+    answer = Answer(text, (), by="builtin", blocks=blocks, offers_human=offers_human)
     payload = {**final_payload(turn.message_id, answer), "request": str(request)}
     message, _ = message_of(conversation, turn.message_id, answer)
     append_event(conversation, "assistant.final", payload, message=message)

@@ -201,6 +201,7 @@ def test_a_persons_decision_is_recorded(
         reject(card.pk, approver=lead)
         assert told(log)[2:] == ["action.rejected", "assistant.final"]
         assert "reviewed it and declined" in last(log, "assistant.final")["text"]
+        assert last(log, "assistant.final")["offers_human"] is True
     assert shop.refunds == []
 
 
