@@ -20,8 +20,8 @@ from supportbot.translation import in_locale, msgid, nmsgid, ntext_in, text_in
 class Reason:
     """`facts` fill the sentence's placeholders; they come from rows or from a colleague, never from a model.
 
-    With a `currency`, `left` is an amount as written by `money.format_amount`; `country` is a country code. The
-    sentence shows both in the reader's format.
+    With a `currency`, `left` and `pending` are amounts as written by `money.format_amount`; `country` is a country
+    code. The sentence shows them in the reader's format.
     """
 
     code: str
@@ -36,6 +36,14 @@ _SENTENCES: Final[dict[str, str]] = {
     "not_delivered": msgid("Order {order} has not been delivered yet, so it cannot be refunded."),
     "already_refunded": msgid("Order {order} has already been refunded in full."),
     "amount_above_remaining": msgid("At most {left} can still be refunded on order {order}."),
+    "refund_requested": msgid(
+        "A refund of {pending} for order {order} has already been requested, so nothing more can be refunded at the "
+        "moment."
+    ),
+    "amount_above_unrequested": msgid(
+        "A refund of {pending} for order {order} has already been requested, so at most {left} more can be refunded at "
+        "the moment."
+    ),
     "item_not_in_order": msgid("Order {order} does not have that many {sku} left to refund."),
     "order_cancelled": msgid("Order {order} has been cancelled."),
     "already_shipped": msgid("Order {order} has already left the warehouse, so this can no longer be changed."),
@@ -181,8 +189,12 @@ def sentence(reason: Reason, locale: str) -> str:
 
 
 def _localized(facts: Mapping[str, str], locale: str) -> Mapping[str, str]:
-    amount = parse_amount(facts["left"]) if facts.keys() >= {"left", "currency"} else None
-    shown = {} if amount is None else {"left": format_money(Money(amount, facts["currency"]), locale)}
+    amounts = {name: parse_amount(facts[name]) for name in ("left", "pending") if facts.keys() >= {name, "currency"}}
+    shown = {
+        name: format_money(Money(amount, facts["currency"]), locale)
+        for name, amount in amounts.items()
+        if amount is not None
+    }
     if "country" in facts:
         shown["country"] = country_name(facts["country"], locale)
     return {**facts, **shown}

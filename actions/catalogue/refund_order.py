@@ -94,7 +94,11 @@ class RefundOrder(OrderAction):
         left = Money(order.remaining.amount - facts.pending, order.currency)
         if money_of(arguments).amount > left.amount or arguments["currency"] != order.currency:
             most = format_amount(max(left.amount, Decimal(0)), left.currency)
-            return Reason("amount_above_remaining", {**about, "left": most, "currency": left.currency})
+            about = {**about, "left": most, "currency": left.currency}
+            if not facts.pending:
+                return Reason("amount_above_remaining", about)
+            code = "refund_requested" if left.amount <= 0 else "amount_above_unrequested"
+            return Reason(code, {**about, "pending": format_amount(facts.pending, left.currency)})
         return None
 
     def call(self, arguments: Arguments, customer: str) -> Call:

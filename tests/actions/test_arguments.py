@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -268,6 +269,8 @@ def test_reasons_are_written_in_every_language() -> None:
     most = Reason("amount_above_remaining", {"order": "A-1", "left": "1250.50", "currency": "EUR"})
     assert sentence(most, "en") == "At most €1,250.50 can still be refunded on order A-1."
     assert "höchstens noch 1.250,50\u00a0€ erstattet" in sentence(most, "de")
+    unrequested = replace(most, code="amount_above_unrequested", facts={**most.facts, "pending": "30.00"})
+    assert "30,00\u00a0€ beantragt" in sentence(unrequested, "de")
     assert "12.50 EUR" in sentence(Reason("amount_above_remaining", {"left": "12.50 EUR"}), "en")  # an older row
     assert "{order} <b>" in sentence(Reason("merchant_refused", {"message": "{order} <b>"}), "en")
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
+from actions.cards import reason_of
 from actions.models import ActionRequest, LedgerEntry
 from actions.money import Money
 from actions.principals import Principal
@@ -75,9 +76,25 @@ def test_two_cards_never_refund_more_than_was_paid(
     first, second = proposals(amount="30.00"), proposals(amount="29.90")
     assert confirm(first.pk, principal=principal, digest=first.digest).state == State.QUEUED
     late = confirm(second.pk, principal=principal, digest=second.digest)
-    assert (late.state, late.reason_code) == (State.CANCELLED, "amount_above_remaining")
+    assert (late.state, late.reason_code) == (State.CANCELLED, "amount_above_unrequested")
     run_queued()
     assert [refund.amount for refund in shop.refunds] == [Decimal("30.00")]
+
+
+@pytest.mark.django_db
+def test_a_refund_that_waits_for_approval_is_named_when_another_one_is_refused(
+    proposals: Callable[..., ActionRequest], principal: Principal
+) -> None:
+    limit("refund_order", approval_above=Decimal(20))
+    first = proposals()
+    assert confirm(first.pk, principal=principal, digest=first.digest).state == State.AWAITING_APPROVAL
+    again = proposals(amount="5.00")
+    reason = reason_of(again, "en")
+    assert again.state == State.REFUSED and reason is not None
+    assert reason["text"] == (
+        f"A refund of €{first.amount} for order A-1001 has already been requested, so nothing more can be refunded at "
+        "the moment."
+    )
 
 
 @pytest.mark.django_db

@@ -175,5 +175,5 @@ def test_refunds_made_since_the_order_was_read_count(
 
     monkeypatch.setattr(shop, "order", look_too_early)
     refused = confirm(second.pk, principal=principal, digest=second.digest)
-    assert (refused.state, refused.reason_code) == (State.CANCELLED, "amount_above_remaining")
+    assert (refused.state, refused.reason_code) == (State.CANCELLED, "amount_above_unrequested")
     assert [refund.amount for refund in shop.refunds] == [Decimal("30.00")]
