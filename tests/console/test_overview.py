@@ -285,6 +285,7 @@ def test_a_withdrawn_request_is_not_answered_by_the_agent_of_the_next_one(shown:
 def test_daily_limits_show_what_is_spent_and_reserved(shown: Any, sample: Sample) -> None:
     entry = {"request": sample.request, "action": "refund_order", "customer_id": sample.customer.pk, "currency": "EUR"}
     Entry.objects.create(**entry, amount=Decimal("1900.5"), day=localtime().date())
+    assert visible_text(shown().css_first("#h-money")) == "Money moved or reserved by the assistant"
     limit = shown().css_first("section[aria-labelledby=h-money] .use")
     assert visible_text(limit, " ").startswith("Refund an order €1,900.50 of €2,000.00")
     assert "near" in limit.css_first("progress").attributes["class"]

@@ -299,15 +299,17 @@ def _approval_thresholds(request: ActionRequest, rules: ActionPolicyVersion, use
                 needs_person=True,
             )
         ]
-    taken = request.amount + max(used.subject, used.customer_day)
+    others = max(used.subject, used.customer_day)
+    taken = request.amount + others
+    shown = _money(taken, request)
+    if others:
+        shown = gettext("{amount} with the customer's other requests").format(amount=shown)
     thresholds = (
         (gettext("Above {threshold}: needs approval"), rules.approval_above),
         (gettext("Above {threshold}: needs approval by two people"), rules.second_approval_above),
     )
     return [
-        RuleCheck(
-            text.format(threshold=_money(threshold, request)), _money(taken, request), needs_person=taken > threshold
-        )
+        RuleCheck(text.format(threshold=_money(threshold, request)), shown, needs_person=taken > threshold)
         for text, threshold in thresholds
         if threshold is not None
     ]

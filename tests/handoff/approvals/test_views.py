@@ -185,6 +185,16 @@ def test_rules_show_their_numbers_and_which_one_needs_a_person(waiting: ActionRe
     assert shown["Above €150.00: needs approval"] == ("€189.00", True)
 
 
+def test_a_sum_of_several_requests_is_shown_as_one(waiting: ActionRequest, shop: FakeShop, alice: Customer) -> None:
+    shop.add_order("A-2", "cus_alice", total="54.00")
+    wish = {"order_id": "A-2", "reason": "Too tight"}
+    principal = principal_of(alice)
+    request = propose(principal, "refund_order", wish, proposal_key="turn:2:1", conversation_id=waiting.conversation_id)
+    confirm(request.pk, principal=principal, digest=request.digest)
+    shown = {rule.text: rule.numbers for rule in rules_checked(waiting)}
+    assert shown["Above €150.00: needs approval"] == "€243.00 with the customer's other requests"
+
+
 def test_another_currency_needs_approval_even_without_a_threshold(
     waiting: ActionRequest, shop: FakeShop, alice: Customer
 ) -> None:
