@@ -15,8 +15,8 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class DidNot:
-    """No money has moved. If this is final, the merchant has refused; otherwise, the call may be retried with the same
-    key.
+    """Nothing has been done. If this is final, the merchant has refused; otherwise, the call may be retried with the
+    same key.
     """
 
     code: str
@@ -38,7 +38,7 @@ class Unclear:
 
 @dataclass(frozen=True, slots=True)
 class NeverSeen:
-    """The merchant does not know the key, so no money has moved under it so far."""
+    """The merchant does not know the key, so nothing has been done under it so far."""
 
 
 Outcome = Happened | DidNot | Unclear

@@ -140,7 +140,7 @@ def _send_once(system: BackEnd, attempt: Attempt, command: Any) -> Result:
 
 def _replay(attempt: Attempt) -> Result:
     """Send the first call again, byte for byte and with the same key. The records are not judged again: they may
-    already show what the first call did. The call is withheld only if the action has been switched off or withdrawn.
+    already show what the first call did. The call is stopped only if the action has been switched off or withdrawn.
     """
     return _repeated(attempt.request, REPLAY_SECONDS) if _mark_sent(attempt) else LeaseLost()
 
@@ -330,7 +330,7 @@ def succeed(request: ActionRequest, happened: Happened) -> None:
 
 
 def fail(request: ActionRequest, reason: Reason) -> None:
-    """Fail a request when it is certain that no money has moved."""
+    """Fail a request when it is certain that nothing has been done."""
     forget_command(request)
     transition(request, State.FAILED, actor="merchant", reason=reason, lease_until=None, due_at=None)
 

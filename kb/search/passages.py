@@ -8,8 +8,8 @@ from uuid import UUID
 class Passage:
     """A passage that the viewer may read: `text` is `body[start:end]` of the revision.
 
-    If the question was searched as one part and without a context, the ratio of two scores says how much better one
-    passage matches than the other (`fusion.fuse`); otherwise, only the order of scores is meaningful.
+    If the question was searched for as one part and without a context, the ratio of two scores says how much better
+    one passage matches than the other (`fusion.fuse`); otherwise, only the order of scores is meaningful.
     """
 
     article_id: UUID

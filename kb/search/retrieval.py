@@ -125,12 +125,12 @@ def search(
     """Return up to `limit` passages that the viewer may read, best first.
 
     `context` is what a follow-up refers to, and `asked_before` the question before this one. A question that may be a
-    follow-up, because it is short, refers back or finds no confident answer on its own, is also searched with the
+    follow-up, because it is short, refers back or finds no confident answer on its own, is also searched for with the
     context, which costs an embedding unless it finds a confident answer and the previous question is known. The
     confidence is computed for the question alone, since an earlier topic would always be found. Articles that are not
     live never appear, re-indexed or not. Without the embedding model a hybrid search uses words only; with
     `KB_LEXICAL_FALLBACK` off, or in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with
-    one of the workspace's synonyms is also searched with the other words; the more confident result is used.
+    one of the workspace's synonyms is also searched for in the other words; the more confident result is used.
     """
     began = perf_counter()
     opened = open_scope(viewer)
@@ -196,7 +196,7 @@ def _search(
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
     texts = query_preparation.split(query)
-    # Both are counted at once, although not every question is searched with its context.
+    # Both are counted at once, although not every question is searched for with its context.
     in_context = [query_preparation.with_context(context, query)] if context and len(texts) == 1 else []
     (own_terms, *other_terms), stats = _query_terms(opened, [" ".join(texts), *in_context])
     retrieved = _retrieve(texts, own_terms, stats, opened, mode, depth)

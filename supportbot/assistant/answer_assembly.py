@@ -190,9 +190,9 @@ def finalize(
     """Return the answer with the closing texts of its tool calls. The text before them is kept only if it has sources,
     or if it is the built-in answerer's apology.
 
-    If there is no closing text, an abstention is replaced by the summaries of the look-ups, and any other answer keeps
-    its buttons and forms. If it has none, cards show the newest records that were looked up. A person is offered if a
-    tool call requests it.
+    Without a closing text, an abstention is replaced by the summaries of the look-ups, any other answer keeps its
+    buttons and forms, and cards show the newest records that were looked up unless there are buttons or a form. Beside
+    a closing text, there are no cards. A person is offered if a tool call requests it.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))

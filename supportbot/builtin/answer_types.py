@@ -83,7 +83,8 @@ def types_in_words(text: str, language: str) -> frozenset[str]:
     found = (_TYPES_OF_OPERATORS.get(name, frozenset()) for name in named)
     has_time = any(not _TIMES.isdisjoint(units_of(word, language)) for word in words(text))
     is_free = named >= _COSTS_NOTHING
-    return frozenset([*["duration"] * has_time, *["money"] * is_free]).union(*found)
+    expressed = {"duration": has_time, "money": is_free}
+    return frozenset(name for name, is_expressed in expressed.items() if is_expressed).union(*found)
 
 
 def types_of_figures(text: str, language: str) -> frozenset[str]:

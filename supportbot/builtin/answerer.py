@@ -91,7 +91,9 @@ def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
 
 
 def _has_called_action(request: ModelRequest) -> bool:
-    """Return whether an action was called earlier in this turn, in which case the apology has already been made."""
+    """Return whether an action was called earlier in this turn. If the built-in answerer called it, it has apologised
+    already.
+    """
     return not _actions_in(request).isdisjoint(called_with(request.messages))
 
 

@@ -157,7 +157,8 @@ def _scored_by_words(piece: Piece, weights: Mapping[str, float], special: float,
 def _special_cases(pieces: Sequence[Piece], asked: frozenset[str], language: str) -> dict[str, float]:
     """Return how special the subject of each page is (0 to 1), by the page's title. Words of a title that the question
     does not name ("Returning a *gift*") indicate a special case if no other page mentions them, and the common subject
-    if all do.
+    if all do. A title that mainly consists of words of the question ("Cancelling a subscription *online*") indicates
+    none.
     """
     pages: dict[str, set[str]] = {}
     for piece in pieces:
@@ -166,8 +167,10 @@ def _special_cases(pieces: Sequence[Piece], asked: frozenset[str], language: str
     found = {}
     for title in pages:
         others = [page for other, page in pages.items() if other != title]
-        further = [term for term in _stems(title, language) - vague_stems(language) if not stem_similarity(term, asked)]
-        shares = [sum(term not in page for page in others) / len(others) for term in further] if others else []
+        terms = _stems(title, language) - vague_stems(language)
+        further = [term for term in terms if not stem_similarity(term, asked)]
+        is_about_more = others and 2 * len(further) >= len(terms) > 0
+        shares = [sum(term not in page for page in others) / len(others) for term in further] if is_about_more else []
         found[title] = sum(shares) / len(shares) if shares else 0.0
     return found
 

@@ -145,6 +145,14 @@ def test_the_general_rule_comes_before_a_special_case(question: str, title: str,
     assert first(question, *sources).startswith(said)
 
 
+def test_one_further_word_in_a_title_makes_no_special_case() -> None:
+    sources = (
+        Source(1, "Cancelling a subscription online", "Cancel your subscription in your account.", "en", weight=1.0),
+        Source(2, "Subscription", "A subscription renews each month until you cancel it.", "en", weight=0.9),
+    )
+    assert first("How do I cancel my subscription?", *sources) == "Cancel your subscription in your account. [1]"
+
+
 def test_a_piece_far_behind_is_left_out() -> None:
     page = "Proofing the jacket is needed after 20 washes.\n\nThe colour of the zip is red."
     assert answer("proofing jacket washes", Source(1, "Jacket", page, "en")).count("[1]") == 1
