@@ -14,7 +14,7 @@ import orjson
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
 from supportbot.builtin.actions.orders import called_with
-from supportbot.builtin.complaints import is_complaint
+from supportbot.builtin.complaints import BEFORE_CARD_FROM, COMPLAINT_FROM, is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, phrase_in, say
 from supportbot.builtin.question_rewriting import MAX_QUOTE, said_by_customer, standalone
@@ -84,7 +84,8 @@ def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
         return step
     if not makes_card and (phrase_in(step.text) != "meant" or asks_something(question)):
         return step
-    if not is_complaint(question) and courtesy(question) != "complaint":
+    least = BEFORE_CARD_FROM if makes_card else COMPLAINT_FROM
+    if not is_complaint(question, least) and courtesy(question) != "complaint":
         return step
     regret = say("regret" if asks_something(question) else "complaint", language)
     return replace(step, text="\n\n".join(part for part in (regret, step.text) if part))

@@ -100,7 +100,7 @@ async def test_a_request_in_words_becomes_a_card(
 async def test_a_complaint_gets_regret_and_the_offer_of_a_person_before_its_card(
     conversation: Conversation, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supportbot.builtin.answerer.is_complaint", lambda text: True)
+    monkeypatch.setattr("supportbot.builtin.answerer.is_complaint", lambda text, least=0.0: True)
     events = await turns(conversation, "I want a refund for order A-1001, it arrived broken")
     assert len(cards(events)) == 1
     assert final(events)["text"] == f"{phrase('complaint', 'en')}\n\n{CARD}"

@@ -208,13 +208,16 @@ def test_an_index_may_wait_without_a_limit() -> None:
     from supportbot.concurrent_indexes import _patience
 
     with connection.schema_editor(atomic=False) as editor, connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        before = cursor.fetchone()
         cursor.execute("SET lock_timeout = '2s'")
         with _patience(editor):
             cursor.execute("SHOW lock_timeout")
             assert cursor.fetchone() == ("0",)
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("2s",)
-        cursor.execute("RESET lock_timeout")
+        # RESET would remove the application's limit, which it sets itself after it has connected.
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", before)
 
 
 @pytest.mark.long

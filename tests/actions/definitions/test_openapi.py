@@ -299,7 +299,7 @@ def test_an_authentication_method_is_suggested(scheme: Any, suggested: dict[str,
     text = file_with({}, components={"securitySchemes": {"s": scheme}}, servers=[{"url": "/v1"}])
     found = read_openapi(text)
     assert found.connection == suggested
-    assert bool(suggested) or any("signs in" in note for note in found.notes)
+    assert bool(suggested) or any("sign-in" in note for note in found.notes)
 
 
 def test_names_are_snake_case() -> None:
