@@ -182,10 +182,7 @@ def _shown(
     errors: Mapping[str, Sequence[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Return a release's page.
-
-    `errors` maps the names of the fields in which the person gives reasons to the errors shown there.
-    """
+    """Return a release's page. `errors` has the errors to show at the fields for reasons, by the fields' names."""
     live, person = live_release(), staff(request)
     may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
