@@ -26,7 +26,7 @@ from supportbot.console.new_secret import remember, remembered, show_once
 from supportbot.console.request_context import needs, person_of
 
 RIGHT = "team:write"
-LONGEST_LIFE: Final = timedelta(days=36_525)  # far below the year 9999, which overflows in some time zones
+LONGEST_LIFE: Final = timedelta(days=36_525)  # 100 years: dates near the year 9999 would overflow in some time zones
 ALLOWS: Final = {
     "actions:approve": gettext_noop("approve requests, as a person named in the action's rules"),
     "actions:read": gettext_noop("read actions, their rules and requests"),

@@ -43,10 +43,10 @@ SUBJECTS: Final = {
     "customers": (gettext_noop("Erased and exported customers"), ("customer",)),
     "access": (gettext_noop("Refused access"), ("door", "mcp", "conversation")),
 }
-PEOPLE: Final = ("person", "acts_as")  # facts that name a person by id; others may be text that someone chose
+PEOPLE: Final = ("person", "acts_as")  # facts that contain a person's id; others may be text that someone chose
 COLUMNS_OF_PEOPLE: Final = ("actor", *(f"payload__{name}" for name in PEOPLE))
 _WORDS: Final = re.compile(r"[^._]+[._]?|[._]")
-SEARCHED: Final = 50_000  # the newest entries; the log only grows, and no index covers parts of facts
+SEARCHED: Final = 50_000  # how many of the newest entries a search reads; no index covers parts of facts
 
 
 class SubjectFilter(LabelledFilter):
@@ -118,7 +118,7 @@ class AuditEntryAdmin(ScopedAdmin):
 
     @admin.display(description=_("Event"), ordering="event")
     def shown_event(self, entry: AuditEntry) -> str:
-        """Return the event's name, with places where it may wrap."""
+        """Return the event's name, with positions at which it may wrap."""
         return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _WORDS.findall(entry.event)))
 
     @admin.display(description=_("Who"))
@@ -149,7 +149,7 @@ def _people_called(text: str, entries: QuerySet[AuditEntry]) -> list[str]:
 
 
 def _names_for(entry: Any) -> Mapping[str, str]:
-    """Return the names of the people in an entry. If it is part of a list, they have been read for the whole list."""
+    """Return the names of the people in an entry. For an entry in a list, they have already been read with the list."""
     return getattr(entry, "names", None) or actor_names(_people_in(entry))
 
 

@@ -1,8 +1,8 @@
 """The base of every admin class: rows, choices and look-ups are limited to the current workspace, and rights depend on
 the role.
 
-A new admin class names its rights and is then protected: other workspaces cannot see its rows, and people without the
-right cannot see its pages. A test checks all registered classes (tests/console).
+A new admin class declares its rights and is then protected: other workspaces cannot see its rows, and people without
+the right cannot see its pages. A test checks all registered classes (tests/console).
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -44,8 +44,8 @@ else:
 class Scoped(_Base):
     """Limits an admin class to the current workspace and to the roles that may use it.
 
-    Lists and pages need `view_right`, and changes need `change_right`, without which rows are read-only. A class has to
-    enable adding and deleting itself, since most objects are archived or revoked instead.
+    Lists and pages need `view_right`, and changes need `change_right`, without which rows are read-only. Adding and
+    deleting must be enabled in each class, since most objects are archived or revoked instead.
     """
 
     view_right: ClassVar[str]
@@ -99,8 +99,8 @@ class PageByIds(_Paginator):
 
 class ScopedAdmin(Scoped, ModelAdmin):
     many: ClassVar["Text"]  # the list's name on pages
-    new: ClassVar["Text"] = ""  # the button that adds a row, and the title of its page
-    none_yet: ClassVar["Text"] = ""  # shown in an empty list: how rows get there
+    new: ClassVar["Text"] = ""  # the label of the button that adds a row, and the title of its page
+    none_yet: ClassVar["Text"] = ""  # shown in an empty list; explains how rows are added
     empty_value_display = "–"
     list_per_page = 50
     paginator = PageByIds

@@ -150,9 +150,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {code: lines for code, lines in self.instance.suggestions.items() if code != self.instance.locale}
 
     def clean_name(self) -> str:
-        """Refuse the name of another channel.
+        """Refuse a name that another channel has.
 
-        People could not tell them apart, and a reload would create a duplicate.
+        People could not tell the two apart, and submitting the form again would create a duplicate.
         """
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
@@ -193,7 +193,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         """Return the opening hours in their stored format."""
         cleaned = self.cleaned_data
         days, times = cleaned.get("days") or [], {name: cleaned.get(name) for name in HOURS[1:]}
-        # Deselecting all days of a channel that has hours removes its hours. If it had none, the days are missing.
+        # Deselecting all days removes a channel's hours. For a channel without hours, times without days are an error.
         if not days and (self.instance.hours or not any(times.values())):
             return {}
         return {"days": sorted(days), **{name: time.strftime("%H:%M") if time else "" for name, time in times.items()}}

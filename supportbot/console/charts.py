@@ -33,7 +33,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series. Days without a value have no dot; the line leads on to the next value."""
+    """One series. Days without a value have no dot; the line continues to the next value."""
 
     dots: tuple[Dot, ...]
     series: int
@@ -119,7 +119,7 @@ def _dots(days: Sequence[date], name: str, values: Mapping[date, Decimal], step:
 
 
 def _labels(days: Sequence[date], step: float) -> list[Day]:
-    """Return the labels below the bars. They are counted from the last day, which matters most."""
+    """Return the labels below the bars. They are placed backwards from the last day, which matters most."""
     every, last = max(1, len(days) // 8), len(days) - 1
     shown = [place for place in range(len(days)) if not (last - place) % every]
     return [
@@ -141,7 +141,7 @@ def _stack(day: date, series: Mapping[str, Mapping[date, Decimal]], x: float, wi
 
 
 def _rounded(value: Decimal) -> Decimal:
-    """Return the value rounded up to a power of ten times 1, 2 or 5."""
+    """Return the value rounded up to 1, 2 or 5 times a power of ten."""
     if value <= 0:
         return Decimal(1)
     power = Decimal(10) ** value.adjusted()

@@ -27,21 +27,18 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 
 RIGHT: Final = "connections:write"
-SETTING: Final = "set_"  # the prefix that keeps settings' names apart from columns
+SETTING: Final = "set_"  # prefix of the fields for settings, whose names may equal those of columns
 
 
 class SecretLines(forms.Textarea):
-    """A field of several lines whose text is never sent back to the page, like Django's one-line password input."""
+    """A multi-line field whose text is never sent back to the page, like Django's one-line password input."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         return super().get_context(name, None, attrs)
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """The base of the forms, of which there is one for each kind of authentication.
-
-    `form_of` adds its settings and secret.
-    """
+    """The base of the forms for all kinds of authentication. `form_of` adds the settings and the secret of a kind."""
 
     kind: Kind
 

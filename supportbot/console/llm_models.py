@@ -129,7 +129,7 @@ class ModelConnectionAdmin(ScopedAdmin):
     def response_add(
         self, request: HttpRequest, obj: ModelConnection, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the new model and its test. Nothing uses the model until a release names it."""
+        """Show the new model and its test. Nothing uses the model until a release lists it."""
         text = gettext("Saved: {name}. Test it, then choose it for answers in a new draft.")
         messages.success(request, text.format(name=obj.name))
         return self._redirect_to("change", obj.pk)
@@ -196,7 +196,7 @@ def _suits(tried: ConnectionTestResult) -> list[str]:
 
 
 def _standard(purpose: str) -> list[str]:
-    """Return a purpose's default routes, used by releases that name none."""
+    """Return a purpose's default routes, used by releases that specify none."""
     has_model = is_remote_configured() and (purpose != "verify" or bool(settings.OPENAI_VERIFY_MODEL))
     remote = [connections.ENVIRONMENT] if has_model else []
     return remote + ([connections.BUILTIN] if purpose in connections.BUILTIN_PURPOSES else []) or [gettext("off")]

@@ -17,7 +17,7 @@ WHY: Final = {
 
 
 def problem_of(refused: str, reason: Reason | None) -> str:
-    """Return why there was no answer: the address is not allowed, or the server failed. "" if neither is the case."""
+    """Return why the model did not answer: its address is not allowed, or its server failed. "" if it answered."""
     if refused:
         return gettext("This address cannot be called: {why}.").format(why=refused)
     if reason is None:

@@ -207,7 +207,7 @@ def purpose_label(purpose: str) -> str:
 def prompt_number(call: LLMCall) -> str:
     """Return the number of a call's prompt, such as 4 for `answer-4`; "" if it has none.
 
-    The purpose is shown beside it.
+    The purpose is shown next to it.
     """
     return call.prompt_version.rpartition("-")[2]
 
@@ -268,7 +268,7 @@ def _was_newest_skipped(today: date) -> bool:
     """Return whether today's newest call to a model did not fit into the budget. If the budget has been raised, this is
     noticed only after the next call.
     """
-    others = (EVALUATION, "verify", "embed")  # the first two have budgets of their own; vectors cost much less
+    others = (EVALUATION, "verify", "embed")  # the first two have their own budgets, and vectors cost much less
     calls = LLMCall.objects.filter(started_at__gte=datetime.combine(today, time.min, UTC))
     newest = calls.exclude(provider="builtin").exclude(purpose__in=others).order_by("-started_at").first()
     return newest is not None and newest.outcome == LLMCall.Outcome.SKIPPED

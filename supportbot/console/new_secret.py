@@ -24,7 +24,7 @@ def show_once(
     label: str = "",
     snippet: str = "",
 ) -> TemplateResponse:
-    """Show a secret and, for a channel, the script tag that most people came for. `label` names the secret."""
+    """Show a secret and, for a channel, the script tag that most people came for. `label` is the name of the secret."""
     page, row = back
     context: dict[str, Any] = {
         **site.each_context(request),

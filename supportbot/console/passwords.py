@@ -71,7 +71,7 @@ class AskForLink(PasswordResetView):
 
 class LinkRequested(PasswordResetDoneView):
     template_name = "registration/password_reset_done.html"
-    title = _("Forgot your password?")  # Django's own says that a password was sent
+    title = _("Forgot your password?")  # Django's own title says that a password was sent
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(has_mail_server=has_mail_server(), **kwargs)

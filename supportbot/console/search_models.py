@@ -246,7 +246,7 @@ def _shipped() -> list[tuple[str, str]]:
 
 
 def _is_configured_server() -> bool:
-    """Return whether KB_EMBEDDER names the environment's server, so that a single choice in the form stands for
+    """Return whether KB_EMBEDDER specifies the environment's server, so that a single choice in the form stands for
     both.
     """
     return bool(settings.KB_EMBEDDER == "openai")

@@ -1,7 +1,7 @@
 """The first steps of a workspace. The console's start page shows them until they are done or hidden.
 
-Invariant: progress is read from rows, never stored. Only decisions are stored, which are to skip a step or to hide the
-list (`Workspace.first_steps`).
+Invariant: progress is read from rows, never stored. Only decisions to skip a step or to hide the list are stored
+(`Workspace.first_steps`).
 """
 
 from collections.abc import Callable

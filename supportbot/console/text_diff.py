@@ -52,8 +52,8 @@ def compare(old: str, new: str) -> list[Row]:
 def _codes(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
     """Return the edits that turn old into new, as difflib opcodes.
 
-    Blank lines occur everywhere and identify no position, so they are matched only next to other text. Matching them
-    everywhere would take a minute for two texts of a thousand paragraphs each.
+    Blank lines occur everywhere and do not identify a position, so they are matched only next to other text. Matching
+    them everywhere would take a minute for two texts of a thousand paragraphs each.
     """
     return SequenceMatcher(_is_blank, old, new, autojunk=True).get_opcodes()
 

@@ -196,7 +196,7 @@ class WorkspaceAdmin(ScopedAdmin):
         return workspace.currency
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers may create workspaces. A role in a workspace is not enough."""
+        """Allow only superusers to create workspaces. A role in a workspace is not enough."""
         return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -16,7 +16,7 @@ MAX_SHOWN: Final = 50
 
 
 def rows_of(changes: Sequence[Change], refusal: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return the changes as rows; newly allowed requests come first. `refusal` turns a reason's code into text."""
+    """Return the changed decisions as rows, newly allowed requests first. `refusal` turns a reason's code into text."""
     ordered = sorted(changes, key=lambda one: (not one.is_allowed_now, not one.is_stopped_now))
     return [
         {

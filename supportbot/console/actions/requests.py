@@ -158,7 +158,7 @@ def _receipt(row: ActionRequest) -> dict[str, Any]:
         return {line.label: line.value for line in rows}
     receipt = dict(row.receipt or {})
     amount, currency = str(receipt.get("amount", "")), str(receipt.get("currency", ""))
-    if currency and is_amount_in(amount, currency):  # not every action's receipt has these
+    if currency and is_amount_in(amount, currency):  # not every receipt contains an amount
         receipt["amount"] = format_money(Money(Decimal(amount), currency), active_language())
         del receipt["currency"]
     return receipt
@@ -207,7 +207,7 @@ def _fact(name: str, value: Any) -> str:
             return ""
         case "digest":  # only the first characters; the full digest is shown next to the audit trail
             return gettext("arguments {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
-        case "facts":  # the reason itself is stored in the request; the seal reveals later changes
+        case "facts":  # the request contains the reason itself; this digest reveals later changes to it
             return gettext("sealed reason {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
         case "policy":
             return gettext("rules version {number}").format(number=value)

@@ -1,7 +1,8 @@
 """Checks before action rules are saved.
 
-The gates of a release may refuse the rules, with a reason for the person and for the audit trail. Enough people must be
-allowed to decide the requests that the rules, the action or an unknown outcome leave to people.
+The gates of a release may refuse the rules, with a reason for the person and for the audit trail. There must also be
+enough people who may decide the requests that need a person: because of the rules, because of the action itself, or
+because the outcome of a call is unknown.
 """
 
 from collections.abc import Sequence
@@ -101,7 +102,7 @@ def approvers_warning(policy: ActionPolicy) -> str:
 
 
 def approvers_warning_before(policy: ActionPolicy | None, spec: WriteAction) -> str:
-    """Like `approvers_warning`, for a version that is not published yet.
+    """Return the same warning as `approvers_warning` for a version that is not published yet.
 
     If there is no policy, nobody may decide, and the version's own limits become the rules.
     """
@@ -135,7 +136,7 @@ def _needed(rules: Rules, spec: WriteAction | None) -> int:
 
 
 def _able(policy: ActionPolicy, spec: WriteAction | None) -> list[User]:
-    """Return the people whom the policy names as approvers and whose role may decide."""
+    """Return the approvers in the policy whose role allows them to decide."""
     deciding = people_who_may("actions:approve")
     if spec is not None and spec.approval_role:
         members = Membership.objects.filter(workspace_id=policy.workspace_pk)

@@ -99,7 +99,7 @@ class ActionPolicyAdmin(ScopedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self.has_change_permission(request, obj):
             return [(None, {"fields": [name for name in READ if not is_look_up(obj) or name not in _OF_WRITES]})]
-        if is_look_up(obj):  # nothing is requested, so there is nothing to limit or approve
+        if is_look_up(obj):  # a look-up makes no request, so there is nothing to limit or approve
             return [(None, {"fields": ["is_enabled", *(["override"] if self._may_override(request) else [])]})]
         return [
             (None, {"fields": ["is_enabled", "is_shadow"]}),
@@ -137,7 +137,7 @@ class ActionPolicyAdmin(ScopedAdmin):
             forbid_approval(obj, person, actor=actor)
         saved = ActionPolicy.objects.select_related("current").get(pk=obj.pk)
         if "_continue" not in request.POST and (too_few := rule_checks.approvers_warning(saved)):
-            messages.warning(request, too_few)  # the page of the rules shows the warning anyway
+            messages.warning(request, too_few)  # if the person stays on the page, it shows the warning anyway
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
         too_few = rule_checks.approvers_warning(row) if not is_look_up(row) else ""

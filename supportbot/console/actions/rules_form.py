@@ -43,7 +43,7 @@ NUMBERS = {
     "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
 }
 TRY = "_try"  # the button that applies the entered rules to past requests without saving them
-SEEN = "_seen"  # the rules whose effect the person has just been shown
+SEEN = "_seen"  # the hash of the rules whose effect the person has just seen
 SPANS = (7, 30, 90, 365)  # days to look back
 MAX_COUNTED = 100_000  # requests or days: more than anyone needs, and far below the column's limit
 
@@ -70,8 +70,8 @@ class ApproversField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg] 
         )
 
     def offer_members(self, selected: Iterable[User] = ()) -> None:
-        """Offer the members whose role may approve. People who were selected under an earlier role stay visible, so
-        that they can be deselected.
+        """Offer the members whose role allows them to approve requests. People who were selected under an earlier role
+        stay visible, so that they can be deselected.
         """
         self._deciding = people_who_may("actions:approve")
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
@@ -108,7 +108,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     person: Staff  # the person who saves it
     overridden: rule_checks.Refusal | None = None  # the refusal that was overridden, with a reason
     effect: BackTest | None = None  # the effect of looser rules, which is shown before they are saved
-    shown = ""  # a hash that identifies these rules
+    shown = ""  # a hash of the current and the entered rules (`seen`)
 
     class Meta:
         model = ActionPolicy
@@ -183,8 +183,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         return hashlib.sha256(repr((rules_of(self.instance), self.rules())).encode()).hexdigest()
 
     def _show_loosening(self) -> None:
-        """Store what the rules would change if they would have allowed more past requests, unless the person has just
-        seen it.
+        """Store the effect of the rules if they would have allowed more past requests, unless the person has just seen
+        it.
         """
         was, rules = rules_of(self.instance), self.rules()
         self.shown = self.seen()
@@ -244,7 +244,7 @@ def limits_of(policy: ActionPolicy | None) -> list[str]:
 def _hidden_fields(policy: ActionPolicy) -> set[str]:
     """Return the rules that an action's page leaves out.
 
-    They are not posted; if they were, the stored values would be cleared.
+    The form must not contain them: the page does not post them, so saving would clear the stored values.
     """
     if is_look_up(policy):
         return {*AMOUNTS, *NUMBERS, "is_shadow", "approvers"}

@@ -67,7 +67,7 @@ def _carry_out_or_note_refusal(plan: Plan) -> None:
 
 
 def _check_rights(plan: Plan) -> None:
-    """Raise NotAllowed unless the person who made the plan may still do this."""
+    """Raise NotAllowed if the person or API key that made the plan may no longer carry it out."""
     person = plan.person
     planner = staff_of(person, current_workspace_id()) if person else None
     if (plan.by_program or plan.key_id) and not _is_key_live(plan):

@@ -45,7 +45,7 @@ class ArticleRefused(GateRefused):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The gates accept a change, or a person overrides them with a reason.
+    """How a change passed the gates: they accepted it, or a person overrode them with a reason.
 
     `untried` counts cases that could not be run in time.
     """
@@ -58,8 +58,8 @@ class Passed:
 def pass_gates(
     trial: Trial, *, workspace: Workspace, person: Staff, override: str = "", field: str = OVERRIDE_FIELD
 ) -> Passed:
-    """Return the terms on which the gates accept a change. Without gates, every change is accepted. `override` is the
-    text of the form field `field`.
+    """Return how a change passes the gates: they accept it, or the person overrides them. Without gates, every change
+    passes. `override` is the text of the form field `field`.
 
     Raises ArticleRefused, GateMissing if a suite does not exist, or NotAllowed if the person gives a reason but may not
     override the gates.

@@ -59,8 +59,8 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
-    """Return which of these articles search finds by now, and how their import affects customers' questions. The form's
-    fields `began` and `ended` are the import's times by the database's clock, in seconds.
+    """Return which of these articles search already finds, and how their import affects customers' questions. The
+    form's fields `began` and `ended` are the import's times by the database's clock, in seconds.
     """
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]

@@ -205,7 +205,7 @@ def _answers() -> Coalesce:
 
 
 def tags(article: Article) -> SafeString:
-    """Return an article's state as tags, one of them for an unpublished draft."""
+    """Return an article's state as tags, including one for an unpublished draft."""
     kind = {State.LIVE: "ok", State.ARCHIVED: "", State.DRAFT: "accent"}[State(article.state)]
     words = {
         State.LIVE: gettext("Published"),

@@ -119,14 +119,13 @@ class RatedFilter(SimpleListFilter):
 
 
 class PageLanguageFilter(AllValuesFieldListFilter):
-    """Filters by the language of the page that contains the chat, which is stored.
-
-    The language of the text is only detected.
+    """Filters by the language of the page that contains the chat. It is stored, whereas the language of the text is
+    only detected.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # By default, Django would read every conversation.
+        # To find the choices, Django would read every conversation.
         self.lookup_choices = locales_in_use()  # type: ignore[assignment]  # only iterated over
         self.title = gettext("page's language")
 

@@ -61,8 +61,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The number of conversations in this period and the one before, and the share of unsolved ones in the one before,
-    which is None if the shares cannot be compared.
+    """The number of conversations in this period and in the previous one, and the share of unsolved ones in the
+    previous one. The share is None if the two cannot be compared.
     """
 
     now: int

@@ -36,7 +36,7 @@ from supportbot.web import one_of
 
 HOURS: Final = tuple(range(24))
 SHADES: Final = 5
-MOST_NAMED: Final = 3  # articles per day, because an import can publish hundreds
+MOST_NAMED: Final = 3  # maximum number of articles shown per day; an import can publish hundreds
 _STORED: Final = {"day": ""}  # the other properties are stored under their own names
 _TITLES: Final = {
     "channel": gettext_noop("Channel"),
@@ -173,8 +173,8 @@ def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple
 
 
 def changes_of(span: Span, person: Any) -> Mapping[date, Sequence[Change]]:
-    """Return the releases and articles that went live on each day, if the person may read them. Of an article's
-    publications, only the newest is known.
+    """Return the releases and articles that went live on each day, if the person may read them. Only an article's
+    newest publication is known.
     """
     found: defaultdict[date, list[Change]] = defaultdict(list)
     if may(person, "releases:read"):

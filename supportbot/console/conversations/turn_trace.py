@@ -115,12 +115,12 @@ def _passages(answer: Message, reading: RetrievalTrace | None) -> list[dict[str,
 
 
 def _call(call: LLMCall, *, sees_cost: bool) -> dict[str, Any]:
-    # The page of the call also shows the sent text and requires the same right.
+    # The call's own page also shows the text that was sent, and requires the same right.
     body = LLMBody.objects.filter(call=call).first() if sees_cost else None
     spent = {call.currency: call.cost} if call.cost is not None else {}
     return {
         "row": call,
-        # The outcome of a call that was skipped already says why.
+        # If a call was skipped, its outcome already says why.
         "reason": "" if call.outcome == LLMCall.Outcome.SKIPPED else reason_label(call.reason),
         "purpose": purpose_label(call.purpose),
         "model": model_in_words(call.provider, call.model),

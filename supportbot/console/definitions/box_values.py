@@ -66,7 +66,7 @@ def form_field(box: Box, locale: str, stored: Any, locales: Sequence[str]) -> fo
 
 
 def shown(box: Box, value: Any) -> Any:
-    """Return a stored value in the form that the field shows."""
+    """Return a stored value in the format that the field shows."""
     if value is ABSENT or value is None:
         return box.default if box.kind is Kind.FLAG else ""
     match box.kind:
@@ -84,7 +84,7 @@ def shown(box: Box, value: Any) -> Any:
 
 
 def value_of(box: Box, typed: Any) -> Any:
-    """Return a field's value in the form that the document stores, or ABSENT."""
+    """Return a field's value in the document's format, or ABSENT."""
     match box.kind:
         case Kind.FIELDS:
             return typed or ABSENT

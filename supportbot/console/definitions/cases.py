@@ -73,13 +73,13 @@ def cases_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -> list[dict[str, Any]]:
-    """Return each case and, as `failure`, how the version fails it ("" if it passes).
+    """Return each case and, as `failure`, why the version fails it ("" if it passes).
 
     If the version is incomplete, `is_known` is false and failures are unknown.
     """
     failures: dict[str, list[str]] | None = None
     if not missing_in(version.document):
-        # Skips the checks that apply only to new versions.
+        # `is_published` skips the checks that apply only to new versions.
         as_stored = parse_document(version.document, is_published=True)
         failures = failures_of(definition, action_from(as_stored, version.number))
     return [

@@ -49,7 +49,7 @@ def missing_parts(document: Mapping[str, Any]) -> Checklist:
 
 
 def warnings_about(document: Mapping[str, Any], hints: Iterable[tuple[str, str]] = ()) -> Checklist:
-    """Return what should be checked although it is complete: warnings, and the `hints`, given as (path, text)."""
+    """Return the warnings and `hints`, given as (path, text), about parts that are complete but should be checked."""
     advised = advice(document)
     missing_there = set(reasons(document)) if advised else set()
     warnings = [(one.path, one.text) for one in advised if one.path not in missing_there] + list(hints)
@@ -60,7 +60,7 @@ def warnings_about(document: Mapping[str, Any], hints: Iterable[tuple[str, str]]
 def checklist(document: Mapping[str, Any], paths: Iterable[str]) -> Checklist:
     """Return the missing or invalid parts at these paths, each with its field."""
     wanted = list(paths)
-    if not wanted:  # the forms of all parts have hundreds of fields
+    if not wanted:  # do not build all the forms, which have hundreds of fields
         return Checklist()
     forms_of = [(part, PartForm(part, document, {})) for part in parts_of(kind_of(document))]
     return Checklist([_gap(path, document, forms_of) for path in wanted])

@@ -344,7 +344,7 @@ def _matches(draft: Draft, words: str) -> bool:
 
 
 def _suggested(connection: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what a file suggests for its connection, each with the label that the connection's form uses."""
+    """Return the values that a file suggests for its connection, each with its label in the connection's form."""
     labels = {"base_url": gettext("Address"), "auth": gettext("Authentication")}
     suggestion = dict(connection)
     if suggestion.get("auth") in Auth.values:

@@ -225,7 +225,7 @@ def _saved(
     except InvalidDefinition as refusal:
         return refusal.fields
     except Outdated as refusal:
-        sent: Any = saving.data  # a QueryDict; submitting the form again saves anyway
+        sent: Any = saving.data  # a QueryDict; with the new number, the next attempt saves
         saving.data = sent.copy()
         sent = saving.data
         sent["based_on"] = str(refusal.number)

@@ -121,9 +121,9 @@ class PartForm(forms.Form):
         self._rows: dict[str, list[_Row]] = {}
         self._renamed: dict[str, str] = {}
         self._renamed_names: dict[str, str] = {}  # of look-ups and values
-        self._renamed_at: dict[str, str] = {}  # the name field of each of these, by the old name
+        self._renamed_at: dict[str, str] = {}  # the form field with the new name, by old name
         self._kept: set[str] = set()  # rows that are written
-        self.uses: list[str] = []  # paths that read an argument that is being removed
+        self.uses: list[str] = []  # paths at which a removed argument is still used
         boxes = [box for box in part.boxes if self._kind in box.of]
         if boxes:
             self._group("", list(self._add(boxes, "", document)))

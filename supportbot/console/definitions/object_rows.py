@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MORE: Final = 2  # empty rows
 MOST: Final = 30
-_TYPE: Final = "string"  # the type of a field that sets none
+_TYPE: Final = "string"  # the type of a field that does not specify one
 _OF_ANY_TYPE: Final = ("label", "required")
 
 

@@ -155,7 +155,7 @@ def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion)
 
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:
-    """Publish the version named in a valid form and return True.
+    """Publish the version that a valid form specifies, and return True.
 
     If it cannot be published, show why in the form and return False.
     """
@@ -189,7 +189,7 @@ def switch_off(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def delete_page(request: HttpRequest) -> HttpResponse:
-    """On a POST, delete the named drafts. Otherwise, ask for confirmation before deleting the action `one`."""
+    """On a POST, delete the selected drafts. Otherwise, ask for confirmation to delete the action given by `one`."""
     needs(request, WRITE_RIGHT)
     if request.method != "POST":
         return confirm_deletion(request, [definition_with_id(_id(request.GET.get("one", "")))])
@@ -222,4 +222,4 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        return UUID(int=0)  # no definition has it: the page is not found
+        return UUID(int=0)  # no definition has this id, so the page is not found

@@ -125,7 +125,7 @@ def _open_arguments(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
 
 
 def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
-    needs(request, WRITE_RIGHT)  # also for a form that is only viewed, since nobody else can submit it
+    needs(request, WRITE_RIGHT)  # required even to view the form, since nobody else can submit it
     definition, version = opened(request, definition_id)
     lacks = missing_in(version.document)
     is_sent = request.method == "POST" and not lacks
@@ -167,7 +167,7 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm
 
 
 def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
-    """Return the steps in the form that the page shows; bodies are JSON text."""
+    """Return the steps as the page shows them; bodies are JSON text."""
     cleaned = form.cleaned_data
     return {
         "call": result,
@@ -185,7 +185,7 @@ def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
             }
             for one in result.exchanges
         ],
-        # On the sandbox, it is listed with the calls.
+        # On the sandbox, the request is already listed with the calls.
         "request": asdict(result.request) if result.request and cleaned["environment"] != Environment.SANDBOX else None,
         "approval": _approval(result.approval) if result.approval else "",
         "request_body": pretty(json.loads(result.request.body)) if result.request and result.request.body else "",

@@ -79,7 +79,7 @@ def restore(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _number(text: str) -> int:
-    """Return a version's number, or 0, which no version has, if the text is not a number."""
+    """Return the text as a version number. If it is not a number, return 0, which no version has."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 

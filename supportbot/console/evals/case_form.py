@@ -102,7 +102,7 @@ class CaseForm(forms.Form):
                 field.widget.attrs["dir"] = "auto"
 
     def clean_source(self) -> list[str]:
-        """Return the ids of the named articles. An article may also be named by its title."""
+        """Return the ids of the entered articles. An article may also be entered by its title."""
         named: list[str] = list(dict.fromkeys(self.cleaned_data["source"]))
         known = _listed(_expect_of(self.document).get("source")) or []
         return [name if name in known else _id_of(name) for name in named]
@@ -129,8 +129,10 @@ class CaseForm(forms.Form):
 
 
 def entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
-    """Return three values: the submitted case as YAML; the form with its errors, or None if the YAML tab was submitted;
-    and the error if the YAML that came with the form cannot be read, otherwise "".
+    """Return the submitted case as YAML, the form with its errors, and an error.
+
+    The form is None if the YAML tab was submitted, or if the YAML that came with the form cannot be read. Only in the
+    second case does the error contain a text.
     """
     text = request.POST.get("text", "")
     if request.POST.get("tab", DOCUMENT) != FORM:
@@ -205,9 +207,8 @@ def _listed(value: Any) -> list[str] | None:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is a string or a number, which YAML often has in place of a string.
-
-    True and false are neither.
+    """Return whether a value is a string, or a number, which YAML often contains where a string is meant. True and
+    false are neither.
     """
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 

@@ -1,7 +1,7 @@
 """Hides the judge's verdicts on a run until it has ended and the viewer has labelled its results.
 
 People can choose to see the verdicts first. After that, they can neither label results of that run nor change their
-labels: a label is useful only if the person does not know the judge's verdict on this result or on similar ones.
+labels. A label is useful only if the person does not know the judge's verdict on this result or on similar ones.
 """
 
 from collections.abc import Collection
@@ -40,13 +40,13 @@ def hidden_cases(request: HttpRequest, run: Run) -> dict[str, bool | None]:
 
 
 def hidden_runs(request: HttpRequest, runs: Collection[Run]) -> set[UUID]:
-    """Return the ids of those of the given runs whose figures would reveal the judge's verdicts to the viewer."""
+    """Return the ids of the given runs whose figures would reveal the judge's verdicts to the viewer."""
     person_id = labeller(request)
     return set() if person_id is None else human_labels.hidden_runs([run.pk for run in runs], person_id)
 
 
 def shown_agreement(agreement: Agreement | None, *, is_hidden: bool) -> Agreement | None:
-    """Return the agreement to show beside a run.
+    """Return the agreement to show next to a run.
 
     Return None while the verdicts are hidden and there are labels: a count that changes with the viewer's label would
     reveal the judge's verdict on that result.

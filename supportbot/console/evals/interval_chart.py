@@ -49,7 +49,7 @@ class Intervals:
 
     @property
     def base(self) -> int:
-        """Where the scale's lines end at the bottom."""
+        """The bottom end of the scale's lines."""
         return ROW * len(self.spans) + 4
 
     @property

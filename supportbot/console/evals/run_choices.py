@@ -53,7 +53,7 @@ def start_choices(suite: Suite, person: Staff, *, hidden: Collection[UUID]) -> S
 
 def chosen(suite: Suite, submitted: Mapping[str, str], person: Staff) -> dict[str, Any]:
     """Return a person's choices as arguments for `start_run`. Raises NotFound for a choice that was not offered, and
-    InvalidInput for an impossible number of runs.
+    InvalidInput for an invalid number of repetitions.
     """
     asked = submitted.get("repeat", "1").strip()
     repeat = int(asked) if asked.isdecimal() and len(asked) < 4 else 0

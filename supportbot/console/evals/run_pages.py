@@ -40,7 +40,7 @@ def start(request: HttpRequest, suite_id: UUID) -> HttpResponse:
 
 
 def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Show a run: its progress, its report, and each case beside the same case in another run."""
+    """Show a run: its progress, its report, and each case next to the same case in another run."""
     person = needs(request, READ)
     run = run_with_id(uuid_of(run_id))
     other, hidden = _other(request, run), hidden_cases(request, run)

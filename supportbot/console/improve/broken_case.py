@@ -32,7 +32,7 @@ Broken = tuple[ArticleCheck, dict[str, Any]]
 
 
 def broken_case(request: HttpRequest, case: str) -> HttpResponse:
-    """Show a case that fails since articles changed, and handle the page's buttons."""
+    """Show a case that has failed since articles changed, and handle the page's buttons."""
     person = needs(request, "kb:read")
     found = next((one for one in broken_now() if one[1]["case"] == case), None)
     if found is None:

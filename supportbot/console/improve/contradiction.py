@@ -89,7 +89,9 @@ def _page(
 
 
 def _proposed(request: HttpRequest, pair: Contradiction, articles: Sequence[Article]) -> Edit:
-    """Return the edit of the chosen article or, if none was chosen, of the one that was published earlier."""
+    """Return an edit of the chosen article that makes the two agree. If none was chosen, edit the one published
+    earlier.
+    """
     article_id = article_id_in(request.POST.get("article") or request.GET.get("article", ""))
     older = min(articles, key=lambda one: one.published_at.timestamp() if one.published_at else 0.0)
     return agreeing(pair, next((one for one in articles if one.pk == article_id), older))

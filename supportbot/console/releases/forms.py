@@ -110,8 +110,8 @@ class DraftForm(forms.Form):
         for purpose in PURPOSES:
             for place in range(PLACES):
                 field, name = forms.ChoiceField(required=False), _route_field(purpose, place)
-                # If a draft names something that was switched off later, keep showing it; saving refuses it with the
-                # reason.
+                # If a draft refers to something that was switched off later, keep showing it; saving refuses it with
+                # the reason.
                 kept = (self.initial.get(name), self.data.get(name))
                 offered = [one for one in known.items() if one[0] in kept or serves(one[0], purpose)]
                 field.choices = [("", gettext("– installation default –") if place == 0 else "–"), *offered]
@@ -126,7 +126,7 @@ class DraftForm(forms.Form):
         ]
 
     def _routes(self, cleaned: dict[str, Any]) -> dict[str, list[str]]:
-        """Take the routes out of the entered values, and return them without duplicates."""
+        """Remove the routes from the entered values, and return them without duplicates."""
         found = {
             purpose: [name for place in range(PLACES) if (name := cleaned.pop(_route_field(purpose, place)))]
             for purpose in PURPOSES

@@ -182,7 +182,7 @@ def _shown(
     errors: Mapping[str, Sequence[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Return a release's page. `errors` has the errors to show at the fields for reasons, by the fields' names."""
+    """Return a release's page. `errors` contains the errors to show at the fields for reasons, by the fields' names."""
     live, person = live_release(), staff(request)
     may_read_runs = may(person, RUNS)
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
@@ -308,5 +308,5 @@ def _mark(form: DraftForm, refusal: SupportBotError) -> None:
 
 
 def _whole(text: str) -> int:
-    """Return the number in a hidden field, or -1, which never matches, if it is not a number."""
+    """Return the number in a hidden field. If it is not a number, return -1, which never matches."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

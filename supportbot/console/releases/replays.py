@@ -71,7 +71,7 @@ def _change(request: HttpRequest, release: Release) -> None:
 
 
 def _number(text: str) -> int:
-    """Return the typed number, or 0, which is refused, if it is not a number."""
+    """Return the typed number. If it is not a number, return 0, which will be refused."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 

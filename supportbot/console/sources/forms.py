@@ -120,8 +120,8 @@ class SiteSettingsForm(SettingsForm):
 
     def __init__(self, *args: Any, has_articles: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["address"].required = False  # left empty, it stays as it is
-        if has_articles and "address" not in self.data:  # another address would lose them
+        self.fields["address"].required = False  # if left empty, the current address is kept
+        if has_articles and "address" not in self.data:  # a different address would lose the articles
             del self.fields["address"]
 
     def changes(self, **more: Any) -> SourceChanges:

@@ -244,7 +244,7 @@ def _article_check(source: Source) -> ArticleCheck | None:
 
 
 def _has_findings(check: ArticleCheck) -> bool:
-    """Return whether a check has anything to show: it is waiting, it failed, or its gates have answered."""
+    """Return whether a check has anything to show: it is unfinished or failed, or it runs cases of gates."""
     is_done = check.state == ArticleCheck.State.DONE
     return not is_done or bool(check.problem or check.failures or check.asks_gates or check.untried)
 

@@ -1,7 +1,7 @@
 """The gates' verdicts on a saved article: on its text, on settings that take effect at once, and on planned archiving.
 
-Each verdict has its own field for the reason to override it, because a reason for publishing a text covers nothing
-else.
+Each verdict has its own field for the reason to override it, because a reason for publishing a text does not cover
+anything else.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ Terms = Mapping[str, Passed]  # keyed by the field with the reason to override
 def terms_of(
     request: HttpRequest, article: Article | None, change: Change, times: plan_fields.Wanted, phrasings: Phrasings
 ) -> Terms:
-    """Return the terms on which the gates accept the changes that customers will notice, both immediate and planned.
+    """Return how the changes that customers will notice, both immediate and planned, pass the gates.
 
     Call this before locking the article, because it takes seconds. Raises the same errors as `pass_gates`.
     """
@@ -51,7 +51,7 @@ def terms_of(
 
 
 def asked(request: HttpRequest, trial: Trial, field: str = TEXT) -> Passed:
-    """Return the terms on which the gates accept a change.
+    """Return how a change passes the gates.
 
     `field` is the form field for the reason to override them.
     """

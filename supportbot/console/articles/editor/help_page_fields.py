@@ -1,4 +1,6 @@
-"""Two fields of the editor, for the help page's name and for the article that this one translates; and broken links."""
+"""Two fields of the editor, for the help page's name and for the article that this one translates, and the page that
+lists broken links.
+"""
 
 from typing import Any, Final
 

@@ -53,7 +53,7 @@ class EditorValues:
 
 def index_state(article: Article) -> dict[str, Any]:
     """Return how far the live revision has been indexed: whether search finds it, how many passages it has, how many of
-    them have vectors, and how many phrasings still need theirs.
+    them have vectors, and how many phrasings still lack vectors.
     """
     live = article.live_revision
     if not article.is_live or live is None:

@@ -30,7 +30,7 @@ class PlanTag:
 
 
 def wanted(request: HttpRequest, *, is_published: bool) -> Wanted:
-    """Return the times in the form, for those fields that it contains. Raises InvalidInput."""
+    """Return the times in those fields that the form contains. Raises InvalidInput."""
     times = {step: _time(request, step) for step in Step if field_of(step) in request.POST}
     if is_published:
         times[Step.PUBLISH] = None  # it is live now
@@ -63,7 +63,7 @@ def is_new(article: Article | None, times: Wanted, step: Step) -> bool:
 
 
 def times_of(article: Article) -> dict[str, str]:
-    """Return the times of the plans as form values. A plan that failed has none."""
+    """Return the times of the plans as form values, without those of plans that failed."""
     return {
         field_of(Step(plan.step)): f"{localtime(plan.at):%Y-%m-%dT%H:%M}"
         for plan in article.plans.all()

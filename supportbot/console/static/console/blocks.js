@@ -1,6 +1,6 @@
 // Inserts blocks of Markdown, such as a picture or a pasted table, at the cursor of a text field.
 
-/** Return a block with the line breaks that it needs around it; right after a table's last cell, it would not be shown. */
+/** Return a block with the line breaks that it needs around it, for example to end a table before it. */
 export function inOwnParagraph(body, block) {
   const before = body.value.slice(0, body.selectionStart).match(/\n*$/)[0].length;
   const after = body.value.slice(body.selectionEnd).match(/^\n*/)[0].length;

@@ -1,4 +1,4 @@
-// The browser's colour picker beside a text field.
+// The browser's colour picker next to a text field.
 
 function startPickers() {
   for (const picker of document.querySelectorAll("[data-colour-of]")) {

@@ -1,4 +1,4 @@
-// A button that copies the field it names. It is hidden until this script can make it work.
+// A button that copies the text of a field. It is hidden until this script can make it work.
 
 import { gettext } from "../desk/text.js";
 

@@ -105,7 +105,7 @@ function offerKept() {
   });
 }
 
-/** Return what was kept here or on the server, whichever is newer. */
+/** Return the unsaved text from this browser or from the server, whichever is newer. */
 function newestKept() {
   const stored = document.getElementById("unsaved");
   const there = stored && JSON.parse(stored.textContent);
@@ -114,7 +114,7 @@ function newestKept() {
   try {
     here = JSON.parse(localStorage.getItem(place) ?? "null");
   } catch {
-    // unreadable or no storage
+    // the stored text is unreadable, or there is no storage
   }
   return here && (!fromServer || (here.at ?? 0) >= fromServer.at - SEND_AFTER_MS) ? here : fromServer;
 }
@@ -152,7 +152,7 @@ function changed() {
 for (const field of [title, body]) field.addEventListener("input", changed);
 form.addEventListener("submit", () => {
   isSending = true;
-  sending?.abort(); // would arrive after the save and be offered again
+  sending?.abort(); // otherwise, it would arrive after the save, and its text would be offered again
   try {
     sessionStorage.setItem(SENT, place);
   } catch {
@@ -183,7 +183,7 @@ if (mayWrite) {
 
 // ---- tabs ----
 
-// On a narrow screen the text is a tab among the others; on a wide one it is always there, beside them.
+// On a narrow screen, the text is one of the tabs; on a wide one, it is always visible next to them.
 const tabs = [...document.querySelectorAll("[role=tab]")];
 const narrow = window.matchMedia("(max-width: 68.6875em)");
 for (const tab of tabs) {
@@ -199,7 +199,7 @@ for (const tab of tabs) {
 }
 
 if (narrow.matches) choose(tabs[0]);
-// After rotating or widening the screen, the text is shown where it then belongs.
+// When the screen becomes narrow or wide, for example after rotating it, show the text or the first tab next to it.
 narrow.addEventListener("change", () => choose(narrow.matches ? tabs[0] : tabs[1]));
 
 function choose(chosen) {
@@ -208,7 +208,7 @@ function choose(chosen) {
     const isChosen = tab === chosen;
     tab.setAttribute("aria-selected", String(isChosen));
     tab.tabIndex = isChosen ? 0 : -1;
-    // The text is never hidden here, nor is the part beside it while the text is selected: wide screens show both.
+    // The text is never hidden here, nor is the part next to it while the text is selected: wide screens show both.
     if (tab !== tabs[0] && chosen !== tabs[0]) document.getElementById(tab.getAttribute("aria-controls")).hidden = !isChosen;
   }
 }

@@ -1,4 +1,4 @@
-// A dialog in which an article is chosen by words of its title: for a link in the text, or as the source of a
+// A dialog in which an article is chosen by words in its title: for a link in the text, or as the source of a
 // translation.
 
 import { gettext } from "../desk/text.js";
@@ -16,7 +16,7 @@ export function pickArticles(id, { address, nothing, choose }) {
   async function look() {
     const mine = (asked += 1);
     const articles = await findArticles(address, field.value);
-    if (mine !== asked) return; // answers may overtake each other
+    if (mine !== asked) return; // responses may overtake each other
     if (articles) show(articles);
     else found.textContent = gettext("No response. Try again in a moment.");
   }

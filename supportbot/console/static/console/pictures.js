@@ -49,7 +49,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
   body.addEventListener("paste", (event) => {
     if (!hasStructure(event.clipboardData.getData("text/html"))) take(event, event.clipboardData.files);
   });
-  // Listen on the whole page, because a file dropped beside the text would replace the page.
+  // Listen on the whole page, because a file dropped next to the text would replace the page.
   document.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
   document.addEventListener("drop", (event) => take(event, event.dataTransfer.files));
   document.getElementById("picture").addEventListener("click", () => chooser.click());

@@ -1,4 +1,4 @@
-// The preview of a chat beside its form: drawn by the server from what is typed, a moment after the last keystroke.
+// The preview of a chat next to its form: drawn by the server from what is typed, a moment after the last keystroke.
 const preview = document.getElementById("studio");
 const form = preview?.closest(".form-cols").querySelector("form.sheet");
 let timer;

@@ -1,5 +1,6 @@
 // Loaded before the page is drawn, so that a dark page does not flash white first.
-// It also makes the workspace switch act at once, ticks a whole page of a list, and scrolls the navigation to the current entry.
+// It also makes the workspace switch act at once, selects all rows on a page of a list, and scrolls the navigation to
+// the current entry.
 
 const KEY = "console-theme";
 
@@ -22,7 +23,7 @@ function choose(theme) {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // as above: the choice lasts as long as the page
+    // storage is switched off: the choice lasts until the page is left
   }
   apply(theme);
 }
