@@ -68,7 +68,7 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
 
 def refusals(rules: Rules, action: str) -> list[str]:
     """Return the names and reasons of the gates' cases that would fail under new rules. The setting `ACTIONS_GATES`
-    names this function.
+    refers to this function.
 
     A gate whose suite has been deleted counts as failed, because its verdict is unknown.
     """
@@ -91,7 +91,7 @@ def _is_about_actions(case: Case) -> bool:
 def _reasons(
     cases: Sequence[Case], workspace: Workspace, ends: float | None, rules: Rules, action: str
 ) -> list[tuple[str, ...]]:
-    """Return why each case fails under the rules; cases not reached by the deadline are left out."""
+    """Return why each case fails under the rules; cases that could not be judged before the deadline are left out."""
     with using(_answered_without_a_model()), trying(action, rules), evaluating():
         played = loop_thread.run(_run_all(cases, workspace, None if ends is None else ends - monotonic()))
     return [

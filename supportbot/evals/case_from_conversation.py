@@ -57,7 +57,7 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
         questions = questions.filter(seq__lt=seq)
     texts = [text for text in questions.values_list("text", flat=True) if text.strip()]
     names = _names_in(conversation)
-    # The question is the last message, so its last messages are kept; of a whole conversation, the first ones are kept.
+    # The question before an answer is the last message, so the last ones are kept; otherwise, the first ones.
     kept = texts[:MAX_STEPS] if seq is None else texts[-MAX_STEPS:]
     steps = [masked(text, *names) for text in kept]
     case: dict[str, Any] = {"id": key, "locale": conversation.locale}
@@ -67,7 +67,7 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
 
 
 def masked(text: str, *names: str) -> str:
-    """Return the text with these names masked, and with e-mail addresses and card, account and phone numbers masked."""
+    """Return the text with these names, e-mail addresses, and card, account and phone numbers masked."""
     # The order matters: a name may be part of an address.
     return without_names(without_personal_data(text), dict.fromkeys(names, "[NAME]"))[:MAX_TEXT]
 
@@ -102,8 +102,10 @@ def expected_of_replies(replies: Sequence[Message]) -> dict[str, Any]:
 
 
 def expected_again(answer: Message) -> dict[str, Any]:
-    """Return the sources of an answer; if it has none, or if the team wrote after it, return the expectation of any
-    answer.
+    """Return the expectation that an answer has the same sources.
+
+    If it has none or is an abstention, or if the team replied to it, return the expectation that the question is
+    answered.
     """
     sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
     # An abstention points to a gap in the articles, which the case should reveal. If the team wrote something, it may
@@ -125,7 +127,7 @@ def requests_in(conversation: Conversation) -> QuerySet[ActionRequest]:
 
 
 def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict[str, Any]:
-    """Return the action that the assistant proposed last, or the reason why the rules refused it; {} without one.
+    """Return the action that the assistant proposed last, or the reason why the rules refused it; {} if there is none.
 
     Arguments with personal data, such as an address, are left out.
     """
@@ -161,8 +163,8 @@ def _messages(conversation: Conversation) -> QuerySet[Message]:
 
 
 def _facts_in(text: str, names: Sequence[str]) -> list[str]:
-    """Return the sentences of an answer that state facts fit for a case: no greetings or thanks, and nothing
-    personal.
+    """Return the sentences of an answer that state facts that are suitable for a case: no greetings or thanks, and
+    nothing personal.
     """
     sentences = [" ".join(one.split()) for one in sentences_of(plain(unmarked(text)))]
     return [

@@ -136,9 +136,9 @@ class Result(TenantModel):
     played = models.JSONField()
     judged_good = models.BooleanField(null=True)  # the judge's verdict; null if it was not usable
     judged_by = models.CharField(max_length=200, blank=True, default="", db_default="")  # the judging model
-    # plain value: the earlier run's judged result of which this is a copy; only the original is labelled
+    # not a foreign key: the earlier run's judged result of which this is a copy; only the original is labelled
     original = models.UUIDField(null=True)
-    customer_id = models.UUIDField(null=True)  # plain value: the customer whose data the answers may contain
+    customer_id = models.UUIDField(null=True)  # not a foreign key: the customer whose data the answers may contain
     took_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=now, editable=False)
 
@@ -217,7 +217,7 @@ class ArticleCheck(TenantModel):
         DONE = "done", _("Done")
 
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
-    articles = ArrayField(models.UUIDField())  # while it waits, see also `ChangedArticle`
+    articles = ArrayField(models.UUIDField())  # while the check waits, it also covers the articles in `ChangedArticle`
     since = models.DateTimeField(null=True)  # the time of the first change
     # Whether the workspace had gates when any of the changes was made; if not, only customers' questions are compared.
     asks_gates = models.BooleanField(default=True, db_default=True)
@@ -284,7 +284,7 @@ class DraftCheck(TenantModel):
     article_id = models.UUIDField(null=True)  # null, like `revision`, if the check covers several articles
     revision = models.PositiveIntegerField(null=True)
     gates = ArrayField(models.CharField(max_length=120), default=list)  # the gates at the time of the check
-    facts = models.JSONField(default=dict, db_default={})  # everything else that it depended on
+    facts = models.JSONField(default=dict, db_default={})  # everything else that the result depends on
     former = models.JSONField(null=True)  # `earlier_articles.Facts`
     # For articles that changed together, by id: the facts "before" and "after" (`earlier_articles.Facts`).
     articles = models.JSONField(null=True)
@@ -393,7 +393,7 @@ class ReplayedQuestion(TenantModel):
     question = models.TextField()
     locale = models.CharField(max_length=16, blank=True)
     external_id = models.CharField(max_length=200, blank=True)  # the merchant's id of the customer
-    customer_id = models.UUIDField()  # plain values: the customer and conversation that the question comes from
+    customer_id = models.UUIDField()  # not foreign keys: the customer and conversation that the question comes from
     conversation_id = models.UUIDField()
     times = models.PositiveIntegerField(default=1, db_default=1)  # how often it was asked
     before = models.JSONField(null=True)

@@ -1,4 +1,4 @@
-"""The gates of a release: the suites chosen by the workspace, which it must pass. The setting `RELEASES_GATE` names
+"""The gates of a release: the suites chosen by the workspace, which it must pass. The setting `RELEASES_GATE` refers to
 `judge`.
 
 For a fair comparison, the live release first runs the same cases with the same articles, action rules and build, unless
@@ -204,7 +204,7 @@ def _begun(suite: Suite, release: Release, baseline: Run | None) -> Run | None:
 
 
 def _of_these_cases(runs: QuerySet[Run], suite: Suite) -> Run | None:
-    """Return the newest of these runs whose cases are the suite's current ones."""
+    """Return the newest of these runs that has the suite's current cases."""
     cases = _cases_of(suite)
     return next((run for run in runs.filter(suite=suite).order_by("-created_at")[:3] if run.cases == cases), None)
 

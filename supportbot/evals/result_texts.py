@@ -14,7 +14,7 @@ from supportbot.evals.grading.run_reports import Report
 from supportbot.team_formats import number, percentage
 
 _SMALLEST_P: Final = 0.001  # smaller values are shown as "less than"
-NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations that name articles by their ids
+NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations whose values are ids of articles
 SIGNAL_WORDS: Final = {
     "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
     "unmarked": gettext_noop("The model names the sources of its claims in fewer answers than before."),

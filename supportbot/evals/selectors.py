@@ -37,14 +37,14 @@ def document_of(suite: Suite) -> own_format.Suite:
 
 
 def missing_suites(names: Sequence[str]) -> list[str]:
-    """Return those of these names that no suite has. The setting `RELEASES_MISSING_SUITES` names this function."""
+    """Return the names that no suite has. The setting `RELEASES_MISSING_SUITES` refers to this function."""
     known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
     return [name for name in names if name not in known]
 
 
 def gate_marks() -> dict[str, str]:
     """Return a fingerprint of each gate suite by name; it changes with the suite's cases. The setting
-    `RELEASES_REFERENCES` names this function.
+    `RELEASES_REFERENCES` refers to this function.
     """
     cases = Case.objects.filter(suite__name__in=gates()).order_by("suite__name", "position", "id")
     found: dict[str, list[str]] = defaultdict(list)

@@ -55,7 +55,7 @@ class _RunListSerializer(serializers.ListSerializer[Any]):
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
-    """`report` is set once a run is done: shares with intervals, failed cases, regressions, cost."""
+    """`report` is set once a run is done: shares with intervals, failed cases, regressions and cost."""
 
     suite = serializers.CharField(source="suite_name", read_only=True)
     release = serializers.IntegerField(source="release_number", read_only=True, allow_null=True)
@@ -77,7 +77,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_judge(self, run: Run) -> dict[str, Any] | None:
         known = self.agreements
-        if known is None:  # without labels in runs that are hidden from the person in the context, if there is one
+        if known is None:  # labels in runs that are hidden from the person in the context do not count
             known = agreements_in([run], self.context.get("person_id"))
         agreement = known.get(run.pk)
         return agreement.as_json() if agreement else None

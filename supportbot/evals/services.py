@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from supportbot.accounts.models import User
 from supportbot.evals.build_fingerprint import product_mark
 from supportbot.evals.erasure import (
-    take_customer_out_of_cases as take_customer_out_of_cases,  # its former path, which settings may hold until 0.3
+    take_customer_out_of_cases as take_customer_out_of_cases,  # its former path, which settings may contain until 0.3
 )
 from supportbot.evals.errors import RunEnded
 from supportbot.evals.models import OPEN_STATES, Case, Run, Suite
@@ -81,7 +81,7 @@ def start_run(
 ) -> Run:
     """Start a run. A worker carries it out, unless `runner` holds it from the beginning.
 
-    `repeat` is the number of tries for cases that do not state their own. Without a `release`, the live one answers. If
+    `repeat` is the number of tries for cases that do not specify it. Without a `release`, the live one answers. If
     `baseline` is None, the run is not compared with another. Results of the run `keeps_from` are reused if changed
     articles cannot affect them (`run_worker.reusable_result`).
     """
@@ -106,7 +106,7 @@ def start_run(
 
 
 def _in_hand(runner: str) -> dict[str, Any]:
-    """Return the fields of a run that `runner` holds or, without a runner, that waits for a worker."""
+    """Return the fields of a run that `runner` holds. Without a runner, the run waits for a worker."""
     if not runner:
         return {"state": Run.State.WAITING, "lease_until": now()}
     return {"state": Run.State.RUNNING, "runner": runner, "lease_until": now() + LEASE}

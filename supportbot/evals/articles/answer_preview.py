@@ -61,7 +61,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A found passage with its place by words and by meaning; None if that stage did not find it."""
+    """A passage that search found, with its place by words and by meaning. A place is None if that stage did not find
+    the passage.
+    """
 
     passage: Passage
     by_words: Place | None
@@ -145,7 +147,7 @@ def quoted_if(
 ) -> list[Quoted]:
     """Return the built-in answerer's answers in this state of the articles.
 
-    Questions that are not reached within `seconds` are left out. Raises the errors of `state.make`.
+    Questions that cannot be asked within `seconds` are left out. Raises the errors of `state.make`.
     """
     ends = None if seconds is None else perf_counter() + seconds
     found: list[Found] = []

@@ -203,7 +203,7 @@ class Comparison(ScopedAPIView):
 
     @extend_schema(operation_id="article_comparison_retrieve", responses=ComparisonSerializer)
     def get(self, request: Request, comparison_id: UUID) -> Response:
-        """Show the comparison named in an article check."""
+        """Show the comparison of an article check."""
         return _answer(request, comparison_with_id(comparison_id), is_awaited=False)
 
 

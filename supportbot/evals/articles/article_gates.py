@@ -1,6 +1,6 @@
 """Tests a change to an article against the gates' cases. The change is refused if a case that must pass would break.
 
-The cases are those that expect this article as a source, and the ones nearest to it in meaning. The built-in answerer
+The cases are those that expect this article as a source, and those nearest to it in meaning. The built-in answerer
 answers their questions with the change and, if a case fails, again without it. Nothing is stored, no model is called
 and no action is taken. Cases with several questions or a judge run only when a release is evaluated.
 """
@@ -152,7 +152,7 @@ def broken(
     """Return the cases that pass before a change and fail after it, and the number of cases not run.
 
     Only the cases that fail after the change are also run before it. Searching may take `seconds` in each of these
-    states; a failing case that is not reached in the former state counts as not run.
+    states; a failing case that cannot be run in the former state in time counts as not run.
     """
     if not cases:
         return [], 0
@@ -171,7 +171,7 @@ def broken(
 
 
 def passing(cases: Sequence[tuple[str, Case]], *, workspace: Workspace, seconds: float) -> list[str]:
-    """Return the names of the cases that pass with the live articles; cases not reached in time are left out."""
+    """Return the names of the cases that pass with the live articles. Cases that were not run in time are left out."""
     questions = [asked_by(case, workspace) for _, case in cases]
     seen = quoted_if(AS_IT_IS, questions, workspace=workspace, seconds=seconds)
     both = zip(cases, seen, strict=False)
@@ -197,7 +197,7 @@ def cases_about(touched: Mapping[str, ChangedContent]) -> list[tuple[str, Case]]
 
 
 def verdict_on(change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float) -> Verdict:
-    """Return the gates' verdict on a change to articles. The setting `KB_GATES` names this function.
+    """Return the gates' verdict on a change to articles. The setting `KB_GATES` refers to this function.
 
     Raises GateMissing, and the errors of the change.
     """
@@ -252,8 +252,8 @@ def _suits_quotation(case: Case) -> bool:
 
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
-    """Return the cases to run: first those that name the article, then those that match its phrasings, then those
-    nearest in meaning.
+    """Return the cases to run: first those that expect the article as a source, then those that match its phrasings,
+    then those nearest in meaning.
     """
     naming = [one for one in cases if trial.external_id and trial.external_id in sources_of(one[1])][:MAX_NAMING]
     language = base_language(trial.locale)
@@ -280,7 +280,7 @@ def _phrased(words: Mapping[str, set[str]], trial: Trial, language: str) -> list
 
 
 def sources_of(case: Case) -> set[str]:
-    """Return the external ids of the articles that a case names as sources."""
+    """Return the external ids of the articles that a case expects as sources."""
     listed = (case.expect, *(step.expect for step in case.steps))
     return {source for expect in listed for source in expect.get("source", ())}
 

@@ -42,7 +42,7 @@ from supportbot.language.detection import base_language
 
 Item = Mapping[str, Any]
 BEFORE, AFTER = "before", "after"
-UNREAD: Final = "unread"  # the key of a comparison's new articles that are not compared
+UNREAD: Final = "unread"  # the key for the ids of new articles that a comparison leaves out
 MOST_APART: Final = 3  # texts without passages in the index; their vectors are made here
 MOST_EXAMINED: Final = 40  # texts searched for contradictions and repetitions
 SECONDS: Final = 60.0  # the time limit of that search

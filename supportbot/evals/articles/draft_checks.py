@@ -112,8 +112,8 @@ def cancel(check_id: UUID) -> None:
 
 
 def cancel_open(checks: QuerySet[DraftCheck]) -> int:
-    """Stop those of these checks that are unfinished, and return how many. Personal data in their questions is masked;
-    if they are continued, they ask the masked questions.
+    """Stop the unfinished checks among these, and return how many there were. Personal data in their questions is
+    masked; if they are continued, they ask the masked questions.
 
     Masking takes a while, so no row is locked in the meantime. A check is changed only if no worker has stored its
     items since it was read; a worker does this only once.

@@ -43,7 +43,7 @@ class FormerState:
 
 def facts_of(articles: Sequence[Article]) -> dict[str, Facts]:
     """Return the facts that answers from these articles depend on, by id: the number of the live revision, the audience
-    etc.
+    and so on.
     """
     phrasings = phrasings_by_article(articles)
     live = {one.pk: one.live_revision for one in articles if one.state == ArticleState.LIVE}

@@ -21,7 +21,7 @@ from supportbot.releases.selectors import gates_of_all
 
 MOST: Final = 1_000  # questions per workspace
 AT_ONCE: Final = 25  # questions stored together, so a failure loses little work
-AGAIN_SECONDS: Final = 600  # after a failure, because each attempt may cost money
+AGAIN_SECONDS: Final = 600  # the wait after a failure, because each attempt may cost money
 _BUSY: Final = "gate-questions-busy"
 _BUSY_SECONDS: Final = 300  # renewed after every few questions; a dead worker blocks the others for at most this long
 

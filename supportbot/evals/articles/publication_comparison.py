@@ -58,7 +58,7 @@ def compare_publication(article_id: UUID, former: Article | None) -> DraftCheck 
     facts |= {
         "facts": facts_behind(article),
         "former": {**facts_before(article, now()), "revision": was.number if was else None},
-        "lease_until": None,  # a worker of the previous version would treat it as a draft
+        "lease_until": None,  # otherwise, a worker of the previous version would run it as the check of a draft
     }
     if checked is not None and is_current(checked):
         rows = compared_in(checked)
@@ -92,7 +92,7 @@ def compare_changes(articles: Sequence[Article], before: Mapping[str, Facts], *,
             "articles": {name: changes[name] for name in kept},
             "left_out": len(left_out),
             "facts": {"release": str(current().id), "product": product_mark(), UNREAD: unread},
-            "lease_until": None,  # a worker of the previous version would treat it as a draft
+            "lease_until": None,  # otherwise, a worker of the previous version would run it as the check of a draft
         }
     )
 
@@ -119,7 +119,7 @@ def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
 
 
 def _most_quoted(names: Sequence[str]) -> Sequence[str]:
-    """Return those of these ids whose articles recent answers quoted most, at most `MOST_TOGETHER`."""
+    """Return the ids of the articles that recent answers quoted most, at most `MOST_TOGETHER` of them."""
     if len(names) <= MOST_TOGETHER:
         return names
     rows = Citation.objects.filter(article_id__in=names, message__created_at__gte=now() - timedelta(days=DAYS))

@@ -16,8 +16,8 @@ from supportbot.evals.models import ArticleCheck, DraftCheck
 
 def publication_report(article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
     """Return a report on these articles, which were published between the two times. It contains the state of their
-    comparison, the number of questions with each outcome, the failing gate cases, and the address of the page with both
-    answers or else of an article. The setting `KB_AFTERWARDS` names this function.
+    comparison, the number of questions with each outcome, the failing gate cases, and an address: that of the page with
+    both answers or, if there is none, that of an article. The setting `KB_AFTERWARDS` refers to this function.
     """
     check, is_awaited = check_of(article_ids, since, until)
     found = _comparison_in(check)
@@ -33,7 +33,7 @@ def publication_report(article_ids: Sequence[UUID], since: datetime, until: date
     }
 
 
-told_of = publication_report  # its former name, which settings may hold until 0.3
+told_of = publication_report  # its former name, which settings may contain until 0.3
 
 
 def comparison_of(article_ids: Sequence[UUID], since: datetime, until: datetime) -> tuple[DraftCheck | None, bool]:

@@ -192,7 +192,7 @@ def _mine(check: ArticleCheck) -> QuerySet[ArticleCheck]:
 def _compared(check: ArticleCheck) -> None:
     try:
         _compare(check)
-    except Exception:  # a failure here must not use up an attempt of the gates' cases
+    except Exception:  # a failure here must not count as a failed attempt to run the gates' cases
         logger.exception("article check %s could not begin its comparison", check.pk)
 
 
@@ -252,7 +252,9 @@ def _mended(reported: Set[str], workspace: Workspace) -> set[str]:
 
 
 def _cases_about(articles: Sequence[Article], before: Mapping[str, Facts]) -> list[tuple[str, Case]]:
-    """Return the cases to run for these articles. If there are many, these are all cases, so no text has to be read."""
+    """Return the cases to run for these articles. If there are many articles, return all cases, so that no text has to
+    be read.
+    """
     if len(articles) > MAX_APART:
         return quotation_cases()
     return cases_about({one.external_id: _touched(one, before.get(str(one.pk))) for one in articles})

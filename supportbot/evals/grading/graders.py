@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 _LINE_CHARACTERS: Final = 500
 _SHOWN_TEXT: Final = 200  # characters of an answer stored in a grade
 _SHOWN_JSON: Final = 300  # characters of a record stored in a grade
-FOUND_WITHIN: Final = 5  # a source must be among this many first passages
+FOUND_WITHIN: Final = 5  # how many of the best passages are searched for an expected source
 SAID_FROM: Final = 0.7  # the support at which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
 VERDICT: Final = "verdict"  # the expected value in a grade if the judge gave no verdict
 _NOBODY: Final = UUID(int=0)

@@ -38,8 +38,8 @@ def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]
 
 
 def runs_behind(run_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
-    """Return the runs behind each of these runs: the earlier runs whose judged results it has copied, and the runs
-    behind those in turn. The number of queries depends on the length of these chains, not on the number of runs.
+    """Return the runs behind each of these runs: the earlier runs whose judged results it has copied, directly or
+    through other runs. The number of queries depends on the length of these chains, not on the number of runs.
     """
     direct: dict[UUID, set[UUID]] = {}
     new = set(run_ids)
@@ -64,7 +64,7 @@ def _reached(direct: Mapping[UUID, set[UUID]], run_id: UUID) -> set[UUID]:
 
 
 def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those of these judged runs whose verdicts are hidden from a person who can label results.
+    """Return the ids of those judged runs whose verdicts are hidden from a person who can label results.
 
     Unless the person has chosen to see a run's verdicts, they are hidden while the run or a run behind it is unfinished
     or has a result that waits for the person's label. So nobody sees the verdict on a copy while they can still label
@@ -81,8 +81,8 @@ def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
 
 
 def are_hidden(run: Run, person_id: UUID) -> bool:
-    """Return whether the judge's verdicts on a run are hidden from a person (see `hidden_runs`). Those on an unfinished
-    run are, even if nothing has been judged yet.
+    """Return whether the judge's verdicts on a run are hidden from a person (see `hidden_runs`). The verdicts on an
+    unfinished run are hidden even if nothing has been judged yet.
     """
     if run.is_open:
         return not SeenVerdicts.objects.filter(run=run, person_id=person_id).exists()
@@ -101,7 +101,8 @@ def may_label(result: Result, run: Run, person_id: UUID) -> bool:
 def who_sees_verdicts(run: Run) -> list[UUID]:
     """Return the ids of the people who can see the verdicts on a run although it has unlabelled results, such as those
     who are unsure about each of these results. Only people who have labelled something in the run or in a run behind
-    it, or have seen the verdicts on one of these runs, need to be considered: for everyone else, the results wait.
+    it, or have seen the verdicts on one of these runs, need to be considered. For everyone else, unlabelled results
+    wait for a label, so the verdicts are hidden.
     """
     runs = [run.pk, *runs_behind([run.pk])[run.pk]]
     labelled = Label.objects.filter(result__run__in=runs, person__isnull=False).order_by().values("person_id")

@@ -71,7 +71,7 @@ def proposals(made: Iterable[Call]) -> list[str]:
 
 
 def _fits(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Return whether all wanted values were given, and neither an amount nor items that were not wanted."""
+    """Return whether all wanted values were given, but no amount or items that were not wanted."""
     if {"amount", "items"} & given.keys() - wanted.keys():
         return False
     return all(_is_same(name, value, given.get(name)) for name, value in wanted.items())
@@ -104,6 +104,6 @@ def _are_same_items(wanted: Sequence[Any], given: Sequence[Any]) -> bool:
 
 
 def _item(item: Any) -> Any:
-    """Return an item in the form that the tool uses. A case may give only its SKU; the default quantity is 1."""
+    """Return an item in the format that the tool uses. A case may give only its SKU; the default quantity is 1."""
     item = {"sku": item} if isinstance(item, str) else item
     return {"quantity": 1, **item} if isinstance(item, Mapping) else item

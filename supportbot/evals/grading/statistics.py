@@ -1,4 +1,4 @@
-"""The statistics of runs: intervals, paired tests, repetitions, agreement. Pure.
+"""The statistics of runs: intervals, paired tests, repetitions and agreement. Pure.
 
 Each function names its formula and source; `tests/evals/test_statistics.py` compares the results with published values
 and simulations.

@@ -62,7 +62,7 @@ class ReleaseReplaySerializer(serializers.ModelSerializer[Replay]):
 
 
 class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
-    """A question with both answers; `before` is the live release's. Each answer includes its passages, calls and
+    """A question with both answers; `before` is the live release's answer. Each answer includes its passages, calls and
     cost.
     """
 

@@ -114,8 +114,8 @@ def _checked(case: Case, recorded: RecordedAnswer) -> Reply:
 
 
 async def _measured(case: Case, replies: Sequence[Reply], locale: str) -> Sequence[Reply]:
-    """Return the replies with what the case's expectations `detects`, `hit5` and `answerable` need to know about the
-    customer's messages.
+    """Return the replies, with the facts about the customer's messages that the case's expectations `detects`, `hit5`
+    and `answerable` check.
     """
     if case.expects("detects"):
         replies = [replace(one, detected=await outside(detected_actions_in, one.said, locale)) for one in replies]
@@ -235,7 +235,10 @@ def _costs(conversation_id: UUID) -> tuple[str, str, int]:
 
 
 async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: bool, locale: str) -> Judgement:
-    """Return the verdict; without one, `is_good` is None and the text is an error code. Raises ModelUnreachable."""
+    """Return the verdict. If there is none, `is_good` is None and the text is an error code.
+
+    Raises ModelUnreachable.
+    """
     transcript = "\n".join(f"Customer: {fenced(reply.spoken)}\nAssistant: {fenced(reply.text)}" for reply in replies)
     transcript = transcript[:_MOST_JUDGED_CHARACTERS]
     question = f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{transcript}\n</conversation>"

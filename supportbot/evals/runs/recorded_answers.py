@@ -1,4 +1,4 @@
-"""Answers that are given in cases. The assistant writes nothing; the checks treat a given answer like a model's. Pure,
+"""Answers that are part of a case. The assistant writes nothing; the checks treat a given answer like a model's. Pure,
 apart from the vectors.
 """
 

@@ -146,7 +146,7 @@ class _Execution:
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
         stored = stored_keys(run.pk)
         self._earlier = results_of(run.keeps_from)
-        self._noted = time.monotonic()  # the running time until then has been stored
+        self._noted = time.monotonic()  # the running time up to this moment has been stored
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def execute(self) -> None:

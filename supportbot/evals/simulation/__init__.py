@@ -1,1 +1,1 @@
-"""Conversations run without side effects: simulated conversations, customers and merchants, planted instructions."""
+"""Conversations without side effects: simulated conversations, customers and merchants, and planted instructions."""

@@ -95,8 +95,8 @@ class Chat:
 
 
 def _before_a_card(words: str, closing: str) -> str:
-    """Return the text of a turn that ends with a card. Of the words before the closing text, only an apology is
-    kept.
+    """Return the text of a turn that ends with a card. The text before the closing text is kept only if it is an
+    apology.
     """
     return f"{words}\n\n{closing}" if is_regret(words) else closing
 

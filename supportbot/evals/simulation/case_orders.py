@@ -69,7 +69,7 @@ def _invalid(where: str) -> InvalidSuite:
 
 
 def ordered(documents: Sequence[Document], customer: str) -> AbstractContextManager[None]:
-    """Inside this block, the shop has a case's orders; if the case has none, the shop has its own."""
+    """Inside this block, the shop has the orders of a case; if the case has none, the shop keeps its own."""
     if not documents:
         return nullcontext()
     moment = now()

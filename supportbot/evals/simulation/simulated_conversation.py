@@ -173,8 +173,8 @@ class SimulatedConversation:
 def simulate_conversation(
     workspace: Workspace, customer_id: str, *, locale: str = "", plant: PlantedTexts | None = None
 ) -> SimulatedConversation:
-    """Return a new conversation for a customer by the merchant's id, or for a visitor if the id is empty. Nothing is
-    stored. Raises NotFound for an unknown id, and MerchantUnavailable.
+    """Return a new conversation for the customer with this id of the merchant's, or for a visitor if the id is empty.
+    Nothing is stored. Raises NotFound for an unknown id, and MerchantUnavailable.
     """
     customer = find_customer(customer_id) if customer_id else Customer(workspace=workspace)
     return SimulatedConversation(workspace, customer, locale or customer.locale or workspace.locale, plant)
@@ -362,7 +362,7 @@ def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], 
 def inputs_of(context: TurnContext, *, by: str, is_abstention: bool) -> str:
     """Return a digest of everything in a context that affects the answer and that articles or an upgrade can change.
     For an abstention, that includes the pages that it offers. The instructions are left out because they contain the
-    time; apart from it, they depend only on the release, the passages and the build.
+    time; apart from the time, they depend only on the release, the passages and the build.
     """
     request, curated = context.request, context.curated
     parts = (request, *request.parts)

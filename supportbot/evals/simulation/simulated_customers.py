@@ -82,8 +82,8 @@ class StepCustomer:
 
 
 class ScriptedCustomer:
-    """Opens with the goal, states each fact when an answer names it, and confirms cards if allowed. Deterministic: the
-    same answers always get the same messages.
+    """Opens with the goal, states each fact when an answer mentions its name, and confirms cards if allowed.
+    Deterministic: the same answers always get the same messages.
     """
 
     def __init__(self, described: Simulation) -> None:

@@ -3,7 +3,7 @@ or as rows of our benchmarks. Writes suites and cases as YAML, so that people ca
 repository.
 
 The format is recognised by the content, not by the file's name. In JSON Lines, each line is a case. The suite's name
-comes from a first line with `suite`, or else from the file's name.
+comes from the key `suite` in the first line, otherwise from the file's name.
 """
 
 import json

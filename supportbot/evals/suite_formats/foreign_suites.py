@@ -57,7 +57,7 @@ def is_promptfoo(data: Any) -> bool:
 def suite_of_promptfoo(data: Mapping[str, Any], *, name: str, file: str) -> dict[str, Any]:
     """Return the document of a suite. Raises InvalidSuite."""
     tests = data["tests"]
-    if not isinstance(tests, list):  # it may name another file or a program
+    if not isinstance(tests, list):  # it may be the name of a different file or a program
         raise InvalidSuite(f"{file}: " + gettext("`tests` must be a list in this file."))
     if len(tests) > MAX_CASES:
         raise InvalidSuite(f"{file}: " + gettext("a suite can have at most {most} cases.").format(most=MAX_CASES))
