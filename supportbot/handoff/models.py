@@ -74,7 +74,8 @@ class Ticket(TenantModel):
     assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tickets")
     contact_email = models.EmailField(blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
-    waiting_since = models.DateTimeField(default=now, editable=False)  # later than created_at after a long claim
+    # may move forward when the ticket returns to the queue (`queue_rules.since_on_return`)
+    waiting_since = models.DateTimeField(default=now, editable=False)
     claimed_at = models.DateTimeField(null=True, blank=True)
     snoozed_at = models.DateTimeField(null=True, blank=True)
     snoozed_until = models.DateTimeField(null=True, blank=True)
@@ -108,7 +109,7 @@ class Ticket(TenantModel):
             models.Index(
                 fields=["state", "waiting_since"], condition=Q(state__in=["waiting", "snoozed"]), name="ticket_to_sweep"
             ),
-            # The desk reads its queue in this order, one page out of thousands of rows.
+            # The desk reads its queue in this order, one page at a time, because there may be thousands of rows.
             models.Index(
                 fields=["workspace", "state", "-priority", "waiting_since", "id"],
                 condition=Q(state__in=["waiting", "claimed", "snoozed"]),
@@ -161,8 +162,9 @@ class CannedReply(TenantModel):
 class OfferedDraft(TenantModel):
     """A draft that the assistant offered to an agent, and how much of it was sent.
 
-    Of the agent's replies before the customer's next message, the one that kept most of the draft counts. `sent` is the
-    result of comparing the two, or empty if there was no reply; `kept` is the share of the draft's words in that reply.
+    If the agent sends several replies before the customer's next message, the one that kept most of the draft counts.
+    `sent` is the result of comparing the two, or empty if there was no reply; `kept` is the share of the draft's words
+    in that reply.
     """
 
     class Sent(models.TextChoices):

@@ -1,4 +1,4 @@
-"""The port for checking an agent's draft. The assistant provides it, and `HANDOFF_DRAFT_CHECKS` names it."""
+"""The port for checking an agent's draft. The assistant provides it, and `HANDOFF_DRAFT_CHECKS` contains its path."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +40,6 @@ class DraftChecks(Protocol):
 
 
 def draft_checks() -> DraftChecks:
-    """Return the checks that `HANDOFF_DRAFT_CHECKS` names."""
+    """Return the checks that `HANDOFF_DRAFT_CHECKS` refers to."""
     found: DraftChecks = import_string(settings.HANDOFF_DRAFT_CHECKS)
     return found

@@ -14,7 +14,7 @@ from supportbot.handoff.tickets.periodic_changes import (
 
 @shared_task
 def sweep_tickets() -> None:
-    release_of_former_agents()  # first: nobody should be told that such a ticket is waiting for its agent
+    release_of_former_agents()  # first, so that no other step finds a ticket that still belongs to a former agent
     escalate_late()
     escalate_silent()
     expire_abandoned()

@@ -127,7 +127,7 @@ def approval_items(shown: str) -> list[ApprovalItem]:
     return [_item(request, names.get(request.customer_id, gettext("Erased customer")), now()) for request in requests]
 
 
-# The person or program that proposed it, if it was not the customer.
+# The prefixes of people and programs that can propose a request in place of the customer.
 _NAMED: Final = ("user:", "operator:", "key:")
 
 
@@ -202,9 +202,7 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
 
 
 def _eligible_approvers(request: ActionRequest) -> list[User]:
-    """Return the people whom the action's rules name as approvers, whose role allows it, and who have no conflict of
-    interest.
-    """
+    """Return the approvers in the action's rules whose role allows it and who have no conflict of interest."""
     policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
     able = [one for one in named if one.pk in allowed and may_decide(request, one)]
@@ -256,7 +254,9 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
 
 
 def _asked_by_action(request: ActionRequest) -> RuleCheck:
-    """Return the row that says the action always requires approval, shown if no threshold for the amount does."""
+    """Return the row that says that the action itself requires approval. It is shown if no threshold for the amount
+    requires it.
+    """
     role = approval_role(request.action, request.spec_version)
     who = Membership.Role(role).label if role in Membership.Role.values else ""
     return RuleCheck(gettext("The action itself requires approval"), str(who), needs_person=True)

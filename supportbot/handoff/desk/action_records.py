@@ -107,8 +107,8 @@ def _reason(step: AuditStep, facts: Mapping[str, str] | None) -> str:
 def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
     """Return the sentence for a reason, or its code if it has no sentence or the sentence needs facts that are gone.
 
-    If an action could not be decided, the sentence also names the place in its definition, so that the team can correct
-    it.
+    If an action could not be decided, the sentence also contains the path in its definition, so that the team can
+    correct it.
     """
     if not code:
         return ""

@@ -75,7 +75,7 @@ class Agent:
 
 
 class DeskConsumer(Socket):
-    """Parses each frame, answers it with one service call, and reports errors as frames."""
+    """Parses each frame, handles it with one service call, and reports errors as frames."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -105,7 +105,7 @@ class DeskConsumer(Socket):
                 task.cancel()
 
     async def connect(self) -> None:
-        await self.accept()  # before any refusal, because clients see the close code only of an open socket
+        await self.accept()  # even if it is refused next: clients see the close code only of an open socket
         headers = list(self.scope["headers"])
         self._session_key = session_key_of(headers)
         self._accepted_languages = dict(headers).get(b"accept-language", b"").decode("latin-1")
@@ -115,7 +115,7 @@ class DeskConsumer(Socket):
         except (SupportBotError, AnyDatabaseError) as error:
             self._refuse_and_close(error)
             return
-        # It starts after authentication, so a slow database does not count against the client.
+        # The timer starts after authentication, so that a slow database does not count against the client.
         loop = asyncio.get_running_loop()
         self._hello_timer = loop.call_later(HELLO_SECONDS, self._close_with, NOT_LOGGED_IN, "no hello in time")
 

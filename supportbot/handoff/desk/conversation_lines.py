@@ -91,7 +91,7 @@ class Line:
 class Reader:
     """The person who reads the lines, and the names that are not in the log.
 
-    `person` is an id, because names may repeat.
+    `person` is an id, because names are not unique.
     """
 
     person: str

@@ -86,7 +86,9 @@ class LastMessage:
 
 
 def queue_counts(person: User) -> dict[str, int]:
-    """Return how many tickets are assigned to this agent, waiting and open, and how many actions need approval."""
+    """Return the numbers of this agent's tickets, of waiting tickets, of all open tickets, and of actions that need
+    approval.
+    """
     held = Q(assignee=person, state__in=HELD)
     counts: dict[str, int] = Ticket.objects.filter(state__in=OPEN).aggregate(
         mine=Count("id", filter=held),

@@ -52,7 +52,7 @@ def render_ticket(request: HttpRequest, staff: Staff, found: Ticket, refused: Re
 
 
 def conversation_context(found: Ticket, person: User) -> dict[str, object]:
-    """Return the template context of the conversation column and the column beside it."""
+    """Return the template context of the conversation column and the column next to it."""
     conversation, group = found.conversation, group_of(found, person)
     customer = conversation.customer
     lines = lines_of(conversation, reader_of(conversation, person))

@@ -70,7 +70,7 @@ def ticket(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 
 def _to_other_workspace(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
     """Tell the agent which of their other workspaces has the ticket, on a page where they can switch to it. This
-    happens when they follow a colleague's link, which does not name the workspace. Raises NotFound if none has it.
+    happens when they follow a colleague's link, which does not contain the workspace. Raises NotFound if none has it.
     """
     for workspace in Workspace.objects.filter(memberships__user=user_of(staff)).exclude(pk=staff.workspace_id):
         with workspace_scope(workspace.pk):

@@ -153,7 +153,7 @@ class Outbound:
                     await self._close(*self._closing)
                     return
                 await self._write_updates()
-        except OSError:  # the peer has disconnected; the socket's own task notices, too
+        except OSError:  # the peer has disconnected, which the socket's own task notices, too
             return
 
     async def _write_buffer(self) -> None:

@@ -34,9 +34,9 @@ class FormField:
     problems: tuple[str, ...]
     options: tuple[tuple[str, str], ...] = ()  # for a choice: values and labels
     input_type: str = "text"
-    records: Sequence[Choice] = ()  # the customer's own; another value may be typed, too
+    records: Sequence[Choice] = ()  # the customer's records to choose from; a different value may be typed
     hint: str = ""  # why there are no records to choose from
-    waits: bool = False  # whether its records can be found only once other fields are filled in
+    waits: bool = False  # whether its records can be found only after other fields have been filled in
 
     @property
     def other(self) -> str:
@@ -128,7 +128,7 @@ def _leaf_fields(
 def typed_in(sent: QueryDict) -> dict[str, str]:
     """Return a form's values.
 
-    If a value was typed instead of choosing a record, the form sends it last, and it counts.
+    If the agent typed a value instead of choosing a record, the form sends it last, and it takes precedence.
     """
     return {name: next(filter(None, reversed(sent.getlist(name))), "") for name in sent}
 

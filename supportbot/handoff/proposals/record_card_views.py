@@ -97,7 +97,7 @@ def _found(posted: Mapping[str, str], ticket: Ticket, person: User, action: Read
             except SupportBotError as error:
                 wrong, context["not_found"] = error.fields, error.message
                 if isinstance(error, MerchantUnavailable):
-                    raise  # the lists would wait for the same system
+                    raise  # do not wait for the same system again to fill the lists
         records = records_for(ticket, person, action, posted, requests=requests)
     context["fields"] = form_fields(action, posted, wrong, records)
     context["are_newest_orders"] = ORDER in action.arguments.all_fields and not posted.get(ORDER)

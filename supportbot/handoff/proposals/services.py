@@ -72,7 +72,7 @@ def available_offers(ticket: Ticket, person: User) -> list[Offer]:
 
 
 def owns(ticket: Ticket, person: User) -> bool:
-    """Return whether this agent owns the ticket, and so may act for its customer."""
+    """Return whether this agent owns the ticket and may therefore act for its customer."""
     return ticket.state in HELD and ticket.assignee_id == person.pk
 
 

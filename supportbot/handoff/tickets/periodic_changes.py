@@ -134,7 +134,7 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
-    """Tell the customer about the delay or, if the team is away, tell them that.
+    """Tell the customer about the delay or, if the team is away, that it is away.
 
     Say nothing if a notice has already said so.
     """

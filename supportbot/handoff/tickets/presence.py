@@ -1,7 +1,4 @@
-"""Determines which team members are online.
-
-They are if they had the desk open in the last two minutes and are not away.
-"""
+"""Determines which team members are online: those who had the desk open in the last two minutes and are not away."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +27,7 @@ def record_presence(user: User) -> None:
 
 
 def set_away(user: User, *, is_away: bool) -> None:
-    """Set whether a user is away and so gets no new tickets."""
+    """Set whether a user is away, in which case they get no new tickets."""
     Presence.objects.update_or_create(user=user, defaults={"is_away": is_away, "seen_at": now()})
 
 

@@ -61,9 +61,9 @@ def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
 
 
 def since_on_return(since: datetime, now: datetime, *, has_address: bool) -> datetime:
-    """Return the start from which the wait of a ticket that returns to the queue is counted.
+    """Return the time from which the wait of a ticket that returns to the queue is counted.
 
-    The ticket keeps its age, and so its place in the queue. Without an address, its age is reduced if less than
-    LEAST_WAIT would be left before it expires.
+    The ticket keeps its age, and therefore its position in the queue. Without an address, its age is reduced if less
+    than LEAST_WAIT would be left before it expires.
     """
     return since if has_address else max(since, now - (EXPIRES_AFTER - LEAST_WAIT))

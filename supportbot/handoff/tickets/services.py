@@ -189,7 +189,8 @@ def take_over(conversation_id: UUID, *, agent: User) -> Ticket:
 def reopen_for_owner(conversation: Conversation, ticket: Ticket) -> None:
     """Give a resolved ticket and its conversation, both locked, back to the agent who resolved the ticket."""
     assert ticket.assignee is not None  # only an assigned ticket can be resolved
-    _update(ticket, state=State.CLAIMED, ended_at=None)  # `claimed_at` stays: the customer has not waited since
+    # `claimed_at` is kept, because the customer has not been waiting since
+    _update(ticket, state=State.CLAIMED, ended_at=None)
     _join(conversation, ticket, ticket.assignee)
 
 
@@ -303,7 +304,7 @@ def end_unread(conversation: Conversation, *, reason: str) -> None:
     """End a ticket that a rule opened for this reason, because the reason is gone; the conversation is locked.
 
     The ticket stays open if someone has asked for a person since, if an agent has or had it, if the customer was told
-    that a reply would come by e-mail, or if the customer has written since: their message would get no answer.
+    that a reply would come by e-mail, or if the customer has written since, because their message would get no answer.
     """
     found = open_ticket_for(conversation.pk)
     if found is None:

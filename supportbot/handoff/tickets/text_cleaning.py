@@ -16,7 +16,7 @@ MAX_NOTE_CHARACTERS: Final = 2_000
 def clean_summary(text: str) -> str:
     """Return a summary that can be stored, truncated if necessary.
 
-    It never fails, so neither does a request for a person.
+    It never fails, so that a request for a person cannot fail because of its summary.
     """
     return visible(UNREADABLE.sub("", text)).strip()[:MAX_SUMMARY_CHARACTERS]
 

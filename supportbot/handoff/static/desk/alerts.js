@@ -62,7 +62,7 @@ export class Alerts {
   }
 
   async #sound() {
-    if (!(await this.#hasSound())) return; // so that a page with sound plays it
+    if (!(await this.#hasSound())) return; // leave it to a page that can play sounds
     if (!navigator.locks) this.#toneOnceInAWhile();
     else await navigator.locks.request(SOUNDING, { ifAvailable: true }, (lock) => lock && this.#toneOnceInAWhile());
   }

@@ -11,9 +11,9 @@ export function followRequest() {
 }
 
 /**
- * Nothing can be typed on such a page, so loading it again loses nothing; a link or button that is focused may be pressed
- * next, so it stays until the focus has moved on. A decision that came too late is answered at the form's address, which
- * cannot be read.
+ * Nothing can be typed on such a page, so loading it again loses nothing. While a link or button has the focus, the
+ * page stays, because the agent may be about to press it. The page is not read from its current address: after a
+ * decision that came too late, that is the address of the form, which cannot be read.
  */
 async function check({ carriedOut, address }, delay) {
   const text = await fetchPage(address);

@@ -30,7 +30,7 @@ export class Composer {
     if (this.mode) this.#remember();
     this.mode = mode;
     if (!this.field.value || this.hasOpened) this.field.value = typed(this.conversation, mode);
-    else keepTyped(this.conversation, mode, this.field.value); // a refused form contains its text, a reload would not
+    else keepTyped(this.conversation, mode, this.field.value); // a refused form contains its text; a reload would not
     this.hasOpened = true;
     this.form.classList.toggle("note-mode", mode === "note");
     for (const button of byId("modes").children) {

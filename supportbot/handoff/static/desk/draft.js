@@ -60,7 +60,7 @@ export class Draft {
     this.card.hidden = true;
   }
 
-  /** Remove the doubts of an inserted draft once the reply was sent; a pending draft stays. */
+  /** Remove the doubts of an inserted draft after the reply has been sent; a pending draft stays. */
   #forgetInserted() {
     if (!this.text && !this.isAsking) this.#hide();
   }

@@ -48,7 +48,7 @@ function startConversation(socket, outbox, desk) {
   return { composer, canned: new Canned(composer, ticket), draft: new Draft(composer, ticket) };
 }
 
-/** A refused form is answered at the form's address, which can be neither reloaded nor read for updates. */
+/** Show the ticket's address: that of a refused form can be neither reloaded nor read for updates. */
 function showOwnAddress(ticket) {
   const own = `${document.body.dataset.desk}tickets/${ticket}/`;
   if (location.pathname !== own) history.replaceState(null, "", own);

@@ -1,4 +1,4 @@
-// Refused messages: shown on every page until their text is back in its field or was dismissed.
+// Refused messages: shown on every page until their text is back in its field or has been dismissed.
 
 import { announce, byId, el, icon } from "./dom.js";
 import { gettext } from "./text.js";

@@ -1,6 +1,6 @@
 // Unsent text: kept in this tab per user, conversation and kind (reply or note).
 
-// Not per ticket: the text has to outlive a ticket that ends and is reopened as another.
+// Not per ticket: the text has to outlive a ticket that ends and is reopened as a new one.
 const keyOf = (conversation, type) => `desk:${document.body.dataset.user}:${conversation}:${type}`;
 
 export const typed = (conversation, type) => sessionStorage.getItem(keyOf(conversation, type)) ?? "";
