@@ -166,7 +166,7 @@ def row_of(one: Cluster) -> Row:
 
 
 def remark_of(one: Finding) -> str:
-    """Return what the customer wrote about what was wrong."""
+    """Return the customer's comment on what was wrong."""
     reason = gettext(RATING_REASONS[one.reason]) if one.reason in RATING_REASONS else ""
     return ": ".join(part for part in (reason, without_personal_data(one.comment)) if part)
 

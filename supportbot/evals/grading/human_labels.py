@@ -67,8 +67,8 @@ def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
     """Return the ids of those judged runs whose verdicts are hidden from a person who can label results.
 
     Unless the person has chosen to see a run's verdicts, they are hidden while the run or a run behind it is unfinished
-    or has a result that waits for the person's label. So nobody sees the verdict on a copy while they can still label
-    results in the original's run.
+    or has a result that waits for the person's label. This way, nobody sees the verdict on a copy while they can still
+    label results in the original's run.
     """
     behind = runs_behind(run_ids)
     judged = Result.objects.filter(run=OuterRef("pk"), judged_good__isnull=False)
