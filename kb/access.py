@@ -7,7 +7,8 @@ they agree.
 
 Everyone who may write articles may write in a collection until it has named writers. From then on, only these people
 and the workspace's admins may; an API key that does not act as a person may not. The right belongs to the collection,
-never to single articles. Rows are queried instead of calling `has_perm`, which is true for every superuser.
+never to single articles. The rows of permissions are queried instead of calling `has_perm`, which is true for every
+superuser.
 """
 
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Viewer:
     audience: str = Audience.PUBLIC
     locale: str | None = None
     surface: Surface = Surface.ASSISTANT
-    without: frozenset[UUID] = frozenset()  # articles to leave out when a change is tried
+    without: frozenset[UUID] = frozenset()  # articles to leave out while a change is tried out
 
     def __post_init__(self) -> None:
         if self.audience not in _ORDER:
@@ -99,7 +100,9 @@ def readable(viewer: Viewer) -> QuerySet[Article]:
 
 
 def check_may_write(person: User | None, *collections: Collection | None) -> None:
-    """Raise NotAllowed, naming the collection, unless the person may write in all `collections`; None is skipped."""
+    """Raise NotAllowed, naming the collection, unless the person may write in all `collections`; `None` entries are
+    skipped.
+    """
     closed = restricted_collections(person)
     for collection in collections:
         if collection is not None and collection.pk in closed:

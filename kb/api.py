@@ -67,13 +67,13 @@ _STEP: Final = OpenApiParameter("step", str, OpenApiParameter.PATH, enum=Step.va
 
 
 class SearchThrottle(CallerThrottle):
-    """A limit for searches, which embed the question and so cost more than other reads."""
+    """A limit for searches, which cost more than other reads because the question must be embedded."""
 
     scope = "search"
 
 
 class KnowledgeView(ScopedAPIView):
-    """Reading needs `kb:read`, everything else `kb:write`."""
+    """A view that requires the scope `kb:read` for reading and `kb:write` for everything else."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [needs("kb:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "kb:write")()]
@@ -119,7 +119,7 @@ class ArticleDetail(KnowledgeView):
 
     @extend_schema(request=ArticleChangeSerializer, responses=TriedArticleSerializer)
     def patch(self, request: Request, article_id: UUID) -> Response:
-        """Save a new text as the next revision, which stays unpublished; other fields take effect at once.
+        """Save a new text as the next revision, which stays unpublished; other fields take effect immediately.
 
         With `gate`, a change of a live article's readers, language or `phrasings` is refused (409 `gate_refused`) if a
         gate case that must pass would fail with it. Without `gate`, the change is saved and then checked: see the
@@ -145,7 +145,7 @@ class ArticleDetail(KnowledgeView):
 class Publish(KnowledgeView):
     @extend_schema(request=PublishSerializer, responses=TriedArticleSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Publish the newest revision. Full-text search finds it at once, search by meaning soon after.
+        """Publish the newest revision. Full-text search finds it immediately, search by meaning soon after.
 
         With `gate`, publishing is refused if a gate case that must pass would fail (409 `gate_refused`), or if the
         article was changed in the meantime (409 `article_changed`). Without `gate`, the article is published and then
@@ -268,7 +268,7 @@ class CategoryDetail(KnowledgeView):
 class CategoryOrder(KnowledgeView):
     @extend_schema(request=CategoryOrderSerializer, responses=CategoryListSerializer)
     def put(self, request: Request) -> Response:
-        """Put the categories of the help pages in another order."""
+        """Put the categories of the help pages in a different order."""
         data = CategoryOrderSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         order_categories(data.validated_data["order"])
@@ -308,7 +308,7 @@ def _tried(article_id: UUID, untried: int) -> Any:
 
 
 def _phrasings(data: Mapping[str, Any], article: Article | None = None) -> tuple[str, ...] | None:
-    """Return the questions that were given; None if none were. Raises InvalidDocument."""
+    """Return the phrasings in the input; None if it has no such field. Raises InvalidDocument."""
     if "phrasings" not in data:
         return None
     stored = article.latest_revision.body if article and article.latest_revision else ""
@@ -316,7 +316,7 @@ def _phrasings(data: Mapping[str, Any], article: Article | None = None) -> tuple
 
 
 def _step(name: str) -> Step:
-    """Return the step that an address names. Raises NotFound."""
+    """Return the step with this name from the URL. Raises NotFound."""
     try:
         return Step(name)
     except ValueError as error:

@@ -24,7 +24,7 @@ def article_address(article: Article) -> str:
 
 
 def passage_address(address: str, revision: int, start: int, end: int) -> str:
-    """Return `address` with the passage to open at; only our own help pages can highlight it."""
+    """Return `address` extended so that the page opens at the passage; only our own help pages can highlight it."""
     if not address.startswith("/help/"):
         return address
     query = urlencode({"r": revision, "start": start, "end": end})

@@ -1,8 +1,8 @@
 """Categories: the sections of the help pages, with their order, icons, descriptions and names in other languages.
 
-An article names its category (`Article.category`), as files, the API and older releases do. A new name creates a
-category. A former name still leads to its category: on the help pages, in files that are imported again and over the
-API.
+An article refers to its category by name (`Article.category`), as do files, the API and older releases. A new name
+creates a category. A former name still leads to its category: on the help pages, in files that are imported again and
+over the API.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +71,7 @@ class LocalizedCategories:
         self._language = language
 
     def of(self, name: str) -> LocalizedCategory:
-        """Return the category with a name or former name; categories without a row come last, sorted by name."""
+        """Return the category with this name or former name; categories without a row come last, sorted by name."""
         row = self._rows.get(name)
         if row is None:
             return LocalizedCategory(name, name, place=(True, 0, name.casefold()))
@@ -246,7 +246,7 @@ def _number(rows: Sequence[Category]) -> None:
 
 
 def _lock() -> None:
-    """Let only one change of categories run at a time, so that two changes cannot take the same place or name."""
+    """Let only one change to categories run at a time, so that two changes cannot take the same position or name."""
     list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
 
 

@@ -20,12 +20,12 @@ _DEFAULT_NAME = msgid("General")
 
 
 def default_collection() -> Collection | None:
-    """Return the collection for articles that name none; None if it does not exist yet. It keeps its name if the
-    workspace's language changes.
+    """Return the collection for articles that do not specify one; None if it does not exist yet. It keeps its name if
+    the workspace's language changes.
 
     If several collections have the default name in some language, the one with the English name is returned, since
-    older versions always used it, or else the one with the name in the workspace's language. Any other may be
-    somebody's own, for other articles and writers.
+    older versions always used it, or else the one with the name in the workspace's language. Any other collection with
+    such a name may have been created for other articles and writers.
     """
     names = {name.lower() for name in in_all_languages(_DEFAULT_NAME)}
     rank = Case(
@@ -69,7 +69,7 @@ def get_or_create_collection(name: str) -> tuple[Collection, bool]:
 def _create(name: str) -> tuple[Collection, bool]:
     slug = slugify(name, allow_unicode=True)[:70] or "collection"
     if Collection.objects.filter(slug=slug).exclude(name=name).exists():
-        # "C" and "C++" have the same slug, so the second name gets a suffix, which is always the same.
+        # "C" and "C++" have the same slug, so the second name gets a suffix, which is always the same for this name.
         slug = f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     made: tuple[Collection, bool] = Collection.objects.get_or_create(slug=slug, defaults={"name": name})
     return made

@@ -1,9 +1,9 @@
-"""Finds the sentences of an unpublished text that contradict live articles or repeat them.
+"""Finding the sentences of an unpublished text that contradict live articles or repeat them.
 
 Only words and figures are compared, so no model is needed. Two statements (sentences, or cells of tables) are about the
-same thing if they share most of their words, unless each of them names something that the other does not. If a period,
-measure or amount with the same unit then differs, they contradict each other. This is only a hint, since two sentences
-that differ only in their conditions look the same.
+same thing if they share most of their words, unless each of them mentions something that the other does not. If a
+period, measure or amount with the same unit then differs, they contradict each other. This is only a hint, since two
+sentences that differ only in their conditions look the same.
 """
 
 from collections import Counter
@@ -26,8 +26,8 @@ from supportbot.language.words import content_stems
 # different things are reported. Of 53 false statements with figures in examples/evaluation/twins.jsonl, 17 are found.
 # tests/kb/contradictions.jsonl has rows and sentences about the same thing and about different ones.
 SAME_TOPIC: Final = 0.65  # shared part of the shorter sentence's words, weighted by rarity
-SAME_TEXT: Final = 0.8  # the same for all words of two paragraphs
-SAME_SCOPE: Final = 0.35  # the same for the longer sentence
+SAME_TEXT: Final = 0.8  # the same share, for all words of two paragraphs
+SAME_SCOPE: Final = 0.35  # the same share, for the longer sentence
 MIN_SHARED: Final = 2
 MIN_WORDS_OF_A_PARAGRAPH: Final = 8
 NEAREST: Final = 6  # passages compared with each sentence
@@ -62,7 +62,7 @@ def findings(wording: ArticleText, *, locale: str, article_id: UUID | None) -> F
 
 
 class Rarity:
-    """Weighs words by how much they say about a sentence's subject: words in fewer sentences say more."""
+    """The weights of words, by how much they say about a sentence's subject: words in fewer sentences say more."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
         self._counts = Counter(stem for one in statements for stem in one.stems)
@@ -82,7 +82,7 @@ def likeness(one: Statement, other: Statement, rarity: Rarity) -> float:
 
 
 def contradict(one: Statement, other: Statement) -> bool:
-    """Return whether two statements may be about the same thing and share a unit but no figure in it."""
+    """Return whether two statements may be about the same thing but have different figures with the same unit."""
     if not same_subject(one, other):
         return False
     units = one.values.keys() & other.values.keys()

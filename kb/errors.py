@@ -33,7 +33,7 @@ class CategoryMissing(KnowledgeError):
 
 
 class CategoryInUse(KnowledgeError):
-    """Articles still name the category, so saving one of them would create it again."""
+    """Articles still refer to the category, so saving one of them would create it again."""
 
     code = "category_in_use"
     status = 409
@@ -129,7 +129,7 @@ class IndexBeingBuilt(KnowledgeError):
 
 
 class IndexReplaced(KnowledgeError):
-    """While `kb_reindex` was running, something else switched search to another index."""
+    """While `kb_reindex` was running, something else switched search to a different index."""
 
     code = "index_replaced"
     status = 409

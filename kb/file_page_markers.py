@@ -28,15 +28,15 @@ class Pages:
         self._numbers = [int(mark.group(1)) for mark in marks]
 
     def at(self, offset: int) -> int | None:
-        """Return the page of the text at `offset`; None without pages. A title above the first mark belongs to the page
-        of that mark.
+        """Return the page of the text at `offset`; None if the body has no page marks. A title above the first mark
+        belongs to the page of that mark.
         """
         place = bisect_right(self._begins, offset)
         return self._numbers[max(place - 1, 0)] if self._numbers else None
 
 
 def page_within(text: str, offset: int, page: int | None) -> int | None:
-    """Return the page of a position in a part of a body that begins on `page`."""
+    """Return the page of the text at `offset` in a part of a body; the part begins on `page`."""
     for mark in _MARK.finditer(text, 0, offset):
         page = int(mark.group(1))
     return page

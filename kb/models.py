@@ -61,7 +61,7 @@ class Category(TenantModel):
     former_names = ArrayField(models.CharField(max_length=120), default=list, blank=True)
     description = models.CharField(max_length=200, blank=True)
     icon = models.CharField(max_length=20, blank=True)
-    # Its position on the start page; categories without one follow in the order of their names.
+    # Its position on the start page; categories without a position follow in the order of their names.
     position = models.PositiveIntegerField(null=True, blank=True)
     # {language: {"name", "description"}} for readers of other languages.
     translations = models.JSONField(default=dict, blank=True)
@@ -93,7 +93,8 @@ class Article(TenantModel):
     external_id = models.CharField(max_length=400)
     locale = models.CharField(max_length=20)
     audience = models.CharField(max_length=10, choices=Audience, default=Audience.PUBLIC)
-    # The phrasings before their last change, and when that was: the check after publication compares with them.
+    # The phrasings before their last change, which the check after publication compares with, and the time of that
+    # change.
     former_phrasings = ArrayField(models.CharField(max_length=300), null=True, blank=True)
     phrasings_at = models.DateTimeField(null=True, blank=True)
     # Where a live article is used; `kb.access` enforces both.
@@ -349,7 +350,7 @@ class ArticleReads(TenantModel):
 
 
 class Revision(TenantModel):
-    """An article's text at one time; never changes, since citations refer to it by character offset."""
+    """One version of an article's text. It never changes, since citations refer to it by character offset."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="revisions", db_constraint=False)
     number = models.PositiveIntegerField()

@@ -70,8 +70,8 @@ def phrasings_by_article(articles: Iterable[Article]) -> Mapping[UUID, list[str]
 
 
 def answered_elsewhere(article: Article, phrasings: Iterable[str]) -> list[Phrasing]:
-    """Return the phrasings of other live articles that are the same questions, ignoring case and the question mark. A
-    question can have only one article as its answer.
+    """Return the phrasings of other live articles that are the same questions as `phrasings`, ignoring case and the
+    punctuation at the end. A question can have only one article as its answer.
     """
     wanted = {text.casefold().rstrip("?!. ") for text in phrasings}
     spelled = {f"{text}{sign}" for text in wanted for sign in ("", "?", " ?", ".", "!")}
@@ -110,8 +110,8 @@ def fill_phrasings(articles: Iterable[Article], vectors: Mapping[str, Sequence[f
 
 
 def embed_phrasings(article_id: UUID | None = None) -> int:
-    """Compute the missing vectors of an article's or the whole workspace's phrasings, and store each one at once;
-    return their number.
+    """Compute the missing vectors of an article's or the whole workspace's phrasings, and store each one as soon as it
+    is computed; return their number.
 
     Must not be called inside a transaction, since embedding takes long.
     """

@@ -5,7 +5,7 @@ in texts before they are saved.
 
 A picture that was uploaded but is not in any text is deleted after some days. Pictures in any revision are kept, since
 every revision can be restored, and so are pictures in unsaved text. Texts kept only in a browser are unknown here, so
-pictures are not deleted at once.
+pictures are not deleted immediately.
 """
 
 import re
@@ -34,7 +34,7 @@ from supportbot.errors import InvalidInput
 MAX_PICTURES: Final = 10_000
 UNUSED_DAYS: Final = 30
 RENEWED_AFTER: Final = timedelta(days=1)  # far below UNUSED_DAYS; saves most uploads a row lock
-AT_ONCE: Final = 500  # unused pictures deleted at once; the others are deleted the next day
+AT_ONCE: Final = 500  # unused pictures deleted in one run; the others are deleted the next day
 _POLICY: Final = "default-src 'none'; sandbox"
 _DIGEST: Final = r"(?=([0-9a-f]{40}))"  # a lookahead, since other hexadecimal digits may precede the digest
 
@@ -133,7 +133,7 @@ def help_picture(request: HttpRequest, workspace: str, digest: str, ending: str)
 
 
 def _is_public(picture: Picture) -> bool:
-    """Return whether the picture is in text that the public may read; a draft with it does not count."""
+    """Return whether the picture is in text that the public may read; drafts do not count."""
     uses = PictureUse.objects.filter(picture=picture).values("article")
     articles = readable(Viewer(surface=Surface.HELP_PAGES)).filter(pk__in=uses)
     return any(
@@ -168,7 +168,7 @@ def delete_unused_pictures() -> int:
 
 
 def _named_in_texts() -> Iterator[str]:
-    """Yield the pictures named in texts; a text may be older than its picture, and then it has no `PictureUse`."""
+    """Yield the pictures to which texts refer; a text that is older than its picture has no `PictureUse`."""
     revisions = Revision.objects.filter(body__contains="/pictures/").order_by().values_list("body", flat=True)
     for body in revisions.iterator(chunk_size=50):
         yield from digests_in(body)

@@ -44,7 +44,9 @@ class RecipeSpec:
 
 
 class Embedder(Protocol):
-    """Turns text into vectors of one recipe. Both methods raise EmbeddingUnavailable if the model is not responding."""
+    """A model that turns text into vectors of one recipe. Both methods raise EmbeddingUnavailable if the model is not
+    responding.
+    """
 
     @property
     def recipe(self) -> RecipeSpec: ...
@@ -65,7 +67,7 @@ class EarlierMessage:
 
 
 class ConversationSearch(Protocol):
-    """Searches for a customer's message as the product does: in parts, with spelling corrected, in its context."""
+    """The product's search for a customer's message: in parts, with spelling corrected, in its context."""
 
     def __call__(
         self, question: str, *, viewer: "Viewer", earlier_messages: Sequence[EarlierMessage], limit: int
@@ -97,7 +99,7 @@ class Verdict:
 
 
 class Gates(Protocol):
-    """Runs the gate cases against a change to articles; without gates, the verdict is empty."""
+    """A run of the gate cases against a change to articles; if there are no gates, the verdict is empty."""
 
     def __call__(
         self, change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float
@@ -119,8 +121,8 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, ChangedConten
 
 
 class PublicationReporter(Protocol):
-    """Reports how publishing articles has changed the answers to customers' questions; a worker may still be comparing
-    them.
+    """A report on how publishing articles has changed the answers to customers' questions; a worker may still be
+    comparing them.
     """
 
     def __call__(self, article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:
@@ -134,19 +136,19 @@ def afterwards(article_ids: Sequence[UUID], since: datetime, until: datetime) ->
 
 
 class Audit(Protocol):
-    """Writes an entry into the workspace's audit trail, in the transaction of the change."""
+    """The function that adds an entry to the workspace's audit trail, in the transaction of the change."""
 
     def __call__(self, event: str, *, actor: str, **payload: str | int | bool) -> None: ...
 
 
 def audit(event: str, *, actor: str, **payload: str | int | bool) -> None:
-    """Write an entry into the audit trail that `KB_AUDIT` names."""
+    """Add an entry to the audit trail, with the function that `KB_AUDIT` names."""
     record: Audit = import_string(settings.KB_AUDIT)
     record(event, actor=actor, **payload)
 
 
 class RoutedEmbedders(Protocol):
-    """Finds the servers that the console configures for a recipe."""
+    """The function that finds the servers that the console configures for a recipe."""
 
     def __call__(self, recipe: RecipeSpec) -> Embedder:
         """Return an embedder with the servers configured now. Raises EmbeddingUnavailable if there are none."""
@@ -155,7 +157,7 @@ class RoutedEmbedders(Protocol):
 def embedder() -> Embedder:
     """Return the embedder that `KB_EMBEDDER` names, one per process, since each would load the model into memory.
 
-    The index may use another one, chosen in the console (`kb.indexing.recipes.embedder_in_use`).
+    The index may use a different one, chosen in the console (`kb.indexing.recipes.embedder_in_use`).
     """
     return _load(settings.KB_EMBEDDER)
 

@@ -9,7 +9,9 @@ from django.utils.translation import gettext
 
 
 class ProgressLine:
-    """Prints the progress of a run when called with (done, total); prints nothing for runs of less than a second."""
+    """A callable that prints the progress of a run, given (done, total); it prints nothing for runs of less than a
+    second.
+    """
 
     def __init__(self, out: OutputWrapper, what: str) -> None:
         self._out = out

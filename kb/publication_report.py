@@ -1,4 +1,4 @@
-"""For commands that publish articles: reports how the answers to customers' questions changed, as compared by a
+"""A report for commands that publish articles: how the answers to customers' questions changed, as compared by a
 worker.
 """
 
@@ -21,10 +21,10 @@ _OPEN: Final = ("waiting", "running")
 
 
 def report_after(article_ids: Sequence[UUID], *, since: datetime, waits: bool) -> dict[str, Any] | None:
-    """Return what publishing these articles from `since` until now has changed; None without articles. With `waits`,
-    wait up to ten minutes for the result. `since` is a time on the database's clock (`database_now`).
+    """Return what publishing these articles from `since` until now has changed; None if there are no articles. With
+    `waits`, wait up to ten minutes for the result. `since` is a time on the database's clock (`database_now`).
 
-    Nothing is compared here: without a worker, the state stays "waiting".
+    Nothing is compared here: if no worker is running, the state stays "waiting".
     """
     if not article_ids:
         return None

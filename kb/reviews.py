@@ -27,7 +27,7 @@ class ReviewSettings:
 
 
 def writers() -> QuerySet[User]:
-    """Return the people of the workspace who may write articles, by name."""
+    """Return the people of the workspace who may write articles, sorted by name."""
     here = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": _WRITERS}
     rows: QuerySet[User] = User.objects.filter(is_active=True, **here).order_by("first_name", "username")
     return rows

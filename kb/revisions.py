@@ -1,4 +1,4 @@
-"""Writes revisions and moves articles' pointers, with the same few statements for one article or hundreds.
+"""Writing revisions and moving articles' pointers, with the same few statements for one article or hundreds.
 
 Everything that writes runs inside the caller's transaction, on articles that the caller has locked (`lock_articles`).
 """
@@ -38,8 +38,8 @@ def write_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: 
 
 
 def add_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: User | None = None) -> None:
-    """Like `write_revisions`, without recording which pictures are used, which would lock them; for changes that are
-    rolled back.
+    """Like `write_revisions`, but without recording which pictures are used, since that would lock them; for changes
+    that are rolled back.
     """
     revisions = [_next_revision(article, wording, author) for article, wording in wordings]
     Revision.objects.bulk_create(revisions)

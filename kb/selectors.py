@@ -1,4 +1,4 @@
-"""Reads articles for the API, the console and the gates."""
+"""Reading articles for the API, the console and the gates."""
 
 import hashlib
 from datetime import datetime

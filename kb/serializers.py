@@ -105,7 +105,7 @@ class CategoryChangeSerializer(ClosedSerializerMixin, serializers.Serializer[Cat
 
 
 class NewCategorySerializer(CategoryChangeSerializer):
-    """A new category; it comes after those that have a place."""
+    """A new category; it comes after the categories that have a position."""
 
     name = TextField(max_length=MAX_CATEGORY_CHARACTERS)
 

@@ -112,7 +112,8 @@ def save_draft(
     based_on: int | None = None,
     is_published_at_once: bool = False,
 ) -> Article:
-    """Save a new text as the next revision, which waits for `publish`; metadata such as the audience changes at once.
+    """Save a new text as the next revision, which waits for `publish`; metadata such as the audience changes
+    immediately.
 
     Raises ArticleChanged if `based_on` is no longer the newest revision's number, InvalidDocument or ArticleMissing.
     A new text together with a wider audience is refused too, unless the caller publishes it in the same transaction:
@@ -173,7 +174,8 @@ def publish_through_gates(article: Article) -> Verdict:
 
 
 def try_change(article: Article, change: Change, phrasings: Sequence[str] | None) -> Verdict:
-    """Let the gates check the parts of a change that affect a live article at once: readers, language and phrasings.
+    """Let the gates check the parts of a change that affect a live article immediately: readers, language and
+    phrasings.
 
     Raises GatesRefuse, and the errors of saving the change. Takes seconds.
     """

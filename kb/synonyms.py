@@ -61,7 +61,7 @@ def save_synonyms(group: Synonyms) -> None:
     """Store a new or changed group. Raises InvalidDocument."""
     group.words = check_words(group.words)
     if group._state.adding:
-        # Without the lock, two additions at once could exceed the limit.
+        # Without the lock, two concurrent additions could exceed the limit.
         list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
         check_room()
     group.save()

@@ -4,9 +4,9 @@
 wrong. `switch_index` does nothing unless an index for another model is wanted.
 
 Nothing waits for the broker, because a broker that is down or hangs would block its caller. Instead, one thread per
-process publishes from a short queue, which drops messages when it is full; the sweep finds what was dropped. Likewise,
-only `serve_due_sources` starts work on sources: its next run finds the work that a lost message or a dead worker left
-behind.
+process publishes from a short queue, which drops messages when it is full; the sweep finds what was dropped. For the
+same reason, only `serve_due_sources` starts work on sources: its next run finds the work that a lost message or a dead
+worker left behind.
 """
 
 import logging
@@ -33,14 +33,14 @@ from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
 QUEUE_SIZE: Final = 1_000
-SERVE_SOURCE: Final = "kb.sources.tasks.serve"  # in messages and schedules, like `serve_due` below
+SERVE_SOURCE: Final = "kb.sources.tasks.serve"  # the name in messages and schedules, as for `serve_due` below
 MESSAGE_LIFE_SECONDS: Final = 30
 
 _Publish = Callable[[], object]
 
 
 class Publisher:
-    """Publishes from its own thread, which starts with the first message."""
+    """A publisher with its own thread, which starts with the first message."""
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[_Publish] = queue.Queue(maxsize=QUEUE_SIZE)

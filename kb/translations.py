@@ -47,7 +47,7 @@ def older() -> Q:
 def sources_for(article: Article | None, words: str = "") -> QuerySet[Article]:
     """Return the articles in other languages that are not translations themselves.
 
-    With `words`, return only those whose title contains all the words, or whose id they are.
+    With `words`, return only those whose title contains all the words, or whose id equals `words`.
     """
     rows: QuerySet[Article] = Article.objects.filter(translation_of=None).exclude(state=State.ARCHIVED)
     if article is not None:

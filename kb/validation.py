@@ -69,7 +69,7 @@ def check_article_text(title: str, body: str) -> ArticleText:
 
 
 def language_of(wording: ArticleText, default: str) -> str:
-    """Return the language of an article that does not name one. It is `default`, a locale, if the text is in that
+    """Return the language of an article that does not specify one. It is `default`, a locale, if the text is in that
     language or if the text's language is uncertain.
     """
     opening = plain(f"{wording.title}.\n\n{wording.body[:_OPENING_CHARACTERS]}")
@@ -202,7 +202,7 @@ def check_url(value: str) -> str:
 
 
 def _is_safe_address(url: str) -> bool:
-    if _CONTROL.search(url) or "\\" in url or " " in url:  # browsers treat "/\host" as another host
+    if _CONTROL.search(url) or "\\" in url or " " in url:  # browsers treat "/\host" as a different host
         return False
     if url.startswith("/"):
         return not url.startswith("//")

@@ -1,1 +1,1 @@
-"""The included embedders; the setting `KB_EMBEDDER` can name others."""
+"""The included embedders; the setting `KB_EMBEDDER` can specify a different one."""

@@ -1,4 +1,4 @@
-"""The packaged model with other weights in some of its layers: a fine-tuned model in a few megabytes.
+"""The packaged model with different weights in some of its layers: a fine-tuned model in a few megabytes.
 
 The engine reads a model from memory. The packaged file is mapped privately, and only the memory pages of replaced
 weights are copied: the others stay shared with the packaged model and with other processes.

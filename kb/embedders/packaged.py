@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 VECTOR_SECONDS = Counter("supportbot_vector_cpu_seconds", "Processor time for vectors of questions, in this process")
 LOWEST_PRIORITY: Final = 19
 QUERY_CACHE_SIZE: Final = 512  # questions, about 8 MB of floats
-# Questions whose vectors are computed at the same time. Computing them in turn is faster on average than computing all
-# at once, and leaves a core to the event loop: with sixteen threads computing, every chat of the process waits for its
-# next word.
+# The number of questions whose vectors are computed at the same time. A queue is faster on average than computing all
+# of them at once, and it leaves a core to the event loop: with sixteen threads computing, every chat of the process
+# waits for its next word.
 _slots = threading.BoundedSemaphore(max(1, usable_cores() - 1))
 _asking = threading.Lock()
 # The engine adds the prefixes; they are part of the recipe, since a vector without them has a different meaning.

@@ -1,1 +1,1 @@
-"""Measuring the search with known questions, and fitting its confidence."""
+"""Measuring search with known questions, and fitting its confidence."""

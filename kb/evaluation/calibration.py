@@ -1,6 +1,6 @@
-"""Calibrates the confidence: puts known questions to known corpora, and fits the confidence to the results.
+"""Calibrating the confidence: known questions are put to known corpora, and the confidence is fitted to the results.
 
-The report covers only held-out data: the other half of the questions, and whole corpora left out of the fit.
+The report covers only held-out data: the other half of the questions, and entire corpora left out of the fit.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ MAX_FOREIGN = 60
 # Unanswerable questions that look answerable; used for the report, not for fitting.
 NEAR_MISS = "near_miss"
 
-# By whether the missing questions are those with an answer.
+# The message by whether questions with an answer (True) or without one (False) are missing.
 _TOO_FEW = {
     True: gettext_noop(
         "{corpus} has too few questions with an answer. Use about twenty: half of them are for fitting, half for "
@@ -73,7 +73,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class ForeignQuestions:
-    """Questions from another field; not used for the corpora in `spared`, which answer some of them."""
+    """Questions about other subjects; not used for the corpora in `spared`, which answer some of them."""
 
     texts: Sequence[Text]
     spared: frozenset[str] = frozenset()
@@ -181,7 +181,7 @@ def sample(texts: Sequence[Text]) -> list[Text]:
 
 
 def _is_seen(name: str) -> bool:
-    """Return whether the question with this name is used for fitting; the other questions check the fit."""
+    """Return whether the question with this name is used for fitting; the other questions are used to check the fit."""
     return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
 
 

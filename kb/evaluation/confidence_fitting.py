@@ -1,4 +1,4 @@
-"""Fits the confidence to questions known to have an answer, or known to have none. Pure; uses no numeric library."""
+"""Fitting the confidence to questions known to have an answer, or known to have none. Pure; uses no numeric library."""
 
 import math
 from collections import Counter
@@ -103,7 +103,7 @@ def threshold(
 
 
 def answered_share(calibration: Calibration, examples: Sequence[Example]) -> float:
-    """Return the share of `examples` that would be answered; 0 without examples."""
+    """Return the share of `examples` that would be answered; 0 if there are none."""
     taken = [confidence(calibration, example) >= calibration.threshold for example in examples]
     return sum(taken) / len(taken) if taken else 0.0
 

@@ -41,7 +41,7 @@ def mean(marks: Sequence[Scores], name: str) -> float:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that `share` of the values do not exceed; 0 without values."""
+    """Return the smallest value that `share` of the values do not exceed; 0 if there are no values."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, math.ceil(share * len(ranked)) - 1)] if ranked else 0.0
 

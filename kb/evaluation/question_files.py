@@ -16,9 +16,9 @@ _CUSTOMERS = frozenset({"user", "customer"})
 
 
 def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Return every object in a file with its place, such as "asked.jsonl:3".
+    """Return every object in a file with its location, such as "asked.jsonl:3".
 
-    Raises InvalidDocument with the place and the cause, even for an empty file.
+    Raises InvalidDocument with the location and the cause, even for an empty file.
     """
     reader = gzip.open if path.suffix == ".gz" else open
     try:
@@ -41,7 +41,7 @@ def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def text_of(row: dict[str, Any], where: str) -> str:
-    """Return a row's question, under whichever of the usual keys; raises InvalidDocument if there is none."""
+    """Return a row's question, which may be under any of the usual keys; raises InvalidDocument if there is none."""
     for name in _TEXTS:
         if isinstance(row.get(name), str) and row[name].strip():
             return str(row[name])
@@ -53,7 +53,8 @@ def conversation_of(row: dict[str, Any], where: str) -> list[EarlierMessage]:
     invalid.
 
     A row has the question and, under `history`, the messages before it; or it has `messages`, and the last one is the
-    question. A message is {"role" or "speaker": ..., "content" or "text": ...}; `user` and `customer` are customers.
+    question. A message is {"role" or "speaker": ..., "content" or "text": ...}; the roles `user` and `customer` stand
+    for a customer.
     """
     if row.get("messages") is None:
         return [*_messages(row.get("history") or [], where), EarlierMessage(text_of(row, where), is_customer=True)]

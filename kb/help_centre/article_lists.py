@@ -56,8 +56,8 @@ class Section:
 
 
 def sections_of(articles: Iterable[Article], categories: LocalizedCategories) -> list[Section]:
-    """Return the articles in sections: by category or, without one, by collection. They are sorted here, because the
-    database would sort them by bytes.
+    """Return the articles in sections: by category or, if they have none, by collection. They are sorted here, because
+    the database would sort them by bytes.
     """
 
     def title(article: Article) -> str:

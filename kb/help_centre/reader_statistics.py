@@ -1,4 +1,4 @@
-"""Counts how often articles are read and whether they helped. Nothing is stored about the readers."""
+"""Counts of how often articles are read and whether they helped. Nothing is stored about the readers."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The names of help pages in their addresses: chosen by editors; every former name still leads to its article."""
+"""The names of help pages in their addresses. Editors choose them, and every former name still leads to its article."""
 
 import re
 from typing import Final, NoReturn
@@ -48,7 +48,7 @@ def as_id(name: str) -> UUID | None:
 
 
 def rename(article: Article, slug: str) -> None:
-    """Give a stored article's help page another name; the former one redirects from now on.
+    """Give a stored article's help page a new name; the former one redirects from now on.
 
     Runs in the caller's transaction. Raises InvalidDocument if the name was taken since it was checked.
     """
@@ -88,7 +88,7 @@ def _refuse(problem: str) -> NoReturn:
 
 
 def leads_elsewhere(external_id: str) -> bool:
-    """Return whether a help page with this id in its address would be another article's."""
+    """Return whether this id in the address of a help page would lead to another article."""
     article_id = as_id(external_id)
     return is_taken(external_id, None) or (article_id is not None and Article.objects.filter(pk=article_id).exists())
 

@@ -73,7 +73,7 @@ def available_languages(locales: Iterable[str]) -> list[Language]:
 
 
 def choose_language(request: HttpRequest, languages: Sequence[Language], fallback: str) -> str:
-    """Return the first language that is available: of `?lang=`, then of the browser's languages, then the fallback."""
+    """Return the first available language: `?lang=`, then one of the browser's languages, then the fallback."""
     known = [one.code for one in languages]
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for wanted in (request.GET.get("lang", ""), *accepted, fallback):
@@ -108,9 +108,10 @@ MAX_QUERY_CHARACTERS = 300
 # No article has a name with these characters, and the database would reject a NUL.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_PASSAGES = 24
-# The share of the best score below which a passage is left out if there is an answer and the question has one part: in
-# a long question, another part may have its answer further down. On the demo's 190 questions, the lists become half as
-# long and lose none of 199 right articles; the lists for 271 questions about sentences in files lose none either.
+# The share of the best score below which a passage is left out if there is an answer and the question has only one
+# part. The answer to another part of a long question may be further down. On the demo's 190 questions, the lists become
+# half as long and lose none of 199 right articles; the lists for 271 questions about sentences in files lose none
+# either.
 LEAST_SHARE = 0.2
 MAX_HITS = 10
 _DAY_SECONDS: Final = 86_400
@@ -313,7 +314,7 @@ def _declarations(colours: Mapping[str, str]) -> str:
 def _shown(
     request: HttpRequest, place: Place | None, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
-    """Render a page in its place's language; without a place, in the browser's."""
+    """Render a page in the language of its place or, if it has none, in the browser's."""
     language = place.language if place else get_language() or "en"
     around = {"reading": language, "languages": (), **(_around(place) if place else {})}
     with override(language_of(language)):

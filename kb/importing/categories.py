@@ -45,7 +45,7 @@ class CategoryFile:
 
 
 class ForeignFile(Exception):
-    """A file of the same name that another program wrote."""
+    """A file of the same name, written by a different program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _read(content: bytes) -> list[Any]:
 
 
 def _row(facts: Any) -> Category:
-    """Return the category with this name or former name, or a new one, with the facts of the file. Raises
+    """Return the category with this name or former name, or a new one, with the data from the file. Raises
     InvalidDocument.
     """
     if not _is_category(facts):

@@ -1,4 +1,4 @@
-"""Reads files in a confined process (`kb.importing.confined`), and turns its error codes into messages."""
+"""Reading files in a confined process (`kb.importing.confined`), and turning its error codes into messages."""
 
 import errno
 import json

@@ -38,13 +38,13 @@ class Document:
     notes: tuple[str, ...] = ()
 
     def at(self, origin: str) -> "Document":
-        """Return the document with the place that it was read from."""
+        """Return the document with the location that it was read from."""
         return replace(self, origin=origin)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An item that could not be read: its place, and one message that says what is wrong and what to do."""
+    """An item that could not be read: its location, and one message that says what is wrong and what to do."""
 
     origin: str
     message: str

@@ -1,5 +1,5 @@
-"""Exports articles as Markdown files, one folder per collection, and the categories. An import reads them back
-unchanged: text, metadata, collection and state.
+"""Exporting articles as Markdown files, one folder per collection, together with the categories. An import reads them
+back unchanged: text, metadata, collection and state.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ def _export(folder: Path, articles: QuerySet[Article]) -> int:
 def _export_batch(folder: Path, articles: Sequence[Article]) -> int:
     newest = [(one, one.live_revision if one.is_live else one.latest_revision) for one in articles]
     texts = [(article, revision) for article, revision in newest if revision is not None]
-    places: dict[str, set[Path]] = defaultdict(set)  # by picture: the folders whose texts name it
+    places: dict[str, set[Path]] = defaultdict(set)  # by picture: the folders whose texts contain it
     for article, revision in texts:
         for digest in digests_in(revision.body):
             places[digest].add(folder / article.collection.slug)

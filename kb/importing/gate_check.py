@@ -1,4 +1,4 @@
-"""Runs the gates on an import before anything is stored."""
+"""Running the gates on an import before anything is stored."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

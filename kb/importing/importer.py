@@ -1,4 +1,4 @@
-"""Imports many documents, whether they are new, changed or unchanged.
+"""The import of many documents, whether they are new, changed or unchanged.
 
 Documents come one by one from a loader and are stored in batches, each in one transaction with a few statements, so
 that importing a thousand articles takes little more time than reading them. An unreadable item is reported and does not
@@ -70,8 +70,8 @@ class ImportReport:
 def import_documents(items: Items, *, collection: str = "") -> ImportReport:
     """Import and publish documents into the current workspace; known external ids are updated, never duplicated.
 
-    Documents go to `collection` or, without one, to their own collection. If neither is given, new documents go to the
-    default collection and known ones stay where they are. A document with the state draft is stored as a draft.
+    Documents go to `collection` or, if it is not given, to their own collection. If neither is given, new documents go
+    to the default collection and known ones stay where they are. A document with the state draft is stored as a draft.
     """
     return _stored(items, collection, publishes=_publishes_itself)
 

@@ -1,4 +1,4 @@
-"""Has uploaded pictures re-encoded by the confined process."""
+"""Re-encoding of uploaded pictures, in the confined process."""
 
 import re
 from pathlib import Path

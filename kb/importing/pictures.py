@@ -1,5 +1,5 @@
-"""Takes the pictures that are imported with a document, from separate files or embedded in its text, re-encodes them,
-and reports those left out.
+"""The pictures that are imported with a document, from separate files or embedded in its text. They are re-encoded, and
+those left out are reported.
 
 A picture's address is derived from its content, so a document is the same whether or not its pictures are already
 stored.
@@ -171,7 +171,7 @@ def _reason_text(why: str) -> str:
 
 
 def with_pictures(document: Document, beside: Beside) -> Document:
-    """Return a Markdown document with the pictures that its text names by relative addresses."""
+    """Return a Markdown document with the pictures that its text refers to by relative addresses."""
     taken = PicturesTaken(beside)
     references: dict[str, str] = {}
 

@@ -1,5 +1,5 @@
-"""Lets only one process at a time, a worker or `kb_reindex`, rebuild the index of all workspaces or choose another
-model: both decide based on the active recipe, so two at once would undo each other's switch.
+"""A lock that lets only one process at a time, a worker or `kb_reindex`, rebuild the index of all workspaces or choose
+another model. Both decide based on the active recipe, so two at once would undo each other's switch.
 
 The lock is an advisory lock of the session that builds, so a killed process leaves none behind. Nobody waits for it: a
 waiting statement holds a snapshot, and an index that is built concurrently waits for all snapshots.

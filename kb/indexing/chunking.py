@@ -1,4 +1,4 @@
-"""Splits an article into passages: by headings, with exact character offsets into the Markdown body.
+"""Splitting an article into passages: by headings, with exact character offsets into the Markdown body.
 
 Invariants: `body[chunk.start:chunk.end] == chunk.text`; chunks are in reading order and never overlap; each is on one
 page of a file, and small enough that embedding it takes limited time. Pure: the same body gives the same chunks, so

@@ -1,4 +1,4 @@
-"""Embeds chunk rows that have no vector: outside any transaction, in small commits, with the work shared between
+"""Embedding chunk rows that have no vector: outside any transaction, in small commits, with the work shared between
 processes.
 
 Session-level advisory locks show which process embeds which article, so a killed process leaves none behind. The locks
@@ -157,7 +157,7 @@ class _EmbeddingRun:
     def begin(self, article_ids: Sequence[UUID]) -> None:
         """Embed in small commits, and store all but those whose vectors are still being computed.
 
-        Rows that a publication has replaced meanwhile simply no longer exist.
+        Rows that a publication has replaced in the meantime simply no longer exist.
         """
         while (batch := self._next(article_ids)) is not None:
             self.begun.append(batch)

@@ -1,5 +1,6 @@
-"""Changing the embedding model while everything runs: an index for the new recipe is built beside the one in use, and a
-worker switches once it is complete. Searches read which recipe is active, so all processes switch with the commit.
+"""Changing the embedding model while everything runs: an index for the new recipe is built alongside the one in use,
+and a worker switches once it is complete. Searches read which recipe is active, so all processes switch with the
+commit.
 
 A worker builds under the lock of `kb.indexing.build_lock`, which is released if the worker is killed: the next tick of
 beat continues with the stored rows. A model is chosen under the same lock, so this cannot happen while `kb_reindex`

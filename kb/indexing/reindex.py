@@ -1,9 +1,9 @@
-"""Rebuilding the whole index, for another embedding model or after a change in how articles are split.
+"""Rebuilding the entire index, for a different embedding model or after a change in how articles are split.
 
-Search uses the old passages until the new ones have their vectors. For another model, one short transaction switches
-everything at the end. Articles published in the meantime are added under the lock that blocks publishing: their text at
-once, their vectors soon after. The old rows stay for another minute, for searches that started before the switch. For
-the same model, passages are replaced a few articles at a time.
+Search uses the old passages until the new ones have their vectors. For a different model, one short transaction
+switches everything at the end. Articles published in the meantime are added under the lock that blocks publishing:
+their text immediately, their vectors soon after. The old rows stay for another minute, for searches that started before
+the switch. For the same model, passages are replaced a few articles at a time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ from supportbot.accounts.scope import workspace_scope
 def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progress) -> SyncReport:
     """Index every workspace for the wanted recipe, and make it the active one.
 
-    Raises EmbeddingUnavailable; then the old index stays in use, and the next run continues where this one stopped.
+    If this raises EmbeddingUnavailable, the old index stays in use, and the next run continues where this one stopped.
     Raises IndexBeingBuilt while a worker or another run is building. May also raise IndexReplaced, SwitchCancelled or
     IndexNotBuilt.
     """
@@ -89,7 +89,7 @@ def build(
     """Index every workspace for `recipe`, make it the active one, and finish its `switch`; call it inside `alone`.
 
     With `keeps_rows`, to continue a build, only articles whose rows are missing or out of date are split again. Raises
-    EmbeddingUnavailable, IndexNotBuilt, IndexReplaced, SwitchCancelled; then the old index stays in use.
+    EmbeddingUnavailable, IndexNotBuilt, IndexReplaced or SwitchCancelled; in each case, the old index stays in use.
     """
     before = _active()
     # If this recipe was in use before, the sweep must not delete its rows.
@@ -147,7 +147,7 @@ def rebuild_workspace(
 
 @dataclass(slots=True)
 class _VectorPrefetch:
-    """Computes vectors before their passages exist."""
+    """Vectors that are computed before their passages exist."""
 
     recipe: Recipe
     known: KnownVectors
@@ -174,7 +174,7 @@ class _VectorPrefetch:
 @transaction.atomic
 def _activate(recipe: Recipe, switch: IndexSwitch | None, before: Recipe | None) -> None:
     """Use the index of `recipe` instead of the index of `before`. Raises SwitchCancelled if someone has cancelled the
-    switch, IndexReplaced if there was no switch and another index has come into use.
+    switch, IndexReplaced if there was no switch and a different index has come into use.
     """
     lock_recipes_exclusively()  # from here until the commit, nobody publishes
     if switch is not None:
@@ -193,7 +193,7 @@ def _activate(recipe: Recipe, switch: IndexSwitch | None, before: Recipe | None)
 
 
 def _is_settled_now(switch: IndexSwitch) -> bool:
-    """Record that a switch is done; return False if another process has done so. Raises SwitchCancelled."""
+    """Record that a switch is done; return False if another process has already done so. Raises SwitchCancelled."""
     same = IndexSwitch.objects.filter(pk=switch.pk)
     if same.filter(state=IndexSwitch.State.BUILDING).update(
         state=IndexSwitch.State.DONE, problem="", finished_at=timezone.now()

@@ -1,4 +1,4 @@
-"""Keeps the index in sync with the articles: chunk rows at once, vectors once the model has computed them.
+"""Keeping the index in sync with the articles: chunk rows immediately, vectors as soon as the model has computed them.
 
 Invariants: chunk rows are replaced in the transaction that publishes and keep the vectors of unchanged passages, so
 existing text never disappears from vector search while new text is being embedded. `indexed_revision` is set last, in
@@ -75,8 +75,8 @@ def lock_live_articles(article_ids: Sequence[UUID]) -> list[Article]:
 
 
 def replace_chunks(articles: Sequence[Article], recipe: Recipe, *, made: Vectors | None = None) -> None:
-    """Replace the chunk rows of locked, live articles for `recipe`. The new rows can be found by their words at once,
-    and keep the vectors that still apply; `made` contains vectors computed beforehand, by content hash.
+    """Replace the chunk rows of locked, live articles for `recipe`. The new rows can be found by their words
+    immediately, and keep the vectors that still apply; `made` contains vectors computed beforehand, by content hash.
 
     Runs inside the caller's transaction.
     """

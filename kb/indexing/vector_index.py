@@ -20,7 +20,7 @@ _POLL_SECONDS: Final = 1.0
 
 def create_vector_index(dimensions: int) -> None:
     """Create the approximate index for vectors of these dimensions if it is missing, and replace an unfinished index
-    that a killed run left behind. The table can be used meanwhile. Raises IndexNotBuilt.
+    that a killed run left behind. The table can be used in the meantime. Raises IndexNotBuilt.
     """
     if _has_vector_index(dimensions):
         return
@@ -72,8 +72,8 @@ def _one_at_a_time(owner: Any) -> Iterator[None]:  # Any: what `_of_owner` yield
 
 @contextmanager
 def _of_owner() -> Iterator[Any]:  # Any: psycopg's connection or its cursor, as Django wraps it
-    """Yield something that executes statements as the owner of the tables. Only the owner may build an index, and the
-    application may be another role.
+    """Yield a connection or cursor that executes statements as the owner of the tables. Only the owner may build an
+    index, and the application may use a different role.
     """
     address = settings.DATABASE_OWNER_URL
     try:

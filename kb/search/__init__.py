@@ -1,4 +1,4 @@
-"""Searching the knowledge base: `search` is the entry point, and the other modules are its steps."""
+"""Searching the knowledge base: the function `search` is the entry point, and the modules are its steps."""
 
 from kb.search.passages import Curated, Passage, Retrieval
 from kb.search.retrieval import Mode, evidence_for, search

@@ -1,5 +1,5 @@
-"""Finds a question's candidates in the two indexes, and loads the passages of the chosen ones, within one workspace and
-one viewer's rights. A Candidate becomes a Passage once `kb.access` has allowed it.
+"""Finding a question's candidates in the two indexes, and loading the passages of the chosen ones, within one workspace
+and one viewer's rights. A Candidate becomes a Passage once `kb.access` has allowed it.
 
 This module chooses the scan: the planner would use the approximate index and filter afterwards, losing most of a small
 workspace's neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an
@@ -77,12 +77,12 @@ class Scope:
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
 
-        The articles are a hashed subplan (hence `IS TRUE`), not a join, which would tempt the planner to use another
-        scan.
+        The articles are a hashed subplan (hence `IS TRUE`), not a join, which would tempt the planner to use a
+        different scan.
         """
         readable, parameters = condition_on_articles(self.workspace_id, self.viewer)
         page, own = "coalesce(a.translation_of_id, a.id)", parameters
-        # The language of a locale such as fi-FI; "fil" is another language.
+        # The language of a locale such as fi-FI; "fil" is a different language.
         language = "split_part(a.locale, '-', 1)"
         in_language = f"(SELECT {page} FROM kb_article a WHERE {readable} AND {language} = %s)"
         articles = f"SELECT a.id FROM kb_article a WHERE {readable}"
@@ -135,7 +135,7 @@ def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
 
 
 def covers(scope: Scope, article_id: str | None) -> bool:
-    """Return whether passages of an article are in scope."""
+    """Return whether an article's passages are in scope."""
     condition, parameters = scope.filter()
     statement = f"SELECT EXISTS(SELECT FROM kb_chunk c WHERE c.article_id = %s AND {condition})"
     [(is_covered,)] = sql.fetch(statement, [article_id, *parameters])
@@ -236,8 +236,8 @@ def _fetched(
 ) -> PartCandidates:
     """Run the steps of a search and return what was found, with the terms that each chunk contains.
 
-    Articles are joined last, so that the planner does not choose another scan because of the join. `OFFSET 0` keeps the
-    planner from unpacking a chunk's words again for each term.
+    Articles are joined last, so that the planner does not choose a different scan because of the join. `OFFSET 0` keeps
+    the planner from unpacking a chunk's words again for each term.
     """
     rows = sql.fetch_planned(
         f"""
@@ -274,7 +274,7 @@ def mean_vector(scope: Scope, chunk_ids: Sequence[str]) -> list[float]:
 
 
 def with_similarity(scope: Scope, vector: Sequence[float], chosen: Sequence[Candidate]) -> list[Candidate]:
-    """Return the same candidates in the same order, with their cosine to another vector."""
+    """Return the same candidates in the same order, with their cosine to a different vector."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

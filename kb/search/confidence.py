@@ -1,5 +1,5 @@
-"""Estimates how likely it is that the passages found contain an answer. Pure: takes the passages found and fitted
-numbers, and returns a probability.
+"""An estimate of how likely it is that the passages found contain an answer. Pure: from the passages found and fitted
+numbers, it computes a probability.
 
 The numbers are fitted per embedding recipe by `manage.py kb_calibrate` and shipped in `calibrations/`.
 docs/decisions/abstention.md describes the data and how well the numbers generalise.
@@ -94,7 +94,7 @@ def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationS
 
 
 def answer_calibration(recipe_name: str) -> Calibration | None:
-    """Return the calibration over `Grounds`; None for a recipe without one.
+    """Return the calibration over `Grounds`; None if the recipe has none.
 
     `python -m bench.grounds` fits it; docs/decisions/abstention.md describes the data.
     """
@@ -103,7 +103,7 @@ def answer_calibration(recipe_name: str) -> Calibration | None:
 
 
 def abroad_calibration(recipe_name: str) -> Calibration | None:
-    """Return the calibration for questions in a language without articles; None for a recipe without one.
+    """Return the calibration for questions in a language without articles; None if the recipe has none.
 
     `python scripts/fit_centre.py` fits it.
     """
@@ -113,7 +113,7 @@ def abroad_calibration(recipe_name: str) -> Calibration | None:
 
 def elsewhere_calibration(recipe_name: str) -> Calibration | None:
     """Return the calibration for pages that have no version in the question's language, if other pages are in it; None
-    for a recipe without one. docs/decisions/abstention.md describes the data.
+    if the recipe has none. docs/decisions/abstention.md describes the data.
     """
     found = shipped_calibration("elsewhere").get(recipe_name)
     return _parse(found) if found else None

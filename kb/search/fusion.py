@@ -20,10 +20,10 @@ FIRST_PASSAGES = 5
 class Candidate:
     """A chunk found by one index; not checked for access yet.
 
-    `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
-    text found it. It has its article and the article's locale, since ranking needs them. The ids are strings: a
-    search looks up two thousand, and a UUID computes its hash each time, in Python. `hits` says for each term of the
-    question whether the chunk contains it, as PostgreSQL writes an array; only those of the first few are read.
+    `similarity` is its cosine to the question, None if it has no vector; `words` is its full-text score, 0 unless full
+    text found it. It has its article and the article's locale, since ranking needs them. The ids are strings: a search
+    looks up two thousand, and a UUID computes its hash each time, in Python. `hits` says for each term of the question
+    whether the chunk contains it, as PostgreSQL writes an array; only those of the first few are read.
     """
 
     chunk_id: str
@@ -132,7 +132,9 @@ def fuse_in_context(
 
 
 def lead(near: Sequence[Candidate], far: int = FAR_NEIGHBOUR) -> float:
-    """Return the spread between the nearest passage and the one at rank `far`, or the last; 0 without a second one."""
+    """Return the spread between the nearest passage and the one at rank `far`, or the last one; 0 if there are fewer
+    than two.
+    """
     if not near:
         return 0.0
     return (near[0].similarity or 0.0) - (near[min(far, len(near)) - 1].similarity or 0.0)
@@ -157,7 +159,7 @@ def first_passages(part: PartCandidates) -> list[Candidate]:
 
 
 def nearest(found: PartCandidates) -> float:
-    """Return the cosine of the nearest passage; 0 without one."""
+    """Return the cosine of the nearest passage; 0 if there is none."""
     return found.by_vector[0].similarity or 0.0 if found.by_vector else 0.0
 
 

@@ -36,7 +36,7 @@ def idf(count: int, chunks: int) -> float:
 
 
 def known_share(terms: Sequence[Term], stats: ScopeStats) -> float:
-    """Return the share of `terms`, weighted by rarity, that occurs anywhere in scope; 0 without terms."""
+    """Return the share of `terms`, weighted by rarity, that occurs anywhere in scope; 0 if there are no terms."""
     weights = [(idf(stats.counts[term.word], stats.chunks), stats.counts[term.word] > 0) for term in terms]
     total = sum(weight for weight, _ in weights)
     return sum(weight for weight, is_known in weights if is_known) / total if total else 0.0

@@ -1,4 +1,4 @@
-"""Prepares a customer's message for the search: cleaned, split into parts if it is long, and adapted to articles in
+"""A customer's message, prepared for the search: cleaned, split into parts if it is long, and adapted to articles in
 another language. Pure.
 
 The vector of a long message is the average of its topics and not near any of them, so every part is searched

@@ -74,7 +74,7 @@ def _terms(
 
 @lru_cache(maxsize=4_096)  # questions use the same words again and again
 def tsquery_of(lexemes: tuple[str, ...], beginning: str = "") -> str:
-    """Return the query for any of the lexemes, or for a word with this beginning; "" is no beginning."""
+    """Return the query for any of the lexemes, or for a word with this beginning; an empty beginning is ignored."""
     return " | ".join([*map(_quoted, lexemes), *([f"{_quoted(beginning)}:*"] if beginning else [])])
 
 

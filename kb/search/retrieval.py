@@ -159,9 +159,9 @@ def _search_in_all_languages(
 
     Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
     in another language is as near, and no page in the question's language contains most of its words, the page in the
-    other language may have the answer; if it is nearer and has none, no page has one. But the viewer's language may not
-    be the question's: a person who searches German help pages in English finds English pages first. If the nearest of
-    these has a German version, that version may have the answer.
+    other language may have the answer; if it is nearer but does not have the answer, no page has it. But the viewer's
+    language may differ from the question's language: a person who searches German help pages in English finds English
+    pages first. If the nearest of these has a German version, that version may have the answer.
     """
     found, near = _search(query, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
     (scope, locales), language = opened, base_language(opened[0].viewer.locale or "")
@@ -185,7 +185,7 @@ def _search_in_all_languages(
 
 
 def _lead_of(one: Candidate | None, other: Candidate) -> float:
-    """Return how much nearer one passage is than another; a missing one is not nearer."""
+    """Return how much nearer one passage is than another; a missing passage does not count as nearer."""
     return (one.similarity or 0.0) - (other.similarity or 0.0) if one is not None else 0.0
 
 
@@ -196,7 +196,7 @@ def _search(
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
     texts = query_preparation.split(query)
-    # Both are counted at once, although not every question is searched for with its context.
+    # The terms of both are counted together, although not every question is searched for with its context.
     in_context = [query_preparation.with_context(context, query)] if context and len(texts) == 1 else []
     (own_terms, *other_terms), stats = _query_terms(opened, [" ".join(texts), *in_context])
     retrieved = _retrieve(texts, own_terms, stats, opened, mode, depth)

@@ -1,6 +1,6 @@
-"""Archives articles whose origin is gone from a source, either after a person has confirmed a large loss or through the
-gates. With `source_sync --gate`, an article stays if archiving it would fail a case that must pass. Its item is listed
-as broken with the reason, and the next run asks again.
+"""Archiving articles whose origin is gone from a source, either after a person has confirmed a large loss or through
+the gates. With `source_sync --gate`, an article stays if archiving it would fail a case that must pass. Its item is
+listed as broken with the reason, and the next run asks again.
 """
 
 from collections.abc import Callable, Sequence

@@ -37,7 +37,7 @@ class Unreadable(InvalidDocument):
 
 
 class Unreachable(Unreadable):
-    """The site did not answer, so all of it may be down."""
+    """The site did not respond, so all of it may be down."""
 
 
 class SourceUnreadable(KnowledgeError):

@@ -18,7 +18,7 @@ from kb.sources.ports import Fetched, ItemGone, ItemSkipped, Known, Origin, Plac
 
 
 class Files(ABC):
-    """What the kinds of sources that consist of files have in common."""
+    """The common base of sources that consist of files."""
 
     is_complete = True
     is_remote = False

@@ -1,4 +1,4 @@
-"""Carries out a whole run in one process, for commands."""
+"""Carrying out an entire run in one process, for commands."""
 
 import time
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _WAIT_SECONDS = 0.5
 
 def follow(source: Source, mode: str, out: OutputWrapper, *, asks_gates: bool = False) -> dict[str, Any]:
     """Read a source until its run is over, and return the result; workers may also continue it. A run already under
-    way, perhaps left by a killed process, is continued. Raises SourceBusy if that run has another mode.
+    way, perhaps left by a killed process, is continued. Raises SourceBusy if that run has a different mode.
     """
     started = time.monotonic()
     begun = SourceRun.objects.filter(source=source, state__in=ACTIVE, mode=mode, asks_gates=asks_gates).first()

@@ -1,4 +1,4 @@
-"""Imports what was read of an item: stores its articles and its state in one transaction."""
+"""Importing what was read of an item: its articles and its state are stored in one transaction."""
 
 import hashlib
 import re
@@ -75,7 +75,7 @@ def store(
     facts = {**facts, "entries": _entries(item, read, documents), "text_hash": text_hash}
     if _has_same_text(item, documents, unchanged_ids, text_hash):  # only its boilerplate changed; edits are kept
         refused = ours(source, item, documents)[1]
-        # Only these notes are stored: they end when `requeue_refused` has the item read again.
+        # Only these notes are stored: they disappear when `requeue_refused` has the item read again.
         lasting = [failure for failure in refused if failure.external_id in (item.refused or ())]
         others = [*_notes_of(item, unchanged_ids), *_notes_in(documents)]
         notes = _item_reason([*failures, *lasting, *others])
@@ -194,7 +194,7 @@ def _has_same_text(
 
 
 def _unread(source: Source, item: SourceItem, unchanged_ids: Sequence[str], failures: Sequence[Failure]) -> set[UUID]:
-    """Return the articles whose text was not read, because their file is unchanged or is broken now."""
+    """Return the articles whose text was not read, because their file is unchanged or cannot be read now."""
     ids = {*unchanged_ids, *(one.external_id or one.origin.removeprefix(f"{item.key}/") for one in failures)}
     # Origins are compared as well, since files can set their own ids. A row's id is better, as its number may change.
     places = {_origin(source, one.origin) for one in failures if not one.external_id}
@@ -272,7 +272,7 @@ def _item_reason(failures: Sequence[Failure], report: ImportReport | None = None
 
 
 def settle_embedded(source: Source | None = None) -> int:
-    """Mark items whose articles have all their vectors as ready; return how many."""
+    """Mark items as ready if their articles have all their vectors; return how many."""
     rows = SourceItem.objects.filter(state=ItemState.EMBEDDING)
     if source is not None:
         rows = rows.filter(source=source)

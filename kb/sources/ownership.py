@@ -1,5 +1,5 @@
-"""Decides which item of a source may write an article: of two files with the same id, or two pages with the same text,
-only one may.
+"""Deciding which item of a source may write an article: if two files have the same id, or two pages the same text, only
+one of them may.
 """
 
 from collections.abc import Collection, Sequence
@@ -88,13 +88,13 @@ def twin_of(source: Source, item: SourceItem, text_hash: str) -> str | None:
     none.
     """
     is_read = Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED))
-    # Items with articles are read in the order in which they got them, so that one still queued here is younger.
+    # Items with articles are read in the order in which they got them, so one that is still queued here is younger.
     has_articles = Q(imported_at__isnull=False, archived_at=None, state__in=(ItemState.QUEUED, ItemState.FAILED))
     others = SourceItem.objects.filter(is_read | has_articles, source=source, text_hash=text_hash).exclude(pk=item.pk)
     # An item that this run has not found is gone, so its text may have moved here. A retry does not list any items.
     is_retry = item.run is not None and item.run.mode == SourceRun.Mode.RETRY
     here = others.filter(imported_at__isnull=False) if is_retry else others.filter(run=item.run)
-    # Of two items with the same text, the older one is kept.
+    # If two items have the same text, the older one is kept.
     twin = here.order_by("imported_at", "id").first()
     if twin is None or (item.imported_at is not None and (twin.imported_at or now()) > item.imported_at):
         return None

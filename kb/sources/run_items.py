@@ -19,7 +19,7 @@ from kb.sources.ports import Fetched, Kind, Place
 
 Mode, ItemState, Outcome = runs.Mode, runs.ItemState, runs.Outcome
 MAX_ITEMS: Final = 10_000
-FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, an address that is gone is checked again
+FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, each run checks an address that is gone again
 HELD: Final = timedelta(hours=1)
 MAX_HELD_BYTES: Final = 4_000_000  # size of an item's content; larger ones are fetched again
 LOST_SHARE: Final = 3  # a loss of one item in three needs a person's confirmation
@@ -41,7 +41,7 @@ def add_items(run: SourceRun, places: Iterable[Place]) -> None:
     keys = list(wanted)
     items = SourceItem.objects.filter(run=run)
     here = dict(items.filter(key__in=keys).values_list("key", "depth"))
-    # Known items are read first, and may have led to a new one indirectly.
+    # Known items are read first, so a new item may be queued with too great a depth.
     nearer = [place for key, place in wanted.items() if place.depth < here.get(key, 0)]
     for depth in {place.depth for place in nearer}:
         found = items.filter(key__in=[place.key for place in nearer if place.depth == depth])

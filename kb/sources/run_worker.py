@@ -1,4 +1,4 @@
-"""Carries out runs of sources: reads a source item by item, and publishes what is new or has changed.
+"""Carrying out runs of sources: a source is read item by item, and what is new or has changed is published.
 
 Invariants:
 - a worker holds the lease of its run. If it dies, the next worker takes over the run and continues with the item in
@@ -67,7 +67,7 @@ LONG_LEASE: Final = timedelta(minutes=6)  # longer than a confined process may r
 RESTED: Final = timedelta(seconds=5)  # the first pause after an unexpected failure
 MOST_RUNS: Final = 2  # read at the same time; a worker has eight threads
 MOST_TRIES: Final = 4  # attempts per item, so that a file that always kills its worker is abandoned
-MOST_SILENT: Final = 8  # items in a row without an answer; after that, the site counts as down
+MOST_SILENT: Final = 8  # items in a row without a response; after that, the site counts as down
 MOST_PATIENCE: Final = timedelta(days=1)  # how long a run waits for a site that stays busy
 EMBEDDED_AT_ONCE: Final = 20
 TAKEN_AT_ONCE: Final = 50
@@ -137,7 +137,7 @@ class TimeSlice:
             self._end(RunState.FAILED, error.message)
             return False
         finally:
-            # The memory belongs to the address that was read, which a person may have changed meanwhile.
+            # The memory belongs to the address that was read, which a person may have changed in the meantime.
             unmoved = Source.objects.filter(pk=self.source.pk, address=self.source.address)
             unmoved.update(memory=self.source.memory)
 
@@ -210,7 +210,7 @@ class TimeSlice:
         SourceRun.objects.filter(pk=self.run.pk).update(is_listed=True)
 
     def _patiently(self, places: Iterable[Place]) -> Iterator[Place]:
-        """Yield the places and extend the lease meanwhile, since a site's sitemaps may take minutes."""
+        """Yield the places while extending the lease, since a site's sitemaps may take minutes."""
         self._lease.extend(LONG_LEASE)
         extended = time.monotonic()
         for place in places:
@@ -258,12 +258,12 @@ class TimeSlice:
         return None
 
     def _fail(self, item: SourceItem, reason: str) -> None:
-        self._lease.extend(LEASE)  # the item may belong to the next run already
+        self._lease.extend(LEASE)  # the item may already belong to the next run
         settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
 
     def _fail_without_space(self, item: SourceItem) -> None:
         """Record that the database has no space for an item. Raises SourceUnreadable if there is none for this record
-        either: then no other item can be stored.
+        either: in that case, no other item can be stored.
         """
         reason = _not_stored(os.strerror(errno.ENOSPC))
         try:
@@ -280,7 +280,7 @@ class TimeSlice:
         fetched = kept or self.kind.fetch(_known(item), folder)
         if self._is_unchanged(item, fetched):
             return None
-        self._lease.extend(LONG_LEASE)  # the run may have been cancelled meanwhile
+        self._lease.extend(LONG_LEASE)  # the run may have been cancelled in the meantime
         match fetched:
             case RetryLater(wait=wait, reason=reason):
                 SourceItem.objects.filter(pk=item.pk).update(state=ItemState.QUEUED, reason=reason)

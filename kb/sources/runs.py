@@ -147,7 +147,7 @@ class Lease:
             raise LeaseLost
 
     def release(self, *, until: timedelta | None = None) -> None:
-        """Release the run for any worker, which may take it at once or, if `until` is given, only after that time."""
+        """Release the run for any worker, which may take it immediately or, if `until` is given, after that time."""
         self._mine().update(lease_until=None, due_at=now() + until if until else None)
 
     def _mine(self) -> QuerySet[SourceRun]:

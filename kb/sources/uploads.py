@@ -119,7 +119,7 @@ def _last_word(path: str) -> str:
 def add_files(source: Source, files: Iterable[tuple[str, bytes]], *, person: User | None = None) -> list[str]:
     """Store uploaded files, with each file in a zip stored separately; a file with the same path is replaced.
 
-    Returns the errors of files that were not stored. Raises InvalidSource for a source of another kind.
+    Returns the errors of files that were not stored. Raises InvalidSource for a source of a different kind.
     """
     check_may_write(person, source.collection)
     if source.kind != UPLOADS:

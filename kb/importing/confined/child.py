@@ -2,8 +2,8 @@
 
     python -I child.py pdf|pdf_text|word|zip|page|picture|logo < FILE > RESULT
 
-The first line of the result is a JSON object. The contents of files that it names follow. If the result cannot be
-written, the exit code is the number of the error.
+The first line of the result is a JSON object. It is followed by the contents of the files that it lists. If the result
+cannot be written, the exit code is the number of the error.
 
 Before it reads, the process gives up everything that could do harm. Linux supports all of it; elsewhere, memory or
 network may stay unrestricted. On every system, a process with no descriptor left can neither open a file nor create a

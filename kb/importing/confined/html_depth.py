@@ -1,4 +1,4 @@
-"""Checks whether the tree of an HTML page can be walked: a few megabytes can contain a tree that takes hours."""
+"""The check that the tree of an HTML page can be walked: a few megabytes can contain a tree that takes hours."""
 
 from typing import Any, BinaryIO, Final
 

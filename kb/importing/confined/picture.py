@@ -71,7 +71,7 @@ def _scaled(image: Image.Image, edge: int) -> Image.Image:
         image = image.convert("RGBA")
     image.thumbnail((edge, edge))
     image = _in_srgb(ImageOps.exif_transpose(image))
-    image.info.clear()  # Pillow would write some of it into the new file
+    image.info.clear()  # Pillow would write some of this metadata into the new file
     return image
 
 
@@ -84,7 +84,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     try:
         stored = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         turned = ImageCms.profileToProfile(image, stored, ImageCms.createProfile("sRGB"), outputMode=target)
-    except (ImageCms.PyCMSError, OSError, ValueError):  # a broken profile, or one for another colour space
+    except (ImageCms.PyCMSError, OSError, ValueError):  # a broken profile, or one for a different colour space
         turned = None
     return turned or image.convert(target)
 

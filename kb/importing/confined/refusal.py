@@ -15,7 +15,7 @@ class Refused(Exception):
 
 
 class Notes:
-    """Notes on the result that a reader should see, in order of first mention."""
+    """Notes on the result for people to read, in order of first mention."""
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, object]] = {}

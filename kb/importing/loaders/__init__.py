@@ -1,4 +1,4 @@
-"""Loads documents from files and folders, one item at a time.
+"""Loading documents from files and folders, one item at a time.
 
 An unreadable item raises nothing: it becomes a `Failure` that says where it is, what is wrong and what to do, and
 loading continues.

@@ -1,7 +1,8 @@
 """CSV files of questions and answers: an article per row.
 
-The columns may be named (`question`, `answer`, and the keys of front matter). Two columns need no names; the first
-row's cells show whether they are column names in another language.
+The columns may be named (`question`, `answer`, and the keys of front matter). If there are only two columns, they need
+no names; whether the first row contains column names in another language is guessed from the number of words in its
+cells.
 """
 
 import csv
@@ -40,7 +41,7 @@ def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iter
 
 
 def _parsed(text: str) -> list[tuple[int, list[str]]]:
-    """Return the rows with their line numbers, without empty ones."""
+    """Return the rows with their line numbers, leaving out empty rows."""
     if "\0" in text:
         raise InvalidDocument(gettext("The file is binary, not text. Save it as CSV with UTF-8 encoding."))
     reader = csv.reader(text.splitlines(keepends=True), delimiter=_separator(text))
@@ -134,7 +135,8 @@ def _cells(row: Sequence[str], columns: dict[str, int]) -> dict[str, str]:
 def _external_id(cells: dict[str, str], name: str) -> str:
     """Return the id of a row's article; "" if the row has neither an id nor a question.
 
-    Without a column for it, the id is derived from the question, since rows may be reordered and answers may change.
+    If there is no column for ids, the id is derived from the question, since rows may be reordered and answers may
+    change.
     """
     question = " ".join(cells.get("question", "").split())
     key = hashlib.sha256(question.casefold().encode()).hexdigest()[:12]

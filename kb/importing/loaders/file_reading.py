@@ -1,4 +1,4 @@
-"""Reads the documents of a file whose format is known. Every source uses `read`, for any file."""
+"""Reading the documents of a file whose format is known. Every source uses `read`, for any file."""
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
@@ -30,10 +30,10 @@ _SITE_NAME: Final = re.compile(r"\s+\|\s+\S")
 def read(
     file: Path, found: Format, name: str, origin: str, beside: Beside | None = None
 ) -> Iterator[Document | Failure]:
-    """Yield the items of a file; `name` is the external id of an item without one, `origin` is the place shown to
+    """Yield the items of a file; `name` is the external id of an item that has none, `origin` is the location shown to
     people.
 
-    `beside` reads the pictures that the text names by relative addresses; without it, they are left out. Raises
+    `beside` reads the pictures that the text refers to by relative addresses; without it, they are left out. Raises
     InvalidDocument if the file cannot be read at all.
     """
     notes = format_notes(found, name)
@@ -57,8 +57,8 @@ def read_pdf(file: Path, name: str) -> Document:
 
 
 def read_word(file: Path, name: str) -> Document:
-    """Return the document of a .docx file; its title is its first heading, otherwise the metadata's title, because Word
-    files often have the metadata of the file they were copied from. Raises InvalidDocument.
+    """Return the document of a .docx file. Its title is its first heading, since Word files often have the metadata of
+    the file that they were copied from; if there is no heading, it is the metadata's title. Raises InvalidDocument.
     """
     facts, contents = facts_and_contents("word", file)
     taken = _taken(contents)

@@ -1,4 +1,4 @@
-"""Detects the format of a file. The content decides; the name is only a hint."""
+"""Detecting the format of a file. The content decides; the name is only a hint."""
 
 from enum import Enum
 from pathlib import Path

@@ -1,7 +1,7 @@
 """HTML to Markdown: the visible text of a page, with its headings, lists, tables and links.
 
 It walks the parsed tree. Unknown elements contribute their text; scripts, styles, navigation and forms are left out.
-Pictures are replaced by their descriptions.
+Pictures are replaced with their descriptions.
 """
 
 import re
@@ -170,7 +170,7 @@ def _is_bullet(span: LexborNode) -> bool:
 
 
 def _reference(node: LexborNode) -> str:
-    """Return the address of a picture; pages that load pictures lazily have it in another attribute."""
+    """Return the address of a picture; pages that load pictures lazily have it in a different attribute."""
     for name in ("src", "data-src", "data-lazy-src", "data-original"):
         address = (node.attributes.get(name) or "").strip()
         if address and not address.startswith("data:"):

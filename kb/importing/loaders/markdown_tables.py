@@ -1,4 +1,4 @@
-"""Turns tables into the form that Markdown supports: one row of column names, and no missing cells. Pure."""
+"""Tables in the form that Markdown supports: one row of column names, and no missing cells. Pure."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Decodes web pages by their bytes and by the encoding that they declare. Pure."""
+"""Decoding web pages by their bytes and by the encoding that they declare. Pure."""
 
 import codecs
 import re
@@ -37,7 +37,7 @@ _BY_LANGUAGE: Final = {
 }  # fmt: skip
 FALLBACK: Final = "cp1252"
 _MARKS: Final = ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"))
-# The least number of multi-byte characters per damaged place. Text in another encoding contains hardly any that are
+# The least number of multi-byte characters per damaged sequence. Text in another encoding contains hardly any that are
 # valid UTF-8 by chance, while a UTF-8 page with a truncated or foreign character contains many.
 LEAST_WHOLE: Final = 4
 

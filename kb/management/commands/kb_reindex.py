@@ -1,4 +1,4 @@
-"""`manage.py kb_reindex`: rebuild the index, for another embedding model or after an upgrade."""
+"""`manage.py kb_reindex`: rebuild the index, for a different embedding model or after an upgrade."""
 
 import time
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""Fetches from a site. Redirects are followed here, and each step is checked like a first call; size and time are
-limited.
-"""
+"""An HTTP client for sites. It follows redirects and checks each step like a first call; size and time are limited."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -57,7 +55,7 @@ class Answer:
 
 
 class Client:
-    """Fetches politely: at most one call at a time, with `delay_seconds` between calls."""
+    """A polite client: at most one call at a time, with `delay_seconds` between calls."""
 
     def __init__(self, *, delay_seconds: float, allows_private: bool) -> None:
         self.delay_seconds = delay_seconds
@@ -65,7 +63,7 @@ class Client:
         self._asked_at = 0.0
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """Return an address's response. Raises Unreadable, or Unreachable if there is no answer."""
+        """Return an address's response. Raises Unreadable, or Unreachable if there is no response."""
         seen = [url]
         while True:
             answer = self._step(seen, headers or {})

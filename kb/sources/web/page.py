@@ -1,4 +1,4 @@
-"""Reads one page: its metadata, its links, and its own text without the site's boilerplate. Pure.
+"""Reading one page: its metadata, its links, and its own text without the site's boilerplate. Pure.
 
 The boilerplate, or frame (navigation, cookie banner, header, footer), is recognised by its elements and roles, by the
 names that themes give to parts, and by what other pages of the site share (`shared_boilerplate.py`).

@@ -64,7 +64,7 @@ class SitePictures:
         return document if self._taken is None else self._taken.given_to(document)
 
     def _name(self, reference: str, base: str) -> str:
-        """Return the whole address of a picture; "" for one that is not on the web, or unknown in a dry run."""
+        """Return the full address of a picture; "" for one that is not on the web, or unknown in a dry run."""
         try:
             url = urldefrag(urljoin(base, reference)).url if reference else ""
             is_web = urlsplit(url).scheme in ("http", "https")
@@ -121,7 +121,7 @@ class SitePictures:
         return known[1] if answer.status == 304 and known is not None else self._drawn(url, answer)
 
     def _drawn(self, url: str, answer: Answer) -> StoredPicture:
-        """Return the picture in an answer, and store the headers for the next conditional request."""
+        """Return the picture in a response, and store the headers for the next conditional request."""
         drawn = drawn_from(answer.body)
         facts = {
             "etag": answer.headers.get("etag", "")[:300],

@@ -19,7 +19,7 @@ class Robots:
     def allows(self, url: str) -> bool:
         parts = urlsplit(url)
         path = _plain(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
-        # The longest rule wins; of rules of equal length, an allowing one.
+        # The longest rule wins; if rules have the same length, one that allows the path wins.
         matching = [(len(rule), is_allowed) for is_allowed, rule in self.rules if _matches(path, rule)]
         return max(matching)[1] if matching else True
 

@@ -1,6 +1,6 @@
-"""The frame that the pages of a site share around their own text, learnt from some pages: lines that most of them have,
-and the name at the end of their titles. Only lines before or after a page's own text are removed, since a heading such
-as "Steps" may well be on every page. Pure.
+"""The frame that the pages of a site share around their own text, as learnt from some of these pages: lines that most
+of them have, and the name at the end of their titles. Only lines before or after a page's own text are removed, since a
+heading such as "Steps" may well be on every page. Pure.
 """
 
 import hashlib

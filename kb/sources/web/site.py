@@ -66,7 +66,7 @@ class Site:
         self._robots: Robots | None = None
         self._rules_elsewhere: dict[str, Robots | str] = {}  # rules of other hosts, or why they cannot be read
         self._frame = frame_of_json(origin.memory.get("frame"))
-        # An operator's --allow-private is for the site itself, not for any address that its pages name.
+        # An operator's --allow-private is for the site itself, not for the addresses that its pages refer to.
         self._client_elsewhere = Client(delay_seconds=origin.delay_seconds, allows_private=False)
         self._pictures = SitePictures(origin, self._client_for, self._why_no_picture)
         self._paused = timedelta()  # in total, while the sample is fetched
@@ -129,8 +129,8 @@ class Site:
         return text.format(site=urlsplit(self.origin.memory["home"]).netloc, url=others[0][:300])
 
     def _begin_at_page(self, answer: Answer) -> None:
-        """Begin at the start address. If it redirects, for example to the page of a language or to another host, the
-        site begins where the redirect leads.
+        """Begin at the start address. If it redirects, for example to the page of a language or to a different host,
+        the site begins where the redirect leads.
         """
         self._move_to(one_spelling(answer.url))
         self.origin.memory["is_sitemap"] = self.is_complete = False
@@ -367,8 +367,8 @@ class Site:
         return Read(items, found, is_partial=self._pictures.is_partial)
 
     def _is_copy(self, canonical: str, key: str) -> bool:
-        """Return whether a page names another page of the site as its original. The home page does not count, since
-        some sites name it on every page.
+        """Return whether a page declares another page of the site to be its original. The home page does not count,
+        since some sites declare it on every page.
         """
         is_other = bool(canonical) and not is_page_of_key(canonical.rstrip("/"), key.rstrip("/"))
         return is_other and self._scope.holds(canonical) and urlsplit(canonical).path not in ("", "/")

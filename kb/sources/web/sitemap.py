@@ -1,4 +1,4 @@
-"""Finds the addresses in a sitemap, whether it is XML, text or compressed. Pure.
+"""Finding the addresses in a sitemap, whether it is XML, text or compressed. Pure.
 
 Addresses are found without an XML parser, so there is no parser to attack, and even broken files can be read.
 """

@@ -106,7 +106,7 @@ class Canvas:
     drawings: list[Drawing] = field(default_factory=list)
     bars: set[tuple[float, float, float]] = field(default_factory=set)
     uprights: set[tuple[float, float, float]] = field(default_factory=set)
-    letters: Counter[int] = field(default_factory=Counter)  # how many are drawn in each direction
+    letters: Counter[int] = field(default_factory=Counter)  # how many letters are drawn in each direction
     baselines: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # of letters, in points
 
     def direction(self) -> int:
@@ -134,7 +134,7 @@ class Canvas:
         (self.hidden if self._is_hidden(run, state) else self.runs).append(run)
 
     def _is_again(self, run: Run) -> bool:
-        """Return whether the same text was already drawn at the same place, which some programs do for bold type or a
+        """Return whether the same text was already drawn in the same position, as some programs do for bold type or a
         shadow.
         """
         drawn = self.drawn.setdefault(run.text, [])

@@ -1,5 +1,6 @@
-"""Runs the operators of a PDF's content stream, which draw text and pictures. pypdf reads the content stream and the
-fonts; the positions are computed here, since pypdf's own text extraction loses them, and with them columns and tables.
+"""An interpreter for a PDF's content stream, whose operators draw text and pictures. pypdf reads the content stream and
+the fonts; the positions are computed here, since pypdf's own text extraction loses them, and with them columns and
+tables.
 """
 
 import math
@@ -41,7 +42,7 @@ class _Mark:
 
 
 class Interpreter:
-    """Runs the operators of one content stream that concern text, colour and position."""
+    """An interpreter for one content stream: it runs the operators that concern text, colour and position."""
 
     def __init__(
         self,

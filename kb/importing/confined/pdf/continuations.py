@@ -1,4 +1,4 @@
-"""Joins sentences and tables that continue after the end of a column or page. Pure."""
+"""Joining sentences and tables that continue after the end of a column or page. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence, Set
@@ -16,8 +16,8 @@ _WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`kind` is p, ul, ol, table or h1 to h6; a table has `rows`, other blocks have `text`, and a numbered item has a
-    `number`.
+    """A block of text. Its `kind` is p, ul, ol, table or h1 to h6; a table has `rows`, other blocks have `text`, and a
+    numbered item has a `number`.
 
     `flow` counts the document's columns and pages; `is_small` means that it is set like a footnote. A picture is an
     `img` whose text is its name, with a description. `left`, `right` and `bottom` are in points.
@@ -37,8 +37,8 @@ class Block:
 
 
 def joined(lines: Sequence[str], known: Set[str]) -> str:
-    """Return lines as one text; words that were split at the end of a line are joined again. `known` are the
-    document's words in lower case: those with a hyphen keep it.
+    """Return lines as one text; words that were split at the end of a line are joined again. `known` contains the
+    document's words in lower case: a word that is known only with a hyphen keeps it.
     """
     text = lines[0]
     for line in lines[1:]:
@@ -64,7 +64,7 @@ def _keeps_hyphen(text: str, line: str, known: Set[str]) -> bool:
 
 def over_breaks(blocks: Sequence[Block], known: Set[str]) -> list[Block]:
     """Return the blocks, with sentences that continue in the next column or page completed where they begin. The rest
-    of a table that continues gets the table's column names. Footnotes may come in between.
+    of a table on the next page gets the table's column names. Footnotes may come in between.
     """
     found: list[Block] = []
     last: int | None = None  # the index of the last block that is not a footnote
@@ -105,7 +105,7 @@ def _continues(one: str, other: str) -> bool:
 
 
 def _goes_on(one: Block, other: Block) -> bool:
-    """Return whether a table continues in another one, which has no column names of its own."""
+    """Return whether a table continues in the other one, which has no column names of its own."""
     if not one.kind == other.kind == "table" or other.page - one.page != 1 or one.rows[0] == other.rows[0]:
         return False
     names, first = one.rows[0], other.rows[0]

@@ -1,4 +1,4 @@
-"""Finds framed text and tables, such as notes, that stand beside other text; they are read separately. Pure."""
+"""Finding text and tables in frames beside other text, such as notes; they are read separately. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class FramedText:
     page: int
     box: Box
     rows: Rows
-    bars: tuple[Bar, ...] | None = None  # for rotated text, which the page's own bars do not fit
+    bars: tuple[Bar, ...] | None = None  # for rotated text, since the page's own bars are not rotated with it
 
 
 def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[FramedText]]:

@@ -25,7 +25,7 @@ Upright = tuple[float, float, float]  # a vertical line: its position, bottom an
 
 
 def strips(rows: Sequence[Sequence[Run]]) -> list[int] | None:
-    """Return the places, in steps, that few rows cover, such as the space between columns; None if there are too few
+    """Return the positions, in steps, that few rows cover, such as the space between columns; None if there are too few
     rows.
     """
     if len(rows) < MIN_ROWS:
@@ -100,8 +100,8 @@ def _justified_gap(runs: Sequence[Run], strips: Set[int]) -> float:
 
 
 def _justified_spaces(runs: Sequence[Run], strips: Set[int]) -> set[int]:
-    """Return the places after the wide spaces of a justified line in one of several columns. Such a line has several
-    even spaces, and most of its words begin with a lowercase letter, unlike figures and names.
+    """Return the indexes of the runs after the wide spaces of a justified line in one of several columns. Such a line
+    has several even spaces, and most of its words begin with a lowercase letter, unlike figures and names.
     """
     found: set[int] = set()
     for places in filter(None, _even_spaces(runs, strips)):
@@ -113,7 +113,7 @@ def _justified_spaces(runs: Sequence[Run], strips: Set[int]) -> set[int]:
 
 
 def _even_spaces(runs: Sequence[Run], strips: Set[int]) -> Iterator[list[int]]:
-    """Yield the places of successive runs that follow spaces of about the same width, none of them between columns."""
+    """Yield the indexes of successive runs after spaces of about the same width, none of them between columns."""
     places: list[int] = []
     widths: list[float] = []
     for at in range(1, len(runs)):

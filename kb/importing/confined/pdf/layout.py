@@ -1,7 +1,6 @@
-"""Turns pieces of text with positions into headings, paragraphs, lists and tables in reading order, as HTML. Pure.
-Lines are found by their baselines. A vertical gap through several lines means columns of prose (read one after the
-other) or a table. Headings are found by size, bold type and the outline. Text that repeats at the edge of most pages is
-left out.
+"""From pieces of text with positions to headings, paragraphs, lists and tables in reading order, as HTML. Pure. Lines
+are found by their baselines. A vertical gap through several lines means columns of prose (read one after the other) or
+a table. Headings are found by size, bold type and the outline. Text that repeats at the edge of most pages is left out.
 """
 
 import re
@@ -89,7 +88,7 @@ class Layout:
         return min(len(set(self._levels.values())) + 1, 4) if line.is_bold and not ends else 0
 
     def _blocks(self, rows: Sequence[list[Line]], own: Sequence[Bar] | None) -> Iterator[Block]:
-        """Yield the blocks in some rows, using their own horizontal lines or, if there are none, their page's."""
+        """Yield the blocks in some rows, using their own horizontal lines or, if they have none, their page's lines."""
         page = rows[0][0].page
         bars = self._bars[page] if own is None else own
         for part in flows_and_grids(rows, bars):
@@ -118,8 +117,8 @@ class Layout:
         yield self._unless_sentence(block)
 
     def _unless_sentence(self, block: Block) -> Block:
-        """Return the block, or a paragraph in place of a heading that is a whole sentence, such as a warning in large
-        letters.
+        """Return the block, or a paragraph instead of a heading if it is a complete sentence, such as a warning in
+        large letters.
         """
         is_sentence = block.text[-1:] in (".", "。") and len(block.text.split()) >= SENTENCE_WORDS
         if not block.kind.startswith("h") or not is_sentence or (block.page, _key(block.text)) in self._outline:
@@ -174,7 +173,7 @@ def _with_pictures(blocks: Sequence[Block], pictures: Sequence[PlacedPicture]) -
 
 
 def _place(blocks: Sequence[Block], page: int, box: Box) -> int:
-    """Return the place after the text that is right above a box, or at the beginning of its page."""
+    """Return the index after the text that is right above a box, or else at the beginning of its page."""
     left, bottom, right, top = box
     here = [(place, block) for place, block in enumerate(blocks) if block.page == page]
     beside = [(block.bottom, -place) for place, block in here if block.left < right and block.right > left]

@@ -1,4 +1,4 @@
-"""Finds notes without a frame in the margin beside running text; they are read separately. Pure."""
+"""Finding notes without a frame in the margin beside running text; they are read separately. Pure."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Puts columns of prose on a page into reading order; their lines need not be aligned. Pure."""
+"""Columns of prose on a page, put into reading order; their lines need not be aligned. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,9 @@ class _Gutter:
 
 
 def usual_gutters(pages: Sequence[tuple[Rows, Sequence[Bar]]]) -> list[float]:
-    """Return the positions of gutters that several pages share, even if a column of one has a table in it."""
+    """Return the positions of gutters that several pages share, even if a column on one of these pages contains a
+    table.
+    """
     sampled = pages[:: max(1, len(pages) // MOST_SAMPLED)]
     found = sorted((x, number) for number, page in enumerate(sampled) for x in _gutters(*page))
     usual: list[list[tuple[float, int]]] = []
@@ -117,7 +119,7 @@ def _begins(heights: Sequence[float]) -> list[float]:
 
 
 def _above(heights: Sequence[float], height: float) -> float:
-    """Return the height of the next line above."""
+    """Return the height of the next line above `height`, or `height` if there is none."""
     return min((one for one in heights if one > height + SLACK), default=height)
 
 

@@ -28,7 +28,7 @@ _FILE_ENDINGS: Final = (
 )  # fmt: skip
 # These are top-level domains, too: "Terms of Acme.ai" is a title, "terms.ai" a file.
 _DOMAIN_ENDINGS: Final = (".md", ".ps", ".ai", ".pub", ".fm")
-# When Office prints to a PDF file, it puts the program's name before the file's.
+# When Office prints to a PDF file, it puts the program's name before the file name.
 _PRINTED: Final = re.compile(r"Microsoft (?:Word|PowerPoint|Excel) - ")
 
 

@@ -1,4 +1,4 @@
-"""Decides whether vertical gaps that run through several lines separate columns of prose, which are read one after the
+"""Deciding whether vertical gaps that run through several lines separate columns of prose, which are read one after the
 other, or the columns of a table. Pure.
 """
 
@@ -96,8 +96,8 @@ class Grid:
         """
         count = len(self.gaps) + 1
         full = sum(len({self._column(line) for line in row}) == count for row in rows)
-        # With two columns, cells often do, so lines are rows only if the table's one ruled line is that below the
-        # column names.
+        # With only two columns, cells often have the same number of lines, so the lines are rows only if the table's
+        # one ruled line is below the column names.
         if count == 2:
             is_text = any(is_prose([line for row in rows for line in row if self._column(line) == at]) for at in (0, 1))
             return bands == 2 and full == len(rows) >= MIN_ROWS and not is_text

@@ -1,7 +1,8 @@
 """The numbers that Word puts before headings ("1.2 Title"). A file's text does not contain them; they follow from the
 file's lists and from the numbered paragraphs before each heading. Pure.
 
-Levels that a list redefines, lists that only name a style, and restarts at any but the next upper level are ignored.
+The following are ignored: levels that a list redefines, lists that only refer to a style, and restarts at any level
+other than the next higher one.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Changes an XML part of a Word file so that mammoth reads all of its text except hidden text. Pure.
+"""Changing an XML part of a Word file so that mammoth reads all of its text except hidden text. Pure.
 
 mammoth skips unknown elements with all text in them.
 """
@@ -59,7 +59,7 @@ def _is_hidden(run: Element) -> bool:
 
 
 def _write_out(formula: Element) -> None:
-    """Replace a formula by a run of text."""
+    """Replace a formula with a run of text."""
     text = formula_text(formula)
     behind = formula.tail
     formula.clear()
