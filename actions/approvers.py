@@ -1,4 +1,4 @@
-"""Grants, revokes and looks up the right to approve requests under a policy."""
+"""The right to approve requests under a policy: granting it, revoking it, and looking it up."""
 
 from django.db import transaction
 from django.db.models import Q
@@ -61,8 +61,8 @@ def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
 @transaction.atomic
 def forbid_every_approval(person: User, *, actor: str) -> None:
-    """Revoke all approval rights in the workspace that a person was given directly. Called when they leave, so that
-    they do not regain these rights by rejoining.
+    """Revoke all approval rights in the workspace that a person was given directly. Called when the person leaves, so
+    that they do not regain these rights by rejoining.
     """
     rights = ActionPolicyUserPermission.objects.filter(user=person, permission__codename=APPROVE)
     for policy in ActionPolicy.objects.filter(pk__in=rights.values("content_object")).order_by("action"):

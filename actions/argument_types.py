@@ -24,7 +24,7 @@ from supportbot.language.normalise import visible
 from supportbot.team_formats import listed
 
 Problems = dict[str, list[str]]
-# Words and emoji need some format characters (Cf); `visible` knows which, and where.
+# Words and emoji need some format characters (Cf); `visible` decides which are allowed, and where.
 _UNREADABLE: Final = INVISIBLE_CATEGORIES - {"Cf"}
 
 
@@ -209,7 +209,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Yes or no."""
+    """A value that is true or false."""
 
     description: str
 

@@ -44,8 +44,8 @@ class ChainHead:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The result of a check. `problem` is "" for an intact chain; otherwise it names the first wrong entry and what is
-    wrong with it.
+    """The result of a check. `problem` is "" for an intact chain; otherwise it says which entry is the first wrong one
+    and what is wrong with it.
     """
 
     head: ChainHead
@@ -203,5 +203,5 @@ def steps_of(request_id: UUID) -> list[Step]:
 
 
 def actor_of(user: User) -> str:
-    """Return the name that stands for a person in records: `user:` and their id, which is no personal data."""
+    """Return the name that stands for a person in records: `user:` and their id, which is not personal data."""
     return f"user:{user.pk}"

@@ -1,5 +1,5 @@
-"""Finds out which past requests other rules would have decided differently. Shops are not contacted; nothing is stored
-or executed.
+"""Finding out which past requests other rules would have decided differently. Shops are not contacted; nothing is
+stored or executed.
 
 Each request is judged twice: by the rules in force and by the other rules, both times with the amounts that had
 actually been used before it. Requests that only the other rules would have allowed do not add to these amounts. The
@@ -52,7 +52,7 @@ class Change:
 
 
 class Compared:
-    """The past requests that were decided twice, and those of them that the other rules decide differently."""
+    """The past requests that were decided twice, and those among them that the other rules decide differently."""
 
     __slots__ = ()
     changes: list[Change]
@@ -104,7 +104,7 @@ def _decide(request: ActionRequest, rules: Rules, used: Used) -> Decision:
 
 
 def _is_approved_anyway(request: ActionRequest, used: Used) -> bool:
-    """Return whether the action itself asked for a person, whatever the rules said then."""
+    """Return whether the action itself required a person's approval, whatever the rules said at the time."""
     if not request.needs_approval:
         return False
     then = _rules_in(request.policy_version)
@@ -117,7 +117,7 @@ def _rules_in(version: ActionPolicyVersion) -> Rules:
 
 @dataclass(slots=True)
 class _Sums:
-    """The amounts used up to a moment, in one currency."""
+    """The amounts that had been used at a certain time, in one currency."""
 
     subjects: defaultdict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     customers: defaultdict[object, defaultdict[date, Decimal]] = field(
@@ -133,7 +133,7 @@ class _Sums:
 
 @dataclass(slots=True)
 class _AmountsUsed:
-    """The amounts used up to a moment, by currency; the number of requests per customer and day, in all currencies."""
+    """The amounts that had been used at a certain time, by currency, and the requests per customer and day."""
 
     sums: defaultdict[str, _Sums] = field(default_factory=lambda: defaultdict(_Sums))
     counts: defaultdict[tuple[object, date], int] = field(default_factory=lambda: defaultdict(int))

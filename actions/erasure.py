@@ -1,4 +1,4 @@
-"""Erases free text and unconfirmed arguments from requests when their chat or their customer is erased.
+"""Erasing free text and unconfirmed arguments from requests when their chat or their customer is erased.
 
 Financial records are kept, including the confirmed arguments. Receiving an announcement twice changes nothing.
 """

@@ -56,7 +56,7 @@ def _check(base_url: str, secret: str) -> None:
 
 
 def _address_problem(base_url: str) -> str:
-    """Return why an address can never be called; "" if there is no reason."""
+    """Return why an address can never be called; "" if it can."""
     try:
         MerchantConnection(base_url=base_url).clean_fields(exclude=["workspace", "secret"])
         is_demo = parse_endpoint(base_url).host in LOOPBACK_HOSTS

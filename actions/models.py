@@ -94,7 +94,7 @@ class ActionPolicyGroupPermission(GroupObjectPermissionBase):
 
 
 class ActionPolicyVersion(TenantModel):
-    """The rules in force at one time; every change is a new row. NULL means no limit; amounts are in `currency`."""
+    """One version of a policy's rules; every change is a new row. NULL means no limit; amounts are in `currency`."""
 
     policy = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE, related_name="versions", db_constraint=False)
     number = models.PositiveIntegerField()

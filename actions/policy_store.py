@@ -47,14 +47,14 @@ def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
 def add_new_actions(*, actor: str) -> list[ActionPolicy]:
     """Create policies for actions that were added after the workspace was connected; return the new ones.
 
-    They are switched off, since an upgrade must not decide what a workspace offers. Without a merchant, none are
-    created.
+    They are switched off, since an upgrade must not decide what a workspace offers. If no merchant is connected, none
+    are created.
     """
     return _add_missing_policies(actor=actor, is_enabled=False) if MerchantConnection.objects.exists() else []
 
 
 def initial_rules(action: Action) -> Rules | None:
-    """Return the rules that `add_new_actions` would create for an action; None without a merchant. Nothing is
+    """Return the rules that `add_new_actions` would create for an action; None if no merchant is connected. Nothing is
     stored.
     """
     if not MerchantConnection.objects.exists():
@@ -160,7 +160,7 @@ def switch_off_built_in(*, actor: str) -> list[str]:
 
 
 def rules_of(policy: ActionPolicy | None) -> Rules:
-    """Return the current rules; without a policy, nothing is allowed."""
+    """Return the current rules; if there is no policy, nothing is allowed."""
     if policy is not None and policy.action in (tried := tried_rules()):
         return tried[policy.action]
     if policy is None or policy.current is None:

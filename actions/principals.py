@@ -32,7 +32,7 @@ class Principal:
     locale: str = "en"
     expires_at: datetime | None = None
     operator: str = ""  # an operator who acts for the customer from this machine's shell
-    colleague: str = ""  # a team member who proposes to the customer, as named in records; cannot confirm
+    colleague: str = ""  # a team member who makes proposals to the customer, as named in records; cannot confirm
     agent: str = ""  # a program that looks up and proposes with the customer's token, under the name of its key
 
     @property

@@ -1,4 +1,4 @@
-"""Finds the records that a customer may choose for an action's arguments before anything is proposed. A chat asks for
+"""Finding the records that a customer may choose for an action's arguments before anything is proposed. A chat asks for
 one argument after another; a form shows all of them.
 """
 
@@ -29,7 +29,7 @@ class Offer:
 
     choices: dict[str, Sequence[Choice]]
     reason: Reason | None = None
-    # All arguments as JSON if there is only one record and nothing else is missing: then a look-up needs no choice.
+    # All arguments as JSON if there is only one record and nothing else is missing, so that a look-up needs no choice.
     complete: str = ""
     requests: Requests | None = field(default=None, compare=False)  # already made, to find the records
 

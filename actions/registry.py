@@ -60,8 +60,8 @@ def action_as_made(name: str, version: int) -> Action | None:
 
 
 def approval_role(name: str, version: int) -> str:
-    """Return the role that, besides admins, may decide on a request of this action; "" if anyone with the right on its
-    policy may. A version that this release can no longer read keeps its role.
+    """Return the role that may decide on a request of this action in addition to admins; "" if anyone with the right on
+    its policy may. A version that this release can no longer read keeps its role.
     """
     action = action_as_made(name, version)
     if isinstance(action, WriteAction):

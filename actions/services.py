@@ -159,7 +159,7 @@ def _confirm(request_id: UUID, principal: Principal, digest: str, records: Recor
 
 
 def _queue(request: ActionRequest, *, actor: str, **fields: Any) -> ActionRequest:
-    """Queue a request to run at once, or after the hold that the current rules require."""
+    """Queue a request to run immediately, or after the hold that the current rules require."""
     minutes = rules_of(policy_of(request.action)).hold_minutes
     due_at = now() + timedelta(minutes=minutes) if minutes else None
     return transition(request, State.QUEUED, actor=actor, expires_at=None, due_at=due_at, **fields)
@@ -186,11 +186,11 @@ def _withdraw(request_id: UUID, *, actor: str) -> ActionRequest:
 
 def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
     """Approve a waiting request, exactly as it was shown. If two approvals are needed, the first one is recorded, and
-    the request waits for another person's.
+    the request waits for another person's approval.
 
-    Raises NotApprover without the right on its policy; NeedsAnotherPerson for a second approval by the same person;
-    OwnRequest for a person with a conflict of interest, superusers included; DigestMismatch if the request is not what
-    was shown; NotWaiting if someone decided first; Expired if it has expired or changed rules now refuse it;
+    Raises NotApprover if the person lacks the right on its policy; NeedsAnotherPerson for a second approval by the same
+    person; OwnRequest for a person with a conflict of interest, superusers included; DigestMismatch if the request is
+    not what was shown; NotWaiting if someone decided first; Expired if it has expired or changed rules now refuse it;
     SwitchedOff; MerchantUnavailable if new rules need records to judge it.
     """
     _check_decider(request_id, approver)
@@ -273,9 +273,9 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
     """Settle a request with an unknown outcome, on behalf of a person who has found out what happened. The note is for
     the team.
 
-    Raises NotApprover without the right on its policy; OwnRequest for a person with a conflict of interest; NotWaiting
-    if the outcome is known by now, or if the finding is that nothing happened while the call is still being retried or
-    carried out; InvalidInput for an invalid note.
+    Raises NotApprover if the person lacks the right on its policy; OwnRequest for a person with a conflict of interest;
+    NotWaiting if the outcome is known by now, or if the finding is that nothing happened while the call is still being
+    retried or carried out; InvalidInput for an invalid note.
     """
     _check_decider(request_id, person)
     reason = settlement(happened=outcome == "happened", note=note)

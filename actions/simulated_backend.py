@@ -3,8 +3,8 @@
 While a stand-in is set, defined actions call only the stand-in, and built-in actions, which know only the workspace's
 own shop, are not connected. Built-in actions have a stand-in of their own: sample orders. While these are set, earlier
 requests of real customers count towards no limit and appear in no look-up, so a decision depends only on the sample
-orders and the rules. Stand-ins are set in the context of one conversation, so several conversations can run at once,
-each with its own shop.
+orders and the rules. Stand-ins are set in the context of one conversation, so several conversations can run at the same
+time, each with its own shop.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from actions.outcomes import Found, NeverSeen, Outcome
 
 class SimulatedBackend(Protocol):
     def send(self, call: Call) -> Response:
-        """Return the answer of the simulated system, whatever its status; raises NotSent or NoAnswer."""
+        """Return the response of the simulated system, whatever its status; raises NotSent or NoAnswer."""
 
 
 _current: Final[ContextVar[SimulatedBackend | None]] = ContextVar("simulated_backend", default=None)

@@ -25,9 +25,9 @@ VISITOR_REQUESTS_PER_HOUR: Final = 60
 
 
 class Requests:
-    """Counts and makes the requests that a look-up sends to the connected system. Equal requests are made only once,
+    """The requests that a look-up sends to the connected system: they are counted, and equal ones are made only once,
     even if one was already made to find the records to choose from. `spend` is called before each request, and may
-    raise to prevent it.
+    raise an error to prevent it.
     """
 
     def __init__(self, spend: Callable[[], None] | None = None) -> None:
@@ -36,7 +36,7 @@ class Requests:
         self._is_begun = self._is_paid = False
 
     def begin(self) -> None:
-        """Count the look-up itself, so that one without any request counts as one; its first request is then free."""
+        """Count the look-up itself, so that even one without requests is counted; its first request is then free."""
         if not self._is_begun:
             self._spend()
             self._is_begun = self._is_paid = True
@@ -48,7 +48,7 @@ class Requests:
         self._is_paid = False
 
     def answer(self, key: str, ask: Callable[[], Any]) -> Any:
-        """Return the answer to the request with this key; it is made only the first time."""
+        """Return the answer to the request with this key; the request is made only the first time."""
         if key not in self._answers:
             self.count()
             self._answers[key] = ask()
@@ -148,7 +148,7 @@ class Card:
 
 
 class Action(ABC):
-    """What look-ups and writes have in common. `title` is a message in the customers' catalogues. `description` and
+    """The common base of look-ups and writes. `title` is a message in the customers' catalogues. `description` and
     `examples` are by locale; the built-in answerer uses them to detect intents, and a model gets them in its tool list.
     """
 
@@ -261,7 +261,7 @@ class WriteAction(Action):
     outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
     may_ask_approval: bool = False  # whether `wants_approval` is ever true
     approvals: int = 1  # number of people, if the action itself requires approval
-    approval_role: str = ""  # the role that decides, with admins; "" for anyone with the right on the policy
+    approval_role: str = ""  # the role that decides, like admins; "" for anyone with the right on the policy
     undo: Undo | None = None
 
     def done_in(self, locale: str) -> str:

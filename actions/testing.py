@@ -44,7 +44,7 @@ class Change:
 
 
 class ProcessDied(BaseException):
-    """Simulates kill -9: no handler runs and nothing happens after it."""
+    """A simulated kill -9: no handler runs and nothing happens after it."""
 
 
 @dataclass
@@ -60,8 +60,8 @@ class FakeShop:
     refunds: list[Refund] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    is_reachable: bool = True  # whether `order` and `orders_of` get an answer
-    can_be_found: bool = True  # whether `find` gets an answer
+    is_reachable: bool = True  # whether `order` and `orders_of` get a response
+    can_be_found: bool = True  # whether `find` gets a response
     calls: list[str] = field(default_factory=list)
     _outcomes: dict[str, tuple[Call, Outcome]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

@@ -124,8 +124,8 @@ def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) 
 
 
 def _summary_line(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
-    """Return one line about the orders that are not shown in detail. It names only the newest, since a long list does
-    not help.
+    """Return one line about the orders that are not shown in detail. It mentions only the newest one, since a long list
+    does not help.
     """
     named = [f"{order['id']} ({_listed(_closing_facts(order, locale), locale)})" for order in others[:_MAX_EARLIER]]
     orders, more = _listed(named, locale), max(len(others) - _MAX_EARLIER, 0) + older

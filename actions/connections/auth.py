@@ -1,4 +1,4 @@
-"""Builds the headers that authenticate our calls, from a connection's settings and secret. Pure."""
+"""The headers that authenticate our calls, built from a connection's settings and secret. Pure."""
 
 import hashlib
 import hmac

@@ -23,7 +23,7 @@ from supportbot.outbound.client_certificate import ClientCertificate, certificat
 from supportbot.outbound.http import may_set_header
 from supportbot.outbound.targets import address_problem
 
-if TYPE_CHECKING:  # the stubs have another name for a lazy string
+if TYPE_CHECKING:  # the stubs have a different name for a lazy string
     from django.utils.functional import _StrPromise as Promise
 else:
     from django.utils.functional import Promise

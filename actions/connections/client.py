@@ -2,9 +2,10 @@
 
 Three outcomes, three types:
 - `Response`: the API has answered, with any status. What that means is up to the caller.
-- `NotSent`: the API has done nothing. No byte of the call can have reached it, or it refused the call for its expired
-  token (401) and no new token could be obtained. Sending it again later is safe.
-- `NoAnswer`: the call may have been carried out. `status` is the status of an unusable answer, or 0 if no answer began.
+- `NotSent`: the API has done nothing. No byte of the call can have reached it, or it refused the call because the token
+  had expired (401), and no new token could be obtained. Sending it again later is safe.
+- `NoAnswer`: the call may have been carried out. `status` is the status of an unusable response, or 0 if no response
+  began.
 
 One deadline covers everything that a call needs, including tokens. Nothing is sent twice, with one exception: a call
 that is refused with 401 because of an earlier token is sent once more with a new token.
@@ -40,7 +41,7 @@ _Reader = Callable[[bytes], bool] | None
 class Call:
     """One call, complete and escaped: `path` begins with a slash and is percent-encoded, `body` is JSON or None.
 
-    An empty path is the connection's own address. Decimals in `body` are written as JSON numbers, exactly.
+    An empty path stands for the connection's own address. Decimals in `body` are written as JSON numbers, exactly.
     """
 
     method: str
@@ -55,10 +56,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The API's answer, with header names in lower case and parsed JSON.
+    """The API's response, with header names in lower case and parsed JSON.
 
-    Numbers with a point are Decimal. `body` is None if there is none, or if an answer other than 2xx is not JSON, such
-    as a gateway's page. A 2xx whose body is not JSON raises NoAnswer, since the API itself would have sent JSON.
+    Numbers with a point are Decimal. `body` is None if there is none, or if a response other than 2xx is not JSON, such
+    as a gateway's page. A 2xx response whose body is not JSON raises NoAnswer, since the API itself would have sent
+    JSON.
     """
 
     status: int
@@ -71,13 +73,13 @@ class Client:
     connection: Connection
 
     def send(self, call: Call, *, trace: Trace | None = None) -> Response:
-        """Send a call and return the answer, whatever its status; raises NotSent or NoAnswer."""
+        """Send a call and return the response, whatever its status; raises NotSent or NoAnswer."""
         return _parsed(self.send_raw(call, trace=trace))
 
     def send_raw(
         self, call: Call, *, trace: Trace | None = None, has_enough: Callable[[bytes], bool] | None = None
     ) -> RawResponse:
-        """Send a call and return the unparsed answer; raises NotSent or NoAnswer. `has_enough` may stop reading a
+        """Send a call and return the unparsed response; raises NotSent or NoAnswer. `has_enough` may stop reading a
         stream early.
         """
         ends_at = time.monotonic() + call.timeout_seconds
@@ -129,7 +131,7 @@ class Client:
         return auth_headers(self.connection.auth, self.connection.settings, self.connection.secrets, message)
 
     def _url(self, call: Call) -> str:
-        """Return the whole address; raises NotSent for a path that leads out of the connection's own."""
+        """Return the full address; raises NotSent for a path that leads out of the connection's address."""
         path = call.path
         # A server may decode a path before it resolves it.
         segments = unquote(path).replace("\\", "/").split("/")

@@ -21,7 +21,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The steps of a test, in order. `outcome` is what records say: `answered_200`, `not_sent` or `no_answer`."""
+    """The steps of a test, in order. `outcome` is the code in records: `answered_200`, `not_sent` or `no_answer`."""
 
     steps: tuple[Step, ...]
     outcome: str

@@ -1,7 +1,7 @@
-"""Exchanges messages with an external MCP server over streamable HTTP, through `supportbot.outbound`. In version
+"""Exchanging messages with an external MCP server over streamable HTTP, through `supportbot.outbound`. In version
 2026-07-28, each request is self-contained; earlier versions begin with a handshake. The server's version is detected
-once and remembered by this process. Streams are read up to the answer, and never beyond the maximum size of a response.
-The server's own requests and notifications are ignored, and so are answers with another id.
+once and remembered by this process. Streams are read up to the awaited message, and never beyond the maximum size of a
+response. The server's own requests and notifications are ignored, and so are responses with a different id.
 """
 
 import json
@@ -27,7 +27,7 @@ _CLIENT: Final = {"name": "supportbot", "version": "1"}
 _SESSION_ID: Final = re.compile(r"[!-~]{1,400}")
 _CLOSING_SECONDS: Final = 1.0
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
-# Answers that say nothing about the version: another request would get the same answer.
+# Statuses that say nothing about the version: another request would get the same response.
 _CLOSED: Final = frozenset({401, 403, 429, *range(500, 600)})
 _begins_with_handshake: dict[tuple[UUID, str], bool] = {}
 _MAX_REMEMBERED: Final = 1_000
@@ -42,8 +42,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server answered with a JSON-RPC error, or only with an HTTP error status (`code` is then 0). `status` is the
-    HTTP status.
+    """The server returned a JSON-RPC error, or only an HTTP error status (`code` is then 0). `status` is the HTTP
+    status.
     """
 
     status: int
@@ -78,8 +78,8 @@ class Session:
         headers: Mapping[str, str] = _NONE,
         parse: Callable[[bytes], Any] = from_json,
     ) -> Result | Refused:
-        """Return the answer to one request. Raises NotSent or NoAnswer, as for any call. `headers` repeat parts of the
-        request, as the newest version of the protocol requires.
+        """Return the response to one request. Raises NotSent or NoAnswer, as for any call. `headers` repeat parts of
+        the request, as the newest version of the protocol requires.
         """
         own = str(uuid7())
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": own, "method": method, "params": dict(params)}
@@ -189,9 +189,9 @@ def _refused(status: int, error: Any) -> Refused:
 
 
 class MessageReader:
-    """Collects the pieces of a body; `found` is the raw answer to the request with this id. Everything else in an event
-    stream (notifications, requests, other answers) is skipped, and at most one event is buffered. In any other kind of
-    body, nothing is found.
+    """A collector for the pieces of a body; `found` is the raw response to the request with this id. Everything else in
+    an event stream (notifications, requests, other responses) is skipped, and at most one event is buffered. In any
+    other kind of body, nothing is found.
     """
 
     def __init__(self, own: str) -> None:
@@ -201,7 +201,7 @@ class MessageReader:
         self.found: bytes | None = None
 
     def has_enough(self, piece: bytes) -> bool:
-        """Take the next piece; return whether the answer has been found."""
+        """Take the next piece; return whether the response has been found."""
         *ended, rest = piece.split(_END)
         for part in ended:
             self._line += part

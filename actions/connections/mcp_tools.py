@@ -37,9 +37,9 @@ class ToolClient:
     on_change: Callable[[str], None] = lambda schema_hash: None
 
     def send(self, call: Call) -> Response:
-        """Send an HTTP or tool call and return the answer; raises NotSent or NoAnswer. A tool's result is an answer
+        """Send an HTTP or tool call and return the response; raises NotSent or NoAnswer. A tool's result is a response
         with status 200. A protocol error has `isError` and `error`, with status 400 if the server did not understand
-        the request; a tool that asks for input before it works has status 501.
+        the request; a tool that asks for input before it runs has status 501.
         """
         if not call.tool:
             return self.client.send(call)
@@ -89,7 +89,7 @@ def _all_tools(session: Session) -> list[Any]:
     for _page in range(MAX_PAGES):
         answer = session.ask("tools/list", params, parse=plain_json)
         if isinstance(answer, Refused):
-            forget(session)  # it may use another version by now
+            forget(session)  # the server may use a different version by now
             raise NotSent(_("the MCP server does not list its tools: %(why)s") % {"why": answer.message})
         found = answer.value.get("tools") if isinstance(answer.value, Mapping) else None
         if not isinstance(found, list):

@@ -11,7 +11,7 @@ from supportbot.errors import NotFound
 
 
 def connection_named(name: str, environment: str = Environment.LIVE) -> Connection:
-    """Return the workspace's connection of this name, as definitions call it; raises NotConnected."""
+    """Return the workspace's connection with this name, as used in definitions; raises NotConnected."""
     found = Connection.objects.filter(name=name, environment=environment).first()
     if found is None:
         facts = {"environment": environment, "name": name[:60]}

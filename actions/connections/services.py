@@ -1,5 +1,5 @@
 """Creating, changing, rotating and testing connections. Secrets can be set here but never read. The audit trail records
-every change, but only its names and hosts.
+every change, but no values other than names and hosts.
 """
 
 import re
@@ -140,7 +140,7 @@ def rotate(connection_id: UUID, secret: str, *, actor: str, keep_hours: int = 0)
     """Replace the secret.
 
     Standard Webhooks are also signed with the old secret for `keep_hours`, since their receiver accepts either; all
-    other kinds use the new one at once. Raises InvalidInput and NotFound.
+    other kinds use the new one immediately. Raises InvalidInput and NotFound.
     """
     found = _locked(connection_id)
     kind = KINDS[Auth(found.auth)]
@@ -219,7 +219,7 @@ def _address_problem(base_url: str) -> str:
 
 
 def _receivers(connection: Draft | Connection) -> set[str]:
-    """Return every place that receives the secret, or the token obtained with it."""
+    """Return every origin that receives the secret, or the token obtained with it."""
     places = {_origin(connection.base_url)}
     return places | {_origin(connection.settings["token_url"])} if connection.auth == Auth.OAUTH else places
 

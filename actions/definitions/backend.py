@@ -33,10 +33,10 @@ MONEY: Final = "money"  # the key of the amount in complete arguments, and its n
 
 
 class Sender(Protocol):
-    """Sends calls: a connection's client, or one that also records what was sent."""
+    """A sender of calls: a connection's client, or one that also records what was sent."""
 
     def send(self, call: Call) -> Response:
-        """Return the answer, whatever its status; raises NotSent or NoAnswer."""
+        """Return the response, whatever its status; raises NotSent or NoAnswer."""
 
 
 def client_of(definition: Definition, environment: str = "live") -> Sender:
@@ -61,7 +61,7 @@ def _switching_off(name: str) -> Callable[[str], None]:
 
 
 def asking(sender: Sender, *, seconds: float = GATHER_SECONDS) -> Ask:
-    """Return a function that makes look-ups within one deadline, and equal ones only once. The function raises
+    """Return a function that makes look-ups within one deadline; equal look-ups are made only once. The function raises
     MerchantUnavailable.
     """
     ends_at, known = time.monotonic() + seconds, dict[str, Answer]()
@@ -97,12 +97,12 @@ class Command:
 
     asked: BackEndCall
     names: Names | None = None
-    seconds: float | None = None  # time limit for the answer, if longer than usual
+    seconds: float | None = None  # time limit for the response, if longer than usual
 
 
 @dataclass(frozen=True, slots=True)
 class DefinedBackEnd:
-    """Runs the call of one request, and looks up its outcome using only the request's arguments."""
+    """The back end for one request: it sends the call, and looks up the outcome using only the request's arguments."""
 
     definition: Definition
     arguments: Mapping[str, Any]

@@ -1,10 +1,10 @@
-"""Compares how a new version of a definition and the version in force decide past requests. Nothing is stored or
+"""Comparing how a new version of a definition and the version in force decide past requests. Nothing is stored or
 carried out; look-ups are sent to the live connection.
 
-The shop's records of that time are not stored, so both versions read today's. If the version in force now decides a
-request differently (for example, because the order has been cancelled since), only the need for a person is compared
-for that request, not the guards. The workspace's rules about amounts are left out, since they are the same for both
-versions.
+The shop's records of that time are not stored, so both versions read today's records. If the version in force now
+decides a request differently (for example, because the order has been cancelled since), only the need for a person is
+compared for that request, not the guards. The workspace's rules about amounts are left out, since they are the same for
+both versions.
 """
 
 import time

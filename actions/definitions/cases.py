@@ -142,7 +142,7 @@ def remove_case(definition: ActionDefinition, case_id: UUID, *, actor: str) -> N
 
 def verdict_of(case: DefinitionCase, action: Action) -> str:
     """Return "allowed", or the code of the refusal."""
-    world = Recorded(case.records, case.at, case.created_at)  # the days were in bounds when the case was recorded
+    world = Recorded(case.records, case.at, case.created_at)  # days were within their bounds when it was recorded
     assert isinstance(action, DefinedWrite | DefinedRead)
     within = type(action)(action.definition, action.version, world)
     try:

@@ -1,7 +1,7 @@
 """Defined actions: each is one version of a document and behaves like an action in code.
 
 A version never changes, so each process builds its action once. If a part cannot be evaluated for the customer's
-records, the request is refused (`definition_failed`), and the audit trail records the part's place in the document.
+records, the request is refused (`definition_failed`), and the audit trail records where in the document the part is.
 """
 
 import hashlib
@@ -97,7 +97,7 @@ class Live:
 
 
 class _Defined(Action):
-    """The shared part of defined reads and writes."""
+    """The common base of defined reads and writes."""
 
     def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
         self.definition = definition
@@ -191,9 +191,7 @@ class _Defined(Action):
         return reads_argument(self._choosing(argument), others, self.definition.lookups)
 
     def _is_from_same_records(self, choosing: RecordChoice, lookups: Sequence[Lookup], lacking: Sequence[str]) -> bool:
-        """Return whether exactly these look-ups find the records to choose from, without depending on another
-        choice.
-        """
+        """Return whether exactly these look-ups, and no other choice, determine the records to choose from."""
         every = self.definition.lookups
         return needed_for(choosing, every) == lookups and not reads_argument(choosing, lacking, every)
 

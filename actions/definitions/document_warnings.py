@@ -134,7 +134,7 @@ def _takes_server_errors(rules: Any) -> bool:
         return False
     try:
         rule = compile_expression(text)
-    except ExpressionError:  # the editor says so next to its field
+    except ExpressionError:  # the editor reports this next to the field
         return False
     return any(_accepts_status(rule, status) for status in _SERVER_ERRORS)
 

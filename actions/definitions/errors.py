@@ -101,8 +101,9 @@ class ExpressionError(ValueError):
 
 
 class ExpressionFailed(Exception):
-    """An expression cannot be evaluated for these records. `place` is the part of its text that failed. The request is
-    then refused: a rule that cannot be evaluated allows nothing. The error's text is English; `text` can be translated.
+    """An expression cannot be evaluated for these records. `place` is the part of its text that failed. In this case,
+    the request is refused: a rule that cannot be evaluated allows nothing. The error's text is English; `text` can be
+    translated.
     """
 
     def __init__(self, message: str, *, place: str, position: int = 0, **values: Value) -> None:
@@ -114,7 +115,7 @@ class ExpressionFailed(Exception):
 
 
 class MissingPath(ExpressionFailed):
-    """A record does not contain what the expression names. `node` is the part of the tree that found nothing."""
+    """A record does not contain what the expression refers to. `node` is the part of the tree that found nothing."""
 
     def __init__(self, message: str, *, place: str, position: int = 0, node: object = None) -> None:
         super().__init__(message, place=place, position=position)

@@ -1,4 +1,4 @@
-"""Evaluates a definition for one request: its records, the obstacles to it, its amount and its call.
+"""Evaluating a definition for one request: its records, the obstacles to it, its amount and its call.
 
 Pure except for the `ask` function that is passed in. Values and computed arguments are evaluated when a rule reads
 them, so that an earlier guard can refuse with a message before a later part fails. Any failure refuses the request: see
@@ -104,8 +104,8 @@ def first_obstacle(definition: Definition, names: Names, locale: str, *, is_undo
 
 
 def complete_arguments(definition: Definition, parsed: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    """Return all arguments in canonical form, including the server's and the identity's; those chosen from a list have
-    the list's spelling. Raises ExpressionFailed.
+    """Return all arguments in canonical form, including those from the server and the identity; those chosen from a
+    list have the list's spelling. Raises ExpressionFailed.
     """
     complete = dict(parsed)
     for one in definition.arguments.values():

@@ -91,7 +91,7 @@ class Names(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name in self._computed:
             self._given[name] = self._computed[name]()
-            self._computed.pop(name, None)  # its own computation may have read it and removed it already
+            self._computed.pop(name, None)  # its own computation may already have read and removed it
         return self._given[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -118,7 +118,7 @@ class Chosen:
 
 
 def failed(where: str, error: ExpressionFailed) -> Obstacle:
-    """Return the obstacle of a definition whose expression at this place cannot be evaluated."""
+    """Return the obstacle that an expression at this position in the document cannot be evaluated."""
     return Obstacle(FAILED, "", where_and_why(where, error))
 
 

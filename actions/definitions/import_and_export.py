@@ -1,4 +1,4 @@
-"""Imports definitions from JSON, OpenAPI or an MCP server as drafts, and exports definitions as JSON."""
+"""Importing definitions from JSON, OpenAPI or an MCP server as drafts, and exporting definitions as JSON."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -125,8 +125,8 @@ def _free_name(draft: Draft, origin: str, taken: set[str]) -> str:
 
 def _is_kept(name: str, draft: Draft) -> bool:
     """Return whether a file's draft must not become the newest version of the action with this name, because that
-    action makes another call or has been edited since its import. Returns False if a version already has the draft's
-    document.
+    action makes a different call or has been edited since its import. Returns False if a version already has the
+    draft's document.
     """
     versions = ActionDefinitionVersion.objects.filter(definition__name=name).order_by("-number")
     newest = versions.first()

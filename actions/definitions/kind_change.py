@@ -1,4 +1,4 @@
-"""Turns a draft that writes into one that reads, and the other way round, keeping what both have in common. Pure."""
+"""Turning a draft that writes into one that reads, and the other way round, keeping what both have in common. Pure."""
 
 import re
 from collections.abc import Mapping

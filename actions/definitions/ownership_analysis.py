@@ -350,7 +350,7 @@ def _call_has(document: Mapping[str, Any], name: str) -> bool:
 
 
 class _Named:
-    """Resolves paths to what they finally read: "identity", look-ups, and arguments as "arguments.name"."""
+    """A resolver of paths to what they ultimately read: "identity", look-ups, and arguments as "arguments.name"."""
 
     def __init__(self, arguments: Mapping[str, Argument], values: Mapping[str, Expression]) -> None:
         self._arguments = arguments

@@ -63,7 +63,7 @@ class Argument:
     # Labels for the fields inside it, by path: "street", or "guest.name".
     inner_label: Mapping[str, Texts] = field(default_factory=dict)
     inner_labels: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
-    # The first and the last allowed day of a date; the expressions can read today and now.
+    # The first and the last allowed day of a date; the expressions can use `today` and `now`.
     earliest: Expression | None = None
     latest: Expression | None = None
     choose_from: RecordChoice | None = None

@@ -52,8 +52,8 @@ def publish(name: str, *, number: int, person: User, reason: str = "", is_dry_ru
     nothing out.
 
     Actions that write need a second person: not the version's author (`author_of`). The only admin of a workspace gives
-    a reason instead. Waiting requests of another version expire at once. Raises InvalidDefinition for a document that
-    lacks parts, NeedsCases, CasesFailed, NotPublisher, NeedsSecondPerson or NeedsReason.
+    a reason instead. Waiting requests of another version expire immediately. Raises InvalidDefinition for a document
+    that lacks parts, NeedsCases, CasesFailed, NotPublisher, NeedsSecondPerson or NeedsReason.
     """
     definition = definition_named(name)
     version = version_of(definition, number)
@@ -111,13 +111,14 @@ def needs_second_person(version: ActionDefinitionVersion, person: User) -> bool:
 
 
 def needs_reason(version: ActionDefinitionVersion, person: User) -> bool:
-    """Return whether this person is the only admin, and so may publish their own version with a reason."""
+    """Return whether this person may publish their own version with a reason because they are the only admin."""
     return _writes(version) and author_of(version) == actor_of(person) and not publishers() - {person.pk}
 
 
 def author_of(version: ActionDefinitionVersion) -> str:
     """Return the author of a version, normally the person who saved it. A person who only accepted texts suggested by
-    the imported file has reviewed the draft, not written it; then the version before counts, unless it was published.
+    the imported file has reviewed the draft, not written it; in that case, the previous version counts, unless it was
+    published.
     """
     suggestions = found_by_import(version.definition).get("suggestions")
     every = ActionDefinitionVersion.objects.filter(definition_id=version.definition_id, published_at=None)
@@ -208,7 +209,7 @@ def publishers() -> set[UUID]:
 
 
 def _expire_other_versions(name: str, number: int) -> None:
-    """Expire the requests of other versions at once, since nobody could confirm or approve them now."""
+    """Expire the requests of other versions immediately, since nobody could confirm or approve them now."""
     stale = ActionRequest.objects.filter(action=name, state__in=WAITING).exclude(spec_version=number)
     for request_id in stale.order_by("id").values_list("id", flat=True):
         expire(request_id, Reason("policy_changed"))

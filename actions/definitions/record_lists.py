@@ -80,7 +80,7 @@ def as_listed(definition: Definition, names: Names, ask: Ask, locale: str) -> Na
 
 
 class _ChoiceFinder:
-    """Finds what was chosen from each list; the lists read these `names`, too."""
+    """A finder of what was chosen from each list; the lists read these `names`, too."""
 
     def __init__(self, definition: Definition, names: Names, ask: Ask, locale: str) -> None:
         self._definition, self._ask, self._locale = definition, ask, locale
@@ -126,7 +126,8 @@ def _listed(argument: Argument, names: Names) -> _Listed:
     """Return the entries of an argument's list.
 
     An entry whose value cannot be evaluated, or does not fit the argument, cannot be chosen and is left out. Raises
-    ExpressionFailed for anything but a list, and if no entry has a value: then the definition is wrong.
+    ExpressionFailed for anything but a list, and if no entry has a value, since the definition must be wrong in that
+    case.
     """
     choosing = _choosing(argument)
     entries: dict[str, dict[str, Any]] = {}

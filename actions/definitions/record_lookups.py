@@ -1,4 +1,4 @@
-"""Makes a definition's look-ups in order, and checks that each record is the customer's. Pure except for `ask`."""
+"""Making a definition's look-ups in order, and checking that each record is the customer's. Pure except for `ask`."""
 
 from collections.abc import Sequence
 from typing import Any

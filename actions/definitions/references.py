@@ -1,4 +1,4 @@
-"""Finds where a document reads an argument, and renames arguments, look-ups and values in a document. Pure."""
+"""Finding where a document reads an argument, and renaming arguments, look-ups and values in a document. Pure."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Renders an evaluated definition for the customer: the card, the receipt, and the result of a look-up. Pure."""
+"""Rendering an evaluated definition for the customer: the card, the receipt, and the result of a look-up. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -170,7 +170,7 @@ def _card_of_record(card: parsed_parts.RecordCard, names: Names, locale: str) ->
 
 
 def _address(rule: Expression | None, hosts: frozenset[str], names: Names) -> str:
-    """Return an https address from a record, as a browser will read it; "" if it is absent or on another host."""
+    """Return an https address from a record, as a browser will read it; "" if it is absent or on a different host."""
     value = rule.evaluate_if_present(names) if rule else None
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         return ""

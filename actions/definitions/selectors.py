@@ -1,4 +1,4 @@
-"""Reads definitions, their versions, and whatever else the console shows about them."""
+"""Reading definitions, their versions, and whatever else the console shows about them."""
 
 import re
 from collections.abc import Iterator, Mapping

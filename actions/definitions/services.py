@@ -102,7 +102,7 @@ def restore_version(definition: ActionDefinition, number: int, *, actor: str, ba
 
 
 def _is_same(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
-    """Return whether a document equals a version's. The order of arguments counts, because it is the order of the
+    """Return whether a document equals that of a version. The order of arguments counts, because it is the order of the
     questions.
     """
     orders = (entered_order(one.get("arguments")) for one in (version.in_entered_order(), document))

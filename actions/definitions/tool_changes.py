@@ -1,4 +1,4 @@
-"""Checks whether the MCP tools that actions call have changed since their review. Every call checks this too
+"""Checking whether the MCP tools that actions call have changed since their review. Every call checks this too
 (`connections.mcp_tools`); the hourly check here ensures that nothing is offered that the next call would refuse. If a
 server does not answer, nothing changes.
 """
@@ -29,7 +29,7 @@ def check_all() -> None:
 
 
 def switch_off_changed(name: str, schema_hash: str) -> None:
-    """Switch an action off, unless a version with another fingerprint has been published since."""
+    """Switch an action off, unless a version with a different fingerprint has been published since."""
     definition = ActionDefinition.objects.select_related("current").filter(name=name, state=_PUBLISHED).first()
     if definition is not None and schema_hash in dict(_tools_of(definition)).values():
         disable_definition(definition, actor="system", why=CHANGED)

@@ -1,5 +1,5 @@
-"""Explains to people who edit a definition why a test call was decided as it was: who owns a record that was not found,
-why a person must approve, which limit was exceeded. Nothing is stored, sent or refused.
+"""Explaining to people who edit a definition why a test call was decided as it was: who owns a record that was not
+found, why a person must approve, which limit was exceeded. Nothing is stored, sent or refused.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class ApprovalReason(StrEnum):
     """The reasons why a person must approve a request."""
 
     CONDITION = "condition"  # a condition of the definition
-    CURRENCY = "currency"  # the rules' amounts are in another currency
+    CURRENCY = "currency"  # the rules' amounts are in a different currency
     AMOUNT = "amount"  # above the limit
     SUM = "sum"  # above the limit together with the amounts used: today by the customer, or for the subject
 

@@ -1,4 +1,4 @@
-"""Decides whether a look-up may answer visitors who are not signed in. Pure.
+"""Deciding whether a look-up may answer visitors who are not signed in. Pure.
 
 It reads the compiled definition, so that a new field with an expression is found without being listed here. Anything
 unknown counts as reading the customer's identity.

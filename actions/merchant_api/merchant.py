@@ -141,7 +141,7 @@ def _build_request(call: Call, key: str) -> tuple[str, dict[str, Any]]:
 def _parse_outcome(answer: Answer) -> Outcome:
     if answer.status == 200 and isinstance(answer.body, dict):
         return Happened(answer.body)
-    # 409: the key is known with other content. Only `find` can tell its outcome.
+    # 409: the key is already known with different content. Only `find` can determine its outcome.
     if 400 <= answer.status < 500 and answer.status != 409:
         return _parse_refusal(answer.body, answer.status)
     return Unclear(f"returned {answer.status}", was_answered=is_finished(answer.status))

@@ -60,7 +60,7 @@ def _line(data: Mapping[str, Any], currency: str) -> Line:
 
 
 def _address(value: Any, origins: Set[str]) -> str:
-    """Return an address as a browser will read it; "" if it leads to another origin."""
+    """Return an address as a browser will read it; "" if it leads to a different origin."""
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         return ""
     parts = urlsplit(value)
@@ -75,7 +75,7 @@ def _text(value: Any) -> str:
 
 
 def _id(value: Any) -> str:
-    """Return the complete order number, since a truncated one could be another order's."""
+    """Return the complete order number, since a truncated one could belong to another order."""
     if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value) <= MAX_ID_LENGTH:
         raise ValueError("not an order number")
     return value

@@ -16,7 +16,8 @@ from actions.models import ActionRequest, Attempt
 FIRST_RECHECK: Final = timedelta(seconds=5)
 MAX_PAUSE: Final = timedelta(hours=1)
 # A person has to check a call that has been in progress for longer than IN_PROGRESS_FOR, or that the system has
-# called neither in progress nor done for UNCLEAR_FOR after a check was due. Until then, a failed look-up is repeated.
+# reported neither as in progress nor as done for UNCLEAR_FOR after a check was due. Until then, a failed look-up is
+# repeated.
 IN_PROGRESS_FOR: Final = timedelta(hours=24)
 UNCLEAR_FOR: Final = timedelta(seconds=30)
 
@@ -42,7 +43,7 @@ def is_in_progress(request: ActionRequest) -> bool:
 
 
 def is_overdue(request: ActionRequest) -> bool:
-    """Return whether the call was sent so long ago that a person, who has been told, decides in any case."""
+    """Return whether the call was sent so long ago that the person who was asked to check it decides in any case."""
     sent_at: datetime | None = Attempt.objects.filter(request_id=request.pk).aggregate(at=Max("sent_at"))["at"]
     is_with_a_person = request.reason_code != "in_progress"
     return is_with_a_person and sent_at is not None and now() >= sent_at + IN_PROGRESS_FOR

@@ -1,4 +1,4 @@
-"""Sends queued requests to Celery without ever waiting for the broker.
+"""Sending queued requests to Celery without ever waiting for the broker.
 
 A broker that is down or hangs would block its caller, so one thread per process publishes, from a short queue that
 drops requests when it is full. Nothing is lost: the sweep publishes every request that is still queued.
@@ -20,7 +20,7 @@ MESSAGE_LIFE_SECONDS: Final = 60
 
 
 class Publisher:
-    """Publishes from its own thread, which starts with the first request."""
+    """A publisher with its own thread, which starts with the first request."""
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[tuple[UUID, UUID]] = queue.Queue(maxsize=QUEUE_SIZE)
@@ -28,7 +28,7 @@ class Publisher:
         self._thread: threading.Thread | None = None
 
     def enqueue(self, workspace_id: UUID, request_id: UUID) -> None:
-        """Notify a worker of a queued request soon; returns at once, whatever the broker does."""
+        """Notify a worker of a queued request soon; returns immediately, whatever the broker does."""
         self._start()
         try:
             self._waiting.put_nowait((workspace_id, request_id))

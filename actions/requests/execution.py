@@ -1,4 +1,4 @@
-"""Executes a queued request exactly once, even if messages are delivered twice or processes die in between.
+"""Executing a queued request exactly once, even if messages are delivered twice or processes die in between.
 
 Invariants: the attempt row is written before anything is sent, and marked as sent before the call; every attempt uses
 the request's id as its idempotency key; only the attempt that still holds the lease writes a result. After an attempt
@@ -225,7 +225,7 @@ def _resolve_by_key(system: BackEnd, request: ActionRequest, unclear: Unclear) -
 
 def _gather(request: ActionRequest) -> Records | Reason:
     customer = Customer.objects.filter(pk=request.customer_id).first()
-    if customer is None or customer.external_id is None:  # erased meanwhile: the records no longer have an owner
+    if customer is None or customer.external_id is None:  # erased in the meantime: records without an owner
         spec = made_with(request)
         return spec.no_records(request.arguments) if spec else Reason("policy_changed")
     return gather_again(request, Identity(customer.external_id, customer.email))

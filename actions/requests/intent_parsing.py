@@ -1,4 +1,4 @@
-"""Parses what a customer asks for, strictly. Customers must be signed in, except for look-ups of public records. A
+"""Strict parsing of what a customer asks for. Customers must be signed in, except for look-ups of public records. A
 refusal leaves only an audit entry with its error code.
 """
 

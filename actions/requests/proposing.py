@@ -1,4 +1,4 @@
-"""Turns an intent into a request: created once per key, decided by the policy, and shown as a card.
+"""From an intent to a request: created once per key, decided by the policy, and shown as a card.
 
 The merchant is never called inside a transaction: its data is read beforehand, and once more right before it is used.
 """

@@ -87,7 +87,7 @@ def _asks_for_records(request: ActionRequest, rules: Rules) -> bool:
 def _gather(request: ActionRequest) -> Records | Reason | None:
     ActionRequest.objects.filter(pk=request.pk, state=State.AWAITING_APPROVAL).update(due_at=now() + RETRY_AFTER)
     customer = Customer.objects.filter(pk=request.customer_id).first()
-    if customer is None or customer.external_id is None:  # erased meanwhile: it is refused right before it is sent
+    if customer is None or customer.external_id is None:  # erased: it will be refused right before it is sent
         return None
     return gather_again(request, Identity(customer.external_id, customer.email))
 
@@ -182,7 +182,8 @@ def decision_on(spec: WriteAction, request: ActionRequest, records: Records, rul
 
 
 def _is_as_shown(spec: WriteAction, request: ActionRequest, records: Records) -> bool:
-    # The digest covers only the arguments: a look-up without one ("my newest order") may find something else by now.
+    # The digest covers only the arguments: a look-up without arguments ("my newest order") may find something else by
+    # now.
     subject = Subject(request.subject_kind, request.subject_id)
     return spec.is_as_shown(request.arguments, records, subject=subject, shown=request.shown)
 

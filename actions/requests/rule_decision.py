@@ -1,4 +1,4 @@
-"""Decides whether a request may proceed. Pure: no database, no clock, no network."""
+"""Deciding whether a request may proceed. Pure: no database, no clock, no network."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -142,7 +142,7 @@ def approvals_needed(rules: Rules, money: Money | None, used: Used) -> int:
     if money is None:
         return 0
     first, second = rules.approval_above, rules.second_approval_above
-    # The rules' amounts say nothing about another currency, so the strictest rule applies.
+    # The rules' amounts say nothing about other currencies, so the strictest rule applies.
     if money.currency != rules.currency and rules.has_figures:
         return 1 if second is None else 2
     total = money.amount + used.before

@@ -1,7 +1,7 @@
 """Sweeps over requests: publish what is still queued, recover silent attempts, check unknown outcomes, judge waiting
 requests by changed rules, expire requests.
 
-Every step is conditional on the request's state, so two sweeps at once, or a sweep and a worker, do nothing twice.
+Every step is conditional on the request's state, so two simultaneous sweeps, or a sweep and a worker, do nothing twice.
 """
 
 import logging

@@ -1,6 +1,4 @@
-"""Changes a request's state by one conditional UPDATE, with its audit entry and announcement in the same
-transaction.
-"""
+"""Changing a request's state by one conditional UPDATE, in one transaction with its audit entry and announcement."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""Finds out what became of requests with an unknown outcome, and decides when to ask again."""
+"""Finding out what became of requests with an unknown outcome, and deciding when to ask again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

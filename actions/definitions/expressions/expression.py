@@ -50,7 +50,7 @@ class Expression:
     def evaluate(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
         """Return the value for these names; `now` must be an aware datetime if dates are used. Numbers are returned as
         Decimal, amounts as Money, days and times as date and datetime, lists and objects unchanged. Raises
-        ExpressionFailed with the place. `spend` is a step budget that several expressions can share.
+        ExpressionFailed with the part that failed. `spend` is a step budget that several expressions can share.
         """
         try:
             return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).value(self._tree)

@@ -73,7 +73,7 @@ def call(function: str, arguments: Sequence[Any], *, now: Callable[[], datetime]
 
 
 def _time(value: Any, zone: Sequence[Any], now: Callable[[], datetime]) -> datetime:
-    """Return an aware time; without a zone, a time in UTC is converted to the time zone of `now`."""
+    """Return an aware time; if no zone is given, a time in UTC is converted to the time zone of `now`."""
     moment = time_of(value, *zone)
     # UTC does not say where something happens; any other offset is that of the place. Servers write UTC as Z or as
     # +00:00, which is also the offset of London in winter: for such places, the zone must be given.

@@ -1,7 +1,7 @@
 """Texts with `{expressions}` in them, written into addresses, headers and sentences; `bodies.py` writes them into JSON.
 
-Each place has its own rules, so that a value stays a value: it never adds a segment, a query or a step upwards to a
-path, a line to a header, structure to JSON, or an invisible character to a sentence. A value that breaks a rule is
+Each kind of text has its own rules, so that a value stays a value: it never adds a segment, a query or a step upwards
+to a path, a line to a header, structure to JSON, or an invisible character to a sentence. A value that breaks a rule is
 refused, not repaired: a repaired value would mean something else.
 """
 
@@ -92,7 +92,7 @@ class Template:
         return value
 
     def plain(self, names: Mapping[str, Any], spend: Spend | None = None) -> str:
-        """Return the text as it is, for a place that escapes it itself (a query, a JSON string)."""
+        """Return the text as it is, for callers that escape it themselves (a query, a JSON string)."""
         return "".join(self._rendered(names, _unbroken, spend))
 
     def _rendered(

@@ -1,4 +1,4 @@
-"""Finds mistakes in the types of an expression before it is evaluated, as in `today + 14`. Pure.
+"""Finding mistakes in the types of an expression before it is evaluated, as in `today + 14`. Pure.
 
 A part whose type is known before any record is read (a literal, `today`, an argument, the value of a function) is
 represented by a sample of its type, and the operations themselves say which samples they refuse. Fields of records and

@@ -34,7 +34,7 @@ _ZONE: Final = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2}|UTC", re.ASCII)
 
 
 class NoValue(ValueError):
-    """An operation has no value; `why` says why, and the evaluator adds the place."""
+    """An operation has no value; `why` says why, and the evaluator adds where."""
 
     def __init__(self, message: str, /, **values: Value) -> None:
         self.why = deferred(message, **values)
@@ -137,7 +137,7 @@ def kind_of(value: Any) -> DeferredText:
 
 
 def equal(left: Any, right: Any, spend: "Spend", depth: int = 0) -> bool:
-    """Return whether two values are equal; only null may be compared with another type."""
+    """Return whether two values are equal; only null may be compared with a value of a different type."""
     spend(1)
     left, right = value_of(left), value_of(right)
     if left is None or right is None:
@@ -167,7 +167,7 @@ def less(left: Any, right: Any) -> bool:
     raise NoValue(gettext_noop("{kind} has no order; compare numbers, money, dates or times"), kind=kind_of(left))
 
 
-# How to convert one of two kinds of values so that they can be compared.
+# How to convert one of two values of different kinds so that they can be compared.
 _HINTS: Final[Mapping[frozenset[str], str]] = {
     frozenset({_TEXT, _DATE}): gettext_noop("write date(…) around the text"),
     frozenset({_TEXT, _TIME}): gettext_noop("write time(…) around the text"),
@@ -386,7 +386,7 @@ def json_text(value: Any) -> str:
 
 
 class Spend:
-    """Counts steps; raises NoValue when none are left."""
+    """A counter of steps; it raises NoValue when none are left."""
 
     def __init__(self, steps: int) -> None:
         self._left = steps

@@ -1,4 +1,4 @@
-"""Finds amounts of money among the fields of an answer: pairs of a figure and its currency. Pure.
+"""Finding amounts of money among the fields of a response: pairs of a figure and its currency. Pure.
 
 An amount in the wrong unit is worse than two plain fields, and an amount that cannot be computed makes the whole
 look-up fail. So a figure becomes an amount only if the file proves its unit, and money only if the file lists the
@@ -23,7 +23,7 @@ _MAX_CODES: Final = 200  # more than there are currencies
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """An amount of money in an answer: the field with its figure, the field with its currency, and what shows both as
+    """An amount of money in a response: the field with its figure, the field with its currency, and what shows both as
     one value.
     """
 

@@ -1,5 +1,5 @@
-"""Reads external JSON or YAML text into plain values, within limits. YAML is built from its events: no tags, no Python
-objects, no recursion, and an alias counts with its full size, so that a few lines cannot expand to a billion.
+"""Reading external JSON or YAML text into plain values, within limits. YAML is built from its events: no tags, no
+Python objects, no recursion, and an alias counts with its full size, so that a few lines cannot expand to a billion.
 """
 
 import json
@@ -145,7 +145,7 @@ class _Builder:
             parent.key, parent.expects_key = _key(value), False
         else:
             parent.expects_key = True
-            if parent.key == "<<" and isinstance(value, dict):  # merged keys come after those written out
+            if parent.key == "<<" and isinstance(value, dict):  # a merged key does not replace one written out
                 parent.value.update({name: item for name, item in value.items() if name not in parent.value})
             else:
                 parent.value[parent.key] = value

@@ -1,4 +1,4 @@
-"""Detects the fields of an external API that name the customer. Pure.
+"""Detecting the fields of an external API that name the customer. Pure.
 
 The rule: a field names the customer if its own or its schema's name is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. The value of

@@ -92,7 +92,7 @@ def humanised(name: str) -> str:
 
 
 class Names:
-    """Makes names unique by adding a number to duplicates."""
+    """Names that are made unique by adding a number to duplicates."""
 
     def __init__(self, *reserved: str) -> None:
         self._taken: set[str] = set(reserved)

@@ -1,5 +1,5 @@
-"""Turns an external JSON Schema into the declaration of an argument, if it is simple enough. Anything that a definition
-cannot express is noted and left open: `type` is then missing, and a person chooses it in the editor.
+"""From an external JSON Schema to the declaration of an argument, if the schema is simple enough. Anything that a
+definition cannot express is noted and left open: `type` is then missing, and a person chooses it in the editor.
 """
 
 import re
@@ -25,7 +25,7 @@ TOO_MANY: Final = gettext_noop("There are more than {most} arguments; {name} is 
 
 
 class Note(Protocol):
-    """Takes a note for a person: a message that `gettext_noop` marks, and the values in it."""
+    """A function that stores a note for a person: a message marked with `gettext_noop`, and the values in it."""
 
     def __call__(self, message: str, /, **values: Value) -> None: ...
 
@@ -82,7 +82,7 @@ def properties_of(schema: Any, at: str, resolve: Resolve, note: Note) -> tuple[M
 
 
 def listed_types(types: Any) -> list[Any]:
-    """Return the types of a schema that names several, as in 3.1: ["string", "null"]."""
+    """Return the types of a schema that lists several, as in OpenAPI 3.1: ["string", "null"]."""
     return types if isinstance(types, list) else []
 
 

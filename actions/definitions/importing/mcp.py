@@ -1,4 +1,4 @@
-"""Makes drafts from an MCP server's tools, given the result of `tools/list`. Pure: no calls are made. A server's
+"""Making drafts from an MCP server's tools, given the result of `tools/list`. Pure: no calls are made. A server's
 description of its tools is not trusted: a tool that claims to be read-only is a write until a person says otherwise,
 its texts are suggestions, and it is called at most once. The `fingerprint` shows when a tool has changed since it was
 reviewed.
@@ -67,7 +67,7 @@ class _Reader:
     """A tool that claims to be read-only and takes only the id of one record."""
 
     tool: str
-    field: str  # its argument, as the server names it
+    field: str  # the server's name for its argument
 
 
 def _readers(tools: Sequence[Any]) -> dict[str, _Reader]:
@@ -87,12 +87,12 @@ def _readers(tools: Sequence[Any]) -> dict[str, _Reader]:
 
 
 def _suggest_records(draft: Draft, readers: Mapping[str, _Reader]) -> None:
-    """Suggest the look-up of the record that a tool's arguments name, and the identity for an id by which nothing can
-    be read. A suggestion takes effect only when a person accepts it.
+    """Suggest the look-up of the record that a tool's arguments refer to, and the identity for an id by which nothing
+    can be read. A suggestion takes effect only when a person accepts it.
     """
     arguments = {name: one for name, one in draft.document["arguments"].items() if one.get("from") != "identity"}
     nouns = {noun_of_id(name) for name in arguments} - {""}
-    # If one argument is the id of a record that can be read, an id of something else may be the owner's.
+    # If one argument is the id of a record that can be read, an id of something else may identify the owner.
     suggest_identity(draft, arguments, nouns - readers.keys() if nouns & readers.keys() else ())
     named = next(((name, noun) for name in arguments if (noun := noun_of_id(name)) in readers), None)
     if named is None or readers[named[1]].tool == draft.document["call"]["tool"]:
@@ -217,7 +217,7 @@ def _arguments(schema: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any],
 
 
 class _Local:
-    """Resolves references within one tool's schema, in a limited number of steps."""
+    """A resolver of references within one tool's schema, with a limited number of steps."""
 
     def __init__(self, top: Mapping[str, Any]) -> None:
         self._top = top

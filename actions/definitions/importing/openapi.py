@@ -1,6 +1,6 @@
-"""Makes drafts from the operations of an OpenAPI file (3.0 and 3.1, JSON or YAML). Pure: no request is made. The file
-is not trusted. References must stay inside it; otherwise the whole file is refused. Its texts become suggestions, never
-part of a document. Nothing in it is followed, executed or fetched.
+"""Making drafts from the operations of an OpenAPI file (3.0 and 3.1, JSON or YAML). Pure: no request is made. The file
+is not trusted. References must stay inside it; otherwise, the entire file is refused. Its texts become suggestions,
+never part of a document. Nothing in it is followed, executed or fetched.
 """
 
 import re

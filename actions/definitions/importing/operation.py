@@ -1,4 +1,4 @@
-"""Makes the draft of one operation of an OpenAPI file: its call, arguments, card and result. Pure."""
+"""Making the draft of one operation of an OpenAPI file: its call, arguments, card and result. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def _first_example(source: Any) -> Any:
 
 
 class Operation:
-    """Fills the draft of one operation; `resolve` returns what a node of the file refers to."""
+    """One operation whose draft is being filled in; `resolve` returns what a node of the file refers to."""
 
     def __init__(
         self,
@@ -409,7 +409,9 @@ class Operation:
         return found[0] if len(found) == 1 else ""
 
     def _look_up(self, arguments: Mapping[str, Any]) -> None:
-        """Look up the records that the call names if the file says how. A person must then say who owns them."""
+        """Add look-ups of the records that the call refers to, if the file says how. A person must then say who owns
+        them.
+        """
         lookups: list[dict[str, Any]] = []
         for record, places in self._named(arguments):
             names = {one["name"] for one in lookups} | {*arguments, *RESERVED}
@@ -432,8 +434,8 @@ class Operation:
         suggest_identity(self._draft, arguments, self._records.owners)
 
     def _named(self, arguments: Mapping[str, Any]) -> Iterator[tuple[Record, Mapping[str, str]]]:
-        """Yield each record that the call names, with the arguments for the parameters of its path: the record that the
-        call's own path leads to, and those whose ids are among the call's arguments.
+        """Yield each record that the call refers to, with the arguments for the parameters of its path: the record that
+        the call's own path leads to, and those whose ids are among the call's arguments.
         """
         above = self._records.of_path(self._path)
         if above is not None and self._places.get(above.parameters[-1]) in {*arguments, *self._identity()}:

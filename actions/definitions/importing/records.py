@@ -1,4 +1,4 @@
-"""Finds out from a file how records are read: by which operation, and which of their fields name the owner and the id.
+"""Finding out from a file which operations read records, and which fields of these records are the owner and the id.
 Pure.
 """
 
@@ -97,7 +97,7 @@ def records_of(operations: Iterable[FileOperation]) -> Records:
 
 
 def fields_in(schema: Any, properties: Properties) -> list[Field]:
-    """Return the path and the schema of each field of an answer and of the objects inside it, the outer ones first."""
+    """Return the path and the schema of each field of a response and of the objects inside it, outer fields first."""
     found: list[Field] = []
     waiting: deque[Field] = deque([((), schema)])
     while waiting:
@@ -130,16 +130,16 @@ def own_id_in(fields: Sequence[Field], record: Record | None) -> str:
 
 def inner_id_in(fields: Sequence[Field]) -> str:
     """Return the path of the only id inside a record, such as `patient.id`; "" if there is none or more than one. It
-    may be the owner's, whatever the file calls its customers.
+    may identify the owner, whatever the file calls its customers.
     """
     inner = [path for path, _ in fields if snake(path[-1]) == "id" and len(path) > _depth(fields)]
     return ".".join(inner[0]) if len(inner) == 1 else ""
 
 
 def owner_ids_in(fields: Sequence[Field], records: Records, own: Iterable[str]) -> list[str]:
-    """Return the paths of a record's fields that are ids of something else and may be the owner's, whatever the file
-    calls its customers. An id counts only if no operation reads a record by this id. If paths list something below any
-    of these nouns, only those nouns count. `own` contains the names of the record's own id.
+    """Return the paths of a record's fields that are ids of something else and may identify the owner, whatever the
+    file calls its customers. An id counts only if no operation reads a record by this id. If paths list something below
+    any of these nouns, only those nouns count. `own` contains the names of the record's own id.
     """
     around = {path[:-1] for path, _ in fields}
     known = {*map(snake, own)}

@@ -29,7 +29,7 @@ def json_schema(content: Mapping[str, Any]) -> Any:
 
 
 class Answer:
-    """The answers of one operation; `resolve` returns what a node of the file refers to."""
+    """The responses of one operation; `resolve` returns what a node of the file refers to."""
 
     def __init__(self, operation: Mapping[str, Any], resolve: Callable[[Any, Note], Any], note: Note) -> None:
         responses = operation.get("responses")
@@ -51,7 +51,7 @@ class Answer:
         return None
 
     def explains_problems(self) -> bool:
-        """Return whether failed calls are answered in the format of RFC 9457, whose `detail` explains the failure to
+        """Return whether failed calls return a body in the format of RFC 9457, whose `detail` explains the failure to
         people.
         """
         for status, given in self._responses.items():
@@ -70,7 +70,7 @@ class Answer:
         return {"fields": self._fields(schema, where)}
 
     def receipt(self) -> list[dict[str, Any]]:
-        """Return the first fields of an answer, without the customer's own id, which tells them nothing new."""
+        """Return the first fields of a response, without the customer's own id, which tells them nothing new."""
         where, schema = self._unwrapped("body")
         fields = self._fields(schema, where)
         return [one for one in fields if not names_customer(one.get("value", "").rpartition(".")[2])][:_MAX_KEPT]
@@ -79,7 +79,7 @@ class Answer:
         return properties_of(schema, "answer", self._resolve, self._note)[0]
 
     def _unwrapped(self, where: str) -> tuple[str, Any]:
-        """Return the path and the schema of an answer's content. An object without plain fields, such as `{"data": …,
+        """Return the path and the schema of a response's content. An object without plain fields, such as `{"data": …,
         "meta": …}`, is replaced by the object or list inside it that has the most plain fields.
         """
         schema = self._resolved(self.schema())

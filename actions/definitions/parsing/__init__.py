@@ -1,1 +1,1 @@
-"""Reads the JSON document of a definition into its parts, and collects every mistake."""
+"""Reading the JSON document of a definition into its parts, and collecting every mistake."""

@@ -1,4 +1,4 @@
-"""Reads the calls of a definition: its look-ups, and the call that carries out the action."""
+"""The calls of a definition: its look-ups, and the call that carries out the action."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def read_call(spec: ObjectReader | None, scope: Scope, methods: Sequence[str]) -
     headers = _fields(spec, "headers", scope, is_header=True)
     body = _body(spec, scope, method)
     key_header = _key_header(spec, scope)
-    # Header names are case-insensitive: the shop would get two keys, and might use the one that never changes.
+    # Header names are case-insensitive: otherwise, the shop might get two keys, and use the one that never changes.
     if key_header and key_header.lower() in {name.lower().removesuffix("?") for name in headers.templates}:
         text = gettext("The key already uses the header {header}. Leave it out here.")
         spec.add("headers", text.format(header=key_header))

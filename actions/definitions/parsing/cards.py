@@ -18,7 +18,9 @@ _HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z
 
 
 class CardReader:
-    """Reads the card, receipt, result and labels of a document; each text is required in all of its `locales`."""
+    """A reader of a document's card, receipt, result and labels; each text is required in all of the document's
+    `locales`.
+    """
 
     def __init__(self, top: ObjectReader, document: Mapping[str, Any], locales: Sequence[str]) -> None:
         self._top = top

@@ -123,7 +123,7 @@ def _read(document: Any) -> tuple[Definition | None, Findings]:
 
 
 class _Document:
-    """Reads the parts in order; each part can use the names defined before it."""
+    """The document while its parts are read in order; each part can use the names defined before it."""
 
     def __init__(self, top: ObjectReader, document: Mapping[str, Any]) -> None:
         self._top = top
@@ -216,7 +216,7 @@ class _Document:
             return found
         if obstacle := obstacle_for_visitors(found):
             top.lacks("visitors", obstacle)
-        elif excess := excess_for_visitors(found):  # only new versions: others may find fewer elements
+        elif excess := excess_for_visitors(found):  # only for new versions: a published one may return fewer elements
             top.lacks("visitors", excess, only_new=True)
         # A part that cannot be read is not in the definition, so nobody knows whether it reads the customer.
         return replace(found, for_visitors=not obstacle and not top.findings.wrong)

@@ -1,4 +1,4 @@
-"""Reads a JSON document field by field and collects every mistake under its JSON path.
+"""Reading a JSON document field by field, and collecting every mistake under its JSON path.
 
 Mistakes and missing parts are collected separately: a draft may lack parts, but its parts must be valid.
 """
@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names and arguments that an expression may read at this place in the document, the labels for the values of
-    some paths (`arguments.reason`: labels by value and locale), and the names that can only be read further down.
+    """The names and arguments that an expression may read at this point in the document, the labels for the values of
+    some paths (`arguments.reason`: labels by value and locale), and the names that can be read only further down.
     """
 
     names: frozenset[str]

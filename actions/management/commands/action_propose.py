@@ -29,7 +29,7 @@ class Command(WorkspaceCommand):
     help = gettext_noop(
         "Propose an action for a customer, and confirm it with --confirm. The audit trail names the operator."
     )
-    labels: ClassVar[Mapping[str, str]] = {}  # a look-up prints the merchant's fields, by their own names
+    labels: ClassVar[Mapping[str, str]] = {}  # a look-up prints the merchant's fields under their own names
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
