@@ -90,7 +90,7 @@ def contradict(one: Statement, other: Statement) -> bool:
 
 
 def _contradictions(wording: ArticleText, viewer: Viewer, locale: str, article_id: UUID | None) -> Iterator[Conflict]:
-    """Yield, for each sentence, only the most similar contradicting one, since nobody would read them all."""
+    """Yield, for each sentence, only the most similar one that contradicts it, since nobody would read them all."""
     own = list(statements_of(wording.body, locale))[:MAX_SENTENCES]
     found = [_others(without_figures(ours.text), viewer, article_id) for ours in own]
     passages = {passage.chunk_id: passage for some in found for passage in some}

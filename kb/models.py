@@ -178,7 +178,7 @@ class Picture(TenantModel):
     # The digest of the uploaded file, so that the same file is decoded only once; "" for pictures stored before this
     # field existed.
     file_digest = models.CharField(max_length=40, default="", db_default="")
-    content = models.BinaryField(db_column="png")  # the column's name is from when all pictures were PNG files
+    content = models.BinaryField(db_column="png")  # the column's name dates from when all pictures were PNG files
     media_type = models.CharField(max_length=20, default="image/png", db_default="image/png")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
@@ -241,7 +241,7 @@ class Plan(TenantModel):
     revision = models.PositiveIntegerField()  # the newest revision when this was planned
     person = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True)
     override = models.CharField(max_length=300, blank=True)  # the reason for overriding the gates
-    by_program = models.BooleanField(default=False, db_default=False)  # planned by an API key without a person
+    by_program = models.BooleanField(default=False, db_default=False)  # by an API key that does not act as a person
     key_id = models.UUIDField(null=True)  # the API key that planned it, with or without a person
     problem = models.TextField(blank=True)  # why it was not carried out
 

@@ -52,7 +52,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class RenderedArticle:
-    """`html` is safe to show; `is_marked` says whether the requested passage could be highlighted."""
+    """A rendered article. `html` is safe to show; `is_marked` says whether the passage could be highlighted."""
 
     html: SafeString
     headings: tuple[Heading, ...]

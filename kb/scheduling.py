@@ -35,7 +35,7 @@ def make_plan(
     key_id: UUID | None = None,
     override: str = "",
 ) -> Plan:
-    """Plan a step for the newest revision; this replaces the article's former plan for the step. Raises
+    """Plan a step for the newest revision; this replaces the article's earlier plan for the step. Raises
     InvalidDocument or ArticleMissing.
 
     `override` is the reason for overriding the gates, `key_id` the API key that plans it.

@@ -17,9 +17,9 @@ WITHOUT_VECTORS = ("best_share", "joint_share", "length")
 # fields.
 ON_GROUNDS = ("nearest", "share")
 WANTED_OF_NEAR_MISSES = (0.85, 0.65)
-# Questions in a language other than the passages' share no words with them and are farther away. They use the same
-# weights plus an offset that lets this share of the answerable ones through. With fewer rows than MIN_ACROSS, no offset
-# is fitted.
+# Questions in a language other than the passages' share no words with them, and their vectors are farther apart. They
+# use the same weights plus an offset that lets this share of the answerable ones through. With fewer rows than
+# MIN_ACROSS, no offset is fitted.
 WANTED_ACROSS, MIN_ACROSS = 0.85, 20
 # The regularisation is strong, so that no evidence is trusted as much as these corpora suggest.
 _STEPS, _RATE, _DECAY = 400, 0.5, 1.0

@@ -1,4 +1,4 @@
-"""Evaluation runs: put questions with known answers to the search, and score the results by article."""
+"""Evaluation runs: questions with known answers are put to the search, and the results are scored by article."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ _PASSAGES_PER_ARTICLE = 12
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`wanted` and `excluded` are external ids; an excluded article is dropped before ranking.
+    """A question with its known answers. `wanted` and `excluded` are external ids; an excluded article is dropped
+    before ranking.
 
     `earlier_messages` is the conversation before the question, oldest first.
     """
@@ -96,7 +97,7 @@ def evaluate(
 
 
 def ranking(question: Question, find: SearchFunction, *, limit: int = CUTOFF) -> tuple[list[str], float]:
-    """Return the external ids of the first `limit` articles found, best first, and the milliseconds of the search."""
+    """Return the external ids of the first `limit` articles found, best first, and the duration in milliseconds."""
     found = find(question, limit * _PASSAGES_PER_ARTICLE)
     ranked = dict.fromkeys(passage.external_id for passage in found.passages)
     return [article for article in ranked if article not in question.excluded][:limit], found.took_ms

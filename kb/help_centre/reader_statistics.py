@@ -50,7 +50,7 @@ class Votes:
 
 @transaction.atomic
 def count_vote(article: Article, *, is_helpful: bool) -> None:
-    """Count one reader's answer for the article's live revision."""
+    """Count one reader's vote for the article's live revision."""
     assert article.live_revision is not None, "a readable article is live"
     number = article.live_revision.number
     Helpfulness.objects.get_or_create(article=article, revision=number)

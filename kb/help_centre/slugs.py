@@ -50,7 +50,7 @@ def as_id(name: str) -> UUID | None:
 def rename(article: Article, slug: str) -> None:
     """Give a stored article's help page a new name; the former one redirects from now on.
 
-    Runs in the caller's transaction. Raises InvalidDocument if the name was taken since it was checked.
+    Runs in the caller's transaction. Raises InvalidDocument if the name has been taken since it was checked.
     """
     if slug == article.slug:
         return

@@ -342,7 +342,7 @@ def _around(place: Place) -> dict[str, object]:
 
 
 def _citation(request: HttpRequest) -> Citation | None:
-    """Return the passage in the address; None if its numbers are invalid."""
+    """Return the passage to which the address refers; None if its numbers are invalid."""
     try:
         numbers = [int(request.GET.get(name, "")) for name in ("r", "start", "end")]
     except ValueError:

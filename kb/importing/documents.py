@@ -12,7 +12,7 @@ class NamedPicture:
 
     picture: StoredPicture
     address: str
-    reference: str = ""  # the address in the file, used if the picture cannot be stored; "" for none
+    reference: str = ""  # the address in the file, used if the picture cannot be stored; "" if there is none
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ MAX_READ_BYTES: Final = 200_000_000
 MOST_LISTED: Final = 3
 LEAST_EMBEDDED: Final = 8  # pixels per side; smaller ones are placeholders for pictures that a script loads
 
-# Brackets inside must be escaped; otherwise, each opening bracket would be searched to the end of its line.
+# Brackets inside must be escaped; otherwise, the search would go from each opening bracket to the end of its line.
 _SAID: Final = r"!\[(?:[^\[\]\\\n]|\\.){0,1000}\]"
 _TITLE: Final = r"""(?:[ \t]{1,9}["'][^\n]{0,999}?["'])?"""
 _IMAGE: Final = re.compile(rf"({_SAID}\([ \t]{{0,9}}<?)([^\s<>()]{{1,1000}})(>?{_TITLE}[ \t]{{0,9}}\))")
@@ -204,7 +204,7 @@ def store_pictures(documents: Sequence[Document]) -> list[Document]:
 
 
 def _without(document: Document, refused: Mapping[str, str]) -> Document:
-    """Return the document with each refused picture in its text replaced by its original address, or only by its
+    """Return the document with each refused picture in its text replaced with its original address, or only with its
     description.
     """
     references = {named.address: named.reference for named in document.pictures if named.address in refused}

@@ -1,4 +1,4 @@
-"""Rank fusion: merges the results of two indexes into one order. Pure.
+"""Rank fusion: the results of two indexes are merged into one order. Pure.
 
 For each part of a question, a passage's score increases with its similarity and with the words that it shares.
 Similarity is measured in units of the spread of the part's neighbours, since every model has its own range of cosines.
@@ -23,7 +23,7 @@ class Candidate:
     `similarity` is its cosine to the question, None if it has no vector; `words` is its full-text score, 0 unless full
     text found it. It has its article and the article's locale, since ranking needs them. The ids are strings: a search
     looks up two thousand, and a UUID computes its hash each time, in Python. `hits` says for each term of the question
-    whether the chunk contains it, as PostgreSQL writes an array; only those of the first few are read.
+    whether the chunk contains it, in PostgreSQL's notation for arrays; it is read only for the first few candidates.
     """
 
     chunk_id: str
@@ -52,7 +52,7 @@ class PartCandidates:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Tuned on four corpora and on long messages; docs/decisions/fusion-of-rankings.md has the figures."""
+    """The weights of the fusion, tuned on four corpora and on long messages (docs/decisions/fusion-of-rankings.md)."""
 
     # The score of the best passage by words, in units of the spread between the nearest and a far neighbour.
     words: float = 1.0

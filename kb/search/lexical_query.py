@@ -24,7 +24,9 @@ class ScopeStats:
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
-    """`queries` are tried in turn until one finds enough; `weights` rank the matches."""
+    """The queries for a question: `queries` are tried one after another until one finds enough; `weights` rank the
+    matches.
+    """
 
     queries: tuple[str, ...]
     weights: tuple[tuple[str, float], ...]

@@ -128,7 +128,7 @@ def search(
     follow-up, because it is short, refers back or finds no confident answer on its own, is also searched for with the
     context, which costs an embedding unless it finds a confident answer and the previous question is known. The
     confidence is computed for the question alone, since an earlier topic would always be found. Articles that are not
-    live never appear, re-indexed or not. Without the embedding model a hybrid search uses words only; with
+    live never appear, re-indexed or not. If the embedding model is unavailable, a hybrid search uses words only; with
     `KB_LEXICAL_FALLBACK` off, or in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with
     one of the workspace's synonyms is also searched for in the other words; the more confident result is used.
     """
@@ -273,7 +273,7 @@ def _retrieve(
         _retrieve_part(scope, stats, _part_query(vector, words, stats, mode), depth)
         for vector, words in zip(vectors, terms_by_part, strict=True)
     ]
-    if len(parts) == 1:  # a long message also names people and places, which no article needs to contain
+    if len(parts) == 1:  # a long message also mentions people and places, which no article needs to contain
         parts = [replace(parts[0], known_share=known_share(terms_by_part[0], stats))]
     measured = [_measured(scope, *pair) for pair in zip(asked, parts, strict=True)] if abroad else parts
     return _RetrievedParts(scope, stats, asked, vectors, terms_by_part, parts, measured, abroad)

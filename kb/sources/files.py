@@ -1,4 +1,4 @@
-"""Files as a source: a folder or file on the server that an operator has named, and the part shared with uploaded
+"""Files as a source: a folder or file on the server that an operator has specified, and the part shared with uploaded
 files.
 """
 

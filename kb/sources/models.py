@@ -38,7 +38,7 @@ class Source(TenantModel):
     collection = models.ForeignKey(
         "kb.Collection", on_delete=models.RESTRICT, related_name="sources", db_constraint=False
     )
-    # "" leaves it to the documents; otherwise all of them get these readers.
+    # "" leaves it to the documents; otherwise, all documents get these readers.
     audience = models.CharField(max_length=10, blank=True)
     publishes = models.BooleanField(default=True)  # if False, new texts become drafts
     config = models.JSONField(default=dict, blank=True)

@@ -19,7 +19,7 @@ from kb.sources.ports import Fetched, Kind, Place
 
 Mode, ItemState, Outcome = runs.Mode, runs.ItemState, runs.Outcome
 MAX_ITEMS: Final = 10_000
-FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, each run checks an address that is gone again
+FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, an address that is gone is still checked
 HELD: Final = timedelta(hours=1)
 MAX_HELD_BYTES: Final = 4_000_000  # size of an item's content; larger ones are fetched again
 LOST_SHARE: Final = 3  # a loss of one item in three needs a person's confirmation

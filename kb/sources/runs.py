@@ -85,7 +85,7 @@ def end_preview(source: Source, *, person: User | None = None) -> SourceRun:
 
 
 def end(run: SourceRun, state: str, *, reason: str = "") -> bool:
-    """Settle a run that is still open, and plan the source's next one; return whether it was open."""
+    """Settle a run that is still open, and schedule the source's next run; return whether it was open."""
     run_is_open = SourceRun.objects.filter(pk=run.pk, state__in=(*ACTIVE, RunState.UNCONFIRMED))
     is_ended = bool(
         run_is_open.update(state=state, reason=reason, counts=run.counts, lease_until=None, due_at=None, ended_at=now())

@@ -202,7 +202,8 @@ def _address(source: Source, changes: SourceChanges) -> tuple[str, str]:
     url = one_spelling(text)
     if not url:
         return text[:2000], gettext("Enter a web address such as https://help.example.com.")
-    # The operator has allowed a private network for the former host only, and anyone who may write can change it.
+    # The operator has allowed a private network for the former host only, and anyone who may write can change the
+    # address.
     if changes.allows_private is None and urlsplit(url).netloc != urlsplit(source.address).netloc:
         source.allows_private = False
     return url, "" if source.allows_private else _call_problem(url)

@@ -49,8 +49,8 @@ class Uploads(Files):
         rows = SourceFile.objects.filter(source_id=self.origin.source_id).order_by("path")
         paths = [path for path in rows.values_list("path", flat=True) if not is_category_file(path)]
         named = self._named_pictures(frozenset(_last_word(path) for path in paths if _is_picture(path)))
-        # Pictures that texts name are read with these. Other pictures are listed, so that the reader says why it cannot
-        # read them.
+        # Pictures to which texts refer are read with these texts. Other pictures are listed, so that the reader says
+        # why it cannot read them.
         return [Place(path) for path in paths if not (_is_picture(path) and _last_word(path) in named)]
 
     def _named_pictures(self, wanted: frozenset[str]) -> frozenset[str]:

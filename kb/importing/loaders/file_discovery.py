@@ -95,9 +95,9 @@ def _in_archive(file: Path, origin: str, entries: Entries) -> Iterator[Document 
     """Yield the items of the files in a zip file, as if it were a folder."""
     with TemporaryDirectory(prefix="supportbot-unpacked-") as folder:
         with closing(unpacked(file, Path(folder))) as unpacking:
-            unpacked_files = list(unpacking)  # a picture may come after the text that names it
+            unpacked_files = list(unpacking)  # a picture may come after the text that refers to it
         copies = {inside: copy for inside, copy, _ in unpacked_files if copy is not None}
-        times = Counter(inside for inside, _, _ in unpacked_files)  # a zip file may contain several files with one name
+        times = Counter(inside for inside, _, _ in unpacked_files)  # a zip file may contain a name several times
         for inside, copy, problem in unpacked_files:
             place = f"{origin}/{inside}"
             if copy is None:

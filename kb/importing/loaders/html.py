@@ -110,8 +110,8 @@ def markdown_of_tree(tree: LexborHTMLParser, taken: PicturesTaken | None = None)
 
 
 def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
-    """Give the pictures that are kept their new addresses. In a file, a picture without an `alt` attribute is described
-    by its file name. On a site, it is not: names are often numbers there, and editors leave descriptions empty.
+    """Give the kept pictures their new addresses. In a file, a picture without an `alt` attribute is described by its
+    file name. On a site, it is not: names are often numbers there, and editors leave descriptions empty.
     """
     for node in root.css("img"):
         reference, alt = _reference(node), (node.attributes.get("alt") or "").strip()

@@ -1,4 +1,4 @@
-"""`manage.py kb_search QUERY`: search as a customer's question would."""
+"""`manage.py kb_search QUERY`: search as for a customer's question."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it 
 
 from kb.importing.confined.pdf.geometry import IDENTITY, Box, Matrix, contains
 
-if TYPE_CHECKING:  # `framed_text` needs the lines, which need this module
+if TYPE_CHECKING:  # `framed_text` imports `lines`, which imports this module
     from kb.importing.confined.pdf.framed_text import FramedText
 
 MAX_BOXES: Final = 5_000

@@ -13,7 +13,7 @@ from kb.importing.confined.pdf.lines import Line, rows_of
 from kb.importing.confined.pdf.tables_or_columns import Grid, flows_and_grids
 
 MOST_LINES: Final = 500
-ABOVE: Final = 6.0  # letters between the names of columns and the first row, at most
+ABOVE: Final = 6.0  # the most letters between the names of columns and the first row
 CLOSE: Final = 2.0  # letters above that row at which the upright names are placed
 BESIDE: Final = 8.0  # letters; a name may be this far to the left or right of the cells below it
 
