@@ -277,7 +277,7 @@ class LedgerHead(TenantModel):
 
 
 class LedgerEntry(TenantModel):
-    """The amount that a confirmed request uses up of its limits. A released entry no longer counts."""
+    """The amount that a confirmed request takes from the limits. A released entry no longer counts."""
 
     class Status(models.TextChoices):
         RESERVED = "reserved"

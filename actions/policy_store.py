@@ -39,7 +39,7 @@ _tried: ContextVar[Mapping[str, Rules]] = ContextVar("tried_rules")
 
 @transaction.atomic
 def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
-    """Create the policies that the current workspace lacks, as enabled ones; return the new ones."""
+    """Create the policies that the current workspace lacks, and enable them; return the new ones."""
     return _add_missing_policies(actor=actor, is_enabled=True)
 
 

@@ -18,7 +18,8 @@ from supportbot.translation import in_locale, msgid, nmsgid, ntext_in, text_in
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`facts` fill the sentence's placeholders; they come from rows or from a colleague, never from a model.
+    """Why an action does not proceed. `facts` fill the sentence's placeholders; they come from rows or from a
+    colleague, never from a model.
 
     With a `currency`, `left` and `pending` are amounts as written by `money.format_amount`; `country` is a country
     code. The sentence shows them in the reader's format.

@@ -119,7 +119,7 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
 
 
 class UndoSerializer(serializers.Serializer[Any]):
-    """The action that undoes a request, and until when it is offered."""
+    """The action that undoes a request, and the time until which it is offered."""
 
     action = serializers.CharField(source="action.name")
     until = serializers.DateTimeField()

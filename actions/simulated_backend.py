@@ -72,7 +72,7 @@ def sample_shop() -> SampleShop | None:
 
 @contextmanager
 def use_sample_orders(orders: Sequence[Order]) -> Iterator[None]:
-    """Within this block, the shop has these orders only."""
+    """Within this block, the shop has only these orders."""
     before = _sample_shop.set(SampleShop(orders))
     try:
         yield

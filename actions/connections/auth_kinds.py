@@ -48,8 +48,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """With `reveals_secret`, the receiver of a call learns the secret, so a new address requires entering the secret
-    again.
+    """A kind of authentication. With `reveals_secret`, the receiver of a call learns the secret, so a new address
+    requires entering the secret again.
     """
 
     auth: Auth

@@ -98,7 +98,7 @@ class Client:
         if response.status != 401:
             return response
         forget_token(grant)
-        if not cached:  # the token was issued just now, so the API refuses us for another reason
+        if not cached:  # the token was issued just now, so the API refuses us for a different reason
             return response
         return self._request(
             call, url, body, bearer(fetch_token(grant, timeout_seconds=_left(ends_at))), ends_at, trace, has_enough

@@ -40,9 +40,9 @@ SECONDS: Final = 3.0  # a person is waiting for the page
 
 @dataclass(slots=True)
 class PastRequests(Compared):
-    """`judged` is the number of requests of the last `DAYS` days that were compared; for `by_approval` of them, only
-    the need for a person was compared. `left` requests could not be judged: the shop did not answer in time, or they
-    lack arguments of the new version.
+    """The requests of the last `DAYS` days: `judged` requests were compared; for `by_approval` of these, only the need
+    for a person was compared. `left` requests could not be judged: the shop did not answer in time, or they lack
+    arguments of the new version.
     """
 
     judged: int = 0

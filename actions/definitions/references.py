@@ -73,7 +73,7 @@ def bound_names(document: Mapping[str, Any]) -> frozenset[str]:
     found = set(entry_names(document))
 
     def note(_: str, text: str) -> str:
-        with suppress(ExpressionError):  # the editor says so next to its field
+        with suppress(ExpressionError):  # the editor reports this next to the field
             found.update(compile_expression(text).bound_names())
         return text
 
@@ -100,7 +100,7 @@ def entry_names(value: Any, at: str = "") -> Iterator[str]:
 def _with_names(text: str, names: Mapping[str, str]) -> str:
     try:
         expression = compile_expression(text)
-    except ExpressionError:  # the editor says so next to its field
+    except ExpressionError:  # the editor reports this next to the field
         return text
     places = sorted((start, end, new) for old, new in names.items() for start, end in expression.places_of_name(old))
     for start, end, new in reversed(places):
@@ -123,7 +123,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
 def _places(text: str, argument: str) -> Iterator[tuple[int, int]]:
     try:
         yield from compile_expression(text).places_of((ARGUMENTS, argument))
-    except ExpressionError:  # the editor says so next to its field
+    except ExpressionError:  # the editor reports this next to the field
         return
 
 
@@ -156,5 +156,5 @@ def _changed(value: Any, at: str, change: Change) -> Any:
 def _template(text: str, at: str, change: Change) -> str:
     try:
         return rewritten(text, lambda expression: change(at, expression))
-    except ExpressionError:  # the editor says so next to its field
+    except ExpressionError:  # the editor reports this next to the field
         return text

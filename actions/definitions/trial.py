@@ -60,7 +60,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class GuardVerdict:
-    """`holds` is None if a guard cannot be evaluated; `words` then tells the editor why."""
+    """The verdict of a guard: `holds` is None if it cannot be evaluated; `words` then tells the editor why."""
 
     name: str
     holds: bool | None

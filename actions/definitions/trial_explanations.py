@@ -38,7 +38,7 @@ class ApprovalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """`total` is the amount that is compared with the limit `above`."""
+    """An approval that is needed: `total` is the amount that is compared with the limit `above`."""
 
     why: ApprovalReason
     people: int

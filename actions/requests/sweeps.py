@@ -47,7 +47,7 @@ def sweep() -> None:
 
 def judge_waiting() -> None:
     """Spend a few seconds judging waiting requests that were made under other rules; the next sweep does the rest. The
-    newest are judged first, so that those that have waited longest stay if not all fit a limit any more.
+    newest are judged first, so that those that have waited longest are kept if a limit no longer allows all of them.
     """
     ends_at = monotonic() + JUDGE_SECONDS
     with across_workspaces("sweep of action requests"):

@@ -30,7 +30,7 @@ from supportbot.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The action that undoes a request, and until when it is offered."""
+    """The action that undoes a request, and the time until which it is offered."""
 
     action: WriteAction
     until: datetime

@@ -17,7 +17,7 @@ from actions.states import WAITING, State
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The name of the action that undoes a request, and until when it can be undone."""
+    """The name of the action that undoes a request, and the time until which it can be undone."""
 
     action: str
     until: datetime

@@ -107,7 +107,7 @@ def _suggest_records(draft: Draft, readers: Mapping[str, _Reader]) -> None:
 
 def changed_tools(reviewed: Mapping[str, str], result: Any) -> Sequence[str]:
     """Return the names of reviewed tools that are gone or have changed; `reviewed` maps a name to its fingerprint. If
-    the answer is not a list of tools, all of them count as changed.
+    the response is not a list of tools, all tools count as changed.
     """
     tools = result.get("tools") if isinstance(result, Mapping) else None
     now: dict[str, str] = {}

@@ -1,5 +1,5 @@
-"""Finding out from a file which operations read records, and which fields of these records are the owner and the id.
-Pure.
+"""Finding out from a file which operations read records, and which fields of these records contain the owner and the
+id. Pure.
 """
 
 import re
