@@ -68,7 +68,7 @@ def enabled_actions() -> frozenset[str]:
 def states_in(conversation_id: UUID) -> frozenset[State]:
     """Return the states of a conversation's requests; most conversations have none."""
     found = sql.fetch(_STATES, [conversation_id, current_workspace_id()])
-    return frozenset(State(state) for (state,) in found if state in State)  # a newer version may know others
+    return frozenset(State(state) for (state,) in found if state in State)  # a newer version may have other states
 
 
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:

@@ -17,8 +17,8 @@ WITHOUT_VECTORS = ("best_share", "joint_share", "length")
 # fields.
 ON_GROUNDS = ("nearest", "share")
 WANTED_OF_NEAR_MISSES = (0.85, 0.65)
-# Questions in a language other than the passages' share no words with them, and their vectors are farther apart. They
-# use the same weights plus an offset that lets this share of the answerable ones through. With fewer rows than
+# Questions in a language other than that of the passages share no words with them, and their vectors are farther apart.
+# They use the same weights plus an offset that lets this share of the answerable ones through. With fewer rows than
 # MIN_ACROSS, no offset is fitted.
 WANTED_ACROSS, MIN_ACROSS = 0.85, 20
 # The regularisation is strong, so that no evidence is trusted as much as these corpora suggest.
@@ -47,8 +47,8 @@ def fit(
     """Return a logistic model over the evidence in `names`, fitted so that every corpus and both classes have equal
     weight.
 
-    A question with several parts counts with its best part, as in the search. Questions in a language other than the
-    passages' only determine the offset for such questions.
+    A question with several parts counts with its best part, as in the search. Questions in a language other than that
+    of the passages determine only the offset for such questions.
     """
     everything, examples = examples, [example for example in examples if not is_across(example)]
     best = [max(example.parts, key=_nearness) for example in examples]

@@ -33,7 +33,8 @@ def read_call(spec: ObjectReader | None, scope: Scope, methods: Sequence[str]) -
     headers = _fields(spec, "headers", scope, is_header=True)
     body = _body(spec, scope, method)
     key_header = _key_header(spec, scope)
-    # Header names are case-insensitive: otherwise, the shop might get two keys, and use the one that never changes.
+    # Compared without regard to case, as HTTP does: otherwise, the shop could get two keys, and use the one that never
+    # changes.
     if key_header and key_header.lower() in {name.lower().removesuffix("?") for name in headers.templates}:
         text = gettext("The key already uses the header {header}. Leave it out here.")
         spec.add("headers", text.format(header=key_header))
