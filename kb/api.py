@@ -73,7 +73,7 @@ class SearchThrottle(CallerThrottle):
 
 
 class KnowledgeView(ScopedAPIView):
-    """A view that requires the scope `kb:read` for reading and `kb:write` for everything else."""
+    """Reading needs the scope `kb:read`; everything else needs `kb:write`."""
 
     def get_permissions(self) -> list[BasePermission]:
         return [needs("kb:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "kb:write")()]
