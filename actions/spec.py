@@ -261,7 +261,7 @@ class WriteAction(Action):
     outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
     may_ask_approval: bool = False  # whether `wants_approval` is ever true
     approvals: int = 1  # number of people, if the action itself requires approval
-    approval_role: str = ""  # the role that decides, like admins; "" for anyone with the right on the policy
+    approval_role: str = ""  # the role that, like admins, may decide; "" for anyone with the right on the policy
     undo: Undo | None = None
 
     def done_in(self, locale: str) -> str:

@@ -225,7 +225,7 @@ def _resolve_by_key(system: BackEnd, request: ActionRequest, unclear: Unclear) -
 
 def _gather(request: ActionRequest) -> Records | Reason:
     customer = Customer.objects.filter(pk=request.customer_id).first()
-    if customer is None or customer.external_id is None:  # erased in the meantime: records without an owner
+    if customer is None or customer.external_id is None:  # erased: the records no longer have an owner
         spec = made_with(request)
         return spec.no_records(request.arguments) if spec else Reason("policy_changed")
     return gather_again(request, Identity(customer.external_id, customer.email))
