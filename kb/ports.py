@@ -99,7 +99,7 @@ class Verdict:
 
 
 class Gates(Protocol):
-    """A run of the gate cases against a change to articles; if there are no gates, the verdict is empty."""
+    """The function that runs the gate cases against a change to articles. Without gates, its verdict is empty."""
 
     def __call__(
         self, change: Callable[[], object], touched: Mapping[str, ChangedContent], *, seconds: float
@@ -121,8 +121,8 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, ChangedConten
 
 
 class PublicationReporter(Protocol):
-    """A report on how publishing articles has changed the answers to customers' questions; a worker may still be
-    comparing them.
+    """The function that reports how publishing articles has changed the answers to customers' questions; a worker may
+    still be comparing them.
     """
 
     def __call__(self, article_ids: Sequence[UUID], since: datetime, until: datetime) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Finding the targets of links between articles that come from files, written as relative paths (`../fees.md#abroad`).
 
-Such a link is resolved relative to its file first, and then relative to its help page, as a browser would. A file of a
-source is found by its path in this source, whatever its article's id is. Without a source, as in an imported folder,
-the path is the external id.
+Such a link is resolved relative to the article's file first, and then relative to its help page, as a browser would. A
+file of a source is found by its path in this source, whatever its article's id is. Without a source, as in an imported
+folder, the path is the external id.
 """
 
 import posixpath
