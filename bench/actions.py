@@ -1,4 +1,4 @@
-"""Measure how soon a confirmed action starts, compared with a direct dispatch by Celery, and actions per second.
+"""Measure how soon a confirmed action starts, compared with a direct dispatch, and the number of actions per second.
 
     python -m bench.actions [--actions 150] [--parallel 4] [--seconds 120] [--json]
 

@@ -16,7 +16,8 @@ _PLAIN: Final = (
     "Would you tell me which of the two you mean?",
     "How would you like to go on from here?",
 )
-# The answer's last sentence. It is cut to make up the hundred tokens, and reads as a question from three words on.
+# The answer's last sentence, cut so that the answer has exactly a hundred tokens. Three words are enough to read as a
+# question.
 _CLOSING: Final = (
     "Would you like me to stay with you here while you go through each of these steps on your own page once more, or "
     "would you rather tell me after each of them what you see there, so as to get to the end of it without hurry"

@@ -3,8 +3,8 @@
     UPSTREAM=http://127.0.0.1:9100/v1 python -m uvicorn bench.bare_relay:application
 
 No framework, no database, no checks, nothing stored: any chat server on this interpreter does at least this. `/` sends
-one frame per token; `/windowed` sends the first token at once and then one frame per 30 ms (the product:
-per 70 ms).
+one frame per token; `/windowed` sends the first token at once and then one frame per 30 ms (the product sends one per
+70 ms).
 """
 
 import asyncio

@@ -2,9 +2,9 @@
 
     python -m bench.chat [--chats 40] [--turns 3] [--rounds 2] [--vectors FILE] [--json]
 
-One run starts the paced model server, the bare relay and a temporary instance, and measures in turn: the bare relay
-with a frame per token, the same with 30 ms windows, the product without retrieval, the product with the demo's
-articles. README.md explains the figures.
+One run starts the paced model server, the bare relay and a temporary instance, and measures, one after another: the
+bare relay with a frame per token, the bare relay with 30 ms windows, the product without retrieval, and the product
+with the demo's articles. README.md explains the figures.
 """
 
 import argparse
@@ -70,14 +70,14 @@ def measure_product(instance: Instance, load: Load) -> Iterator[Named]:
 
 
 def best_of(name: str, readings: Sequence[Named]) -> dict[str, Any]:
-    """Return the lowest value of each figure, since other work on the machine can only raise it, and all problems."""
+    """Return the lowest value of each figure (other work on the machine can only raise it), and all problems."""
     rounds = [reading.figures() for named, reading in readings if named == name]
     least = {key: min(figures[key] for figures in rounds) for key in rounds[0]}
     return {"name": name, **least, "problems": sum(figures["problems"] for figures in rounds)}
 
 
 def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with each one's overhead over the first, the bare relay."""
+    """Return the rows, each with its overhead compared with the first row, the bare relay."""
     bare = rows[0]
     return [
         row

@@ -73,7 +73,7 @@ class ProductChat:
     async def open(
         cls, client: aiohttp.ClientSession, web: Web, channel: str, *, offers_compression: bool = False
     ) -> AsyncIterator[Self]:
-        """Request a ticket like a visitor's page, open the socket with it and wait for the welcome."""
+        """Request a socket ticket as a visitor's page does, open the socket with it and wait for the welcome frame."""
         headers = {"Origin": web.origin}
         tickets = f"{web.origin}/api/v1/widget/tickets"
         async with client.post(tickets, json={"channel": channel}, headers=headers) as answer:
@@ -108,7 +108,7 @@ class ProductChat:
 
 
 async def turns_of(chat: Chat, questions: list[str]) -> list[Turn]:
-    """Ask the questions one after another; if an answer does not come in time, the run ends."""
+    """Ask the questions one after another, and return the turns. Raises TimeoutError if an answer takes too long."""
     turns = []
     for question in questions:
         async with asyncio.timeout(TURN_SECONDS):

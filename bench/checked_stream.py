@@ -6,8 +6,8 @@
 Answers of 8,000 characters in several forms arrive in pieces of four characters. They are checked against six pages of
 the demo and one record, with the instructions and a team's note as confidential texts. The vectors are stand-ins: they
 are counted, but the time that real ones take (20 to 40 ms each) is not included. The best of three runs is shown; no
-instance is needed. The goal is 100 ms, with at most 10 vectors of sentences and records, and 12 of windows of the
-pages.
+instance is needed. The goal is 100 ms, with at most 10 vectors for sentences and records, and at most 12 for windows of
+the pages.
 """
 
 import argparse

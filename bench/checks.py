@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measure what the checks do to models' answers: which are shown whole, confirmed, or harmful and still shown.
+"""Measure what the checks do to models' answers: which are shown whole or confirmed, and which are harmful but still
+shown.
 
     python -m bench.checks FILE.jsonl [--json] [--strictness strict|balanced|open] [--markers as-written|none|all]
 
@@ -9,8 +10,9 @@ sentence gets the markers of all passages (unless `--markers` says otherwise). N
 
 With --json it prints one line per row: `{"id", "shown": "whole"|"partly"|"replaced", "confirmed": true|false|null,
 "taken_back": [words], "sentences": [{"text", "withheld": code|null, "support", "second_look", "citations"}]}`.
-Otherwise, it prints a table by label: shares of answers shown whole, partly and replaced, unconfirmed, touched or
-unconfirmed, with words taken back, sentences withheld by code, and the time and vectors per answer.
+Otherwise, it prints a table by label: the shares of answers that were shown whole, partly or replaced, that were
+unconfirmed, that were not both whole and confirmed (`touched`), and from which words were taken back; then the withheld
+sentences by code, and the time and vectors per answer.
 """
 
 import argparse
@@ -90,7 +92,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
 
 
 def given_in(row: Mapping[str, Any], markers: str) -> Any:
-    """Return the answer in a row as the evaluations know it, with the markers that were asked for."""
+    """Return a row's answer in the form that the evaluations use, with the requested markers."""
     from supportbot.evals.runs.recorded_answers import Page, RecordedAnswer, with_all_markers, with_markers
 
     pages = tuple(Page(one.get("title", ""), one["text"], one.get("locale", "")) for one in row["passages"])

@@ -26,12 +26,12 @@ from supportbot.embedded.child_processes import wait_until
 
 SECRET = "whsec_YmVuY2htYXJrcyBvbmx5LCBub3RoaW5n"
 PATIENCE_SECONDS = 300.0
-SWEPT_SECONDS = 20.0  # requests that no worker has taken by then are published again
+SWEPT_SECONDS = 20.0  # after this time, requests that no worker has taken are published again
 NO_LIMITS = {"max_per_customer_year": None, "max_per_workspace_day": None, "approval_above": None}
 
 
 class Shopper:
-    """One customer of the only workspace, with this many orders and no limits."""
+    """A customer of the only workspace, who confirms refunds without limits, each for a new order."""
 
     def __init__(self, merchant_url: str) -> None:
         with across_workspaces("benchmark"):
@@ -57,7 +57,7 @@ class Shopper:
         publisher.enqueue = noting  # type: ignore[method-assign]  # does not change what is measured
 
     def sees_worker(self, is_alive: Callable[[], bool]) -> bool:
-        """Wait until a worker takes tasks, which takes minutes on a busy machine; return whether it does."""
+        """Wait until a worker takes tasks, which may take minutes on a busy machine; return whether one does."""
         name, ends = uuid.uuid4().hex, self.clock() + PATIENCE_SECONDS
         nothing.delay(str(self.workspace.pk), name)
         while is_alive() and self.clock() < ends:
@@ -68,7 +68,7 @@ class Shopper:
     def starts(self, count: int, seconds: float) -> tuple[list[float], list[float]]:
         """Return the milliseconds from commit to start of actions and of bare tasks, measured alternately.
 
-        At least one of each is measured; after `seconds`, no more are.
+        At least one of each is measured, and none is started after `seconds`.
         """
         action: list[float] = []
         direct: list[float] = []
@@ -95,7 +95,7 @@ class Shopper:
         return (_started(name) - committed) * 1000
 
     def many(self, count: int, parallel: int, seconds: float) -> tuple[int, float, float]:
-        """Confirm requests from several threads, none after `seconds`.
+        """Confirm requests from several threads, and stop after `seconds`.
 
         Returns how many were confirmed, when the last one was confirmed, and when all had succeeded.
         """

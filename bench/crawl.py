@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measure whether a crawled help centre is searched as well as the same articles imported as Markdown.
+"""Measure whether search works as well on a crawled help centre as on the same articles imported as Markdown.
 
     python -m bench.crawl DOCUMENTS QUESTIONS.jsonl [--cache DIR] [--json]
 
 DOCUMENTS is a folder of Markdown files with front matter; QUESTIONS is in the format of `kb_eval`. The folder is
-imported into one workspace; then `bench.help_site` serves it behind a theme, and a source crawls that site into
-another. Prints both scores, their difference (goal: within .02), and how many articles have exactly the same words.
+imported into one workspace; then `bench.help_site` serves it in a theme, and a source crawls that site into a second
+workspace. Prints both scores, their difference (goal: within .02), and how many articles have exactly the same words.
 Embedding takes about 0.3 s per passage.
 """
 

@@ -129,7 +129,7 @@ async def _messages(
     shift: Shift,
     count: int,
 ) -> list[float]:
-    """Return the time of each message from the customer's request to the agent's socket."""
+    """Return how long each message takes from the customer's request to the agent's socket."""
     says = f"{web.origin}/api/v1/conversations/{shift.conversation}/messages"
     took = []
     async with agent.ws_connect(f"{web.origin}/ws/v1/desk/") as desk:

@@ -18,15 +18,15 @@ from tests.kb.made_files import Text, docx, p, pdf, table
 
 FOLDER: Final = Path(__file__).parent / "files"
 TOP: Final = 760.0
-BOTTOM: Final = 430.0  # short pages, so that a text fills several; notes and the page number are below
+BOTTOM: Final = 430.0  # short pages, so that a text fills several; notes and the page number go below this line
 LEADING: Final = 1.3
-HEBREW_WIDTH: Final = 0.55  # of a letter in `made_files`, as a fraction of the font size
+HEBREW_WIDTH: Final = 0.55  # the width of a letter in `made_files`, as a fraction of the font size
 _NOTE: Final = re.compile(r"\[(\d)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A heading, a paragraph or the rows of a table; a heading has its level."""
+    """A heading with its level, a paragraph, or the rows of a table."""
 
     text: str = ""
     level: int = 0

@@ -4,13 +4,14 @@
     python -m bench.documents [FOLDER TRUTH.json] [--among PATH] [--vectors FILE] [--show N] [--json]
 
 Without arguments, the files are made from the texts in `bench/files` (`bench.document_files`), with every planted
-sentence asked for in three ways: verbatim, in nearly the same words, and in other words. FOLDER has PDF, Word, HTML and
-Markdown files. TRUTH is a list of {"file", "locale"?, "facts": [{"sentence", "pages"?, and "question" or "questions":
-{way: question}}], "cells": [{"question", "value"}]}. All files go into one workspace; `--among` imports other documents
-into it, which makes the search harder. A sentence is found if one of the first eight passages for its question contains
-the whole sentence. It is right if that passage is from its file and begins on its page. `in_six` counts the sentences
-that are right in one of the six passages a model is given, `first` those that are right in the first passage. A cell is
-answered if the built-in answerer's answer contains its value. `--show` prints up to N misses of each file.
+sentence asked for in three ways: verbatim, in nearly the same words, and in other words. FOLDER contains PDF, Word,
+HTML and Markdown files. TRUTH is a list of {"file", "locale"?, "facts": [{"sentence", "pages"?, and "question" or
+"questions": {way: question}}], "cells": [{"question", "value"}]}. All files go into one workspace; `--among` imports
+other documents into it, which makes the search harder. A sentence is found if one of the first eight passages for its
+question contains the whole sentence. It is right if that passage is from its file and begins on its page. `in_six`
+counts the sentences that are right in one of the six passages a model is given, `first` those that are right in the
+first passage. A cell is answered if the built-in answerer's answer contains its value. `--show` prints up to N misses
+of each file.
 """
 
 import argparse

@@ -11,7 +11,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows with the same keys as a table: the first column aligned left as text, the others right as figures."""
+    """Return rows, which all have the same keys, as a text table: text in the first column, figures in the others."""
     names = list(rows[0])
     cells = [names, *([str(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]

@@ -1,4 +1,4 @@
-"""Fill a workspace as if after months of use, at a million rows a minute, since the database makes the rows itself.
+"""Fill a workspace with months of data, at a million rows a minute, because the database itself generates the rows.
 
 The rows look like those of the services, so every page can read them; vectors are random. The database role must be a
 superuser, since triggers and foreign keys are suspended. Indexes are built after the rows.
@@ -128,7 +128,7 @@ INSERT INTO kb_chunk (id, workspace_id, article_id, recipe_id, revision_number, 
 class Size:
     conversations: int
     passages: int
-    ticket_every: int = 10  # 1: each conversation has had a ticket
+    ticket_every: int = 10  # with 1, every conversation has had a ticket
 
 
 def fill(workspace_id: UUID, size: Size, recipe: Any) -> float:

@@ -76,7 +76,7 @@ def report(scan: str, recalls: list[float], times: list[float], *, chosen: bool)
 
 
 def clustered(dice: Any, chunks: int) -> Any:
-    """Return unit vectors around centres of very different sizes."""
+    """Return unit vectors in clusters of very different sizes."""
     import numpy as np
 
     count = max(50, int(chunks**0.5))

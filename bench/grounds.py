@@ -3,10 +3,10 @@
 
     python -m bench.grounds --corpus NAME=DOCUMENTS,QUESTIONS.jsonl[,MORE.jsonl] ... [--cache DIR] [--out FILE]
 
-DOCUMENTS is anything `kb_import` accepts, or "demo" for the demo's articles. A row of QUESTIONS is a question: with
-`gold` if those articles answer it, without if none does. Or it is a conversation in the format of `kb_eval --as-asked`,
-with the `label` ANSWERABLE or UNANSWERABLE (others are skipped). Each is searched for as in a turn, and its sentences
-are compared.
+DOCUMENTS is anything `kb_import` accepts, or "demo" for the demo's articles. A row of QUESTIONS is either a question,
+with `gold` if there are articles that answer it, or a conversation in the format of `kb_eval --as-asked`, with the
+`label` ANSWERABLE or UNANSWERABLE (others are skipped). For each row, the program searches as in a turn, and compares
+the sentences that it finds with the question.
 
 For each corpus, it prints the results of a fit on the other corpora: AUC, and the share of answerable questions and of
 each other kind that are answered, by the grounds alone and together with the search's own confidence. The lines `folds`
@@ -80,7 +80,7 @@ def put(corpus: str, cache: Path) -> list[SearchedQuestion]:
 
 
 def ask(corpus: str, row: dict[str, Any], where: str) -> SearchedQuestion | None:
-    """Search as in a turn and compare the sentences; None for a row with another label."""
+    """Search as in a turn, and compare the sentences found. Return None for a row with a different label."""
     from kb.access import Viewer
     from kb.evaluation.confidence_fitting import Example
     from kb.evaluation.question_files import conversation_of, locale_of

@@ -1,4 +1,4 @@
-"""Measure the pages as if after months of use: 200,000 conversations, 2,000,000 events, 50,000 passages.
+"""Measure how fast pages are after months of use: 200,000 conversations, 2,000,000 events, 50,000 passages.
 
     python -m bench.grown [--conversations 200000] [--passages 50000] [--rounds 40] [--only search]
         [--ticket-every 10]
@@ -128,7 +128,7 @@ def _steps(workspace: Any) -> Iterator[tuple[str, Callable[[], None]]]:
 
         return look
 
-    late = max(1, Conversation.objects.count() // 200)  # 50 conversations a page: a quarter of the way back
+    late = max(1, Conversation.objects.count() // 200)  # a quarter of the way back, with 50 conversations per page
     yield from ((what, page(address.format(late=late))) for what, address in PAGES.items())
     yield "publish an article of 40 paragraphs", _publish
     yield "store a customer's message", _write

@@ -3,8 +3,8 @@
 
     python -m bench.help_site FOLDER [--port 8970]
 
-FOLDER has Markdown files with front matter. As in many real themes, the boxes around the text have names of their own,
-so a crawler has to find out which of them belongs to the article. `bench.crawl` reads this site.
+FOLDER contains Markdown files with front matter. As in many real themes, the boxes around the text have names of their
+own, so a crawler has to find out which of them belongs to the article. `bench.crawl` reads this site.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure how fast articles get their vectors, and how much of the processor the web process takes meanwhile.
+"""Measure how fast articles get their vectors, and how much processor time the web process takes meanwhile.
 
     python -m bench.ingest DOCUMENTS [--seconds 20] [--json]
 
@@ -122,7 +122,7 @@ def waiting_together(texts: Iterator[str]) -> Iterator[str]:
 
 
 def _searches(instance: Instance, web: Web, titles: Iterator[str], is_over: Callable[[int], bool]) -> Iterator[float]:
-    """Yield the milliseconds that each search of the help pages takes, until the end; the first is a warm-up."""
+    """Yield the milliseconds of each search of the help pages except the first, until `is_over` returns True."""
     count = -1
     while not is_over(max(count, 0)):
         instance.forget_counts()  # this many searches from one address exceed the limit per minute

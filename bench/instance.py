@@ -71,7 +71,7 @@ class Instance:
 
     @contextmanager
     def web(self, *, application: str = "", **environment: str) -> Iterator[Web]:
-        """Run the web process as `make run` does, or another application instead, with extra settings."""
+        """Run the web process as `make run` does, or a different application, with extra settings."""
         plan = self._plan(free_port())
         child = product_children(plan, self.folder)[0]
         command = [application or part if part == "supportbot.asgi:application" else part for part in child.command]

@@ -8,10 +8,10 @@ prints precision, recall and how often all arguments were right; then how often 
 wanted. Only the rows whose id hashes to the seen half were read during development; `--show` prints the failures of
 that half.
 
-Or a row is one message, `{"locale", "text", "want": action, "undo" or null}`, with `"after_deed": true` if something
-was done earlier in the conversation. It then prints, for each language, how many requests were detected, how many
-led to a question that offers the wanted action ("asked_back"), and how many rows without a request would have led to a
-card, a look-up or a question.
+Alternatively, a row is a single message, `{"locale", "text", "want": action, "undo" or null}`, with `"after_deed":
+true` if something was done earlier in the conversation. It then prints, for each language, how many requests were
+detected, how many led to a question that offers the wanted action ("asked_back"), and how many rows without a request
+would have led to a card, a look-up or a question.
 """
 
 import argparse

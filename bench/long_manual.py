@@ -3,7 +3,7 @@
 
     python -m bench.long_manual [--vectors FILE] [--show N] [--json]
 
-The manual of a bottling line is made by this program as one PDF: thirty machines with ten pages each, so that every
+This program makes the manual of a bottling line as one PDF: thirty machines with ten pages each, so that every
 page has twenty-nine others that say nearly the same about another machine. Twenty questions in a reader's words ask for
 one sentence each. Prints how often one of the first eight passages contains it and begins on its page (`right_page`),
 how often one of the six that a model is given does, and how often the first does. Goal: 19 of 20.
@@ -24,7 +24,7 @@ from tests.kb.made_files import Text, paragraph, pdf
 
 FILE: Final = "bottling-line.pdf"
 WIDTH: Final = 88  # characters of a line
-TEXTS: Final = Path(__file__).with_name("bottling_line.json")  # machines, what the pages of each say, and questions
+TEXTS: Final = Path(__file__).with_name("bottling_line.json")  # the machines, what their pages say, and the questions
 
 
 def main() -> None:

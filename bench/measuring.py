@@ -18,9 +18,10 @@ from bench.turns import Turn
 
 OPENING_AT_ONCE: Final = 8
 STARTS_WITHIN_SECONDS: Final = 1.0
-# Writes after the last frame of an answer belong to the turn.
+# Processor time is read this long after the last frame, because the writes that follow it belong to the turn.
 SETTLE_SECONDS: Final = 0.5
-# The most processor time that a process without chats uses in a second, and the time it may take to load everything.
+# The most processor time that a process without chats may use in a second, and the most time it may take to load
+# everything.
 IDLE_CPU_SECONDS: Final = 0.03
 LOADING_SECONDS: Final = 60
 _VECTOR_SECONDS: Final = re.compile(r"^supportbot_vector_cpu_seconds_total (\S+)", re.MULTILINE)
@@ -82,7 +83,7 @@ class Reading:
 
 
 def measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
-    """Open the chats, play one warm-up turn in each, then measure the others."""
+    """Open the chats, play one warm-up turn in each, then measure the other turns."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_measure(server, open_chat, load))
 

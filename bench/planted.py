@@ -62,7 +62,8 @@ def _plant(server: Server, model_port: int, chosen: argparse.Namespace) -> None:
         demo.set_up(model=f"http://127.0.0.1:{model_port}/v1", liar=LIAR)
         began = time.monotonic()
         _learn(server, demo)
-        # Only now: once there is a model, the built-in answerer merely stands in for it, and fewer cases are played.
+        # After `_learn`: once there is a model, the built-in answerer only stands in for it, and fewer cases are
+        # played.
         settings.OPENAI_BASE_URL = f"http://127.0.0.1:{model_port}/v1"
         settings.OPENAI_API_KEY, settings.OPENAI_MODEL = "bench", READER
         demo.go_live()

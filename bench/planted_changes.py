@@ -59,7 +59,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Changed:
-    """An action whose rules get other figures."""
+    """An action whose rules get different figures."""
 
     action: str
     rules: Mapping[str, Any] = field(hash=False)

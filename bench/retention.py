@@ -1,14 +1,14 @@
-"""Measure what customers who chat notice of months of conversations, and of a night that erases half of them.
+"""Measure how chats are affected by months of stored conversations, and by a night that erases half of them.
 
     python -m bench.retention [--conversations 40000] [--passages 0] [--chats 10] [--turns 3] [--rounds 2] [--whole]
 
 It starts two temporary instances, one empty and one with months of conversations, and measures the same chats with the
-paced model server in turn: in the empty instance, in the filled one, and again there while a process erases the older
-half of the conversations, as the worker does at night. That process is paused while the others are measured, so all run
-on the same machine. A real worker delivers the announcements. The ratios compare processor time, and the delays of the
-first words and of the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
---passages 50000 --whole` takes about an hour. Every tenth conversation has had a ticket; with `--ticket-every 1`, every
-one has.
+paced model server: in the empty instance, in the filled one, and again in the filled one while a process erases the
+older half of the conversations, as the worker does at night. That process is paused during the other two measurements,
+so that all of them can run on the same machine. A real worker delivers the announcements. The ratios compare processor
+time, and the delays of the first words and of the whole answer. With `--whole`, the chats go on until everything is
+erased; `--conversations 200000 --passages 50000 --whole` takes about an hour. Every tenth conversation has had a
+ticket; with `--ticket-every 1`, every one has.
 """
 
 import argparse
@@ -41,7 +41,7 @@ EMPTY: Final = "chats, empty"
 ALONE: Final = "chats, filled"
 MEANWHILE: Final = "chats during retention"
 WHOLE: Final = "chats until its end"
-DAYS: Final = 45  # days whose conversations are kept, of the 90 that are filled
+DAYS: Final = 45  # how many of the 90 days with conversations are kept
 COMPARED: Final = (
     "cpu_ms_per_turn",
     "added_first_ms_p50",
@@ -79,7 +79,7 @@ def _prepared(stack: ExitStack, model_url: str) -> Instance:
 
 
 def _chats(stack: ExitStack, instances: dict[str, Instance], options: argparse.Namespace) -> Chats:
-    """Start a web process for each instance; return a function that runs the chats of a name and returns a reading."""
+    """Start a web process for each instance; return a function that measures the chats with a given name."""
     questions, numbers = demo_questions(), itertools.count()
     webs = {one: stack.enter_context(one.web(**one.environment())) for one in set(instances.values())}
 

@@ -1,6 +1,6 @@
 """A temporary installation for benchmarks: an embedded PostgreSQL in a temporary folder, deleted after use.
 
-`DATABASE_URL` selects another server; its database must be empty and is not cleaned up.
+`DATABASE_URL` selects a different server; its database must be empty and is not cleaned up.
 """
 
 import os

@@ -37,7 +37,7 @@ from supportbot.embedded.free_ports import LOOPBACK, free_port
 
 BLOWS: Final = {"web": 6, "worker": 3, "valkey": 3, "postgres": 3, "beat": 1}
 START_SECONDS: Final = 300.0
-END_SECONDS: Final = 300.0  # after the last kill; anyone still waiting by then has lost an answer
+END_SECONDS: Final = 300.0  # after the last kill; an answer that has not ended by this time is lost
 WEB_PROCESSES: Final = 2
 
 
@@ -166,7 +166,7 @@ def _report(
 
 
 def _story(failure: Failure, kills: list[tuple[datetime, str]]) -> str:
-    """Describe a failed answer: when each attempt began, and which kills happened meanwhile, in seconds."""
+    """Describe a failed answer: when each attempt began, and which kills happened in the meantime, in seconds."""
     began = failure.attempts[0] if failure.attempts else failure.at
     attempts = ", ".join(f"{(at - began).total_seconds():.1f}" for at in failure.attempts)
     met = ", ".join(

@@ -54,7 +54,7 @@ class StubbornChat:
     ) -> None:
         self._client, self._base, self._origin, self._channel = client, base, origin, channel
         self._pause, self._rng = pause, rng
-        self._known: dict[str, str] = {}  # conversation and visitor's credential, once there are some
+        self._known: dict[str, str] = {}  # the conversation and the visitor's credential, once they exist
         self._last_seq = 0
         self._waiting = ""  # client id of the message whose answer has not ended
         self._sent_at = 0.0
@@ -67,7 +67,7 @@ class StubbornChat:
         self.closes: Counter[str] = Counter()
 
     async def chat_until(self, is_over: asyncio.Event) -> None:
-        """Ask until it is over, and then wait for the last answer."""
+        """Ask questions until `is_over` is set, and then wait for the last answer."""
         while not is_over.is_set() or self._waiting:
             try:
                 await self._chat(is_over)

@@ -11,7 +11,7 @@ _MARKER: Final = re.compile(r"\s*\[\d+\]")
 
 @dataclass
 class Turn:
-    """Times are from the monotonic clock. `problems` is empty for a complete answer that arrived once."""
+    """One turn; times are from the monotonic clock. `problems` is empty for a complete answer that arrived once."""
 
     sent_at: float
     first_text_at: float = 0.0

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure the built-in answerer's replies to a visitor's single messages, on the demo's knowledge.
+"""Measure the built-in answerer's replies to single messages from visitors, on the demo's knowledge.
 
     python -m bench.visitors [FILE.jsonl] [--half seen|unseen] [--page LOCALE] [--show]
 
@@ -38,7 +38,7 @@ from bench.scratch import installation
 
 FILE: Final = EXAMPLES / "evaluation" / "visitors4.jsonl"
 TRANSLATED: Final = "-de"  # the suffix of a German article's id
-LEAST_WORDS: Final = 3  # the fewest words of a phrase that show a reply's language
+LEAST_WORDS: Final = 3  # phrases with fewer words do not show a reply's language
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
     python -m bench.widget [--deep-chat FOLDER] [--rounds 3] [--json]
 
 Both run in Chromium on an empty page of another origin, with the same compression. deep-chat is fetched once by `npm
-pack` (which needs Node), unless `--deep-chat` names a folder with its `deepChat.bundle.js`. deep-chat has no server to
-talk to, while the widget requests a ticket and opens a socket, so the widget's figures after opening include more.
+pack` (which needs Node), unless `--deep-chat` is a folder that contains its `deepChat.bundle.js`. deep-chat has no
+server to talk to, while the widget requests a ticket and opens a socket, so the widget's figures after opening include
+more.
 """
 
 import argparse

@@ -3,7 +3,8 @@
     python make_secrets.py FOLDER OWNER_FOLDER [--database-host postgres] [--redis-host valkey]
 
 `entrypoint.sh` reads those that are settings. OWNER_FOLDER is for the database and its migrations: it contains the
-password of the role that owns the tables. Keep a copy of both: without FIELD_KEYS, stored secrets cannot be decrypted.
+password of the role that owns the tables. Keep a copy of both folders: without FIELD_KEYS, stored secrets cannot be
+decrypted.
 """
 
 import argparse

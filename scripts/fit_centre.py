@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Fit the search of questions in a language without pages: the mean question of the packaged embedder, which is taken
-out of their vectors (`kb/search/query_preparation.py`), and the calibration
+"""Fit the search of questions in a language without pages: the mean question of the packaged embedder, which is
+subtracted from their vectors (`kb/search/query_preparation.py`), and the calibration
 (`kb.search.confidence.abroad_calibration`).
 
     python scripts/fit_centre.py [--measure]
 
 It uses the questions of `examples/evaluation/other_languages.jsonl` and needs a running instance with the demo
 workspace. `--measure` prints how often the right article comes first, and how often it is among the first three, by
-vectors alone and with different shares of the mean taken out. It also fits the calibration without each language in
+vectors alone and with different shares of the mean subtracted. It also fits the calibration without each language in
 turn, and prints the shares of that language's questions that are answered and refused.
 """
 

@@ -1,5 +1,5 @@
-"""Trains the packaged embedder's last layers further, for other programs in this folder: the trained model reads one
-text and answers yes or no, or names one of several classes.
+"""Continues to train the packaged embedder's last layers, for other programs in this folder: the trained model reads
+one text and answers yes or no, or names one of several classes.
 
 The layers below them stay as they are, so their output for each text is computed only once. The weights are rounded to
 four bits during training too, because that is how the engine reads them.
@@ -24,7 +24,7 @@ from supportbot.assistant.checks.cross_encoders import DATA
 
 CUT: Final = 8  # number of layers that stay as they are
 BATCH, WARM_UP = 32, 100
-RATE, HEAD_RATE = 2e-4, 4e-3  # of the layers, and of the head, which starts from nothing
+RATE, HEAD_RATE = 2e-4, 4e-3  # learning rates of the layers, and of the head, which is trained from scratch
 DECAY: Final = 0.01
 SURE: Final = 0.96  # the probability that a true example is trained to reach; not 1, since some rows are wrong
 DROPOUT: Final = 0.1

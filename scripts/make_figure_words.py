@@ -146,8 +146,8 @@ def is_word(form: str) -> bool:
 
 
 def money(data: dict[str, dict[str, object]], code: str) -> list[str]:
-    """Return a currency's code, sign and names. If a name has several words, only those shared with other currencies
-    count.
+    """Return a currency's code, sign and names. If a name has several words, only words that also occur in other
+    currencies' names are used.
 
     "New Zealand dollar" gives "dollar", which may mean several currencies, but not "New" and "Zealand".
     """

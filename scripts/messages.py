@@ -35,7 +35,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Set:
-    """Catalogues with the same messages: those of the folders in `paths`, except in `skipped`, and of `scripts`."""
+    """Catalogues with the same messages: those in the folders `paths`, except `skipped`, and in `scripts`."""
 
     name: str
     folder: str

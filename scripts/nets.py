@@ -50,7 +50,7 @@ def vectors_of(texts: Sequence[str]) -> np.ndarray:
 def averaged(
     seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, *, classes: int, training: Training = Training()
 ) -> dict[str, np.ndarray]:
-    """Return several nets as one that gives their mean. Each starts with other weights, so chance evens out."""
+    """Return several nets as one that gives their mean. Each starts with different weights, so chance evens out."""
     seen, shares = seen.astype(training.numbers), shares.astype(training.numbers)
     nets = [net(seen, wanted, shares, classes, training, seed) for seed in range(training.nets)]
     return {

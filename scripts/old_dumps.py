@@ -1,4 +1,4 @@
-"""Make the filled dumps of old versions that tests/upgrade upgrades, from the history.
+"""Create dumps of filled databases of old versions, from the git history, which tests/upgrade then upgrades.
 
     .venv/bin/python scripts/old_dumps.py            # takes some minutes: each version gets an environment of its own
 
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def dump(version: str, checkout: Path, folder: Path) -> None:
-    """Fill a database with the code of a checkout; write its dump, and the files of its names and messages."""
+    """Fill a database with the code of a checkout; write its dump, and the files that list its names and messages."""
     from supportbot.embedded.backup import dump_database
     from supportbot.embedded.servers.postgres import PostgresServer
     from supportbot.embedded.servers.valkey import ValkeyServer

@@ -4,7 +4,7 @@
     scripts/recompute_overview.py https://support.example.com KEY 2026-11-15 2026-11-29
 
 The key needs the scopes `conversations:read` and, for costs, `costs:read`. Dates are in the workspace's time zone; the
-second is the day after the last. Or name a file with the rows instead: `recompute_overview.py rows.json`.
+second is the day after the last. Alternatively, give a file with the rows: `recompute_overview.py rows.json`.
 """
 
 import json

@@ -31,7 +31,7 @@ from supportbot.assistant.checks import doubtful_sentences  # noqa: E402
 from supportbot.language.sentences import sentences_of  # noqa: E402
 
 EXAMPLES = HOME / "examples"
-BESIDE = (0, 2, 5)  # numbers of other passages beside a pair's own; a turn has up to six
+BESIDE = (0, 2, 5)  # numbers of passages in addition to a pair's own; a turn has up to six
 PENALTY, ROUNDS = 3.0, 12
 LEAST_ROWS = 6  # features in fewer rows are left out
 HONEST_LOOKS = 0.16  # the share of true sentences in unseen rows that get a second look

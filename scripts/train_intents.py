@@ -5,9 +5,9 @@
     python scripts/train_intents.py --measure   fits without each author in turn and prints the results on that author
 
 Rows are `{"text", "locale", "intent", "stance"?, "action"?, "author"}` in `data/intents.<language>.jsonl`. Both
-thresholds are set on rows that the head did not see, so that among rows without a request, courtesies apart, a share of
-`CARDS` is above the upper one, where an action is detected, and a share of `ASKED` above the lower one, where the
-customer is asked.
+thresholds are set on rows that the head did not see. Of the rows without a request, not counting courtesies, a share of
+`CARDS` is then above the upper threshold, where an action is detected, and a share of `ASKED` is above the lower one,
+where the customer is asked.
 """
 
 import argparse

@@ -157,7 +157,7 @@ def beside_others(rows: Sequence[Row], chance: random.Random) -> Iterator[Pair]:
 
 
 def made_from(done: Sequence[Row], chance: random.Random) -> Iterator[Pair]:
-    """Yield the sentences about each deed with records of it, of another outcome of it, and of another deed."""
+    """Yield the sentences about each deed with records of it, of a different outcome, and of a different deed."""
     records = defaultdict(list)
     for row in done:
         if row["role"] == "record" and row["deed"]:
@@ -189,7 +189,7 @@ def beside_pages(rows: Sequence[Row]) -> Iterator[Pair]:
 def others_of(
     row: Row, records: dict[tuple[str, str, str], list[str]], chance: random.Random
 ) -> Iterator[tuple[str, str]]:
-    """Yield the deed with another outcome, and another deed, each in most cases and only if there are records of it."""
+    """Yield the deed with a different outcome, and a different deed: each only sometimes, and only if records exist."""
     outcomes = [one for one in OUTCOMES if one != row["status"] and (row["locale"], row["deed"], one) in records]
     if outcomes and (row["status"] == "done" or chance.random() < 1 / 2):
         yield row["deed"], chance.choice(outcomes)

@@ -128,12 +128,12 @@ def reached_from(start: str, modules: Mapping[str, Module], graph: grimp.ImportG
 
 
 def figures_of_a_turn(root: Path) -> list[Figure]:
-    """Run one turn, in which a model answers a question from the articles, and count the modules on its way.
+    """Run one turn, in which a model answers a question from the articles, and count the modules on its path.
 
-    The way begins where the message is stored and ends with the final event. The socket is not on it, nor is code that
-    only runs after an error, for an action or without a model. A module is a stop if its functions call another module:
-    a reader who follows the message has to read on there. The other modules only return a value, so their names and
-    docstrings should be enough.
+    The path begins where the message is stored and ends with the final event. It includes neither the socket nor code
+    that runs only after an error, for an action or without a model. A module is a stop if its functions call another
+    module: a reader who follows the message has to read on there. The other modules only return a value, so their names
+    and docstrings should be enough.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "modules.json"
@@ -182,7 +182,7 @@ def _followed(root: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
     places = {path: path for path in paths}
     for changes in log.split(COMMIT_MARK):
         moved = {path: to for _, path, *to in (line.split("\t") for line in changes.splitlines() if "\t" in line)}
-        staying = set(places.values()) - moved.keys()  # what moves to one of these was merged into it
+        staying = set(places.values()) - moved.keys()  # a module that moves to one of these paths was merged into it
         now = {path: "".join(moved.get(place, [place])) for path, place in places.items()}
         places = {
             path: place for path, place in now.items() if place and (place == places[path] or place not in staying)

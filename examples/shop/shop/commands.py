@@ -15,7 +15,7 @@ MAX_ITEMS = 50
 
 @dataclass(frozen=True)
 class Command:
-    """One command about one order. `customer` is "" if the caller names nobody; otherwise the order must be theirs."""
+    """One command about one order. `customer` is "" if the caller gives none; otherwise, the order must be theirs."""
 
     kind: ClassVar[OperationKind]
     key: str

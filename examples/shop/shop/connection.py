@@ -1,6 +1,6 @@
-"""Losing an answer on purpose: uvicorn's connection, extended so that it can close without a response. ASGI has no such
-feature: if an application fails, the server still sends a 500. So the protocol class lets each request close its own
-connection.
+"""Losing a response on purpose: uvicorn's connection, extended so that it can close without sending one. ASGI has no
+such feature: if an application fails, the server still sends a 500. So the protocol class lets each request close its
+own connection.
 """
 
 import asyncio

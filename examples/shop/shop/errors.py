@@ -48,7 +48,7 @@ class MethodNotAllowed(ShopError):
 
 
 class KeyReused(ShopError):
-    """The idempotency key belongs to another order or to other arguments."""
+    """The idempotency key has been used for a different order or with different arguments."""
 
     code = "key_reused"
     status = 409

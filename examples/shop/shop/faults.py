@@ -15,8 +15,8 @@ MAX_CALLS = 1000
 
 @dataclass(frozen=True)
 class Faults:
-    """Delay each call; answer the next `fail_next` with 500; drop the next `drop_reply` responses after the work is
-    done.
+    """The faults to cause: each call is delayed, the next `fail_next` calls get a 500, and the next `drop_reply`
+    responses are dropped after the work is done.
     """
 
     delay_seconds: float = 0
@@ -25,7 +25,9 @@ class Faults:
 
 
 def parse_faults(data: Mapping[str, object]) -> Faults:
-    """Read `{"delay_seconds"?, "fail_next"?, "drop_reply"?}`; faults not named are off. `drop_reply` true means one."""
+    """Read `{"delay_seconds"?, "fail_next"?, "drop_reply"?}`; faults left out are off. `drop_reply` true means
+    one.
+    """
     fields = Fields(data)
     faults = Faults(
         delay_seconds=fields.number("delay_seconds", minimum=0, maximum=MAX_DELAY_SECONDS)

@@ -70,7 +70,7 @@ def _invent(index: int) -> Person:
 
 
 def customer_id(number: int) -> str:
-    """Return the id of the person at this place in `people()`."""
+    """Return the id of the person at this position in `people()`."""
     return f"cus_{1001 + number}"
 
 

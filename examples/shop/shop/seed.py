@@ -1,6 +1,6 @@
-"""The shop's seed: the same people, orders and amounts every time, dated back from the day of seeding. Order numbers
-increase with time: about two a day, with a rush in the last two and a half days. The story's orders are written out;
-all others are derived from their number.
+"""The shop's seed: the same people, orders and amounts every time, with dates relative to the day of seeding. Order
+numbers increase with time: about two a day, with a rush in the last two and a half days. The story's orders are written
+out; all others are derived from their number.
 """
 
 import random
@@ -15,7 +15,8 @@ from shop.models import Change, Customer, Operation, Order, OrderLine, OrderStat
 from shop.people import Person, customer_id, customer_of, people
 
 FIRST_NUMBER, LAST_NUMBER = 20121, 20471
-# Up to this number, the tent ordered three days ago in the story, orders are spread evenly; later ones are the rush.
+# Orders up to this number (that of the tent in the story, ordered three days ago) are spread evenly; later orders are
+# the rush.
 LAST_QUIET_NUMBER = 20431
 TO_SHIP, TO_DELIVER = timedelta(days=2, hours=10), timedelta(days=4)
 # These people own the orders written out here and no others.

@@ -153,7 +153,7 @@ def _pay_back(order: Order, cents: int, operation: Operation, *, reason: str) ->
 def _change_address(command: AddressCommand, order: Order, operation: Operation) -> Json:
     _refuse_if_it_has_left(order, "its address can no longer be changed")
     before = selectors.address_json(order)
-    # The recipient stays the same unless another one is named.
+    # The recipient stays the same unless a different one is given.
     address = replace(command.address, name=command.address.name or order.address_name)
     if address.country != order.address_country:
         raise errors.OtherCountry(

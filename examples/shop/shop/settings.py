@@ -32,7 +32,7 @@ TEMPLATES = [
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 APPEND_SLASH = False
 
-# Separate, and the same at every start; known only to those who have the shop's secrets anyway.
+# Derived from the identity secret: a different key, but the same at every start, and just as secret.
 SECRET_KEY = hmac.digest(
     os.environ.get("SHOP_IDENTITY_SECRET", "").encode(), b"sessions and forms of the shop", hashlib.sha256
 ).hex()
@@ -51,7 +51,7 @@ DATABASES = {
             # A transaction takes the write lock when it begins, so what it has read cannot change before it writes.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            # With FULL an answered refund survives a power cut, not just a killed process.
+            # With FULL, a refund that was confirmed to the caller survives a power cut, not just a killed process.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
         },
     }

@@ -1,4 +1,4 @@
-"""The shop's ledger on a page, beside the switches for faults, to observe the platform."""
+"""A page with the shop's ledger and the switches for faults, for observing the platform."""
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
