@@ -21,7 +21,7 @@ if settings.SECRET_KEY_IS_MADE_UP:
 
 from supportbot.embedded.setting_checks import require_settings  # noqa: E402  # needs the apps
 
-require_settings()  # without `manage.py serve`, the error would appear only at the first answer
+require_settings()  # if another command starts the server, an error would otherwise appear only at the first answer
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # models need Django to be set up
 from django.urls import path, re_path  # noqa: E402

@@ -26,11 +26,11 @@ from supportbot.observing.metrics import DATABASE_WAIT
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# After this, the connection returns to the pool, which replaces old ones.
+# After this time, a connection returns to the pool, which replaces old ones.
 HOLD_SECONDS: Final = 60.0
 
 _executor = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE, thread_name_prefix="db")
-# These threads use some of the pool's eight connections beyond those of the executor.
+# The pool has eight more connections than the executor above has threads. These threads use some of them.
 _outside_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="outside")
 
 
@@ -84,5 +84,6 @@ def _is_closed_by_server() -> bool:
 
 
 def _is_held_too_long() -> bool:
-    # At the end of a request, Django would close it if `close_at` has passed: always with a pool, otherwise never.
+    # At the end of a request, Django would close the connection if `close_at` has passed. With a pool, it always has;
+    # without one, never.
     return connection.close_at is not None and time.monotonic() > connection.close_at + HOLD_SECONDS

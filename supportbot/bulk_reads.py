@@ -1,5 +1,5 @@
-"""For pages that read many rows, such as an overview, a search or a report: database settings, and a condition for many
-ids.
+"""Database settings, and a condition for many ids, for pages that read many rows, such as an overview, a search or a
+report.
 """
 
 from collections.abc import Iterator, Sequence

@@ -87,7 +87,7 @@ class TickingScheduler(PersistentScheduler):
 
     is_writing = False
     _waits_for_space = False  # with the schedule in memory
-    # Celery's, whose types do not mention them
+    # attributes of Celery's scheduler that its types do not mention
     _store: Any = None
     schedule_filename: str
 
@@ -141,7 +141,7 @@ class TickingScheduler(PersistentScheduler):
         for entry in ahead:
             entry.last_run_at = entry.default_now()
         if ahead:
-            self._heap = None  # its times are from the former clock
+            self._heap = None  # its times are from before the clock was set back
 
 
 def _is_full(error: BaseException) -> bool:

@@ -3,8 +3,8 @@
 PostgreSQL builds such an index outside a transaction. A killed migration therefore leaves behind an invalid index,
 which slows down writes and is useless for queries. The next `migrate` replaces it.
 
-A build waits for all older transactions, however long they take, and names the oldest. Nothing queues behind the build,
-as it would behind a change to the table, so the limit that `migrate` sets on waiting for locks does not apply.
+A build waits for all older transactions, however long they take, and reports the oldest. Nothing queues behind the
+build, as it would behind a change to the table, so the limit that `migrate` sets on waiting for locks does not apply.
 """
 
 import logging
@@ -25,7 +25,7 @@ _CREATE: Final = "CREATE UNIQUE INDEX "
 
 
 class AddBigIndex(AddIndexConcurrently):
-    """Adds an index without blocking writers. It can be run again. Its migration has `atomic = False`."""
+    """Adds an index without blocking writers. It can be run again. Its migration must have `atomic = False`."""
 
     def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
         with _patience(schema_editor):

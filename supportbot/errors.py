@@ -115,7 +115,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
 
     For an unexpected one, return None, so that Django responds with 500.
     """
-    # Imported here because DRF's views load our authentication classes and so the models, which import this module.
+    # Imported here because DRF's views load our authentication classes and therefore the models, which import this
+    # module.
     from rest_framework.exceptions import APIException
     from rest_framework.response import Response
     from rest_framework.views import exception_handler as drf_exception_handler

@@ -20,7 +20,7 @@ MOVED: Final = {
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
     "actions.schema": "actions.argument_types",  # imported by actions of your own
-    "supportbot.accounts.auth": "supportbot.accounts.rest.auth",  # REST_FRAMEWORK, likewise the next two
+    "supportbot.accounts.auth": "supportbot.accounts.rest.auth",  # REST_FRAMEWORK, as are the next two
     "supportbot.accounts.permissions": "supportbot.accounts.rest.permissions",
     "supportbot.accounts.throttles": "supportbot.accounts.rest.throttles",
     "supportbot.assistant.doubts": "supportbot.assistant.agent_draft_checks",  # HANDOFF_DRAFT_CHECKS
@@ -39,7 +39,7 @@ MOVED: Final = {
     "supportbot.pages": "supportbot.home_and_error_pages",  # MIDDLEWARE, CSRF_FAILURE_VIEW
     "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS
 }
-# Attributes that have not moved to the same place as the rest of their module.
+# Attributes that have not moved with the rest of their module.
 ELSEWHERE: Final = {
     "actions.policies": dict.fromkeys(
         ("may_approve", "approvers_of", "allow_approval", "forbid_approval", "forbid_every_approval"),

@@ -1,6 +1,4 @@
-"""The OpenAPI schema: serves it, and adds what all operations have in common, which is credentials and error
-responses.
-"""
+"""The OpenAPI schema: serves it, and adds the credentials and error responses that all operations have in common."""
 
 import re
 from collections.abc import Iterator
@@ -118,7 +116,7 @@ def _name_refusals_of(operation: dict[str, Any], method: str, *, has_one_object:
 
 
 def link_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Link the objects that a POST creates to the operations on them. A drf-spectacular hook."""
+    """Add links from the objects that a POST creates to the operations on them. A drf-spectacular hook."""
     for path, item in result["paths"].items():
         for status, response in item.get("post", {}).get("responses", {}).items():
             if status in ("200", "201") and (links := dict(_links_below(result["paths"], path))):

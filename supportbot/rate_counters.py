@@ -69,7 +69,7 @@ class CountingRedisCache(RedisCache):
         If the server's clock is set back, the window ends no later than a new one would, instead of an hour later.
         """
         name = self.make_and_validate_key(key)
-        # No transaction: whatever comes in between, a counter without an expiry gets one.
+        # No transaction is needed: whatever happens in between, a counter without an expiry gets one.
         both = self._cache.get_client(name, write=True).pipeline(transaction=False)
         both.incr(name)
         both.expire(name, seconds, lt=True)

@@ -25,8 +25,8 @@ class TextField(serializers.CharField):
     """A JSON string. As on the socket, numbers are not converted.
 
     `schema` contains JSON Schema keywords for what the service validates; they appear in the OpenAPI schema. By
-    default, a pattern describes strings that are not empty or, if blanks are allowed, all that can be stored. If
-    `schema` has `allOf` instead of `pattern`, the field checks nothing, because the service has its own message for
+    default, a pattern describes strings that are not empty or, if blanks are allowed, all strings that can be stored.
+    If `schema` has `allOf` instead of `pattern`, the field checks nothing, because the service has its own message for
     blanks.
 
     Length is measured on the text as it was sent. Services trim it and collapse spaces afterwards.

@@ -71,7 +71,7 @@ def cache_at(address: str) -> dict[str, Any]:
 
 
 def database_at(address: str, offset: int) -> str:
-    """Return the URL of the database that is `offset` places after the one in `address`, which is 0 by default.
+    """Return the URL of the database whose number is `offset` higher than the one in `address` (by default, 0).
 
     The password and other options are kept. Raises ImproperlyConfigured if the scheme is not Redis's or the database is
     not a number.

@@ -139,8 +139,8 @@ DATABASE_CONNECTIONS = (DATABASE_POOL_SIZE or 16) + 8  # the maximum per process
 if not os.environ.get("DATABASE_URL"):
     clear_libpq_environment()
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
-# The role that migrates, backs up and restores, if it is not the application's. The running instance's is of no use for
-# another database.
+# The role that migrates, backs up and restores, if it is not the application's. The role of the running instance is of
+# no use for a different database.
 _is_database_of_runtime = _runtime is not None and _runtime.database_url == DATABASE_URL
 DATABASE_OWNER_URL = env.str(
     "DATABASE_OWNER_URL", default=_runtime.database_owner_url if _runtime and _is_database_of_runtime else ""
@@ -188,12 +188,12 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "supportbot.celery:TickingScheduler"
 CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background_settings.TASK_ROUTES, background_settings.BEAT_SCHEDULE
 
-# --- The outbox: announcements of a package to higher packages (topic -> idempotent consumers, run in this scope).
+# --- The outbox: announcements of a package to higher packages (topic -> idempotent consumers, run in OUTBOX_SCOPE).
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS = background_settings.OUTBOX_CONSUMERS
-# A night's retention announces thousands of these. So only workers deliver them, because web processes have to answer,
-# and their consumers take many at once.
+# Each night's retention announces thousands of these. So only workers deliver them, because web processes have to serve
+# chats, and their consumers take many at once.
 OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
 # Each is called with a workspace before its old conversations are erased.
 BEFORE_RETENTION = ["supportbot.insights.stored_daily_sums.roll_up_workspace"]
@@ -357,7 +357,7 @@ LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # the 
 # A separate budget for evaluations; empty means the same amount as LLM_DAILY_BUDGET.
 LLM_EVALUATION_DAILY_BUDGET = env.str("LLM_EVALUATION_DAILY_BUDGET", default="")
 LLM_VERIFY_DEADLINE_SECONDS = env.float("LLM_VERIFY_DEADLINE_SECONDS", default=3.0)
-# for the conversation before the newest question
+# for the part of the conversation before the newest question
 LLM_HISTORY_TOKENS = env.at_least("LLM_HISTORY_TOKENS", 200, default=3_000, why=", too few for a follow-up question.")
 LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)

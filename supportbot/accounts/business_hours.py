@@ -17,7 +17,7 @@ _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """On which days, and from when to when, the team is available."""
+    """The days and the times of day at which the team is available."""
 
     days: tuple[int, ...]
     opens: time

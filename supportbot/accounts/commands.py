@@ -103,7 +103,7 @@ class ProductCommand(TranslatedCommand):
 
 
 def _shown(value: object) -> object:
-    """Return a fact as people read it: yes, no, a dash for nothing, and the items of a list."""
+    """Return a fact as text for people: yes, no, a dash for nothing, and the items of a list."""
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
@@ -138,7 +138,7 @@ def operator() -> str:
 def account_name() -> str:
     """Return the name of the account that runs this process.
 
-    In a container, it may have only a number; then, return that.
+    In a container, the account may have only a number, which is then returned.
     """
     try:
         return getpass.getuser()
@@ -182,7 +182,7 @@ def one_sentence(refusal: SupportBotError) -> str:
 
 
 def days(text: str) -> int:
-    """Return a number of days. For anything else, raises ArgumentTypeError with a sentence."""
+    """Return the number of days in an argument. Raises ArgumentTypeError with a sentence if it is not valid."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= DAYS_MOST):
         raise ArgumentTypeError(
             gettext("“{text}” is not a number of days from 1 to {days_most}").format(text=text, days_most=DAYS_MOST)

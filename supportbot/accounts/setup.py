@@ -30,7 +30,7 @@ from supportbot.accounts.people import check_person
 from supportbot.errors import InvalidInput, SupportBotError
 
 TOKEN_BYTES: Final = 32
-LIFETIME: Final = timedelta(days=3)  # as long as password links are valid
+LIFETIME: Final = timedelta(days=3)  # the same as for links for setting a password
 
 
 def has_administrator() -> bool:

@@ -1,6 +1,6 @@
 """The demo's channel, embedded in the storefront, with Wrenfell's branding and identity tokens signed by the shop.
 
-Changes that people have made to the name, the branding, the origins of other machines and additional keys are kept.
+People's changes to the name and the branding, origins on other machines, and additional keys are kept.
 """
 
 import json
@@ -36,7 +36,7 @@ def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
     _apply_branding(channel)
     keys = list(IdentityKey.objects.filter(channel=channel).order_by("id"))
     if not any(key.secret == secrets.identity_secret and key.revoked_at is None for key in keys):
-        # With another DATA_DIR on the same database, the shop signs with another secret.
+        # With a different DATA_DIR on the same database, the shop signs with a different secret.
         IdentityKey.objects.create(
             channel=channel,
             kid=str(len(keys) + 1),

@@ -110,7 +110,7 @@ def restore(file: Path, plan: Plan) -> Manifest:
 
 @contextmanager
 def _work_folder(parent: Path, *, name: str) -> Iterator[Path]:
-    """Yield a private folder on the target's disk, on which files can be renamed into place and a database has room."""
+    """Yield a private folder on the target's disk, so that files can be renamed into place and a database fits."""
     try:
         made = tempfile.TemporaryDirectory(prefix=f".{name}.", dir=parent)
     except FileNotFoundError as error:
@@ -365,7 +365,7 @@ def _run_tool(program: str, database_url: str, *options: str) -> None:
 
 
 def _tool_error(errors: str) -> str:
-    """Return the first line that names an error, including its detail."""
+    """Return the first line that reports an error, including its detail."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     named = [line for line in lines if "error:" in line]
     if not lines:

@@ -319,8 +319,8 @@ def check_schema(plan: Plan) -> str:
 def check_roles(plan: Plan) -> str:
     """Return which rights the application's role has but does not need. A single role for everything works too.
 
-    Raises StartRefused if the role may not write, or if the owner cannot log in or logs in to another database, since
-    the next upgrade would fail.
+    Raises StartRefused if the role may not write, or if the owner cannot log in or logs in to a different database,
+    since the next upgrade would fail.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)

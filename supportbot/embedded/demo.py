@@ -81,7 +81,7 @@ class Demo:
         table = sql.Identifier(get_user_model()._meta.db_table)
         query = sql.SQL("SELECT username, password FROM {} WHERE username = ANY(%s) AND is_active").format(table)
         names = [user["username"] for user in facts["users"]]
-        if not applied_migrations(self.database_url):  # seed.json belongs to another database
+        if not applied_migrations(self.database_url):  # seed.json belongs to a different database
             return _not_created_yet()
         with external_servers.connect(self.database_url) as connection:
             rows = connection.execute(query, (names,)).fetchall()

@@ -11,7 +11,7 @@ from supportbot.installation.start_plan import Plan
 
 # More than a web process can serve, and few enough for children that close every possible file descriptor.
 MOST: Final = 65_536
-# With less, a few hundred chats use them up: see docs/deploy.md.
+# With fewer, a few hundred chats use them up: see docs/deploy.md.
 FEWEST: Final = 4_096
 
 

@@ -137,8 +137,8 @@ def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, we
 
 
 def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProcess] = ()) -> None:
-    """Wait until `url` responds. Raises StartRefused if that takes more than a minute or a child exits, then with the
-    last line of its log.
+    """Wait until `url` responds. Raises StartRefused if that takes more than a minute or, with the last line of its
+    log, if a child exits.
     """
     deadline = time.monotonic() + PAGE_SECONDS
     while not _page_answers(url):
@@ -198,6 +198,6 @@ class CommandRunner:
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log, in which Python names the error."""
+    """Return the last line of a log, in which Python reports the error."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1].strip().rstrip(".") if lines else without_a_word(log)

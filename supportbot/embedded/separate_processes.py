@@ -28,7 +28,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 WORKER_THREADS = 8
-# The server closes with 1009 above this size; the application sends an error frame from 16 KiB on.
+# The server closes with 1009 above this size; above 16 KiB, the application sends an error frame.
 SOCKET_FRAME_BYTES = 262_144
 IN_MEMORY: Final = "/dev/shm"  # the folder in it has a random name
 WEB_GRACE_SECONDS = 12  # the web server closes open connections before its process is killed

@@ -17,7 +17,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 TAG: Final = "settings"  # marks the system checks that look only at values of settings
-# Far less than the guides generate, but more than a word: anyone who guesses the key can forge sessions and links.
+# Far fewer than the guides generate, but more than a word has: anyone who guesses the key can forge sessions and links.
 LEAST_KEY_CHARACTERS: Final = 20
 # Settings that every part of an installation needs; under `make run`, they come from DATA_DIR.
 NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")
@@ -92,7 +92,7 @@ def _require_broker_scheme(url: str) -> None:
 
 
 def require_part_settings() -> None:
-    """Raise StartRefused if a setting that all parts share is missing or invalid, or if it names a pooler that would
+    """Raise StartRefused if a setting that all parts share is missing or invalid, or if it leads to a pooler that would
     mix up sessions.
     """
     made_up = {"SECRET_KEY"} if settings.SECRET_KEY_IS_MADE_UP else set()

@@ -1,7 +1,7 @@
 """`make run`: starts everything on one machine in order, reports its progress, and stops it all again.
 
 Invariant: once the lock is held, every exit goes through `_shut_down`, so no process and no address file is left
-behind. After a `kill -9`, the parent-death signal cleans up and, at the next start, the process registry.
+behind. After a `kill -9`, the parent-death signal cleans up, and so does the process registry at the next start.
 """
 
 import json
@@ -163,7 +163,7 @@ class Composition:
         return Ready(self.plan, None)
 
     def _prepare(self) -> Secrets:
-        os.umask(0o077)  # from here on, only this user can read files (logs, mail, the shop's data)
+        os.umask(0o077)  # from here on, only this user can read new files (logs, mail, the shop's data)
         for name in self._registry.end_orphans():
             self._report(gettext("Stopped {name}, left running by an earlier start.").format(name=name))
         self._save_pids({})

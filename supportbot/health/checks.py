@@ -166,13 +166,13 @@ def _worker() -> str:
 
 
 def _recipe() -> str:
-    """Check that an embedder makes vectors like the stored ones. Without a recipe, there are none yet."""
+    """Check that an embedder makes vectors that fit the stored ones. Without a recipe, none are stored yet."""
     active = Recipe.objects.filter(is_active=True).first()
     return "ok" if active is None or has_embedder(active) else "kb_reindex is due"
 
 
 def _runner() -> str:
-    from supportbot.assistant.runner import runner  # only web processes have one, and it takes long to load
+    from supportbot.assistant.runner import runner  # only web processes have one, and it is slow to load
 
     return "stopped" if runner.has_died else "ok"
 

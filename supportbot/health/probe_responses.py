@@ -8,9 +8,10 @@ same way.
 | `/healthz` | all parts of the installation work (web processes only) |
 | `/metrics` | Prometheus' text format |
 
-Details and metrics reveal too much to strangers, so they need METRICS_TOKEN, unless the instance listens only on
-loopback, is not public, and the request came directly from this machine and names it by a loopback address. The last
-rule is for browsers: another site's page can reach this port under its own host name, and must not read the response.
+Details and metrics reveal too much to strangers, so they need METRICS_TOKEN. The exception is an instance that listens
+only on loopback and is not public, if the request came directly from this machine and addresses it by a loopback
+address. The last condition is for browsers: a page of another site can reach this port under its own host name, and
+must not read the response.
 """
 
 import json
@@ -74,7 +75,7 @@ class Answer:
 
 
 def answer(request: ProbeRequest, role: Role) -> Answer | None:
-    """Return the answer, or None if this role does not serve the address."""
+    """Return the response, or None if this role does not serve the address."""
     match request.path:
         case "/livez":
             return _alive(outcomes(role.live))

@@ -128,7 +128,7 @@ def _tenths(seconds: list[float]) -> list[float]:
 
 
 def satisfied(scores: Counter[int]) -> float | None:
-    """Return the percentage of scores that are 4 or 5; None without scores."""
+    """Return the percentage of scores that are 4 or 5; None if there are no scores."""
     good = sum(count for score, count in scores.items() if score >= HAPPY)
     return 100 * good / scores.total() if scores else None
 

@@ -1,5 +1,6 @@
-"""The tables of daily sums and of findings that someone has dealt with. Thanks to daily sums, pages about months do not
-read all conversations again. Neither table contains customers' words, so both are kept when conversations are deleted.
+"""The tables of daily sums and of findings that someone has dealt with. Because of the daily sums, pages that cover
+months need not read all conversations again. Neither table contains customers' words, so both are kept when
+conversations are deleted.
 """
 
 from django.db import models

@@ -52,9 +52,9 @@ class Env(environ.Env):
     def port(self, name: str, *, default: int, zero: str = "") -> int:
         """Return a port. Raises ImproperlyConfigured for a number that cannot be a port.
 
-        0 is allowed; `zero` says in the error's message what it is for.
+        0 is allowed; `zero` is the part of the error's message that says what 0 is for.
         """
-        if os.environ.get(name, "").startswith(_SERVICE_ADDRESSES):  # Kubernetes, for a service `shop`: SHOP_PORT
+        if os.environ.get(name, "").startswith(_SERVICE_ADDRESSES):  # Kubernetes sets SHOP_PORT for a service `shop`
             return default
         value = int(self.int(name, default=default))
         if name in os.environ and not 0 <= value <= LAST_PORT:

@@ -60,7 +60,7 @@ def load_runtime(data_dir: Path) -> Runtime | None:
         return None
     try:
         addresses = Addresses(**content)
-    except TypeError:  # written by another version, whose own commands can read it
+    except TypeError:  # written by a different version, whose own commands can read it
         return None
     if type(addresses.supervisor_pid) is not int or not are_strings(list(asdict(addresses).values())[1:]):
         raise StartRefused(f"{data_dir / 'runtime.json'} is damaged. Delete it and start again with `make run`.")

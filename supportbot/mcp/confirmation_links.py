@@ -24,7 +24,7 @@ from supportbot.mcp.errors import LinkRefused
 from supportbot.mcp.models import ConfirmationLink
 
 PASS_LIFE: Final = timedelta(hours=1)
-RETENTION: Final = timedelta(hours=2)  # after the code expires, because an opened page works for an hour
+RETENTION: Final = timedelta(hours=2)  # how long a link outlives its code, because an opened page works for an hour
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ class DeclineView(PageView):
 def _decided(link: OpenedLink, channel: Channel, token: str, language: str, digest: str = "") -> dict[str, Any]:
     """Confirm the card as it was shown or, without a digest, decline it.
 
-    If this is refused, the text beside the card says why.
+    If this is refused, the text next to the card says why.
     """
     problem = ""
     principal = principal_of(link.caller)

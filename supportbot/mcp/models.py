@@ -18,7 +18,7 @@ class ConfirmationLink(TenantModel):
     pass_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)
     # a plain id, not a foreign key, because a request's record is kept after its customer is erased
     request_id = models.UUIDField()
-    key_id = models.UUIDField(null=True, editable=False)  # the agent's key; its links end with it
+    key_id = models.UUIDField(null=True, editable=False)  # the agent's key; its links become invalid with it
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     identity_expires_at = models.DateTimeField()

@@ -134,8 +134,8 @@ def _request_in(state: str) -> UUID:
 def _can_open_pages(ctx: Context) -> bool:
     """Return whether this client can open pages for its user.
 
-    Protocol versions with a handshake have no such request. Without a session, the capabilities of their clients are
-    not known either, so they get the URL in a plain result.
+    Protocol versions with a handshake have no request for this, and without a session, the capabilities of their
+    clients are unknown. Such clients get the URL in a plain result.
     """
     able = ctx.session.client_capabilities
     is_modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS

@@ -22,7 +22,7 @@ FIRST_BYTES: Final = 1 << 16  # prometheus_client's own
 RETRY_SECONDS: Final = 10.0
 _BESIDES_KEY: Final = 32  # more than the bytes of an entry's length, padding, value and time
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-# Elsewhere, nothing changes: macOS has neither of them.
+# On other systems, nothing changes: macOS has neither of these functions.
 IS_SUPPORTED: Final = hasattr(os, "posix_fallocate") and hasattr(os, "memfd_create")
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from uuid import UUID
 from supportbot.observing.tracing import trace_id
 
 Value = str | int | float | bool | UUID | None
-LONGEST: Final = 80  # characters of a field, which is an id, a code, or the name of a model or route
+LONGEST: Final = 80  # the maximum length of a field, which is an id, a code, or the name of a model or route
 _about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039  # replaced, never changed
 _logger: Final = logging.getLogger("supportbot.events")
 _silencing: Final[list[None]] = []  # one for each running command

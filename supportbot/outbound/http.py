@@ -37,11 +37,11 @@ _RESERVED: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
     "accept-encoding", "proxy-authorization", "proxy-connection",
 })  # fmt: skip
-# OpenSSL's reasons if an answer is not TLS
+# OpenSSL's reasons if a response is not TLS
 _PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 _GZIP: Final = ("gzip", "x-gzip")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-MOST_MEMBERS: Final = 100  # members of a gzip body; unpacking each one copies the rest of the body
+MOST_MEMBERS: Final = 100  # in a gzip body; unpacking a member copies the rest of the body
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
 

@@ -65,7 +65,7 @@ def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks
 
 
 def address_problem(url: str) -> str:
-    """Return why a URL can never be called from this installation, or "" if its text shows no reason."""
+    """Return why a URL can never be called from this installation, or "" if nothing in its text forbids it."""
     try:
         endpoint = parse_endpoint(url)
     except NotSent as error:

@@ -56,7 +56,7 @@ class Relay:
         try:
             handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
             trouble.has_read()
-            if trouble.refuses_writes and trouble.is_settled:  # so the first successful trial is the last
+            if trouble.refuses_writes and trouble.is_settled:  # settled, so that one success is enough
                 try_to_write()
                 trouble.has_written()
         except AnyDatabaseError as error:

@@ -21,7 +21,7 @@ _LIMIT: Final = (
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Open a connection, or take one from the pool. The wait is measured even if there is no connection."""
+        """Open a connection, or take one from the pool. The wait is measured even if it ends without a connection."""
         asked_at = time.monotonic()
         try:
             return super().get_new_connection(conn_params)

@@ -30,7 +30,7 @@ from supportbot.releases.selectors import gates, live_release, release_with_id
 LEASE: Final = timedelta(minutes=1)
 BEAT_SECONDS: Final = 15.0  # interval for extending a claim
 LONGEST: Final = timedelta(hours=12)  # an evaluation that takes longer is stuck, so another worker may take it
-SUITES: Final = "suites"  # the key in `RELEASES_REFERENCES` of the fingerprint of each gate's cases, by the gate's name
+SUITES: Final = "suites"  # the key in `RELEASES_REFERENCES` for the fingerprints of the gates' cases, by gate
 LIVE: Final = "live"  # stands for the live release in the result of `changed_since`
 
 logger = logging.getLogger(__name__)

@@ -47,7 +47,7 @@ def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
     write_deliveries(_listening(), [fact_of_erasure(one.object_id, one.created_at) for one in announcements])
 
 
-on_conversation_erased = on_conversations_erased  # its former name, which settings may hold until 0.3
+on_conversation_erased = on_conversations_erased  # its former name, which settings may contain until 0.3
 
 
 def on_customer_forgotten(announcement: Announcement) -> None:

@@ -125,7 +125,7 @@ def _next(endpoint_id: UUID) -> WebhookDelivery | None:
 
 
 def attempt(delivery: WebhookDelivery) -> bool:
-    """Make one attempt at a waiting delivery. Return whether its endpoint may be sent more now. Does nothing if the
+    """Make one attempt at a waiting delivery. Return whether more may be sent to its endpoint now. Does nothing if the
     delivery was sent or deleted in the meantime.
     """
     moment = now()
@@ -148,9 +148,9 @@ def _send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, moment: datetime
         response = request(outgoing)
     except NotSent as error:
         return Outcome(None, _since(begun), error=error.why)
-    except NoAnswer as error:  # an answer that is too long or truncated still has its status
+    except NoAnswer as error:  # a response that is too long or truncated still has its status
         return Outcome(error.status or None, _since(begun), error=error.why)
-    # Many receivers echo the request, so a stored answer could outlive the customer's data in it.
+    # Many receivers echo the request, so a stored response could keep the customer's data after its erasure.
     answer = "" if endpoint.includes_customer else _printable(response.body)
     return Outcome(response.status, _since(begun), answer=answer)
 

@@ -58,7 +58,7 @@ class CustomerPagesAPIView(ScopedAPIView):
         patch_vary_headers(response, ["Origin"])
         response.headers["Cache-Control"] = "no-store"
         origin = read_origin(request.headers.get("Origin"))
-        with suppress(AnyDatabaseError):  # then no page may read the response, but programs still get it
+        with suppress(AnyDatabaseError):  # if the check fails, no page may read the response, but programs can
             if origin is not None and self._may_read(origin):
                 add_cors_headers(request, response, methods=self.cors_methods, headers="Authorization, Content-Type")
         return response

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # DRF's views import this module through the settings
 
 
 class DenyUnlessNamed(BasePermission):
-    """The default permission: a view that names none denies everyone."""
+    """The default permission: a view without permission classes of its own denies everyone."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return False

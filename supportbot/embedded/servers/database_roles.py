@@ -30,10 +30,10 @@ def role_of(url: str) -> str:
 def refuse_two_databases(owner_url: str, application_url: str) -> None:
     """Raise StartRefused if the two URLs lead to different databases, because a backup could then copy the wrong one.
 
-    The servers are asked, since two URLs for one database may differ: a pooler in front of it may give it another name.
-    If the application cannot log in, for example because its role has not been created yet, the names in the URLs are
-    compared, but only if both URLs name the same server. Otherwise, nothing is known, and the code that needs the login
-    reports that it failed.
+    The servers are asked, since two URLs for one database may differ: a pooler in front of it may give it a different
+    name. If the application cannot log in, for example because its role has not been created yet, the names in the URLs
+    are compared, but only if both URLs name the same server. Otherwise, nothing is known, and the code that needs the
+    login reports that it failed.
     """
     with connect(owner_url, variable="DATABASE_OWNER_URL") as connection:
         owner = _identity(connection)

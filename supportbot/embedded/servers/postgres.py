@@ -245,7 +245,7 @@ def _last_error(log: Path, *, since: int) -> str:
 
 
 def _cause(output: str) -> str:
-    """Return the first error in the output or, if it names none, its last line."""
+    """Return the first error in the output or, if there is none, its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
     return (errors or lines[-1:] or [gettext("no error message")])[0].rstrip(".")

@@ -26,7 +26,7 @@ class ValkeyServer(LocalServer):
     name = "valkey"
 
     def url(self) -> str:
-        """Return the URL without the number of a database."""
+        """Return the URL without a database number."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}"
 
     def start(self) -> None:

@@ -44,8 +44,8 @@ from supportbot.postgresql.blocking_transactions import Transaction, blocking_tr
 
 LOCK = 0x6D696772  # the letters "migr"
 POLL_SECONDS = 1.0
-# Used in turn. The first is so short that the migration gives way before PostgreSQL finds a deadlock between it and a
-# chat: after `deadlock_timeout`, one second, it would end the chat's transaction. The second is longer, because
+# Used alternately. The first is so short that the migration gives way before PostgreSQL finds a deadlock between it and
+# a chat: after `deadlock_timeout`, one second, it would end the chat's transaction. The second is longer, because
 # autovacuum gives way only after that time.
 LOCK_TIMEOUTS = ("500ms", "2s")
 LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
@@ -151,7 +151,7 @@ class LockWatch:
 class Command(migrate.Command):
     _asked_verbosity = 1
     _begun = ""  # the migration that is being applied
-    _reported = ""  # the one whose wait has been reported
+    _reported = ""  # the migration whose wait has been reported
     _reported_pids: frozenset[int] = frozenset()  # and the processes that it was waiting for
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -173,7 +173,8 @@ class Command(migrate.Command):
             return output
 
     def check(self, *args: Any, **options: Any) -> None:
-        # These errors are one sentence each; Django's own checks, and its pool's attempts to connect, come later.
+        # These checks come first, because their errors are one sentence each. Django's own checks, and its pool's
+        # attempts to connect, come later.
         require_settings()
         if settings.DATABASE_OWNER_URL:
             connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()

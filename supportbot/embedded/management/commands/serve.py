@@ -22,7 +22,7 @@ class Command(TranslatedCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--processes", type=int, metavar="N", help=gettext("instead of WEB_PROCESSES"))
-        # Used by `serve` for its own processes, and by measurements and tests to change one.
+        # `serve` uses these to start its own processes; measurements and tests use them to start a changed one.
         parser.add_argument("application", nargs="?", default=APPLICATION, help=SUPPRESS)
         parser.add_argument("--lifespan", choices=["on", "off"], default="on", help=SUPPRESS)
         parser.add_argument("--share-port", action="store_true", help=SUPPRESS)
