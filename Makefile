@@ -40,7 +40,7 @@ test: ## check everything: lint, types, import contracts, the database suite, th
 %-in-one-piece:
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory $*
 
-# Takes about a minute, `make test` about nine on two idle cores; the goal is ten.
+# Takes about a minute. `make test` takes about nine on two idle cores; the goal is at most ten.
 check: ## check what differs from main: lint, types, import contracts, the affected tests
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece
@@ -69,12 +69,13 @@ database-tests: ## run the tests that need no browser
 	@sh scripts/environment.sh requirements-dev.lock
 	$(NICE) .venv/bin/python -m pytest tests --ignore tests/browser $(NO_BROWSER) $(PARALLEL)
 
-# Repeats a test once after an error of the browser's driver, and reports it; no failed expectation and no wait that
-# ended (CONTRIBUTING.md). Errors are matched as "class: message".
+# Repeats a test once after an error of the browser's driver, and reports it. Failed expectations and waits that timed
+# out are not repeated (CONTRIBUTING.md). Errors are matched as "class: message".
 BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 1 --only-rerun '^Error: ' \
   --rerun-except '^(AssertionError|TimeoutError): ' --rerun-show-tracebacks -rfER
 
-# Some start several processes, so fewer workers than `make test` has on many cores; the rest of the time, they wait.
+# Some of these tests start several processes, so on many cores there are fewer workers than for `make test`. Otherwise,
+# they mostly wait.
 LONG_PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # By hand, and for hours: pytest -m "long and chaos".
@@ -104,7 +105,7 @@ messages: ## write new texts into the catalogues of all languages, and compile t
 	.venv/bin/python scripts/messages.py update
 	.venv/bin/python scripts/messages.py compile
 
-# Run it after a change in supportbot/widget/frontend or of the widget's texts in locale/customer, and commit its output
+# Run it after a change in supportbot/widget/frontend or to the widget's texts in locale/customer, and commit its output
 # (supportbot/widget/dist).
 widget: ## build the widget's bundle (needs Node.js)
 	@sh scripts/environment.sh requirements-dev.lock

@@ -28,6 +28,6 @@ container=$(run_buildah from --ulimit "nofile=$(limit_of nofile)" --ulimit "npro
     run_buildah add "$container" "$folder/files" / >/dev/null &&
     run_buildah run "$container" -- /bin/true || refuse "containers cannot be run here."
 release=$folder/release
-# mmdebstrap takes its packages from there, by the same proxies as apt.
+# mmdebstrap takes its packages from there, through the same proxies as apt.
 /usr/lib/apt/apt-helper download-file http://deb.debian.org/debian/dists/trixie/Release "$release" >/dev/null 2>&1 ||
     refuse "Debian's archive cannot be reached."

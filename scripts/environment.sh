@@ -83,9 +83,9 @@ if is_complete; then
     exit 0
 fi
 echo "Installing packages (takes about a minute the first time) ..." >&2
-# A lock names all packages, so there is nothing to resolve (--no-deps). The product's packages are compiled here: it
-# may run as a user without write access, and would compile them again in each process. Tests use only a sixth of
-# theirs.
+# A lock lists all packages, so there is nothing to resolve (--no-deps). The product's packages are compiled here: it
+# may run as a user without write access, and would compile them again in each process. The development packages are
+# not compiled, because tests use only a sixth of them.
 compile=--compile
 if [ "$lock" = requirements-dev.lock ]; then compile=--no-compile; fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \

@@ -10,7 +10,7 @@ if ! command -v node >/dev/null 2>&1; then
 fi
 broken=0
 for script in supportbot/handoff/static/desk/*.js supportbot/console/static/console/*.js; do
-    # From its standard input, since node takes a file named .js for CommonJS and lets anything with an import pass.
+    # From standard input, since node takes a .js file for CommonJS and then accepts anything with an import.
     node --input-type=module --check <"$script" || { echo "$script does not parse." >&2; broken=1; }
 done
 exit "$broken"
