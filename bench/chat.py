@@ -103,7 +103,7 @@ def show(
 
 
 def _turned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Turn the table: one row per figure and one column per server, so that it fits a terminal."""
+    """Transpose the table: one row per figure and one column per server, so that it fits a terminal."""
     return [{"": key, **{row["name"]: row[key] for row in rows}} for key in rows[0] if key != "name"]
 
 

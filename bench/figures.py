@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the percentile by nearest rank, 0 for no values."""
+    """Return the percentile by nearest rank, or 0 if there are no values."""
     ranked = sorted(values)
     return round(ranked[math.ceil(len(ranked) * percent / 100) - 1], 2) if ranked else 0.0
 

@@ -48,7 +48,7 @@ class Instance:
         self._model_url = model_url
 
     def prepare(self) -> None:
-        """Start the servers, create the tables, a workspace and a channel."""
+        """Start the servers, and create the tables, a workspace and a channel."""
         self.postgres.start()
         self.valkey.start()
         os.environ.update(self.environment())

@@ -35,7 +35,7 @@ class Load:
     questions: Sequence[str]
 
     def of_chat(self, number: int) -> list[str]:
-        """Return a chat's own questions: first the one of the warm-up turn, then those of the measured turns."""
+        """Return a chat's own questions: first the question for the warm-up turn, then those for the measured turns."""
         start = number * (self.turns + 1)
         return [self.questions[(start + turn) % len(self.questions)] for turn in range(self.turns + 1)]
 

@@ -82,7 +82,7 @@ def _plant(server: Server, model_port: int, chosen: argparse.Namespace) -> None:
 
 
 def _learn(server: Server, demo: Any) -> None:
-    """Teach the server the right answers: the current ones of the built-in answerer."""
+    """Teach the server the right answers, which are the current answers of the built-in answerer."""
     for played in demo.played_without_a_model():
         for reply in played.replies:
             calls = tuple((call.name, _asked_for(call.arguments)) for call in reply.calls if call.end != "rejected")

@@ -53,7 +53,7 @@ class Demo:
         self.live: dict[str, Any] = {}  # the reports of the live release by suite
 
     def set_up(self, *, model: str, liar: str) -> None:
-        """Import articles and suites, connect the shop and the models."""
+        """Import articles and suites, and connect the shop and the models."""
         settings.OUTBOUND_OWN_ADDRESSES = [self._shop.removeprefix("http://"), model.split("/")[2], "127.0.0.1:9"]
         documents = [one for one in load([str(self._knowledge)]) if isinstance(one, Document)]
         import_documents(documents)

@@ -22,7 +22,7 @@ UVICORN: Final = ("--ws", "auto", "--ws-max-size", "262144", "--no-proxy-headers
 
 @contextmanager
 def serving(command: Sequence[str], port: int, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server, ready once its port answers; if it does not, the error contains its last output."""
+    """Run a server during the block, which starts once the port is open. If it ends early, the error has its output."""
     with log.open("ab") as output:
         server = spawn(command, output=output, environment={**os.environ, **environment}, folder=ROOT)
     try:

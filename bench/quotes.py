@@ -171,7 +171,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
 
 
 def figures(answers: Iterable[Answered]) -> Iterator[dict[str, Any]]:
-    """Yield a row of figures per language of the answerable questions and per kind of the others."""
+    """Yield a row of figures for each language of answerable questions, and for each kind of the other questions."""
     groups: dict[tuple[str, str], list[Answered]] = defaultdict(list)
     for answer in answers:
         groups["unanswerable" if answer.kind else "answerable", answer.kind or answer.locale].append(answer)

@@ -152,7 +152,7 @@ class StubbornChat:
         self._next_at = self.last_end + self._rng.uniform(0.5, 1.5) * self._pause
 
     async def problems(self) -> Problems:
-        """Return how what was asked and seen differs from the conversation's log."""
+        """Return the differences between the conversation's log and what the customer asked and saw."""
         log = await self._log()
         stored = Counter(
             event["payload"]["client_id"]

@@ -73,7 +73,7 @@ def main() -> None:
 def asked_in(
     half: int, rows: Iterable[dict[str, Any]], tried: Sequence[Shares]
 ) -> Iterator[tuple[str, Shares, Answered]]:
-    """Ask in a new workspace with one language of each article; yield the group, the shares and the answer."""
+    """Ask in a new workspace that has one language of each article; yield the group, the shares and the answer."""
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.workspaces import create_workspace
 
@@ -99,7 +99,7 @@ def with_each(pairs: Iterable[tuple[dict[str, Any], Shares]]) -> Iterator[dict[s
                 changed.enter_context(patch.object(retrieval, "SHARE_OF_WORDS", shares.share_of_words))
             if shares.english_share is not None:
                 changed.enter_context(patch.object(ranking, "ENGLISH_SHARE", shares.english_share))
-            ranking.scored_by_words.cache_clear()  # the scores of the same question with other shares
+            ranking.scored_by_words.cache_clear()  # it contains scores of the same question with different shares
             yield row
 
 

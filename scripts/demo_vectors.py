@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Write the vectors that the first publication in the demo would wait for: those of its gate cases' questions, and of
-the titles and pieces of the articles that these are compared with.
+"""Write the vectors that the first publication in the demo would wait for: those of the questions in its gates' cases,
+and those of the titles and pieces of the articles with which these questions are compared.
 
     python scripts/demo_vectors.py
 

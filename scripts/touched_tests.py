@@ -3,9 +3,9 @@
 
     .venv/bin/python scripts/touched_tests.py [BASE]
 
-BASE defaults to `main`, or `origin/main` if there is no such branch. Uncommitted changes count too. A product module
-has the tests of its package that import it, or all of the package's tests if none does. Browser tests, tests of whole
-processes and chaos tests are left to `make test`.
+BASE defaults to `main`, or `origin/main` if there is no such branch. Uncommitted changes count too. For a product
+module, it prints the tests of its package that import it, or all of the package's tests if none does. Browser tests,
+tests of whole processes and chaos tests are left to `make test`.
 """
 
 import ast
@@ -82,7 +82,7 @@ def _tests_of(root: Path, path: str) -> Iterable[str]:
 
 
 def _tests_beside(root: Path, path: str) -> Iterable[str]:
-    """Return a test file itself; for a shared helper, the tests of its folder that import it, or the folder."""
+    """Return a test file itself; for a shared helper, the tests in its folder that import it, or the whole folder."""
     name, folder = Path(path).name, str(Path(path).parent)
     if name.startswith("test_"):
         return (path,)

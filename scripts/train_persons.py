@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def divided() -> list[Row]:
-    """Return the rows of the two kinds that the first model divides."""
+    """Return the rows of the two kinds that the first model distinguishes."""
     return [*labelled("persons"), *(row for row in of_intents() if row["intent"] in KINDS)]
 
 
@@ -77,7 +77,7 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray, training: Training) -> dict
 
 
 def report(name: str, rows: Sequence[Row], vectors: np.ndarray, training: Training) -> None:
-    """Print the shares of right decisions by language, each without its own rows in the fit."""
+    """Print the share of right decisions for each language, by a fit without its rows."""
     locales = np.array([row["locale"] for row in rows])
     for language in sorted(set(locales)):
         inside, outside = np.flatnonzero(locales != language), np.flatnonzero(locales == language)

@@ -105,7 +105,7 @@ def _modules_below(root: Path, package: str) -> Iterator[Module]:
 
 
 def small_modules_with_one_importer(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
-    """Return short modules that only one other product module imports, and so could be merged into it.
+    """Return short modules that only one other product module imports, and that could therefore be merged into it.
 
     Settings that name a module, and Django and Celery, which find modules by file name, do not count as importers.
     """
@@ -150,7 +150,7 @@ def figures_of_a_turn(root: Path) -> list[Figure]:
 
 
 def figures_since(root: Path, commit: str, packages: Sequence[str]) -> list[Figure]:
-    """Count the product modules of a former commit, and those of them that still exist in the last commit.
+    """Count the product modules of a former commit, and how many of them still exist in the last commit.
 
     A module that was moved, renamed or changed still exists; git recognises a move as long as half of the file stays
     the same in that commit. One that was deleted, merged into another or divided among several does not.

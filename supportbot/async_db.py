@@ -1,8 +1,8 @@
 """The only way for coroutines to use the database.
 
 Channels' own helper runs all queries of a process on one shared thread, so a single slow search would stall every chat.
-This module's executor has as many threads as the connection pool has connections. Context variables (including the
-workspace scope) and the active language are passed on.
+This module's executor has DATABASE_POOL_SIZE threads. Context variables (including the workspace scope) and the active
+language are passed on.
 
 A thread keeps its connection between calls, because taking one from the pool costs a round trip to check it. Looking at
 the socket instead costs nothing: if the server has restarted, the socket is closed.

@@ -23,7 +23,7 @@ def wide_reads() -> Iterator[None]:
 
     By default, PostgreSQL compiles queries that it expects to be expensive, which takes longer than running them. It
     may also give them the processors that chats need. In addition, the positions of a common word do not fit into the
-    usual 4 MB, so every row on their pages would be read and checked again.
+    usual 4 MB, so every row on the pages with this word would be read and checked again.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:

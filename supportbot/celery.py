@@ -100,7 +100,7 @@ class TickingScheduler(PersistentScheduler):
                 self._store.writeback = False  # otherwise, deleting the shelf would try to write again
             self.persistence = Unstored  # type: ignore[assignment]  # only its `open` is used
             super().setup_schedule()
-            # A file that is forbidden or broken, or that another beat has locked, stays as it is.
+            # A file that cannot be opened, is damaged, or is locked by another beat process is left unchanged.
             self._waits_for_space = _is_full(error)
 
     def sync(self) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from supportbot.errors import SupportBotError
 from supportbot.rate_counters import count
 
-TESTS_PER_MINUTE: Final = 20  # per workspace, of all kinds together
+TESTS_PER_MINUTE: Final = 20  # per workspace, for all kinds of tests together
 
 
 class TooManyTests(SupportBotError):

@@ -125,7 +125,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
         return Response(error_body(error.code, error.message, error.fields), status=error.status)
     if isinstance(error, Http404):
         return Response(error_body(NotFound.code, NotFound.default_message), status=404)
-    if isinstance(error, RequestDataTooBig):  # Django itself would answer 400
+    if isinstance(error, RequestDataTooBig):  # Django would respond with 400
         return Response(error_body(BodyTooLarge.code, BodyTooLarge.default_message), status=BodyTooLarge.status)
     if isinstance(error, PermissionDenied):
         return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)

@@ -16,7 +16,7 @@ MOVED: Final = {
     "actions.connectors": "actions.merchant_api",
     "actions.connectors.merchant": "actions.merchant_api.merchant",  # ACTIONS_MERCHANT
     "actions.connectors.order_parsing": "actions.merchant_api.order_parsing",  # imported by connectors of your own
-    "actions.connectors.port": "actions.merchant_api.port",  # likewise
+    "actions.connectors.port": "actions.merchant_api.port",  # imported by these connectors, too
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
     "actions.schema": "actions.argument_types",  # imported by actions of your own

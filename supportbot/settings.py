@@ -332,7 +332,7 @@ ACTIONS_MERCHANT = "actions.merchant_api.merchant.connected_merchant"
 ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "undo_last", "search", "ask", "action_status")
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
-# --- External agents over MCP: the limits of calls per API key, and of those that ask the assistant.
+# --- External agents over MCP: the limits per API key on all calls, and on those that ask the assistant.
 MCP_CALLS_PER_MINUTE = env.at_least("MCP_CALLS_PER_MINUTE", 1, default=300, why=": no key could call anything.")
 MCP_QUESTIONS_PER_MINUTE = env.at_least("MCP_QUESTIONS_PER_MINUTE", 0, default=30, why=".")
 MCP_PROPOSALS_PER_MINUTE = 60  # per API key; the action's own limits also apply

@@ -118,7 +118,7 @@ def insert(*rows: Model) -> None:
 def insert_or_find(row: Model, *, on_conflict: str, returning: str) -> tuple[Any, ...]:
     """Insert a new row, or update the one it conflicts with. Return the expressions `returning` for the stored row.
 
-    `on_conflict` is the statement's clause. It must update something, because PostgreSQL returns nothing for an
+    `on_conflict` is the ON CONFLICT clause. It must update something, because PostgreSQL returns nothing for an
     unchanged row.
     """
     into, values = _insertion(type(row))

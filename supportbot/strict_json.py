@@ -16,9 +16,8 @@ class BadJson(ValueError):
 
 
 def loads(text: str) -> Any:
-    """Return the value.
-
-    Raises BadJson for invalid JSON, duplicate keys, NaN, numbers that are too long, and nesting that is too deep.
+    """Return the parsed value. Raises BadJson for invalid JSON, duplicate keys, NaN, numbers that are too long, and
+    nesting that is too deep.
     """
     _check_depth(text)
     try:

@@ -70,7 +70,7 @@ def with_label(locale: str, label: str, value: object) -> str:
 def in_all_languages(message: str) -> frozenset[str]:
     """Return a message in every language, placeholders included, for recognising texts that were made from it.
 
-    Those with no-break spaces are also returned with plain spaces, because a conversation's history is normalised.
+    Texts with no-break spaces are also returned with plain spaces, because a conversation's history is normalised.
     """
     texts = frozenset(_loaded(language).gettext(message) for language in LANGUAGES)
     return texts | {_NO_BREAK_SPACES.sub(" ", text) for text in texts}

@@ -50,7 +50,7 @@ class ContentSecurityPolicy:
 
 
 class NewestFirstPagination(CursorPagination):
-    """Pages of the form `{"results", "next"}`. Ids are UUIDv7, so sorting by id sorts by when rows were created."""
+    """Pages of the form `{"results", "next"}`. Ids are UUIDv7, so sorting by id sorts by creation time."""
 
     page_size = 50
     page_size_query_param = "limit"

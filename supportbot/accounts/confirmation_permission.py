@@ -10,7 +10,7 @@ from supportbot.accounts.principals import CustomerCaller
 def check_may_confirm_here(caller: CustomerCaller) -> None:
     """Raise ConfirmOnHostedPage if the channel requires the hosted page, or IdentityExpired if the sign-in has expired.
 
-    Call this inside the workspace's scope. `actions` checks the request and whose it is.
+    Call this inside the workspace's scope. `actions` checks the request and its owner.
     """
     channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None
     if channel is not None and channel.confirms_on_hosted_page and not caller.is_hosted:

@@ -225,7 +225,7 @@ def _shipped_vectors() -> KnownVectors:
     for path in sorted(KNOWLEDGE.glob("vectors.*")):
         try:
             return ReadOnlyVectors(VectorFile(path, spec_of(active_recipe())))
-        except RecipeMismatch:  # these belong to another embedding model
+        except RecipeMismatch:  # these belong to a different embedding model
             continue
     return NoVectors()
 
@@ -257,5 +257,5 @@ def share_vectors() -> None:
     """
     try:
         share(VectorFile(COMPARED, embedder().recipe))
-    except RecipeMismatch:  # these belong to another embedding model
+    except RecipeMismatch:  # these belong to a different embedding model
         return

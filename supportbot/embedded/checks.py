@@ -406,7 +406,7 @@ def check_mail(plan: Plan) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    """Return a mail server's error in one line, including what the server answered, if anything."""
+    """Return a mail server's error in one line, including the server's reply, if there was one."""
     if isinstance(error, SMTPResponseException):
         answer = error.smtp_error
         words = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
@@ -445,7 +445,7 @@ def _recipe_in(url: str) -> tuple[str | None, bool]:
         known = connection.execute("SELECT to_regclass('kb_recipe') IS NOT NULL").fetchone()
         if known != (True,):
             return None, False
-        # Read the row as JSON, which also works with a schema of an earlier version without the column.
+        # Read the row as JSON, because the column `is_chosen` is missing from the schema of an earlier version.
         row = connection.execute(
             "SELECT name, to_jsonb(r) ->> 'is_chosen' = 'true' FROM kb_recipe r WHERE is_active"
         ).fetchone()

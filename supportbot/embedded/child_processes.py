@@ -23,7 +23,7 @@ from supportbot.embedded.servers.os_accounts import Account
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 
 _PR_SET_PDEATHSIG = 1
-_LEAST_BYTES = 1_000_000  # of free disk space; a server needs about this much to start
+_LEAST_BYTES = 1_000_000  # the least free disk space: a server needs about this much to start
 # Loaded here because nothing may be imported between fork and exec, where another thread may hold the import lock.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 

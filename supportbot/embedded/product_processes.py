@@ -22,7 +22,7 @@ from supportbot.installation.start_plan import Plan
 
 APPLICATION = "supportbot.asgi:application"
 DRAIN_SECONDS = 15.0  # of these, running turns get ten
-PAGE_SECONDS = 60.0  # for a child to serve its first page
+PAGE_SECONDS = 60.0  # the longest wait for a child's first page
 
 
 @dataclass

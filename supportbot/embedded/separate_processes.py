@@ -100,8 +100,8 @@ def _folder_of_counters() -> "TemporaryDirectory[str]":
 def work(queues: str) -> None:
     """Carry out background tasks from these queues (comma-separated; "" means all) until a stop signal.
 
-    Raises StartRefused for an unknown queue. Otherwise, the worker would wait there forever, and the queue that was
-    meant would have no worker.
+    Raises StartRefused for an unknown queue. Otherwise, the worker would wait there forever, and the intended queue
+    would have no worker.
     """
     known = _all_queues()
     chosen = [name.strip() for name in queues.split(",") if name.strip()]

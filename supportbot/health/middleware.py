@@ -29,6 +29,6 @@ def _answered(request: HttpRequest) -> HttpResponse:
     found = answer(ProbeRequest(request.path_info, client, settings.HOST, headers), WEB)
     assert found is not None  # PATHS contains WEB's addresses
     response = HttpResponse(found.body, status=found.status, content_type=found.content_type)
-    # Django's own; a line every few seconds helps nobody
+    # Django's own attribute: without it, there would be a log line every few seconds
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

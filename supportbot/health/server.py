@@ -13,7 +13,7 @@ from supportbot.health.probe_responses import BEAT, TEXT, WORKER, Answer, ProbeR
 logger = logging.getLogger(__name__)
 
 LAST_PORT = 65535
-SECONDS_TO_ASK = 5.0  # a silent connection is closed after this
+SECONDS_TO_ASK = 5.0  # a silent connection is closed after this time
 
 
 class ProbeServer:

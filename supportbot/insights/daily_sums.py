@@ -19,7 +19,7 @@ Key = TypeVar("Key")
 
 @dataclass(slots=True)
 class Sums:
-    """What some conversations contribute to the figures. Durations are in seconds."""
+    """What a group of conversations contributes to the figures. Durations are in seconds."""
 
     endings: Counter[Ending] = field(default_factory=Counter)
     resolutions: list[float] = field(default_factory=list)  # times to resolution of conversations that ended well

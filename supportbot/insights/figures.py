@@ -1,4 +1,4 @@
-"""Figures on many conversations: shares, medians, satisfaction and cost. Pure.
+"""Figures about many conversations: shares, medians, satisfaction and cost. Pure.
 
 `scripts/recompute_overview.py` recomputes them from the REST export without using this code.
 """
@@ -26,10 +26,10 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures on a set of conversations. Shares are percentages; they are None without conversations or ratings."""
+    """Figures about a set of conversations. Shares are percentages; they are None without conversations or ratings."""
 
     endings: Mapping[Ending, int]
-    resolution: Spread  # of conversations that ended well, including people's time
+    resolution: Spread  # of conversations that ended well, including the time that people took
     first_response: Spread
     wait: Spread  # waits for a person
     ratings: int

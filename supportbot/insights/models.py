@@ -10,7 +10,9 @@ from supportbot.accounts.models import TenantModel, User
 
 
 class DailySums(TenantModel):
-    """The sums of the conversations that were started on one day: by a property, or in total if `by` is empty."""
+    """The sums of the conversations that were started on one day: for each value of the property `by`, or in total if
+    it is empty.
+    """
 
     day = models.DateField()
     timezone = models.CharField(max_length=40)  # the time zone of the day; sums for other time zones are not used

@@ -61,7 +61,7 @@ def sums_by_day(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums
 
 
 def _sums_of_erased(live: Mapping[date, Mapping[str, Sums]], by: str) -> dict[date, dict[str, Sums]]:
-    """Return the stored sums of those days that had more conversations when they were summed."""
+    """Return the stored sums of the days that have fewer conversations now than when they were summed."""
     rows = {row.day: row for row in _stored(list(live)).filter(by=by)}
     totals = {day: sum(sums.total for sums in groups.values()) for day, groups in live.items()}
     return {day: _read(row) for day, row in rows.items() if day in totals and row.total > totals[day]}
@@ -139,13 +139,13 @@ def roll_up_workspace(workspace: Workspace) -> int:
 
 
 def _since_the_first(days: Sequence[date]) -> list[date]:
-    """Return those of these days that are not before the first conversation."""
+    """Return the days without those before the first conversation."""
     oldest = Conversation.objects.order_by("created_at").values_list("created_at", flat=True).first()
     return [] if oldest is None else [day for day in days if _end(day) > oldest]
 
 
 def roll_up_today_everywhere() -> int:
-    """Recompute today's sums in all busy workspaces that have new events. Return the number of these workspaces."""
+    """Recompute today's sums in all busy workspaces that have new events. Return how many workspaces these were."""
     return sum(_roll_up_today(workspace) for workspace in Workspace.objects.order_by("pk"))
 
 

@@ -1,7 +1,7 @@
 """Lets other commands find the running instance, whose addresses are in `runtime.json`.
 
 The settings import this module, so it must not need settings. `runtime.json` is valid only while the supervisor that
-wrote it is alive. After a kill -9, a stale file must not lead to a port that another program uses by then.
+wrote it is alive. After a kill -9, a stale file must not lead to a port that another program has taken in the meantime.
 """
 
 import json
@@ -27,7 +27,7 @@ class Runtime:
     shop_url: str
     secrets: Secrets
     database_owner_url: str = ""
-    local_url: str = ""  # of the web server on this machine, whatever its public URL; "" if unknown
+    local_url: str = ""  # the web server's URL on this machine, whatever its public URL; "" if unknown
 
     @property
     def secret_key(self) -> str:

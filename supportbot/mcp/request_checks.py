@@ -1,6 +1,6 @@
 """Checks a request before the protocol sees it: host, origin, method, key, rate and size of the body.
 
-A refusal here costs at most one query. Responses are JSON-RPC errors, with an HTTP status that tells the same to
+A refusal here costs at most one query. Responses are JSON-RPC errors, with an HTTP status that says the same to
 programs that do not know JSON-RPC.
 """
 

@@ -23,7 +23,7 @@ _REPEATING: Final = {
     "celery.worker": broker_trouble,  # it ends if the broker refuses its commands, and is then restarted
 }
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError, TimeoutError, gaierror)
-_FULL: Final = "MISCONF"  # in the error of a server that cannot write to its disk; for a pipeline, after the command
+_FULL: Final = "MISCONF"  # begins the error of a server that cannot write to its disk; in a pipeline, after the command
 # Both libraries also report these as a failed connection, but they are the fault of this process or machine.
 _OURS: Final = (errno.EMFILE, errno.ENFILE)
 

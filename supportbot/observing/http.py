@@ -23,7 +23,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def observed(get_response: Respond) -> Respond:
-    """Count each request, and give it an id. If the proxy sends one, that is used."""
+    """Count each request, and give it an id. If the proxy sends an id, that one is used."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         began, request_id = time.monotonic(), _id_of(request)

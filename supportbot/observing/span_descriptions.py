@@ -1,5 +1,5 @@
-"""Describes our work in the terms of OpenTelemetry's conventions for generative AI, in one place because these still
-change.
+"""Describes our work in the terms of OpenTelemetry's conventions for generative AI, in one place because these
+conventions still change.
 
 Only ids, names, counts and codes become attributes, never prompts, answers or tool arguments.
 """

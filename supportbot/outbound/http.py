@@ -41,7 +41,7 @@ _RESERVED: Final = frozenset({
 _PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 _GZIP: Final = ("gzip", "x-gzip")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-MOST_MEMBERS: Final = 100  # in a gzip body; unpacking a member copies the rest of the body
+MOST_MEMBERS: Final = 100  # the most members of a gzip body: unpacking one copies the rest of the body
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
 
@@ -89,7 +89,7 @@ def request(request: Request, *, trace: Trace | None = None) -> Response:
     """Send one request and return its response, whatever its status. Raises NotSent or NoAnswer.
 
     A response is unusable if it is a redirect (unless those were asked for), compressed, truncated or larger than
-    `max_bytes`. It then raises NoAnswer with its status.
+    `max_bytes`. NoAnswer then contains its status.
     """
     trace = trace or Trace()
     ends_at = time.monotonic() + request.timeout_seconds

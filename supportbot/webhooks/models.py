@@ -17,7 +17,7 @@ MAX_ANSWER_CHARACTERS = 1_024
 
 
 class WebhookEndpoint(TenantModel):
-    """A server that receives events. `kinds` are the kinds it subscribes to, each with the time since when."""
+    """A server that receives events. `kinds` are the kinds it subscribes to, each with the time of subscribing."""
 
     class Off(models.TextChoices):
         """Why the installation switched an endpoint off. It is empty if a person did so."""

@@ -44,7 +44,7 @@ MAX_ENDPOINTS: Final = 20
 MAX_NAME: Final = 80
 MAX_ADDRESS: Final = 500
 MAX_KEEP_HOURS: Final = 24 * 30
-KEPT: Final = timedelta(days=30)  # for deliveries, from their creation
+KEPT: Final = timedelta(days=30)  # for deliveries, counted from their creation
 BATCH_SIZE: Final = 5_000
 _PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 State = WebhookDelivery.State

@@ -17,7 +17,7 @@ class Product:
         return (self.euro if currency == Currency.EUR else self.franc) * 100
 
     def line(self, variant: str) -> tuple[str, str]:
-        """Return sku and name of one variant; "" for a product without any."""
+        """Return the SKU and the name of a variant; `variant` is "" for a product without variants."""
         if not variant:
             return self.sku, self.name
         return f"{self.sku}-{variant.upper()}", f"{self.name}, {variant}"

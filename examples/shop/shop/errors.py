@@ -65,7 +65,7 @@ class NotJson(ShopError):
 
 
 class RuleRefused(ShopError):
-    """A rule of the shop forbids it; the answer is final for its key."""
+    """A rule of the shop forbids it; the refusal is final for its key."""
 
     status = 422
 

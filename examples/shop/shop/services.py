@@ -73,7 +73,7 @@ def _open(command: Command) -> Operation:
     return Operation.objects.create(
         key=command.key,
         kind=command.kind,
-        order=command.order[:40],  # an unknown one may have a name of any length
+        order=command.order[:40],  # an order that does not exist may have an id of any length
         digest=command.digest(),
         status=500,  # never visible outside: the result is written before the commit
         answer={},

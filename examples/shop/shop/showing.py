@@ -58,7 +58,7 @@ class OrderCard:
     tone: str
     lines: tuple[LineCard, ...]
     steps: tuple[Step, ...]
-    days_left: int | None  # to return it; None for items not yet arrived or already returned
+    days_left: int | None  # for returning it; None for items that have not arrived yet or have already been returned
 
     @property
     def can_be_returned(self) -> bool:

@@ -1,4 +1,4 @@
-"""Probes the operator's own servers. Plain connections report why they fail at once, which a pool does not."""
+"""Probes the operator's own servers. Plain connections report at once why they fail, which a pool does not do."""
 
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit

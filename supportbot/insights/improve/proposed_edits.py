@@ -82,7 +82,7 @@ def replaced(body: str, sentence: str, changes: Sequence[tuple[int, int, str]]) 
     found = re.search(r"\s+".join(map(re.escape, sentence.split())), body)
     if found is None:
         return body
-    places = [at for at, _ in _without_blanks(found.group())]  # positions in the text of the sentence's characters
+    places = [at for at, _ in _without_blanks(found.group())]  # the positions of the sentence's characters in the text
     new = found.group()
     for start, end, words in sorted(changes, reverse=True):
         new = f"{new[: places[start]]}{words}{new[places[end - 1] + 1 :]}"

@@ -48,7 +48,7 @@ POLL_SECONDS = 1.0
 # a chat: after `deadlock_timeout`, one second, it would end the chat's transaction. The second is longer, because
 # autovacuum gives way only after that time.
 LOCK_TIMEOUTS = ("500ms", "2s")
-LOCK_PAUSE_SECONDS = 8.0  # for the statements that queued up in the meantime
+LOCK_PAUSE_SECONDS = 8.0  # so that statements that have queued up can run
 LOCK_PATIENCE_SECONDS = 1_800.0  # as long as a backup of a large database may take
 LOOK_SECONDS: Final = 0.2  # short, so that it looks several times within one wait
 CONNECT_SECONDS: Final = 5  # for the watch's own connection

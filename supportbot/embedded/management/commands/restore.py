@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: restore a backup to a place where there is no installation."""
+"""`manage.py restore FILE`: restore a backup into a new data directory or an empty database."""
 
 from pathlib import Path
 from typing import Any

@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         port, data_dir = checked_environment()
-        # The port first, so that a second start on the same address ends before it touches the data.
+        # Open the port first, so that a second start on the same address ends before it touches the data.
         with open_port(port) as listener:
             prepare_data(data_dir)
             # From here on, callers wait instead of being refused, as the line below promises.
