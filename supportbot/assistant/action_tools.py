@@ -119,8 +119,8 @@ def spec_of(action: Action, language: str) -> ToolSpec:
 
 
 def _option_labels(action: Action, language: str) -> dict[str, dict[str, str]]:
-    """Return the labels that customers see for the options of the action's choices and lists of choices, by path and
-    option.
+    """Return the labels that customers see for the options of the action's fields with one or several choices, by path
+    and option.
     """
     return {
         path: {
@@ -190,8 +190,8 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
-    """Return the result of a look-up. If it could be about several of the customer's records, these are returned to
-    choose from. `hand_over` is set if the look-up ends with a handoff to a person.
+    """Return the result of a look-up. If the customer may mean any of several records, the result lists these to choose
+    from. `hand_over` is set if the look-up ends with a handoff to a person.
     """
     arguments, conversation_id = call.arguments or "{}", place.claim.conversation_id
     offer = offer_of(principal, call.name, arguments, conversation_id=conversation_id)
@@ -293,7 +293,7 @@ def action_specs(language: str) -> tuple[ToolSpec, ...]:
 
 
 def visitor_specs(language: str) -> tuple[tuple[ToolSpec, ...], tuple[ToolSpec, ...]]:
-    """Return the tools for the enabled look-ups that are open to visitors, and the tools for all other enabled
+    """Return two groups of tools: for the enabled look-ups that are open to visitors, and for all other enabled
     actions.
     """
     enabled = enabled_actions()

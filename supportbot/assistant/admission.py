@@ -1,5 +1,5 @@
 """Admission of turns: as long as this process keeps up, turns begin at once; otherwise, they wait in order, and their
-customers are told.
+customers are informed.
 
 An overloaded process would make all customers wait for every word, even in the middle of an answer. The delay of a
 timer on the event loop shows overload, whatever its cause. The number of concurrent answers does not, because machines
@@ -17,7 +17,7 @@ from supportbot.observing.metrics import LOOP_LAG
 
 TICK_SECONDS: Final = 0.1
 MAX_LAG_SECONDS: Final = 0.5
-# turns of a burst that begin at once; the next ones wait until the load of these can be measured
+# the number of turns in a burst that begin at once; the others wait until the load caused by these can be measured
 TURNS_PER_TICK: Final = 10
 # A turn begins at least this often, however delayed the loop is: otherwise, customers would wait for minutes on a
 # machine that other programs keep busy.
@@ -80,7 +80,7 @@ class Admission:
         ticks.
         """
         self._lag = max(late_seconds, self._lag / 2)
-        with suppress(OSError):  # the disk of the counters is full, which must not delay turns
+        with suppress(OSError):  # a full disk for the counters must not delay turns
             LOOP_LAG.set(self._lag)
         self._room = TURNS_PER_TICK if self._lag < MAX_LAG_SECONDS else int(is_overdue)
         while self._waiting and self._room:

@@ -58,8 +58,8 @@ class Citations:
     def cite(self, sentence: Sentence, *, joins: bool = False) -> Sentence:
         """Return a sentence with only its valid markers, numbered like the citations.
 
-        With `joins`, a span that directly follows the last one in the same paragraph extends it, so that a paragraph is
-        cited as a whole.
+        If `joins` is true, a span that directly follows the last one in the same paragraph extends it, so that a
+        paragraph is cited as a whole.
         """
         if sentence.withheld:
             return sentence
@@ -110,7 +110,7 @@ class Citations:
         return len(self.spans)
 
     def _titled(self, span: CitedSpan) -> CitedSpan:
-        """Return a span whose title names its page, if the article was made from a file with pages."""
+        """Return the span, with its page in the title if the article was made from a file with pages."""
         if span.page is None:
             return span
         title = text_in(self._evidence.language, "{title}, page {page}", title=span.title, page=span.page)
@@ -128,7 +128,7 @@ class Citations:
 
 
 def _numbered(raw: str, number: int) -> str:
-    """Return a sentence that names no source, with the number of its source appended."""
+    """Return a sentence that cites no source itself, with the number of its source appended."""
     code, prose = fenced_part(raw)
     bare = f"{code}{unmarked(prose)}".rstrip()
     blanks = raw[len(raw.rstrip()) :]
@@ -190,9 +190,9 @@ def finalize(
     """Return the answer with the closing texts of its tool calls. The text before them is kept only if it has sources,
     or if it is the built-in answerer's apology.
 
-    Without a closing text, an abstention is replaced by the summaries of the look-ups, any other answer keeps its
-    buttons and forms, and cards show the newest records that were looked up unless there are buttons or a form. Beside
-    a closing text, there are no cards. A person is offered if a tool call requests it.
+    Without a closing text, an abstention is replaced by the summaries of the look-ups, and any other answer keeps its
+    buttons and forms. If there are none, cards show the newest records that were looked up. An answer with a closing
+    text has no cards. A person is offered if a tool call requests it.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))

@@ -2,7 +2,7 @@
 
 The vectors of sentences and of windows of the sources come from the packaged embedder, whatever `KB_EMBEDDER` says,
 because the weights of the checks were fitted to it. The vectors of sentences read together with records or pages come
-from the same model with other layers. If the model is not installed, there are no vectors, and the checks use only
+from the same model with different layers. If the model is not installed, there are no vectors, and the checks use only
 words.
 """
 
@@ -19,7 +19,7 @@ from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.cross_encoders import MODELS, Model, ModelInput, Vector, Wanted, layers_of
 
 _loading: Final = threading.Lock()
-_CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about few articles
+_CACHE_SIZE: Final = 2_048  # vectors, mainly of windows of sources, 3 kB each; customers ask about few articles
 
 
 def vectors_of(texts: Sequence[Wanted]) -> Mapping[Wanted, Vector]:

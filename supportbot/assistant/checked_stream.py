@@ -44,8 +44,8 @@ class CheckedStream:
     An answer may repeat figures from `customer_messages`, but no links. `now` is the time in words; it may be stated
     together with today's date. `site` is the address of our help pages. `confidential` must not be disclosed.
     `looked_up` is what the shop's system returned in this turn, and `done` our own texts about what was carried out in
-    this conversation. With `looks_twice`, sentences that deserve a second look are marked. `by` is the author: the
-    built-in answerer only quotes or uses fixed texts.
+    this conversation. If `looks_twice` is true, sentences that deserve a second look are marked. `by` is the author:
+    the built-in answerer only quotes or uses fixed texts.
     """
 
     passages: Sequence[Passage]
@@ -102,8 +102,8 @@ class CheckedStream:
         return self.write("\n\n") if self.sentences or self._unfinished else ""
 
     def break_off(self) -> None:
-        """Drop the unfinished sentence at the end of a truncated text, which may say the opposite of the complete
-        sentence.
+        """Drop the unfinished sentence at the end of a truncated text, because it may say the opposite of the complete
+        one.
         """
         *whole, rest = list(sentences_of(self._unfinished)) or [""]
         if rest.strip() and not is_ended(rest):

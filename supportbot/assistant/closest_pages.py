@@ -1,4 +1,4 @@
-"""Adds the help pages that search found closest to an abstention, as links in its text.
+"""Extends an abstention with links to the help pages that search found closest to the question.
 
 These pages are about something similar but may not contain the answer, so they are not cited, and the answer remains an
 abstention. No pages are offered if the low confidence of search shows that the question is about something else
@@ -63,9 +63,9 @@ def _only_asks(request: ModelRequest) -> bool:
 
 
 def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedPage, ...]:
-    """Return the pages of those passages that the viewer may read now, best first. An article and its translations give
-    one page, in the viewer's language if possible; an article with neither an address of its own nor a help page gives
-    none.
+    """Return the pages of those passages that the viewer may read now, best first. An article and its translations
+    count as one page, in the viewer's language if possible. An article with neither an address of its own nor a help
+    page is left out.
     """
     found = dict.fromkeys(passage.article_id for passage in passages)
     if not found:

@@ -47,7 +47,7 @@ class TurnContext:
     now: str  # the time given to the model, as text
     done: tuple[str, ...] = ()  # our own texts about actions that the shop has carried out in this conversation
     strictness: Strictness = "balanced"
-    courtesy: str = ""  # the courtesy, such as "thanks", if the whole message is one; then nothing is asked
+    courtesy: str = ""  # the courtesy, such as "thanks", if the whole message is one and asks nothing
     release: UUID | None = None
     guidelines: tuple[Guideline, ...] = ()
     curated: Curated | None = None  # the answer given word for word, without a model
@@ -56,7 +56,7 @@ class TurnContext:
 
     @property
     def trace(self) -> RetrievalTrace | None:
-        """The search and its results in the form shown to the team; None without a search."""
+        """The search and its results in the form shown to the team; None if there was no search."""
         if not self.request.looked_up:
             return None
         return RetrievalTrace(self.request.looked_up, tuple(map(_traced, self.passages)))
@@ -112,9 +112,9 @@ def context_of(
 
 
 def _before_episode(conversation: Conversation, messages: Sequence[Message]) -> list[Message]:
-    """Return the messages before the episode if the customer has not yet named a topic in it: after an agent has
-    returned the chat, "and how long does it take?" still refers to what was said before. They are used only to search
-    and to detect the language. No model sees them, because an agent has settled their topics.
+    """Return the messages before the episode if the customer has not yet named a topic in it. After an agent has
+    returned the chat, "and how long does it take?" still refers to what was said before. These messages are used only
+    to search and to detect the language. No model sees them, because an agent has settled their topics.
     """
     texts = (message.text for message in messages if message.source == Source.CUSTOMER)
     if not conversation.episode_start_seq or any(not (says_nothing(text) or is_incomplete(text)) for text in texts):
@@ -213,8 +213,8 @@ class _Instructions:
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
-    """Return the language of a question. For a mere order number, an address or random keystrokes, return the language
-    of the conversation so far.
+    """Return the language of a question. If it is only an order number, an address or random keystrokes, return the
+    language of the conversation so far.
     """
     texts = [message.text for message in messages if message.source == Source.CUSTOMER]
     return language_in(question, normalised("\n".join(texts)), fallback)

@@ -88,7 +88,7 @@ def _with_links(answer: Answer) -> SafeString:
         return format_html(' <a class="cite" href="{}" title="{}">{}</a>', source.url, source.title, number)
 
     parts = _TAG.split(render_markdown(answer.text))
-    # The renderer sanitises the text, and the links that replace its markers are escaped.
+    # The renderer sanitises the text, and the links that replace the text's markers are escaped.
     return mark_safe("".join(part if part.startswith("<") else _MARK.sub(link, part) for part in parts))
 
 

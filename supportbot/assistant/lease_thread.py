@@ -1,4 +1,4 @@
-"""Keeps the leases of this process's turns in a separate thread.
+"""Extends the leases of this process's turns in a separate thread.
 
 On a busy machine, a starved event loop would send heartbeats late, and another process would take over turns that are
 still being answered. So a thread extends all leases of the process once a second, in a single statement, which also
@@ -49,7 +49,7 @@ class Leases:
 
     @contextmanager
     def kept(self, holder: Holder) -> Iterator[None]:
-        """Inside this block, keep the lease of a turn, which runs on the current event loop."""
+        """Within this block, extend the lease of a turn that runs on the current event loop."""
         with self._lock:
             self._holders[holder] = asyncio.get_running_loop()
             self._has_holders.set()

@@ -98,7 +98,7 @@ def moment_in_words(moment: datetime) -> str:
 
 
 def time_variable_in(instructions: str) -> str:
-    """Return the time that the instructions state as text; "" if they state none."""
+    """Return the time stated in the instructions, as text; "" if there is none."""
     return instructions.partition(_NOW)[2].partition("\n")[0]
 
 
@@ -137,7 +137,7 @@ def confidential_text(instructions: str) -> Confidential:
     return _confidential(instructions.partition(_SOURCES)[0].partition(_NOW)[0])
 
 
-@lru_cache(maxsize=64)  # the same for most turns of a workspace, and some milliseconds of work
+@lru_cache(maxsize=64)  # the result is the same for most turns of a workspace, and takes some milliseconds
 def _confidential(text: str) -> Confidential:
     rules, _, note = text.partition(_NOTE)
     return Confidential(rules, note)

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Slot:
-    """A place kept free while a message is being stored, for which the message's turn may be claimed
+    """Room for one turn, kept free while a message is being stored. The message's turn may be claimed for it
     (`chat.turns.Slot`).
     """
 
@@ -91,13 +91,13 @@ class Runner:
 
     @property
     def has_died(self) -> bool:
-        """Return whether the runner has ended without being stopped, so that this process answers nobody."""
+        """Return whether the runner has ended without being stopped, so that this process no longer answers anyone."""
         return self._loop_task is not None and self._loop_task.done()
 
     @contextmanager
     def slot(self) -> Iterator[Slot | None]:
-        """Keep a slot free while a message is being stored; None if all slots are taken. At the end of the block, the
-        turn that was claimed for the slot begins; if there is none, the slot is released.
+        """Yield a slot that stays free while a message is being stored, or None if all slots are taken. At the end of
+        the block, the turn that was claimed for the slot begins; if there is none, the slot is released.
         """
         if self._loop_task is None or self._free_slots() <= 0:
             yield None
@@ -125,7 +125,8 @@ class Runner:
             try:
                 await self._loop()
             except Exception:
-                # The edge of the process: customers wait for the next round, whatever went wrong in this one.
+                # The edge of the process: whatever went wrong in this round, customers only have to wait for the next
+                # one.
                 logger.exception("runner: a round failed, retrying")
                 await asyncio.sleep(POLL_SECONDS)
 

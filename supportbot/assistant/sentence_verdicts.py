@@ -1,4 +1,4 @@
-"""Judges each sentence of an answer, and says which vectors that needs. Pure: the vectors are passed in.
+"""Judges each sentence of an answer, and lists the vectors needed for this. Pure: the vectors are passed in.
 
 A sentence is judged once, when it is complete. If its words leave a doubt, `wanted` returns the texts whose vectors
 would help; without vectors, the words alone decide. An answer gets at most MAX_VECTORS vectors for its sentences and
@@ -51,7 +51,7 @@ MOST_STEPS: Final = 6  # how often a list item may occur: several lists may shar
 REPEATED: Final = 2  # how often a sentence may occur: a model in a loop repeats it endlessly
 SHORT: Final = 20  # characters; shorter texts, such as "Yes.", may occur often
 LEAST_RECORD: Final = 3  # words; shorter lines, such as a single value, do not say what was done
-REGRET_FROM: Final = 0.15  # at or above this likelihood by word pieces, a vector decides whether it is a regret
+REGRET_FROM: Final = 0.15  # if word pieces make a regret at least this likely, a vector decides
 LITTLE_SUPPORT: Final = 0.2  # sentences with less support get a second look
 _SUPPORTED: Final = 0.9  # the support of a sentence that a second look confirmed
 COVERED_FROM: Final = 0.5  # a sentence with at least this share of neighbouring words follows a page's wording
@@ -99,8 +99,8 @@ class Judge:
 
     def wanted(self, raw: str) -> tuple[Wanted, ...]:
         """Return the texts whose vectors would help to judge a sentence: the sentence and its clauses, joined with the
-        pages; the sentence alone, if its language differs from that of the pages; and, for those that may be deeds, the
-        sentence and its clauses joined with the records.
+        pages; the sentence alone, if its language differs from that of the pages; and the sentence and its clauses
+        joined with the records, if they may be deeds.
         """
         words, asked = without_markers(raw), self._asked
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
@@ -215,7 +215,7 @@ class Judge:
     def _beside_pages(self, words: str) -> ModelInput:
         """Return a sentence joined with the pieces of the pages that share the most words with it. It stands alone if
         it is a block of code, if its language differs from that of the pages, or if something was done or looked up,
-        because it may be about that.
+        because the sentence may be about that.
         """
         if words not in self._inputs:
             is_alone = self._facts or opens_fence(words) or self.evidence.is_foreign(words)
@@ -262,8 +262,8 @@ class Judge:
         )
 
     def _records_decide(self, words: str) -> bool:
-        """Return whether the records decide about a sentence even if it is less likely to be a deed. They do not if it
-        is a fragment, if a page contains its words, or if the records do not contain its figures.
+        """Return whether the records decide about a sentence even if it is probably not a deed. They do not if the
+        sentence is a fragment, if a page contains its words, or if the records do not contain its figures.
         """
         if not self._facts or len(words.split()) < LEAST_RECORD:
             return False

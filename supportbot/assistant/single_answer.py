@@ -1,4 +1,4 @@
-"""Answers a question outside a conversation. Nothing is stored except the record of the call.
+"""Answers a question outside a conversation. Nothing is stored except the record of the model call.
 
 The console uses this to try articles, and the help pages to show an answer above search results.
 """

@@ -131,7 +131,7 @@ def handoff_reason(call: ToolCall) -> str:
 
 
 def _undo_arguments(call: ToolCall) -> dict[str, Any]:
-    """Return a model's arguments for undoing. Raises BadArguments."""
+    """Return a model's arguments for the undo tool. Raises BadArguments."""
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"number"}:
         raise BadArguments()
@@ -161,7 +161,8 @@ def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
     arguments.
 
     Providers repeat or omit ids, and servers reject a history with duplicate ids or invalid JSON arguments, so a single
-    mistake by the model would cost the whole answer. Nine letters and digits satisfy even the strictest server.
+    mistake by the model would cost the whole answer. An id of nine letters and digits satisfies even the strictest
+    server.
     """
     name = call.name if _NAME.fullmatch(call.name) else "unknown"
     arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments or "{}"
@@ -169,7 +170,7 @@ def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:
-    """Return the arguments of a call; None unless they are a JSON object without NaN and duplicate keys."""
+    """Return the arguments of a call; None unless they are a JSON object without NaN or duplicate keys."""
     if len(text) > MAX_ARGUMENT_CHARACTERS:
         return None
     try:

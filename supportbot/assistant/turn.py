@@ -1,8 +1,9 @@
 """One turn of the assistant, from a claimed row to its last event.
 
-Invariants: every write by a turn names its claim. Once the claim is lost (an agent took over, or another runner holds
-the turn), nothing more is sent or stored. "Stop" ends the turn with the text shown so far. Tools are used only when the
-answer that calls them is complete. A proposal ends the turn: nothing that a model or fallback writes may follow it.
+Invariants: every write by a turn specifies its claim. Once the claim is lost (an agent took over, or another runner
+holds the turn), nothing more is sent or stored. "Stop" ends the turn with the text shown so far. Tools are used only
+when the answer that calls them is complete. A proposal ends the turn: nothing that a model or fallback writes may
+follow it.
 """
 
 import asyncio
@@ -221,7 +222,8 @@ class Turn:
         return await self._ended(request, context, results)
 
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
-        """Return the checked answer. If it fails the checks, it is tried once more and then replaced by a quotation.
+        """Return the checked answer. If it fails the checks, the model tries once more; after a second failure, a
+        quotation is returned if there is one.
 
         The text that was withheld in both tries is stored with the answer, for the team.
         """
@@ -306,7 +308,9 @@ class Turn:
                 self._streamed.by, self._report.route = _author(provider), provider
 
     async def _show(self, text: str) -> None:
-        """Check and show text in small pieces, so that a server that sends pages at once does not block other chats."""
+        """Check and show text in small pieces, so that a server that sends pages of text at once does not block other
+        chats.
+        """
         for start in range(0, len(text), PIECE_CHARACTERS):
             if start:
                 await asyncio.sleep(0)
@@ -385,7 +389,7 @@ class Turn:
 
 
 def _as_small_talk(answer: Answer, courtesy: str) -> Answer:
-    """Return the answer as a reply to a courtesy, which leaves no question unanswered."""
+    """Return the answer as a reply to a courtesy, so that no question counts as unanswered."""
     return replace(answer, courtesy=courtesy, is_abstention=False) if courtesy else answer
 
 

@@ -53,7 +53,7 @@ class Found:
 
     If a message contains several questions, `parts` has one entry for each. `said` is the question as written. If a
     follow-up was searched for together with the question before it, `own` contains the results for the follow-up alone;
-    None if it names nothing, or with a remote model.
+    None if the follow-up names no topic or the model is remote.
     """
 
     text: str
@@ -85,8 +85,8 @@ def retrieve(
 
 
 def _asks_no_more(question: str, earlier_messages: Sequence[EarlierMessage]) -> bool:
-    """Return whether a message is a "never mind", or a "no" that does not answer a question. A "no" to a question needs
-    passages.
+    """Return whether a message is a "never mind", or a "no" that does not answer a question. A "no" that answers a
+    question still needs passages.
     """
     answers = [one.text for one in earlier_messages if not one.is_customer]
     return is_mere_no(question) and not (answers and is_question(answers[-1]))
@@ -259,7 +259,7 @@ def with_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest
 
 def with_sure_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest:
     """Return the same as `with_similarity`, but always measure, whatever the model or the load. This is for quotations
-    by which an article is judged.
+    that are used to judge an article.
     """
     return _with(_measured_in_turn, request, found)
 
@@ -308,11 +308,11 @@ def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
 
 def similarities_of(request: llm.ModelRequest, query_text: str = "") -> Mapping[str, float]:
     """Return the cosine similarity between `query_text` (by default, the query of the request) and each piece worth
-    comparing, by piece; {} without a free slot or an embedder.
+    comparing, by piece; {} if there is no free slot or no embedder.
 
-    Measuring takes up to half a second on one core. While enough other turns are measuring, the built-in answerer uses
-    only words, so that customers do not wait for each other's questions. An evaluation waits for a slot, because its
-    result must not depend on the load.
+    Measuring takes up to half a second on one core. While other turns use all slots, the built-in answerer uses only
+    words, so that customers do not wait for each other's questions. An evaluation waits for a slot, because its result
+    must not depend on the load.
     """
     if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
         return {}
@@ -336,7 +336,7 @@ def _measure(request: llm.ModelRequest, query_text: str) -> Mapping[str, float]:
         found = _cosines(query_text or request.sought, texts, embedder_in_use())
     except EmbeddingUnavailable:
         return {}
-    if query_text or is_long(request.sought):  # search compared the passages with another text, or with its parts
+    if query_text or is_long(request.sought):  # the passages were compared with another text, or with parts of this one
         return found
     return {name: max(cosine, pieces[name].of_passage or cosine) for name, cosine in found.items()}
 

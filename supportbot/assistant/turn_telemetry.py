@@ -20,7 +20,7 @@ SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers retried by a mo
 
 
 class Phases:
-    """Seconds by phase. A phase inside another one pauses it, so that no time counts twice."""
+    """Seconds by phase. A nested phase pauses the outer one, so that no time is counted twice."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()

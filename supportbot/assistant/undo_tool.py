@@ -104,7 +104,7 @@ def _withdraw(request: ActionRequest, principal: Principal, place: Place) -> Too
 def _take_back(request: ActionRequest, principal: Principal, place: Place) -> ToolResult:
     try:
         proposed = propose_undo(principal, request.pk, proposal_key=place.key)
-    except CannotUndo:  # it cannot be undone, the time for it is over, or it is still being carried out
+    except CannotUndo:  # it cannot be undone, can no longer be undone, or is still being carried out
         return _stated(CANNOT_UNDO, place)
     record_action_events(proposed.pk)
     return outcome_of(proposed, place.language)

@@ -54,5 +54,5 @@ def _compute(text: str) -> None:
     except EmbeddingUnavailable:  # search will notice this and use only words
         return
     except Exception:
-        # The edge of a thread: the turn will meet and report the same problem.
+        # The edge of a thread: the turn will encounter and report the same problem.
         logger.exception("the vectors of a question could not be prefetched")

@@ -1,7 +1,7 @@
 """The cross-encoders: models that read a sentence together with the texts it is compared with. Pure: vectors are passed
 in.
 
-Each model is the packaged embedder with other weights in its last four layers. `records` decides whether a sentence
+Each model is the packaged embedder with different weights in its last four layers. `records` decides whether a sentence
 says no more than the records of what was done, and `kinds` decides which kind of sentence it is, given the pages. They
 are trained by `scripts/train_record_layers.py` and `scripts/train_kind_layers.py`; their weights are in
 `data/record_layers.npz` and `data/kind_layers.npz`.

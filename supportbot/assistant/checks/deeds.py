@@ -1,7 +1,7 @@
 """Detects sentences that claim or promise a deed, and decides whether the ledger or a look-up confirms them. Pure.
 
-A sentence is first classified by the pieces of its words. If that leaves a doubt, it is read together with the nearest
-pieces of the pages: they may be full of refunds, but their sentences state rules, not deeds.
+A sentence is first classified by the pieces of its words. If that leaves doubt, the sentence is read together with the
+nearest pieces of the pages: pages may be full of refunds, but their sentences state rules, not deeds.
 """
 
 import math
@@ -24,7 +24,7 @@ from supportbot.language.words import beginnings, content_stems
 # no vector is available.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
-SPENT_FROM: Final = 0.5  # replaces SURE_FROM once an answer has used up its vectors, having raised many doubts
+SPENT_FROM: Final = 0.5  # replaces SURE_FROM after an answer with many doubtful sentences has used up its vectors
 DEED_FROM: Final = 0.5  # likelihood according to both models together
 # Replaces DEED_FROM if there are records: they confirm a true sentence even if it is not a deed.
 RECORDS_DECIDE_FROM: Final = 0.2
@@ -36,12 +36,12 @@ IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Thresholds for the log odds that a sentence says no more than the records. Late in a long answer, there is no second
 # opinion; the comparison alone is less certain, so its threshold, ALONE_FROM, is higher. The same threshold applies if
-# the sentence can only be compared with look-ups in other words.
+# the sentence can only be compared with look-ups that use different words.
 RECORDED_FROM: Final = -1.75
 ALONE_FROM: Final = -1.0
 PAIR_SHARE: Final = 0.75  # weight of the second opinion in the log odds
-# A sentence may express a look-up in other words only if it is at least this likely to say how something is or what is
-# still awaited, not that something was done or refused.
+# A sentence may paraphrase a look-up only if it is at least this likely to say how something is or what is still
+# awaited, not that something was done or refused.
 STATE_FROM: Final = 0.8
 NOTED: Final = 2  # number of records that the second opinion reads
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # outcomes of a deed, in the net's order
@@ -61,10 +61,10 @@ def is_deed(
 ) -> bool:
     """Return whether a sentence counts as a deed.
 
-    `read` is its kind as read with the pages, or None without a vector. `is_spent`: the answer has used up its vectors.
-    `records_decide`: if the sentence is a deed, it is about what was done or looked up. `in_their_words` is the share
-    of its pairs of neighbouring words that are also neighbours in a page; `support` is the share of its words that
-    occur in the pages.
+    `read` is its kind as read with the pages, or None if there is no vector. `is_spent`: the answer has used up its
+    vectors. `records_decide`: if the sentence is a deed, it is about what was done or looked up. `in_their_words` is
+    the share of its pairs of neighbouring words that are also neighbours in a page; `support` is the share of its words
+    that occur in the pages.
     """
     pieces = by_pieces(sentence)
     if read is not None:
@@ -122,9 +122,9 @@ class Records:
         return all(map(known.holds, figures_in(sentence, language)))
 
     def _has_another_amount(self, sentence: str, figures: Sequence[Figure]) -> bool:
-        """Return whether the records of what was done name a different amount from the sentence's, for example if it
-        says "We have refunded the €64" but €20 of a €64 order was refunded. A look-up that contains most of the
-        sentence's words may confirm the amount.
+        """Return whether the records of what was done contain a different amount from the sentence, for example if the
+        sentence says "We have refunded the €64" but €20 of a €64 order was refunded. A look-up that contains most of
+        the sentence's words may confirm the amount.
         """
         if not any(one.kind == "money" for one in figures):
             return False
@@ -193,7 +193,7 @@ def _about_the_same(figures: Sequence[Figure], records: Sequence[str], others: S
     records.
 
     If only `others` contain it, the sentence is about something that was looked up, and records about other orders
-    confirm nothing about it, so only records without any number are returned.
+    confirm nothing about it. In that case, only records without any number are returned.
     """
     names = [one for one in figures if one.kind == "name"]
 

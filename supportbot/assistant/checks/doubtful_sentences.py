@@ -30,7 +30,7 @@ LOOK_FROM: Final = 0.5
 _MOST_UNITS: Final = 600
 _MOST_FIGURES: Final = 12
 _HELD: Final = 0.15  # weight of shared figures, in addition to the share of words
-_EACH_KEY: Final = 0.001  # per word of a unit: of two units that share the same words, the shorter one is nearer
+_EACH_KEY: Final = 0.001  # deducted per word of a unit, so that a shorter unit with the same shared words is nearer
 DENYING: Final = frozenset({"not", "none", "without", "except"})
 # A sentence with at least this share of its content words in the nearest unit is a copy, so a "not" in it changes the
 # meaning.
@@ -92,8 +92,8 @@ class Doubts:
 def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most: int, least: int = 0) -> list[str]:
     """Return the sentences, rows and cells of the sources that share the most with a sentence, best first.
 
-    With `least`, only pieces that have at least that many content words (so no headings) and share one with the
-    sentence.
+    If `least` is given, a piece must have at least that many content words, which excludes headings, and share one of
+    them with the sentence.
     """
     text = without_list_mark(without_markers(sentence))
     own = _unit(text, language)
@@ -107,7 +107,7 @@ def nearest_pieces(sources: Sequence[str], sentence: str, language: str, *, most
 
 
 def _nearness_to(own: _Unit, figures: Sequence[Figure]) -> Callable[[_Unit], float]:
-    """Return a function that says how much a unit shares with a sentence: words, and a little for each figure."""
+    """Return a function that rates what a unit shares with a sentence: its words and, with less weight, its figures."""
     each_key, each_figure = 1 / max(1, len(own.keys)), _HELD / max(1, len(figures))
 
     def nearness(unit: _Unit) -> float:

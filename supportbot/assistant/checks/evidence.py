@@ -38,7 +38,7 @@ CITED_FROM: Final = 0.45  # a passage is cited if it has at least this share of 
 FAR_BELOW: Final = 0.2  # sentences of faithful answers practically never have less support
 MAX_WINDOWS: Final = 12  # for all pages of an answer together
 _UNHEARD_OF_FROM: Final = 3  # number of words; shorter sentences are talk
-MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
+MIN_QUOTED: Final = 3  # minimum number of words: "Yes" in a table is not a source for "Yes."
 # At this cosine similarity to the nearest window of the sources, the support of a sentence is one half. The second
 # value is for sentences in a language other than that of the sources; _STEEP says how fast support rises around both
 # values. All three were fitted to help pages and statements in nine languages.
@@ -329,7 +329,7 @@ class Evidence:
     def in_their_words(self, sentence: str) -> float:
         """Return the share of a sentence's pairs of neighbouring content words that are neighbours in a source, too.
 
-        That a page contains all words of a sentence proves little: a page about refunds contains those of any claim
+        A page that contains all words of a sentence proves little: a page about refunds contains the words of any claim
         about a refund.
         """
         terms = self.telling(sentence)
@@ -343,16 +343,17 @@ class Evidence:
         return len(found) / (len(terms) - 1)
 
     def names(self, token: str) -> bool:
-        """Return whether a source, a look-up or the customer uses this token or, in the sources, another form of the
+        """Return whether a look-up or a customer's message contains this token, or a source contains any form of the
         word.
         """
         folded = token.casefold()
         return folded in self.figures.text or folded in stop_words(self.language) or self._is_known(folded)
 
     def is_unheard_of(self, sentence: str) -> bool:
-        """Return whether no word of a sentence is a stop word or occurs in a source, so that it cannot be talk.
+        """Return whether none of a sentence's words is a stop word or occurs in a source; such a sentence cannot be
+        talk.
 
-        Short sentences and languages without known stop words give False.
+        The result is False for short sentences and for languages without known stop words.
         """
         tokens, silent = words(sentence), stop_words(self._spoken(sentence))
         return (

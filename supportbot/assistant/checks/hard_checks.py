@@ -1,5 +1,5 @@
-"""The checks that apply in any language and at any strictness: no invented figures, codes or links, and no secrets,
-which are the instructions, colleagues' notes, keys and card numbers. Pure.
+"""The checks that apply in any language and at any strictness: no invented figures, codes or links, and no secrets (the
+instructions, colleagues' notes, keys and card numbers). Pure.
 
 A manipulated model may give its instructions away in pieces, backwards, in capitals, spaced out or in base64. So only
 letters and digits are compared: forwards, backwards and decoded.
@@ -20,7 +20,7 @@ from supportbot.language.normalise import fold_homoglyphs, mixes_scripts
 from supportbot.language.personal_data import passes_luhn
 from supportbot.language.sentences import LEADS, fenced_part, unmarked, without_list_mark
 
-# Matching text counts as disclosed if it has at least this many bare letters, more than any courtesy in the rules.
+# Matching text counts as disclosed if it has at least this many bare letters, more than any courtesy in the rules has.
 RUN_OF_RULES: Final = 40
 RUN_OF_NOTE: Final = 16
 LEAST_RUN: Final = 8  # shorter matches may be chance; also the minimum length of a word with digits, such as a key
