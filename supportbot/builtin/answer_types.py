@@ -1,7 +1,7 @@
 """Recognises the kind of figure that a question asks for, such as an amount or a duration, and whether the pieces to
 quote contain one. Pure.
 
-However near a piece is, it does not answer "How much is the jacket?" if it contains no amount.
+However similar a piece is to the question, it does not answer "How much is the jacket?" if it contains no amount.
 `scripts/train_answer_types.py` trains the model on our own rows in six languages (`data/answer_types.jsonl`) and on the
 rows of the intents. The model reads only words, so in other languages, questions hardly ever seem to ask for a figure,
 and nothing changes.
@@ -68,7 +68,7 @@ def asked_type(question: str, weights: Linear) -> AnswerType:
 
 
 def types_in(entry: Ranked) -> frozenset[str]:
-    """Return the kinds of the figures in a piece, including those that words in its best line express."""
+    """Return the kinds of the figures in a piece, including those expressed in words in its best line."""
     piece = entry.piece
     language = base_language(piece.source.locale)
     found = types_of_figures(f"{piece.heading}\n{piece.lead}\n{piece.text}", language)

@@ -15,9 +15,9 @@ from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, classify, norma
 from supportbot.language.classifiers import Array, Ensemble, ensemble_in, hashed_features
 from supportbot.language.normalise import fold_homoglyphs
 
-# A needless apology is odder than a missing one. docs/decisions/built-in-answerer.md has the figures.
+# An unnecessary apology is worse than a missing one. docs/decisions/built-in-answerer.md has the figures.
 COMPLAINT_FROM: Final = 0.6
-# Before a card, a needless apology is odder still: "Extend my rental by 2 hours" has 0.66.
+# Before a card, an unnecessary apology is even worse: "Extend my rental by 2 hours" has 0.66.
 BEFORE_CARD_FROM: Final = 0.8
 
 

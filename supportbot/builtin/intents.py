@@ -62,7 +62,7 @@ OFFERED_FROM: Final = 0.2
 OTHER: Final = "other_action"  # a request for something that is not in the rows
 UNDO: Final = "undo"  # a request to undo the last action; never a request for another action
 NEAREST: Final = 3
-# as in "the 2024 catalogue"; at the beginning of a message, such a number may be an order
+# as in "the 2024 catalogue"; at the beginning of a message, such a number may be an order number
 _YEAR: Final = r"(?:19|20)\d\d(?![\w-])"
 _NUMBER: Final = re.compile(
     rf"(?<![\w.,])(?!(?<!\A){_YEAR})#?[A-Za-z]{{0,6}}[-_]?\d{{3,12}}(?:-\d{{1,6}})?(?![\w%€$£]|[.,]\d)"
@@ -84,7 +84,7 @@ class Weights(Ensemble):
 @dataclass(frozen=True)
 class Classification:
     """The classification of a message: its unit vector and the probability of each class. `person` is the probability,
-    according to a separate model, that it asks for a person; None without a vector.
+    according to a separate model, that it asks for a person; None if there is no vector.
     """
 
     vector: Array
@@ -166,9 +166,9 @@ def language_of(text: str, expected: str) -> str:
 
 
 def language_in(latest: str, earlier: str, expected: str) -> str:
-    """Return the language of a customer's latest message. If it is a mere order number, an address or random
+    """Return the language of a customer's latest message. If it is only an order number, an address or random
     keystrokes, return the language of their earlier messages or, if these are inconclusive, the expected language. Both
-    texts are normalised.
+    texts must be normalised.
     """
     return language_of(latest, language_of(earlier, expected))
 
@@ -204,7 +204,7 @@ def _sure_courtesy(message: Classification) -> Courtesy | None:
     chances: dict[Courtesy, float] = {name: kinds.get(name, 0.0) for name in get_args(Courtesy)}
     if sure := next((name for name, chance in chances.items() if chance >= SURE_FROM), None):
         return sure
-    # "Perfect, bye" may equally be a yes and a farewell, but is clearly one of these.
+    # "Perfect, bye" may be a yes or a farewell, but is clearly one of the two.
     pleasant = {name: chance for name, chance in chances.items() if name not in ASK_FOR_HELP}
     likeliest = max(pleasant, key=lambda name: pleasant[name])
     return likeliest if sum(pleasant.values()) >= SURE_FROM else None
@@ -243,7 +243,7 @@ def is_surely(kind: str, text: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """Return the text cut to length, with one placeholder for all order numbers."""
+    """Return the text cut to length, with the same placeholder for all order numbers."""
     return _NUMBER.sub("12345", text[:READ_MOST])
 
 
@@ -374,8 +374,8 @@ def _profile(examples: tuple[str, ...]) -> ActionProfile:
 
 @cache
 def _examples_shipped() -> Mapping[str, Sequence[float]]:
-    """Return the stored vectors of the catalogue's examples, by text. Computing two hundred would delay a process by
-    seconds.
+    """Return the stored vectors of the catalogue's examples, by text. Computing these two hundred vectors would delay a
+    process by seconds.
     """
     with np.load(DATA / "examples.npz") as stored:
         return dict(zip(stored["texts"].tolist(), stored["vectors"].astype(np.float32).tolist(), strict=True))

@@ -174,7 +174,7 @@ def only_asks(text: str) -> bool:
 
 
 def say_in_all_languages(phrase: Phrase) -> frozenset[str]:
-    """Return the translations of a phrase, which must have no placeholders, into all languages."""
+    """Return the translations into all languages of a phrase that has no placeholders."""
     return _in_all(phrase)
 
 
@@ -244,7 +244,7 @@ def denies_order(text: str) -> bool:
 
 
 def is_ours(sentence: str) -> bool:
-    """Return whether a sentence is one of these phrases, with whatever values, and so states no fact."""
+    """Return whether a sentence is one of these phrases, with any values, and therefore states no fact."""
     said = unmarked(sentence).strip()
     plain, patterns = _sentences()
     return said in plain or any(pattern.fullmatch(said) for pattern in patterns)

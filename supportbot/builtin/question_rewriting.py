@@ -18,7 +18,7 @@ from supportbot.language.follow_ups import (
 from supportbot.llm.types import ChatMessage
 
 MAX_QUESTIONS: Final = 3
-MAX_LOOKED_AT: Final = 8  # parts of a message, including courtesies, because recognising these takes a vector
+MAX_LOOKED_AT: Final = 8  # parts of a message; courtesies count, too, because recognising them takes a vector
 MAX_QUOTE: Final = 300
 
 

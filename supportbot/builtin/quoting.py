@@ -12,9 +12,9 @@ from supportbot.language.words import words
 
 # For one question in six, only the second piece is the answer (bench/quotes.py), but rarely if it scores far lower.
 FURTHER_SHARE: Final = 0.45
-# If a page is more special than another by this much, it is about a special case of the other page's subject. The
-# general rule then comes first if its piece has at least this share of the score. docs/decisions/built-in-answerer.md
-# has the figures.
+# If a page's `special` value exceeds another page's by this much, it is about a special case of the other page's
+# subject. The general rule then comes first if its piece has at least this share of the score.
+# docs/decisions/built-in-answerer.md has the figures.
 SPECIAL_FROM: Final = 0.5
 GENERAL_SHARE: Final = 0.75
 MAX_CHARACTERS: Final = 700  # per piece; longer pieces are cut around their best line
@@ -76,8 +76,8 @@ def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
 
 
 def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
-    """Return the lines to quote: of a table, the matching rows; of a long piece, the lines around the best one;
-    otherwise, all.
+    """Return the lines to quote: the matching rows of a table, the lines around the best one in a long piece, or else
+    all lines.
     """
     piece = entry.piece
     if piece.kind is Kind.TABLE and (rows := named_lines(question, piece, language)):

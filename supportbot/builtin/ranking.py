@@ -1,7 +1,7 @@
 """Ranks the pieces of passages that may answer a question, and selects pieces to compare by meaning. Pure.
 
-A piece scores for the question's words in its best line, of which rare ones count more; for those in its headings, at a
-discount; for the weight that search gave its passage; and for its similarity, if that was measured. Words alone often
+A piece scores for the question's words in its best line (rare words count more), for those in its headings (at a
+discount), for the weight that search gave its passage, and for its similarity, if that was measured. Words alone often
 choose the wrong piece on the right topic, but an embedding takes tens of milliseconds, so only the few pieces with the
 best words are compared by meaning. No rule here depends on a language: words are compared by their stems and, across
 languages, by meaning.
@@ -36,8 +36,8 @@ OPENING_BONUS: Final = 0.05  # pages usually begin with the general rule
 OTHER_LANGUAGE_SHARE: Final = 0.6
 ENGLISH: Final = "en"
 # If all pages are in foreign languages, English is preferred if it has at least this share of the best passage's
-# weight. A page and its translation are about equally near, but with a lower share, English pages about something else
-# would win (bench/two_languages.py).
+# weight. A page and its translation are about equally similar to a question, but with a lower share, English pages
+# about something else would win (bench/two_languages.py).
 ENGLISH_SHARE: Final = 0.8
 NO_ANSWER_SHARE: Final = 0.4  # factor for pieces that are a question, code or a mere link
 # The weight of a follow-up's own words relative to those of the earlier question: "And to Austria?" is no longer about
@@ -50,7 +50,7 @@ TURNS_KEPT: Final = 64  # turns whose pieces are cached with the scores of their
 class Ranked:
     """A piece, its best line, and its score. Only the order and the ratio of scores have a meaning.
 
-    `special` says how special the subject of its page is, from 0 (general) to 1.
+    `special` says how far its page is about a special case, from 0 (general) to 1.
     """
 
     piece: Piece
@@ -111,7 +111,7 @@ def ranked(request: ModelRequest) -> list[Ranked]:
 
 @dataclass(frozen=True, slots=True)
 class ScoredByWords:
-    """A piece, its best line, and those parts of its score that do not depend on similarities."""
+    """A piece, its best line, and the parts of its score that do not depend on similarities."""
 
     piece: Piece
     line: Line
@@ -155,10 +155,10 @@ def _scored_by_words(piece: Piece, weights: Mapping[str, float], special: float,
 
 
 def _special_cases(pieces: Sequence[Piece], asked: frozenset[str], language: str) -> dict[str, float]:
-    """Return how special the subject of each page is (0 to 1), by the page's title. Words of a title that the question
-    does not name ("Returning a *gift*") indicate a special case if no other page mentions them, and the common subject
-    if all do. A title that mainly consists of words of the question ("Cancelling a subscription *online*") indicates
-    none.
+    """Return how far each page is about a special case (0 to 1), by the page's title. Words of a title that the
+    question does not name ("Returning a *gift*") indicate a special case if no other page mentions them, and the common
+    subject if all do. A title that mainly consists of words of the question ("Cancelling a subscription *online*")
+    indicates none.
     """
     pages: dict[str, set[str]] = {}
     for piece in pieces:

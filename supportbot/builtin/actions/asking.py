@@ -15,7 +15,7 @@ from supportbot.formats import format_choice, format_day
 from supportbot.llm.types import ToolCall, ToolSpec
 
 _OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
-# constraints that do not apply to the line of a record
+# constraints on a value, which do not apply to the line that describes a record
 _OF_A_VALUE: Final = frozenset({"pattern", "minLength", "maxLength"})
 _ENTRIES_MOST: Final = 1_000  # characters per list
 _FORM_TEXT_MOST: Final = 1_000  # characters per form field; a message may be longer
@@ -24,14 +24,14 @@ _BUTTONS_MOST: Final = 20
 _NAMED_MOST: Final = 900  # characters for the titles of fields in a question
 _UNLIMITED: Final = 1_000_000  # the limit if a definition sets no maximum
 _PATIENCE: Final = 2  # number of repetitions after which a person is offered
-# A day that cannot be a month, so that an example date shows the order of its parts.
+# A day whose number cannot be a month, so that an example date shows the order of its parts.
 _EXAMPLE: Final = date(2027, 5, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A reply: text, calls, or neither if the result of a look-up is itself the answer. `blocks` contains typed blocks
-    of the protocol, choices or a form. `part` is the name of the requested field.
+    of the protocol: choices or a form. `part` is the name of the requested field.
     """
 
     text: str = ""
@@ -95,7 +95,7 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
 
 def ask_which_record(tool: ToolSpec, name: str, options: Mapping[str, str], language: str) -> Reply:
     """Return a question that asks which of their records the customer means, with buttons or, if there are many, with a
-    selection.
+    list to select from.
     """
     shape = fields_of(tool)[name]
     prompt = say("which_record", language, part=_asked(name, shape, language))
@@ -120,7 +120,9 @@ def _ask_to_choose(part: str, options: Mapping[str, str], language: str) -> Repl
 
 
 def _ask_to_select(name: str, shape: Shape, titles: Sequence[str], part: str, language: str) -> Reply:
-    """Return the question for one of several options, with a selection because there are too many for buttons."""
+    """Return the question for one of several options, with a list to select from because there are too many for
+    buttons.
+    """
     prompt = say("choice", language, part=part, choices=_named(titles))
     return Reply(prompt, blocks=_form(prompt, {name: {**shape, "enum": titles}}, [name], language), part=part)
 

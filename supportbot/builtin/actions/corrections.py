@@ -1,8 +1,8 @@
 """Reads corrections of a card: "I meant the 27th", "no, order 4412", "make it 2 of them". Pure, apart from `intents`.
 
-A mere day of the month is in the same month as the card's day, a day without a year is the nearest such day, and a
-number in the format of the card's number replaces it. Denied values (`negations`) are ignored. A number counts as a day
-only if it is written like one or can mean nothing else.
+A day of the month without a month is in the same month as the card's day, and a day without a year is the nearest such
+day. A number in the format of the card's number replaces the card's number. Denied values (`negations`) are ignored. A
+number counts as a day only if it is written like one or can mean nothing else.
 """
 
 import re
@@ -54,9 +54,7 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
 
 
 def _meant(tool: ToolSpec, intent: Intent, text: str, locale: str) -> tuple[str, list[str]]:
-    """Return the text without the numbers that, according to it, are not meant, and the arguments whose number is
-    unclear.
-    """
+    """Return the text without the numbers that it says are not meant, and the arguments whose number is unclear."""
     unclear: list[str] = []
     for name, numbers in _numbers(tool, intent, text):
         meant = meant_in(text, locale, numbers, request_words(tool))
@@ -98,8 +96,8 @@ def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: d
 
 
 def _named(tool: ToolSpec, intent: Intent, text: str, given: Intent) -> Named:
-    """Return the arguments for which a text names the card's own value, and those for which it names another value. A
-    number may also stand for the card's day.
+    """Return the arguments for which a text names the card's own value, and those for which it names a different value.
+    A number may also stand for the card's day.
     """
     own = {name for name, value in given.values.items() if value == intent.values.get(name)}
     codes = _codes_in(text)
@@ -235,7 +233,9 @@ def _plain(text: str) -> str:
 
 
 def _is_marked(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether a number is written as a day of the month and does not count things, as in "the 2nd guest"."""
+    """Return whether a number is written as a day of the month and does not count things, as it does in "the 2nd
+    guest".
+    """
     return _is_ordinal(found, text, language) and not _is_before_noun(found, text, language)
 
 
@@ -247,7 +247,7 @@ def _is_ordinal(found: re.Match[str], text: str, language: str) -> bool:
 
 def _is_before_noun(found: re.Match[str], text: str, language: str) -> bool:
     """Return whether an ordinal seems to belong to a noun, because it is followed by a word that does not usually
-    follow a day. False in a language without a list of the words that usually do.
+    follow a day. Return False if the language has no list of the words that usually do.
     """
     known = word_lists()["behind_days"].get(language)
     clause = BREAK.split(text[found.end() :].lstrip(), maxsplit=1)[0]
@@ -285,8 +285,8 @@ def _without_ordinals(text: str, language: str, *, is_also_day: bool) -> str:
 
 
 def _is_meant(found: re.Match[str], text: str, language: str) -> bool:
-    """Return whether a bare number can be a day: if it is the whole message, or if it follows a word of correction
-    ("no", "meant") and counts nothing.
+    """Return whether a bare number can be a day: it can if it is the whole message, or if it follows a word of
+    correction ("no", "meant") and counts nothing.
     """
     if found["mark"]:
         return False

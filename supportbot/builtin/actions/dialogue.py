@@ -80,7 +80,7 @@ class DialogueState:
     _ambiguous_text: str = ""
     _ambiguous_whole: str = ""
     _idle: int = 0
-    _since_settled: int = 0  # messages from the customer since then, including the newest
+    _since_settled: int = 0  # messages from the customer since an intent was settled, including the newest
     _written_on: date | None = None  # the day of the newest message
     _whole: str = ""  # the full text, because a form may be longer than the part of other texts that is read
 
@@ -144,7 +144,7 @@ class DialogueState:
         self._asked = phrase if phrase in _ASKING else None
         self.asked_which = [*self.asked_which, text] if phrase == "which_record" else []
         self._has_asked = bool(self.open) and (self._has_asked or self._asked in _FOR_A_VALUE)
-        if denies_order(text):  # the next request is not about a mistyped number
+        if denies_order(text):  # a mistyped number must not count for the next request
             self._last_order = ""
         self._offered = frozenset(plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
         if self.outcome == "advanced" and phrase is None and not text.rstrip().endswith("?"):
@@ -329,9 +329,9 @@ class DialogueState:
         return any(is_option(tool, name, text) for tool, name in asked if name in fields_of(tool))
 
     def _is_correction(self, text: str, kind: str, detected: DetectedIntent) -> bool:
-        """Return whether a message may correct the settled intent: it may if it asks nothing and requests neither
-        another action nor the same action for another record. A message without letters, such as a bare number, may do
-        so only directly after the card.
+        """Return whether a message may correct the settled intent: it may if it asks nothing and requests neither a
+        different action nor the same action for a different record. A message without letters, such as a bare number,
+        may do so only directly after the card.
         """
         if any(sign.isalpha() for sign in text):
             may_correct = kind not in intents.QUESTIONS
@@ -346,7 +346,7 @@ class DialogueState:
         return detected.action == intent.action and not names_another_record(tool, intent, given)
 
     def _correct(self, text: str) -> bool:
-        """Correct the settled intent if the message names another order, amount, day or number; return whether it
+        """Correct the settled intent if the message names a different order, amount, day or number; return whether it
         does.
         """
         if not self._corrects(text):

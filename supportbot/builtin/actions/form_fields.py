@@ -20,8 +20,8 @@ Shape = Mapping[str, Any]  # a field's JSON Schema
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A value of an object. `shapes` contains the schemas of the fields on the path to it, its own last. The value is
-    required if one of the fields in `required_with` has a value.
+    """A value of an object. `shapes` contains the schemas of the fields on the path to the value, ending with its own.
+    The value is required if one of the fields in `required_with` has a value.
     """
 
     path: tuple[str, ...]

@@ -55,7 +55,7 @@ def is_try(text: str) -> bool:
 
 
 def with_stated_reason(tool: ToolSpec, intent: Intent, text: str) -> Intent:
-    """Return a request with its own words as the required reason, if they state one."""
+    """Return a request. If its words state the reason that the action requires, they are filled in as the reason."""
     name = field_of_kind(tool, "reason")
     if name not in missing_in(tool, intent.values) or not says_why(tool, text):
         return intent
@@ -119,7 +119,7 @@ def is_another(
     given: Intent,
     open_intents: Sequence[Intent],
 ) -> bool:
-    """Return whether a message requests, or may request, another action instead of answering the question.
+    """Return whether a message requests, or may request, a different action instead of answering the question.
 
     It does if it lacks the requested value and names a record for the other action; digits without a record are a
     mistyped answer. Words alone are enough if they are clearly a request and cannot be part of the answer. An answer in
@@ -145,7 +145,7 @@ def is_question_instead(text: str, detected: DetectedIntent) -> bool:
 
     The rule was measured on 34 notes for a driver and on 30 other messages that look like questions or follow a "no"
     (most are rows in tests/builtin). Without the rule, 17 notes were accepted at once and 17 were dropped; with it, 24
-    were accepted at once, 9 led to a question and 1 was dropped. Of the other messages, 6 were mistaken for the note
+    were accepted at once, 9 led to a question and 1 was dropped. Of the other messages, 6 were mistaken for notes
     without the rule and 4 with it; the customer then sees this on a card.
     """
     parts = [part for part in _CLAUSE.split(text) if part.strip()]

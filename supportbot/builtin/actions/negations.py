@@ -1,8 +1,8 @@
 """Removes denied values from a message by leaving out clauses with a "not" or "nothing". Pure, apart from `intents`.
 
 A "not" denies the value after it ("L-4412 not L-4411") or, if no value follows, the value before it ("the 5th isn't
-possible so the 27th"). If a clause contains both a denied and a wanted value, its rest is read only if the denied value
-is the card's own, so "neither the 26th nor the 27th" leads to no guess.
+possible so the 27th"). If a clause contains both a denied and a wanted value, the rest of the clause is read only if
+the denied value is the card's own. So "neither the 26th nor the 27th" leads to no guess.
 """
 
 import re
@@ -25,7 +25,7 @@ _BETWEEN: Final = 2  # maximum number of words between a "not" and the denied va
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The arguments for which a text names the card's own value, and those for which it names another value."""
+    """The arguments for which a text names the card's own value, and those for which it names a different value."""
 
     own: frozenset[str] = frozenset()
     other: frozenset[str] = frozenset()
@@ -35,14 +35,14 @@ Naming = Callable[[str], Named]
 
 
 def denies(text: str, language: str) -> bool:
-    """Return whether the text says "not", "nothing" or the like. A mere "no", as in "no, the 27th" or "yok, 27'si",
+    """Return whether the text says "not", "nothing" or the like. A "no" alone, as in "no, the 27th" or "yok, 27'si",
     does not deny what follows it.
     """
     return bool(operators(text, language).get("not") or _has_negative_pronoun(text, language))
 
 
 def _has_negative_pronoun(text: str, language: str) -> bool:
-    """Return whether the text has a word such as "nothing" or "never"."""
+    """Return whether the text contains a word such as "nothing" or "never"."""
     tokens = words(text)
     kept = tokens[1:] if tokens[:1] and tokens[0] in word_lists()["meant"] else tokens
     no = words(say("no", language))
@@ -106,13 +106,13 @@ def _kept(clause: str, language: str, named: Naming) -> str:
 
 
 def _is_plain_no(clause: str) -> bool:
-    """Return whether a clause is a mere "no" and names nothing, as the first one in "No, the 27th"."""
+    """Return whether a clause is only a "no" and names nothing, like the first one in "No, the 27th"."""
     return not any(map(str.isdigit, clause)) and intents.is_mere_no(clause.strip(" .,;:!?…–—-"))
 
 
 def _behind_a_no(clause: str, language: str, named: Naming) -> str:
     """Return a clause with a comma after the "no" at its beginning; "" if that "no" may mean "not", as it does in some
-    languages. In "No el 27", it means "no" if the card has another day, but not if a verb comes first ("No estoy el
+    languages. In "No el 27", it means "no" if the card has a different day, but not if a verb comes first ("No estoy el
     27").
     """
     first, _, rest = clause.partition(" ")

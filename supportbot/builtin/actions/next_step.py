@@ -86,7 +86,7 @@ def gives_figure(request: ModelRequest) -> bool:
 
 
 def undo_step(request: ModelRequest, language: str) -> Reply | None:
-    """Return the step for a customer who wants to undo something, which never starts a different action. Return None if
+    """Return the step for a customer who wants to undo something. It never starts a different action. Return None if
     there is nothing to undo and the message may mean something else.
     """
     if UNDO_TOOL in {tool.name for tool in request.tools}:
@@ -181,7 +181,7 @@ class _Planner:
         return ask_for(tool, refused[0], self._language) if refused else Reply()
 
     def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any], *, names_record: bool) -> Reply | None:
-        """Add the records that the customer has named to `arguments`. Return the call that looks up the customer's
+        """Add to `arguments` the records that the customer has named. Return the call that looks up the customer's
         records, or the question for one of them; None if no record is missing.
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
@@ -280,7 +280,7 @@ def _record_numbers(tool: ToolSpec, intent: Intent, language: str) -> list[str]:
 def _record_number(
     tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any], numbers: Sequence[str]
 ) -> dict[str, str]:
-    """If a look-up lacks a single argument, return it with the last number that the customer named as its value; {} if
+    """If a look-up lacks exactly one argument, return that argument with the last number that the customer named; {} if
     the argument does not take such numbers. If the number belongs to something else, the look-up finds nothing.
     """
     missing = missing_in(tool, arguments)

@@ -94,7 +94,7 @@ def called_with(messages: Sequence[ChatMessage]) -> dict[str, dict[str, Any]]:
 
 
 def choices_in_turn(messages: Sequence[ChatMessage]) -> dict[str, dict[str, str]]:
-    """Return the customer's records that a call in this turn offered as choices: by argument, the text of each
+    """Return the customer's records that a call in this turn offered as choices, by argument, with the text of each
     value.
     """
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)

@@ -22,7 +22,7 @@ _Span = tuple[int, int]
 
 
 def value_in(pattern: str, text: str, *, is_asked: bool) -> str | None:
-    """Return the first value in this format that the text contains, if possible one with digits; None if there is none.
+    """Return the first value in this format that the text contains, preferably one with digits; None if there is none.
     In an answer, the spelling may differ slightly.
     """
     found = stretches_in(pattern, text, is_asked=is_asked)
@@ -116,7 +116,7 @@ def _joined(text: str, words: Sequence[_Span], may_be: Callable[[str], bool]) ->
 
 
 def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
-    """Return whether a word continues the number before it, from which only spaces separate it."""
+    """Return whether a word continues the number before it, with only spaces between them."""
     if not at or not text[words[at][0]].isdigit():
         return False
     (begins, ends), beginning = words[at - 1], words[at][0]
@@ -124,7 +124,7 @@ def _is_among_digits(text: str, words: Sequence[_Span], at: int) -> bool:
 
 
 def _of_form(form: re.Pattern[str], span: str) -> str:
-    """Return the text, if necessary without surrounding punctuation, if it has this format; otherwise, ""."""
+    """Return the text if it has this format, possibly after the punctuation around it is removed; otherwise, ""."""
     plain = span.strip(_ENDS)
     if len(_bare(span)) > _CHARACTERS_MOST:
         return ""

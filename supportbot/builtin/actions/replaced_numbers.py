@@ -26,9 +26,9 @@ _MARKS: Final = ".,;:!?…"
 def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> str | None:
     """Return the text without those of its `numbers` that it says are not meant.
 
-    Return None if it is unclear which number is meant: because a denied number also appears elsewhere, because there is
-    not exactly one other number, or because the text has words that neither belong to the request (`request_words`, in
-    lower case) nor go with a number.
+    Return None if it is unclear which number is meant: a denied number also appears elsewhere, there is not exactly one
+    other number, or the text contains words that neither belong to the request (`request_words`, in lower case) nor go
+    with a number.
     """
     if len({value for _, _, value in numbers}) < 2:
         return text
@@ -48,8 +48,8 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
 
 
 def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words: Collection[str]) -> bool:
-    """Return whether the text has `numbers` and says that none of them is meant: "not L-4412, sorry". A question with
-    other words does not say so, because it may be about the number ("Why hasn't L-4412 arrived?").
+    """Return whether the text contains `numbers` and says that none of them is meant: "not L-4412, sorry". A question
+    with other words does not count, because it may be about the number ("Why hasn't L-4412 arrived?").
     """
     language, tokens = detect(text, locale), _tokens(text, numbers)
     is_denied = bool(numbers) and set(_denied(tokens, language)) == set(range(len(numbers)))
@@ -120,7 +120,7 @@ def _later_number(tokens: Sequence[tuple[str, int | None]], start: int) -> list[
 
 
 def _has_only(tokens: Sequence[tuple[str, int | None]], language: str, request_words: Collection[str]) -> bool:
-    """Return whether the text has only words that replace or correct a number or that belong to a request."""
+    """Return whether the text contains only words that replace or correct a number or that belong to a request."""
     lists = word_lists()
     phrases = (*lists["instead_of"].get(language, ()), *lists["instead_of_before"].get(language, ()), *lists["meant"])
     known = {word for phrase in phrases for word in words(phrase)}

@@ -153,7 +153,7 @@ def meant_order(tool: ToolSpec, text: str, locale: str, *, is_asked: bool = Fals
 
 def _in_own_format(shape: Shape, text: str, order: OrderRef | None) -> OrderRef | None:
     """Return a reference with the number in the argument's own format, such as CS-1001 for "cs 1001". Return `order`
-    itself if its number already has this format, or if the text contains no number that can be read in it.
+    itself if its number already has this format, or if the text contains no number that can be read in that format.
     """
     pattern = str(shape.get("pattern", ""))
     if not pattern or order is None or not order.number or form_of(pattern).fullmatch(order.number):

@@ -64,7 +64,7 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def _entered(shape: Shape, labels: Mapping[str, str], value: str, locale: str) -> Any:
-    """Return the value of a line in the form that the field requires."""
+    """Return the value of a line, converted as the field requires."""
     match kind_of("", shape):
         case "choices":
             return choices_in(shape["items"]["enum"], labels, value)

@@ -32,7 +32,7 @@ _SHORT_WORDS: Final = 4
 _LEAST_LETTERS: Final = 3  # minimum length of a word that names a field
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _ELIDED: Final = re.compile(r"\b\w['’]\w\b|\b\w['’](?=\w)|(?<=\w)['’]\w\b")
-_NEAR: Final = 3  # words before a day, as in "departure on the 7 March"
+_NEAR: Final = 3  # words before a day that may name its field, as in "departure on the 7 March"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _number(written: str, text: str, start: int, end: int) -> _Number:
 
 def _named(shapes: Mapping[str, Shape], numbers: Sequence[_Number]) -> dict[str, str]:
     """Return the numbers that are next to the name of a field, by field: "hour 6", "2 guests". If there are field names
-    on both sides, the side that names more fields counts; if both name as many, neither counts.
+    on both sides, the side that names more fields counts; if both name equally many, neither counts.
     """
     before = _paired(shapes, numbers, lambda number: number.before)
     after = _paired(shapes, numbers, lambda number: number.after)
@@ -131,7 +131,7 @@ def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
 
 def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, asked: str) -> dict[str, str]:
     """Return the days in the text for these fields, in ISO 8601. Several days are not assigned by their order, because
-    fields have none. Only days within a field's bounds count.
+    fields have no order. Only days within a field's bounds count.
     """
     before = [text[last.end if last else 0 : day.start] for last, day in zip((None, *days), days, strict=False)]
     named = [_only_named(shapes, words(words_before)[-_NEAR:]) for words_before in before]
@@ -186,7 +186,7 @@ def record_named(options: Mapping[str, str], text: str, language: str) -> str | 
 
 def record_described(options: Mapping[str, str], text: str, language: str) -> str | None:
     """Return the only record that matches all content words that the text shares with any record; None if there is none
-    or several, or if the text has a "not".
+    or several, or if the text contains a "not".
     """
     if denies(text, language):
         return None
