@@ -16,7 +16,7 @@ OPENING_SCOPES: Final = ("conversations:read", "conversations:write", "tickets:w
 
 
 def conversations_of(caller: Caller) -> QuerySet[Conversation]:
-    """Return the conversations that a caller may list: a customer's own, or, for staff with the scope, all of the
+    """Return the conversations that a caller may list: a customer's own or, for staff with the scope, all those of the
     workspace.
     """
     if isinstance(caller, CustomerCaller):

@@ -31,7 +31,7 @@ _FINAL: Final = "assistant.final"
 _WORDS_OF_MANY_LINES: Final = re.compile(r"\s+")
 Value = str | int | list[str]
 Values = Mapping[str, Value]
-Filled = Values | Sequence[Values]  # the entries of a form that takes several
+Filled = Values | Sequence[Values]  # the values of a form, or the entries of a form that takes several
 
 
 @dataclass(frozen=True, slots=True)

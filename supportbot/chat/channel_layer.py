@@ -1,4 +1,4 @@
-"""A wrapper around the channel layer, which carries only notifications and so must neither fail nor delay a caller.
+"""Wraps the channel layer so that it neither fails nor delays a caller, because it carries only notifications.
 
 Without the wrapper, a layer that is down would raise an error in the sender and kill its socket, and one that does not
 respond would prevent sockets from opening. Readers recover lost notifications from the log.
@@ -43,7 +43,7 @@ async def send(group: str, message: dict[str, Any]) -> None:
 
 
 async def join(group: str, channel: str) -> bool:
-    """Return whether the channel is now in the group; if not, the caller tries again later."""
+    """Add the channel to the group; return whether this succeeded. If not, the caller tries again later."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await _layer().group_add(group, channel)

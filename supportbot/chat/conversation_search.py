@@ -18,8 +18,9 @@ from supportbot.word_search import HasWord, Words, words_of
 
 CUSTOMER_WORDS = ("name", "email", "external_id")
 NEWEST: Final = ("-last_event_at", "pk")
-# If a word occurs in this many messages, the newest conversations are checked for it first. With 1,200,000 messages,
-# this is where both ways take 50 ms: sorting all matches from the index, and checking a few thousand conversations.
+# If a word occurs in this many messages, the newest conversations are checked for it first. At this number, with
+# 1,200,000 messages in total, both methods take 50 ms: sorting all matches from the index, and checking a few thousand
+# conversations.
 COMMON: Final = 50_000
 MOST_CHECKED: Final = 4_000
 # The first page is twice as long as the results, because about half of the conversations contain a common word. Later
@@ -30,7 +31,7 @@ MARGIN: Final = 1.25
 
 def newest_with(query: str, limit: int) -> list[UUID]:
     """Return the ids of conversations that contain all words of a query, those with the newest events first. A query
-    without words finds none.
+    without words finds nothing.
 
     A word may occur in a message or note, in the customer's name, address or id, or at the beginning of the number of
     an order or other record in one of the conversation's requests.
@@ -39,10 +40,10 @@ def newest_with(query: str, limit: int) -> list[UUID]:
 
 
 def first_with(query: str, rows: QuerySet[Any], *, conversation: str, limit: int) -> list[UUID]:
-    """Return the keys of the first `limit` rows, in their order, whose conversation contains all words.
+    """Return the keys of the first `limit` rows whose conversation contains all words, in the order of the rows.
 
     Rare words are looked up in the index. For a word that occurs in nearly every conversation, the index would return
-    hundreds of thousands of rows to sort. Such words are checked in the first rows that match the rare words instead.
+    hundreds of thousands of rows to sort. Instead, such words are checked in the first rows that match the rare words.
     """
     words = words_of(query)
     if not words:
@@ -106,7 +107,7 @@ def _requests_about(word: str) -> QuerySet[Any]:
 
 
 def _ids_with(word: str, among: Sequence[UUID] | None = None) -> QuerySet[Any, Any]:
-    """Return the ids of conversations that contain a word, out of `among` or of all."""
+    """Return the ids of the conversations that contain a word; if `among` is given, only those in it."""
     messages = Message.objects.filter(HasWord(Words("text"), word)).order_by()
     theirs = Conversation.objects.filter(customer__in=Customer.objects.filter(_is_of(word))).order_by()
     requests = _requests_about(word).order_by()

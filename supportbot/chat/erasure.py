@@ -107,7 +107,7 @@ def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
     _forget_bodies([one.object_id for one in announcements])
 
 
-on_conversation_erased = on_conversations_erased  # its former name, which settings may hold until 0.3
+on_conversation_erased = on_conversations_erased  # the former name, which settings may use until 0.3
 
 
 def _forget_bodies(conversation_ids: Sequence[UUID]) -> None:

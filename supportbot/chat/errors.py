@@ -87,8 +87,8 @@ class UnknownOption(ChatError):
 class InvalidValue(ChatError):
     """A form field is missing, unknown or invalid according to the form's schema.
 
-    In `fields`, it is named `values.<name>`, or `values.<place>.<name>` if it belongs to an entry. Without a name, the
-    number of entries is wrong.
+    In `fields`, it is named `values.<name>`, or `values.<place>.<name>` if it belongs to an entry. If there is no name,
+    the number of entries is invalid.
     """
 
     code = "invalid_value"
@@ -119,7 +119,7 @@ class NothingToRetry(ChatError):
 
 
 class LeaseLost(ChatError):
-    """The turn has another claim or none, so this runner may no longer write to it."""
+    """The turn has a different claim or none, so this runner may no longer write to it."""
 
     code = "lease_lost"
     status = 409

@@ -5,8 +5,8 @@ Invariants:
   conversation's row lock;
 - `prev_seq` chains the events that customers see, so their clients can tell a lost event from a hidden one;
 - a customer's `client_id` is stored once per conversation;
-- a conversation has at most one pending and one running turn; writes to a turn name its attempt, so a runner that has
-  lost its lease can no longer write.
+- a conversation has at most one pending and one running turn; writes to a turn specify its attempt, so a runner that
+  has lost its lease can no longer write.
 """
 
 from django.contrib.postgres.indexes import GinIndex

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 AT_ONCE: Final = 500
 # The broker redelivers a task that has not ended within an hour (`visibility_timeout`).
 MOST_SECONDS: Final = 3_000.0
-MOST_ANNOUNCED: Final = 500  # a worker delivers them in a few transactions
+MOST_ANNOUNCED: Final = 500  # a worker delivers this many announcements in a few transactions
 PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
@@ -200,7 +200,7 @@ class _RetentionNight:
     def __init__(self, workspace: Workspace, pace: Pace) -> None:
         self.workspace = workspace
         self._pace = pace
-        self._pace_of_bodies, self._pace_of_visitors = Pace(), Pace()  # a row of each kind takes a different time
+        self._pace_of_bodies, self._pace_of_visitors = Pace(), Pace()  # rows of different kinds take different times
         self._conversations_before = _before(workspace.keep_conversations_days)
         self._bodies_before = _before(workspace.keep_bodies_days)
         self._after: UUID | None = None  # the last conversation that was checked
@@ -215,7 +215,7 @@ class _RetentionNight:
         with self._edge():
             for prepare in map(import_string, settings.BEFORE_RETENTION):
                 prepare(self.workspace)
-        return not self._has_failed  # nothing may be erased without its sums
+        return not self._has_failed  # nothing may be erased before its sums are stored
 
     def erases_a_share(self, until: float) -> bool:
         """Erase up to `AT_ONCE` bodies, and as many conversations, or visitors once no conversations are left. Return

@@ -60,7 +60,7 @@ def traces_of(conversation: Conversation) -> dict[UUID, RetrievalTrace]:
 def trace_in(payload: Mapping[str, Any]) -> RetrievalTrace | None:
     """Return the trace in an answer's payload.
 
-    A customer's view has none, nor do payloads of earlier versions: then None.
+    Return None for a customer's view and for payloads of earlier versions, which have none.
     """
     if FIELD not in payload:
         return None

@@ -48,13 +48,13 @@ _UNLESS_KNOWN: Final = "ON CONFLICT (conversation_id, source, client_id) DO NOTH
 
 
 class OnCustomerMessage(Protocol):
-    """The hook through which `handoff` hears of messages, so that this package does not depend on tickets."""
+    """The hook that passes messages on to `handoff`, so that this package does not depend on tickets."""
 
     def __call__(self, conversation: Conversation, seq: int) -> None:
         """Handle the message at `seq` from a customer who is not talking to a person; the conversation is locked.
 
         A hook whose attribute `only_with_tickets` is true need not be called in a conversation that has never had a
-        ticket. Its messages can then be stored in fewer statements.
+        ticket. Storing a message in such a conversation then takes fewer statements.
         """
 
 
@@ -119,7 +119,8 @@ def _add_and_claim(
 def _add_in_steps(
     conversation_id: UUID, text: str, client_id: str, sender: Caller | None, slot: Slot | None
 ) -> Receipt:
-    # Stored before it is checked, so that this takes one statement with the lock; the errors of the checks undo it.
+    # The message is stored before it is checked, so that storing and locking take one statement. If a check fails, its
+    # error rolls this back.
     grown, receipt = _add_unless_known(conversation_id, text, client_id)
     conversation = grown or lock_conversation(conversation_id)
     if sender is not None and not is_open_to(sender, conversation):

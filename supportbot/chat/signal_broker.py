@@ -122,7 +122,7 @@ class SignalBroker:
 
     def _deliver(self, conversation_id: UUID, signal: Signal) -> None:
         listeners = self._listeners.get(conversation_id)
-        if not listeners:  # most conversations have none, and storing all their heads would use ever more memory
+        if not listeners:  # most conversations have no listeners; storing all their heads would use ever more memory
             return
         if isinstance(signal, NewEvent):
             self._heads[conversation_id] = max(signal.seq, self._heads.get(conversation_id, 0))
@@ -133,7 +133,7 @@ class SignalBroker:
         self._spawn(channel_layer.send(group, _message(conversation_id, signal)))
 
     def _send_head_soon(self, conversation_id: UUID, seq: int) -> None:
-        """Tell other processes how far the log has grown, only once if a transaction adds several events, such as a
+        """Tell other processes how far the log has grown, but only once if a transaction adds several events, such as a
         message and the start of its answer.
         """
         if not self._unsent_heads:

@@ -82,7 +82,7 @@ class TurnWaiting:
 
 @dataclass(frozen=True, slots=True)
 class WatchRequested:
-    """A reader needs the text so far and, if it is in another process, the text that follows."""
+    """A reader needs the text so far and, if the reader is in another process, the text that follows."""
 
 
 @dataclass(frozen=True, slots=True)

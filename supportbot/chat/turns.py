@@ -1,9 +1,9 @@
 """The life cycle of a turn: pending, claimed under a lease, written to, ended once.
 
-Every write by a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
-LeaseLost is raised, so a stale runner can neither add text nor end a turn. A turn whose lease has expired is claimed
-again with the next attempt number; after the third loss, it fails visibly. Times come from the database. A lease that
-ends too far in the future was granted before the database's clock was set back, and counts as expired.
+Every write by a runner specifies its claim (turn, attempt, runner). If the row has a different claim, nothing is
+written and LeaseLost is raised, so a stale runner can neither add text nor end a turn. A turn whose lease has expired
+is claimed again with the next attempt number; after the third loss, it fails visibly. Times come from the database. A
+lease that ends too far in the future was granted before the database's clock was set back, and counts as expired.
 
 The statements of each turn are plain SQL, built only once; `tests/chat/test_sql_statements.py` compares them with
 querysets.
@@ -69,7 +69,7 @@ WHERE (
         BETWEEN statement_timestamp() AND statement_timestamp() + interval '{_LONGEST_LEASE.total_seconds()} seconds')
   AND NOT t.id = ANY(%(in_hand)s) AND (%(only)s::uuid IS NULL OR t.conversation_id = %(only)s)
 ORDER BY t.created_at LIMIT 1 FOR NO KEY UPDATE OF t, c SKIP LOCKED"""
-# A retry has a fixed end; without this, messages sent before it starts would never be answered.
+# A retry has a fixed end. It is removed here, because messages sent before the retry starts would never be answered.
 _OR_WAITING: Final = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
 _BEGIN: Final = """
 UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,
@@ -112,7 +112,7 @@ class Claim:
     from_seq: int
     through_seq: int
     locale: str  # the locale of the conversation
-    waited_seconds: float = 0.0  # since the message or the retry; since the commit, if it was claimed with its message
+    waited_seconds: float = 0.0  # since the message or retry or, if claimed with its message, since the commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Heartbeat:
 
 
 class Slot(Protocol):
-    """A place that a runner of this process keeps free for one turn."""
+    """Room that a runner of this process keeps free for one turn."""
 
     runner: str
 
@@ -156,9 +156,10 @@ def add_and_claim(
     """Add a customer's message and start its turn, claimed for a slot. One statement does all of this, in a third of
     the time that the separate steps take.
 
-    Returns None if nothing was written and the caller has to take the separate steps: there is an open turn or there
-    was a ticket, a person answers, the conversation has ended or is being changed, it does not belong to the customer
-    `of` (None if the caller has checked this), or the clause `unless_known` finds the message already stored.
+    Returns None if nothing was written and the caller has to take the separate steps. This happens if there is an open
+    turn or there was a ticket, if a person answers, if the conversation has ended or is being changed, if it does not
+    belong to the customer `of` (None if the caller has checked this), or if the clause `unless_known` finds the message
+    already stored.
     """
     turn, started = _claimed_turn(event.conversation, slot.runner)
     text, values = sql.insertion(message, _ONLY_TO_ANSWER, ending=unless_known, seq=NEXT_SEQ, created_at=NEXT_TIME)
@@ -202,7 +203,7 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
     """Claim the oldest turn that is waiting or has lost its runner, and append `assistant.started`; return None if
     there is no such turn.
 
-    `only` limits the choice to one conversation. `in_hand` names the turns that the caller is running, so that a
+    `only` limits the choice to one conversation. `in_hand` lists the turns that the caller is running, so that a
     heartbeat delayed by an overloaded machine does not count as a loss.
     """
     while True:
@@ -436,7 +437,7 @@ def check_held(claim: Claim) -> None:
 
 @transaction.atomic
 def fail_turn(claim: Claim, code: str) -> None:
-    """End the turn as failed, which the customer sees. Raises LeaseLost."""
+    """End the turn as failed; the customer sees this. Raises LeaseLost."""
     conversation = _lock_claimed(claim)
     turn = _held(claim).first()
     if turn is None:
