@@ -1,7 +1,7 @@
 """Parses Markdown into blocks with character offsets: headings, paragraphs, lists, tables, code, quotations. Pure.
 
-Blocks are parsed in the way in which articles are rendered (CommonMark and tables, HTML as text), so a list here is a
-list on the page. `body[block.start:block.end]` is the source of a block, stripped.
+Blocks are parsed in the way articles are rendered (CommonMark and tables, HTML as text), so a list here is a list on
+the page. `body[block.start:block.end]` is the source of a block, stripped.
 """
 
 import re
@@ -90,8 +90,8 @@ def names_of_columns(table: Block) -> str:
 
 
 def blocks_of_passage(text: str, heading: str) -> list[Block]:
-    """Return the blocks of a part of a body. If a table began before this part, which its heading shows, its rows form
-    one block.
+    """Return the blocks of a part of a body. If the heading shows that a table began before this part, the rows of this
+    table form one block.
     """
     if text.startswith("|") and COLUMNS in heading and not _NAMED.match(text):
         names = heading.split(COLUMNS)

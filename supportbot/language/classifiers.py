@@ -101,8 +101,8 @@ class Ensemble:
     net: Net
 
     def chances(self, found: Collection[int], vector: Array | None, shape: Array) -> Array:
-        """Return the probability of each class: the weighted geometric mean of both models; without a vector, the
-        linear model's probability.
+        """Return the probability of each class: the weighted geometric mean of both models or, if there is no vector,
+        the linear model's probability.
         """
         by_words = self.linear.chances(found)
         if vector is None:

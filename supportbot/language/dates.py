@@ -1,10 +1,10 @@
 """Reads the dates in text according to a locale. Pure.
 
-Digits are read in the locale's order: "5/3/2027" is in March in Germany and in May in the United States. English
-without a region may mean either, so it is read only if both orders give the same day. Dots always mean that the day
-comes first. A day without a year is read only if a later day in the same range has a year, or if it is known on which
-day the text was written. In the latter case, the matching days in the last and in the next twelve months are possible,
-and so are both meanings of "next Friday". `relative_days` reads days such as "tomorrow".
+Dates in digits are read in the locale's order: "5/3/2027" is in March in Germany and in May in the United States.
+English without a region may mean either, so it is read only if both orders give the same day. Dots always mean that the
+day comes first. A day without a year is read only if a later day in the same range has a year, or if it is known on
+which day the text was written. In the latter case, the matching days in the last and in the next twelve months are
+possible, and so are both meanings of "next Friday". `relative_days` reads days such as "tomorrow".
 """
 
 import re

@@ -129,15 +129,15 @@ def _stop_word_counts(tokens: Sequence[str]) -> Counter[str]:
 
 
 def _is_as_clearly(evidence: str, language: str, rival: str) -> bool:
-    """Return whether most words are stop words of the language and no more of them are stop words of the rival."""
+    """Return whether most words are stop words of the language, and at least as many as are stop words of the rival."""
     tokens = words(evidence)
     own, other = (sum(word in stop_words(one) for word in tokens) for one in (language, rival))
     return own > 1 and own >= max(other, _SHARED_SHARE * len(tokens))
 
 
 def _likelihoods(text: str, default: str) -> dict[str, float]:
-    """Return the likelihood of each language: the model's value, increased for its stop words and if it is
-    supported.
+    """Return the likelihood of each language: the model's value, increased if the text contains stop words of the
+    language and if the language is supported.
     """
     tokens = words(text)
     found: dict[str, float] = {}

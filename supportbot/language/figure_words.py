@@ -102,7 +102,7 @@ def is_unit_in(language: str, word: str) -> bool:
 
 def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
     """Return the number of the month or weekday that a word names; None if it names none. The word must be capitalised
-    as its language requires, because "may" is an English verb. With `in_any_case`, capitals are optional, because
+    as its language requires, because "may" is an English verb. If `in_any_case` is true, capitals are optional, because
     customers often leave them out.
     """
     number = names.get(word)
@@ -113,7 +113,7 @@ def named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
 
 @cache
 def figure_words() -> FigureWords:
-    """Return the words of all languages in the form of `fold_homoglyphs`, in which texts are read."""
+    """Return the words of all languages, converted by `fold_homoglyphs` like the texts that are read."""
     data = json.loads(_DATA.read_text())
     words = FigureWords({}, {}, {}, {}, {}, set(), {}, {}, {}, {}, {}, set())
     for name, language in data.items():

@@ -220,7 +220,7 @@ def without_figures(text: str) -> str:
     return _ANY.sub("0", text)
 
 
-@lru_cache(maxsize=2_048)  # enough for pages, so that the sentences of answers do not soon evict them
+@lru_cache(maxsize=2_048)  # large enough for pages to stay although many sentences of answers are cached
 def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
     plain = fold_homoglyphs(text)
     found: list[Figure] = []

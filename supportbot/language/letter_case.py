@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 
 def in_fitting_case(text: str, fits: Callable[[str], bool]) -> str | None:
-    """Return the text if it fits; otherwise, the text in capitals or in small letters, if only one of these fits
-    ("CS-1001" for "cs-1001"); otherwise, None.
+    """Return the text if it fits. Otherwise, return it in upper or lower case if only one of these fits ("CS-1001" for
+    "cs-1001"), or else None.
     """
     if fits(text):
         return text

@@ -41,8 +41,8 @@ class Line:
 
 
 def lines_of(block: Block, labelled: str = LABELLED) -> Iterator[Line]:
-    """Yield the lines of a block. Headings and quotations have none. `labelled` is the form of a label and a value in
-    the block's language.
+    """Yield the lines of a block. Headings and quotations have none. `labelled` shows how a label and its value are
+    written in the block's language.
     """
     match block.kind:
         case Kind.PARAGRAPH:
@@ -77,7 +77,7 @@ def _rows(table: Block, labelled: str) -> Iterator[Line]:
 
 
 def names_its_columns(table: Block) -> bool:
-    """Return whether quoted rows of a table include the column names, which readers need once there are three or more
+    """Return whether quoted rows of a table include the column names, which readers need if there are three or more
     columns.
     """
     return table.header is not None and len(names := _cells(table.header)) >= _TRACKED and all(names[1:])

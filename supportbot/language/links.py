@@ -53,7 +53,7 @@ def _may_contain_address(plain: str) -> bool:
 
 
 def undisguised(text: str) -> str:
-    """Return the text without Markdown links. Each address is visible after its label.
+    """Return the text with each Markdown link changed so that its address is visible after its label.
 
     This is for texts in records, which anyone may have written.
     """

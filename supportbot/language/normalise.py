@@ -101,7 +101,7 @@ _APART: Final = re.compile(r"(?<!\w)(?:[^\W\d_][ ·•.|/-]){3,}[^\W\d_](?!\w)")
 
 
 def shown_text(text: str) -> str:
-    """Return a model's text without invisible characters, control characters and lone surrogates."""
+    """Return a model's text without invisible characters, control characters or lone surrogates."""
     return text if text.isascii() and text.isprintable() else _UNSTORABLE.sub("", visible(text))
 
 
@@ -149,7 +149,7 @@ def mixes_scripts(text: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """Return a customer's text in NFKC, without invisible characters and homoglyphs, so that search and models get the
+    """Return a customer's text in NFKC, without invisible characters or homoglyphs, so that search and models get the
     text that a reader sees.
     """
     return plain_words(without_entities(text)).strip()[:MAX_QUESTION_CHARACTERS]

@@ -53,7 +53,7 @@ def categories() -> tuple[str, ...]:
 def operators(text: str, language: str) -> dict[str, int]:
     """Return the number of operators in `text` by category; {} for a language without a list.
 
-    A phrase counts as one operator, whatever its single words mean: "no later than" is not a negation.
+    A phrase counts as one operator, whatever its individual words mean: "no later than" is not a negation.
     """
     tokens = words(_APOSTROPHES.sub("", text) if language in _JOINED else text)
     found: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """Reads days that are relative to the day on which a text was written: "tomorrow", "on Friday", "in 3 days". Pure.
 
-The words come from CLDR (`data/days.json`, made by `scripts/make_figure_words.py`). A mere weekday means the next such
+The words come from CLDR (`data/days.json`, made by `scripts/make_figure_words.py`). A weekday alone means the next such
 day. "Next Friday" may be the coming Friday or that of the following week, and "last Friday" is ambiguous in the same
 way. On a Tuesday, "this Monday" may be yesterday or next week. In these cases, both days are possible.
 """

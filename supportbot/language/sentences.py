@@ -1,6 +1,6 @@
 """Splits a stream of text into sentences as it arrives. Pure.
 
-A sentence ends with its full stop and any markers after it, but only once the next sentence has begun. A line break
+A sentence ends with its full stop and any markers after it, but only after the next sentence has begun. A line break
 also ends a sentence. A fenced code block is a sentence, including the markers on the line after it.
 
 A doubtful full stop ends a sentence, because two joined sentences would be judged as one: splitting too often may lose
@@ -32,7 +32,7 @@ def _listed(kind: str) -> list[str]:
 
 
 def _begun(word: str) -> str:
-    """Return a pattern for a word of which the end may not have arrived yet."""
+    """Return a pattern for a word whose end may not have arrived yet."""
     pattern = r"(?:\Z|[\s\d])"
     for letter in reversed(word):
         pattern = rf"(?:{re.escape(letter)}{pattern}|\Z)"

@@ -32,7 +32,7 @@ _ALGORITHMS: Final = {
 _TITLES: Final = files("supportbot.language") / "data" / "titles.json"
 _STOP_WORDS: Final = files("supportbot.language") / "data" / "stopwords"
 _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
-# Longer "words" are addresses, keys and noise: stemming them takes long, and their stems mean nothing.
+# Longer "words" are addresses, keys and noise: stemming them takes a long time, and their stems mean nothing.
 _LONGEST_STEMMED: Final = 40
 _SENTENCE_CHARACTERS: Final = 400
 _BEGINNING: Final = 4  # letters; this ignores endings and differences between languages ("transport", "transporte")
@@ -96,7 +96,7 @@ def _stemmer(algorithm: str) -> _Stemmer:
     if algorithm not in known:
         import Stemmer  # loaded only in processes that need its tables
 
-        known[algorithm] = Stemmer.Stemmer(algorithm, 0)  # Snowball's own cache would be another one for each thread
+        known[algorithm] = Stemmer.Stemmer(algorithm, 0)  # 0: no cache, because there would be one for each thread
     return known[algorithm]
 
 
