@@ -85,7 +85,7 @@ def _save_or_settle(records: Sequence[CallRecord], taken: Sequence[budget.Reserv
 
 
 async def store_together(records: Mapping[UUID, Sequence[CallRecord]]) -> None:
-    """Store records of several calls, given by workspace. They have already been counted, and need no reservations or
+    """Store records of several calls, grouped by workspace. They have already been counted, and need no reservations or
     bodies. Records that cannot be stored are logged and do not affect the others.
     """
     await db(_save_by_workspace, records)

@@ -21,7 +21,7 @@ class Limits:
     """The time limits of a call and the maximum number of tries.
 
     `gap_seconds` is the longest silence between two signs of life. A Retry-After is respected up to
-    `retry_after_most_seconds`. A remote model reads about `history_tokens` of earlier messages at most.
+    `retry_after_most_seconds`. A remote model reads at most about `history_tokens` tokens of earlier messages.
     """
 
     deadline_seconds: float = DEADLINE_SECONDS

@@ -81,7 +81,7 @@ def connection_with_id(connection_id: UUID) -> ModelConnection:
 
 
 def servers() -> Mapping[str, Server]:
-    """Return the workspace's connections by id. They are read again after two seconds."""
+    """Return the workspace's connections by id. They are cached for two seconds."""
     workspace_id = current_workspace_id()
     held = _cache.get(workspace_id)
     if held is not None and held[0] > monotonic():

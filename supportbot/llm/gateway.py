@@ -195,7 +195,7 @@ class Recorder:
 
 
 async def _logged(saving: Coroutine[Any, Any, None]) -> None:
-    """Await the storing of records.
+    """Wait until records are stored.
 
     Errors are logged, because they must not reach callers who wait for other records.
     """

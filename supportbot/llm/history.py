@@ -16,7 +16,7 @@ from supportbot.llm.types import ChatMessage, ModelRequest
 SUMMARY_SHARE: Final = 4  # the summary gets a quarter of the budget
 GIST_CHARACTERS: Final = 240  # the maximum number of characters that remain of a message
 SENTENCES_READ: Final = 40
-# Limits for a request that was too long for its model: the history's, each newer message's and the answer's.
+# Limits for a request that was too long for its model: for the history, for each newer message, and for the answer.
 SHORT_HISTORY_TOKENS: Final = 300
 SHORT_MESSAGE_CHARACTERS: Final = 2_000
 SHORT_ANSWER_TOKENS: Final = 400
@@ -25,7 +25,7 @@ _SPEAKERS: Final = {"user": "Customer", "assistant": "Assistant"}
 
 
 def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
-    """Return the request with a history of about `tokens` at most; unchanged if it is already short enough."""
+    """Return the request with a history of at most about `tokens` tokens; unchanged if it is already short enough."""
     first, newest = _bounds(request.messages)
     before = request.messages[first:newest]
     if sum(map(_cost, before)) <= tokens:
@@ -109,7 +109,7 @@ def _by_weight(messages: Sequence[ChatMessage], gists: dict[int, str]) -> Iterat
 def _gist(text: str) -> str:
     """Return a short text unchanged.
 
-    Of a long text, return the first sentence and those with digits, such as amounts.
+    For a long text, return its first sentence and all sentences with digits, such as amounts.
     """
     text = " ".join(text.split())
     if len(text) <= GIST_CHARACTERS:

@@ -51,7 +51,7 @@ class Placeholders:
 
     def with_lean_instructions(self) -> ModelRequest:
         """Return the request, including its lean instructions. `request` leaves them out, because few servers need them
-        and hiding personal data in them takes as long as in all messages.
+        and hiding personal data in them takes as long as in all messages together.
         """
         lean = ChatMessage("system", self._hide(self._request.lean_instructions))
         return replace(self.request, lean_instructions=self._explained((lean,))[0].content if lean.content else "")

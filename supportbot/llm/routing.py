@@ -1,6 +1,6 @@
 """Decides which providers serve a purpose, and in which order.
 
-If the workspace's release names connections, they are used; otherwise, the settings decide. No model is named here.
+If the workspace's release specifies connections, they are used; otherwise, the settings decide. No model is named here.
 Each event loop has its own objects, because a client belongs to the loop that created it.
 """
 
@@ -54,7 +54,7 @@ def has_route(purpose: Purpose) -> bool:
 
 
 def _named(purpose: Purpose) -> tuple[str, ...]:
-    """Return the connections that the newest known release names for a purpose. Makes no database query."""
+    """Return the connections that the newest known release specifies for a purpose. Makes no database query."""
     release = last_known()
     return () if release is None else release.document.routes.get(purpose, ())
 
@@ -140,8 +140,8 @@ class Routes:
         return provider
 
     async def _release_routes(self, purpose: Purpose) -> Sequence[Provider]:
-        """Return the providers for the routes that the workspace's release names. Return none if it leaves them to the
-        installation.
+        """Return the providers for the routes in the workspace's release. Return none if the release leaves the choice
+        to the installation.
 
         The built-in answerer comes last if it can serve the purpose, so that customers always get an answer.
         """
@@ -239,7 +239,7 @@ class Routes:
         """Return the name of the server's only model.
 
         Raises ModelMisconfigured as long as the server does not name it. The error's text is in English, because it is
-        logged and reused in calls on behalf of other readers.
+        logged, and reused in later calls for readers of other languages.
         """
         from supportbot.llm.operator_model import resolve_model
 

@@ -42,9 +42,9 @@ class ToolSpec:
 
     `description` is for models. The built-in answerer uses `examples` instead: customers' typical requests for the
     tool, in any language. `is_read` marks a tool that only looks something up. `option_labels` are the labels that
-    customers see for its choices, by field and option. `from_chat` names text fields that are filled in from the chat,
-    so nobody is asked for them. If a call leaves out one of the fields in `chosen`, it returns the customer's records
-    to choose from, as `choices`.
+    customers see for its choices, by field and option. `from_chat` lists text fields that are filled in from the chat,
+    so that nobody is asked for them. If a call leaves out one of the fields in `chosen`, it returns the customer's
+    records to choose from, as `choices`.
     """
 
     name: str

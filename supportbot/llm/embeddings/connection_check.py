@@ -69,7 +69,7 @@ def measure(connection_id: UUID) -> Measured:
     row = connection_with_id(connection_id)
     server = server_of(row)
     try:
-        if not row.is_environment:  # an operator has set the environment's address, like that of the other models
+        if not row.is_environment:  # the environment's address needs no check, because an operator has set it
             checked_target(server.base_url)
     except NotSent as error:
         return Measured(refused=error.why)

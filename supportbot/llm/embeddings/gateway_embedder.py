@@ -22,7 +22,7 @@ QUESTION_SECONDS = 3.0
 
 
 class _Remote:
-    """Synchronous, like kb's services; its calls run on the gateway's own loop thread."""
+    """An embedder that is synchronous, like kb's services; its calls run on the gateway's own loop thread."""
 
     servers: Sequence[Server] | None = None  # None means the environment's server
 

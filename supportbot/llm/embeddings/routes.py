@@ -1,8 +1,7 @@
 """Routes for embeddings: the primary server and the fallbacks that make an index's vectors, all with the same model.
 
-Choosing another model starts building a second index next to the current one (`kb.indexing.model_switch`). Changed
-fallbacks, or another server with the same model, take effect at once. Every process reads the servers again after two
-seconds.
+Choosing a different model starts building a second index next to the current one (`kb.indexing.model_switch`). Changed
+fallbacks, or another server with the same model, take effect at once. Every process caches the servers for two seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +45,7 @@ def embedder_of_route(recipe: RecipeSpec) -> RoutedEmbedder:
 
 
 def servers_of(recipe: str) -> Sequence[Server]:
-    """Return the servers of a route, first choice first. They are read again after two seconds."""
+    """Return the servers of a route, first choice first. They are cached for two seconds."""
     held = _cache.get(recipe)
     if held is not None and held[0] > monotonic():
         return held[1]
@@ -153,8 +152,8 @@ def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[
 
 
 def _route_like(row: EmbeddingConnection) -> EmbeddingRoute | None:
-    """Return a route with the same model: the current index's or, if that has another model, the newest; None if there
-    is none.
+    """Return a route with the same model: that of the current index or, if the index has a different model, the newest
+    one; None if there is none.
     """
     alike = [
         route for route in EmbeddingRoute.objects.order_by("-created_at") if likeness(route.sample, row.sample) >= ALIKE

@@ -49,7 +49,7 @@ MAX_REFUSAL_BYTES = 64 * 1024
 class Client:
     """Sends requests to one server from the running event loop; no other loop may use or close it. It never retries.
 
-    `sdk` is the SDK's client for the same server, used for rare requests. Closing it closes this client.
+    `sdk` is the SDK's client for the same server, used for rare requests; both are closed together.
     """
 
     def __init__(self, http_client: httpx2.AsyncClient, *, api_key: str, base_url: str) -> None:
@@ -96,8 +96,8 @@ class Client:
 
 
 async def _refusal(response: httpx2.Response) -> openai.APIStatusError:
-    """Return the error for a refusal, with the server's message and, if it names one, its code. A body that is too long
-    to be a message is ignored.
+    """Return the error for a refusal, with the server's message and, if it contains one, its code. A body that is too
+    long to be a message is ignored.
     """
     try:
         text = (await _body(response, MAX_REFUSAL_BYTES)).decode("utf-8", "replace").strip()
@@ -219,7 +219,9 @@ class OpenAIEmbeddings:
 
 
 def _may_be_a_field(error: openai.APIStatusError) -> bool:
-    """Return whether the server may have refused a field. Errors about length also name fields."""
+    """Return whether the server may have refused a field. Errors about length do not count, although they also name
+    fields.
+    """
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 

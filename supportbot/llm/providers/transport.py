@@ -3,8 +3,8 @@
 During a pause, incoming data stays in the socket, and is then read all at once. Without pauses, each token would wake
 the event loop, which takes most of the reading time.
 
-A paused socket counts as readable only once much has arrived. If the event loop stopped watching it instead, it would
-still be woken by the next token, only to learn that nobody is reading.
+A paused socket counts as readable only when much data has arrived. If the event loop stopped watching it instead, it
+would still be woken by the next token, only to learn that nobody is reading.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class Body(httpx2.AsyncByteStream):
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
-        self._socket: socket.socket | None = None  # that of its connection, once reading has been paused
+        self._socket: socket.socket | None = None  # the connection's socket, after the first pause
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self._response.content.readany():
@@ -42,7 +42,7 @@ class Body(httpx2.AsyncByteStream):
         if self._socket is None:
             # With too many open files, every token wakes the event loop, but the answer goes on.
             with suppress(OSError):
-                self._socket = transport.get_extra_info("socket").dup()  # uvloop would copy it for each option
+                self._socket = transport.get_extra_info("socket").dup()  # uvloop would make a copy for each option
         connected = self._socket
         if connected is None:
             await asyncio.sleep(seconds)
@@ -61,7 +61,9 @@ class Body(httpx2.AsyncByteStream):
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """Belongs to the event loop that sends its first request. Raises httpx's ConnectError if there is no response."""
+    """A transport that belongs to the event loop that sends its first request. Raises httpx's ConnectError if there is
+    no response.
+    """
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -92,7 +94,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def _count_as_readable(connected: socket.socket, *, from_bytes: int) -> None:
-    """Make a socket count as readable only once it holds this many bytes or the peer has closed the connection."""
+    """Make a socket count as readable only when it contains this many bytes or the peer has closed the connection."""
     with suppress(OSError):  # macOS refuses this for a closed connection
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, from_bytes)
 
