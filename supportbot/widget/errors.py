@@ -36,7 +36,7 @@ class TicketRefused(WidgetError):
 
 
 class CodeRefused(WidgetError):
-    """The code is unknown, used or expired, belongs to another channel, or carries an expired identity.
+    """The code is unknown, used or expired, belongs to a different channel, or carries an expired identity.
 
     The caller cannot tell which.
     """
@@ -56,7 +56,7 @@ class TooManyTickets(WidgetError):
 
 
 class SubjectMismatch(WidgetError):
-    """The conversation belongs to another customer than the one named in the token."""
+    """The conversation belongs to a customer other than the one named in the token."""
 
     code = "other_subject"
     status = 409

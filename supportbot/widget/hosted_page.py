@@ -44,7 +44,7 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def language_for(request: HttpRequest, fallback: str) -> str:
-    """Return the first language that has texts: that in `?lang=`, those the browser prefers, or else `fallback`."""
+    """Return the first language that has texts: that of `?lang=`, one that the browser prefers, or else `fallback`."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for tag in (request.GET.get("lang", ""), *accepted, fallback):
         if base_language(tag) in LANGUAGES:
@@ -74,8 +74,8 @@ def _page(
 
 
 def policy(frames: Sequence[str], *, sockets: str, pictures: Sequence[str] = ()) -> str:
-    """Return the page's content security policy. `frames` are the origins that may frame the page besides our own, and
-    `pictures` the origins of cards' pictures.
+    """Return the page's content security policy. In addition to our own, the origins in `frames` may frame the page;
+    `pictures` are the origins of cards' pictures.
     """
     return "; ".join(
         [

@@ -106,7 +106,7 @@ def _use(channel: Channel, code: str) -> PageCode:
     fresh = Q(identity_expires_at=None) | Q(identity_expires_at__gt=now())
     codes = PageCode.objects.filter(secret_hash=hash_secret(code), channel=channel)
     _lock_conversation_of(codes)
-    # If two pages arrive at once, the conditional UPDATE decides which one wins.
+    # If two pages redeem the code at once, the conditional UPDATE decides which one wins.
     if not codes.filter(fresh, used_at=None, expires_at__gt=now()).update(used_at=now()):
         raise CodeRefused()
     row: PageCode = codes.select_related("conversation").get()

@@ -82,7 +82,7 @@ def issue_ticket(request: TicketRequest) -> IssuedTicket:
 
 @contextmanager
 def blaming_fields() -> Iterator[None]:
-    """Within this block, add the name of the request's field that caused an error to the error."""
+    """Within this block, add to each error the name of the request's field that caused it."""
     try:
         yield
     except InvalidToken as error:
@@ -177,14 +177,14 @@ def issue_to(
 
 
 def redeem_ticket(secret: str, *, origin: str) -> Session:
-    """Use up a ticket and return its session. Raises TicketRefused, or OriginRefused if the ticket was issued to
-    another origin.
+    """Use up a ticket and return its session. Raises TicketRefused, or OriginRefused if the ticket was issued to a
+    different origin.
 
-    A ticket that arrives from another origin has been stolen, so it is used up in this case too.
+    A ticket that arrives from a different origin has been stolen, so it is used up in this case too.
     """
     with across_workspaces("look-up by ticket"):
         tickets = SocketTicket.objects.filter(secret_hash=hash_secret(secret))
-        # If two sockets arrive at once, the conditional UPDATE decides which one wins.
+        # If two sockets redeem the ticket at once, the conditional UPDATE decides which one wins.
         if not tickets.filter(used_at=None, expires_at__gt=now()).update(used_at=now()):
             raise TicketRefused()
         ticket = tickets.select_related("workspace", "channel", "conversation").first()

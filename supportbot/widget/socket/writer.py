@@ -1,5 +1,5 @@
-"""The only task that writes to a socket, so that responses and the conversation's events have one order. A slow reader
-blocks only this task, and the send queue limits how much can pile up.
+"""The only task that writes to a socket, so that responses and the conversation's events are sent in one order. A slow
+reader blocks only this task, and the send queue limits how much can pile up.
 """
 
 import asyncio

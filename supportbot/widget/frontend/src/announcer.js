@@ -1,6 +1,6 @@
 /**
- * Announcements for screen readers. The visible list is not a live region: it changes with every word. Here, one polite
- * log gets each finished sentence once, and one status line gets states. The log is cleared when the customer writes
+ * Announcements for screen readers. The visible list is not a live region: it changes with every word. Instead, a polite
+ * log gets each finished sentence once, and a status line gets states. The log is cleared when the customer writes
  * again, so that people who browse it manually do not hear everything twice.
  */
 

@@ -1,4 +1,4 @@
-/** Draws an answer of the assistant: its text as it grows, its sources, and its tools. */
+/** Draws the assistant's answers: the text as it grows, its sources, and its tools. */
 
 import { btn, h, icon, iconBtn, set } from "./dom.js";
 import { draw, link, plain } from "./markdown.js";
@@ -40,7 +40,7 @@ function citing(node, { citations }, { t, i18n }) {
   };
 }
 
-/** The row of tools under an answer, and its passages as they were when it was given. */
+/** The row of tools under an answer, and the cited passages as they were when the answer was given. */
 function tools(node, { citations, abstained, request: id, hasCard, message, text }, chat) {
   const { t } = chat;
   const n = citations.length;

@@ -111,8 +111,8 @@ const ticked = (node) => [...node.querySelectorAll("input:checked")].map(({ valu
 const valueOf = (node) => (node.matches(".boxes") ? ticked(node).join(", ") : node.value.trim().replace(/\s+/g, " "));
 
 /**
- * Whether the server will accept a value: as it is, or because only its capitals or only its small letters fit, which
- * the server then uses. Browsers check the rest; they read `pattern` differently from the server.
+ * Whether the server will accept a value: as it is, or changed to upper or lower case if only one of these fits (the
+ * server then makes this change). Browsers check the rest; they read `pattern` differently from the server.
  */
 function isValid({ required, requiredWith, pattern }, value, filled) {
   if (!value) return !(required || requiredWith?.some((name) => filled.includes(name)));

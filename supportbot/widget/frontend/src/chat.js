@@ -249,8 +249,8 @@ export class Chat {
   }
 
   /**
-   * Say, until the customer writes again, that their conversation has been deleted (by the team, or after its time), or
-   * that it cannot be opened any more.
+   * Say, until the customer writes again, that their conversation has been deleted (by the team, or because it was too
+   * old), or that it can no longer be opened.
    */
   tellGone(text) {
     this.gone = text;

@@ -32,7 +32,7 @@ function drawIfChanged(chat, part, facts, draw) {
   draw();
 }
 
-/** The greeting, and always the notice that an AI answers, before its first answer. */
+/** The greeting and, always before the first answer, the notice that an AI answers. */
 function intro(chat, greeting, suggestions) {
   const { log, config, t, view } = chat;
   const isEmpty = !log.items.size;
@@ -67,7 +67,7 @@ function strip(chat) {
   chat.view.drawStrip(state === "open" || state === "idle" ? "" : chat.t(isBad ? state : "reconnecting"), isBad);
 }
 
-/** Count messages that arrive while the chat is not visible, and preview the last one at the launcher. */
+/** Count messages that arrive while the chat is not visible, and preview the last one next to the launcher. */
 export function updateUnread(chat, entry) {
   const { element, session, connection, log, view } = chat;
   if (chat.isOpen && !document.hidden) {

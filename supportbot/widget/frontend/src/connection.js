@@ -2,7 +2,7 @@
  * A socket that reconnects. It requests a ticket, sends `hello` with the last event seen, detects gaps and dead
  * connections, and waits longer after each failure. The log is authoritative: when in doubt, it is read again.
  *
- * Invariant: `seq` is the last event handed on; events are handed on once each, in the order of the log.
+ * Invariant: `seq` is the last event handed on; each event is handed on once, in the order of the log.
  */
 
 const PING_MS = 25_000;

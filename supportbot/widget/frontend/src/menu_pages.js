@@ -1,7 +1,7 @@
 /**
  * What the menu's entries do: earlier conversations, language, and the customer's own data (download, privacy,
- * deletion); also the question before a chat is ended. Each action is named like the key of its entry's text. This is a
- * separate bundle, fetched when one of them is first pressed.
+ * deletion); also the question before a chat is ended. The key of an entry's text is the name of its action. This is a
+ * separate bundle, fetched when an entry is first pressed.
  */
 
 import { btn, h, icon, set } from "./dom.js";

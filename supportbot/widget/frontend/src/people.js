@@ -1,4 +1,4 @@
-/** Agents in the log: their messages, waiting for one, and the lines that mark who joined and left. */
+/** Agents in the log: their messages, the wait for an agent, and the lines that mark who joined and left. */
 
 import { h, icon } from "./dom.js";
 import { draw } from "./markdown.js";

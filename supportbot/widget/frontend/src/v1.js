@@ -3,8 +3,8 @@
  *
  * It draws the launcher, queues API calls until the panel is there, and loads the panel when the pointer comes near the
  * launcher or a chat is in progress. It opens no socket and stores nothing. Attributes, calls and events are listed in
- * docs/embedding.md. Run again, it does nothing unless the chat was destroyed: some sites run a page's scripts again on
- * each navigation.
+ * docs/embedding.md. If it runs again, it does nothing unless the chat was destroyed: some sites run a page's scripts
+ * again on each navigation.
  */
 
 import { SupportBotElement, elements, pending } from "./loader/element.js";
@@ -26,7 +26,7 @@ const api = {
     const off = Promise.resolve(there()).then((element) => element.on(name, listener));
     return () => off.then((stop) => stop());
   },
-  /** Put the script's element back after a page swapped its body; create another one if the script runs again. */
+  /** Put the script's element back after a page has swapped its body; create another one if the script runs again. */
   attach(isAgain) {
     if (made && !made.isConnected && elements.has(made)) document.body.append(made);
     else if (isAgain) create();

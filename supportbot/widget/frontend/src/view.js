@@ -29,7 +29,8 @@ export class View {
       this.more.hidden ||= this.#wasAtEnd;
     };
     this.list = h("div.w-log", { part: "log", role: "group", tabindex: "0", onscroll: scrolled }, this.typing, this.spacer);
-    // A reader at the end stays there if the log gets lower, as when the composer grows or a device is turned.
+    // A reader at the end stays there if the log becomes shorter, for example when the composer grows or the device is
+    // turned.
     new ResizeObserver(() => {
       this.#settle();
       if (this.#wasAtEnd) this.toEnd();
@@ -141,7 +142,7 @@ export class View {
     const had = head.contains(this.focused);
     const mark = agent ? face(agent) : h("span.w-mark", chat.element.launcher.firstChild.cloneNode(true));
     if (agent) mark.append(h("span.w-live"));
-    // In place of our mark once it has loaded: the page's policy may forbid it.
+    // The logo replaces our mark only after it has loaded, because the page's policy may forbid it.
     else if (chat.config.logo) h("img", { src: chat.config.logo, alt: "", height: 36, onload() { mark.replaceWith(this); } });
     this.menuButton = iconBtn("", "more", chat.t("menu"), () => toggleMenu(chat));
     set(this.menuButton, "aria-expanded", "false");

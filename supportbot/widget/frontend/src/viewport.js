@@ -3,7 +3,8 @@
 const PHONE = matchMedia("(max-width: 480px)");
 
 /**
- * Return a function that opens or closes the panel as fits the screen. The panel adapts when the screen changes.
+ * Return a function that opens or closes the panel in the way that fits the screen. The panel adapts when the screen
+ * changes.
  * @param {HTMLElement} element
  * @param {HTMLDialogElement} panel
  * @param {AbortSignal} signal

@@ -1,4 +1,4 @@
-/** The element `<support-bot>`: it draws the launcher, and fetches the panel when somebody comes near. */
+/** The element `<support-bot>`: it draws the launcher, and fetches the panel when the pointer comes near. */
 
 import STYLE from "./loader.css";
 import { h, icon, set } from "./nodes.js";
@@ -24,7 +24,7 @@ const area = (name) => {
   }
 };
 
-/** The language of a tag: `fr` of `fr-CA`. */
+/** The language of a tag: `fr` for `fr-CA`. */
 const base = (tag) => tag.split("-")[0].toLowerCase();
 
 const kept = (name, key) => JSON.parse(area(name).getItem?.(key) || "{}");
@@ -171,7 +171,7 @@ export class SupportBotElement extends HTMLElement {
   #draw() {
     const shadow = this.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
-    // The colours of the tag replace the default ones, which come first.
+    // The tag's colours override the default ones, which come first.
     sheet.replaceSync(STYLE.replace("#3a50b5", this.option("accent") || "$&").replace("#fff", this.option("on-accent") || "$&"));
     shadow.adoptedStyleSheets = [sheet];
     const near = () => this.load().catch(() => {});
