@@ -92,8 +92,8 @@ def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
 
 
 def _has_called_action(request: ModelRequest) -> bool:
-    """Return whether an action was called earlier in this turn. If the built-in answerer called it, it has apologised
-    already.
+    """Return whether an action was called earlier in this turn. If the built-in answerer called it, it has already
+    apologised.
     """
     return not _actions_in(request).isdisjoint(called_with(request.messages))
 

@@ -90,7 +90,7 @@ def units_of(word: str, language: str = "") -> frozenset[str]:
 
 
 def _is_of(language: str, form: str) -> bool:
-    """Return whether a form stands for a unit in this language, or in any language if it is ""."""
+    """Return whether a form stands for a unit in this language, or in any language if `language` is ""."""
     return not language or language in figure_words().languages.get(form, ())
 
 

@@ -40,8 +40,8 @@ def _begun(word: str) -> str:
 
 
 def _abbreviation(entry: str) -> Iterator[str]:
-    """Yield patterns for an abbreviation before its full stop, a NUL and what follows. For "z. B", there is also one
-    for the "z".
+    """Yield a pattern for each full stop of an abbreviation: the parts before it, the full stop, a NUL and, if there is
+    one, the next part. For "z. B", there are two.
     """
     parts = [re.escape(part) for part in entry.split(". ")]
     for number in range(1, len(parts) + 1):

@@ -88,8 +88,8 @@ class LLMBody(TenantModel):
 
 
 class Budget(TenantModel):
-    """A workspace's budget for one UTC day: what has been spent, and what is reserved for running calls. It covers the
-    purpose it names, or all purposes.
+    """A workspace's budget for one UTC day: what has been spent, and what is reserved for running calls. It covers one
+    purpose, or all of them.
     """
 
     day = models.DateField()

@@ -54,9 +54,7 @@ def price_of(model: str) -> Price | None:
 
 
 def price_at(provider: object, model: str) -> Price | None:
-    """Return a model's price at a provider: the provider's own, or otherwise the installation's price for this
-    model.
-    """
+    """Return a model's price at a provider: the provider's own, or else the installation's price for this model."""
     own: Price | None = getattr(provider, "price", None)
     return own or price_of(model)
 

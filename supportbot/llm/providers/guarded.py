@@ -16,8 +16,8 @@ from supportbot.outbound.targets import checked_target
 
 
 class CheckedTransport(Transport):
-    """Resolves a name once, checks all of its addresses, and connects to one of them, so that a change of DNS in
-    between has no effect.
+    """Resolves a name once, checks all of its addresses, and connects to one of them, so that a DNS change in between
+    has no effect.
     """
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
