@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.models import Audience, State
-from supportbot.language.detection import base_language, detect
+from supportbot.language.detection import base_language, detect, is_language
 from supportbot.language.plain_text import plain
 from supportbot.team_formats import number
 
@@ -120,7 +120,7 @@ def check_external_id(value: str) -> str:
 
 def check_locale(value: str) -> str:
     locale = value.strip().lower().replace("_", "-")
-    if not _LOCALE.fullmatch(locale):
+    if not (_LOCALE.fullmatch(locale) and is_language(locale)):
         _refuse(
             "locale",
             gettext("The language {value} is unknown. Use a language code such as en, de or pt-br.").format(

@@ -1,18 +1,17 @@
 """Checks of fields, used by several services of accounts."""
 
-from babel import Locale
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext
 
 from supportbot.accounts.branding import LOCALE
 from supportbot.errors import InvalidInput
-from supportbot.language.detection import base_language
+from supportbot.language.detection import is_language
 
 
 def is_language_code(locale: str) -> bool:
     """Return whether `locale` has the form of a language code and its language exists."""
-    return bool(LOCALE.fullmatch(locale)) and base_language(locale) in Locale("en").languages
+    return bool(LOCALE.fullmatch(locale)) and is_language(locale)
 
 
 def check_locale(locale: str) -> None:

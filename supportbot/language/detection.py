@@ -13,6 +13,8 @@ from functools import cache, lru_cache
 from itertools import chain, islice
 from typing import Final, Protocol
 
+from babel import Locale
+
 from supportbot.language.words import languages_by_stop_word, stop_words, words
 
 # The model also knows small languages that resemble large ones (Galician, Luxembourgish, Nigerian Pidgin). In short
@@ -61,6 +63,11 @@ class _Model(Protocol):
 def base_language(locale: str) -> str:
     """Return the language of a locale: `de` for `de-AT` and `de_AT`."""
     return re.split("[-_]", locale, maxsplit=1)[0].lower()
+
+
+def is_language(locale: str) -> bool:
+    """Return whether the language of a locale exists (CLDR's list), whatever its region."""
+    return base_language(locale) in Locale("en").languages
 
 
 @lru_cache(maxsize=512)  # a turn needs the languages of its question and of earlier messages repeatedly

@@ -87,6 +87,7 @@ def test_invalid_input_names_its_field_and_stores_nothing(editor: Program) -> No
         ({"title": "x", "body": "x", "audience": "friends"}, "audience"),
         ({"title": "x", "body": "x", "url": "javascript:alert(1)"}, "url"),
         ({"title": "x", "body": "x", "locale": "klingon please"}, "locale"),
+        ({"title": "x", "body": "x", "locale": "xx"}, "locale"),
         ({"title": "x", "body": "x", "based_on": 1}, "based_on"),
     ]
     for data, field in cases:

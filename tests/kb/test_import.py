@@ -233,6 +233,7 @@ BROKEN = {
     "enormous.md": (b"x " * 4_000_001, "larger than"),
     "audience.md": (b"---\naudience: friends\n---\nText", "public, signed_in, internal"),
     "locale.md": (b"---\nlocale: klingon please\n---\nText", "language code"),
+    "unknown_locale.md": (b"---\nlocale: xx\n---\nText", "language code"),
     "state.md": (b"---\nstate: archived\n---\nText", "draft or live"),
     "typo.md": (b"---\naudiance: internal\n---\nText", "“audiance” is unknown. Use “audience”"),
     "capital.md": (b"---\nAudience: internal\n---\nText", "Use “audience”"),

@@ -146,7 +146,7 @@ def test_another_workspaces_collection_is_refused(workspace: Workspace, other_wo
         check_constraints_now()
 
 
-@pytest.mark.parametrize(("locale", "name"), [("fr", "Général"), ("de-at", "Allgemein"), ("xx", "General")])
+@pytest.mark.parametrize(("locale", "name"), [("fr", "Général"), ("de-at", "Allgemein"), ("sw", "General")])
 def test_the_default_collection_is_named_in_the_workspaces_language_once(
     workspace: Workspace, locale: str, name: str
 ) -> None:
