@@ -80,20 +80,28 @@ class Scope:
         The articles are a hashed subplan (hence `IS TRUE`), not a join, which would tempt the planner to use a
         different scan.
         """
-        readable, parameters = condition_on_articles(self.workspace_id, self.viewer)
-        page, own = "coalesce(a.translation_of_id, a.id)", parameters
+        articles, parameters = self.articles()
+        condition = (
+            "c.workspace_id = %s AND c.recipe_id = %s "
+            f"AND (c.article_id IN (SELECT a.id FROM kb_article a WHERE {articles})) IS TRUE"
+        )
+        return condition, [self.workspace_id, self.recipe.pk, *parameters]
+
+    def articles(self) -> tuple[str, list[Any]]:
+        """Return the condition on article `a` and its parameters."""
+        readable, own = condition_on_articles(self.workspace_id, self.viewer)
+        condition, parameters = readable, own
+        page = "coalesce(a.translation_of_id, a.id)"
         # The language of a locale such as fi-FI; "fil" is a different language.
         language = "split_part(a.locale, '-', 1)"
         in_language = f"(SELECT {page} FROM kb_article a WHERE {readable} AND {language} = %s)"
-        articles = f"SELECT a.id FROM kb_article a WHERE {readable}"
         if self.translated_into:
-            articles += f" AND ({language} = %s OR {page} NOT IN {in_language})"
+            condition += f" AND ({language} = %s OR {page} NOT IN {in_language})"
             parameters = [*parameters, self.translated_into, *own, self.translated_into]
         if self.without:
-            articles += f" AND a.locale <> '' AND {page} NOT IN {in_language}"
+            condition += f" AND a.locale <> '' AND {page} NOT IN {in_language}"
             parameters = [*parameters, *own, self.without]
-        condition = f"c.workspace_id = %s AND c.recipe_id = %s AND (c.article_id IN ({articles})) IS TRUE"
-        return condition, [self.workspace_id, self.recipe.pk, *parameters]
+        return condition, parameters
 
 
 def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
@@ -120,16 +128,22 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
 def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
     """Count the chunks in scope and those with each term, cheaply: beyond a limit, the number does not affect any
     decision.
+
+    All chunks are counted article by article, from an index alone: reading 5,000 rows would take ten times as long.
     """
     condition, parameters = scope.filter()
+    articles, own = scope.articles()
     [(chunks, counts)] = sql.fetch(
         f"""
-        SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition} LIMIT %s) n),
+        SELECT (SELECT count(*) FROM (
+                    SELECT FROM kb_article a
+                    CROSS JOIN LATERAL (SELECT FROM kb_chunk WHERE article_id = a.id AND recipe_id = %s OFFSET 0) c
+                    WHERE {articles} LIMIT %s) n),
                ARRAY(SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition}
                                  AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
                      FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
         """,
-        [*parameters, EXACT_UP_TO + 1, *parameters, MAX_RANKED + 1, [term.tsquery for term in terms]],
+        [scope.recipe.pk, *own, EXACT_UP_TO + 1, *parameters, MAX_RANKED + 1, [term.tsquery for term in terms]],
     )
     return ScopeStats(chunks, dict(zip((term.word for term in terms), counts, strict=True)))
 
