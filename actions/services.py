@@ -320,7 +320,7 @@ def _check_right(request_id: UUID, person: User) -> ActionRequest:
 
 
 def may_decide(request: ActionRequest, person: User) -> bool:
-    """Return whether a person has the right on the request's policy, and the role that its action requires."""
+    """Return whether a person has both the right on the request's policy and the role that its action requires."""
     policy = policy_of(request.action)
     if policy is None or not may_approve(person, policy):
         return False

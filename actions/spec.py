@@ -137,7 +137,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The texts of a card. `note` is what the shop tells customers before they confirm; it appears above the rows."""
+    """A card's texts. `note` is what the shop tells customers before they confirm; it appears above the rows."""
 
     title: str
     summary: str

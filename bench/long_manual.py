@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def make_manual(folder: Path) -> dict[str, Any]:
-    """Write the manual into `folder`, and return its questions as `bench.documents` reads them."""
+    """Write the manual into `folder`, and return its questions in the form that `bench.documents` reads."""
     texts = json.loads(TEXTS.read_text())
     questions = {(row["machine"], row["page"]): row["question"] for row in texts["questions"]}
     pages: list[list[Text | str]] = []

@@ -14,7 +14,7 @@ from supportbot.accounts.models import User
 
 
 def keep(person: User, article_id: UUID | None, values: Mapping[str, str], *, based_on: int | None) -> None:
-    """Keep what a person has typed for an existing or a new article, replacing what was kept before.
+    """Keep what a person has typed for an existing or a new article, replacing what was kept earlier.
 
     Raises ArticleMissing if the article no longer exists.
     """

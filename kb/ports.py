@@ -151,7 +151,7 @@ class RoutedEmbedders(Protocol):
     """The function that finds the servers that the console configures for a recipe."""
 
     def __call__(self, recipe: RecipeSpec) -> Embedder:
-        """Return an embedder with the servers configured now. Raises EmbeddingUnavailable if there are none."""
+        """Return an embedder with the servers configured now. Raises EmbeddingUnavailable if none are configured."""
 
 
 def embedder() -> Embedder:

@@ -216,7 +216,7 @@ def archive(article_id: UUID) -> Article:
 
 @transaction.atomic
 def archive_where(which: Q) -> int:
-    """Archive articles; return how many were not archived before."""
+    """Archive articles; return how many were not already archived."""
     rows = Article.objects.filter(which).exclude(state=State.ARCHIVED).order_by("id")
     ids = list(rows.values_list("pk", flat=True))
     for begin_at in range(0, len(ids), ARCHIVED_AT_ONCE):

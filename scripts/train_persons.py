@@ -77,7 +77,7 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray, training: Training) -> dict
 
 
 def report(name: str, rows: Sequence[Row], vectors: np.ndarray, training: Training) -> None:
-    """Print the share of right decisions for each language, by a fit without its rows."""
+    """Print each language's share of correct decisions, made by a model fitted without that language's rows."""
     locales = np.array([row["locale"] for row in rows])
     for language in sorted(set(locales)):
         inside, outside = np.flatnonzero(locales != language), np.flatnonzero(locales == language)

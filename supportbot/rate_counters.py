@@ -55,7 +55,7 @@ class CountingRedisCache(RedisCache):
     """A cache that counts in one round trip. `add` and `incr` together would take three for every message from a
     customer.
 
-    Django creates a cache object with its own client for each call of `async_db` and for each request, and each client
+    Django creates a cache object with its own client for each call to `async_db` and for each request, and each client
     would open its own connection. Here, the whole process shares one client.
     """
 

@@ -64,7 +64,7 @@ class ToolClient:
 
 
 def list_tools(client: Client) -> dict[str, Any]:
-    """Return the tools of a server as the result of one `tools/list`; raises NotSent if the list is unavailable."""
+    """Return a server's tools as the result of one `tools/list`; raises NotSent if the list is unavailable."""
     with _before_the_call():
         session = opened(client, LIST_SECONDS)
         try:
@@ -83,7 +83,7 @@ def _before_the_call() -> Iterator[None]:
 
 
 def _all_tools(session: Session) -> list[Any]:
-    """Return the tools of all pages; raises NotSent if they are not a list or too many, or if the pages do not end."""
+    """Return all pages' tools; raises NotSent if they are not a list or too many, or if the pages do not end."""
     tools: list[Any] = []
     params: dict[str, Any] = {}
     for _page in range(MAX_PAGES):

@@ -1,5 +1,5 @@
-"""The proof that a definition's records, and the call of a write, concern the customer who asks. Without it, a
-definition cannot be published. Pure.
+"""The proof that a definition's records, and a write's call, concern the customer who asks. Without it, a definition
+cannot be published. Pure.
 
 In a chat, anyone can name someone else's record. So if a call names a record by a value from the chat, it must be
 proven that the record is the customer's: by a look-up with an owner, or by a path that names the customer first

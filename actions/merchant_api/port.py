@@ -31,8 +31,8 @@ class Merchant(Protocol):
 
 
 def merchant() -> Merchant:
-    """Return the current workspace's merchant, or the sample shop that replaces it. Raises NotConnected if there is
-    none, or if a stand-in for other systems is set.
+    """Return the current workspace's merchant, or the sample shop that replaces it. Raises NotConnected if the
+    workspace has no merchant, or if a stand-in for other systems is set.
     """
     if (sample := sample_shop()) is not None:
         return sample

@@ -50,7 +50,7 @@ def is_overdue(request: ActionRequest) -> bool:
 
 
 def in_progress_at(request: ActionRequest) -> datetime | None:
-    """Return when the system last said that it was working on a call of this request; None if it never did."""
+    """Return when the system last said that it was working on one of this request's calls; None if it never did."""
     found: datetime | None = Attempt.objects.filter(request_id=request.pk).aggregate(at=Max("in_progress_at"))["at"]
     return found
 

@@ -69,7 +69,7 @@ def _lock_unknown(request_id: UUID) -> Iterator[ActionRequest | None]:
 
 
 def _settles_at(request: ActionRequest) -> datetime:
-    """Return when every call of this request has certainly ended, so that "never seen" is a reliable answer."""
+    """Return when all of this request's calls have certainly ended, so that "never seen" is a reliable answer."""
     sent = Attempt.objects.filter(request_id=request.pk, sent_at__isnull=False)
     ends = [
         attempt.sent_at + (SETTLED_AFTER_ANSWER if attempt.was_answered else SETTLED_AFTER)

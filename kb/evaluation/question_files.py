@@ -49,8 +49,8 @@ def text_of(row: dict[str, Any], where: str) -> str:
 
 
 def conversation_of(row: dict[str, Any], where: str) -> list[EarlierMessage]:
-    """Return the conversation, ending with the question. Raises InvalidDocument if there is none, or if a message is
-    invalid.
+    """Return the conversation, ending with the question. Raises InvalidDocument if there is no question or if a message
+    is invalid.
 
     A row has the question and, under `history`, the messages before it; or it has `messages`, and the last one is the
     question. A message is {"role" or "speaker": ..., "content" or "text": ...}; the roles `user` and `customer` stand

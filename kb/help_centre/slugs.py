@@ -32,7 +32,7 @@ def check_slug(value: str) -> str:
 
 
 def check_free_slug(value: str, *, article: Article | None) -> str:
-    """Return a name as it will be stored. Raises InvalidDocument if another article has it or had it before."""
+    """Return a name as it will be stored. Raises InvalidDocument if another article has or used to have it."""
     slug = check_slug(value)
     if slug and is_taken(slug, article):
         _refuse(_taken())
@@ -71,7 +71,7 @@ def former_names(article: Article) -> list[str]:
 
 
 def is_taken(slug: str, article: Article | None) -> bool:
-    """Return whether a name leads to another article, or did before."""
+    """Return whether a name leads to another article, or used to."""
     own = Q(pk=article.pk) if article is not None else Q(pk=None)
     former = OldAddress.objects.filter(name=slug)
     if article is not None:

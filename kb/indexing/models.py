@@ -1,4 +1,4 @@
-"""The tables of the index: recipes, and the passages of articles as a recipe indexes them.
+"""The tables of the index: recipes, and articles' passages as a recipe indexes them.
 
 Invariants, enforced by the database: a chunk belongs to one recipe, so vectors of two models never mix; at most one
 recipe is active.

@@ -35,9 +35,7 @@ def question_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
 
 
 def passage_vectors(texts: Iterable[str], by: Embedder | None = None) -> dict[str, Sequence[float]]:
-    """Return the vectors of these texts of articles, from the embedder `by` or the one in use. Raises
-    EmbeddingUnavailable.
-    """
+    """Return vectors of these article texts, from the embedder `by` or the one in use. Raises EmbeddingUnavailable."""
     used = by or embedder_in_use()
     return _vectors(texts, "passage", used, lambda text: used.passages([text])[0])
 

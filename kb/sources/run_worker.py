@@ -262,8 +262,8 @@ class TimeSlice:
         settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
 
     def _fail_without_space(self, item: SourceItem) -> None:
-        """Record that the database has no space for an item. Raises SourceUnreadable if there is none for this record
-        either: in that case, no other item can be stored.
+        """Record that the database has no space for an item. Raises SourceUnreadable if there is no space for this
+        record either: in that case, no other item can be stored.
         """
         reason = _not_stored(os.strerror(errno.ENOSPC))
         try:

@@ -1,5 +1,5 @@
-"""Assembles an answer: finds and numbers the citations of the sentences that the checks keep, and adds the closing
-texts of tools. Pure.
+"""Assembles an answer: finds and numbers the citations of the sentences that the checks keep, and adds the tools'
+closing texts. Pure.
 
 The cited spans are searched for in the pages and numbered in order of appearance. A model's marker only indicates the
 page.
@@ -187,8 +187,8 @@ def finalize(
     blocks: tuple[Mapping[str, Any], ...] = (),
     cards: tuple[Mapping[str, Any], ...] = (),
 ) -> Answer:
-    """Return the answer with the closing texts of its tool calls. The text before them is kept only if it has sources,
-    or if it is the built-in answerer's apology.
+    """Return the answer with its tool calls' closing texts. The text before them is kept only if it has sources, or if
+    it is the built-in answerer's apology.
 
     Without a closing text, an abstention is replaced by the summaries of the look-ups, and any other answer keeps its
     buttons and forms. If there are none, cards show the newest records that were looked up. An answer with a closing

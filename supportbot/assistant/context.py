@@ -113,7 +113,7 @@ def context_of(
 
 def _before_episode(conversation: Conversation, messages: Sequence[Message]) -> list[Message]:
     """Return the messages before the episode if the customer has not yet named a topic in it. After an agent has
-    returned the chat, "and how long does it take?" still refers to what was said before. These messages are used only
+    returned the chat, "and how long does it take?" still refers to what was said earlier. These messages are used only
     to search and to detect the language. No model sees them, because an agent has settled their topics.
     """
     texts = (message.text for message in messages if message.source == Source.CUSTOMER)

@@ -41,7 +41,7 @@ def explanation(request: ActionRequest, locale: str = "") -> str:
 
 
 def done_in(conversation: Conversation) -> tuple[str, ...]:
-    """Return the texts of a conversation's successful requests, which an answer may report as done."""
+    """Return the texts about a conversation's successful requests, which an answer may report as done."""
     own: QuerySet[ActionRequest] = ActionRequest.objects.filter(
         customer_id=conversation.customer_id, conversation_id=conversation.pk, state=State.SUCCEEDED
     )

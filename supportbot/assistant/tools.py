@@ -54,7 +54,7 @@ WITHDRAW_CARDS: Final = ToolSpec(
 
 
 class TurnTools(NamedTuple):
-    """The tools of a turn, and the additional tools that a visitor would have after signing in."""
+    """A turn's tools, and the additional tools that a visitor would have after signing in."""
 
     offered: tuple[ToolSpec, ...]
     after_signing_in: tuple[ToolSpec, ...] = ()
@@ -77,7 +77,7 @@ def tools_for(conversation: Conversation, language: str, requests: Collection[St
 
 
 class Tools:
-    """The tools of a turn. Identical calls are carried out only once."""
+    """A turn's tools. Identical calls are carried out only once."""
 
     def __init__(self, offered: Iterable[ToolSpec]) -> None:
         self._offered = {tool.name for tool in offered}
@@ -111,7 +111,7 @@ class Tools:
         _audit(refusal, place, tool=tool)
 
     def _check(self, call: ToolCall, place: Place) -> None:
-        """Raise ToolRefused if the tool is unknown, the limit is exceeded, or an identical call was made before."""
+        """Raise ToolRefused if the tool is unknown, the limit is exceeded, or an identical call was made earlier."""
         if call.name not in self._offered:
             raise NoSuchTool()
         if place.position >= MAX_CALLS:

@@ -63,7 +63,7 @@ class Found:
     own: Retrieval | None = None
 
 
-# A question with less confidence than this is not about the topics of the pages, whatever was asked before.
+# A question with less confidence than this is not about the topics of the pages, whatever was asked earlier.
 ON_TOPIC_FROM: Final = 0.1
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
 

@@ -1,5 +1,5 @@
 """Erases expired data of workspaces: conversations without events for a number of days, visitors who have no
-conversations left, bodies of model calls, and the texts of drafts for agents.
+conversations left, bodies of model calls, and the text of drafts for agents.
 
 Financial records, the audit trail, daily sums and signed-in customers are kept. So are conversations with open work: a
 person has the conversation or the customer has asked for one, a turn is waiting, or a request is open. Each
@@ -9,7 +9,7 @@ minutes and leaves the rest to the next night. A mail file may belong to any wor
 long as the shortest limit of all workspaces.
 
 If something fails in a workspace, such as a statement that takes too long, its run is recorded as failed, together with
-what was erased before. The other workspaces continue.
+what had already been erased. The other workspaces continue.
 """
 
 import logging

@@ -317,7 +317,7 @@ def check_schema(plan: Plan) -> str:
 
 
 def check_roles(plan: Plan) -> str:
-    """Return which rights the application's role has but does not need. A single role for everything works too.
+    """Return which privileges the application's role has but does not need. A single role for everything works too.
 
     Raises StartRefused if the role may not write, or if the owner cannot log in or logs in to a different database,
     since the next upgrade would fail.

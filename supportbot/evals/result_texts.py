@@ -1,4 +1,4 @@
-"""The texts of results in the reader's language: grades, reports, failures and comparisons of runs."""
+"""Results as text in the reader's language: grades, reports, failures and comparisons of runs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -103,13 +103,13 @@ def _migrations() -> str:
 def wait_for_migrations() -> None:
     """Return once all migrations have been applied, because tasks would fail on an older schema.
 
-    Until then, log every minute what is missing: migrations, the rights on the tables (which are granted after them),
-    or the database.
+    Until then, log every minute what is missing: migrations, the privileges on the tables (which are granted after
+    them), or the database.
     """
     while (found := _migrations_or_trouble()) != "ok":
         if found == "behind":
             trouble.found(LACKS_MIGRATIONS)
-        connection.close()  # each attempt needs the current rights and server
+        connection.close()  # each attempt needs the current privileges and server
         main_loop.tick()
         time.sleep(SCHEMA_PAUSE_SECONDS)
     trouble.has_read()

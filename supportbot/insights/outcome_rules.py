@@ -141,7 +141,7 @@ def outcome_of(facts: Facts) -> Outcome | None:
 
 
 def ending_of(facts: Facts) -> Ending:
-    """Return the ending of a conversation. docs/console.md describes the same conditions."""
+    """Return the ending of a conversation. The conditions are also described in docs/console.md."""
     if _is_waiting(facts):
         return Ending.WAITING
     if facts.helpers:

@@ -140,7 +140,7 @@ def _turns(ids: Any) -> tuple[set[UUID], set[UUID]]:
 def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[datetime]], Mapping[UUID, _Costs]]:
     """Return when the model began its answers in each conversation, and each conversation's cost by currency.
 
-    The last call of a turn gives the answer; earlier calls used tools or failed.
+    A turn's last call gives the answer; earlier calls used tools or failed.
     """
     first_words: defaultdict[UUID, dict[UUID, datetime]] = defaultdict(dict)
     costs: defaultdict[UUID, _Costs] = defaultdict(dict)

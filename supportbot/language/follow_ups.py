@@ -1,7 +1,7 @@
 """Detects whether a question depends on the question before it, and combines both. Pure.
 
 The words that indicate this are data, by language and kind (`data/cues.*.json`). `joining` words begin a follow-up.
-`pointing` words refer to something named before (`pointing_at_end` only as the last word). `asking` and `lone` words
+`pointing` words refer to something named earlier (`pointing_at_end` only as the last word). `asking` and `lone` words
 begin a question that may lack its subject. `places` are prepositions with which a follow-up replaces one thing with
 another (`destinations` replace each other). A `clause` word shows that a sentence is complete (in languages that drop
 the subject, it is the verb). `vague` words can refer to anything.

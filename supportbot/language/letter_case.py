@@ -1,4 +1,4 @@
-"""Finds the case in which a format takes text, such as the capitals of an order number. Pure."""
+"""Finds the letter case that a format expects, such as capitals in an order number. Pure."""
 
 from collections.abc import Callable
 

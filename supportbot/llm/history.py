@@ -69,7 +69,7 @@ def _newest_within(messages: Sequence[ChatMessage], tokens: int) -> Sequence[Cha
     begins = len(messages)
     while begins and (tokens := tokens - _cost(messages[begins - 1])) >= 0:
         begins -= 1
-    while begins < len(messages) and messages[begins].role == "tool":  # the call of this tool result was cut off
+    while begins < len(messages) and messages[begins].role == "tool":  # the call itself was cut off
         begins += 1
     return messages[begins:]
 

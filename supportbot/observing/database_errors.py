@@ -41,7 +41,7 @@ def is_of_schema(error: BaseException) -> bool:
 
 
 def is_of_rights(error: BaseException) -> bool:
-    """Return whether the role lacks the rights it needs."""
+    """Return whether the role lacks privileges that it needs."""
     return _state(error) in _OF_RIGHTS
 
 

@@ -44,7 +44,7 @@ def write(folder: Path, content: dict[str, str]) -> None:
 
 
 def check_restored(application: str) -> None:
-    """Assert that the rows are there, and that the application's role has its rights and no more."""
+    """Assert that the rows are there, and that the application's role has its privileges and no more."""
     with psycopg.connect(application) as connection:
         assert connection.execute("SELECT name FROM accounts_workspace").fetchall() == [("Acme",)]
         assert weaknesses(connection) == ""

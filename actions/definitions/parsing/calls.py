@@ -1,4 +1,4 @@
-"""The calls of a definition: its look-ups, and the call that carries out the action."""
+"""A definition's calls: its look-ups, and the call that carries out the action."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def read_call(spec: ObjectReader | None, scope: Scope, methods: Sequence[str]) -
 
 
 def _tool_call(spec: ObjectReader, scope: Scope) -> CallTemplate:
-    """Read the call of an MCP server's tool."""
+    """Read a call to an MCP server's tool."""
     tool = spec.text("tool", most=128, pattern=r"[A-Za-z0-9_./-]+", example="create_return")
     reviewed = spec.text(
         "schema_hash", most=64, pattern=r"[0-9a-f]{64}", needed=True, example=gettext("the one that the import writes")

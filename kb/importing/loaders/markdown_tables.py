@@ -60,7 +60,7 @@ def headed(table: Sequence[Sequence[tuple[str, int]]]) -> tuple[list[str], list[
 
 
 def _texts(row: Sequence[tuple[str, int]], width: int) -> list[str]:
-    """Return the texts of a row; the name of a group of rows, which spans all columns, is not repeated."""
+    """Return the texts in a row's cells; the name of a group of rows, which spans all columns, is not repeated."""
     texts = [text for text, _ in row]
     return [texts[0], *[""] * (width - 1)] if len(row) == width == row[0][1] else texts
 

@@ -161,9 +161,9 @@ class Records:
     def nearest(self, sentence: str, language: str) -> list[str]:
         """Return the few records about the same thing that share the most words with a sentence, best first.
 
-        A look-up states so many facts about an order that a fact it does not state easily passes as one of them. It is
-        included only if it contains most of the sentence's words or if there is nothing else to compare. In the latter
-        case, it can confirm how something is, but not that something was done.
+        A look-up states so many facts about an order that an unstated one easily passes for one of them. A look-up is
+        therefore included only if it contains most of the sentence's words or if there is nothing else to compare. In
+        the latter case, it can confirm the state of something, but not that something was done.
         """
         figures = figures_in(sentence, language)
         records = self._counted(sentence, figures) or _about_the_same(figures, self.looked_up)

@@ -371,7 +371,7 @@ class DialogueState:
 
 
 def _of_form(tool: ToolSpec, form: dict[str, Any]) -> Intent:
-    """Return the values of a submitted form. An order number in it replaces one that a message named before."""
+    """Return the values of a submitted form. An order number in it replaces one from an earlier message."""
     number = form.get(field_of_kind(tool, "order"))
     return Intent(tool.name, OrderRef(str(number)) if number else None, form)
 

@@ -133,8 +133,8 @@ class _Planner:
 
     def combine(self, steps: Sequence[Reply]) -> Reply:
         """Return the look-up if an intent needs it; otherwise, the first open question; otherwise, all calls. An empty
-        step means that the result of a look-up is itself the answer; it must not hide the question or call of another
-        intent.
+        step means that the result of a look-up is itself the answer; it must not hide another intent's question or
+        call.
         """
         if self._look_up is not None and self._look_up in steps:
             return self._look_up
@@ -217,8 +217,8 @@ class _Planner:
         return None
 
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:
-        """Return the call of the action with all its arguments, or the question for the first argument that is missing
-        or unclear.
+        """Return the action's call with all its arguments, or the question for the first argument that is missing or
+        unclear.
         """
         arguments, shapes, language = dict(intent.values), fields_of(tool), self._language
         order_field = field_of_kind(tool, "order")

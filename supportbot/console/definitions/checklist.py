@@ -49,7 +49,9 @@ def missing_parts(document: Mapping[str, Any]) -> Checklist:
 
 
 def warnings_about(document: Mapping[str, Any], hints: Iterable[tuple[str, str]] = ()) -> Checklist:
-    """Return the warnings and `hints`, given as (path, text), about parts that are complete but should be checked."""
+    """Return the warnings about parts that are complete but should be checked, including `hints`, which are (path,
+    text) pairs.
+    """
     advised = advice(document)
     missing_there = set(reasons(document)) if advised else set()
     warnings = [(one.path, one.text) for one in advised if one.path not in missing_there] + list(hints)

@@ -288,7 +288,7 @@ def _kept(request: HttpRequest, key: str) -> str:
 def operations_page(request: HttpRequest) -> HttpResponse:
     """Let a person search, select and import operations in the uploaded file.
 
-    A search keeps what was selected before.
+    A search keeps what was already selected.
     """
     needs(request, WRITE_RIGHT)
     posted = request.POST if request.method == "POST" else request.GET

@@ -294,7 +294,7 @@ class PartForm(forms.Form):
                 call["schema_hash"] = found or ""
 
     def _calls(self, document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
-        """Yield each call on this page, with the name of the field for its tool and the tool it had before."""
+        """Yield each call on this page, with the name of the field for its tool and its previous tool."""
         if "call-tool" in self.fields and isinstance(document.get("call"), dict):
             yield "call-tool", document["call"], str(_dig(self._document, "call.tool"))
         rows = [row for row in self._rows.get("lookups", ()) if f"{row.prefix}-call-tool" in self.fields]

@@ -199,7 +199,7 @@ def _expect_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _listed(value: Any) -> list[str] | None:
-    """Return the texts of an expectation, or None if the form cannot show them one per line."""
+    """Return the texts in an expectation, or None if the form cannot show them one per line."""
     listed = value if isinstance(value, list) else [] if value is None else [value]
     if not all(_is_text(one) and "\n" not in str(one).strip() for one in listed):
         return None

@@ -126,7 +126,7 @@ class DraftForm(forms.Form):
         ]
 
     def _routes(self, cleaned: dict[str, Any]) -> dict[str, list[str]]:
-        """Remove the routes from the entered values, and return them without duplicates."""
+        """Pop the routes from the entered values, and return the routes without duplicates."""
         found = {
             purpose: [name for place in range(PLACES) if (name := cleaned.pop(_route_field(purpose, place)))]
             for purpose in PURPOSES

@@ -78,7 +78,7 @@ def _identity(connection: Connection) -> tuple[object, object, object]:
 
 
 def create_application_role(connection: Connection, name: str, password: str) -> None:
-    """Create the role, or set its password and revoke rights that it should not have. Needs a superuser."""
+    """Create the role, or set its password and revoke privileges that it should not have. Needs a superuser."""
     role = sql.Identifier(name)
     known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
     if known is None:
@@ -91,7 +91,7 @@ def create_application_role(connection: Connection, name: str, password: str) ->
 
 
 def divide(owner_url: str, application_url: str) -> None:
-    """Give the application's role its rights and limits. Does nothing if there is only one role. Call this after
+    """Give the application's role its privileges and limits. Does nothing if there is only one role. Call this after
     migrations.
 
     A missing role is created with the password in its URL, if the owner is allowed to do that.
@@ -163,7 +163,7 @@ def limit(connection: Connection) -> None:
 def may_write(connection: Connection) -> bool:
     """Return whether the logged-in role may store rows.
 
-    Before the first migration, no rights exist yet, so this is True.
+    Before the first migration, no privileges have been granted yet, so this is True.
     """
     row = connection.execute(
         "SELECT coalesce(has_table_privilege(to_regclass('chat_message'), 'INSERT'), true)"
@@ -173,7 +173,7 @@ def may_write(connection: Connection) -> bool:
 
 
 def weaknesses(connection: Connection) -> str:
-    """Return which rights the logged-in role has but does not need, as text; "" if there are none."""
+    """Return which privileges the logged-in role has but does not need, as text; "" if there are none."""
     row = connection.execute(
         "SELECT r.rolsuper OR r.rolbypassrls, has_schema_privilege(current_schema(), 'CREATE'),"
         " coalesce(has_table_privilege(to_regclass('actions_auditentry'), 'UPDATE'), false)"

@@ -108,8 +108,8 @@ def create_extensions(url: str, *, variable: str = "DATABASE_URL") -> None:
 
 
 def require_extensions(url: str, *, variable: str) -> None:
-    """Raise StartRefused, like `create_extensions`, if extensions are missing that the server does not have or the role
-    may not create. Changes nothing.
+    """Raise StartRefused, as `create_extensions` does, if a missing extension is not available on the server or the
+    role may not create it. Changes nothing.
     """
     with connect(url, variable=variable) as connection:
         refuse_read_only(connection)

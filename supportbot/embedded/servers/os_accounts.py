@@ -51,8 +51,8 @@ class Account:
 def server_account() -> Account | None:
     """Return the user that runs PostgreSQL, or None if the current user can.
 
-    Only users in the passwd database can be used, because initdb refuses a bare number. Raises StartRefused if there is
-    none.
+    Only users in the passwd database can be used, because initdb refuses a bare UID. Raises StartRefused if no suitable
+    user exists.
     """
     if os.geteuid() != 0:
         return None

@@ -1,5 +1,5 @@
-"""People's labels on results that a model has judged: stores labels, and decides which results wait for one and from
-whom the judge's verdicts are hidden in the meantime.
+"""People's labels on results that a model has judged. Stores the labels, and decides which results still need one and
+from whom the judge's verdicts are hidden until then.
 """
 
 from collections.abc import Collection, Mapping

@@ -53,7 +53,7 @@ ORDERS: Final = (
 
 @dataclass
 class Chat:
-    """A conversation. `calls` contains the calls of actions as (action, arguments), without the look-ups before them.
+    """A conversation. `calls` contains the action calls as (action, arguments), without the look-ups before them.
 
     Only the built-in actions are offered, because the sample orders are made for them. Nothing is carried out or looked
     up.
@@ -135,7 +135,7 @@ def detected_actions_in(text: str, locale: str) -> tuple[str, ...]:
 
 
 def tools_in(language: str) -> list[ToolSpec]:
-    """Return the tools of all actions in a language."""
+    """Return the tools for all actions in a language."""
     return [spec_of(action, language) for action in all_actions().values()]
 
 

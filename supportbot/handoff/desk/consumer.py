@@ -309,7 +309,7 @@ def _is_assigned_to(conversation_id: UUID, agent: Agent) -> bool:
 def check_origin(headers: Headers) -> None:
     """Raise OriginRefused unless the socket was opened by a page of this installation.
 
-    Browsers send the cookie for any page.
+    Browsers send the cookie whichever site's page opens the socket.
     """
     origin = read_origin(dict(headers).get(b"origin", b"").decode("latin-1"))
     if origin is None or origin not in own_origins():

@@ -85,9 +85,9 @@ def on_agent_replied(announcement: Announcement) -> None:
 
 
 def forget_texts() -> int:
-    """Clear the texts of old drafts in every workspace; return how many were cleared. Safe to run twice.
+    """Clear the text of old drafts in every workspace; return how many were cleared. Safe to run twice.
 
-    Texts are kept for 30 days, or for as long as the workspace keeps the texts of model calls if that is shorter.
+    Texts are kept for 30 days, or for as long as the workspace keeps the text of model calls if that is shorter.
     """
     count = 0
     for workspace in Workspace.objects.order_by("pk"):

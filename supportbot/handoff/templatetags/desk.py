@@ -125,7 +125,7 @@ def team_languages() -> dict[str, str]:
 
 @register.simple_tag
 def script_texts(folder: str) -> SafeString:
-    """Return the texts of the scripts below `static/<folder>/` in the format that `desk/text.js` reads.
+    """Return the texts for the scripts below `static/<folder>/` in the format that `desk/text.js` reads.
 
     Pages contain no inline scripts.
     """

@@ -18,7 +18,7 @@ from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, s
 from supportbot.language.email_addresses import own_addresses_in
 from supportbot.translation import text_in
 
-# Plain SQL, because this runs for every message of a customer who had a ticket before.
+# Plain SQL, because this runs for every message of a customer who has had a ticket.
 _NEWEST: Final = f"""
 SELECT {sql.columns(Ticket, "t")} FROM handoff_ticket t
 WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""

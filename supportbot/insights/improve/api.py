@@ -1,6 +1,6 @@
 """REST views of findings: list the kinds of findings and the groups of a kind, and dismiss a group.
 
-As on the console's pages, customers' texts contain no personal data.
+As on the console's pages, customers' texts are shown without personal data.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """`manage.py migrate`: Django's command, with a check of the settings.
 
 Only one can run at a time. It never runs on a database that a newer version has migrated, because it would grant too
-many rights on tables that it does not know.
+many privileges on tables that it does not know.
 
 A change to a table waits for the transactions that use the table, such as a backup. Meanwhile, every chat's statements
 on that table queue behind the change. A migration therefore waits for at most two seconds, and tries again after a
