@@ -92,7 +92,7 @@ def build(
     EmbeddingUnavailable, IndexNotBuilt, IndexReplaced or SwitchCancelled; in each case, the old index stays in use.
     """
     before = _active()
-    # If this recipe was in use before, the sweep must not delete its rows.
+    # If this recipe was in use earlier, the sweep must not delete its rows.
     Recipe.objects.filter(pk=recipe.pk).update(retired_at=None)
     create_vector_index(recipe.dimensions)
     report = SyncReport()

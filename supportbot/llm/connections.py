@@ -174,8 +174,7 @@ def row_is_in(row: ModelConnection, document: Document) -> bool:
 def route_problems(document: Document, was_live: bool = False) -> dict[str, list[str]]:
     """Return the errors in a release's routes, which may name only existing connections that can serve the purpose.
 
-    If the release was live before, unusable connections are skipped, because it must always be possible to go back to
-    it.
+    If the release has been live, unusable connections are skipped, because it must always be possible to go back to it.
     """
     wrong = [] if was_live else _unable(document)
     if named := {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}:
