@@ -158,7 +158,9 @@ def _difference(grade: Grade) -> str:
 
 
 def _value(grader: str, value: str) -> str:
-    """Return a grade's value as text. Booleans become yes or no, and a refusal's code the text that customers see."""
+    """Return a grade's value as text. Booleans become yes or no, and a refusal's code becomes the text that customers
+    see.
+    """
     flag = FLAGS.get(grader, {}).get(value)
     if flag is not None:
         return gettext(flag)
