@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from io import StringIO
 from itertools import product
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from kb.access import Viewer, may_read
+from kb.access import Surface, Viewer, may_read
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.importing.documents import Document
 from kb.importing.importer import import_documents
@@ -29,9 +30,12 @@ from kb.models import Article, Audience, State
 from kb.search import Retrieval, candidates, lexical_query, query_terms, search
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.testing import HashEmbedder
+from kb.translations import translate
 from kb.validation import ArticleText
+from supportbot import sql
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.ids import uuid7
 from tests.stored_rows import created_once
 
 pytestmark = pytest.mark.django_db
@@ -287,6 +291,48 @@ def test_both_indexes_find_the_same_together_as_alone(
     for one in (*found.by_vector, *found.by_words):
         assert one.chunk_id in ids_of_live_chunks()
         assert one.contains == [bool(contains(one.chunk_id, term.tsquery)) for term in terms]
+
+
+def test_the_passages_in_scope_are_counted_as_the_scans_see_them(
+    workspace: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size of a scope is counted from articles, everything else from chunks: both must mean the same rows."""
+    parts = "\n\n".join(f"## Part {number}\n\n{'The parcel is on its way. ' * 60}" for number in range(3))
+    english, german, swedish = (write(f"{locale}-parcel", parts, locale=locale) for locale in ("en", "de-at", "sv"))
+    translate(german, english)
+    hidden = [
+        write("members", parts, locale="en", audience=Audience.SIGNED_IN),
+        write("team", parts, locale="de", audience=Audience.INTERNAL),
+        write("off", parts, locale="en", for_assistant=False),
+        write("elsewhere", parts, locale="en", on_help_pages=False),
+    ]
+    archive(write("old", parts, locale="en").pk)
+    create_article(Change(title="Draft", body=parts, locale="en"), external_id="draft")
+    sync_articles([row.pk for row in (english, german, swedish, *hidden)])
+    with workspace_scope(other_workspace.pk):
+        sync_articles([write("theirs", parts, locale="en").pk])
+    recipe = Recipe.objects.get(is_active=True)
+    built = Recipe.objects.create(name="next", model="next", dimensions=recipe.dimensions)
+    for row in Chunk.objects.filter(article__in=[english, swedish]):  # an index that is being built
+        row.pk, row.recipe, row._state.adding = uuid7(), built, True
+        row.save()
+
+    viewers = [Viewer(audience, "en", surface) for audience, surface in product(Audience.values, Surface)]
+    viewers += [Viewer(without=frozenset(gone)) for gone in ([english.pk], [german.pk, swedish.pk])]
+    counted: set[int] = set()
+    for viewer, used, into, without in product(viewers, (recipe, built), ("", "de", "fi"), ("", "de", "en")):
+        scope = candidates.Scope(workspace.pk, used, viewer, translated_into=into, without=without)
+        condition, parameters = scope.filter()
+        [(expected,)] = sql.fetch(f"SELECT count(*) FROM kb_chunk c WHERE {condition}", parameters)
+        assert candidates.scope_stats(scope, []).chunks == expected
+        counted.add(expected)
+    each = Chunk.objects.filter(article=english, recipe=recipe).count()
+    assert each > 2
+    assert {0, each, 2 * each, 3 * each} <= counted and max(counted) == 7 * each
+    theirs = candidates.Scope(other_workspace.pk, recipe, Viewer(locale="en"))
+    assert candidates.scope_stats(theirs, []).chunks == each
+    monkeypatch.setattr(candidates, "EXACT_UP_TO", 4)
+    assert candidates.scope_stats(replace(theirs, workspace_id=workspace.pk), []).chunks == 5
 
 
 def ids_of_live_chunks() -> set[str]:
