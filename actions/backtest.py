@@ -133,7 +133,9 @@ class _Sums:
 
 @dataclass(slots=True)
 class _AmountsUsed:
-    """The amounts that had been used at a certain time, by currency, and the requests per customer and day."""
+    """The amounts that had been used at a certain time, by currency, and the number of requests per customer and day,
+    in all currencies.
+    """
 
     sums: defaultdict[str, _Sums] = field(default_factory=lambda: defaultdict(_Sums))
     counts: defaultdict[tuple[object, date], int] = field(default_factory=lambda: defaultdict(int))

@@ -68,7 +68,7 @@ class Shopper:
     def starts(self, count: int, seconds: float) -> tuple[list[float], list[float]]:
         """Return the milliseconds from commit to start of actions and of bare tasks, measured alternately.
 
-        At least one of each is measured, and none is started after `seconds`.
+        At least one of each is measured; after `seconds`, no further pair is started.
         """
         action: list[float] = []
         direct: list[float] = []

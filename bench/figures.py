@@ -11,7 +11,9 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows, which all have the same keys, as a text table: text in the first column, figures in the others."""
+    """Return rows, which all have the same keys, as a text table: the first column is text, aligned left; the others
+    are figures, aligned right.
+    """
     names = list(rows[0])
     cells = [names, *([str(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]

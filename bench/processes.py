@@ -22,7 +22,9 @@ UVICORN: Final = ("--ws", "auto", "--ws-max-size", "262144", "--no-proxy-headers
 
 @contextmanager
 def serving(command: Sequence[str], port: int, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server during the block, which starts once the port is open. If it ends early, the error has its output."""
+    """Run a server during the block, which starts once the port is open. If the server ends before that, the error
+    contains its last output.
+    """
     with log.open("ab") as output:
         server = spawn(command, output=output, environment={**os.environ, **environment}, folder=ROOT)
     try:

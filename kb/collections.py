@@ -37,7 +37,9 @@ def default_collection() -> Collection | None:
 
 
 def default_name() -> str:
-    """Return the name of the default collection or, if it does not exist yet, the name that it will get."""
+    """Return the name of the default collection or, if it does not exist yet, the name that it will get in the
+    workspace's language.
+    """
     found = default_collection()
     return found.name if found else _default_name_here()
 

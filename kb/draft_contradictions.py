@@ -82,7 +82,7 @@ def likeness(one: Statement, other: Statement, rarity: Rarity) -> float:
 
 
 def contradict(one: Statement, other: Statement) -> bool:
-    """Return whether two statements may be about the same thing but have different figures with the same unit."""
+    """Return whether two statements may be about the same thing and share a unit, but no figure with it."""
     if not same_subject(one, other):
         return False
     units = one.values.keys() & other.values.keys()

@@ -1,4 +1,4 @@
-"""Create dumps of filled databases of old versions, from the git history, which tests/upgrade then upgrades.
+"""Create the dumps that tests/upgrade upgrades: filled databases of old versions, made from the git history.
 
     .venv/bin/python scripts/old_dumps.py            # takes some minutes: each version gets an environment of its own
 

@@ -189,7 +189,7 @@ def beside_pages(rows: Sequence[Row]) -> Iterator[Pair]:
 def others_of(
     row: Row, records: dict[tuple[str, str, str], list[str]], chance: random.Random
 ) -> Iterator[tuple[str, str]]:
-    """Yield the deed with a different outcome, and a different deed: each only sometimes, and only if records exist."""
+    """Yield the deed with a different outcome, and a different deed: each in most cases, and only if records exist."""
     outcomes = [one for one in OUTCOMES if one != row["status"] and (row["locale"], row["deed"], one) in records]
     if outcomes and (row["status"] == "done" or chance.random() < 1 / 2):
         yield row["deed"], chance.choice(outcomes)

@@ -1,4 +1,4 @@
-"""From an intent to a request: created once per key, decided by the policy, and shown as a card.
+"""Turning an intent into a request: it is created once per key, decided by the policy, and shown as a card.
 
 The merchant is never called inside a transaction: its data is read beforehand, and once more right before it is used.
 """

@@ -1,5 +1,5 @@
-"""Undoing a completed request with another action. The definition of the first action specifies the action that undoes
-it, and the first request provides the arguments.
+"""Undoing a completed request with another action. The first action says which action undoes it, and the
+first request provides the arguments.
 
 The undo request is proposed like any other, with its own card, rules, approvals and limits; nothing runs automatically.
 While an undo request is open, or once one has succeeded, a database constraint prevents a second one.

@@ -8,7 +8,9 @@ from supportbot.accounts.scope import current_workspace_id
 
 
 def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None:
-    """Return the person as a member of a workspace (by default, their first); None if they are not a member."""
+    """Return the person as a member of a workspace (by default, their first); None if they are not a member or
+    not active.
+    """
     if not user.is_active:
         return None
     memberships = Membership.objects.filter(user=user).order_by("id")

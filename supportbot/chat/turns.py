@@ -69,7 +69,7 @@ WHERE (
         BETWEEN statement_timestamp() AND statement_timestamp() + interval '{_LONGEST_LEASE.total_seconds()} seconds')
   AND NOT t.id = ANY(%(in_hand)s) AND (%(only)s::uuid IS NULL OR t.conversation_id = %(only)s)
 ORDER BY t.created_at LIMIT 1 FOR NO KEY UPDATE OF t, c SKIP LOCKED"""
-# A retry has a fixed end. It is removed here, because messages sent before the retry starts would never be answered.
+# A retry has a fixed end. It is removed here; otherwise, messages sent before the retry starts would never be answered.
 _OR_WAITING: Final = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
 _BEGIN: Final = """
 UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,

@@ -37,7 +37,7 @@ def document_of(suite: Suite) -> own_format.Suite:
 
 
 def missing_suites(names: Sequence[str]) -> list[str]:
-    """Return the names that no suite has. The setting `RELEASES_MISSING_SUITES` refers to this function."""
+    """Return the given names that no suite has. The setting `RELEASES_MISSING_SUITES` refers to this function."""
     known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
     return [name for name in names if name not in known]
 

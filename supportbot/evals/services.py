@@ -106,7 +106,7 @@ def start_run(
 
 
 def _in_hand(runner: str) -> dict[str, Any]:
-    """Return the fields of a run that `runner` holds. Without a runner, the run waits for a worker."""
+    """Return the fields of a run that `runner` holds or, if it is "", of a run that waits for a worker."""
     if not runner:
         return {"state": Run.State.WAITING, "lease_until": now()}
     return {"state": Run.State.RUNNING, "runner": runner, "lease_until": now() + LEASE}

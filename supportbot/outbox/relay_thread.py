@@ -56,7 +56,7 @@ class Relay:
         try:
             handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
             trouble.has_read()
-            if trouble.refuses_writes and trouble.is_settled:  # settled, so that one success is enough
+            if trouble.refuses_writes and trouble.is_settled:  # settled, so the first successful write ends the outage
                 try_to_write()
                 trouble.has_written()
         except AnyDatabaseError as error:

@@ -1,5 +1,5 @@
-"""What customers do in their own conversation, apart from writing: end it, stop waiting, rate answers, and confirm or
-decline cards.
+"""What customers do in their own conversation, apart from writing: end it, stop waiting, rate it or an answer, confirm
+or decline cards, and undo actions.
 
 A conversation that has ended accepts no more messages from the customer or the assistant. In the log, the end is a
 system `message` with `ends`. Just before that, the answer being written is stopped and an agent's ticket is resolved.

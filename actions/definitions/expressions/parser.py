@@ -1,4 +1,4 @@
-"""From the text of an expression to a tree. The grammar is in docs/definitions.md.
+"""Turning the text of an expression into a tree. The grammar is in docs/definitions.md.
 
 Nothing is evaluated here. The depth of a tree is limited, so neither parsing nor evaluation can exhaust the stack.
 """

@@ -1,4 +1,4 @@
-"""From an external JSON Schema to the declaration of an argument, if the schema is simple enough. Anything that a
+"""Turning an external JSON Schema into the declaration of an argument, if the schema is simple enough. Anything that a
 definition cannot express is noted and left open: `type` is then missing, and a person chooses it in the editor.
 """
 

@@ -55,7 +55,7 @@ def is_try(text: str) -> bool:
 
 
 def with_stated_reason(tool: ToolSpec, intent: Intent, text: str) -> Intent:
-    """Return a request. If its words state the reason that the action requires, they are filled in as the reason."""
+    """Return the request, with its own words as the reason that the action requires, if they state one."""
     name = field_of_kind(tool, "reason")
     if name not in missing_in(tool, intent.values) or not says_why(tool, text):
         return intent

@@ -99,7 +99,7 @@ class ActionPolicyAdmin(ScopedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self.has_change_permission(request, obj):
             return [(None, {"fields": [name for name in READ if not is_look_up(obj) or name not in _OF_WRITES]})]
-        if is_look_up(obj):  # a look-up makes no request, so there is nothing to limit or approve
+        if is_look_up(obj):  # a look-up changes nothing, so there is nothing to limit or approve
             return [(None, {"fields": ["is_enabled", *(["override"] if self._may_override(request) else [])]})]
         return [
             (None, {"fields": ["is_enabled", "is_shadow"]}),

@@ -64,7 +64,7 @@ def _reached(direct: Mapping[UUID, set[UUID]], run_id: UUID) -> set[UUID]:
 
 
 def hidden_runs(run_ids: Collection[UUID], person_id: UUID) -> set[UUID]:
-    """Return the ids of those judged runs whose verdicts are hidden from a person who can label results.
+    """Return the ids of the judged runs among these whose verdicts are hidden from a person who can label results.
 
     Unless the person has chosen to see a run's verdicts, they are hidden while the run or a run behind it is unfinished
     or has a result that waits for the person's label. This way, nobody sees the verdict on a copy while they can still

@@ -1,6 +1,7 @@
-"""From pieces of text with positions to headings, paragraphs, lists and tables in reading order, as HTML. Pure. Lines
-are found by their baselines. A vertical gap through several lines means columns of prose (read one after the other) or
-a table. Headings are found by size, bold type and the outline. Text that repeats at the edge of most pages is left out.
+"""Turning pieces of text with positions into headings, paragraphs, lists and tables in reading order, as HTML. Pure.
+Lines are found by their baselines. A vertical gap through several lines means columns of prose (read one after the
+other) or a table. Headings are found by size, bold type and the outline. Text that repeats at the edge of most pages is
+left out.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""From pieces of text with positions to lines: text on one baseline, cut at gaps, in reading order. Pure."""
+"""Turning pieces of text with positions into lines: text on one baseline, cut at gaps, in reading order. Pure."""
 
 import re
 import unicodedata

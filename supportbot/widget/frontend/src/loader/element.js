@@ -1,4 +1,4 @@
-/** The element `<support-bot>`: it draws the launcher, and fetches the panel when the pointer comes near. */
+/** The element `<support-bot>`: it draws the launcher, and fetches the panel when the pointer or the focus reaches it. */
 
 import STYLE from "./loader.css";
 import { h, icon, set } from "./nodes.js";
