@@ -83,7 +83,7 @@ def _before_the_call() -> Iterator[None]:
 
 
 def _all_tools(session: Session) -> list[Any]:
-    """Return all pages' tools; raises NotSent if they are not a list or too many, or if the pages do not end."""
+    """Return the tools of all pages; raises NotSent if they are not a list or too many, or if the pages do not end."""
     tools: list[Any] = []
     params: dict[str, Any] = {}
     for _page in range(MAX_PAGES):

@@ -46,7 +46,7 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A test's call, without the connection's authentication, and its answer; `status` is 0 if there is none."""
+    """One call of a test, without the connection's authentication, and its answer; `status` is 0 if it has none."""
 
     method: str
     path: str

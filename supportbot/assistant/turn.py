@@ -82,7 +82,7 @@ class Turn:
         self._is_stopped = False
         self._is_void = False
         self._lookup_summaries: list[str] = []  # our own texts about the look-ups
-        self._looked_up: list[str] = []  # the full text of the results
+        self._looked_up: list[str] = []  # the full text of each result
         self._blocks: tuple[Mapping[str, Any], ...] = ()  # the answer's buttons and forms
         self._cards: tuple[Mapping[str, Any], ...] = ()  # records that were looked up
         self._report = TurnReport(claim)
