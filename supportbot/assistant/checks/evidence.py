@@ -343,8 +343,8 @@ class Evidence:
         return len(found) / (len(terms) - 1)
 
     def names(self, token: str) -> bool:
-        """Return whether a look-up or a customer's message contains this token, or a source contains any form of the
-        word.
+        """Return whether this token is a stop word, a look-up or a customer's message contains it, or a source contains
+        any form of the word.
         """
         folded = token.casefold()
         return folded in self.figures.text or folded in stop_words(self.language) or self._is_known(folded)
