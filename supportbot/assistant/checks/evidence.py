@@ -343,7 +343,7 @@ class Evidence:
         return len(found) / (len(terms) - 1)
 
     def names(self, token: str) -> bool:
-        """Return whether this token is a stop word, a look-up or a customer's message contains it, or a source contains
+        """Return whether this token is a stop word, a customer's message contains it, or a source or a look-up contains
         any form of the word.
         """
         folded = token.casefold()
