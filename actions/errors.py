@@ -35,7 +35,7 @@ class InvalidArguments(ActionError):
 class KeyReused(ActionError):
     code = "key_reused"
     status = 409
-    default_message = gettext_noop("This proposal key was already used with another action or other arguments.")
+    default_message = gettext_noop("This proposal key was already used for a different action or different arguments.")
 
 
 class NotSignedIn(ActionError):

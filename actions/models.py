@@ -240,7 +240,7 @@ class Attempt(TenantModel):
 
     class Outcome(models.TextChoices):
         HAPPENED = "happened", _("Happened")
-        DID_NOT = "did_not", _("Did Not")
+        DID_NOT = "did_not", _("Did not happen")
         UNCLEAR = "unclear", _("Unclear")
 
     request = models.ForeignKey(ActionRequest, on_delete=models.CASCADE, related_name="attempts", db_constraint=False)

@@ -48,7 +48,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "item_not_in_order": msgid("Order {order} does not have that many {sku} left to refund."),
     "order_cancelled": msgid("Order {order} has been cancelled."),
     "already_shipped": msgid("Order {order} has already left the warehouse, so this can no longer be changed."),
-    "other_country": msgid("Order {order} can only be sent to another address in {country}."),
+    "other_country": msgid("Order {order} can only be sent to an address in {country}."),
     "same_address": msgid("Order {order} is already going to this address."),
     "terms_changed": msgid("Order {order} has changed since you saw this, so nothing was done."),
     "limit_order": msgid("The refund limit for one order has been reached. A colleague can look into it."),
@@ -56,7 +56,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "limit_customer_year": msgid("The limit for your account has been reached. A colleague can look into it."),
     "limit_workspace_day": msgid("No more requests like this can be made today. A colleague can look into it."),
     "limit_count_day": msgid("You have reached the daily limit for requests like this. A colleague can look into it."),
-    "declined": msgid("You decided against it. Nothing was done."),
+    "declined": msgid("You declined this. Nothing was done."),
     "withdrawn": msgid("It was withdrawn before it was carried out. Nothing was done."),
     "superseded": msgid("A newer card in another chat has replaced this one."),
     "replaced": msgid("A newer card for the same order has replaced this one."),
@@ -70,13 +70,15 @@ _SENTENCES: Final[dict[str, str]] = {
     "merchant_refused": msgid("Our system refused it: {message} Nothing was done."),
     "not_carried_out": msgid("Our system could not be reached. Nothing was done."),
     "outcome_unknown": msgid(
-        "Our system did not answer in time. We are checking whether it went through. It cannot happen twice."
+        "Our system did not respond in time. We are checking whether the request went through. It cannot be "
+        "carried out twice."
     ),
     "in_progress": msgid("Our system is still working on it. We will tell you here when it is done."),
     "approval_needed": msgid("This now needs a colleague's approval, so nothing was done. Please ask again."),
     "limit_subject": msgid("The limit for this has been reached. A colleague can look into it."),
     "outcome_with_person": msgid(
-        "Our system did not respond. A colleague will find out whether it went through. It will not be sent again."
+        "Our system did not respond. A colleague will find out whether the request went through. It will not be "
+        "sent again."
     ),
     "too_many_lookups": msgid("You have looked up a lot in the last hour. Please try again later."),
     "record_not_found": msgid("There is no such record in your account."),

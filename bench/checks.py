@@ -173,9 +173,9 @@ def table(checked: list[Checked]) -> Iterable[str]:
         share = looks / max(1, len(sentences))
         yield f"{label}: {len(sentences)} sentences, withheld {dict(codes)}, second look {share:.1%}"
     times, vectors = sorted(one.cpu_ms for one in checked), [one.vectors for one in checked]
-    yield f"processor time an answer, vectors apart: p50 {times[len(times) // 2]:.1f} ms, most {times[-1]:.1f} ms"
+    yield f"processor time per answer, without vectors: p50 {times[len(times) // 2]:.1f} ms, most {times[-1]:.1f} ms"
     mean = sum(vectors) / len(vectors)
-    yield f"vectors an answer, windows of the passages among them: mean {mean:.1f}, most {max(vectors)}"
+    yield f"vectors per answer, including those of the passages' windows: mean {mean:.1f}, most {max(vectors)}"
 
 
 if __name__ == "__main__":

@@ -251,7 +251,7 @@ def _lock() -> None:
 
 
 def _refuse_taken() -> NoReturn:
-    _refuse(gettext("A category with this name exists. Choose another name."))
+    _refuse(gettext("A category with this name already exists. Choose a different name."))
 
 
 def _refuse(problem: str, field: str = "name") -> NoReturn:

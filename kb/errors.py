@@ -109,7 +109,7 @@ class RecipeMismatch(KnowledgeError):
 
     code = "recipe_mismatch"
     status = 503
-    default_message = gettext_noop("The index was built with another embedding model. Run `manage.py kb_reindex`.")
+    default_message = gettext_noop("The index was built with a different embedding model. Run `manage.py kb_reindex`.")
 
 
 class SwitchUnderWay(KnowledgeError):

@@ -44,7 +44,7 @@ def make_plan(
         problem = gettext("This time is in the past. Choose a later one.")
         raise InvalidDocument(problem, fields={field_of(step): [problem]})
     if at.year > LAST_YEAR:
-        problem = gettext("Enter a day and a time, such as 2027-01-31 09:00.")
+        problem = gettext("Enter a date and a time, such as 2027-01-31 09:00.")
         raise InvalidDocument(problem, fields={field_of(step): [problem]})
     article = _locked(article_id)
     assert article.latest_revision is not None, "an article is created together with its first revision"

@@ -42,7 +42,7 @@ def check_words(given: Sequence[str]) -> list[str]:
         known.setdefault(trimmed.casefold(), trimmed)
     words = [word for word in known.values() if word]
     if not 2 <= len(words) <= MAX_WORDS or any(len(word) > MAX_WORD for word in words):
-        problem = gettext("Name 2 to {most} different words of at most {characters} characters.").format(
+        problem = gettext("Enter 2 to {most} different words of at most {characters} characters.").format(
             most=MAX_WORDS, characters=MAX_WORD
         )
         raise InvalidDocument(problem, fields={"words": [problem]})

@@ -17,7 +17,7 @@ def check_source(found: Article | None, article: Article | None) -> Article:
     if found is None or (article is not None and found.pk == article.pk):
         _refuse(gettext("Choose another article."))
     if found.translation_of_id is not None:
-        _refuse(gettext("This is a translation itself. Choose its source."))
+        _refuse(gettext("This article is itself a translation. Choose its source."))
     return found
 
 

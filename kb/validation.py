@@ -190,13 +190,13 @@ def check_url(value: str) -> str:
         _refuse(
             "url",
             gettext(
-                "The url {value} is not a web address. Use http://, https://, or a path that starts with /."
+                "The URL {value} is not a web address. Use http://, https://, or a path that starts with /."
             ).format(value=_shown(value)),
         )
     if len(url) > MAX_URL_CHARACTERS:
         _refuse(
             "url",
-            gettext("The url is longer than {limit} characters. Use a shorter one.").format(limit=MAX_URL_CHARACTERS),
+            gettext("The URL is longer than {limit} characters. Use a shorter one.").format(limit=MAX_URL_CHARACTERS),
         )
     return url
 

@@ -24,7 +24,7 @@ has_wanted_browser() {
 }
 
 install_browser() {
-    echo "Installing Chromium for the browser journeys ..." >&2
+    echo "Installing Chromium for the browser journeys..." >&2
     # An unreachable second source must not hide the first one's package.
     apt-get update -qq >/dev/null 2>&1 || true
     for package in "$shell" chromium; do

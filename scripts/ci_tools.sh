@@ -22,7 +22,7 @@ skip() {
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     skip "Not installed, so their tests are skipped:$missing"
 fi
-echo "Installing$missing ..." >&2
+echo "Installing$missing..." >&2
 apt-get update -qq >/dev/null 2>&1 || true
 failed=
 for package in $missing; do

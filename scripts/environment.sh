@@ -33,7 +33,7 @@ make_environment() {
             "(Debian, Ubuntu: python$(version_of "$python")-venv) and try again." >&2
         return 1
     fi
-    echo "Creating the environment in .venv ..." >&2
+    echo "Creating the environment in .venv..." >&2
     "$python" -m venv --clear .venv
 }
 
@@ -68,7 +68,7 @@ wait_for_turn() {
     python=$(find_python)
     exec 9<"$0"
     if ! "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
-        echo "Waiting for another make that is working on .venv ..." >&2
+        echo "Waiting for another make that is working on .venv..." >&2
         "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
     fi
 }
@@ -82,7 +82,7 @@ fits .venv/bin/python || make_environment
 if is_complete; then
     exit 0
 fi
-echo "Installing packages (takes about a minute the first time) ..." >&2
+echo "Installing packages (takes about a minute the first time)..." >&2
 # A lock lists all packages, so there is nothing to resolve (--no-deps). The product's packages are compiled here: it
 # may run as a user without write access, and would compile them again in each process. The development packages are
 # not compiled, because tests use only a sixth of them.

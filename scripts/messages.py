@@ -196,7 +196,7 @@ def hidden() -> Iterator[str]:
     for path in _files(CUSTOMER_CODE):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if path.suffix == ".py" and call.search(line):
-                yield f"{path.relative_to(ROOT)}:{number}: a message inside an f-string: take it out."
+                yield f"{path.relative_to(ROOT)}:{number}: a message is inside an f-string. Move it out."
 
 
 def problems_of(message: Message) -> Iterator[str]:
@@ -215,7 +215,7 @@ def problems_of(message: Message) -> Iterator[str]:
         if found != wanted and not (len(sources) > 1 and found < wanted and len(wanted - found) == 1):
             yield f"placeholders {sorted(found)} instead of {sorted(wanted)}"
         if form.strip() == form and sources[0].strip() != sources[0]:
-            yield "spaces at an end are missing"
+            yield "leading or trailing spaces are missing"
 
 
 def is_fresh(path: Path, catalogue: Catalog) -> bool:

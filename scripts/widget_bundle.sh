@@ -30,7 +30,7 @@ is_installed() {
 wait_for_turn() {
     exec 9<package.json
     if command -v flock >/dev/null 2>&1 && ! flock -n 9; then
-        echo "Waiting for another make that is installing the widget's packages ..." >&2
+        echo "Waiting for another make that is installing the widget's packages..." >&2
         flock 9
     fi
 }

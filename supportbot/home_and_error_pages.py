@@ -87,8 +87,8 @@ FAILED = Refusal(
 NO_SPACE = Refusal(
     NoSpace.status, NoSpace.code, gettext_noop("The server's disk is full"),
     gettext_noop(
-        "The request was not completed, so what you sent is not stored, or only in part. Nothing that was stored "
-        "before is lost."
+        "The request was not completed, so what you sent was not stored, or only in part. Nothing that was stored "
+        "before has been lost."
     ),
     gettext_noop("Ask an administrator to free some space. Then go back and try again."),
 )  # fmt: skip

@@ -21,7 +21,7 @@ from supportbot.serializer_fields import ClosedSerializerMixin
 
 _OPERATIONS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 _ALWAYS: Final = {
-    "400": "The request is invalid; `fields` names what is wrong.",
+    "400": "The request is invalid; `fields` lists what is wrong.",
     "401": "The credential is missing, unknown or expired.",
     "403": "The caller is not allowed to do this.",
     "429": "Too many requests. `Retry-After` says when to try again.",

@@ -85,8 +85,7 @@ def database_at(address: str, offset: int) -> str:
     number = next(iter(named), parts.path.strip("/")) or "0"
     if not (number.isascii() and number.isdigit()):
         raise ImproperlyConfigured(
-            f"REDIS_URL names the database {number!r}, which is not a number. "
-            "Write it like redis://:secret@host:6379/0."
+            f"The database in REDIS_URL, {number!r}, is not a number. Write it like redis://:secret@host:6379/0."
         )
     others = "&".join(option for option in options if not option.startswith("db="))
     return urlunsplit(parts._replace(path=f"/{int(number) + offset}", query=others))
@@ -106,7 +105,9 @@ def require_postgres(name: str, address: str) -> dict[str, Any]:
     if not found:
         raise ImproperlyConfigured(f"{name} must be a PostgreSQL address, such as postgres://user:secret@host/name.")
     if not found.get("NAME") and "service" not in found.get("OPTIONS", {}):
-        raise ImproperlyConfigured(f"{name} names no database. Write it like postgres://user:secret@host/name.")
+        raise ImproperlyConfigured(
+            f"{name} does not specify a database. Write it like postgres://user:secret@host/name."
+        )
     return found
 
 

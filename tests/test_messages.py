@@ -189,7 +189,7 @@ def test_a_new_text_is_missing_then_added_and_an_old_one_removed(
 def test_a_message_hidden_in_an_f_string_is_named(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hidden = """def more(locale):\n    return f"{text_in(locale, 'Bye')}!"\n"""
     (tree / "supportbot/more.py").write_text(hidden)
-    assert complaints(capsys) == ["supportbot/more.py:2: a message inside an f-string: take it out."]
+    assert complaints(capsys) == ["supportbot/more.py:2: a message is inside an f-string. Move it out."]
 
 
 def test_both_sets_translate_messages_of_customers_pages_in_the_same_way(

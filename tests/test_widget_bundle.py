@@ -39,7 +39,7 @@ def test_two_runs_at_once_install_the_packages_once(checkout: Path) -> None:
     said = "".join(run.communicate(timeout=PATIENCE_SECONDS)[1] for run in runs)
     assert [run.returncode for run in runs] == [0, 0]
     assert sorted((checkout / "record").read_text().split()) == ["ci", "run", "run"]
-    assert said == "Waiting for another make that is installing the widget's packages ...\n"
+    assert said == "Waiting for another make that is installing the widget's packages...\n"
 
 
 def test_a_ci_run_without_npm_stops_at_once_with_a_message(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ class CancelOrder(OrderAction):
     name = "cancel_order"
     risk = Risk.MONEY
     arguments = Shape(
-        required={"order_id": OrderId()}, optional={"reason": Text(gettext_noop("Why, in the customer's words."), 200)}
+        required={"order_id": OrderId()},
+        optional={"reason": Text(gettext_noop("The reason, in the customer's words."), 200)},
     )
     title = msgid("Cancel an order")
     done = msgid("Order cancelled")

@@ -27,7 +27,7 @@ _ITEM = Shape(
             example="TENT-2",
         )
     },
-    optional={"quantity": Count(gettext_noop("How many. If left out, 1."))},
+    optional={"quantity": Count(gettext_noop("The number of units. If left out, 1."))},
 )
 
 
@@ -35,18 +35,18 @@ class RefundOrder(OrderAction):
     name = "refund_order"
     risk = Risk.MONEY
     arguments = Shape(
-        required={"order_id": OrderId(), "reason": Text(gettext_noop("Why, in the customer's words."), 200)},
+        required={"order_id": OrderId(), "reason": Text(gettext_noop("The reason, in the customer's words."), 200)},
         optional={
             "items": Listing("Only these items, instead of the whole order.", _ITEM),
             "amount": Amount(
-                gettext_noop("Only this amount in the order's currency, such as 12.50, instead of the whole order.")
+                gettext_noop("The amount to refund instead of the whole order, in the order's currency, such as 12.50.")
             ),
         },
         exclusive=("items", "amount"),
     )
     from_chat = frozenset({"reason"})
     title = msgid("Refund an order")
-    done = msgid("Refund made")
+    done = msgid("Refund issued")
     description, examples = texts_of(name)
     limits = Limits(
         max_per_customer_year=Decimal(400),

@@ -147,7 +147,7 @@ def _certificate(secret: str, settings: Mapping[str, str]) -> Words:
 KINDS: Final[Mapping[Auth, Kind]] = {
     kind.auth: kind
     for kind in (
-        Kind(Auth.NONE, _("The API requires no credentials, or recognises us by our address.")),
+        Kind(Auth.NONE, _("The API requires no credentials, or recognises this server by its IP address.")),
         Kind(
             Auth.BEARER,
             _("A token in the Authorization header."),
@@ -180,10 +180,10 @@ KINDS: Final[Mapping[Auth, Kind]] = {
             (
                 Setting(
                     "signed",
-                    _("What is signed"),
+                    _("Signed content"),
                     _(
-                        "Made of {method}, {host}, {path} (with its query), {body}, {body_sha256}, {timestamp}, "
-                        "{timestamp_ms}, {nonce}, {key_id}. Write a line break as \\n."
+                        "You can use {method}, {host}, {path} (with its query), {body}, {body_sha256}, {timestamp}, "
+                        "{timestamp_ms}, {nonce} and {key_id}. Write a line break as \\n."
                     ),
                     default="{timestamp}.{body}",
                     is_required=True,
@@ -192,8 +192,8 @@ KINDS: Final[Mapping[Auth, Kind]] = {
                 Setting("header", _("Header"), default="X-Signature", is_required=True, check=_header_name),
                 Setting(
                     "value",
-                    _("Its value"),
-                    _("Made of {signature}, {timestamp}, {timestamp_ms}, {nonce}, {key_id}."),
+                    _("Header value"),
+                    _("You can use {signature}, {timestamp}, {timestamp_ms}, {nonce} and {key_id}."),
                     default="{signature}",
                     is_required=True,
                     check=_value_template,

@@ -42,7 +42,7 @@ def probe(connection: Connection) -> Report:
         text = _("Nothing was sent: %(why)s.")
         return Report((*_way(trace), Step(False, text % {"why": error.why})), "not_sent")
     except NoAnswer as error:
-        text = _("The call was sent, but there was no usable answer: %(why)s.")
+        text = _("The call was sent, but there was no usable response: %(why)s.")
         return Report((*_way(trace), Step(False, text % {"why": error.why})), "no_answer")
     return Report((*_way(trace), _answered(response, call)), f"answered_{response.status}")
 

@@ -113,7 +113,7 @@ class Session:
         if isinstance(error, Mapping) or answer.status >= 300:
             return _refused(answer.status, error)
         if not is_ours or found.get("id") != own or "result" not in found:
-            raise NoAnswer(_("the MCP server gave an unexpected answer"), status=answer.status)
+            raise NoAnswer(_("the MCP server returned an unexpected response"), status=answer.status)
         return Result(found["result"], answer.headers)
 
     def _call(self, message: Mapping[str, Any], headers: Mapping[str, str]) -> Call:

@@ -116,7 +116,7 @@ def _response(answer: Result | Refused) -> Response:
         status = 400 if answer.code in _NOT_UNDERSTOOD else max(answer.status, 500)
         return Response(status, {}, {"isError": True, "error": {"code": answer.code, "message": answer.message}})
     if not isinstance(answer.value, Mapping):
-        raise NoAnswer(_("the MCP server gave an unexpected answer"), status=200)
+        raise NoAnswer(_("the MCP server returned an unexpected response"), status=200)
     if answer.value.get("resultType", "complete") != "complete":
         return Response(501, {}, {**answer.value, "isError": True})
     return Response(200, answer.headers, dict(answer.value))

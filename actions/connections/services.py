@@ -131,7 +131,7 @@ def problems_of_change(connection: Connection, draft: Draft) -> FieldErrors:
     wrong = _problems(replace(draft, secret=kept))
     is_revealed = KINDS[Auth(draft.auth)].reveals_secret and not draft.secret
     if not wrong and is_revealed and not _receivers(draft) <= _receivers(connection):
-        wrong["secret"] = [_("Enter the secret again: it would be sent to another host.")]
+        wrong["secret"] = [_("Enter the secret again, because it would be sent to a different host.")]
     return wrong
 
 

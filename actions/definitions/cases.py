@@ -60,7 +60,7 @@ class Recorded:
     def _answer(self, request: BackEndCall) -> Answer:
         key = request_line(request)
         if key not in self.records:
-            raise MerchantUnavailable(gettext("The case has no answer for {call}.").format(call=key))
+            raise MerchantUnavailable(gettext("The case contains no response to {call}.").format(call=key))
         record = self.records[key]
         if isinstance(record, Mapping) and record.keys() == {"status", "body"}:
             return Answer(record["status"], record["body"])
@@ -79,7 +79,7 @@ def failures_of(definition: ActionDefinition, action: Action) -> dict[str, list[
         verdict = verdict_of(case, action)
         if verdict != case.expected:
             found[case.name] = [
-                gettext("It expects {expected}, but the definition says {verdict}.").format(
+                gettext("The case expects {expected}, but the result is {verdict}.").format(
                     expected=case.expected, verdict=verdict
                 )
             ]

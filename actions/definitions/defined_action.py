@@ -468,16 +468,16 @@ def _day(bound: Expression | None, names: Mapping[str, Any]) -> date | None:
         return None
     value = bound.evaluate(names)
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise ExpressionFailed(gettext_noop("this is not a day"), place="")
+        raise ExpressionFailed(gettext_noop("this is not a date"), place="")
     return value
 
 
 def _out_of_bounds(least: date | None, greatest: date | None) -> str:
     if least and greatest:
-        return gettext("Enter a day from {minimum} to {maximum}.").format(minimum=least, maximum=greatest)
+        return gettext("Enter a date from {minimum} to {maximum}.").format(minimum=least, maximum=greatest)
     if least:
-        return gettext("Enter a day on or after {minimum}.").format(minimum=least)
-    return gettext("Enter a day on or before {maximum}.").format(maximum=greatest)
+        return gettext("Enter a date on or after {minimum}.").format(minimum=least)
+    return gettext("Enter a date on or before {maximum}.").format(maximum=greatest)
 
 
 def _with_money(names: Names, money: Money | None) -> Names:

@@ -35,7 +35,7 @@ def advice(document: Mapping[str, Any]) -> list[Advice]:
     """Return the warnings about a document in the language of the page, each with the path of its part."""
     server_errors = gettext(
         "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "
-        "Leave out statuses from 500 on, so that the outcome is checked."
+        "Leave out statuses of 500 and above, so that the outcome is checked."
     )
     return [
         *(Advice(path, text) for path, text in reasons(document).items()),
@@ -73,8 +73,8 @@ def _unshown(document: Mapping[str, Any]) -> list[Advice]:
     except InvalidDefinition:
         return []
     text = gettext(
-        "The card does not show {names}, which the call sends: customers would confirm it without seeing it. Add a row "
-        "to the card, or name it in its summary."
+        "The call sends {names}, but the card does not show this, so customers would confirm something they cannot "
+        "see. Add a row to the card, or mention it in the summary."
     )
     return [Advice("card", text.format(names=", ".join(hidden)))] if hidden else []
 

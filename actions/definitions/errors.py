@@ -53,7 +53,8 @@ class NeedsCases(ActionError):
     code = "cases_required"
     status = 409
     default_message = gettext_noop(
-        "This changes something, and no case is recorded. Make a test call, press “Record as a case”, then publish it."
+        "This action changes something, but no case has been recorded. Make a test call, press “Record as a "
+        "case”, then publish it."
     )
 
 

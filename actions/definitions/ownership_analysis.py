@@ -42,49 +42,52 @@ _LONGEST_ID: Final = 200  # the default limit of a text
 _IDENTITY: Final = "identity"
 PER_CUSTOMER_DAY: Final = "max_requests_per_customer_day"
 _SUBJECT_OF_OTHERS: Final = gettext_noop(
-    "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
+    "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits are counted per "
     "subject, and neither an argument nor a public record says whose it is."
 )
 
 
 _UNBOUND: Final = gettext_noop(
-    "The path of the call names {name}, which comes from the chat and could be someone else's. If it is the customer, "
-    "take it from their signed identity. Otherwise, use it to look up the record, with its owner, or as public if the "
-    "record belongs to nobody."
+    "The path of the call contains {name}, which comes from the chat and could be someone else's. If it is the "
+    "customer's id, take it from their signed identity. Otherwise, use it to look up the record, with its owner, or "
+    "as public if the record belongs to nobody."
 )
 _UNPROVEN_TEXT: Final = gettext_noop(
-    "The call sends {name}, which comes from the chat. If it can name a record, such as an order, an account or a "
+    "The call sends {name}, which comes from the chat. If it can identify a record, such as an order, an account or a "
     "person, use it to look up the record, with its owner, or compare it with one of the customer's records in a "
-    "guard. If it is only the customer's own words, select “It does not name a record” for the argument."
+    "guard. If it is only the customer's own words, select “It does not identify a record” for the argument."
 )
 _UNPROVEN_ID: Final = gettext_noop(
-    "The call sends {name}, which looks like the id of a record, comes from the chat and could be someone else's. "
-    "Use it to look up the record, with its owner, or compare it with one of the customer's records in a guard. If it "
-    "is not a record's id, select “It does not name a record” for the argument."
+    "The call sends {name}, which looks like the id of a record, comes from the chat and could be someone else's. Use "
+    "it to look up the record, with its owner, or compare it with one of the customer's records in a guard. If it is "
+    "not a record's id, select “It does not identify a record” for the argument."
 )
 _CONCERNS_NOBODY: Final = gettext_noop(
-    "The call names neither the customer nor a record of theirs, so it could concern anyone. Send the customer's id, "
-    "{identity.sub}, or a field of a record that has an owner. If the system does not need to know who it is for, such "
-    "as a request to be called back, select “It names no customer” for the call."
+    "The call identifies neither the customer nor a record of theirs, so it could concern anyone. Send the customer's "
+    "id, {identity.sub}, or a field of a record that has an owner. If the system does not need to know who it is for, "
+    "such as a request to be called back, select “It identifies no customer” for the call."
 )
 _UNLIMITED: Final = gettext_noop(
-    "The call names no customer, so the system cannot tell if one customer sends it too often. Limit the requests per "
-    "customer in 24 hours."
+    "The call identifies no customer, so the system cannot tell if one customer sends it too often. Limit the "
+    "requests per customer in 24 hours."
 )
 _MOVES_MONEY: Final = gettext_noop(
-    "An action that moves money must say whose it is. Clear “It names no customer”, and send the customer's id, "
+    "An action that moves money must say whose it is. Clear “It identifies no customer”, and send the customer's id, "
     "{identity.sub}, or a field of a record that has an owner."
 )
 _NAMES_ONE: Final = gettext_noop(
-    "The call names the customer or one of their records. Clear “It names no customer”, or send neither."
+    "The call identifies the customer or one of their records. Clear “It identifies no customer”, or send neither."
 )
 
 
 _NOT_LOOKED_UP: Final = gettext_noop("Read the list from a look-up.")
 _NEVER_ASKED: Final = gettext_noop(
-    'Nobody is asked for an argument with "required": false, so nothing would be offered. Leave out one of the two.'
+    'Customers are not asked for an argument with "required": false, so they would never see these choices. Leave '
+    'out "required" or "choose_from".'
 )
-_NEEDS_ITSELF: Final = gettext_noop("These records are looked up by {name} itself. Look up a list without it.")
+_NEEDS_ITSELF: Final = gettext_noop(
+    "The look-up of these records needs {name} itself. Use a list that can be looked up without it."
+)
 
 
 @dataclass(frozen=True, slots=True)

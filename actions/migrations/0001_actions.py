@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('sent_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('happened', 'Happened'), ('did_not', 'Did Not'), ('unclear', 'Unclear')], max_length=12)),
+                ('outcome', models.CharField(blank=True, choices=[('happened', 'Happened'), ('did_not', 'Did not happen'), ('unclear', 'Unclear')], max_length=12)),
                 ('detail', models.CharField(blank=True, max_length=200)),
                 ('request', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='actions.actionrequest')),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),

@@ -108,7 +108,7 @@ def _parsed(row: dict[str, Any], where: str) -> Question:
     wanted = frozenset(_ids(row, where, "gold", "gold_docs", "gold_passages"))
     if not wanted:
         raise InvalidDocument(
-            gettext("{place} names no article. Add a list of external ids under `gold`.").format(place=where)
+            gettext("{place} lists no articles. Add a list of external ids under `gold`.").format(place=where)
         )
     excluded = frozenset(_ids(row, where, "exclude", "exclude_docs"))
     return Question(str(row.get("id", where)), last.text, wanted, excluded, locale_of(row), tuple(earlier_messages))

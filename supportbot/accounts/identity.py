@@ -56,7 +56,7 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
     named = keys if kid is None else [key for key in keys if key.kid == kid]
     if keys and not named:
         raise InvalidToken(
-            "The identity token names an unknown key (`kid`). Leave `kid` out, or use one of this channel's."
+            "The identity token refers to an unknown key (`kid`). Leave `kid` out, or use one of this channel's."
         )
     return named
 

@@ -167,7 +167,7 @@ class WorkspaceChangeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
         LOCALE.pattern,
         max_length=12,
         required=False,
-        help_text="The language of new channels, and of new articles unless their text is clearly in another one.",
+        help_text="The language of new channels, and of new articles unless their text is clearly in a different one.",
     )
     site_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
     accent = TextField(

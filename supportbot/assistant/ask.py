@@ -37,8 +37,8 @@ class PersonAnswers(SupportBotError):
     code = "person_answers"
     status = 409
     default_message = gettext_noop(
-        "An agent has this conversation, or it is waiting for one. Your message was stored, but the assistant will not "
-        "answer. To ask the assistant, leave out --conversation."
+        "This conversation is with an agent or is waiting for one. Your message was stored, but the assistant will "
+        "not answer. To ask the assistant, leave out --conversation."
     )
 
 

@@ -17,7 +17,7 @@ from prometheus_client import Counter
 from supportbot.observing.broker_outages import layer_trouble
 
 logger = logging.getLogger(__name__)
-LOST = Counter("supportbot_layer_lost_total", "Messages the channel layer did not take", ["operation"])
+LOST = Counter("supportbot_layer_lost_total", "Messages that the channel layer did not accept", ["operation"])
 # RuntimeError: while a connection is breaking, the event loop refuses to write to it or to read from it twice.
 LAYER_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError, RuntimeError)
 RECEIVE_PAUSE_SECONDS: Final = 1.0

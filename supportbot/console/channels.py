@@ -131,7 +131,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "confirms_on_hosted_page": _(
                 "Actions are confirmed only on the hosted chat page, never on your own pages."
             ),
-            "privacy_url": _("Linked from the chat's menu. Leave empty for the workspace's."),
+            "privacy_url": _("Linked from the chat's menu. Leave empty to use the workspace's page."),
             "greeting": _(
                 "The first line of a chat; {name} is the customer's first name. Leave empty for the default greeting."
             ),
@@ -223,7 +223,7 @@ class ChannelAdmin(ScopedAdmin):
     change_form_template = "console/channel.html"
     fieldsets = (
         (None, {"fields": ["name", "allowed_origins", "locale"]}),
-        (_("Look"), {"fields": ["assistant_name", "accent", "position"]}),
+        (_("Appearance"), {"fields": ["assistant_name", "accent", "position"]}),
         (_("Words"), {"fields": ["greeting", "suggestion_lines", "other_greetings", "other_suggestions"]}),
         (_("Hours"), {"fields": ["days", "opens", "closes"]}),
         (_("Rules"), {"fields": ["privacy_url", "confirms_on_hosted_page", "is_live"]}),
@@ -326,7 +326,7 @@ class ChannelAdmin(ScopedAdmin):
             title=title,
             secret=secret,
             purpose=gettext(
-                "Your server signs customers' identities with it (docs/identity.md). Never put it in a page."
+                "Your server uses this secret to sign customers' identities (docs/identity.md). Never put it in a page."
             ),
             back=("admin:accounts_channel_change", channel.pk),
             snippet=snippet(channel),

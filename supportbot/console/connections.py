@@ -50,7 +50,8 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
             "name": _("The connection's name in definitions, such as shop. It cannot be changed later."),
             "base_url": _("The base URL of the API, such as https://shop.example/api."),
             "test_path": _(
-                "The path that a test requests with GET, such as /health. Choose one that requires our credentials."
+                "The path that a test requests with GET, such as /health. Choose one that requires the "
+                "connection's credentials."
             ),
         }
 
@@ -109,7 +110,7 @@ def _setting_field(setting: Setting) -> forms.Field:
 def secret_field(kind: Kind, *, is_new: bool) -> forms.Field:
     widget: forms.Widget = SecretLines(attrs={"rows": 8}) if kind.is_long else forms.PasswordInput()
     widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
-    kept = _("Leave empty to keep it. Enter it again if calls go to another host.")
+    kept = _("Leave empty to keep the current secret. Enter it again if calls will go to a different host.")
     return forms.CharField(
         required=is_new, widget=widget, label=kind.secret_label, help_text=kind.secret_help if is_new else kept
     )
@@ -218,7 +219,9 @@ class ConnectionAdmin(ScopedAdmin):
         needs(request, RIGHT)
         found, form = connection_with_id(connection_id), RotateForm(request.POST)
         if not form.is_valid():
-            messages.error(request, gettext("Nothing was changed. Enter the new secret and 0 to 720 hours."))
+            messages.error(
+                request, gettext("Nothing was changed. Enter the new secret and a number of hours from 0 to 720.")
+            )
             return redirect("admin:actions_connection_change", found.pk)
         hours = form.cleaned_data["keep_hours"] or 0
         actor = actor_of(person_of(request))

@@ -12,7 +12,7 @@ WHY: Final = {
     Reason.NOT_FOUND: gettext_noop("The server does not know this model or address."),
     Reason.RATE_LIMITED: gettext_noop("The server is not accepting more requests at the moment. Try again later."),
     Reason.QUOTA: gettext_noop("The account's credit is used up."),
-    Reason.DEADLINE: gettext_noop("No answer within 20 seconds."),
+    Reason.DEADLINE: gettext_noop("No response within 20 seconds."),
 }
 
 
@@ -24,4 +24,4 @@ def problem_of(refused: str, reason: Reason | None) -> str:
         return ""
     if reason in WHY:
         return gettext(WHY[reason])
-    return gettext("The server gave no usable answer. Check the address: most servers need a path, such as /v1.")
+    return gettext("The server returned no usable response. Check the address: most servers need a path, such as /v1.")

@@ -38,12 +38,12 @@ OUTCOMES: Final = {
 }
 # Short, since they appear in a column of the list.
 REASONS: Final = {
-    Reason.UNREACHABLE: gettext_noop("server not reached"),
+    Reason.UNREACHABLE: gettext_noop("server unreachable"),
     Reason.CUT: gettext_noop("connection lost"),
-    Reason.STALLED: gettext_noop("server went silent"),
+    Reason.STALLED: gettext_noop("server stopped responding"),
     Reason.DEADLINE: gettext_noop("took too long"),
-    Reason.GARBAGE: gettext_noop("unreadable answer"),
-    Reason.TOO_LARGE: gettext_noop("answer too large"),
+    Reason.GARBAGE: gettext_noop("unreadable response"),
+    Reason.TOO_LARGE: gettext_noop("response too large"),
     Reason.TOO_LONG: gettext_noop("request too long"),
     Reason.RATE_LIMITED: gettext_noop("too many requests"),
     Reason.QUOTA: gettext_noop("no credit left"),
@@ -98,7 +98,7 @@ class ProviderFilter(SimpleListFilter):
 @admin.register(LLMCall)
 class LLMCallAdmin(ScopedAdmin):
     many = _("Model calls")
-    none_yet = _("Every answer of the assistant is recorded here, including those of the built-in answerer.")
+    none_yet = _("Every answer from the assistant is recorded here, including those from the built-in answerer.")
     view_right = "costs:read"
     change_form_template = "console/call.html"
     change_list_template = "console/calls.html"

@@ -41,8 +41,8 @@ from supportbot.team_formats import percentage
 RIGHT: Final = "connections:write"
 _WHY_WAITING: Final = {
     EmbeddingUnavailable.code: gettext_noop("The model is not responding."),
-    ModelUnavailable.code: gettext_noop("No server of the model is responding."),
-    DeadlineExceeded.code: gettext_noop("The model takes too long to answer."),
+    ModelUnavailable.code: gettext_noop("None of the model's servers are responding."),
+    DeadlineExceeded.code: gettext_noop("The model takes too long to respond."),
     BudgetExceeded.code: gettext_noop("A workspace's budget for today is used up."),
     IndexNotBuilt.code: gettext_noop(
         "The worker is not allowed to build the vector index. Run `manage.py kb_reindex` with DATABASE_OWNER_URL."
@@ -270,9 +270,9 @@ def _problem(found: Measured) -> str:
     if found.refused or found.reason is not None:
         return problem_of(found.refused, found.reason)
     if found.is_too_long:
-        return gettext("Its vectors have {size} numbers. At most {most} can be searched: choose another model.").format(
-            size=found.dimensions, most=MOST_DIMENSIONS
-        )
+        return gettext(
+            "Its vectors have {size} dimensions. At most {most} can be searched: choose a different model."
+        ).format(size=found.dimensions, most=MOST_DIMENSIONS)
     if found.is_another_model:
         return gettext(
             "Its vectors no longer match the index (similarity {alike}): the server now has a different model. "

@@ -187,7 +187,7 @@ def _team(workspace: Workspace) -> Step:
     return Step(
         "team",
         gettext("Invite your team"),
-        gettext("Editors write articles, agents answer customers, supervisors approve."),
+        gettext("Editors write articles, agents answer customers, and supervisors approve requests."),
         (Link(gettext("Invite a colleague"), reverse("admin:accounts_membership_add")),),
         is_done=Membership.objects.filter(workspace=workspace).count() > 1,
         is_skipped="team" in workspace.first_steps,

@@ -43,7 +43,7 @@ INVALID_EMAIL = _("Enter a valid e-mail address, such as name@example.com.")
 ROLES = [
     ("editor", _("Editor: writes articles")),
     ("agent", _("Agent: answers customers")),
-    ("supervisor", _("Supervisor: leads agents, approves requests if named in a rule")),
+    ("supervisor", _("Supervisor: leads agents and approves requests if named in a rule")),
     ("admin", _("Admin: everything in this workspace")),
 ]
 
@@ -66,7 +66,7 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
         super().__init__(*args, **kwargs)
         if not has_mail_server():
             self.fields["email"].help_text = gettext(
-                "No mail server is set up. You get the link to set a password, and pass it on."
+                "No mail server is set up. You will get the link to set a password, and have to pass it on."
             )
 
     def clean_username(self) -> str:
@@ -197,7 +197,7 @@ class MembershipAdmin(ScopedAdmin):
         workspace = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id)
         member = get_object_or_404(self.get_queryset(request), pk=member_id)
         if not _may_be_invited(member.user):
-            messages.error(request, gettext("This account is in use, so it gets no new link here."))
+            messages.error(request, gettext("This account is already in use, so no new link can be created here."))
             return redirect("admin:accounts_membership_change", member.pk)
         is_mailed = has_mail_server() and bool(member.user.email)
         if not is_mailed or _invite(request, member.user, workspace):
@@ -241,7 +241,7 @@ class MembershipAdmin(ScopedAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """List what ends together with the role. No row is deleted with it, and the person's messages are kept."""
-        text = gettext("The role of {name} in this workspace ends. The account stays.")
+        text = gettext("{name} will lose their role in this workspace. The account itself is kept.")
         names = []
         for membership in objs:
             names += [text.format(name=self.name_of(membership)), *_consequences(membership.user)]

@@ -92,7 +92,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
                 "Adds the customer's name, e-mail address and their ID in your system. When off, only our IDs are "
                 "sent, as in all payloads."
             ),
-            "is_on": _("When off, nothing is sent. Events in the meantime are not sent later either."),
+            "is_on": _("When off, nothing is sent. Events that happen in the meantime are not sent later."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -192,7 +192,7 @@ class WebhookAdmin(ScopedAdmin):
         needs(request, WRITE)
         found, hours = endpoint_with_id(endpoint_id), request.POST.get("keep_hours", "")
         if not (hours.isascii() and hours.isdigit() and len(hours) < 5):
-            messages.error(request, gettext("Nothing was changed. Enter 0 to 720 hours."))
+            messages.error(request, gettext("Nothing was changed. Enter a number of hours from 0 to 720."))
             return redirect("admin:webhooks_webhookendpoint_change", found.pk)
         try:
             new = services.rotate(found.pk, keep_hours=int(hours), actor=actor_of(person_of(request)))
@@ -231,7 +231,7 @@ class WebhookAdmin(ScopedAdmin):
             request,
             title=gettext("Secret of {name}").format(name=endpoint.name),
             secret=secret,
-            purpose=gettext("Your server verifies deliveries with it, as Standard Webhooks describes."),
+            purpose=gettext("Your server uses this secret to verify deliveries, as Standard Webhooks describes."),
             back=("admin:webhooks_webhookendpoint_change", endpoint.pk),
         )
 
@@ -304,7 +304,7 @@ class DeliveryAdmin(ScopedAdmin):
     def attempts_made(self, delivery: WebhookDelivery) -> int:
         return delivery.attempts
 
-    @admin.display(description=_("Took"), ordering="duration_ms")
+    @admin.display(description=_("Duration"), ordering="duration_ms")
     def took(self, delivery: WebhookDelivery) -> str:
         return "–" if delivery.duration_ms is None else f"{delivery.duration_ms} ms"
 
@@ -339,7 +339,7 @@ class DeliveryAdmin(ScopedAdmin):
                 gettext("ID"): _code(row.message_id),
                 gettext("Attempts"): row.attempts,
                 gettext("Last attempt"): moment_in_words(row.attempted_at),
-                gettext("Took"): self.took(row),
+                gettext("Duration"): self.took(row),
                 gettext("Next attempt"): moment_in_words(row.due_at)
                 if row.state == row.State.WAITING
                 else gettext("none"),

@@ -59,8 +59,8 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         label=_("Language"),
         initial="en",
         help_text=_(
-            "The language of new channels, and of new articles unless their text is clearly in another one. Type its "
-            "name, or a code such as en or de."
+            "The language of new channels, and of new articles unless their text is clearly in a different one. Type "
+            "its name, or a code such as en or de."
         ),
     )
     timezone = TimeZone(
@@ -118,9 +118,9 @@ class WorkspaceForm(FactsForm):
         }
         help_texts = {
             "hides_personal_data": _(
-                "When on, e-mail addresses and phone, card and account numbers are sent to the model as "
-                "placeholders such as [EMAIL_1]; customers and colleagues see the real data. When off, the model sees "
-                "it, too."
+                "When on, e-mail addresses and phone, card and account numbers are sent to the model as placeholders "
+                "such as [EMAIL_1]; customers and colleagues see the real data. When off, the model sees the real "
+                "data too."
             ),
             "keep_conversations_days": _(
                 "Every night, conversations without a message for longer than this are permanently deleted, with their "
@@ -235,9 +235,9 @@ def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
     """
     if count := count_expired(workspace):
         text = ngettext(
-            "{number} conversation is older than this and will be permanently deleted tonight, from 1:40 UTC on. To "
+            "{number} conversation is older than this and will be permanently deleted tonight, after 1:40 UTC. To "
             "keep it, enter more days before then.",
-            "{number} conversations are older than this and will be permanently deleted tonight, from 1:40 UTC on. To "
+            "{number} conversations are older than this and will be permanently deleted tonight, after 1:40 UTC. To "
             "keep them, enter more days before then.",
             count,
         )

@@ -171,8 +171,8 @@ def check_proxies(plan: Plan) -> str:
     number = settings.REST_FRAMEWORK["NUM_PROXIES"]
     if plan.public_url.startswith("https://") and not number:
         return gettext(
-            "NUM_PROXIES is 0, but PUBLIC_URL begins with https://. Behind a proxy, all customers then have its "
-            "address and share the limits by address: set NUM_PROXIES to the number of proxies."
+            "NUM_PROXIES is 0, but PUBLIC_URL begins with https://. Behind a proxy, all customers would seem to have "
+            "its address and would share the limits per address. Set NUM_PROXIES to the number of proxies."
         )
     return f"NUM_PROXIES {number}"
 
@@ -290,7 +290,7 @@ def check_given_database(plan: Plan) -> str:
     if allowed >= wanted:
         return found
     return gettext(
-        "{found}, but it allows {allowed} connections, and the web processes, a worker and a beat of this machine may "
+        "{found}, but it allows {allowed} connections, and the web processes, a worker and a beat on this machine may "
         "open {wanted}: raise max_connections, or lower DATABASE_POOL_SIZE"
     ).format(found=found, allowed=allowed, wanted=wanted)
 

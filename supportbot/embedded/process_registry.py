@@ -56,7 +56,8 @@ class ProcessRegistry:
             first = signal.SIGINT if name == "postgres" else signal.SIGTERM
             if not terminate(process, first=first):
                 problem = gettext(
-                    "{name} of an earlier start (process {process}) could not be ended. End it yourself and retry."
+                    "{name} from an earlier start (process {process}) could not be stopped. Stop it yourself, "
+                    "then try again."
                 )
                 raise StartRefused(problem.format(name=name, process=process.pid))
         return sorted(leftovers)

@@ -153,7 +153,7 @@ class Composition:
                 self._on_ready(start())
                 self._supervisor.keep_alive()
             except KeyboardInterrupt:
-                self._report(gettext("Stopping ..."))
+                self._report(gettext("Stopping..."))
             finally:
                 self._shut_down()
         self._report(gettext("Stopped. Your data is kept; `make run` starts SupportBot again."))
@@ -185,8 +185,8 @@ class Composition:
 
     def _start_servers(self, secrets: Secrets) -> Servers:
         servers = Servers.for_plan(self.plan, self._data, secrets)
-        starting = gettext("Starting PostgreSQL and Valkey ...")
-        self._report(starting if servers.postgres else gettext("Using the configured servers ..."))
+        starting = gettext("Starting PostgreSQL and Valkey...")
+        self._report(starting if servers.postgres else gettext("Using the configured servers..."))
         servers.start(self._supervisor)
         # `migrate` also does this, but a restored database, or one from an earlier version, may have nothing to
         # migrate.
@@ -213,7 +213,7 @@ class Composition:
         external_servers.create_extensions(servers.owner_url, variable=servers.plan.owner_variable)
         is_behind = bool(pending_migrations(servers.owner_url))
         if is_behind:
-            self._report(gettext("Preparing the database ..."))
+            self._report(gettext("Preparing the database..."))
             runner.run("migrate", "--noinput")
         return is_behind
 
@@ -224,16 +224,16 @@ class Composition:
         if facts is None or is_migrated:
             if facts is None and not self.plan.is_local:
                 demo.refuse_if_exposed()
-            self._report(gettext("Creating the demo workspace (takes about a minute the first time) ..."))
+            self._report(gettext("Creating the demo workspace (takes about a minute the first time)..."))
             facts = demo.seed(runner)
         demo_workspace.refuse_exposed_passwords(self.plan, demo.users_with_first_password(facts))
         return facts
 
     def _start_children(self, secrets: Secrets, facts: DemoFacts | None) -> None:
         self._report(
-            gettext("Starting web server, worker, beat and demo shop ...")
+            gettext("Starting web server, worker, beat and demo shop...")
             if facts
-            else gettext("Starting web server, worker and beat ...")
+            else gettext("Starting web server, worker and beat...")
         )
         self._counters.begin()
         (self._data.path / "beat").mkdir(exist_ok=True)

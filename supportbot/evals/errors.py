@@ -49,7 +49,7 @@ class ReleaseChangedMeanwhile(EvaluationError):
 
     code = "release_changed"
     status = 409
-    default_message = gettext_noop("The draft was changed while it was evaluated. Evaluate it again.")
+    default_message = gettext_noop("The draft was changed while it was being evaluated. Evaluate it again.")
 
 
 class ProductChangedMeanwhile(EvaluationError):

@@ -17,18 +17,18 @@ _SMALLEST_P: Final = 0.001  # smaller values are shown as "less than"
 NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations whose values are ids of articles
 SIGNAL_WORDS: Final = {
     "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
-    "unmarked": gettext_noop("The model names the sources of its claims in fewer answers than before."),
+    "unmarked": gettext_noop("The model cites the sources of its claims in fewer answers than before."),
 }
 
 # Why a run waits, by the code of the interruption.
 INTERRUPTIONS: Final = {
-    "model_unavailable": gettext_noop("The model does not answer."),
+    "model_unavailable": gettext_noop("The model is not responding."),
     "model_budget": gettext_noop("Today's budget for evaluations is spent."),
     "model_misconfigured": gettext_noop("No model is set up for this, or its server refuses the key."),
     "no_merchant": gettext_noop(
         "Its customers confirm cards, so it needs the benchmark's shop: run it with `manage.py retail_benchmark`."
     ),
-    "release_changed": gettext_noop("The draft was changed while it was evaluated."),
+    "release_changed": gettext_noop("The draft was changed while it was being evaluated."),
     "product_changed": gettext_noop("The product was updated in the meantime. Start again."),
     "not_found": gettext_noop("Its release no longer exists."),
 }

@@ -168,7 +168,7 @@ class OfferedDraft(TenantModel):
     """
 
     class Sent(models.TextChoices):
-        AS_IS = "as_is", _("Sent as it was")
+        AS_IS = "as_is", _("Sent unchanged")
         EDITED = "edited", _("Edited")
         REPLACED = "replaced", _("Replaced")
 

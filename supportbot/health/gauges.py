@@ -113,7 +113,7 @@ class Gauges(Collector):
         self._reading.join(PATIENCE_SECONDS)
         late, found = (len(QUERIES), []) if self._reading.is_alive() else (self._reading.late, self._reading.found)
         if self._reading.is_alive():
-            trouble.found("it does not answer in time, so the series about waiting work are missing")
+            trouble.found("it does not respond in time, so the series about waiting work are missing")
         up = GaugeMetricFamily("supportbot_gauges_up", "1 if the database returned series about waiting work")
         up.add_metric([], float(bool(found)))
         missing = GaugeMetricFamily("supportbot_gauges_late", "Series that the database did not return in time")

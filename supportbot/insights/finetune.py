@@ -82,7 +82,7 @@ def write_examples(folder: Path, workspace: Workspace, *, since: datetime) -> di
     """Write the files, and return the values of the data card. Raises InvalidInput if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(
-            gettext("{folder} is not an empty folder. Name a new or empty folder.").format(folder=folder)
+            gettext("{folder} is not an empty folder. Choose a new or empty folder.").format(folder=folder)
         )
     folder.mkdir(parents=True, exist_ok=True)
     found = list(examples(since))

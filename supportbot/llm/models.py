@@ -24,8 +24,8 @@ class LLMCall(TenantModel):
     class Outcome(models.TextChoices):
         DONE = "done", _("Done")
         REFUSED = "refused", _("refused: nothing was generated")
-        UNCLEAR = "unclear", _("broke off: how much was generated is not known")
-        STOPPED = "stopped", _("stopped by us")
+        UNCLEAR = "unclear", _("interrupted: it is not known how much was generated")
+        STOPPED = "stopped", _("stopped by SupportBot")
         SKIPPED = "skipped", _("not called: too little of the budget was left")
 
     purpose = models.CharField(max_length=20)

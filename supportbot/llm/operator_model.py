@@ -53,11 +53,11 @@ async def check_model() -> tuple[bool, str]:
         return (
             False,
             gettext(
-                "The model server does not answer ({error}). Check OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL."
+                "The model server does not respond ({error}). Check OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL."
             ).format(error=error),
         )
     if not found.text and not found.calls_tools:
-        return False, gettext("{model} gives empty answers. Try another OPENAI_MODEL.").format(model=model)
+        return False, gettext("{model} returns empty answers. Try a different OPENAI_MODEL.").format(model=model)
     return True, _limits_of(found).format(model=model)
 
 

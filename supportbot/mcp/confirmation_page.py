@@ -213,7 +213,9 @@ def shown(link: OpenedLink, language: str) -> dict[str, Any]:
         "button": card.button,
         "rows": [{"label": row.label, "value": row.value} for row in receipt_rows(request, language) or card.rows],
         "digest": request.digest,
-        "origin": text_in(language, "A program acting for you has proposed this.") if request.is_by_program else "",
+        "origin": text_in(language, "A program acting on your behalf has proposed this.")
+        if request.is_by_program
+        else "",
         "message": message(request, language),
         "can_confirm": is_due,
         "can_withdraw": state in WITHDRAWABLE and not is_due,

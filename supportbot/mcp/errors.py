@@ -93,7 +93,7 @@ class NotForCustomers(McpError):
 class TwoIdentities(McpError):
     code = "two_identities"
     status = 400
-    default_message = "The header and `_meta` name two different identity tokens. Send one."
+    default_message = "The header and `_meta` contain different identity tokens. Send only one."
 
 
 class TooManyQuestions(McpError):

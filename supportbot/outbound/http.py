@@ -155,7 +155,7 @@ def _connect(target: Target, ends_at: float, certificate: ClientCertificate | No
 
 def _why_not_connected(error: OSError) -> str:
     if isinstance(error, TimeoutError):
-        return _("no connection: no answer in time")
+        return _("no connection: the server did not respond in time")
     if isinstance(error, ConnectionRefusedError):
         return _("no connection: the server refused it")
     return _("no connection: %(cause)s") % {"cause": error.strerror or type(error).__name__}
@@ -209,10 +209,10 @@ def _response(connection: http.client.HTTPConnection, request: Request, endpoint
 def _why_unanswered(error: Exception) -> str:
     # Here, the watchdog's shutdown also looks like RemoteDisconnected.
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
-        return _("no answer: the connection was closed or timed out")
+        return _("no response: the connection was closed or timed out")
     if isinstance(error, http.client.HTTPException):
-        return _("no answer: the response is not HTTP, or its headers are too large")
-    return _("no answer: %(cause)s") % {"cause": getattr(error, "reason", "") or type(error).__name__}
+        return _("no valid response: it is not HTTP, or its headers are too large")
+    return _("no response: %(cause)s") % {"cause": getattr(error, "reason", "") or type(error).__name__}
 
 
 def _read(response: http.client.HTTPResponse, request: Request) -> Response:
@@ -237,9 +237,7 @@ def _read(response: http.client.HTTPResponse, request: Request) -> Response:
             _("returned %(status)s with only a part of the body") % {"status": status}, status=status
         ) from error
     if len(body) > request.max_bytes:
-        raise NoAnswer(
-            _("answered with more than %(count)s bytes") % {"count": f"{request.max_bytes:,}"}, status=status
-        )
+        raise NoAnswer(_("returned more than %(count)s bytes") % {"count": f"{request.max_bytes:,}"}, status=status)
     if response.length and not is_enough:  # the part of the promised length that is missing
         raise NoAnswer(_("returned %(status)s with only a part of the body") % {"status": status}, status=status)
     return Response(status, _headers(response), body)

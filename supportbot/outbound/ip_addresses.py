@@ -52,7 +52,7 @@ def _private_network(text: str) -> Network:
     if not any(_contains(private, network) for private in PRIVATE):
         raise ValueError(
             f"{text} is not inside a private network (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, "
-            "127.0.0.0/8, fc00::/7, ::1). Public addresses need not be named."
+            "127.0.0.0/8, fc00::/7, ::1). Public addresses need not be listed."
         )
     return network
 

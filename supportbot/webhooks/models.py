@@ -22,8 +22,8 @@ class WebhookEndpoint(TenantModel):
     class Off(models.TextChoices):
         """Why the installation switched an endpoint off. It is empty if a person did so."""
 
-        FAILING = "failing", _("It failed for days.")
-        GONE = "gone", _("It answered 410 Gone.")
+        FAILING = "failing", _("It failed for three days.")
+        GONE = "gone", _("It returned 410 Gone.")
 
     name = models.CharField(max_length=80)
     url = models.CharField(max_length=500)

@@ -112,8 +112,8 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
         extra_kwargs = {
             "state": {"help_text": "A `parked` delivery was abandoned and can be sent again."},
             "due_at": {"help_text": "When a waiting delivery is sent next."},
-            "answer": {"help_text": "The beginning of the receiver's answer."},
-            "error": {"help_text": "Why there is no usable answer."},
+            "answer": {"help_text": "The beginning of the receiver's response."},
+            "error": {"help_text": "Why there is no usable response."},
         }
 
 

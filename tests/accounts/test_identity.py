@@ -146,7 +146,7 @@ def test_the_secret_is_not_readable_in_the_database(channel: Channel) -> None:
 
 def test_a_token_is_only_checked_against_the_key_it_names(channel: Channel) -> None:
     unknown = token(channel, headers={"kid": "nobody's"})
-    with pytest.raises(InvalidToken, match="names an unknown key"):
+    with pytest.raises(InvalidToken, match="refers to an unknown key"):
         verify_identity(channel, unknown)
     IdentityKey.objects.create(channel=channel, kid="2", algorithm="HS256", secret="y" * 32)
     with pytest.raises(InvalidToken):

@@ -261,7 +261,7 @@ def test_reasons_are_written_in_every_language() -> None:
         reason = Reason(code, {"message": "{order} <b>", "days": "30"})
         assert len({sentence(reason, language) for language in LANGUAGES}) == len(LANGUAGES), code
     far = Reason("other_country", {"order": "A-1", "country": "DE"})
-    assert sentence(far, "en") == "Order A-1 can only be sent to another address in Germany."
+    assert sentence(far, "en") == "Order A-1 can only be sent to an address in Germany."
     assert "Niemcy" in sentence(far, "pl")
     assert sentence(Reason("outside_window", {"order": "A-1"}), "en").endswith(
         "– days ago, so it can no longer be refunded."

@@ -180,7 +180,7 @@ def test_an_unclear_outcome_opens_a_ticket_and_informs_the_customer(
     work(queued)
     deliver_due()
     ticket = Ticket.objects.get(conversation=conversation)
-    assert "A colleague will find out whether it went through" in ticket.summary
+    assert "A colleague will find out whether the request went through" in ticket.summary
 
 
 @pytest.fixture

@@ -280,7 +280,7 @@ async def test_a_card_declined_before_its_lost_turn_resumed_is_not_reported_as_i
     assert again is not None
     with answering(ScriptedModel()):
         await carry_out(again)
-    assert payloads(await db(log), "assistant.final")[0]["text"] == "You decided against it. Nothing was done."
+    assert payloads(await db(log), "assistant.final")[0]["text"] == "You declined this. Nothing was done."
 
 
 async def test_a_lost_claim_proposes_nothing(conversation: Conversation, shop: FakeShop) -> None:

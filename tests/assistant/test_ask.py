@@ -32,7 +32,7 @@ async def test_asking_in_a_conversation_that_waits_for_an_agent_is_refused(
 ) -> None:
     monkeypatch.setattr(ask_module, "WAIT_SECONDS", 0.5)
     await db(handoff.request, conversation.pk, reason="customer_asked", by="customer")
-    with pytest.raises(PersonAnswers, match="An agent has this conversation"):
+    with pytest.raises(PersonAnswers, match="This conversation is with an agent"):
         await ask(conversation, "Within how many days can I return unused items?")
 
 

@@ -130,7 +130,7 @@ def fill_in(conversation: Conversation, final: dict[str, Any], values: dict[str,
 async def test_the_button_of_an_order_leads_to_its_card(conversation: Conversation, shop: FakeShop) -> None:
     asked = final(await turns(conversation, "Please refund 12.50 euros"))
     [block] = asked["blocks"]
-    assert (block["type"], block["prompt"]) == ("choices", "Which of these orders is it about?")
+    assert (block["type"], block["prompt"]) == ("choices", "Which of these orders do you mean?")
     assert "A-1001" in [option["id"] for option in block["options"]]
     await carry_out(await db(press, conversation, asked, "A-1001"))
     events = await turns(conversation)
@@ -187,7 +187,7 @@ async def test_a_look_up_is_answered_at_once(
 async def test_missing_arguments_are_asked_for(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "refund please")
     asked = final(events)
-    assert asked["text"].startswith("Which of these orders is it about?\n- A-10")
+    assert asked["text"].startswith("Which of these orders do you mean?\n- A-10")
     assert "B-2002" not in asked["text"] and not asked["abstained"] and not asked["offers_human"]
     assert not cards(events)
     events = await turns(conversation, "A-1001")
@@ -312,7 +312,7 @@ async def test_another_customers_order_looks_like_a_missing_one(
     assert final(events)["text"] == f"There is no order {order} in your account."
     assert not cards(events) and shop.refunds == []
     events = await turns(conversation, "I want a refund")
-    assert final(events)["text"].startswith("Which of these orders is it about?"), "the wrong number is forgotten"
+    assert final(events)["text"].startswith("Which of these orders do you mean?"), "the wrong number is forgotten"
 
 
 async def test_a_refusal_says_why(conversation: Conversation, shop: FakeShop) -> None:

@@ -44,7 +44,7 @@ def test_the_chat_links_to_a_page_that_shows_the_result(
     deliver_due()
     final = ConversationEvent.objects.get(event="assistant.final").payload
     [receipt] = final["blocks"]
-    assert (receipt["type"], receipt["request"], receipt["title"]) == ("receipt", str(card.pk), "Refund made")
+    assert (receipt["type"], receipt["request"], receipt["title"]) == ("receipt", str(card.pk), "Refund issued")
     page = page_of(receipt["link"]["url"], client)
     card.refresh_from_db()
     text = page.content.decode()

@@ -220,7 +220,7 @@ def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[
     follow(page.get_by_role("link", name="Import", exact=True))
     check(page)
     page.get_by_label("Drop files here").set_input_files(sorted(tmp_path.iterdir()))
-    expect(page.locator("#told")).to_have_text("New: 4, updates: 0, unchanged: 0, not readable: 1.")
+    expect(page.locator("#told")).to_have_text("New: 4, updates: 0, unchanged: 0, unreadable: 1.")
     page.get_by_role("button", name="Import 4 items").click()
     expect(page.get_by_role("button", name="Import 4 items")).to_be_hidden()  # the button is disabled
     expect(page.locator("#h-report")).to_have_text("Imported files: 4 of 5, all searchable")

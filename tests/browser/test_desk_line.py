@@ -222,7 +222,7 @@ def test_text_that_is_too_long_stays_in_its_field_with_the_reason(begin: Begin) 
     field.fill("🏔" * 4_001)
     noor.keyboard.press("Control+Enter")
     expect(noor.locator("#not-sent")).to_have_text(
-        "Not sent. The limit is 4000 characters, this text has 4001. Send it in parts."
+        "Not sent. The limit is 4000 characters, and this text has 4001. Split it into several messages."
     )
     expect(field).to_have_value("🏔" * 4_001)
     field.fill("🏔" * 4_000)

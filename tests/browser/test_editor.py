@@ -100,9 +100,9 @@ def test_the_source_of_a_translation_is_chosen_by_its_title(editor: Page) -> Non
     editor.get_by_role("textbox", name="Language", exact=True).fill("de")
     editor.get_by_role("button", name="Translation of").click()
     dialog = editor.get_by_role("dialog", name="Translation of")
-    dialog.get_by_label("Words in its title").fill("nothing like this")
+    dialog.get_by_label("Words in the title").fill("nothing like this")
     expect(dialog).to_contain_text("No article in another language")
-    dialog.get_by_label("Words in its title").fill("RETURNS")
+    dialog.get_by_label("Words in the title").fill("RETURNS")
     choice = dialog.locator(".found button").first
     title = choice.evaluate("node => node.firstChild.textContent")
     check_for_everybody(editor)

@@ -22,12 +22,12 @@ BEYOND_ITS_FRAME = """
 """
 KINDS = [
     "No longer answered",
-    "Other action",
+    "Different action",
     "Handoff",
-    "Other figures",
-    "Other sources",
+    "Different figures",
+    "Different sources",
     "Answered now",
-    "Other words",
+    "Different wording",
 ]
 
 

@@ -80,7 +80,7 @@ def test_an_amount_above_the_limit_needs_approval(shopper: Shopper) -> None:
     shopper.say("I would like a refund for order WF-20425, it does not fit")
     card = shopper.card("Refund €219.00")
     card.get_by_role("button", name="Refund €219.00").click()
-    expect(card).to_contain_text("A colleague is checking it")
+    expect(card).to_contain_text("A colleague is checking your request")
     shopper.check()
     assert shopper.paid_back("WF-20425") == []
 

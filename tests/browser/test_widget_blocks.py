@@ -12,7 +12,7 @@ from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
 ORDERS = ["WF-20444: Skarn rain jacket, L · paid · €189.00", "WF-20418: Cairn boots, 41 · delivered · €139.00"]
-PROMPT = "Which of these orders is it about?"
+PROMPT = "Which of these orders do you mean?"
 CHOICES = {
     "type": "choices",
     "prompt": PROMPT,

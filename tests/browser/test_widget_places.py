@@ -41,7 +41,7 @@ def test_a_card_stays_fully_visible_while_its_answer_grows_above(browser: Browse
         wait_for(page, lambda: is_whole(card))
         expect(card.get_by_role("button", name="Not now")).to_be_in_viewport(ratio=1)
         platform.step("awaiting_approval", request)
-        expect(card).to_contain_text("A colleague is checking it")
+        expect(card).to_contain_text("A colleague is checking your request")
         wait_for(page, lambda: is_whole(card))
 
 

@@ -38,7 +38,7 @@ def test_answers_from_the_first_status_to_the_end(chat: Shop) -> None:
 
 def test_cards_from_the_click_to_the_outcome(chat: Shop) -> None:
     page, platform = chat
-    reason = {"code": "x", "text": "Our system did not answer in time. It cannot happen twice."}
+    reason = {"code": "x", "text": "Our system did not respond in time. It cannot be carried out twice."}
     sent, given_back = (platform.proposes(number, title=f"Refund €{number}.00") for number in (501, 502))
     for number, states in enumerate((["queued"], ["unknown"], ["cancelled"], ["rejected"]), start=503):
         request = platform.proposes(number, title=f"Refund €{number}.00")
@@ -92,7 +92,7 @@ def test_an_offline_chat_says_at_once_what_still_works(chat: Shop) -> None:
     page.context.set_offline(True)
     write(page, "Can the neighbour take it?")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("You are offline. Messages you write now are sent later.")
+    expect(dialog).to_contain_text("You are offline. Messages you write now will be sent when you are back online.")
     expect(dialog).to_contain_text("Waiting")
     check(page)
     platform.is_reachable = True

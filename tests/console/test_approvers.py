@@ -21,10 +21,10 @@ from tests.pages import visible_text
 
 __all__ = ["admin", "put_in_force", "retail", "shop"]  # fixtures
 pytestmark = pytest.mark.django_db
-ONE = "Some requests need approval, and nobody may approve them."
-TWO = "Some requests need two approvals by different people, and nobody may give one."
-UNCLEAR = "If the outcome of a call stays unknown, a person has to find out what happened, and nobody may settle"
-SECOND = "Some requests need two approvals by different people, and only Sam may give one. Select another person"
+ONE = "Some requests need approval, but nobody may approve them."
+TWO = "Some requests need two approvals by different people, but nobody may approve them."
+UNCLEAR = "If the outcome of a call stays unknown, a person has to find out what happened, but nobody may settle"
+SECOND = "Some requests need two approvals by different people, but only Sam may approve them. Select another person"
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_an_edit_keeps_the_secret_unless_it_would_go_to_another_host(
     stored = Connection.objects.get()
     assert (stored.base_url, stored.test_path, stored.secret) == (f"{api.url}/v2", "/health", TOKEN)
     answer = admin.post(page, {"base_url": "https://attacker.example", "test_path": "/", "secret": ""})
-    assert errors_on(answer) == ["Enter the secret again: it would be sent to another host."]
+    assert errors_on(answer) == ["Enter the secret again, because it would be sent to a different host."]
     assert Connection.objects.get().base_url == stored.base_url
     admin.post(page, {"base_url": "https://shop.example", "test_path": "/", "secret": "tok-2", "name": "other"})
     stored = Connection.objects.get()

@@ -279,7 +279,7 @@ def test_a_warning_appears_next_to_its_own_part_and_is_counted_on_the_overview(
         assert warned not in visible_text(page_of(browser.get(at(draft, page))), " "), page
     overview = browser.get(at(draft))
     [row] = [one for one in page_of(overview).css("li.row") if "to check" in visible_text(one)]
-    assert "Answer and outcome" in visible_text(row, " ") and "1 to check" in visible_text(row, " ")
+    assert "Response and outcome" in visible_text(row, " ") and "1 to check" in visible_text(row, " ")
     link = page_of(browser.get(at(draft, "publish/"))).css_first(".notice.warn a")
     assert link is not None and link.attributes["href"] == at(draft, "part/answer/") + "#id_answer-did_not"
     sent = fields_of(browser.get(at(draft, "part/answer/")))

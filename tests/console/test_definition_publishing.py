@@ -208,7 +208,7 @@ def test_the_page_warns_before_publishing_that_nobody_could_approve(
     rules = ActionPolicy.objects.get(action=NAME)
     save_draft(document(approval={"role": "admin"}), actor="operator:test")
     page = page_of(browser.get(at(draft, "publish/")))
-    assert "Some requests need approval, and nobody may approve them." in visible_text(page, " ")
+    assert "Some requests need approval, but nobody may approve them." in visible_text(page, " ")
     links = [one.attributes["href"] for one in page.css(".notice.warn a")]
     assert links == [f"/admin/actions/actionpolicy/{rules.pk}/change/#id_approvers"]
     allow_approval(rules, dora, actor="test")

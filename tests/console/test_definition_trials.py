@@ -111,7 +111,7 @@ def test_a_test_call_says_that_a_person_must_approve_it_and_why(
         save_draft(document(limits=limits, **changes), actor="operator:test")
         return visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})), " ")
 
-    assert "Its currency is not that of the rules" in told({"approval_above": "25"})
+    assert "Its currency differs from that of the rules" in told({"approval_above": "25"})
     Workspace.objects.filter(pk=workspace.pk).update(currency="USD")
     plain = told({"approval_above": "25"})
     assert "Allowed" in plain and "a person must approve it" not in plain
@@ -159,7 +159,7 @@ def test_a_test_call_suggests_a_fix_for_calculating_with_text(
     guard = {**document()["guards"][0], "require": "order.order_id - order.user_id > 0"}
     save_draft(document(guards=[guard]), actor="operator:test")
     words = visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})), " ")
-    assert "- takes no text: order.order_id is text; write number(order.order_id)" in words
+    assert "- does not accept text, but order.order_id is text; write number(order.order_id)" in words
 
 
 def test_a_test_call_that_cannot_be_made_says_why(browser: Client, draft: ActionDefinition) -> None:
@@ -189,7 +189,7 @@ def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
     page = at(draft, f"cases/{case.pk}/")
     browser.post(page, {**fields_of(browser.get(page)), "expected": "not_pending"})
     listed = visible_text(page_of(browser.get(at(draft, "cases/"))), " ")
-    assert "It expects not_pending, but the definition says allowed." in listed and "Fails" in listed
+    assert "The case expects not_pending, but the result is allowed." in listed and "Fails" in listed
     for wrong in ({"name": ""}, {"records": "["}, {"arguments": "[]"}, {"expected": "x" * 61}, {"name": "\x00"}):
         assert browser.post(page, {**fields_of(browser.get(page)), **wrong}).status_code == 400, wrong
     same = {**fields_of(browser.get(page)), "name": "A pending order"}

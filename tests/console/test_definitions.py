@@ -193,7 +193,7 @@ def test_errors_are_shown_next_to_their_fields_and_the_input_is_kept(browser: Cl
     answer = browser.post(at(draft, "part/guards/"), {**sent, "guards-0-require": "ordr.status == 'x'"})
     field = page_of(answer).css_first("[name=guards-0-require]")
     assert answer.status_code == 400 and field.text().strip() == "ordr.status == 'x'"
-    assert "Do you mean order?" in problems_of(answer)
+    assert "Did you mean order?" in problems_of(answer)
     answer = browser.post(
         at(draft, "part/call/"), {**fields_of(browser.get(at(draft, "part/call/"))), "call-body": "{"}
     )
@@ -283,10 +283,10 @@ ENTRIES = {"for_each": "order.items", "as": "one", "of": {"order": "{order.order
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("order", "line", "line already names the entries of a list"),  # of a look-up for each element
-        ("order", "one", "one already names the entries of a list"),  # in the body
-        ("order", "v", "v already names the entries of a list"),  # in an expression
-        ("more", "line", "line already names the entries of a list"),
+        ("order", "line", "line is already the name of a list's entries"),  # of a look-up for each element
+        ("order", "one", "one is already the name of a list's entries"),  # in the body
+        ("order", "v", "v is already the name of a list's entries"),  # in an expression
+        ("more", "line", "line is already the name of a list's entries"),
         ("order", "purchase", ""),
     ],
 )
@@ -316,7 +316,7 @@ def test_a_look_up_with_the_name_of_list_entries_is_not_renamed(browser: Client,
     number = save_draft(made, actor="operator:test").number
     sent = fields_of(browser.get(at(draft, "part/lookups/")))
     answer = browser.post(at(draft, "part/lookups/"), {**sent, "lookups-0-name": "purchase"})
-    assert "order also names the entries of a list" in problems_of(answer)
+    assert "order is also the name of a list's entries" in problems_of(answer)
     assert newest_version(draft).number == number
 
 
@@ -342,7 +342,7 @@ def test_a_value_does_not_get_the_name_of_one_that_is_removed_by_the_same_save(
     sent = fields_of(browser.get(part))
     rows = {value: name.removesuffix("-name") for name, value in sent.items() if name.endswith("-name")}
     answer = browser.post(part, {**sent, f"{rows['paid']}-remove": "on", f"{rows['small']}-name": "paid"})
-    assert "paid is removed at the same time" in problems_of(answer)
+    assert "paid is being removed at the same time" in problems_of(answer)
     assert newest_version(draft).number == number
 
 
@@ -407,7 +407,7 @@ def test_a_field_that_lacks_proof_is_described_as_on_the_other_pages(browser: Cl
     made["subject"] = {"kind": "order", "id": "identity.sub"}
     made["call"] = {**made["call"], "path": "/cancellations", "body": {"order": "{arguments.order_id}"}}
     definition = save_draft(made, actor="operator:test").definition
-    why = "The call names neither the customer nor a record of theirs, so it could concern anyone."
+    why = "The call identifies neither the customer nor a record of theirs, so it could concern anyone."
     for page in ("change/", "publish/", "part/call/"):
         opened = page_of(browser.get(at(definition, page)))
         told = [" ".join(one.text().split()) for one in opened.css("li")]

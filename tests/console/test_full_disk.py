@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not FULL.exists(), reason="needs a device without space"),
 ]
 TOLD = "The server’s disk is full".replace("’", "&#x27;")
-NOT_STORED = "The request was not completed, so what you sent is not stored, or only in part."
+NOT_STORED = "The request was not completed, so what you sent was not stored, or only in part."
 WOOL = b"# Wool\n\nWash wool by hand.\n"
 
 

@@ -134,7 +134,7 @@ def test_the_page_without_scripts_answers_with_the_report(enter: Enter) -> None:
     files = [SimpleUploadedFile(*GOOD), SimpleUploadedFile(*BROKEN)]
     html = client.post(PAGE, {"do": "check", "files": files}).content.decode()
     assert "Preview of the import" in html
-    assert "New: 1, updates: 0, unchanged: 0, not readable: 1." in " ".join(html.split())
+    assert "New: 1, updates: 0, unchanged: 0, unreadable: 1." in " ".join(html.split())
 
 
 def test_an_invalid_collection_name_is_refused(send: Any) -> None:

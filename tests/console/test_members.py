@@ -155,7 +155,7 @@ def test_the_last_admin_cannot_be_removed(admin: Client, workspace: Workspace, b
 
 @pytest.mark.parametrize("name", ["Noor Aziz", ""])
 def test_without_a_mail_server_the_link_is_passed_on_by_hand(admin: Client, workspace: Workspace, name: str) -> None:
-    assert "No mail server is set up. You get the link" in admin.get(f"{TEAM}add/").content.decode()
+    assert "No mail server is set up. You will get the link" in admin.get(f"{TEAM}add/").content.decode()
     data = {"username": "noor", "name": name, "email": "noor@example.com", "role": "agent"}
     shown = admin.post(f"{TEAM}add/", data)
     page = LexborHTMLParser(shown.content.decode())
@@ -261,7 +261,7 @@ def test_removing_a_member_says_what_happens_to_their_work(admin: Client, worksp
     answer = admin.post(page, {"post": "yes"}, follow=True).content.decode()
     told = LexborHTMLParser(answer).css_first("main").text()
     assert "Removed from the team." in told
-    assert "Refund an order: Some requests need approval, and nobody may approve them." in told
+    assert "Refund an order: Some requests need approval, but nobody may approve them." in told
     add_member(workspace, bob, "admin")  # a key does not come back with its person
     with pytest.raises(InvalidKey):
         staff_by_api_key(key.plain)

@@ -167,7 +167,7 @@ def test_a_replay_waits_for_a_model_that_is_down(enter: Enter, asked: list[Conve
         away._steps.clear()
     replay.refresh_from_db()
     assert (replay.state, replay.problem) == ("paused", "model_unavailable")
-    assert b"The model does not answer." in supervisor.get(address(draft)).content
+    assert b"The model is not responding." in supervisor.get(address(draft)).content
     supervisor.post(address(draft), {"do": "continue"})
     with answering(Obedient()):
         replay_worker.run_replay(replay.pk)

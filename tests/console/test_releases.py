@@ -281,7 +281,7 @@ def test_a_tested_model_suits_the_purposes_that_it_can_serve(
     monkeypatch.setattr(llm_models, "try_connection", lambda pk: tried)
     page = LexborHTMLParser(admin.post(f"/admin/llm/modelconnection/{row.pk}/test/").content.decode())
     told = {one.css_first("dt").text(): one.css_first("dd").text(strip=True) for one in page.css("dl.kv > div")}
-    assert told["Suits"] == suited
+    assert told["Suitable for"] == suited
 
 
 def test_only_an_existing_models_key_can_be_kept(admin: Client) -> None:

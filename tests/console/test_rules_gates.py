@@ -132,7 +132,7 @@ def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     monkeypatch.setattr(rule_checks, "MAX_SECONDS", 0.0)
     before = rules_of(policy)
     told, now = saved(approval_above="5.10")
-    assert "did not judge: rules: a-person-decides; rules: too-late." in told and now == before
+    assert "were not evaluated: rules: a-person-decides; rules: too-late." in told and now == before
     _, now = saved(approval_above="5.10", override="The shop is slow today")
     assert now.approval_above == Decimal("5.10")
     entry = AuditEntry.objects.get(event=OVERRIDDEN)

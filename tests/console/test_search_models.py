@@ -77,7 +77,7 @@ def add(operator: Client, server: ModelServer, name: str) -> tuple[EmbeddingConn
 async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers: tuple[ModelServer, ...]) -> None:
     await db(lambda: sync_article(published().pk))
     row, told = await db(add, operator, servers[0], "ours")
-    assert "Length of vectors 8" in told and "€0.000010" in told
+    assert "Vector dimensions 8" in told and "€0.000010" in told
     answer = await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
     assert answer.status_code == 302
     for page in (MODELS, SEARCH):
@@ -111,7 +111,7 @@ async def test_the_environments_server_is_chosen_with_a_fallback(
     sent = {"first": chosen, "second": str(row.pk)}
     untested = await db(lambda: operator.post(SEARCH, sent))
     assert "Test Environment variables first" in words_of(untested)
-    assert "Length of vectors 8" in words_of(await db(lambda: operator.post(f"{SEARCH}{variables.pk}/test/")))
+    assert "Vector dimensions 8" in words_of(await db(lambda: operator.post(f"{SEARCH}{variables.pk}/test/")))
     assert (await db(lambda: operator.post(SEARCH, sent))).status_code == 302
     assert await db(carry_on)
     shown = await db(operator.get, SEARCH)
@@ -127,7 +127,7 @@ async def test_a_waiting_build_shows_the_reason_and_can_be_cancelled(
     await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
     servers[0].default = Behaviour(status=503)
     assert not await db(carry_on)
-    assert "No server of the model is responding." in words_of(await db(operator.get, SEARCH))
+    assert "None of the model's servers are responding." in words_of(await db(operator.get, SEARCH))
     answer = await db(lambda: operator.post(f"{SEARCH}cancel/", follow=True))
     assert "Search continues with the old model" in words_of(answer)
     assert await db(lambda: IndexSwitch.objects.get().state) == "cancelled"

@@ -148,7 +148,7 @@ def test_a_switched_off_webhook_is_reported(admin: Client, webhook: WebhookEndpo
     WebhookEndpoint.objects.update(is_on=False, off_reason="failing", failing_since=now())
     html = admin.get("/admin/").content.decode()
     assert re.search(r"Webhooks.{0,400}switched off", html, re.S)
-    assert "Switched off. It failed for days." in words_of(admin.get(f"{WEBHOOKS}{webhook.pk}/change/"))
+    assert "Switched off. It failed for three days." in words_of(admin.get(f"{WEBHOOKS}{webhook.pk}/change/"))
     for address in (f"{DELIVERIES}{WebhookDelivery.objects.get().pk}/again/", f"{WEBHOOKS}{webhook.pk}/replay/"):
         answer = admin.post(address, follow=True)
         assert "This webhook is switched off." in answer.content.decode()

@@ -173,7 +173,7 @@ def test_two_roles_must_use_one_database(urls: tuple[str, str]) -> None:
     refuse_two_databases(owner, application)  # though the application's role may not read everything
     refuse_two_databases(owner, address(database_of(owner), "nobody:wrong"))  # its role may be missing
     for role in (application, address(database_of(owner), "nobody:wrong")):
-        with pytest.raises(StartRefused, match=r"DATABASE_OWNER_URL .* lead to different databases") as refusal:
+        with pytest.raises(StartRefused, match=r"DATABASE_OWNER_URL .* point to different databases") as refusal:
             refuse_two_databases(address("postgres"), role)
         assert PASSWORD not in str(refusal.value)
 
@@ -203,7 +203,7 @@ def test_theserver_of_an_address(url: str, server: object) -> None:
 
 @pytest.mark.long
 def test_a_database_of_the_same_name_on_another_server_is_another_one(deployment_server: PostgresServer) -> None:
-    with pytest.raises(StartRefused, match="lead to different databases"):
+    with pytest.raises(StartRefused, match="point to different databases"):
         refuse_two_databases(deployment_server.url("postgres"), address("postgres"))
 
 
@@ -220,7 +220,7 @@ def test_every_command_of_the_owner_refuses_another_database(urls: tuple[str, st
             lambda: migrate.Command().check(),
             lambda: check_roles(plan),
         ):
-            with pytest.raises((StartRefused, CommandError), match="lead to different databases"):
+            with pytest.raises((StartRefused, CommandError), match="point to different databases"):
                 call()
     assert not file.exists()
 

@@ -140,7 +140,7 @@ REFUSALS = [
     ({"WEB_PROCESSES": "0"}, "WEB_PROCESSES=0 is below 1"),
     ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must be a PostgreSQL address"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:abc/name"}, "DATABASE_URL is not a valid address: Port"),
-    ({"REDIS_URL": "redis://:hidden@127.0.0.1:6379/three"}, "REDIS_URL names the database 'three', which is not"),
+    ({"REDIS_URL": "redis://:hidden@127.0.0.1:6379/three"}, "The database in REDIS_URL, 'three', is not a number"),
     ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not respond"),
     ({"EMAIL_URL": "smtp://someone:hidden@mail.example.com:25x"}, "EMAIL_URL is not a valid address. Write it like"),
     ({"EMAIL_URL": "smtp://someone:hidden"}, "EMAIL_URL is not a valid address. Write it like"),
@@ -254,4 +254,4 @@ def test_doctor_asks_the_configured_model(instance: Instance) -> None:
     assert answer.returncode == 1
     wrong = {finding["name"]: finding["message"] for finding in json.loads(answer.stdout) if not finding["is_well"]}
     assert list(wrong) == ["model"]
-    assert "does not answer" in wrong["model"]
+    assert "does not respond" in wrong["model"]

@@ -174,9 +174,9 @@ def test_a_model_that_disappears_during_a_run_leaves_a_run_that_continues(progra
     interrupted = Run.objects.exclude(release_id=live.pk).get()
     kept = set(Result.objects.filter(run=interrupted).values_list("pk", flat=True))
     assert (interrupted.state, interrupted.problem) == ("paused", "model_unavailable") and 0 < len(kept) < 9
-    assert "The model does not answer." in told["evaluation_problem"]
+    assert "The model is not responding." in told["evaluation_problem"]
     status, code, message = refusal(program, page, live)
-    assert (status, code) == (409, "not_evaluated") and "The model does not answer." in message
+    assert (status, code) == (409, "not_evaluated") and "The model is not responding." in message
     with answering(Speaking()):
         assert evaluated(program, page)["verdict"]["passed"]
     continued = Run.objects.exclude(release_id=live.pk).get()

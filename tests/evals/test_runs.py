@@ -300,7 +300,7 @@ class Silent(Judging):
 def test_an_unavailable_judge_interrupts_the_run_and_fails_no_case(workspace: Workspace) -> None:
     case = {"ask": "Hello", "expect": {"judge": "Is polite."}}
     services.save_suite(parse_suite({"suite": "judged", "cases": [case]}, file=""))
-    with answering(Silent(())), pytest.raises(CommandError, match="The model does not answer"):
+    with answering(Silent(())), pytest.raises(CommandError, match="The model is not responding"):
         call_command("eval_run", "judged")
     assert Run.objects.get().state == "paused" and not Result.objects.exists()
 

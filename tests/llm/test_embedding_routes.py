@@ -146,7 +146,7 @@ async def test_a_fallback_of_another_model_is_refused(workspace: Workspace, serv
         await db(lambda: choose([one.pk, other.pk], actor="test"))
     same.vector_of = lambda text: vector_of(text)[:5]
     short = await db(connection, same, "short")
-    with pytest.raises(InvalidInput, match="its vectors have 5 numbers, not 8"):
+    with pytest.raises(InvalidInput, match="its vectors have 5 dimensions, not 8"):
         await db(lambda: choose([one.pk, short.pk], actor="test"))
     untested = await db(lambda: connection(first, "untested", is_tested=False))
     with pytest.raises(InvalidInput, match="Test untested first"):

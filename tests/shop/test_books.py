@@ -41,7 +41,7 @@ def test_money_and_changes_are_listed_with_their_keys_newest_first(shop: ShopPro
 def test_faults_are_set_by_a_form(shop: ShopProcess, reader: Visitor) -> None:
     reader.send("/ledger/faults", delay_seconds="", fail_next="1", drop_reply="2")
     assert shop.get("/api/faults").json == {"delay_seconds": 0, "fail_next": 1, "drop_reply": 2, "waiting": 0}
-    assert "Active: 0 s of waiting, 1 calls to fail, 2 replies to lose. Waiting now: 0." in reader.words
+    assert "Active: 0 s of delay, 1 calls to fail, 2 replies to lose. Waiting now: 0." in reader.words
     assert shop.signed_get("/merchant/v1/orders/WF-20404").status == 500
     reader.send("/ledger/faults", delay_seconds="0.5")
     assert shop.get("/api/faults").json == {"delay_seconds": 0.5, "fail_next": 0, "drop_reply": 0, "waiting": 0}

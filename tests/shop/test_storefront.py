@@ -29,7 +29,7 @@ def test_the_storefront_is_in_german_for_german_readers(any_shop: ShopProcess) -
     assert "Kestrel 2 389 €" in visitor.words
     visitor.send("/language", language="en", next="/ledger")
     assert '<html lang="en">' in visitor.page
-    assert "Paid back" in visitor.words
+    assert "Refunds" in visitor.words
 
 
 def test_the_chat_uses_the_browsers_language_until_one_is_chosen(any_shop: ShopProcess) -> None:

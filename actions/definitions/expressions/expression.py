@@ -235,7 +235,7 @@ class _Evaluation:
             meant: str = f"number({place})"
             if isinstance(other, date | Span):
                 meant = DeferredText(gettext_noop("{one} or {other}"), one=f"date({place})", other=f"time({place})")
-            why = gettext_noop("{operator} takes no text: {place} is text; write {meant}")
+            why = gettext_noop("{operator} does not accept text, but {place} is text; write {meant}")
             return DeferredText(why, operator=operator, place=place, meant=meant)
         return None
 

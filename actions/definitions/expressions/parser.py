@@ -136,9 +136,9 @@ _TOKENS: Final = re.compile(
 )
 _NOT_OURS: Final = {
     "=": gettext_noop("Write == to compare."),
-    "&": gettext_noop("Write and."),
-    "|": gettext_noop("Write or."),
-    "!": gettext_noop("Write not, or != to compare."),
+    "&": gettext_noop("Write “and” instead of &."),
+    "|": gettext_noop("Write “or” instead of |."),
+    "!": gettext_noop("Write “not” instead of !, or != to compare."),
     '"': gettext_noop("This text has no closing quotation mark."),
     "'": gettext_noop("This text has no closing quotation mark."),
     "%": gettext_noop("There is no %; divide by 100 instead."),
@@ -165,7 +165,7 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             if why := _NOT_OURS.get(text[at]):
                 raise ExpressionError(why, at)
-            raise ExpressionError(gettext_noop("{character} means nothing here."), at, character=repr(text[at]))
+            raise ExpressionError(gettext_noop("{character} is not allowed here."), at, character=repr(text[at]))
         if match.lastgroup != "space":
             tokens.append(_Token(match.lastgroup or "", match[0], at, match.end()))
         at = match.end()

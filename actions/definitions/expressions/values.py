@@ -316,7 +316,7 @@ def time_of(value: Any, zone: Any = None) -> datetime:
         return moment if zone is None or moment.utcoffset() else moment.astimezone(_zone(zone))
     if zone is None:
         raise NoValue(
-            gettext_noop('a time needs its offset, such as +02:00 or Z; else write time(..., "Europe/Berlin")')
+            gettext_noop('a time needs its offset, such as +02:00 or Z; otherwise, write time(..., "Europe/Berlin")')
         )
     return moment.replace(tzinfo=_zone(zone))
 

@@ -61,8 +61,8 @@ def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any])
         if any(re.sub("s$", "", word) in _NOUNS or _bare(word) in _NAMES for word in snake(own).split("_")):
             draft.check(
                 gettext_noop(
-                    "{field}: this may name a customer. If it does, take it from the identity or compare the record's "
-                    "owner with it, because a chat does not prove who someone is."
+                    "{field}: this may identify a customer. If it does, take it from the identity or compare the "
+                    "record's owner with it, because a chat does not prove who someone is."
                 ),
                 field=path,
             )

@@ -37,7 +37,7 @@ def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0)
     """Return the declaration of a value, without its description; {} if it cannot be declared."""
     schema = resolve(schema, note)
     if not isinstance(schema, Mapping):
-        note(gettext_noop("{at}: its schema is not an object, so its type is open."), at=at)
+        note(gettext_noop("{at}: its schema is not an object, so its type is left open."), at=at)
         return {}
     if depth >= _MAX_DEPTH:
         note(
@@ -99,7 +99,10 @@ def _type(schema: Mapping[str, Any]) -> str:
 def _merged(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, depth: int = 0) -> Mapping[str, Any]:
     """Return a schema without allOf, oneOf and anyOf, if these are simple."""
     if depth > _MAX_COMBINED:
-        note(gettext_noop("{at}: its schema refers to itself or combines too many others, and is cut there."), at=at)
+        note(
+            gettext_noop("{at}: its schema refers to itself or combines too many others, so it is cut off there."),
+            at=at,
+        )
         return {}
     if isinstance(schema.get("allOf"), list):
         parts = [_part(one, at, resolve, note, depth) for one in schema["allOf"][:_ENTRIES]]
@@ -195,7 +198,7 @@ def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
     if schema.get("format") == "date":
         return {"type": "date"}
     if schema.get("format") in ("binary", "byte"):
-        note(gettext_noop("{at}: files cannot be sent yet, so its type is open."), at=at)
+        note(gettext_noop("{at}: files cannot be sent yet, so its type is left open."), at=at)
         return {}
     longest = schema.get("maxLength")
     most = longest if type(longest) is int and 1 <= longest <= 4_000 else 0

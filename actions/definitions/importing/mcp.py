@@ -43,10 +43,10 @@ def read_tools(result: Any, connection: str = "") -> Imported:
     """
     tools = result.get("tools") if isinstance(result, Mapping) else None
     if not isinstance(tools, list):
-        raise InvalidFile(gettext('The server\'s answer has no list of "tools".'))
+        raise InvalidFile(gettext('The server\'s response has no "tools" list.'))
     notes: list[DeferredText] = []
     if len(tools) > MAX_TOOLS:
-        offered = gettext_noop("The server offers {number} tools; the first {most} are offered here.")
+        offered = gettext_noop("The server has {number} tools; only the first {most} are listed here.")
         notes.append(DeferredText(offered, number=len(tools), most=MAX_TOOLS))
     names = Names()
     readers = _readers(tools[:MAX_TOOLS])
@@ -182,8 +182,8 @@ def _note_claims(tool: Mapping[str, Any], draft: Draft) -> None:
         shown = ", ".join(printable(name, 40) for name in claimed[:5])
         draft.note(
             gettext_noop(
-                "The server says of this tool: {hints}. It is still treated as a write and called at most once. If it "
-                "only reads, say so under Basics, What it does."
+                "The server says about this tool: {hints}. It is still treated as a write and called at most once. If "
+                "it only reads, select that under Basics, What it does."
             ),
             hints=shown,
         )
@@ -233,7 +233,9 @@ class _Local:
             if node is None:
                 break
         note(
-            gettext_noop("The reference {reference} is circular or leads nowhere in this schema, and is cut."),
+            gettext_noop(
+                "The reference {reference} is circular or points to nothing in this schema, so it is cut off."
+            ),
             reference=printable(reference, 80),
         )
         return None

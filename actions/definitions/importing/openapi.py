@@ -44,7 +44,8 @@ def _check_version(top: Any) -> None:
     if not re.match(r"3\.[01](\.|$)", str(top.get("openapi", ""))):
         raise InvalidFile(
             gettext(
-                'The file is not an OpenAPI description of version 3.0 or 3.1. Its "openapi" must name one of these.'
+                'The file is not an OpenAPI description of version 3.0 or 3.1. Set its "openapi" field to its '
+                "version, such as 3.1.0."
             )
         )
     if not isinstance(top.get("paths"), Mapping) or not top["paths"]:
@@ -87,8 +88,8 @@ class _File:
         if len(operations) > MAX_OPERATIONS:
             self._note(
                 gettext_noop(
-                    "The file has {number} operations; the first {most} are offered. Split the file, or remove what "
-                    "you do not need."
+                    "The file has {number} operations; only the first {most} are listed. Split the file, or remove "
+                    "what you do not need."
                 ),
                 number=len(operations),
                 most=MAX_OPERATIONS,
@@ -177,11 +178,11 @@ class _File:
         given = [one.get("url") for one in servers if isinstance(one, Mapping)] if isinstance(servers, list) else []
         urls = [printable(url, 300) for url in given if isinstance(url, str)]
         if not urls:
-            self._note(gettext_noop("The file names no server. Enter the address of the connection by hand."))
+            self._note(gettext_noop("The file does not specify a server. Enter the address of the connection by hand."))
             return {}
         if len(urls) > 1:
             self._note(
-                gettext_noop("The file names {number} servers. The first is suggested: {address}"),
+                gettext_noop("The file lists {number} servers. The first is suggested: {address}"),
                 number=len(urls),
                 address=urls[0],
             )
@@ -203,8 +204,8 @@ class _File:
         if schemes:
             self._note(
                 gettext_noop(
-                    "The file names a sign-in method that no connection supports. Ask the system's operator for a key "
-                    "or a token."
+                    "The file requires a sign-in method that no connection supports. Ask the system's operator for a "
+                    "key or a token."
                 )
             )
         return {}

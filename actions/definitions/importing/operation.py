@@ -53,8 +53,8 @@ _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's dra
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = gettext_noop(
-    "The call takes a key. If the system answers a repeated key with its first answer, choose “Send it again; the "
-    "system carries it out only once” (replay_safe)."
+    "The call takes a key. If the system responds to a repeated key with its first response, choose “Send it again; "
+    "the system carries it out only once” (replay_safe)."
 )
 # The only value of a field: a code, without signs that a template or an expression reads.
 _CODE_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)
@@ -275,7 +275,7 @@ class Operation:
             name = match[1]
             if name not in self._places:
                 self._draft.note(
-                    gettext_noop("The path names {name}, which the file does not declare. It is taken as text."),
+                    gettext_noop("The path contains {name}, which the file does not declare. It is treated as text."),
                     name=printable(name, 40),
                 )
                 argument = self._argument(name, {"type": "string"}, True, "", after=self._segment_before(name))
@@ -334,7 +334,7 @@ class Operation:
         is_text = isinstance(schema, Mapping) and "string" in (schema.get("type"), *listed_types(schema.get("type")))
         is_key = self._method != "get" and is_text and _IDEMPOTENCY in snake(name).split("_")
         if is_key:
-            self._draft.note(gettext_noop("{name} carries the request's key."), name=printable(name, 40))
+            self._draft.note(gettext_noop("{name} contains the request's key."), name=printable(name, 40))
             self._draft.hint("outcome.kind", _TAKES_KEY)
         return is_key
 
@@ -344,8 +344,8 @@ class Operation:
             return statuses
         self._draft.check(
             gettext_noop(
-                "The answer 202 says that the call was accepted, not that it was done, so its outcome counts as "
-                "unknown. If the system has done it by then, add 202 to “It happened if”."
+                "Status 202 means that the call was accepted, not that it was carried out, so its outcome counts as "
+                "unknown. If the system has already carried it out when it returns 202, add 202 to “It happened if”."
             )
         )
         return [status for status in statuses if status != _ACCEPTED]
@@ -402,7 +402,7 @@ class Operation:
         if len(found) > 1:
             named = ", ".join(f"{record}.{path}" for path in found[:5])
             self._draft.check(
-                gettext_noop("{record}: the owner may be named by {names}. Choose the one that is the customer's id."),
+                gettext_noop("{record}: the owner's id may be in {names}. Choose the one that is the customer's id."),
                 record=record,
                 names=named,
             )
@@ -453,8 +453,8 @@ class Operation:
             if record is not None and spec.get("type") in ("string", "integer"):
                 self._draft.check(
                     gettext_noop(
-                        "{argument}: this may name a record, since GET {path} reads one of this name. If it does, use "
-                        "it to look up the record, with its owner."
+                        "{argument}: this may identify a record, because GET {path} reads a record of this name. If "
+                        "it does, use it to look up the record, with its owner."
                     ),
                     argument=argument,
                     path=printable(record.path, 80),

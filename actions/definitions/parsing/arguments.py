@@ -33,7 +33,7 @@ MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"
 _EXAMPLE: Final = "order_id"
 _AWAITED: Final = gettext_noop(
-    "It reads {names}, which no look-up has found yet. Add the look-up, or correct the name."
+    "This reads {names}, which no look-up has found yet. Add the look-up, or correct the name."
 )
 _TYPES: Final = ("string", "choice", "integer", "number", "money", "flag", "date", "list", "object")
 _MAX_DEPTH: Final = 4
@@ -58,7 +58,9 @@ def read_arguments(document: ObjectReader, scope: Scope, locales: Sequence[str])
     known = scope.arguments | (frozenset(map(str, declared)) if isinstance(declared, Mapping) else frozenset())
     for name, spec in document.named("arguments", MAX_ARGUMENTS, NAME, _EXAMPLE):
         if name == "money":  # a request stores its amount under this name
-            spec.findings.add(spec.at, gettext("Choose another name: money is the amount of the definition."))
+            spec.findings.add(
+                spec.at, gettext("Choose a different name: “money” already stands for the action's amount.")
+            )
         origin = Origin(spec.one_of("from", [one.value for one in Origin], default=Origin.CUSTOMER.value))
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
         labels = _Labels()
@@ -66,7 +68,10 @@ def read_arguments(document: ObjectReader, scope: Scope, locales: Sequence[str])
         earliest, latest = _bounds(spec) if isinstance(accepts, Date) else (None, None)
         choosing = _choosing(spec, Scope(scope.names, scope.arguments), locales)
         if choosing and not (origin is Origin.CUSTOMER and isinstance(accepts, Text)):
-            spec.add("choose_from", gettext("Only a text that the customer provides can be chosen from their records."))
+            spec.add(
+                "choose_from",
+                gettext("Only a text argument that the customer provides can be chosen from their records."),
+            )
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         names_no_record = spec.flag("names_no_record")
@@ -108,7 +113,7 @@ def _bounds(spec: ObjectReader) -> tuple[Expression | None, Expression | None]:
     bounds = (spec.expression("minimum", scope), spec.expression("maximum", scope))
     for name, bound in zip(("minimum", "maximum"), bounds, strict=True):
         if bound is not None and not _is_day(bound):
-            spec.add(name, gettext("Write a day, such as today, today + days(30) or date('2026-12-31')."))
+            spec.add(name, gettext("Write a date, such as today, today + days(30) or date('2026-12-31')."))
     return bounds
 
 

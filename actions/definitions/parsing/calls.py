@@ -46,7 +46,7 @@ def _tool_call(spec: ObjectReader, scope: Scope) -> CallTemplate:
     """Read a call to an MCP server's tool."""
     tool = spec.text("tool", most=128, pattern=r"[A-Za-z0-9_./-]+", example="create_return")
     reviewed = spec.text(
-        "schema_hash", most=64, pattern=r"[0-9a-f]{64}", needed=True, example=gettext("the one that the import writes")
+        "schema_hash", most=64, pattern=r"[0-9a-f]{64}", needed=True, example=gettext("the hash that an import writes")
     )
     body = _body(spec, scope, "POST")
     spec.close()
@@ -70,7 +70,7 @@ def _path(spec: ObjectReader, scope: Scope) -> PathTemplate:
 def _fields(spec: ObjectReader, name: str, scope: Scope, *, is_header: bool) -> Fields:
     value = spec.raw(name)
     if value is not None and (not isinstance(value, Mapping) or len(value) > 30):
-        spec.add(name, gettext("Write an object of at most 30 names and texts."))
+        spec.add(name, gettext("Write an object of at most 30 names, each with a text."))
         return Fields({})
     found: dict[str, Template] = {}
     for key, text in (value or {}).items():

@@ -93,7 +93,7 @@ class CardReader:
         known = {"arguments", "body", *lookups, *self._elements(), *(self._document.get("values") or ())}
         for path in given or {}:
             if not re.fullmatch(_LABELLED, str(path), re.ASCII) or str(path).partition(".")[0] not in known:
-                spec.add(str(path)[:60], gettext("Name a field of a record, such as order.status."))
+                spec.add(str(path)[:60], gettext("Enter a field of a record, such as order.status."))
                 continue
             labels[path] = dict(self._options(spec, path))
         return labels

@@ -231,9 +231,7 @@ class _Document:
         found: dict[str, tuple[str, ...]] = {}
         for locale, sentences in value.items():
             if not LOCALE.fullmatch(str(locale)):
-                self._top.add(
-                    f"examples.{str(locale)[:20]}", gettext("Name a language by its code, such as en, de or pt-BR.")
-                )
+                self._top.add(f"examples.{str(locale)[:20]}", gettext("Use a language code, such as en, de or pt-BR."))
             elif not isinstance(sentences, list) or not all(
                 isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in sentences
             ):
@@ -261,8 +259,8 @@ class _Document:
                 spec.add("name", gettext("Two look-ups have this name."))
             if lookup.owner is not None and not compares_owner(lookup, lookup.owner, own):
                 text = gettext(
-                    "This is true of any record. Read its owner, such as {field}, or let the call name the customer by "
-                    "{identity}."
+                    "This is true of every record. Compare the record's owner, such as {field}, or send {identity} in "
+                    "the call."
                 )
                 spec.add("owner", text.format(field=f"{lookup.name}.customer", identity="{identity.sub}"))
             scope = scope.with_names(lookup.name)
@@ -284,7 +282,7 @@ class _Document:
         owner = spec.expression("owner", found)
         is_public = spec.flag("public")
         if owner and is_public:
-            spec.add("public", gettext("A record that belongs to a customer is not public. Leave one of the two out."))
+            spec.add("public", gettext('A record with an owner is not public. Leave out "owner" or "public".'))
         if not owner and not is_public and not spec.has("owner"):
             spec.lacks("owner")
         absent = self._statuses(spec)
@@ -337,7 +335,7 @@ class _Document:
         names = [str(name) for name in given or {}]
         for name in given or {}:
             if not re.fullmatch(NAME, str(name), re.ASCII) or name in RESERVED or name in scope.names:
-                spec.add(str(name)[:60], gettext("Choose a name in lowercase letters that nothing else has."))
+                spec.add(str(name)[:60], gettext("Choose a name in lowercase letters that is not used elsewhere."))
                 continue
             value = spec.expression(name, scope.with_names(*names), needed=True)
             if value:

@@ -20,7 +20,7 @@ from supportbot.team_formats import number
 
 ARGUMENTS: Final = "arguments"
 LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
-CIRCULAR: Final = gettext_noop("It reads itself, directly or through others, so it has no value.")
+CIRCULAR: Final = gettext_noop("This value depends on itself, directly or through other values.")
 T = TypeVar("T")
 
 
@@ -73,7 +73,7 @@ def _unknown(text: str, name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1)
     if close:
-        hint = gettext("Do you mean {name}?").format(name=close[0])
+        hint = gettext("Did you mean {name}?").format(name=close[0])
     elif known:
         hint = gettext("Available: {names}.").format(names=", ".join(known))
     else:
@@ -227,7 +227,7 @@ class ObjectReader:
         for key, item in (value or {}).items():
             at = f"{self.path(name)}.{str(key)[:60]}"
             if not re.fullmatch(pattern, str(key), re.ASCII):
-                self.findings.add(at, gettext("Name it like {example}.").format(example=example))
+                self.findings.add(at, gettext("Use a name like {example}.").format(example=example))
                 continue
             reading = self._reading(item, at)
             if reading:
@@ -255,7 +255,7 @@ class ObjectReader:
         for locale, text in (value or {}).items():
             at = f"{self.path(name)}.{str(locale)[:60]}"
             if not LOCALE.fullmatch(str(locale)):
-                self.findings.add(at, gettext("Name a language by its code, such as en, de or pt-BR."))
+                self.findings.add(at, gettext("Use a language code, such as en, de or pt-BR."))
             elif not isinstance(text, str):
                 self.findings.add(at, gettext("Write text in quotation marks."))
             elif len(text) > most or not text.isprintable():

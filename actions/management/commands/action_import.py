@@ -59,7 +59,7 @@ class Command(WorkspaceCommand):
 
 def _imported(options: dict[str, Any], actor: str) -> ImportResult:
     if bool(options["file"]) == bool(options["tools_of"]):
-        raise CommandError(gettext("Name a file, or a connection with --tools-of."))
+        raise CommandError(gettext("Specify a file, or a connection with --tools-of."))
     if options["tools_of"]:
         return import_tools(options["tools_of"], actor=actor, environment=options["environment"])
     return import_text(text_of(options["file"]), actor=actor, connection=options["connection"])

@@ -38,7 +38,7 @@ class Command(WorkspaceCommand):
         parser.add_argument(
             "--off",
             action="store_true",
-            help=gettext("stop offering the action; also stops requests that are not sent yet"),
+            help=gettext("stop offering the action; also stops requests that have not been sent"),
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:

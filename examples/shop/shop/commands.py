@@ -115,7 +115,7 @@ def parse_cancel(order: str, data: Mapping[str, object]) -> CancelCommand:
 def _currency(fields: Fields) -> str:
     value = fields.text("currency", max_length=3)
     if value not in Currency.values:
-        fields.reject("currency", f"This shop knows {' and '.join(Currency.values)}.")
+        fields.reject("currency", f"This shop accepts only {' and '.join(Currency.values)}.")
     return value
 
 
@@ -136,7 +136,7 @@ def _items(fields: Fields) -> tuple[RefundItem, ...]:
         return ()
     items = [item for entry in entries if (item := _item(fields, entry))]
     if len({item.sku for item in items}) < len(items):
-        fields.reject("items", "Name each sku once, with its quantity.")
+        fields.reject("items", "List each sku once, with its quantity.")
     return tuple(sorted(items, key=lambda item: item.sku))
 
 

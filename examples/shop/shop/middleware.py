@@ -36,7 +36,7 @@ class LoopbackOnly:
     def check(self, request: HttpRequest) -> None:
         host = request.headers.get("Host", "")
         if host.lower() not in self.hosts:
-            raise HostNotAllowed(f"This shop answers only at {' or '.join(sorted(self.hosts))}.")
+            raise HostNotAllowed(f"This shop is only available at {' or '.join(sorted(self.hosts))}.")
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() not in self.origins:
             raise OriginNotAllowed("Pages from other origins cannot use this shop.")

@@ -157,7 +157,7 @@ def _change_address(command: AddressCommand, order: Order, operation: Operation)
     address = replace(command.address, name=command.address.name or order.address_name)
     if address.country != order.address_country:
         raise errors.OtherCountry(
-            f"{order.id} can only go to another address in {order.address_country}.",
+            f"{order.id} can only go to an address in {order.address_country}.",
             fields={"country": [f"It must stay {order.address_country}."]},
         )
     for name, value in asdict(address).items():

@@ -90,7 +90,9 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[dict[str, int], bool]:
         return {**known, "question": question, "answer": answer}, True
     if _width(rows[0]) != 2:
         raise InvalidDocument(
-            gettext("The columns are unknown. Name two of them “question” and “answer” in the first row.")
+            gettext(
+                "The question and answer columns were not found. Name them “question” and “answer” in the first row."
+            )
         )
     return {"question": 0, "answer": 1}, _holds_names(rows)
 

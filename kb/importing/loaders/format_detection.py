@@ -73,7 +73,9 @@ def format_of(file: Path, name: str) -> Format:
         raise InvalidDocument(_not_what_it_says(begin, named))
     if named is None:
         raise InvalidDocument(
-            gettext("Files of this kind cannot be read. Use one of {endings}.").format(endings=", ".join(KNOWN_ENDINGS))
+            gettext("Files of this kind cannot be read. Use one of these formats: {endings}.").format(
+                endings=", ".join(KNOWN_ENDINGS)
+            )
         )
     return named
 

@@ -37,7 +37,9 @@ class Command(ProductCommand):
             action="append",
             default=[],
             metavar="FILE.jsonl[=SLUG,...]",
-            help=gettext("questions from another field; not used for the named corpora, which answer some of them"),
+            help=gettext(
+                "questions on a different subject; not used for the corpora SLUG, because they answer some of them"
+            ),
         )
         parser.add_argument(
             "--check",
@@ -81,7 +83,7 @@ def _check_names(corpora: Sequence[Corpus], checked: Sequence[Corpus], foreign: 
     twice = [slug for slug, times in Counter(slugs).items() if times > 1]
     if twice:
         raise CommandError(
-            gettext("--corpus names {twice} twice. Put its questions in one file.").format(twice=twice[0])
+            gettext("--corpus lists {twice} twice. Put its questions in one file.").format(twice=twice[0])
         )
     known = {*slugs, *(corpus.slug for corpus in checked)}
     strangers = sorted({slug for group in foreign for slug in group.spared} - known)
@@ -97,7 +99,7 @@ def _check_writable(out: Path | None) -> None:
     """Fail before the long computation if its result could not be written."""
     if out and (out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK)):
         raise CommandError(
-            gettext("--out {out} cannot be written. Name a file in an existing, writable folder.").format(out=out)
+            gettext("--out {out} cannot be written. Choose a file in an existing, writable folder.").format(out=out)
         )
 
 

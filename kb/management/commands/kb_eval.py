@@ -30,8 +30,8 @@ SHOWN_MISSING = 5
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        'Put every question in a file to the search, one {"id", "question", "gold": [external ids], "exclude"?: [...]} '
-        'per line, and print how often and how high the articles were ranked. Put earlier messages under "history", or '
+        'Search for every question in a file, one {"id", "question", "gold": [external ids], "exclude"?: [...]} per '
+        'line, and print how often and how high the articles were ranked. Put earlier messages under "history", or '
         'the whole conversation under "messages"; each message is {"role", "content"}.'
     )
 

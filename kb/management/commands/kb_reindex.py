@@ -17,8 +17,8 @@ from supportbot.accounts.commands import ProductCommand
 
 class Command(ProductCommand):
     help = gettext_noop(
-        "Index every workspace with the model that the console or KB_EMBEDDER names. Search uses the old index until "
-        "the new one is complete. An interrupted run continues where it stopped."
+        "Index every workspace with the model chosen in the console or by KB_EMBEDDER. Search uses the old index "
+        "until the new one is complete. An interrupted run continues where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

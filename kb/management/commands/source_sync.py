@@ -19,7 +19,7 @@ from supportbot.accounts.models import Workspace
 class Command(WorkspaceCommand):
     help = gettext_noop(
         "Read a source again and publish what is new or has changed. Articles that are gone from the source are "
-        "archived. If a third of the source or more is gone, that needs --archive-lost."
+        "archived. If a third of the source or more is gone, this requires --archive-lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

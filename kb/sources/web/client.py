@@ -103,7 +103,7 @@ class Client:
             response = request(outgoing)
         except NoAnswer as error:
             problem = Unreadable if error.status else Unreachable
-            raise problem(gettext("The site {problem}.").format(problem=error.why)) from error
+            raise problem(gettext("The site could not be read: {problem}.").format(problem=error.why)) from error
         except OutboundError as error:
             raise Unreachable(gettext("It was not fetched: {problem}.").format(problem=error.why)) from error
         finally:

@@ -83,8 +83,9 @@ def _failing(cases: Sequence[str]) -> str:
 
 def _too_slow(cases: Sequence[str]) -> str:
     text = gettext(
-        "The gates took longer than {seconds} seconds and did not judge: {names}. Try again when the connected "
-        "system answers faster, choose gates with fewer cases about actions, or give a reason for overriding the gates."
+        "The gates took longer than {seconds} seconds, so these were not evaluated: {names}. Try again when the "
+        "connected system responds faster, choose gates with fewer cases about actions, or give a reason for "
+        "overriding the gates."
     )
     return text.format(seconds=f"{MAX_SECONDS:.0f}", names=_named(cases))
 
@@ -118,7 +119,7 @@ def _warning(policy: ActionPolicy | None, rules: Rules, spec: WriteAction | None
         text = _too_few(needed, able)
     elif not able and spec is not None and spec.outcome is not OutcomeKind.STATUS_LOOKUP:
         text = gettext(
-            "If the outcome of a call stays unknown, a person has to find out what happened, and nobody may settle "
+            "If the outcome of a call stays unknown, a person has to find out what happened, but nobody may settle "
             "the request. Select someone under “Who may approve”."
         )
     else:
@@ -148,17 +149,17 @@ def _able(policy: ActionPolicy, spec: WriteAction | None) -> list[User]:
 def _too_few(needed: int, able: list[User]) -> str:
     if needed == 1:
         text = gettext(
-            "Some requests need approval, and nobody may approve them. Select someone under “Who may approve”."
+            "Some requests need approval, but nobody may approve them. Select someone under “Who may approve”."
         )
     elif not able:
         text = gettext(
-            "Some requests need two approvals by different people, and nobody may give one. Select two people under "
-            "“Who may approve”."
+            "Some requests need two approvals by different people, but nobody may approve them. Select two people "
+            "under “Who may approve”."
         )
     else:
         text = gettext(
-            "Some requests need two approvals by different people, and only {name} may give one. Select another person "
-            "under “Who may approve”."
+            "Some requests need two approvals by different people, but only {name} may approve them. Select another "
+            "person under “Who may approve”."
         ).format(name=able[0].display_name)
     until = gettext("Until then, such requests expire after {hours} hours.")
     return f"{text} {until.format(hours=int(APPROVAL_LIFE.total_seconds() // 3600))}"

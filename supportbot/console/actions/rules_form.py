@@ -131,7 +131,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         action = action_in_force(self.instance.action)
         if REQUESTS in self.fields and action is not None and action.most_requests is not None:
             self.fields[REQUESTS].help_text = gettext(
-                "At most {most}, the limit in its definition, because the action's call names no customer."
+                "At most {most}, the limit in its definition, because the action's call identifies no customer."
             ).format(most=action.most_requests)
         if "approvers" in self.fields:
             approvers: Any = self.fields["approvers"]

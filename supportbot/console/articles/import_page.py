@@ -128,7 +128,7 @@ def _changes(item: ItemResult) -> list[dict[str, str]]:
 
 def _in_words(facts: dict[str, Any]) -> str:
     """Return a report's counts as a sentence. The page's script builds the same sentence."""
-    text = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.")
+    text = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, unreadable: {failed}.")
     return text.format(**facts["counts"]) if facts else ""
 
 

@@ -49,7 +49,7 @@ STATES = (
     ("open", _("Draft open"), Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision"))),
     ("draft", _("Drafts"), Q(state=State.DRAFT)),
     ("archived", _("Archived"), Q(state=State.ARCHIVED)),
-    ("stale", _("Due for a check"), stale),
+    ("stale", _("Due for review"), stale),
     ("older", _("Older than their source"), older),
     ("planned", _("Scheduled"), Q(plans__isnull=False)),
     ("off_help", _("Not on the help pages"), Q(on_help_pages=False)),

@@ -22,8 +22,8 @@ class SynonymsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         widget=forms.Textarea(attrs={"class": "field", "rows": 5}),
         label=_("Words"),
         help_text=_(
-            "One per line or separated by commas, such as jumper, sweater. A question with one of them also finds the "
-            "others."
+            "One per line or separated by commas, such as jumper, sweater. A question that contains one of these "
+            "words also finds articles with the others."
         ),
     )
 
@@ -49,7 +49,10 @@ class SynonymsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
 class SynonymsAdmin(ScopedAdmin):
     many = _("Synonyms")
     new = _("New synonyms")
-    none_yet = _("Customers and articles may use different words for the same thing. Tell search which.")
+    none_yet = _(
+        "Customers and articles may use different words for the same thing. List such words, so that a search for one "
+        "also finds the others."
+    )
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = can_delete = True

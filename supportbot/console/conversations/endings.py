@@ -31,7 +31,7 @@ _LABELS: Final[Mapping[Ending, tuple[str, str]]] = {
     ),
     Ending.ABANDONED: (
         gettext_noop("Abandoned"),
-        gettext_noop("The last question got no answer, no agent came, or the customer rated it 1 or 2."),
+        gettext_noop("The last question got no answer, no agent joined, or the customer rated it 1 or 2."),
     ),
 }
 

@@ -196,7 +196,7 @@ def _worse(figures: Figures, trend: Trend) -> str:
 def _most_resolved(figures: Figures) -> str:
     if not figures.resolution.number:
         return gettext("none yet")
-    return gettext("9 in 10 within {time}, including people's time").format(
+    return gettext("9 in 10 within {time}, including the time people took").format(
         time=duration_in_words(figures.resolution.most)
     )
 

@@ -33,7 +33,7 @@ class CaseForm(forms.Form):
     arguments = JsonText(required=False, label=_("Arguments"), widget=forms.Textarea(attrs={"rows": 4, **_TALL}))
     records = JsonText(
         required=False,
-        label=_("The system's answers"),
+        label=_("The system's responses"),
         help_text=_("One per call, such as GET /orders/A-1001. Use null if there is no such record."),
         widget=forms.Textarea(attrs={"rows": 12, **_TALL}),
     )

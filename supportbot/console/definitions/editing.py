@@ -54,7 +54,7 @@ class SavingForm(forms.Form):
     """The fields submitted with every change: the reason, and which version was edited."""
 
     reason = forms.CharField(
-        required=False, max_length=300, label=_("Why"), help_text=_("Optional. Shown with the version.")
+        required=False, max_length=300, label=_("Reason"), help_text=_("Optional. Shown with the version.")
     )
     based_on = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -238,7 +238,10 @@ def _saved(
     else:
         messages.success(request, gettext("Saved as version {number}.").format(number=version.number))
     if followed:
-        words = gettext("{names} pass these arguments when they are undone: drafts with the new names have been saved.")
+        words = gettext(
+            "The undo calls of {names} use the renamed arguments, so drafts of these actions with the new names have "
+            "been saved."
+        )
         messages.warning(request, words.format(names=listed(followed)))
     return None
 

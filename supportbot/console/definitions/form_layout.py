@@ -14,11 +14,11 @@ _NAME: Final = Box("name", _("Name"), help=_("Lowercase letters, digits and _, s
 _SHOWN: Final = (
     Box("label", _("Label"), Kind.WORDS),
     Box("value", _("Value"), Kind.RULE, help=_("For example, order.id.")),
-    Box("words", _("Words instead of a value"), Kind.WORDS, _("For example: {card.brand} ending in {card.digits}.")),
+    Box("words", _("Text instead of a value"), Kind.WORDS, _("For example: {card.brand} ending in {card.digits}.")),
 )
 _METHODS: Final = tuple((one, one) for one in ("GET", "POST", "PUT", "PATCH", "DELETE"))
 _READING: Final = _METHODS[:2]
-_ADDRESS_HELP: Final = _("A field of the record that holds an https address, such as product.url.")
+_ADDRESS_HELP: Final = _("A field of the record that contains an https address, such as product.url.")
 _TEMPLATE_HELP: Final = _("Put values in braces, such as {order.id}, and times as {time(order.placed)}.")
 
 _TYPES: Final = (
@@ -34,12 +34,12 @@ _TYPES: Final = (
 )
 
 _TOOL_HELP: Final = _(
-    "Instead of method and path, such as find_visit; its arguments are the body. Read the server's tools first, under "
-    "New action."
+    "A tool such as find_visit, instead of a method and a path. The body contains its arguments. Read the server's "
+    "tools first, under New action."
 )
 _FIELDS_HELP: Final = _(
-    "One row for each field; save to add more, and empty a row to remove it. Options, patterns, bounds and fields "
-    "inside a field are edited in Document, and kept here."
+    "One row per field. Save to add more; clear a row to remove it. Edit options, patterns, bounds and nested fields "
+    "under Document; they are kept here."
 )
 
 PARTS: Final = (
@@ -56,7 +56,7 @@ PARTS: Final = (
                 "kind",
                 _("What it does"),
                 Kind.CHOICE,
-                _("If it only reads, its call becomes a look-up. Nothing has to be confirmed then."),
+                _("If it only reads, its call becomes a look-up, and nothing has to be confirmed."),
                 choices=(("write", _("It changes something")), ("read", _("It looks something up"))),
             ),
             Box(
@@ -127,7 +127,7 @@ PARTS: Final = (
                     Box("required", _("Required"), Kind.FLAG, default=True),
                     Box(
                         "names_no_record",
-                        _("It does not name a record"),
+                        _("It does not identify a record"),
                         Kind.FLAG,
                         _("Only the customer's own words, such as a note, which identify no record or person."),
                         types=("string", "integer", "list", "object"),
@@ -153,7 +153,7 @@ PARTS: Final = (
                         "choose_from.list",
                         _("Chosen from these records of the customer"),
                         Kind.RULE,
-                        _("A list that a look-up with an owner finds, such as loans.items."),
+                        _("A list from a look-up with an owner, such as loans.items."),
                         types=("string",),
                         is_rare=True,
                     ),
@@ -268,7 +268,9 @@ PARTS: Final = (
                     Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
                     Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
                     Box("call.body", _("Body"), Kind.JSON, _("JSON, for a look-up by POST or by a tool.")),
-                    Box("owner", _("Owner"), Kind.RULE, _("The field that holds the owner, such as order.customer.")),
+                    Box(
+                        "owner", _("Owner"), Kind.RULE, _("The field that contains the owner, such as order.customer.")
+                    ),
                     Box("public", _("Public: anyone may see it"), Kind.FLAG),
                     Box(
                         "otherwise.code",
@@ -289,12 +291,12 @@ PARTS: Final = (
                     ),
                     Box(
                         "for_each",
-                        _("Once for each of"),
+                        _("Repeat for each entry of"),
                         Kind.RULE,
                         _("A list, such as arguments.items. Leave it empty to look up one record."),
                     ),
                     Box("as", _("Name of each entry"), help=_("For example, item.")),
-                    Box("at_most", _("Look up at most"), Kind.WHOLE),
+                    Box("at_most", _("Maximum number of look-ups"), Kind.WHOLE),
                 ),
             ),
         ),
@@ -327,15 +329,15 @@ PARTS: Final = (
             ),
         ),
         examples=(
-            ("order.status in ['paid', 'waiting']", _("The status is one of these.")),
-            ("not order.wrapped and has(order.address)", _("A flag is not set, and a field is present.")),
-            ("number(order.total) <= 50", _("A number that the system writes as text is at most 50.")),
-            ("arguments.until <= today + days(28)", _("A day is within four weeks from now.")),
-            ("days_between(order.placed, today) <= 14", _("At most 14 days have passed.")),
-            ("order.due_cents / 100 < 20", _("An amount in cents is below 20.")),
+            ("order.status in ['paid', 'waiting']", _("The order is paid or waiting.")),
+            ("not order.wrapped and has(order.address)", _("The order is not wrapped yet and has an address.")),
+            ("number(order.total) <= 50", _("The total, which the system sends as text, is at most 50.")),
+            ("arguments.until <= today + days(28)", _("The date is no more than four weeks from now.")),
+            ("days_between(order.placed, today) <= 14", _("The order was placed no more than 14 days ago.")),
+            ("order.due_cents / 100 < 20", _("The amount due, which the system sends in cents, is below 20.")),
             (
                 "all(arguments.item_ids, i, i in map(order.items, item, item.id))",
-                _("Each number given belongs to an item in the order."),
+                _("Every id given belongs to an item in the order."),
             ),
             ("count(order.items, item, item.price > 20) == 0", _("No item costs more than 20.")),
         ),
@@ -343,7 +345,7 @@ PARTS: Final = (
     Part(
         "labels",
         _("Labels"),
-        _("How customers read the values of records. Rules and calls read the values themselves."),
+        _("What customers read instead of the values in records. Rules and calls use the values themselves."),
         (
             Box(
                 "labels",
@@ -377,7 +379,7 @@ PARTS: Final = (
             Box("call.key.header", _("Idempotency key header"), help=_("Lets the system recognise a repeated call.")),
             Box(
                 "call.names_no_customer",
-                _("It names no customer"),
+                _("It identifies no customer"),
                 Kind.FLAG,
                 _(
                     "The system does not need to know who the call is for, such as a request to be called back. The "
@@ -389,8 +391,8 @@ PARTS: Final = (
     ),
     Part(
         "answer",
-        _("Answer and outcome"),
-        _("How the system's answer is read. If neither of the first two conditions holds, the outcome is unknown."),
+        _("Response and outcome"),
+        _("How the system's response is read. If neither of the first two conditions is true, the outcome is unknown."),
         (
             Box("answer.happened", _("It happened if"), Kind.RULE, _("For example, status == 200.")),
             Box(
@@ -399,7 +401,7 @@ PARTS: Final = (
                 Kind.RULE,
                 _("For example, status >= 400 and status < 500 and status not in [408, 409, 425, 429]."),
             ),
-            Box("answer.reason", _("The system's own words"), Kind.RULE, _("For example, body.message.")),
+            Box("answer.reason", _("The system's message"), Kind.RULE, _("For example, body.message.")),
             Box(
                 "outcome.kind",
                 _("If the outcome is unknown"),
@@ -420,7 +422,10 @@ PARTS: Final = (
                 "outcome.in_progress",
                 _("Outcome look-up: the system is still working on it if"),
                 Kind.RULE,
-                _("For example, body.state == 'pending'. Then no person is called for a day."),
+                _(
+                    "For example, body.state == 'pending'. While this is true, nobody is asked to settle the outcome "
+                    "for the first 24 hours."
+                ),
             ),
         ),
         of=WRITE,
@@ -440,7 +445,7 @@ PARTS: Final = (
     Part(
         "receipt",
         _("Receipt"),
-        _("What is kept of the system's answer and shown to the customer."),
+        _("Which parts of the system's response are kept and shown to the customer."),
         boxes=(
             Box("done", _("Title"), Kind.WORDS, _("What was done, such as: Order gift-wrapped.")),
             Box(
@@ -464,12 +469,12 @@ PARTS: Final = (
             Box("result.words", _("Words"), Kind.WORDS, _TEMPLATE_HELP),
             Box(
                 "result.list",
-                _("Fields for each of"),
+                _("Fields for each entry of"),
                 Kind.RULE,
                 _("A list such as order.items. Leave empty if there is none."),
             ),
             Box("result.as", _("Name of each entry"), help=_("For example, item.")),
-            Box("result.at_most", _("Entries, at most"), Kind.WHOLE),
+            Box("result.at_most", _("Maximum number of entries"), Kind.WHOLE),
             Box("result.card.title", _("Card title"), Kind.WORDS, _TEMPLATE_HELP),
             Box("result.card.link", _("Card link"), Kind.RULE, _ADDRESS_HELP),
             Box("result.card.picture", _("Card picture"), Kind.RULE, _ADDRESS_HELP),

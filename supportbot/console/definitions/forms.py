@@ -317,13 +317,15 @@ class PartForm(forms.Form):
         bound, entries, removed = bound_names(document), set(entry_names(document)), set(self._removed())
         for old, new in self._renamed_names.items():
             if new in bound:
-                words = gettext("{name} already names the entries of a list in this action. Choose another name.")
+                words = gettext(
+                    "{name} is already the name of a list's entries in this action. Choose a different name."
+                )
                 self.add_error(self._renamed_at[old], words.format(name=new))
             elif old in entries:
-                words = gettext("{name} also names the entries of a list in this action. Rename those first.")
+                words = gettext("{name} is also the name of a list's entries in this action. Rename the entries first.")
                 self.add_error(self._renamed_at[old], words.format(name=old))
             elif new in removed:
-                words = gettext("{name} is removed at the same time. Save that first, then use its name.")
+                words = gettext("{name} is being removed at the same time. Save the removal first, then use its name.")
                 self.add_error(self._renamed_at[old], words.format(name=new))
 
     def _removed(self) -> Iterator[str]:

@@ -43,7 +43,7 @@ from supportbot.errors import SupportBotError
 class PublishForm(forms.Form):
     number = forms.IntegerField(widget=forms.HiddenInput)
     is_dry_run = forms.BooleanField(
-        label=_("Begin as a dry run"),
+        label=_("Start as a dry run"),
         required=False,
         initial=True,
         help_text=_("Requests are judged, but nothing is carried out until you end the dry run in the rules."),

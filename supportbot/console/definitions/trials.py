@@ -48,7 +48,7 @@ class TrialForm(forms.Form):
         choices=(
             (Environment.SANDBOX.value, _("On the sandbox: everything is sent")),
             (Environment.LIVE.value, _("On the live connection: only look-ups are sent")),
-            (SAMPLE, _("With the sample answers below: nothing is sent")),
+            (SAMPLE, _("With the sample responses below: nothing is sent")),
         ),
         widget=forms.RadioSelect,
     )
@@ -60,7 +60,7 @@ class TrialForm(forms.Form):
     locale = forms.ChoiceField(label=_("Language"))
     records = JsonText(
         required=False,
-        label=_("Sample answers"),
+        label=_("Sample responses"),
         help_text=_(
             'JSON by call, such as {"GET /orders/A-1001": {"id": "A-1001"}}. Use null if there is no such record.'
         ),
@@ -87,7 +87,7 @@ class TrialForm(forms.Form):
         if records is ABSENT:
             return {}
         if not isinstance(records, dict):
-            raise forms.ValidationError(gettext("Enter a JSON object with calls and their answers."))
+            raise forms.ValidationError(gettext("Enter a JSON object with calls and their responses."))
         return records
 
     def arguments(self) -> dict[str, Any]:
@@ -227,7 +227,7 @@ APPROVALS: Final = {
         "A person must approve it because of the action's own condition (Limits and approval)."
     ),
     ApprovalReason.CURRENCY: gettext_noop(
-        "Its currency is not that of the rules, so their amounts cannot be compared."
+        "Its currency differs from that of the rules, so the amounts cannot be compared."
     ),
     ApprovalReason.AMOUNT: gettext_noop("{total} is above {above}, the amount above which the rules require approval."),
     ApprovalReason.SUM: gettext_noop(

@@ -83,7 +83,7 @@ class CaseForm(forms.Form):
         max_length=MAX_VALUE_TEXT,
         widget=forms.Textarea(attrs={"rows": 2}),
         label=_("A good answer, in words"),
-        help_text=_("The model for judging compares the conversation with it."),
+        help_text=_("The judging model compares the conversation with this description."),
     )
     must = forms.BooleanField(
         required=False,

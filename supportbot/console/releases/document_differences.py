@@ -28,8 +28,8 @@ PURPOSES: Final = {
 REFERENCES: Final = {
     "knowledge": gettext_noop("articles"),
     "actions": gettext_noop("actions"),
-    "policies": gettext_noop("rules for actions"),
-    "suites": gettext_noop("cases of the gates"),
+    "policies": gettext_noop("action rules"),
+    "suites": gettext_noop("gate cases"),
     "models": gettext_noop("model connections"),
     "product": gettext_noop("the product itself"),
     "live": gettext_noop("the live release"),

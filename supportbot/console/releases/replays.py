@@ -33,12 +33,12 @@ LOOK_AGAIN_SECONDS: Final = 4
 DAYS, QUESTIONS = 7, 100
 WORDS: Final = {
     "lost_answer": ("bad", gettext_noop("No longer answered")),
-    "action": ("bad", gettext_noop("Other action")),
+    "action": ("bad", gettext_noop("Different action")),
     "handed_over": ("warn", gettext_noop("Handoff")),
-    "figures": ("warn", gettext_noop("Other figures")),
-    "sources": ("info", gettext_noop("Other sources")),
+    "figures": ("warn", gettext_noop("Different figures")),
+    "sources": ("info", gettext_noop("Different sources")),
     "gained_answer": ("ok", gettext_noop("Answered now")),
-    "words": ("", gettext_noop("Other words")),
+    "words": ("", gettext_noop("Different wording")),
 }
 # Filters in addition to the one for all differences and those for each kind of difference.
 REST: Final = {"same": gettext_noop("Same"), "unplayed": gettext_noop("Could not be asked")}

@@ -40,7 +40,7 @@ class PlaceForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["collection"].widget.attrs["placeholder"] = default_name()
-        unset = ("", gettext("As the files say, otherwise everyone"))
+        unset = ("", gettext("As set in the files; otherwise, everyone"))
         self.fields["audience"].choices = [unset, *Audience.choices]  # type: ignore[attr-defined]
 
     def changes(self, **more: Any) -> SourceChanges:
@@ -64,7 +64,7 @@ class SiteForm(PlaceForm):
     address = forms.CharField(
         label=_("Address"),
         max_length=2000,
-        help_text=_("The address of a sitemap, or of a start page whose section is read."),
+        help_text=_("The address of a sitemap, or of a start page. Everything below a start page is read."),
         widget=forms.TextInput(attrs={"placeholder": "https://help.example.com", "inputmode": "url"}),
     )
     schedule = forms.ChoiceField(

@@ -36,7 +36,7 @@ def of_run(state: str, mode: str) -> SafeString:
 def of_item(item: SourceItem, run: SourceRun | None) -> SafeString:
     """Return an item's state or, after a dry run, the state that it would get."""
     if item.state in _IN_WORK and not (run and run.is_under_way):
-        return tag("", gettext("Not reached"))
+        return tag("", gettext("Not processed"))
     is_checked = run is not None and run.mode == Mode.CHECK and item.run_id == run.pk
     if is_checked and item.state == ItemState.READY:
         return tag("accent", str(SourceItem.Outcome(item.outcome).label))

@@ -47,7 +47,7 @@ def refuse_two_databases(owner_url: str, application_url: str) -> None:
     if any(mine != other for mine, other in zip(owner, application, strict=True) if None not in (mine, other)):
         raise StartRefused(
             gettext(
-                "DATABASE_URL {application} and DATABASE_OWNER_URL {owner} lead to different databases. Correct the "
+                "DATABASE_URL {application} and DATABASE_OWNER_URL {owner} point to different databases. Correct the "
                 "one that is not the installation's."
             ).format(application=without_secrets(application_url), owner=without_secrets(owner_url))
         )

@@ -30,7 +30,7 @@ _OUTCOMES: Final = {
     "customer": gettext_noop("The customer ended the chat"),
     "returned": gettext_noop("Returned to the assistant"),
     "resolved": gettext_noop("Resolved"),
-    "expired": gettext_noop("Expired: nobody took it in time, the assistant answers again"),
+    "expired": gettext_noop("Expired: nobody took it in time, so the assistant answers again"),
 }
 _ACTIONS: Final = {
     "action.proposed": gettext_noop("proposed, not confirmed yet"),

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('release_id', models.UUIDField(null=True)),
                 ('text', models.TextField()),
                 ('articles', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('sent', models.CharField(blank=True, choices=[('as_is', 'Sent as it was'), ('edited', 'Edited'), ('replaced', 'Replaced')], default='', max_length=8)),
+                ('sent', models.CharField(blank=True, choices=[('as_is', 'Sent unchanged'), ('edited', 'Edited'), ('replaced', 'Replaced')], default='', max_length=8)),
                 ('kept', models.FloatField(null=True)),
                 ('is_correction', models.BooleanField(default=False)),
                 ('message_id', models.UUIDField(null=True)),

@@ -31,5 +31,5 @@ WAIT_EXPIRED: Final = msgid(
 )
 MAIL_SUBJECT: Final = msgid("Reply from {workspace}")
 MAIL_CLOSING: Final = msgid(
-    "{agent}, {workspace}\n\nThis is a reply to your chat with us. To answer, please return to the chat."
+    "{agent}, {workspace}\n\nThis is a reply to your chat with us. To respond, please return to the chat."
 )

@@ -119,8 +119,8 @@ def problems(values: Mapping[str, Any], *, row: EmbeddingConnection | None, key:
             if str(values.get(field)) != getattr(row, field):
                 wrong[field] = [
                     gettext(
-                        "This connection is in use for search, and another server may give other vectors. Add it as a "
-                        "new connection, test that, and choose it."
+                        "This connection is in use for search, and a different server may return different vectors. "
+                        "Add it as a new connection, test it, then choose it."
                     )
                 ]
     return wrong

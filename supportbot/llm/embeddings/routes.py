@@ -137,8 +137,8 @@ def _check_alike(rows: Sequence[EmbeddingConnection], sample: Sequence[Sequence[
         if row.dimensions != len(sample[0]):
             raise InvalidInput(
                 gettext(
-                    "{name} cannot stand in for {first}: its vectors have {size} numbers, not {other}. A fallback must "
-                    "serve the same model."
+                    "{name} cannot stand in for {first}: its vectors have {size} dimensions, not {other}. A fallback "
+                    "must serve the same model."
                 ).format(**facts)
             )
         alike = likeness(sample, row.sample)

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(blank=True, max_length=3)),
                 ('time_to_first_token_ms', models.PositiveIntegerField(null=True)),
                 ('duration_ms', models.PositiveIntegerField()),
-                ('outcome', models.CharField(choices=[('done', 'Done'), ('refused', 'refused: nothing was generated'), ('unclear', 'broke off: how much was generated is not known'), ('stopped', 'stopped by us')], max_length=8)),
+                ('outcome', models.CharField(choices=[('done', 'Done'), ('refused', 'refused: nothing was generated'), ('unclear', 'interrupted: it is not known how much was generated'), ('stopped', 'stopped by SupportBot')], max_length=8)),
                 ('reason', models.CharField(blank=True, max_length=20)),
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),

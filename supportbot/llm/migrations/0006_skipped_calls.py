@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
                 choices=[
                     ("done", "Done"),
                     ("refused", "refused: nothing was generated"),
-                    ("unclear", "broke off: how much was generated is not known"),
-                    ("stopped", "stopped by us"),
+                    ("unclear", "interrupted: it is not known how much was generated"),
+                    ("stopped", "stopped by SupportBot"),
                     ("skipped", "not called: too little of the budget was left"),
                 ],
                 max_length=8,

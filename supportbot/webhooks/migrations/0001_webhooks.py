@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('kinds', models.JSONField(default=dict)),
                 ('includes_customer', models.BooleanField(default=False)),
                 ('is_on', models.BooleanField(default=True)),
-                ('off_reason', models.CharField(blank=True, choices=[('failing', 'It failed for days.'), ('gone', 'It answered 410 Gone.')], max_length=10)),
+                ('off_reason', models.CharField(blank=True, choices=[('failing', 'It failed for three days.'), ('gone', 'It returned 410 Gone.')], max_length=10)),
                 ('notified_at', models.DateTimeField(null=True)),
                 ('secret', supportbot.accounts.encrypted_fields.EncryptedTextField()),
                 ('previous_secret', supportbot.accounts.encrypted_fields.EncryptedTextField(blank=True)),

@@ -166,7 +166,7 @@ def test_a_visitor_who_asks_for_a_customers_records_is_in_the_audit_trail(
 async def test_without_any_record_a_person_is_offered(conversation: Conversation, retail: LoopbackShop) -> None:
     retail.records.records["users"]["ann_lee_1"]["orders"] = []
     told = await final(conversation, QUESTION)
-    assert told["text"].startswith("I could not find anything of yours") and told["offers_human"]
+    assert told["text"].startswith("I could not find anything in your account") and told["offers_human"]
 
 
 async def test_a_model_gets_the_records_and_passes_one_of_them(conversation: Conversation) -> None:

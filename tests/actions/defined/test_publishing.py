@@ -49,7 +49,7 @@ def test_a_case_is_required_and_the_page_links_to_it(retail: LoopbackShop, admin
     page = page_of(browser.get(address))
     assert page.css_first(f"a[href='{address.replace('publish', 'test')}'].btn") is not None
     assert "Publish version 1" not in visible_text(page, " ")
-    assert "no case is recorded" in browser.post(address, {"number": "1"}).content.decode()
+    assert "no case has been recorded" in browser.post(address, {"number": "1"}).content.decode()
     services.save_draft(document("get_order_details"), actor=actor_of(admin))
     publishing.publish("get_order_details", number=1, person=admin)  # a look-up needs no case
 

@@ -197,7 +197,7 @@ async def test_a_customer_without_records_is_told_so_and_offered_a_person(
     bob = await db(lambda: signed_in_as(Customer.objects.create(external_id="bob_ray_2", name="Bob")))
     conversation = await db(start_conversation, bob.customer_id)
     told = await final(conversation, WISH)
-    assert told["text"].startswith("I could not find anything of yours") and told["offers_human"]
+    assert told["text"].startswith("I could not find anything in your account") and told["offers_human"]
     stranger = await db(lambda: signed_in_as(Customer.objects.create(external_id="nobody_9", name="N")))
     conversation = await db(start_conversation, stranger.customer_id)
     assert (await final(conversation, WISH))["text"] == "We do not know you."

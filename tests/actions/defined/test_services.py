@@ -169,7 +169,7 @@ def test_recorded_cases_must_pass(retail: LoopbackShop, admin: User) -> None:
     )  # fmt: skip
     with pytest.raises(CasesFailed) as refused:
         publishing.publish(NAME, number=1, person=admin)
-    assert refused.value.fields == {"wrong": ["It expects not_pending, but the definition says allowed."]}
+    assert refused.value.fields == {"wrong": ["The case expects not_pending, but the result is allowed."]}
     wrong.delete()
     publishing.publish(NAME, number=1, person=admin)
     assert not any(line.startswith("GET") for line in retail.asked)  # playing a case calls nobody

@@ -218,8 +218,8 @@ def test_a_mistake_is_named_by_its_path_with_a_remedy(path: str, value: Any, nam
 
 
 def test_a_close_name_is_suggested() -> None:
-    assert "Do you mean order?" in mistakes(changed(EXCHANGE, "subject.id", "ordr.id"))["subject.id"][0]
-    assert "Do you mean guards?" in mistakes({**EXCHANGE, "guard": []})["guard"][0]
+    assert "Did you mean order?" in mistakes(changed(EXCHANGE, "subject.id", "ordr.id"))["subject.id"][0]
+    assert "Did you mean guards?" in mistakes({**EXCHANGE, "guard": []})["guard"][0]
 
 
 LACKING = [
@@ -387,7 +387,7 @@ def test_a_draft_may_compute_an_argument_from_a_look_up_that_is_still_missing() 
     misspelt = {**EXCHANGE, "arguments": {**EXCHANGE["arguments"], "carrier": {**computed, "value": "ordr.carrier"}}}
     with pytest.raises(InvalidDefinition) as refused:
         check_draft(misspelt)
-    assert "Do you mean order?" in refused.value.fields["arguments.carrier.value"][0]
+    assert "Did you mean order?" in refused.value.fields["arguments.carrier.value"][0]
     unknown = {**computed, "value": "parcel.carrier + arguments.colour"}
     with pytest.raises(InvalidDefinition):
         check_draft({**EXCHANGE, "arguments": {**EXCHANGE["arguments"], "carrier": unknown}})

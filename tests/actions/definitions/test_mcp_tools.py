@@ -124,7 +124,7 @@ def test_tools_that_cannot_be_read_are_left_out_with_a_note() -> None:
 def test_many_tools_are_bounded() -> None:
     found = read_tools({"tools": [{**TOOL, "name": f"t{n}"} for n in range(10_000)]})
     assert len(found.drafts) == 500
-    assert "10,000 tools; the first 500" in found.notes[0]
+    assert "10,000 tools; only the first 500" in found.notes[0]
 
 
 @pytest.mark.parametrize(

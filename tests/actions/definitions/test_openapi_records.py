@@ -191,7 +191,7 @@ paths:
 def test_an_id_may_be_the_owners_although_its_record_is_read_by_a_number(name: str) -> None:
     draft = drafts(CLINIC)[name]
     assert "lookups[0].owner" not in draft.suggestions
-    [told] = [one for one in draft.checks if "the owner may be named by" in one]
+    [told] = [one for one in draft.checks if "the owner's id may be in" in one]
     assert "patient_id" in told and "clinic_id" in told
 
 

@@ -43,7 +43,7 @@ def test_a_field_for_the_idempotency_key_is_filled_by_the_server(name: str) -> N
 def test_notes_and_checks_say_system_and_not_shop() -> None:
     found = [*drafts(SHOP).values(), *drafts(RECORDS).values(), *drafts(WRAPPED).values()]
     told = " ".join(text for draft in found for text in (*draft.notes, *draft.checks, *dict(draft.hints).values()))
-    assert "If the system answers a repeated key" in told and "the system has done it" in told
+    assert "If the system responds to a repeated key" in told and "the system has already carried it out" in told
     assert "the shop" not in told
 
 

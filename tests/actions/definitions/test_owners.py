@@ -29,7 +29,7 @@ def test_an_owner_that_would_be_true_for_any_record_is_a_mistake(owner: str) -> 
     document = {**EXCHANGE, "lookups": lookups[::-1]}  # the public look-up comes first
     with pytest.raises(InvalidDefinition) as refused:
         check_draft(document)
-    assert refused.value.fields["lookups[1].owner"][0].startswith("This is true of any record.")
+    assert refused.value.fields["lookups[1].owner"][0].startswith("This is true of every record.")
 
 
 @pytest.mark.parametrize(

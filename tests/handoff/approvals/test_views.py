@@ -414,7 +414,7 @@ def test_the_newest_look_up_is_shown_and_decides_who_may_settle(
     unknown: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     client = browser(approver)
-    assert "The connected system did not answer." in words(page(client, unknown))
+    assert "The connected system did not respond." in words(page(client, unknown))
     Attempt.objects.filter(request_id=unknown.pk).update(is_in_progress=True, in_progress_at=now())
     assert "The connected system is still working on it." in words(page(client, unknown))
     tree = page(client, unknown)

@@ -25,7 +25,7 @@ def only(*methods: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
-                answer = refused(MethodNotAllowed(f"This address answers {allowed} only."))
+                answer = refused(MethodNotAllowed(f"This address accepts only {allowed}."))
                 answer["Allow"] = allowed
                 return answer
             if request.method == "POST" and request.content_type != "application/json":

@@ -40,7 +40,9 @@ def token(request: HttpRequest) -> HttpResponse:
 def orders(request: HttpRequest) -> HttpResponse:
     customer_id = request.GET.get("customer", "")
     if not customer_id:
-        raise InvalidInput("customer: Name the customer, as in ?customer=cus_1001.", fields={"customer": ["Required."]})
+        raise InvalidInput(
+            "customer: Specify the customer, as in ?customer=cus_1001.", fields={"customer": ["Required."]}
+        )
     return JsonResponse({"orders": selectors.orders_of(selectors.find_customer(customer_id))})
 
 

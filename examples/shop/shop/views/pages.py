@@ -47,7 +47,7 @@ def picture(request: HttpRequest, name: str) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(_FOR_PROGRAMS):
-        return refused(NotFound("Nothing is at this address."))
+        return refused(NotFound("There is nothing at this address."))
     message = _("There is no such page in this shop.")
     return render(request, "shop/message.html", {"title": _("Not found"), "message": message}, status=404)
 

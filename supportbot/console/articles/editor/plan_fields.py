@@ -93,7 +93,7 @@ def _time(request: HttpRequest, step: Step) -> datetime | None:
     except ValueError:  # a day that does not exist, such as 31 June
         moment = None
     if moment is None or not 2000 <= moment.year <= LAST_YEAR:
-        problem = gettext("Enter a day and a time, such as 2027-01-31 09:00.")
+        problem = gettext("Enter a date and a time, such as 2027-01-31 09:00.")
         raise InvalidInput(fields={field_of(step): [problem]})
     return make_aware(moment) if is_naive(moment) else moment
 

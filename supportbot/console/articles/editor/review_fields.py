@@ -65,4 +65,4 @@ def _day(request: HttpRequest) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(fields={"check_by": [gettext("Enter a day, such as 2027-01-31.")]}) from error
+        raise InvalidInput(fields={"check_by": [gettext("Enter a date, such as 2027-01-31.")]}) from error

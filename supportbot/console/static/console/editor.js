@@ -221,7 +221,7 @@ asking.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = document.getElementById("ask-now");
   button.disabled = true;
-  status.textContent = gettext("Asking twice, with the live articles and with this text.");
+  status.textContent = gettext("Asking twice: once with the live articles, once with this text.");
   const fields = Object.fromEntries(new FormData(asking));
   for (const name of ["title", "body", "locale", "audience"]) fields[name] = form.elements[name].value;
   const answer = await post(page.dataset.ask, fields);

@@ -76,7 +76,7 @@ async function store() {
   const times = { began: Infinity, ended: 0 }; // the times of the import, in seconds by the server's clock
   go.hidden = cancel.hidden = nextStep.hidden = true;
   heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
-  told.textContent = gettext("You can leave this page. What is already stored is kept; files not sent yet are not imported.");
+  told.textContent = gettext("You can leave this page. Files that are already stored are kept; files not sent yet will not be imported.");
   await each(good, async (entry) => {
     const facts = await send(entry, how);
     entry.articles = facts?.articles ?? [];
@@ -175,7 +175,7 @@ function send(entry, how) {
     request.setRequestHeader("X-CSRFToken", form.elements.csrfmiddlewaretoken.value);
     request.upload.addEventListener("progress", (event) => {
       const share = (event.loaded / event.total).toLocaleString(LANGUAGE, { style: "percent" });
-      if (event.lengthComputable) stateOf(entry, "", gettext("Sending, {share}", { share }));
+      if (event.lengthComputable) stateOf(entry, "", gettext("Uploading, {share}", { share }));
     });
     request.addEventListener("load", () => settled(take(entry, how, request)));
     request.addEventListener("error", () => settled(refuse(entry, gettext("The connection was lost. Choose the file again."))));
@@ -276,7 +276,7 @@ function isNews(entry) {
 
 function inWords({ new: fresh, updated, unchanged, failed }) {
   const counts = { new: fresh, updated, unchanged, failed };
-  return gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.", counts);
+  return gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, unreadable: {failed}.", counts);
 }
 
 function countOf(list) {

@@ -93,7 +93,7 @@ function offerArticles(body, address) {
     const words = body.value.slice(body.selectionStart, body.selectionEnd) || title;
     insert(body, `[${words.replace(/[[\]]/g, "\\$&")}](${target})`);
   };
-  const nothing = gettext("No article with these words has an address.");
+  const nothing = gettext("No article with a web address has these words in its title.");
   const picker = pickArticles("picker", { address, nothing, choose });
   document.getElementById("pick").addEventListener("click", picker.open);
 }

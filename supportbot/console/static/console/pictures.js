@@ -31,7 +31,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
 
   async function store(file) {
     const before = told.textContent;
-    told.textContent = gettext("Storing the picture …");
+    told.textContent = gettext("Uploading the picture…");
     try {
       const fields = new FormData();
       fields.set("picture", file);

@@ -21,7 +21,9 @@ class Command(TranslatedCommand):
     help = gettext_noop("Check the settings, then serve pages and chats on HOST and PORT until SIGTERM.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--processes", type=int, metavar="N", help=gettext("instead of WEB_PROCESSES"))
+        parser.add_argument(
+            "--processes", type=int, metavar="N", help=gettext("number of web processes (default: WEB_PROCESSES)")
+        )
         # `serve` uses these to start its own processes; measurements and tests use them to start a changed one.
         parser.add_argument("application", nargs="?", default=APPLICATION, help=SUPPRESS)
         parser.add_argument("--lifespan", choices=["on", "off"], default="on", help=SUPPRESS)

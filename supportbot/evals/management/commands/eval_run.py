@@ -81,7 +81,7 @@ def _carried_out(options: dict[str, Any]) -> Run:
     if not is_prepared():
         problem = gettext(
             "The workspace does not offer the operations of these tasks. Prepare one with `manage.py retail_benchmark "
-            "{file} --prepare --as USERNAME`, and name it here with --workspace."
+            "{file} --prepare --as USERNAME`, and choose it with --workspace."
         )
         raise CommandError(problem.format(file=options["suite"]))
     runner = new_runner()

@@ -42,7 +42,9 @@ class Command(ProductCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("tasks", metavar="TASKS", help=gettext("a task file, with db.json and policy.md beside it"))
+        parser.add_argument(
+            "tasks", metavar="TASKS", help=gettext("a task file, with db.json and policy.md in the same folder")
+        )
         parser.add_argument(
             "--workspace",
             metavar="SLUG",
@@ -114,7 +116,9 @@ def _workspace(slug: str, username: str) -> Workspace:
             )
             raise CommandError(problem.format(slug=slug))
     if workspace.currency != CURRENCY:
-        problem = gettext("The prices of the tasks are in {currency}, and the workspace “{slug}” has another currency.")
+        problem = gettext(
+            "The prices in the tasks are in {currency}, but the workspace “{slug}” uses a different currency."
+        )
         raise CommandError(problem.format(currency=CURRENCY, slug=slug))
     return workspace
 

@@ -80,7 +80,7 @@ export class Composer {
     const { length } = [...text];
     const isOver = length > this.most;
     const figures = { limit: this.most, length };
-    const told = gettext("Not sent. The limit is {limit} characters, this text has {length}. Send it in parts.", figures);
+    const told = gettext("Not sent. The limit is {limit} characters, and this text has {length}. Split it into several messages.", figures);
     if (isOver) this.#showError(told);
     return isOver;
   }
@@ -166,7 +166,7 @@ export class Composer {
   #label() {
     for (const label of this.form.querySelectorAll("[data-for]")) label.hidden = label.dataset.for !== this.mode;
     this.form.querySelector("[data-for=reply]").textContent = gettext("Reply to {name}", { name: this.who });
-    this.form.querySelector("[data-for=note]").textContent = gettext("Note, only your team sees this");
+    this.form.querySelector("[data-for=note]").textContent = gettext("Note: only your team sees this");
     this.field.placeholder = this.mode === "reply" ? gettext("Type / for canned replies") : "";
   }
 

@@ -68,7 +68,7 @@ function showConnection(socket) {
     since ||= clock(new Date().toISOString());
     const again = el("button", { type: "button", class: "link" }, gettext("Reconnect now"));
     again.addEventListener("click", () => socket.tryNow());
-    const words = gettext("Connection lost at {time}. Reconnecting. Messages you send are kept and marked.", { time: since });
+    const words = gettext("Connection lost at {time}. Reconnecting. Messages you send now are kept and sent later.", { time: since });
     strip.replaceChildren(words, " ", again);
     strip.hidden = false;
   });

@@ -133,8 +133,8 @@ function lineOf(line, time) {
   const said = line.html ? answerOf(line.html) : el("p", { class: "said", dir: "auto" }, line.text);
   if (line.kind === "note") {
     const who = line.speaker === gettext("You")
-      ? gettext("Your note, only your team sees it")
-      : gettext("Note from {name}, only your team sees it", { name: line.speaker });
+      ? gettext("Your note: only your team sees it")
+      : gettext("Note from {name}: only your team sees it", { name: line.speaker });
     return el("li", { class: "note" }, el("p", { class: "who" }, icon("lock"), el("span", {}, who), " ", when), said);
   }
   const face = { class: line.hue ? `avatar av-${line.hue}` : "avatar", "aria-hidden": "true" };

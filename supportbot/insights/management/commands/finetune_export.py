@@ -14,7 +14,7 @@ from supportbot.insights.finetune import write_examples
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Write approved conversations as chat JSON Lines, masked, with a data card, for fine-tuning.")
+    help = gettext_noop("Export approved conversations for fine-tuning: masked, as chat JSON Lines, with a data card.")
     labels = {
         **LABELS,
         "made": gettext_noop("Created at"),

@@ -7,7 +7,7 @@ export default {
   comment: "Anything to add? (optional)",
   skip: "Skip",
   why: "What was wrong?",
-  wrong: "It is not true",
+  wrong: "It is incorrect",
   off_topic: "Not what I asked",
   incomplete: "Something is missing",
   unclear: "Hard to understand",

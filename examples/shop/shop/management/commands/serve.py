@@ -34,7 +34,7 @@ class Command(BaseCommand):
             prepare_data(data_dir)
             # From here on, callers wait instead of being refused, as the line below promises.
             listener.listen(BACKLOG)
-            self.stdout.write(f"The demo shop answers on http://{LOOPBACK}:{port}/")
+            self.stdout.write(f"The demo shop is running at http://{LOOPBACK}:{port}/")
             self.stdout.flush()
             config = uvicorn.Config(
                 get_asgi_application(),
@@ -74,7 +74,7 @@ def open_port(port: int) -> socket.socket:
         listener.bind((LOOPBACK, port))
     except OSError as taken:
         listener.close()
-        raise CommandError(f"Port {port} is not free ({taken.strerror}). Set SHOP_PORT to another one.") from taken
+        raise CommandError(f"Port {port} is not free ({taken.strerror}). Set SHOP_PORT to a different one.") from taken
     return listener
 
 
@@ -86,7 +86,7 @@ def prepare_data(data_dir: Path) -> None:
         call_command("migrate", verbosity=0)
         seed_if_empty()
     except (OSError, DatabaseError) as wrong:
-        message = f"{data_dir} cannot hold the shop's data ({wrong}). Set SHOP_DATA_DIR to another place."
+        message = f"The shop's data cannot be stored in {data_dir} ({wrong}). Set SHOP_DATA_DIR to a different folder."
         raise CommandError(message) from wrong
     finally:
         connection.close()
