@@ -163,7 +163,7 @@ def unsupported(definition: Definition) -> dict[str, list[str]]:
                 names = ", ".join(sorted(roots - _WITHOUT_RECORDS))
                 problems[path] = [
                     gettext(
-                        "This is read when records are not available, so it cannot read {names}. Read an argument "
+                        "This is evaluated when records are not available, so it cannot use {names}. Use an argument "
                         'instead: an argument with "from": "server" keeps a value of a record.'
                     ).format(names=names)
                 ]

@@ -43,26 +43,26 @@ STATES: Final = {
 MEANINGS: Final = {
     "action.awaiting_approval": gettext_noop("a person must decide"),
     "action.awaiting_confirmation": gettext_noop("the customer was asked to confirm"),
-    "action.cancelled": gettext_noop("it was withdrawn"),
-    "action.executing": gettext_noop("it is being carried out"),
+    "action.cancelled": gettext_noop("a request was withdrawn"),
+    "action.executing": gettext_noop("a request is being carried out"),
     "action.expired": gettext_noop("nobody decided in time"),
-    "action.failed": gettext_noop("it was not carried out"),
-    "action.queued": gettext_noop("it is about to be carried out"),
-    "action.refused": gettext_noop("the rules refused it"),
-    "action.rejected": gettext_noop("a person rejected it"),
-    "action.succeeded": gettext_noop("it was carried out"),
-    "action.unknown": gettext_noop("its outcome is unclear"),
+    "action.failed": gettext_noop("a request was not carried out"),
+    "action.queued": gettext_noop("a request is about to be carried out"),
+    "action.refused": gettext_noop("the rules refused a request"),
+    "action.rejected": gettext_noop("a person rejected a request"),
+    "action.succeeded": gettext_noop("a request was carried out"),
+    "action.unknown": gettext_noop("the outcome of a request is unclear"),
     "article.archived": gettext_noop("an article was archived"),
     "article.published": gettext_noop("an article was published"),
     "conversation.ended": gettext_noop("the customer ended a chat"),
     "conversation.erased": gettext_noop("a chat was erased"),
     "conversation.started": gettext_noop("a customer started a chat"),
     "customer.forgotten": gettext_noop("everything about a customer was erased"),
-    "ticket.claimed": gettext_noop("an agent took it"),
+    "ticket.claimed": gettext_noop("an agent took a ticket"),
     "ticket.expired": gettext_noop("nobody answered in time"),
     "ticket.opened": gettext_noop("a person is needed"),
-    "ticket.released": gettext_noop("it is back in the queue"),
-    "ticket.resolved": gettext_noop("an agent resolved it"),
+    "ticket.released": gettext_noop("a ticket is back in the queue"),
+    "ticket.resolved": gettext_noop("an agent resolved a ticket"),
     "ticket.returned": gettext_noop("the assistant answers again"),
 }
 SPANS: Final = (1, 7, 30)  # days of failed deliveries to send again
@@ -89,8 +89,8 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_texts = {
             "url": _("Deliveries are posted there, such as https://books.example.com/hooks."),
             "includes_customer": _(
-                "Adds the customer's name, e-mail address and their ID in your system. When off, only our IDs are "
-                "sent, as in all payloads."
+                "Adds the customer's name, e-mail address and their ID in your system. When off, only SupportBot's "
+                "IDs are sent, as in all payloads."
             ),
             "is_on": _("When off, nothing is sent. Events that happen in the meantime are not sent later."),
         }

@@ -57,7 +57,7 @@ class ProductChangedMeanwhile(EvaluationError):
 
     code = "product_changed"
     status = 409
-    default_message = gettext_noop("The product was updated during the run. Start another one.")
+    default_message = gettext_noop("The product was updated during the run. Start a new one.")
 
 
 class LabelInvalid(EvaluationError):

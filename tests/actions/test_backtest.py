@@ -194,8 +194,8 @@ def test_looser_rules_show_the_requests_they_would_allow_before_they_are_saved(
     page = page_of(answer)
     text = visible_text(page, " ")
     assert "2 decisions would change out of 3" in text and "save again to put the rules in force" in text
-    assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
-    assert "0 only needed the customer's confirmation, and would now be refused or need a person." in text
+    assert "1 was refused or needed a person, but would now need only the customer's confirmation." in text
+    assert "0 needed only the customer's confirmation, but would now be refused or need a person." in text
     links = [str(one.attributes["href"]) for one in page.css("#h-tried ~ ul a")]
     assert [str(waiting.pk) in links[0], str(refused.pk) in links[1], str(small.pk) in str(links)] == [
         True,

@@ -106,7 +106,7 @@ def publish_past_the_gates(page: Page) -> None:
     """Publish the text in the editor, which first says what it waits for and then which cases ran."""
     with page.expect_navigation():
         told, sent = page.get_by_role("button", name="Publish").evaluate(PRESS_TWICE)
-    assert told == "The gates are checking the text. This takes seconds, or up to a minute on a busy server."
+    assert told == "The gates are checking the text. This takes a few seconds, or up to a minute on a busy server."
     assert sent == [True, False]
     expect(page.get_by_text("gate cases were run first, and all of them passed")).to_be_visible()
 

@@ -121,7 +121,7 @@ def test_the_list_says_which_articles_the_gates_refuse_and_why_and_publishes_the
     shown = LexborHTMLParser(editor.post(page, ticked, follow=True).content.decode())
     told = [" ".join(one.text().split()) for one in shown.css(".told .notice")]
     assert told == [
-        "Not changed: Returns. These questions must be answered correctly and no longer would be: "
+        "Not changed: Returns. These questions must be answered correctly, but no longer would be: "
         "“How many days do I have to return unused items?”",
         "Published: 1 article.",
     ]

@@ -64,7 +64,7 @@ def test_drafts_ticked_in_the_list_are_deleted_at_once_and_published_ones_stay(
     ticked = {"action": "delete_ticked", "_selected_action": [str(row.pk) for row in (live, one, two)]}
     asked = browser.post(ACTIONS, ticked)
     words = visible_text(page_of(asked), " ")
-    assert "These stay, because they have been published." in words and ActionDefinition.objects.count() == 4
+    assert "These are kept, because they have been published." in words and ActionDefinition.objects.count() == 4
     sent = [field.attributes["value"] for field in page_of(asked).css("input[name=name]")]
     assert sent == ["one", "two"]
     browser.post(PAGE, {"name": [*sent, NAME]})  # also a name that the page did not send

@@ -91,8 +91,8 @@ def test_before_publishing_the_effect_on_past_requests_is_shown(
     page = page_of(browser.get(at(draft, "publish/")))
     text = visible_text(page, " ")
     assert "2 decisions would change out of 3 in the last 30 days." in text and "could not be judged" not in text
-    assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
-    assert "1 only needed the customer's confirmation, and would now be refused or need a person." in text
+    assert "1 was refused or needed a person, but would now need only the customer's confirmation." in text
+    assert "1 needed only the customer's confirmation, but would now be refused or need a person." in text
     assert "The records of 1 request have changed since. Only its need for approval is compared." in text
     assert "refused: not_pending → the customer confirms" in text
     links = [str(one.attributes["href"]) for one in page.css("#h-past ~ ul.rows a")]

@@ -47,7 +47,7 @@ class CardReader:
             words = spec.words("words", scope, most=300, locales=self._locales, needed=spec.has("words"))
             value = spec.expression("value", scope, needed=not spec.has("words"))
             if value and spec.has("words"):
-                spec.add("words", gettext("Write either a value or words, not both."))
+                spec.add("words", gettext('Write either "value" or "words", not both.'))
             spec.close()
             if value or words:
                 yield parsed_parts.LabelledValue(key, label, value, words, scope.labels_of(value) if value else {})

@@ -39,7 +39,7 @@ class ArticleRefused(GateRefused):
         self.failures, self.field = tuple(failures), field  # the field for the reason to override this refusal
         asked = dict.fromkeys(one.question for one in self.failures[:MAX_NAMED])
         quoted = ", ".join(gettext("“{quotation}”").format(quotation=question) for question in asked)
-        text = gettext("These questions must be answered correctly and no longer would be: {questions}")
+        text = gettext("These questions must be answered correctly, but no longer would be: {questions}")
         super().__init__(text.format(questions=quoted))
 
 

@@ -142,7 +142,7 @@ class FileForm(forms.Form):
 class ToolsForm(forms.Form):
     connection = forms.ChoiceField(
         label=_("Connection"),
-        help_text=_("The connection to the MCP server. Its tools are listed now, and none is called."),
+        help_text=_("The connection to the MCP server. Its tools are listed now; none of them is called."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -86,7 +86,7 @@ PARTS: Final = (
                 _("For example, order_id: arguments.order_id. If empty, arguments of the same name are passed."),
                 of=WRITE,
             ),
-            Box("undo.within_hours", _("Hours to undo it"), Kind.WHOLE, _("If empty, 24."), of=WRITE),
+            Box("undo.within_hours", _("Hours in which it can be undone"), Kind.WHOLE, _("If empty, 24."), of=WRITE),
         ),
     ),
     Part(

@@ -45,7 +45,7 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
         ),
         gettext_noop(
             "Measured: of 100 faithful answers, 94 are shown whole, none is replaced and 8 carry that note; of 100 "
-            "unfaithful ones, 89 lose a sentence or carry it."
+            "unfaithful ones, 89 lose a sentence or carry the note."
         ),
     ),
     "open": Choice(

@@ -190,7 +190,7 @@ async def test_an_object_is_entered_in_a_form_with_a_field_for_each_part(ann: Pr
     conversation = await db(started)
     parts = await final(conversation, WISH, "Canal 5, 24106 Kiel")
     assert parts["text"].startswith(
-        "I could not read that. Write each on its own line, beginning with its name and a colon. "
+        "I could not read that. Write each detail on its own line, beginning with its name and a colon. "
         "Please enter these details: New address. I need: Town, Street and number, Postcode."
     )
     assert [field["title"] for field in parts["blocks"][0]["fields"]] == ["Town", "Street and number", "Postcode"]
