@@ -225,7 +225,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
         ),
         Kind(
             Auth.OAUTH,
-            _("An access token is requested with our client ID and secret, and renewed when it expires."),
+            _("An access token is requested with the client ID and secret, and renewed when it expires."),
             (
                 Setting("token_url", _("Token address"), is_required=True, check=_https_address),
                 Setting("client_id", _("Client ID"), is_required=True, check=_printable),

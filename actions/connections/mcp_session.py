@@ -163,7 +163,7 @@ def _after_handshake(session: Session) -> Session:
         raise NotSent(_("the MCP server refused the handshake: %(why)s") % {"why": answer.message})
     version = answer.value.get("protocolVersion") if isinstance(answer.value, Mapping) else None
     if version not in HANDSHAKE_VERSIONS:
-        raise NotSent(_("the MCP server supports none of our protocol versions"))
+        raise NotSent(_("the MCP server supports none of SupportBot's protocol versions"))
     session.headers["Mcp-Protocol-Version"] = version
     own = answer.headers.get("mcp-session-id", "")
     if _SESSION_ID.fullmatch(own):

@@ -224,8 +224,8 @@ def comparison_words(found: Comparison, report: Report | None = None) -> list[st
         )
     if found.not_compared:
         left = ngettext(
-            "{number} case is new or was changed, and is not compared.",
-            "{number} cases are new or were changed, and are not compared.",
+            "{number} case is new or was changed, so it is not compared.",
+            "{number} cases are new or were changed, so they are not compared.",
             found.not_compared,
         )
         sentences.append(left.format(number=found.not_compared))

@@ -44,7 +44,7 @@ class PersonRequired(HandoffError):
     code = "not_a_person"
     status = 403
     default_message = gettext_noop(
-        "Only a person can do this, and this API key acts as a service. Use a key that acts as a person."
+        "Only a person can do this, but this API key acts as a service. Use a key that acts as a person."
     )
 
 

@@ -118,7 +118,7 @@ def test_changed_and_unplayed_cases_are_not_compared() -> None:
     after = [tried("same", 1), tried("changed", 0, ask="When?"), tried("unplayed", 1), tried("new", 0)]
     found = compared(before, after)
     assert (found.compared, found.not_compared, found.worse, found.better) == (1, 3, 0, 0)
-    assert "3 cases are new or were changed, and are not compared." in comparison_words(found)
+    assert "3 cases are new or were changed, so they are not compared." in comparison_words(found)
     assert comparison_words(compared([], after)) == ["The runs have no unchanged case in common."]
 
 

@@ -267,7 +267,9 @@ class PartForm(forms.Form):
         if chosen == self._kind:
             return {**document, "kind": chosen} if "kind" in self.fields else document
         if chosen == "read" and (method := unreadable_method(document)):
-            words = gettext("A look-up reads by GET or POST, and its call is a {method}. Change the call first.")
+            words = gettext(
+                "A look-up reads by GET or POST, but this action's call is a {method}. Change the call first."
+            )
             self.add_error("kind", words.format(method=method))
             return document
         return as_kind(document, chosen)

@@ -115,7 +115,7 @@ def parse_suite(data: Any, *, file: str) -> Suite:
     only(defaults, SHARED_KEYS, placed(file, "defaults"))
     rows = found.get("cases")
     if not isinstance(rows, list) or not rows:
-        raise InvalidSuite(placed(file, gettext("`cases` needs at least one case.")))
+        raise InvalidSuite(placed(file, gettext("`cases` must contain at least one case.")))
     if len(rows) > MAX_CASES:
         raise InvalidSuite(placed(file, gettext("a suite can have at most {most} cases.").format(most=MAX_CASES)))
     cases = tuple(parse_case({**defaults, **mapping_of(row, at(file, n))}, file=file, number=n)

@@ -59,7 +59,7 @@ class Command(TranslatedCommand):
         parser.add_argument(
             "--no-demo",
             action="store_true",
-            help=gettext("check for a start without the demo workspace and the demo shop"),
+            help=gettext("run the checks for a start without the demo workspace and the demo shop"),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
