@@ -330,7 +330,7 @@ def test_a_call_that_deletes_cannot_become_a_look_up(browser: Client, draft: Act
     save_draft(made, actor="operator:test")
     sent = {**fields_of(browser.get(at(draft, "part/basics/"))), "kind": "read"}
     answer = browser.post(at(draft, "part/basics/"), sent)
-    assert answer.status_code == 400 and "this action's call is a DELETE" in problems_of(answer)
+    assert answer.status_code == 400 and "call is a DELETE" in problems_of(answer)
     assert selectors.newest_version(draft).document["kind"] == "write"
 
 
