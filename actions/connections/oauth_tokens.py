@@ -83,7 +83,7 @@ def fetch_token(grant: Grant, *, timeout_seconds: float) -> str:
         )
     token, seconds = fields.get("access_token"), fields.get("expires_in", ASSUMED_SECONDS)
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise NotSent(_("no access token: the token address returned 200 without one"))
+        raise NotSent(_("no access token: the token address returned 200 without a token"))
     if str(fields.get("token_type", "bearer")).lower() != "bearer":
         raise NotSent(_("no access token: the token is not a bearer token"))
     _keep(grant, token, float(seconds) if isinstance(seconds, int) else ASSUMED_SECONDS)

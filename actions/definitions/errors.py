@@ -30,7 +30,7 @@ class Outdated(ActionError):
 
     def __init__(self, name: str, number: int) -> None:
         if number:
-            text = gettext("{name} now has version {number}. Look at it, then save again.")
+            text = gettext("{name} now has version {number}. Review it, then save again.")
         else:
             text = gettext("There is no definition named {name}. Look at the list, then save again.")
         super().__init__(text.format(name=name, number=number))

@@ -83,19 +83,19 @@ def test_a_new_article_can_be_tried(editor: Client, workspace: Workspace) -> Non
     before = stored()
     tree = ask(editor, title="Washing wool", body=WRITTEN)
     live, written = tree.css(".ba section")
-    assert live.css_first(".tag").text() == "Does not know"
+    assert live.css_first(".tag").text() == "No answer found"
     assert "wool programme" in written.css_first(".said").text()
     assert stored() == before
 
 
 def test_articles_for_the_team_are_not_used_for_customers(editor: Client, wool: Article) -> None:
     tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN, audience="internal")
-    assert tree.css(".ba section")[1].css_first(".tag").text() == "Does not know"
+    assert tree.css(".ba section")[1].css_first(".tag").text() == "No answer found"
 
 
 def test_a_question_without_an_answer_is_reported(editor: Client, workspace: Workspace) -> None:
     tree = ask(editor)
-    assert tree.css_first(".ba .tag").text() == "Does not know"
+    assert tree.css_first(".ba .tag").text() == "No answer found"
     assert "yet no sentence" not in tree.css_first(".ba .foot").text()
 
 
