@@ -73,7 +73,7 @@ def _unshown(document: Mapping[str, Any]) -> list[Advice]:
     except InvalidDefinition:
         return []
     text = gettext(
-        "The call sends {names}, but the card does not show this, so customers would confirm something they cannot "
+        "The card does not show {names}, which the call sends. Customers would confirm something that they cannot "
         "see. Add a row to the card, or mention it in the summary."
     )
     return [Advice("card", text.format(names=", ".join(hidden)))] if hidden else []

@@ -55,7 +55,10 @@ def test_an_invalid_entry_is_reported_and_nothing_changes(workspace: Workspace, 
     published("One", "Care")
     published("Two", "Repair")
     row = Category.objects.get(name="Repair")
-    for sent, told in (({"name": "care"}, "A category with this name exists"), ({"name": "R", "icon": "x"}, "valid")):
+    for sent, told in (
+        ({"name": "care"}, "A category with this name already exists"),
+        ({"name": "R", "icon": "x"}, "valid"),
+    ):
         assert told in editor.post(f"{LIST}{row.pk}/change/", sent).content.decode()
     row.refresh_from_db()
     assert (row.name, row.icon) == ("Repair", "")

@@ -147,7 +147,7 @@ def test_a_name_that_an_article_gets_meanwhile_is_refused(
 
     monkeypatch.setattr(categories, "check_category_name", outrun)
     for save in (lambda: renamed("Care", "Washing"), lambda: save_category(Category(name="Repair"))):
-        with pytest.raises(InvalidDocument, match="A category with this name exists") as refusal:
+        with pytest.raises(InvalidDocument, match="A category with this name already exists") as refusal:
             save()
         assert list(refusal.value.fields) == ["name"]
     assert Article.objects.get().category == "Care"

@@ -482,7 +482,7 @@ BROKEN_QUESTIONS = [
     ("{", "broken.jsonl:1 is not valid JSON"),
     ("[]", "not a JSON object"),
     ('{"gold": ["a"]}', "no question"),
-    ('{"question": "x"}', "names no article"),
+    ('{"question": "x"}', "lists no articles"),
     ('{"messages": [{"role": "assistant", "content": "x"}]}', "does not end with a customer's question"),
     ('{"messages": []}', "does not end with a customer's question"),
     ('{"question": "x", "history": "y"}', "not a list of messages"),

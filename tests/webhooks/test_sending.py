@@ -167,7 +167,7 @@ def test_a_flood_arrives_complete_and_in_order(
     [
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", True, 302, "redirect"),
         (b"nonsense", True, None, "not HTTP"),
-        (b"", True, None, "no answer"),
+        (b"", True, None, "no response"),
     ],
 )
 def test_unusable_responses_count_as_failures(

@@ -164,14 +164,14 @@ def test_only_a_401_is_sent_again(answer: bytes, connect: Connect, api: FakeApi)
     [
         (json_reply({"error": "invalid_client"}, "401 Unauthorized"), "401 invalid_client"),
         (json_reply({"error": "<b>\n" * 50}, "400 Bad"), "returned 400"),
-        (json_reply({}), "without one"),
-        (json_reply([]), "without one"),
-        (json_reply({"access_token": "a b"}), "without one"),
-        (json_reply({"access_token": "x\r\nX-Y: 1"}), "without one"),
+        (json_reply({}), "without a token"),
+        (json_reply([]), "without a token"),
+        (json_reply({"access_token": "a b"}), "without a token"),
+        (json_reply({"access_token": "x\r\nX-Y: 1"}), "without a token"),
         (json_reply({"access_token": "x", "token_type": "mac"}), "not a bearer token"),
         (reply("302 Found", b"", more="Location: http://169.254.169.254/\r\n"), "redirect"),
         (reply("200 OK", b"x" * 100_000), "more than"),
-        (b"", "no answer"),
+        (b"", "no response"),
     ],
 )
 def test_without_a_token_nothing_is_sent(answer: bytes, why: str, connect: Connect, api: FakeApi) -> None:

@@ -227,7 +227,7 @@ def test_a_test_reports_its_result_in_words(connect: Connect, api: FakeApi) -> N
         (reply("500 Oops", b"{}"), "not a success", "answered_500"),
         (reply("200 OK", b"<html>", kind="text/html"), "without JSON", "no_answer"),
         (reply("302 Found", b"", more="Location: http://10.0.0.1/\r\n"), "redirects are not followed", "no_answer"),
-        (b"", "no answer", "no_answer"),
+        (b"", "no response", "no_answer"),
     ],
 )
 def test_a_failed_test_reports_the_reason(
