@@ -116,7 +116,7 @@ def requests_problem(name: str, most: int | None) -> str:
     if own is None or (most is not None and most <= own):
         return ""
     return gettext(
-        "The call of this action identifies no customer, so the limit in its definition cannot be lifted here. Enter "
+        "This action's call identifies no customer, so the limit in its definition cannot be lifted here. Enter "
         "a number from 0 to {most}, or publish a version with a higher limit."
     ).format(most=own)
 

@@ -75,7 +75,7 @@ MISSING = Refusal(
 )  # fmt: skip
 FORMS_ONLY = Refusal(
     405, "method_not_allowed", gettext_noop("This address only accepts forms"),
-    gettext_noop("It is the target of a button on another page. Nothing was changed."),
+    gettext_noop("This address only works through a button on another page. Nothing was changed."),
     gettext_noop("Go back, reload that page and press its button."),
 )  # fmt: skip
 FAILED = Refusal(

@@ -132,7 +132,7 @@ def test_a_worker_without_rights_names_them_each_minute(
             cursor.execute("RESET SESSION AUTHORIZATION")
             cursor.execute("DROP ROLE without_rights")
     assert caplog.messages == [
-        "the database: the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL "
+        "the database: the role in DATABASE_URL lacks privileges. Run `manage.py migrate` with DATABASE_OWNER_URL "
         "(permission denied for table django_migrations); retrying"
     ] * 3 + ["the database responds again"]
 
@@ -198,7 +198,7 @@ def test_a_role_that_cannot_write_is_not_ready(client: Client) -> None:
         cursor.execute("CREATE ROLE a_reader")
         cursor.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO a_reader")
         cursor.execute("SET LOCAL ROLE a_reader")
-    assert client.get("/readyz").json()["checks"]["database"] == "lacks rights"
+    assert client.get("/readyz").json()["checks"]["database"] == "lacks privileges"
 
 
 def test_probes_by_address_are_answered(client: Client) -> None:

@@ -152,7 +152,7 @@ def unsupported(definition: Definition) -> dict[str, list[str]]:
     problems: dict[str, list[str]] = {}
     is_tool = definition.call is not None and bool(definition.call.tool)
     if is_tool and definition.outcome is not None and definition.outcome.kind is OutcomeKind.REPLAY_SAFE:
-        problems["outcome.kind"] = [gettext("The tools of an MCP server are never called twice. Choose at_most_once.")]
+        problems["outcome.kind"] = [gettext("An MCP server's tools are never called twice. Choose at_most_once.")]
     approval = definition.approval
     if approval is not None and approval.role and approval.role not in Membership.Role.values:
         problems["approval.role"] = [gettext("Choose one of: {names}.").format(names=", ".join(Membership.Role.values))]

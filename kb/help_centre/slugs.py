@@ -80,7 +80,7 @@ def is_taken(slug: str, article: Article | None) -> bool:
 
 
 def _taken() -> str:
-    return gettext("Another article has this address, or had it before. Choose a different one.")
+    return gettext("Another article has or used to have this address. Choose a different one.")
 
 
 def _refuse(problem: str) -> NoReturn:

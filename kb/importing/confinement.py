@@ -32,7 +32,7 @@ REASONS: Final[Mapping[str, str]] = {
         "The PDF contains scanned pages without text. Run text recognition (OCR) on it first."
     ),
     "pdf_empty": gettext_noop("The PDF has no text. Import the file it was made from."),
-    "pdf_hidden": gettext_noop("All text of the PDF is hidden: “{text}” Import the file it was made from."),
+    "pdf_hidden": gettext_noop("All text in the PDF is hidden: “{text}” Import the file it was made from."),
     "pdf_damaged": gettext_noop("The PDF is damaged or incomplete. Copy or export it again."),
     "not_word": gettext_noop("The file is not a Word document. Save it as .docx or PDF."),
     "word_empty": gettext_noop("The Word document has no text."),

@@ -75,7 +75,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "choice": msgid("Please choose: {part}. The options are: {choices}."),
     "date": msgid("Please enter a date: {part}. Write it with the year, as in {example}."),
     "several": msgid("Please choose one or more: {part}. The options are: {choices}."),
-    "entries": msgid("Please enter one or more, with commas in between: {part}."),
+    "entries": msgid("Please enter one or more, separated by commas: {part}."),
     "parts": msgid("Please enter these details: {part}. I need: {fields}."),
     "parts_in_lines": msgid("Write each detail on its own line, beginning with its name and a colon."),
     "several_parts": msgid("You can make {minimum} to {maximum} entries, with an empty line between them."),

@@ -114,7 +114,7 @@ class WorkspaceForm(FactsForm):
         labels = {
             "hides_personal_data": _("Hide personal data from the model"),
             "keep_conversations_days": _("Days to keep conversations"),
-            "keep_bodies_days": _("Days to keep the texts of model calls"),
+            "keep_bodies_days": _("Days to keep the text of model calls"),
         }
         help_texts = {
             "hides_personal_data": _(

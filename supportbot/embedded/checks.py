@@ -334,7 +334,7 @@ def check_roles(plan: Plan) -> str:
                 gettext(
                     "The role in DATABASE_URL is not allowed to store anything. Run `manage.py migrate` with "
                     "DATABASE_OWNER_URL: "
-                    "it grants the rights."
+                    "it grants the privileges."
                 )
             )
         found = weaknesses(connection)

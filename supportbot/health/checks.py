@@ -74,7 +74,7 @@ def _database() -> str:
             " coalesce(has_table_privilege(to_regclass('chat_message'), 'INSERT'), true)"  # there is no table at first
         )
         read_only, may_write = cursor.fetchone()
-    return "read-only" if read_only == "on" else "ok" if may_write else "lacks rights"
+    return "read-only" if read_only == "on" else "ok" if may_write else "lacks privileges"
 
 
 def _writes() -> str:

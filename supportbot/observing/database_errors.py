@@ -15,7 +15,9 @@ logger = logging.getLogger(__name__)
 LACKS_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py migrate`"
 # By SQLSTATE. These may also be caused by our own mistakes, so their tracebacks are logged.
 _OF_SCHEMA: Final = {"42P01": LACKS_MIGRATIONS, "42703": LACKS_MIGRATIONS}
-_OF_RIGHTS: Final = {"42501": "the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL"}
+_OF_RIGHTS: Final = {
+    "42501": "the role in DATABASE_URL lacks privileges. Run `manage.py migrate` with DATABASE_OWNER_URL"
+}
 _OF_OPERATION: Final = {
     "25006": "it is read-only. Use the address of a server that accepts writes",
     "53100": "its disk is full. Free some space there",

@@ -115,7 +115,7 @@ def test_two_runs_are_compared_with_both_answers(enter: Enter, returns_article: 
     address = reverse("admin:evals_run_change", args=[runs[1].pk])
     page = client.get(address, {"show": "worse"}).content.decode()
     assert re.search(r"<b>window</b>", page) and "<b>wrong</b>" not in page
-    assert "Passed before" in page and "missing “90 days”" in page
+    assert "Previously passed" in page and "missing “90 days”" in page
     assert page.count("within 60 days") >= 2  # both answers
     shown = LexborHTMLParser(page)
     assert "Must pass but failed: window." in visible_text(shown.css_first("main"))

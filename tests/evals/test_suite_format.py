@@ -132,7 +132,7 @@ def test_the_schema_knows_the_same_keys() -> None:
                 ([{**ORDER, "placed": 3}], "orders: unknown key `placed`"),
             )
         ),
-        ({"ask": "Hi", "orders": [ORDER], "expect": {"abstains": True}}, "a case with `orders` must have a `customer`"),
+        ({"ask": "Hi", "orders": [ORDER], "expect": {"abstains": True}}, "a case with `orders` must have `customer`"),
         ({"ask": "Hi", "repeat": 0, "expect": {"abstains": True}}, "`repeat` must be a whole number"),
         ({"ask": "Hi", "must": "yes", "expect": {"abstains": True}}, "`must` must be true or false"),
         ({"steps": [{"say": "Hi", "expects": {}}], "expect": {"abstains": True}}, "step 1: unknown key `expects`"),

@@ -142,7 +142,7 @@ def test_a_wrong_address_or_source_is_reported_and_the_text_is_imported(workspac
     assert counts(report) == (1, 0, 0, 2) and Article.objects.get(external_id="a.md").slug == ""
     [told] = [item["notes"] for item in report["items"] if item["notes"]]
     assert told == [
-        "page_address hats: Another article has this address, or had it before. Choose a different one.",
+        "page_address hats: Another article has or used to have this address. Choose a different one.",
         "translation_of nowhere: Choose another article.",
     ]
 

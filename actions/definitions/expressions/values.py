@@ -297,7 +297,7 @@ def _iso_date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise NoValue(gettext_noop("a date is written like 2026-05-31")) from error
+        raise NoValue(gettext_noop("write the date like this: 2026-05-31")) from error
 
 
 def time_of(value: Any, zone: Any = None) -> datetime:
@@ -311,7 +311,7 @@ def time_of(value: Any, zone: Any = None) -> datetime:
     try:
         moment = datetime.fromisoformat(value.strip())
     except ValueError as error:
-        raise NoValue(gettext_noop("a time is written like 2026-05-31T10:00:00+02:00")) from error
+        raise NoValue(gettext_noop("write the time like this: 2026-05-31T10:00:00+02:00")) from error
     if moment.tzinfo is not None:
         return moment if zone is None or moment.utcoffset() else moment.astimezone(_zone(zone))
     if zone is None:
@@ -329,7 +329,7 @@ def _zone(name: Any) -> tzinfo:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, OSError, ValueError) as error:
             raise NoValue(gettext_noop("there is no time zone with this name")) from error
-    raise NoValue(gettext_noop('a time zone is written like "-05:00" or "Europe/Berlin"'))
+    raise NoValue(gettext_noop('write the time zone like this: "-05:00" or "Europe/Berlin"'))
 
 
 def plain_number(number: Decimal) -> str:

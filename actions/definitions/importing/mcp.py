@@ -134,7 +134,7 @@ def _draft(tool: Any, connection: str, names: Names) -> Draft | DeferredText:
     try:
         if not isinstance(schema, Mapping) or len(json.dumps(schema)) > MAX_SCHEMA:
             return DeferredText(
-                gettext_noop("{tool} has no schema of its arguments, or one that is too large."), tool=own
+                gettext_noop("{tool} has no schema for its arguments, or its schema is too large."), tool=own
             )
         known = fingerprint(tool)
     except (RecursionError, ValueError, TypeError):

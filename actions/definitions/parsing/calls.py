@@ -109,7 +109,7 @@ def _key_header(spec: ObjectReader, scope: Scope) -> str:
     if key is None:
         return ""
     if "key" not in scope.names:
-        spec.add("key", gettext("Only the call of an action has a key. A look-up may be repeated."))
+        spec.add("key", gettext("Only an action's call has a key. A look-up may be repeated."))
     name = key.text("header", pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", needed=True, example="Idempotency-Key")
     if name.lower() in _OWN_HEADERS:
         key.add("header", gettext("The connection sets this header. Choose another one."))

@@ -188,10 +188,11 @@ class _Document:
             if call.names_no_customer:
                 require_unnamed(top, found, limits, moves_money=risk is Risk.MONEY or money is not None)
         if top.raw("result") is not None:
-            top.add("result", gettext('Only a definition with "kind": "read" has a result.'))
+            top.add("result", gettext('A result is allowed only in a definition with "kind": "read".'))
         if top.raw("visitors") is not None:
             top.add(
-                "visitors", gettext('Only a definition with "kind": "read" has this. Visitors cannot change anything.')
+                "visitors",
+                gettext('This is allowed only in a definition with "kind": "read". Visitors cannot change anything.'),
             )
         return Definition(
             **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
@@ -210,7 +211,7 @@ class _Document:
         top.one_of("risk", [Risk.READ.value])
         for name in ONLY_OF_WRITES:
             if top.raw(name) is not None:
-                top.add(name, gettext('Only a definition with "kind": "write" has this.'))
+                top.add(name, gettext('This is allowed only in a definition with "kind": "write".'))
         found = Definition(**common, risk=Risk.READ, limits={}, result=self._cards.result(every))
         if not top.flag("visitors"):
             return found
@@ -226,7 +227,9 @@ class _Document:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            self._top.add("examples", gettext('Write sentences by language: {"en": ["I want to send it back"]}.'))
+            self._top.add(
+                "examples", gettext('List the sentences by language, for example {"en": ["I want to send it back"]}.')
+            )
             return {}
         found: dict[str, tuple[str, ...]] = {}
         for locale, sentences in value.items():
@@ -276,7 +279,7 @@ class _Document:
         if not spec.has("for_each"):
             for only in ("as", "at_most"):
                 if spec.has(only):
-                    spec.add(only, gettext("Only a look-up with for_each has this."))
+                    spec.add(only, gettext("This is allowed only in a look-up with for_each."))
         inside = before.with_names(element) if for_each and element else before
         found = inside.with_names(name)
         owner = spec.expression("owner", found)

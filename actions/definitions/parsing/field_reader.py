@@ -249,7 +249,7 @@ class ObjectReader:
     ) -> dict[str, T]:
         value = self.raw(name)
         if value is not None and not isinstance(value, Mapping):
-            self.add(name, gettext('Write the text of each language: {"en": "..."}.'))
+            self.add(name, gettext('Write the text for each language: {"en": "..."}.'))
             return {}
         result: dict[str, T] = {}
         for locale, text in (value or {}).items():

@@ -15,8 +15,8 @@ from supportbot.team_formats import labelled
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Import actions as switched-off drafts, from definitions (JSON), an OpenAPI 3 file (JSON or YAML), or the "
-        "tools of an MCP server."
+        "Import actions as switched-off drafts, from definitions (JSON), an OpenAPI 3 file (JSON or YAML), or an "
+        "MCP server's tools."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -371,7 +371,9 @@ PARTS: Final = (
         _("The call that carries out the action. A field whose name ends with ? is left out if it has no value."),
         (
             Box("call.method", _("Method"), Kind.CHOICE, choices=_METHODS),
-            Box("call.path", _("Path"), help=_("Below the connection's address, such as /orders/{order.id}/wrap.")),
+            Box(
+                "call.path", _("Path"), help=_("Relative to the connection's address, such as /orders/{order.id}/wrap.")
+            ),
             Box("call.tool", _("Tool of an MCP server"), help=_TOOL_HELP),
             Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
             Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),

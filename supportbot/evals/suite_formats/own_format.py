@@ -229,13 +229,13 @@ def _check_complete(case: Case, where: str) -> None:
     if not case.expect and not any(step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("the case has no expectation. Add `expect` with at least one.")))
     if case.given and (len(case.steps) != 1 or case.plant or case.customer):
-        problem = gettext("a case with `given` must have one message, and no `plant` or `customer`.")
+        problem = gettext("a case with `given` must have one message, and must not have `plant` or `customer`.")
         raise InvalidSuite(placed(where, problem))
     if case.expects("requests") and (list(case.expect) != ["requests"] or not _is_bare(case)):
         problem = gettext("a case with `requests` must have only customer messages, and no other expectation.")
         raise InvalidSuite(placed(where, problem))
     if case.orders and (case.needs_merchant or not case.customer):
-        problem = gettext("a case with `orders` must have a `customer`, and neither `confirms` nor `records`.")
+        problem = gettext("a case with `orders` must have `customer`, and must not have `confirms` or `records`.")
         raise InvalidSuite(placed(where, problem))
     if any("judge" in step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("`judge` belongs to the whole case, not to a step.")))

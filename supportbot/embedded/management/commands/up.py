@@ -18,7 +18,7 @@ PAGES: Final = ("base", "console", "desk", "docs")  # the pages listed without t
 
 class Command(TranslatedCommand):
     help = gettext_noop(
-        "Start database, broker, web server, worker, beat and demo shop on this machine. Ctrl-C stops them."
+        "Start the database, broker, web server, worker, beat and demo shop on this machine. Press Ctrl-C to stop them."
     )
     requires_system_checks = []
 
