@@ -58,9 +58,9 @@ class Call:
 class Response:
     """The API's response, with header names in lower case and parsed JSON.
 
-    Numbers with a point are Decimal. `body` is None if there is none, or if a response other than 2xx is not JSON, such
-    as a gateway's page. A 2xx response whose body is not JSON raises NoAnswer, since the API itself would have sent
-    JSON.
+    Numbers with a point are Decimal. `body` is None if there is no body, or if a response other than 2xx is not JSON,
+    such as a gateway's page. A 2xx response whose body is not JSON raises NoAnswer, since the API itself would have
+    sent JSON.
     """
 
     status: int
