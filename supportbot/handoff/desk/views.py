@@ -34,7 +34,7 @@ from supportbot.handoff.desk.queue_rows import queue_context
 from supportbot.handoff.desk.ticket_actions import TICKET_ACTIONS, Submission, error_text
 from supportbot.handoff.desk.ticket_page import RefusedForm, render_ticket
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.proposals import record_card_views
+from supportbot.handoff.proposals import sent_card_views
 from supportbot.handoff.proposals import views as proposal_views
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.access import ticket_for, user_of
@@ -212,7 +212,7 @@ urls = [
     path("tickets/<uuid:ticket_id>/activity/", activity, name="desk-activity"),
     path("tickets/<uuid:ticket_id>/trail/", activity),  # the former address, until 0.3
     path("tickets/<uuid:ticket_id>/ask/<slug:name>/", proposal_views.proposal, name="desk-proposal"),
-    path("tickets/<uuid:ticket_id>/records/", record_card_views.records, name="desk-records"),
+    path("tickets/<uuid:ticket_id>/records/", sent_card_views.records, name="desk-records"),
     path("tickets/<uuid:ticket_id>/undo/<uuid:request_id>/", proposal_views.undo, name="desk-undo"),
     path("tickets/<uuid:ticket_id>/orders.json", orders, name="desk-orders"),
     path("tickets/<uuid:ticket_id>/canned.json", canned_reply_views.suggestions, name="desk-canned"),

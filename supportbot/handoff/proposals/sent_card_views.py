@@ -19,7 +19,7 @@ from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals.form_fields import form_fields, typed_in
-from supportbot.handoff.proposals.record_cards import (
+from supportbot.handoff.proposals.sent_cards import (
     found_records,
     look_up_named,
     look_ups,
