@@ -68,7 +68,7 @@ class Command(WorkspaceCommand):
             text = (
                 gettext("Failed items: {number}, listed above. They would not be imported.")
                 if options["dry_run"]
-                else gettext("Failed items: {number}, listed above. They were not imported; the others were.")
+                else gettext("Failed items: {number}, listed above. They were not imported.")
             )
             raise CommandError(text.format(number=self.failed))
 

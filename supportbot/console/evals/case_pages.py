@@ -120,7 +120,7 @@ def _case_page(
     context = {
         "text": text,
         "form": form,
-        "kept": listed([f"“{name}”" for name in kept_of(form.document)]) if form else "",
+        "kept": listed(kept_of(form.document)) if form else "",
         "articles": articles_offered() if form else [],
         "problem": problem,
         "suites": suites,
