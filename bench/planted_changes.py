@@ -82,7 +82,7 @@ FAULTS: Final[tuple[Change, ...]] = (
     Words("warranty-and-repairs", "| Zip | €25 |", "| Zip | €45 |"),
     Words("paying-by-invoice-de", "innerhalb von 14 Tagen", "innerhalb von 30 Tagen"),
     Words("pick-up-points-and-neighbours", "for 7 days", "for 21 days"),
-    Words("sale-items-and-price-match", "within 14 days after", "within 2 days after"),
+    Words("sale-items-and-price-match", "within 14 days of", "within 2 days of"),
     Words("delivery-abroad-and-customs", "We do not ship to the United Kingdom", "We ship to the United Kingdom"),
     Words("stove-safety", "EN 417 thread", "CP 250 click"),
     Words("signing-in-and-password-de", "", "Anmelden geht auch ohne Konto.\n"),
@@ -112,12 +112,12 @@ FAULTS: Final[tuple[Change, ...]] = (
 
 HARMLESS: Final[tuple[Change, ...]] = (
     Words("returns-and-refunds", "Trying boots on indoors is fine", "You may try boots on indoors"),
-    Words("returns-and-refunds", "Keep the receipt of the parcel shop", "Please keep the receipt of the parcel shop"),
+    Words("returns-and-refunds", "Keep the receipt from", "Please keep the receipt from"),
     Words("delivery-times-and-costs", "Our warehouse packs from Monday", "Colleagues pack from Monday"),
     Words("gift-cards", "so treat the code like cash", "so look after the code like cash"),
-    Words("vouchers-and-discounts", "A code you find there is usually invented", "Such a code is mostly invented"),
+    Words("vouchers-and-discounts", "A code you find there is usually made up", "Such a code is mostly made up"),
     Words("vouchers-and-discounts", "€20", "€25"),  # an example that no case asks about
-    Words("tent-care", "A tent that is put away wet can be spoilt", "A tent put away wet can be spoilt"),
+    Words("tent-care", "A tent that is put away wet can be ruined", "A tent put away wet can be ruined"),
     Words("payment-methods", "No payment method costs extra.", "None of the payment methods costs extra."),
     Words("repair-workshop-freiburg", "we tell you on the spot", "we will tell you on the spot"),
     Words("washing-your-rain-jacket-de", "bitte", "freundlicherweise"),

@@ -47,11 +47,11 @@ FAULTS = [
 ]
 HARMLESS = [
     ("returns-and-refunds", "Trying boots on indoors is fine", "You may try boots on indoors"),
-    ("returns-and-refunds", "Keep the receipt of the parcel shop", "Please keep the receipt of the parcel shop"),
+    ("returns-and-refunds", "Keep the receipt from", "Please keep the receipt from"),
     ("delivery-times-and-costs", "Our warehouse packs from Monday", "Colleagues pack from Monday"),
     ("delivery-times-and-costs", "choose express.", "please choose express."),
     ("gift-cards", "so treat the code like cash", "so look after the code like cash"),
-    ("vouchers-and-discounts", "A code you find there is usually invented", "Such a code is mostly invented"),
+    ("vouchers-and-discounts", "A code you find there is usually made up", "Such a code is mostly made up"),
     ("vouchers-and-discounts", "€20", "€25"),  # a figure that no case asks about
 ]
 

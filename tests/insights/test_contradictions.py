@@ -32,7 +32,7 @@ def test_two_contradicting_articles_are_shown_until_dismissed(editor: Client) ->
         ("Delivery to Austria takes 3 to 4 working days.", "Delivery to Austria takes 5 to 6 working days.", 1),
         ("Delivery to Austria takes 3 to 4 working days.", "To Austria, delivery takes 9 working days.", 1),
         (
-            "Orders with spare parts only cost €2.90 for delivery within Germany.",
+            "If you only order spare parts, delivery within Germany costs €2.90.",
             "Standard delivery within Germany costs €4.90 and is free for orders above €80.",
             0,
         ),
