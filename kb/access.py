@@ -1,11 +1,11 @@
-"""The rules about who may read which article and who may write in which collection. Search, the pages and the API use
+"""The rules about who may read which article and who may write to which collection. Search, the pages and the API use
 them.
 
 The workspace does not come from the viewer: every query already runs inside `workspace_scope`. The rule for reading
 exists three times: as a predicate on an object, as a queryset, and as an SQL condition for searches; tests check that
 they agree.
 
-Everyone who may write articles may write in a collection until it has named writers. From then on, only these people
+Everyone who may write articles may write to a collection until it has named writers. From then on, only these people
 and the workspace's admins may; an API key that does not act as a person may not. The right belongs to the collection,
 never to single articles. The rows of permissions are queried instead of calling `has_perm`, which is true for every
 superuser.
@@ -100,14 +100,14 @@ def readable(viewer: Viewer) -> QuerySet[Article]:
 
 
 def check_may_write(person: User | None, *collections: Collection | None) -> None:
-    """Raise NotAllowed, naming the collection, unless the person may write in all `collections`; `None` entries are
+    """Raise NotAllowed, naming the collection, unless the person may write to all `collections`; `None` entries are
     skipped.
     """
     closed = restricted_collections(person)
     for collection in collections:
         if collection is not None and collection.pk in closed:
             raise NotAllowed(
-                gettext("Only selected writers may write in the collection {name}.").format(name=collection.name)
+                gettext("Only selected writers may write to the collection {name}.").format(name=collection.name)
             )
 
 

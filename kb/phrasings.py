@@ -30,11 +30,12 @@ def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
     lines = [" ".join(line.split()) for line in check_storable("phrasings", text).splitlines()]
     found = tuple(dict.fromkeys(line for line in lines if line))
     if len(found) > MAX_PHRASINGS or any(len(line) > MAX_PHRASING for line in found):
-        _refuse(gettext("Use at most {number} lines of {characters} characters.").format(
+        _refuse(gettext("Use at most {number} lines, each of at most {characters} characters.").format(
             number=MAX_PHRASINGS, characters=MAX_PHRASING
         ))  # fmt: skip
     if found and len(body) > MAX_ANSWER:
-        _refuse(gettext("Shorten the text to {limit} characters: it is quoted as a whole.").format(limit=MAX_ANSWER))
+        text = gettext("Shorten the text to at most {limit} characters: it is quoted in full.")
+        _refuse(text.format(limit=MAX_ANSWER))
     return found
 
 

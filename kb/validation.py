@@ -123,7 +123,7 @@ def check_locale(value: str) -> str:
     if not (_LOCALE.fullmatch(locale) and is_language(locale)):
         _refuse(
             "locale",
-            gettext("The language {value} is unknown. Use a language code such as en, de or pt-br.").format(
+            gettext("The language “{value}” is unknown. Use a language code such as en, de or pt-br.").format(
                 value=_shown(value)
             ),
         )
@@ -135,7 +135,7 @@ def check_audience(value: str) -> str:
     if audience not in Audience.values:
         _refuse(
             "audience",
-            gettext("The audience {value} is unknown. Use one of {choices}.").format(
+            gettext("The audience “{value}” is unknown. Use one of {choices}.").format(
                 value=_shown(value), choices=", ".join(Audience.values)
             ),
         )
@@ -146,7 +146,7 @@ def check_state(value: str) -> str:
     """Return a state that an import may set; archiving is done in the console or over the API."""
     state = value.strip().lower()
     if state not in (State.DRAFT, State.LIVE):
-        _refuse("state", gettext("The state {value} is unknown. Use draft or live.").format(value=_shown(value)))
+        _refuse("state", gettext("The state “{value}” is unknown. Use draft or live.").format(value=_shown(value)))
     return state
 
 
@@ -154,7 +154,7 @@ def check_switch(field: str, value: str) -> bool:
     """Return whether a switch is on; its value is a word, since files are read as text."""
     switch = {"yes": True, "true": True, "no": False, "false": False}.get(value.strip().lower())
     if switch is None:
-        _refuse(field, gettext("{field} is {value}. Use yes or no.").format(field=field, value=_shown(value)))
+        _refuse(field, gettext("{field} is “{value}”. Use yes or no.").format(field=field, value=_shown(value)))
     return switch
 
 
@@ -190,7 +190,7 @@ def check_url(value: str) -> str:
         _refuse(
             "url",
             gettext(
-                "The URL {value} is not a web address. Use http://, https://, or a path that starts with /."
+                "The URL “{value}” is not a web address. Use http://, https://, or a path that starts with /."
             ).format(value=_shown(value)),
         )
     if len(url) > MAX_URL_CHARACTERS:
@@ -218,7 +218,8 @@ def _place(text: str, index: int) -> str:
 
 
 def _shown(value: str) -> str:
-    return repr(value if len(value) <= 60 else value[:57] + "...")
+    """Return the beginning of a value for a message, with control characters escaped."""
+    return repr(value if len(value) <= 60 else value[:57] + "...")[1:-1]
 
 
 def _refuse(field: str, message: str) -> NoReturn:

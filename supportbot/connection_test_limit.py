@@ -17,7 +17,7 @@ TESTS_PER_MINUTE: Final = 20  # per workspace, for all kinds of tests together
 class TooManyTests(SupportBotError):
     code = "too_many_tests"
     status = 429
-    default_message = gettext_noop("A workspace can make 20 tests a minute. Wait a moment and try again.")
+    default_message = gettext_noop("A workspace can run 20 tests a minute. Wait a moment and try again.")
 
 
 def count_test(workspace_id: UUID) -> None:

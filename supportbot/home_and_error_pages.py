@@ -48,6 +48,7 @@ class Refusal:
     title: str
     message: str
     way_out: str
+    api_message: str = ""  # what the API says instead of the message
 
     def translated(self) -> "Refusal":
         """Return the page's texts in the active language. The constants below contain the English texts."""
@@ -70,8 +71,9 @@ FORM_EXPIRED = Refusal(
 )  # fmt: skip
 MISSING = Refusal(
     404, NotFound.code, gettext_noop("Page not found"),
+    gettext_noop("The page may have been moved or deleted, or you do not have access to it."),
+    gettext_noop("Check the address, or start from the home page."),
     NotFound.default_message,
-    gettext_noop("It may have been moved or deleted. Check the address, or start from the home page."),
 )  # fmt: skip
 FORMS_ONLY = Refusal(
     405, "method_not_allowed", gettext_noop("This address only accepts forms"),
@@ -201,7 +203,7 @@ def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     This uses neither the session nor the database, which may have failed.
     """
     if request.path.startswith("/api/"):
-        return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
+        return JsonResponse(error_body(refusal.code, refusal.api_message or refusal.message), status=refusal.status)
     with override(team_language(active_language())):  # these pages have only the team's translations
         shown = refusal.translated()
         if request.headers.get("Accept") == "application/json":  # a page's script shows the message

@@ -82,8 +82,8 @@ def embedder_of(recipe: Recipe) -> Embedder:
     current = embedder()
     if current.recipe.name != recipe.name:
         text = gettext(
-            "The index has vectors of {indexed}, but KB_EMBEDDER produces those of {current}. Run "
-            "`manage.py kb_reindex`, or reset KB_EMBEDDER."
+            "The index holds vectors from {indexed}, but KB_EMBEDDER produces vectors from {current}. Run "
+            "`manage.py kb_reindex`, or change KB_EMBEDDER back."
         )
         raise RecipeMismatch(text.format(indexed=recipe.name, current=current.recipe.name))
     return current

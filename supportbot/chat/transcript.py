@@ -34,7 +34,7 @@ _TEXTS: Final[dict[str, str]] = {
     "receipt.reference": msgid("Reference"),
     "failed": msgid("The assistant could not answer."),
     "stopped": msgid("(stopped)"),
-    "handoff.requested": msgid("Someone from our team was requested."),
+    "handoff.requested": msgid("Someone from our team was asked to join."),
     "handoff.joined": msgid("{agent} has joined the conversation."),
     "handoff.ended": msgid("The conversation with our team has ended."),
     "action.proposed": msgid("Prepared, waiting for your confirmation: {title}"),

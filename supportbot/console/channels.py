@@ -84,12 +84,12 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
     other_greetings = ByLanguage(
         required=False,
         label=_("Greetings in other languages"),
-        help_text=_("One per line, starting with the language, such as de: Guten Tag."),
+        help_text=_("One per line, starting with the language code and a colon, for example “de: Guten Tag”."),
     )
     other_suggestions = ByLanguage(
         required=False,
         label=_("Suggested questions in other languages"),
-        help_text=_("One per line, starting with the language; up to three per language."),
+        help_text=_("One per line, starting with the language code and a colon; up to three per language."),
     )
     accent = forms.CharField(
         required=False,

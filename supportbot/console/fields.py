@@ -155,7 +155,9 @@ class ByLanguage(Lines):
         for line in super().to_python(value):
             code, colon, text = line.partition(":")
             if not colon or not LOCALE.fullmatch(code.strip()) or not text.strip():
-                raise ValidationError(gettext("Start each line with a language code, such as de: Guten Tag."))
+                raise ValidationError(
+                    gettext("Start each line with a language code and a colon, for example “en: Hello”.")
+                )
             found.setdefault(code.strip(), []).append(text.strip())
         return found
 

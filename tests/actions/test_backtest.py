@@ -272,5 +272,5 @@ def test_an_empty_period_is_reported_and_tries_are_limited(
     monkeypatch.setattr(connection_test_limit, "TESTS_PER_MINUTE", 0)
     page = page_of(browser.post(address, sent))
     text = visible_text(page, " ")
-    assert "A workspace can make 20 tests a minute." in text and "Nothing to try" not in text
+    assert "A workspace can run 20 tests a minute." in text and "Nothing to try" not in text
     assert page.css_first("input[name=approval_above]").attributes["value"] == "12.00"  # the typed values stay

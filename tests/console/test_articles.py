@@ -107,10 +107,10 @@ def test_a_colleagues_newer_text_is_not_overwritten(editor: Client, wool: Articl
         ({"title": "  "}, "The title is empty."),
         ({"body": ""}, "The text is empty."),
         ({"body": "a\x00b"}, "NUL"),
-        ({"locale": "klingonish"}, "The language 'klingonish' is unknown."),
+        ({"locale": "klingonish"}, "The language “klingonish” is unknown."),
         ({"url": "javascript:alert(1)"}, "is not a web address"),
         ({"collection": "nonsense"}, "Choose a collection from the list."),
-        ({"audience": "everybody"}, "The audience 'everybody' is unknown."),
+        ({"audience": "everybody"}, "The audience “everybody” is unknown."),
     ],
 )
 def test_invalid_text_is_reported_next_to_its_field(

@@ -155,7 +155,7 @@ def test_the_effect_is_computed_only_for_admins_and_within_a_limit(
     assert "Effect on past requests" not in enter("supervisor").get(at(draft, "publish/")).content.decode()
     monkeypatch.setattr(connection_test_limit, "TESTS_PER_MINUTE", 0)
     text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
-    assert "A workspace can make 20 tests a minute." in text and "Publish version 2" in text and retail.asked == []
+    assert "A workspace can run 20 tests a minute." in text and "Publish version 2" in text and retail.asked == []
 
 
 @pytest.mark.long

@@ -60,7 +60,7 @@ def test_a_german_customer_is_addressed_in_german(visitor: Visitor) -> None:
     visitor.sign_in(JONAS)
     assert "Angemeldet als Jonas Weber." in visitor.words
     assert "Summe 288,00 € Erstattet 0,00 € Bezahlt mit Mastercard •••• 2093" in visitor.words
-    assert "Die Adresse kann sich ändern, bis das Paket losgeht" in visitor.words
+    assert "Die Adresse lässt sich ändern, bis das Paket losgeht" in visitor.words
 
 
 def test_a_refund_is_shown_next_to_its_item(shop: ShopProcess) -> None:

@@ -41,9 +41,7 @@ def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0)
         return {}
     if depth >= _MAX_DEPTH:
         note(
-            gettext_noop(
-                "{at}: it is nested more than {most} levels deep, or contains itself, so this part is left out."
-            ),
+            gettext_noop("{at}: nested more than {most} levels deep, or contains itself, so this part is left out."),
             at=at,
             most=_MAX_DEPTH,
         )

@@ -38,7 +38,7 @@ class Command(ProductCommand):
             default=[],
             metavar="FILE.jsonl[=SLUG,...]",
             help=gettext(
-                "questions on a different subject; not used for the corpora SLUG, because they answer some of them"
+                "questions on a different subject; not used for the corpora SLUG, which answer some of these questions"
             ),
         )
         parser.add_argument(

@@ -1,4 +1,4 @@
-"""Collections: their articles, and who may write in them."""
+"""Collections: their articles, and who may write to them."""
 
 from typing import Any
 

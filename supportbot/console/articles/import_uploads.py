@@ -53,7 +53,7 @@ def writable(items: Iterable[Document | Failure], person: User, collection: str)
         if at_home in closed or target.casefold() in names:
             yield Failure(
                 item.origin,
-                gettext("Only the people selected for this collection may write in it. Choose another collection."),
+                gettext("Only the people selected for this collection may write to it. Choose another collection."),
             )
         else:
             yield item

@@ -244,10 +244,10 @@ def _each(
         problem = gettext("Not changed because of the gates: {titles}. Open each one to see why or to try again.")
         messages.warning(request, problem.format(titles=_titles(more)))
     if untried:
-        problem = gettext("Not changed because checking the others took too long: {titles}. Select these again.")
+        problem = gettext("Not changed, because checking the others took too long: {titles}. Select these again.")
         messages.warning(request, problem.format(titles=_titles(untried)))
     if late:
-        problem = gettext("Not changed because someone else changed them in the meantime: {titles}.")
+        problem = gettext("Not changed, because someone else changed them in the meantime: {titles}.")
         messages.warning(request, problem.format(titles=_titles(late)))
     count = len(tried) - len(late)
     if count:

@@ -239,8 +239,8 @@ def _saved(
         messages.success(request, gettext("Saved as version {number}.").format(number=version.number))
     if followed:
         words = gettext(
-            "The undo calls of {names} use the renamed arguments, so drafts of these actions with the new names have "
-            "been saved."
+            "The undo calls of {names} use the renamed arguments, so drafts of these actions that use the new argument "
+            "names have been saved."
         )
         messages.warning(request, words.format(names=listed(followed)))
     return None

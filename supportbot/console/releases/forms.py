@@ -40,7 +40,7 @@ class DraftForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         label=_("Greetings"),
         help_text=_(
-            "One per line, such as en: Hello {name}, how can I help? Channels with their own greeting keep it."
+            "One per line, for example “en: Hello {name}, how can I help?” Channels with their own greeting keep it."
         ),
     )
     tone = forms.CharField(
@@ -138,7 +138,9 @@ class DraftForm(forms.Form):
         for line in str(self.cleaned_data["greetings"]).splitlines():
             locale, colon, text = line.partition(":")
             if line.strip() and not colon:
-                raise ValidationError(gettext("Start each line with a language and a colon, such as en: Hello."))
+                raise ValidationError(
+                    gettext("Start each line with a language code and a colon, for example “en: Hello”.")
+                )
             if line.strip():
                 found[locale.strip()] = text.strip()
         return found

@@ -44,8 +44,8 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
             "offer to talk to a person."
         ),
         gettext_noop(
-            "Measured: of 100 faithful answers, 94 are shown whole, none is replaced and 8 carry that note; of 100 "
-            "unfaithful ones, 89 lose a sentence or carry the note."
+            "Measured: of 100 faithful answers, 94 are shown whole and 6 lose a sentence; 8 of the 100 carry that "
+            "note. Of 100 unfaithful ones, 89 lose a sentence, carry the note, or both."
         ),
     ),
     "open": Choice(

@@ -75,7 +75,7 @@ def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None
         if UNREADABLE.search(getattr(reply, field)):
             raise InvalidInput(fields={field: [gettext("Remove the characters that cannot be stored.")]})
     if len(reply.text) > MAX_MESSAGE_CHARACTERS:
-        problem = gettext("The text has {text} characters. Shorten it to {max_message_characters}.").format(
+        problem = gettext("The text has {text} characters. Shorten it to at most {max_message_characters}.").format(
             text=len(reply.text), max_message_characters=MAX_MESSAGE_CHARACTERS
         )
         raise InvalidInput(fields={"text": [problem]})

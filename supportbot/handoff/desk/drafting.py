@@ -89,7 +89,12 @@ def draft_reply(conversation: Conversation) -> Draft:
     passages = [one for number, one in enumerate(found.passages, start=1) if number in used]
     text = _MARK.sub("", shown_text(answer.text)).strip()
     if not text:
-        raise NothingToAnswer(gettext("The assistant could not draft a reply."))
+        raise NothingToAnswer(
+            gettext(
+                "The assistant drafted nothing, for example because the customer only asks for a person. Write the "
+                "reply yourself."
+            )
+        )
     written = GeneratedDraft(text, request, found.passages, answer.provider, is_cut_off=answer.finish_reason in CUT_OFF)
     doubts = draft_checks()(conversation, written)
     sources = tuple(dict.fromkeys((one.title, one.url) for one in passages))

@@ -127,7 +127,8 @@ def test_a_customer_who_asks_for_a_person_gets_no_draft_that_offers_one(
     publish(create_article(Change(title=words, body="Press *Talk to a person* in the chat."), external_id="p").pk)
     add_customer_message(ticket.conversation_id, text=words, client_id="1")
     answer = ask_for_draft(bob, ticket)
-    assert (answer.status_code, answer.json()["message"]) == (409, "The assistant could not draft a reply.")
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_answer")
+    assert "because the customer only asks for a person" in answer.json()["message"]
 
 
 def test_without_a_question_there_is_no_draft(ticket: Ticket, bob: User) -> None:

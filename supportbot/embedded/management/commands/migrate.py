@@ -159,7 +159,7 @@ class Command(migrate.Command):
         parser.add_argument(
             "--allow-newer",
             action="store_true",
-            help=gettext("migrate nothing, without an error, if the database is newer than this version"),
+            help=gettext("exit without migrating, and without an error, if the database is newer than this version"),
         )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
