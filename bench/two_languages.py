@@ -4,8 +4,8 @@
     python -m bench.two_languages [FILE.jsonl ...] [--share-of-words P ...] [--english-share P ...]
 
 Each of the demo's articles with a German translation is put into two workspaces: into the first in one language, and
-into the second in the other. Every question goes through a whole turn in both. It prints how often the answer cites the
-right article, only wrong ones, or nothing:
+into the second in the other. Every question goes through a complete turn in both. It prints how often the answer cites
+the right article, only wrong ones, or nothing:
 
     own           the article is in the question's language
     foreign       the article is in another language, but some articles are in the question's

@@ -3,7 +3,7 @@
 
     python -m bench.visitors [FILE.jsonl] [--half seen|unseen] [--page LOCALE] [--show]
 
-A row is `{"id", "locale", "text", "expect", "article"}`. Every message goes through a whole turn of a visitor who is
+A row is `{"id", "locale", "text", "expect", "article"}`. Every message goes through a complete turn of a visitor who is
 not signed in, in its own conversation, on a page in the visitor's language or in LOCALE. `expect` says when a reply is
 right:
 
