@@ -188,8 +188,8 @@ class Action(ABC):
     def choices(
         self, arguments: Sequence[str], entered: Arguments, identity: Identity, locale: str, requests: Requests
     ) -> dict[str, Choices] | Reason:
-        """Return the choices for the first of these `chosen` arguments, and for any other that chooses from the same
-        records, or the reason why the first has none. Counts each request it makes. Raises MerchantUnavailable,
+        """Return the choices for the first of these `chosen` arguments and any others that draw on the same records; if
+        the first has no choices, return the reason instead. Counts each request it makes. Raises MerchantUnavailable,
         NotConnected, or what counting raises.
         """
         return {}

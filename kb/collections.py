@@ -1,4 +1,4 @@
-"""Collections of articles: finding them by name, and their named writers. `kb.access` says who may write in one."""
+"""Collections of articles: finding them by name, and their named writers. `kb.access` says who may write to one."""
 
 import hashlib
 from collections.abc import Iterable
@@ -79,7 +79,7 @@ def _create(name: str) -> tuple[Collection, bool]:
 
 def writers_of(collection: Collection) -> list[User]:
     """Return a collection's named writers, sorted by user name. If there are none, everyone who may write articles may
-    write in it.
+    write to it.
     """
     rows = CollectionUserPermission.objects.filter(content_object=collection, permission__codename=WRITE)
     return list(User.objects.filter(pk__in=rows.values("user")).order_by("username"))
@@ -87,7 +87,7 @@ def writers_of(collection: Collection) -> list[User]:
 
 @transaction.atomic
 def set_writers(collection: Collection, people: Iterable[User]) -> None:
-    """Set the people who may write in a collection besides the admins; an empty set opens it to everyone again."""
+    """Set who, besides the admins, may write to a collection; an empty set opens it to everyone again."""
     from guardian.shortcuts import (  # imports models, so only after the apps are ready
         assign_perm,
         remove_perm,

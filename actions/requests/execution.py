@@ -179,7 +179,7 @@ def find_out(request: ActionRequest) -> Found:
 
 
 def may_find_out(request: ActionRequest) -> bool:
-    """Return whether the outcome of a request can still be found out without a person."""
+    """Return whether a request's outcome can still be determined without human help."""
     match outcome_kind(request):
         case OutcomeKind.AT_MOST_ONCE:
             return False

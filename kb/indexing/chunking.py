@@ -91,7 +91,9 @@ def content_hash(recipe_name: str, embedding_text: str) -> str:
 
 
 def weight(text: str) -> float:
-    """Return the length of `text` in English words; long words and scripts without spaces count by characters."""
+    """Return the length of `text` in English words; long words and scripts without spaces are counted by
+    character.
+    """
     return max(len(text.split()), len(text) / CHARACTERS_PER_WORD) + len(_UNSPACED.findall(text)) / 2
 
 

@@ -219,8 +219,8 @@ def _may_ask_for_a_person(message: Classification) -> Courtesy | None:
 
 
 def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool = False) -> bool:
-    """Return whether the customer wants to undo an action. A message that is an example of an action means that action,
-    and a message with several orders is about more than the last action.
+    """Return whether the customer wants to undo an action. A message that matches one of an action's examples requests
+    that action instead, and one that names several orders is about more than the last action.
     """
     least = UNDO_AFTER_DEED_FROM if is_after_deed else UNDO_FROM
     if not text.strip() or classify(text).kinds[UNDO] < least:
@@ -229,8 +229,8 @@ def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool
 
 
 def wants_person(text: str, tools: Sequence[ToolSpec] = ()) -> bool:
-    """Return whether the customer asks to be put in touch with a human being. A message that is an example of an
-    action, such as "I need a technician", means that action.
+    """Return whether the customer asks to be put in touch with a human being. A message that matches one of an
+    action's examples, such as "I need a technician", requests that action instead.
     """
     if not text.strip() or not classify(text).asks_for_a_person:
         return False

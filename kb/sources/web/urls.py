@@ -33,7 +33,7 @@ _SESSION_IN_PATH: Final = re.compile(
     + r")(?=[/;]|$))|/\((?:X\(\d\)|[AFS]\([\w-]{16,}\))+\)(?=/|$)",  # the last one is ASP.NET's
     re.IGNORECASE,
 )
-# Names that any version has removed as session ids, so that keys written by an earlier version are recognised.
+# Names that this or an earlier version removes as session ids, so that keys written by an earlier one are recognised.
 _SESSION_OF_ANY_VERSION: Final = re.compile(
     r"[\w.-]*(?:sess(?:ion)?(?:[_-]?(?:id|key|token))?|sid|cid)|zenid|cfid|cftoken|aspsessionid\w*|s", re.IGNORECASE
 )
@@ -94,7 +94,7 @@ def is_page_of_key(url: str, key: str) -> bool:
 
 
 def without_sessions(url: str) -> str:
-    """Return an address without anything that any version has removed as a session id."""
+    """Return an address without anything that this or an earlier version of SupportBot removes as a session id."""
     parts = urlsplit(url)
     pairs = [pair for pair in _pairs(parts.query) if not _SESSION_OF_ANY_VERSION.fullmatch(pair[0])]
     path = ";".join(

@@ -1,4 +1,4 @@
-"""Finds values in a shop's own format, such as "U-101" or "0176 1234567", in text. Pure."""
+"""Finds values in text that follow a shop's own format, such as "U-101" or "0176 1234567". Pure."""
 
 import re
 from collections import defaultdict

@@ -116,7 +116,7 @@ def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
 
 
 def _passed(request: HttpRequest, article: Article) -> Passed:
-    """Return how the newest revision passes the gates. Results of an earlier check are reused."""
+    """Return the gates' result for the newest revision. Results of an earlier check are reused."""
     check = newest_check(article)
     if check is not None and is_current(check) and not broken_in(check):
         return Passed()

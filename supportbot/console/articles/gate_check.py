@@ -58,7 +58,7 @@ class Passed:
 def pass_gates(
     trial: Trial, *, workspace: Workspace, person: Staff, override: str = "", field: str = OVERRIDE_FIELD
 ) -> Passed:
-    """Return how a change passes the gates: they accept it, or the person overrides them. Without gates, every change
+    """Return the gates' result for a change: they accept it, or the person overrides them. Without gates, every change
     passes. `override` is the text of the form field `field`.
 
     Raises ArticleRefused, GateMissing if a suite does not exist, or NotAllowed if the person gives a reason but may not

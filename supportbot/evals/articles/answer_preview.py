@@ -202,7 +202,7 @@ def _publish(text: Text, vectors: Vectors, phrasings: Vectors) -> None:
 
 
 def fill_vectors(vectors: Vectors) -> None:
-    """Store the vectors of new passages, which were made before rows were locked."""
+    """Store the vectors of new passages; they were computed before the rows were locked."""
     rows = list(Chunk.objects.filter(embedding=None, content_hash__in=list(vectors)).only("content_hash", "embedding"))
     for row in rows:
         row.embedding = list(vectors[row.content_hash])

@@ -146,7 +146,9 @@ def newest_comparison(article: Article) -> DraftCheck | None:
 
 
 def awaited(article_ids: Collection[UUID]) -> bool:
-    """Return whether a change to one of these articles still waits for its check, after which its comparison begins."""
+    """Return whether a change to one of these articles is still waiting for its check, after which its comparison
+    begins.
+    """
     announced = Announcement.objects.filter(topic=TOPIC, delivered_at=None, object_id__in=article_ids)
     collected = ChangedArticle.objects.filter(article_id__in=article_ids)
     taken = ArticleCheck.objects.filter(state="running", comparison=None, articles__overlap=list(article_ids))

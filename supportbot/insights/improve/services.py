@@ -39,7 +39,7 @@ class Edit:
 def publish_edit(kind: str, subjects: Iterable[UUID], edit: Edit, *, author: User) -> Article:
     """Publish an edit and mark the findings as dealt with.
 
-    Raises NotAllowed if the author may not write in the collection, and the errors of saving an article.
+    Raises NotAllowed if the author may not write to the collection, and the errors of saving an article.
     """
     if edit.article_id is None:
         check_may_write(author, default_collection())

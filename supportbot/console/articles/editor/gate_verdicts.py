@@ -33,7 +33,7 @@ Terms = Mapping[str, Passed]  # keyed by the field with the reason to override
 def terms_of(
     request: HttpRequest, article: Article | None, change: Change, times: plan_fields.Wanted, phrasings: Phrasings
 ) -> Terms:
-    """Return how the changes that customers will notice, both immediate and planned, pass the gates.
+    """Return the gates' results for the changes that customers will notice, both immediate and planned.
 
     Call this before locking the article, because it takes seconds. Raises the same errors as `pass_gates`.
     """
@@ -51,7 +51,7 @@ def terms_of(
 
 
 def asked(request: HttpRequest, trial: Trial, field: str = TEXT) -> Passed:
-    """Return how a change passes the gates.
+    """Return the gates' result for a change.
 
     `field` is the form field for the reason to override them.
     """
