@@ -185,7 +185,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "supportbot.celery:TickingScheduler"
+CELERY_BEAT_SCHEDULER = "supportbot.beat_scheduler:TickingScheduler"
 CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background_settings.TASK_ROUTES, background_settings.BEAT_SCHEDULE
 
 # --- The outbox: announcements of a package to higher packages (topic -> idempotent consumers, run in OUTBOX_SCOPE).

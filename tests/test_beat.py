@@ -34,7 +34,8 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.workspaces import create_workspace
-from supportbot.celery import STOP_SIGNALS, TickingScheduler, app
+from supportbot.beat_scheduler import TickingScheduler
+from supportbot.celery import STOP_SIGNALS, app
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Ticket
@@ -127,7 +128,7 @@ def test_beat_continues_on_a_full_disk(
         started = TickingScheduler(app=app, schedule_filename=str(tmp_path / "other"), lazy=True)
         started.setup_schedule()
     assert set(product.CELERY_BEAT_SCHEDULE) <= set(started.schedule)
-    told = {record.getMessage() for record in caplog.records if record.name == "supportbot.celery"}
+    told = {record.getMessage() for record in caplog.records if record.name == "supportbot.beat_scheduler"}
     assert told == {f"beat: the times of the last ticks are not stored: {error}"}
 
 

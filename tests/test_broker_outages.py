@@ -18,7 +18,8 @@ from celery.worker.consumer import Consumer
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from supportbot.celery import TICK_SECONDS, TickingScheduler, Ticks
+from supportbot.beat_scheduler import TickingScheduler
+from supportbot.celery import TICK_SECONDS, Ticks
 from supportbot.chat import channel_layer
 from supportbot.observing import server_trouble
 from supportbot.observing.broker_outages import BrokerOutagesInOneLine, broker_trouble, layer_trouble
