@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from kb.highlighting import PASSAGE_ID, marked_tokens
+from kb.passage_highlighting import PASSAGE_ID, marked_tokens
 from supportbot.language.normalise import visible
 
 _TAGS = {

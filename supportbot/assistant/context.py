@@ -21,7 +21,7 @@ from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LE
 from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_in, with_passages, with_similarity
 from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, language_in, says_nothing
 from supportbot.builtin.phrases import only_asks
-from supportbot.chat.message_roles import ROLES
+from supportbot.chat.llm_roles import ROLES
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.selectors import conversation_with_people, history, history_before_episode

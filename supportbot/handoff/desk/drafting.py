@@ -16,7 +16,7 @@ from kb.access import Viewer
 from kb.models import Audience
 from kb.search import Passage, search
 from supportbot.chat.customer_language import customer_language
-from supportbot.chat.message_roles import ROLES
+from supportbot.chat.llm_roles import ROLES
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.selectors import history
 from supportbot.handoff.desk.assistant_activity import check_label

@@ -1,4 +1,4 @@
-"""The role that a model sees for the author of a message."""
+"""The role that a language model sees for the author of a chat message."""
 
 from typing import Final
 
