@@ -75,15 +75,7 @@ def read_arguments(document: ObjectReader, scope: Scope, locales: Sequence[str])
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         names_no_record = spec.flag("names_no_record")
-        value = None
-        if origin is Origin.SERVER:
-            reads = Scope(scope.names, known, later=later)
-            value = spec.expression("value", reads, needed=True, awaits=gettext(_AWAITED))
-        elif origin is Origin.IDENTITY:
-            value = spec.expression("value", Scope(frozenset({"identity"}), frozenset()))
-        elif spec.has("value"):
-            spec.add("value", gettext('Only an argument with "from": "server" or "identity" has a value.'))
-        spec.raw("value")
+        value = _value(spec, origin, Scope(scope.names, known, later=later))
         spec.close()
         arguments[name] = Argument(
             name, accepts, origin, is_required, value, labels.options.pop("", {}), label, names_no_record,
@@ -105,6 +97,19 @@ def _choosing(spec: ObjectReader, scope: Scope, locales: Sequence[str]) -> Recor
     words = inner.words("words", entry, locales=locales)
     inner.close()
     return RecordChoice(records, element, value, words) if records and value and words else None
+
+
+def _value(spec: ObjectReader, origin: Origin, scope: Scope) -> Expression | None:
+    """Return the expression that computes an argument; None if the customer or the model provides it."""
+    value = None
+    if origin is Origin.SERVER:
+        value = spec.expression("value", scope, needed=True, awaits=gettext(_AWAITED))
+    elif origin is Origin.IDENTITY:
+        value = spec.expression("value", Scope(frozenset({"identity"}), frozenset()))
+    elif spec.has("value"):
+        spec.add("value", gettext('Only an argument with "from": "server" or "identity" has a value.'))
+    spec.raw("value")
+    return value
 
 
 def _bounds(spec: ObjectReader) -> tuple[Expression | None, Expression | None]:

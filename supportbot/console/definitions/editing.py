@@ -226,8 +226,7 @@ def _saved(
         return refusal.fields
     except Outdated as refusal:
         sent: Any = saving.data  # a QueryDict; with the new number, the next attempt saves
-        saving.data = sent.copy()
-        sent = saving.data
+        saving.data = sent = sent.copy()
         sent["based_on"] = str(refusal.number)
         words = gettext("Version {number} has been saved in the meantime. Review it, then save again.")
         return {"": [words.format(number=refusal.number)]}
