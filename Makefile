@@ -40,7 +40,7 @@ test: ## check everything: lint, types, import contracts, the database suite, th
 %-in-one-piece:
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory $*
 
-# Takes about a minute. `make test` takes about nine on two idle cores; the goal is at most ten.
+# Takes about a minute. `make test` takes seven to nine on two idle cores; the goal is at most ten.
 check: ## check what differs from main: lint, types, import contracts, the affected tests
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece
