@@ -38,7 +38,7 @@ def test_a_renamed_argument_is_renamed_in_recorded_cases_and_undo_actions(
     undo = {"action": draft.name, "arguments": {"order_id": "arguments.order_id", "reason": "arguments.reason"}}
     other = save_draft({**document(), "name": "order_again", "undo": undo}, actor="operator:test").definition
     answer = renamed(browser, draft)
-    assert "order_again pass" in visible_text(page_of(answer), " ")
+    assert "undo calls of order_again use" in visible_text(page_of(answer), " ")
     case.refresh_from_db()
     assert case.arguments == {"purchase": CANCEL["order_id"], "reason": CANCEL["reason"]}
     newest = newest_version(draft)

@@ -109,7 +109,7 @@ def test_the_titles_of_the_only_section_are_on_the_start_page(client: Client, wo
     assert [visible_text(row) for row in tree.css(".only li")] == [f"Delivery {number:02}" for number in range(24)]
     published("Delivery 24", external_id="d24", category="Delivery")
     tree = page(client, "/help/wrenfell/")
-    assert (len(tree.css(".only li")), visible_text(tree.css_first(".only .more"))) == (24, "All 25")
+    assert (len(tree.css(".only li")), visible_text(tree.css_first(".only .more"))) == (24, "Show all 25")
     assert visible_text(tree.css_first(".lists li")) == "Delivery 24"
     assert visible_text(tree.css_first(".only h2")) == "Delivery"
     published("Return", external_id="r", category="Returns")
