@@ -5,9 +5,11 @@ a title of the framework is proven by the walk through all pages (`test_stranger
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.functional import Promise
 from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.console.base import ScopedAdmin
+from supportbot.console.templatetags.console import TITLES
 from tests.console.conftest import Enter, Sample
 from tests.console.test_strangers_walk import registered, title_in
 
@@ -58,3 +60,16 @@ def test_a_new_connection_has_a_title_at_its_first_step(enter: Enter, sample: Sa
     listed = client.get(reverse("admin:actions_connection_changelist")).content.decode()
     heads = [" ".join(one.text().split()) for one in LexborHTMLParser(listed).css("thead th")]
     assert any(head.startswith("Address") for head in heads) and not any("url" in head.lower() for head in heads)
+
+
+def test_every_column_of_a_list_has_a_heading_that_is_translated() -> None:
+    """A column that shows a field as it is has the field's name in English, which `TITLES` translates."""
+    seen = set()
+    for model, pages in registered():
+        if not isinstance(pages, ScopedAdmin):
+            continue
+        for column in pages.list_display:
+            name = "" if hasattr(pages, str(column)) else model._meta.get_field(str(column)).verbose_name
+            assert not name or isinstance(name, Promise) or name in TITLES, (pages, column)
+            seen.add(name)
+    assert {"name", "description", "role", "collection"} <= seen

@@ -106,7 +106,7 @@ class CategoryAdmin(ScopedAdmin):
     change_right = "kb:write"
     can_add = can_delete = True
     form = CategoryForm
-    list_display = ["titled", "described", "articles", "moves"]
+    list_display = ["titled", "description", "articles", "moves"]
     list_display_links = ["titled"]
     search_fields = ["name", "description"]
     ordering = [F("position").asc(nulls_last=True), "name", "pk"]
@@ -134,10 +134,6 @@ class CategoryAdmin(ScopedAdmin):
     @admin.display(description=_("Name"))
     def titled(self, row: Category) -> SafeString:
         return _with_icon(row.icon or "book", row.name)
-
-    @admin.display(description=_("Description"), ordering="description")
-    def described(self, row: Category) -> str:
-        return row.description
 
     @admin.display(description=_("Articles"), ordering="holds")
     def articles(self, row: Any) -> int:

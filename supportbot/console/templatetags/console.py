@@ -27,6 +27,7 @@ TITLES: Final = {
     "collection": gettext_noop("collection"),
     "customer": gettext_noop("customer"),
     "currency": gettext_noop("currency"),
+    "description": gettext_noop("Description"),
     "key": gettext_noop("key"),
     "locale": gettext_noop("language"),
     "mode": gettext_noop("answered by"),
