@@ -109,6 +109,18 @@ def test_no_text_of_customers_is_left_in_english(path: Path) -> None:
     assert same == SAME_AS_ENGLISH.get(path.parents[1].name, set())
 
 
+@pytest.mark.parametrize("path", messages.catalogues(messages.SETS[1]), ids=lambda path: path.parents[1].name)
+def test_a_translation_that_quotes_a_label_quotes_its_translation(path: Path) -> None:
+    told: dict[str, list[str]] = {}  # a text may have several contexts
+    for message in messages.read(path):
+        if isinstance(message.id, str) and message.id:
+            told.setdefault(message.id, []).append(str(message.string))
+    label = re.compile(r"\b(?:select|clear|under|press|choose) “([^”]+)”", re.IGNORECASE)
+    quoted = [(text, name) for text in told for name in label.findall(text)]
+    assert len(quoted) > 10
+    assert [one for one in quoted if not any(name in told[one[0]][0] for name in told[one[1]])] == []
+
+
 def test_the_widgets_texts_exist_in_every_language(tree: Path) -> None:
     panel = tree / messages.WIDGET_TEXTS["panel"]
     panel.parent.mkdir(parents=True)
