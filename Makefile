@@ -92,7 +92,7 @@ long-browser-tests:
 	  timeout 2400 $(BROWSER_TESTS) -m long; \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
-# A separate run: the browser's fixtures leave an event loop behind that breaks async tests.
+# A separate run: the browser's fixtures leave behind an event loop that breaks async tests.
 browser-tests: ## run the journeys in a browser
 	@sh scripts/environment.sh requirements-dev.lock
 	@if sh scripts/chromium.sh; then \

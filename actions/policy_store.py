@@ -212,7 +212,7 @@ class GatesRefuse(ActionError):
 
     code = "gate_refused"
     status = 409
-    default_message = gettext_noop("The gates refuse these rules.")
+    default_message = gettext_noop("These rules do not pass the gates.")
 
     def __init__(self, cases: Sequence[str]) -> None:
         named = "; ".join(cases[:5])

@@ -282,7 +282,7 @@ class WriteAction(Action):
 
     @abstractmethod
     def subject(self, arguments: Arguments, records: Records | None) -> Subject:
-        """Return the subject in the merchant's spelling; without records, only what the arguments say about it."""
+        """Return the subject as the merchant spells it. If `records` is None, it is taken from the arguments alone."""
 
     @abstractmethod
     def complete(self, entered: Arguments, records: Records) -> Terms | Reason:

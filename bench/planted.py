@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure how many planted faults the shipped gates refuse, and how many harmless edits.
+"""Measure how many planted faults the shipped gates stop, and how many harmless edits.
 
     python -m bench.planted [--only WORDS] [--json]
 

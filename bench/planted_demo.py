@@ -89,7 +89,7 @@ class Demo:
         services.name_gates(self._suites, person=self.person)
 
     def refusal(self, change: Change) -> list[str]:
-        """Return why the gates refuse a change, or [] if they accept it. The change is undone."""
+        """Return why a change does not pass the gates, or [] if it passes. The change is undone."""
         match change:
             case Draft(_, document):
                 return self._of_release(document)

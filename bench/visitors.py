@@ -16,8 +16,8 @@ right:
 
 `offered` is the share of replies that offer help pages because they found nothing. Of the replies that found nothing
 although an answer is expected, `found` is the share whose pages include the right one. `language` is the share of
-replies with our own words that are in the visitor's language. Only the rows whose id hashes to the seen half were read
-during development; `--show` prints the failures of that half.
+replies with our fixed texts that are in the visitor's language. Only the rows whose id hashes to the seen half were
+read during development; `--show` prints the failures of that half.
 """
 
 import argparse
@@ -97,7 +97,7 @@ class Reply:
 
     @property
     def languages(self) -> frozenset[str]:
-        """The languages that our own words in the reply may be in."""
+        """The languages in which the reply contains one of our fixed texts."""
         from supportbot.builtin.phrases import Phrase, say
         from supportbot.translation import LANGUAGES
 

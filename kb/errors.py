@@ -72,7 +72,7 @@ class GatesRefuse(KnowledgeError):
 
     code = "gate_refused"
     status = 409
-    default_message = gettext_noop("The gates refuse this text.")
+    default_message = gettext_noop("This text does not pass the gates.")
 
     def __init__(self, cases: Sequence[str]) -> None:
         self.cases = tuple(cases)

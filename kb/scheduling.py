@@ -38,7 +38,7 @@ def make_plan(
     """Plan a step for the newest revision; this replaces the article's earlier plan for the step. Raises
     InvalidDocument or ArticleMissing.
 
-    `override` is the reason for overriding the gates, `key_id` the API key that plans it.
+    `override` is the reason for overriding the gates, `key_id` the API key used to plan it.
     """
     if at <= now():
         problem = gettext("This time is in the past. Choose a later one.")

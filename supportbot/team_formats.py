@@ -64,7 +64,7 @@ def date_time(moment: datetime, *, with_year: bool = True, with_seconds: bool = 
 def number(value: int | float | Decimal, *, decimals: int | None = None) -> str:
     """Return a number with grouped thousands, such as `1,234.5` or `1.234,5`.
 
-    If `decimals` is given, it has exactly that many.
+    If `decimals` is given, it has exactly that many decimal places.
     """
     if decimals is None:
         return format_decimal(value, format="#,##0.############", locale=_locale())

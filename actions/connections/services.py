@@ -176,7 +176,7 @@ def forget_old_secrets() -> int:
 
 
 def test(connection: Connection, *, actor: str) -> Report:
-    """Call the connection's test path and return step by step what happened. Raises TooManyTests."""
+    """Call the connection's test path and return a report of each step. Raises TooManyTests."""
     count_test(connection.workspace_pk)
     report = probe(connection)
     with transaction.atomic():

@@ -59,9 +59,9 @@ def _beyond_the_chat(document: Mapping[str, Any]) -> list[Advice]:
     draft = drafted(document)
     names = unaskable(draft.arguments) if draft else []
     text = gettext(
-        "Without a model, the chat cannot ask for {names} and offers a person instead. Models, REST and MCP can still "
-        "fill in every argument. The chat can ask for at most 20 fields, and for a list of objects only if it is the "
-        "argument itself."
+        "Without a model, the chat cannot ask for {names} and offers to hand over to a person instead. Models, REST "
+        "and MCP can still fill in every argument. The chat can ask for at most 20 fields, and for a list of objects "
+        "only if it is the argument itself."
     )
     return [Advice(f"arguments.{names[0]}", text.format(names=", ".join(names)))] if names else []
 

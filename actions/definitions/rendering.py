@@ -76,7 +76,7 @@ def _chosen_in(row: LabelledValue, names: Names) -> str:
 
 
 def _description(definition: Definition, argument: str, names: Names, locale: str) -> str:
-    """Return the words of the entry that the customer chose; "" if the list cannot describe it."""
+    """Return the text that describes the chosen entry; "" if the list cannot describe it."""
     chosen, choosing = names.chosen[argument], definition.arguments[argument].choose_from
     if chosen.entry is None or choosing is None:
         return ""

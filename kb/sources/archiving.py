@@ -26,9 +26,9 @@ from supportbot.releases.errors import GateMissing
 def archive_by_gates(lost: QuerySet[SourceItem], *, ends_at: float, still_busy: Callable[[], None]) -> bool:
     """Archive the articles of these items, except those that the gates keep; return whether all are decided.
 
-    A group that the gates refuse is halved, so that finding one article that they keep among many takes only a few
-    trials. After `ends_at`, by the monotonic clock, the rest is left to another time slice; each slice decides at least
-    one group. `still_busy` is called before each trial. Raises SourceUnreadable if a gate's suite does not exist.
+    A group that does not pass the gates is halved, so that finding one article that must stay among many takes only a
+    few trials. After `ends_at`, by the monotonic clock, the rest is left to another time slice; each slice decides at
+    least one group. `still_busy` is called before each trial. Raises SourceUnreadable if a gate's suite does not exist.
     """
     undecided, has_decided = [list(lost.order_by("id"))], False
     while undecided:

@@ -37,7 +37,7 @@ class Unreadable(InvalidDocument):
 
 
 class Unreachable(Unreadable):
-    """The site did not respond, so all of it may be down."""
+    """The site did not respond, so the entire site may be down."""
 
 
 class SourceUnreadable(KnowledgeError):

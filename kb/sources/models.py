@@ -91,7 +91,7 @@ class SourceRun(TenantModel):
     reason = models.TextField(blank=True)
     counts = models.JSONField(default=dict, blank=True)
     is_listed = models.BooleanField(default=False)
-    asks_gates = models.BooleanField(default=False, db_default=False)  # texts that the gates refuse are not changed
+    asks_gates = models.BooleanField(default=False, db_default=False)  # texts that fail the gates are not changed
     lease_until = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)  # when to continue, if the site asked us to wait
     asked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
@@ -196,7 +196,7 @@ class SourceItem(TenantModel):
 
 
 class SourceFile(TenantModel):
-    """An uploaded file. It is kept so that a later version can read it again, perhaps better."""
+    """An uploaded file. It is kept so that a later version of SupportBot can read it again, perhaps better."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="files", db_constraint=False)
     path = models.CharField(max_length=400)

@@ -92,8 +92,8 @@ def closest_pages(passages: Sequence[Passage], viewer: Viewer) -> tuple[OfferedP
 
 
 def with_pages(answer: Answer, pages: tuple[OfferedPage, ...], language: str) -> Answer:
-    """Return the answer with links to the pages and, at the end, the offer of a person. Without pages, it is
-    unchanged.
+    """Return the answer with links to the pages and, at the end, an offer to hand over to a person. Without pages, it
+    is unchanged.
     """
     if not pages:
         return answer

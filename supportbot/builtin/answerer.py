@@ -75,8 +75,8 @@ def _reply(request: ModelRequest, language: str) -> Reply:
 
 def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
     """Return a step towards an action. If the customer reports a problem and the step shows a card or asks what they
-    want, it begins with an apology. If they ask nothing, it also offers a person, because they may not want this action
-    at all.
+    want, it begins with an apology. If they ask nothing, it also offers to hand over to a person, because they may not
+    want this action at all.
     """
     question = request.question
     makes_card = not _actions_in(request).isdisjoint(call.name for call in step.calls)

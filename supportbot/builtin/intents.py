@@ -56,8 +56,8 @@ NO_FROM: Final = 0.9
 UNDO_FROM: Final = 0.4
 UNDO_AFTER_DEED_FROM: Final = 0.2
 # If it is unclear what a customer wants, an action with at least this probability is offered. Otherwise, the message is
-# answered like any other, and the answer ends with the offer of a person. docs/decisions/built-in-answerer.md has the
-# figures.
+# answered like any other, and the answer ends with an offer to hand over to a person.
+# docs/decisions/built-in-answerer.md has the figures.
 OFFERED_FROM: Final = 0.2
 OTHER: Final = "other_action"  # a request for something that is not in the rows
 UNDO: Final = "undo"  # a request to undo the last action; never a request for another action
@@ -212,7 +212,7 @@ def _sure_courtesy(message: Classification) -> Courtesy | None:
 
 def _may_ask_for_a_person(message: Classification) -> Courtesy | None:
     """Return "who" for a message that either asks for a person or asks whether a person is answering, if it is unclear
-    which. The answer to the latter question also offers a person.
+    which. The answer to the latter question also offers to hand over to a person.
     """
     asks, either = message.kinds["person"], message.kinds["person"] + message.kinds["who"]
     return "who" if asks < SURE_FROM <= either else None

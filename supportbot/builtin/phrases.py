@@ -199,7 +199,7 @@ def is_unanswered_offer_of_a_person(text: str) -> bool:
 
 
 def is_regret(text: str) -> bool:
-    """Return whether `text` is only an apology, with or without the offer of a person."""
+    """Return whether `text` is only an apology, with or without an offer to hand over to a person."""
     return any(text.strip() in _in_all(phrase) for phrase in _REGRET)
 
 
@@ -217,8 +217,8 @@ def _without_end(text: str, phrase: Phrase) -> str:
 
 
 def says_nothing_was_found(text: str) -> bool:
-    """Return whether `text` says only that our pages do not answer the question, with or without the offer of a
-    person.
+    """Return whether `text` says only that our pages do not answer the question, with or without an offer to hand over
+    to a person.
     """
     return text.strip() in _in_all("not_found")
 

@@ -215,7 +215,7 @@ def _stems(text: str, language: str) -> frozenset[str]:
 
 
 def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
-    """Return the lines that match most of the question's words, such as the requested row. Words that occur in every
+    """Return the lines that match the most words of the question, such as the requested row. Words that occur in every
     line are ignored.
     """
     asked = _asked(question, language)

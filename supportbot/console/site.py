@@ -88,7 +88,9 @@ class ConsoleSite(UnfoldAdminSite):
         return update_wrapper(entered, wrapped)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the login page. People who have no workspace but may create one are redirected to create it."""
+        """Show the login page. People who have no workspace but may create one are redirected to the page for creating
+        one.
+        """
         if request.method == "GET" and needs_workspace(request.user):
             return redirect("first-workspace")
         context = {**(extra_context or {}), "has_administrator": has_administrator}

@@ -187,8 +187,8 @@ class MembershipAdmin(ScopedAdmin):
         if has_mail_server():
             return super().response_add(request, obj, post_url_continue)
         purpose = gettext(
-            "No mail server is set up, so no e-mail was sent. Pass this link on to {name} to set a password. It works "
-            "once, within three days."
+            "No mail server is set up, so no e-mail was sent. Send this link to {name}, who can then set a password. "
+            "It works once, within three days."
         )
         return self._link_page(request, obj, purpose)
 
@@ -206,7 +206,7 @@ class MembershipAdmin(ScopedAdmin):
                 record_change("member.invited", actor=actor, person=person)
         if is_mailed:
             return redirect("admin:accounts_membership_change", member.pk)
-        purpose = gettext("Pass this link on to {name} to set a password. It works once, within three days.")
+        purpose = gettext("Send this link to {name}, who can then set a password. It works once, within three days.")
         return self._link_page(request, member, purpose)
 
     def _link_page(self, request: HttpRequest, member: Membership, purpose: str) -> HttpResponse:

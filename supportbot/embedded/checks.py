@@ -470,8 +470,8 @@ def _recipe_of_embedder(plan: Plan) -> str:
 def check_model_name(plan: Plan) -> str:
     """Return the model that answers. If none is configured, raises StartRefused with the server's list of models.
 
-    If a configured model's server is down, this does not prevent a start: the built-in answerer takes over in the
-    meantime.
+    A start is not prevented if the server of a configured model is down: until it is back, the built-in answerer takes
+    over.
     """
     from supportbot.llm.errors import ModelMisconfigured
     from supportbot.llm.operator_model import (

@@ -34,8 +34,8 @@ def check_open_files(plan: Plan) -> str:
     if most < FEWEST:
         raise StartRefused(
             gettext(
-                "A process may open only {number} files and sockets, which is enough for a few hundred chats. Allow at "
-                "least {fewest}: nofile in /etc/security/limits.conf, LimitNOFILE under systemd, ulimits in a "
+                "A process may open only {number} files and sockets, which is enough for only a few hundred chats. "
+                "Allow at least {fewest}: nofile in /etc/security/limits.conf, LimitNOFILE under systemd, ulimits in a "
                 "container."
             ).format(number=most, fewest=FEWEST)
         )

@@ -74,7 +74,7 @@ SUBJECTS: Final = {
 # Why a case ended early, by the code in its outcome (`case_outcomes.CaseTry`).
 FAILURES: Final = {
     "customer_no_json": gettext_noop("The model that plays the customer did not answer with JSON."),
-    "too_costly": gettext_noop("The conversation became more expensive than the case allows."),
+    "too_costly": gettext_noop("The conversation cost more than the case allows."),
     "too_many_tokens": gettext_noop("The conversation used too many tokens."),
     "handed_over": gettext_noop("A person took over before the answer."),
     "ungraded": gettext_noop("An expectation could not be graded. See the log."),

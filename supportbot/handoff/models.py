@@ -162,9 +162,9 @@ class CannedReply(TenantModel):
 class OfferedDraft(TenantModel):
     """A draft that the assistant offered to an agent, and how much of it was sent.
 
-    If the agent sends several replies before the customer's next message, the one that kept most of the draft counts.
-    `sent` is the result of comparing the two, or empty if there was no reply; `kept` is the share of the draft's words
-    in that reply.
+    If the agent sends several replies before the customer's next message, the reply that keeps the most of the draft
+    counts. `sent` is the result of comparing the two, or empty if there was no reply; `kept` is the share of the
+    draft's words in that reply.
     """
 
     class Sent(models.TextChoices):

@@ -41,7 +41,7 @@ def _begun(word: str) -> str:
 
 def _abbreviation(entry: str) -> Iterator[str]:
     """Yield a pattern for each full stop of an abbreviation: the parts before it, the full stop, a NUL and, if there is
-    one, the next part. For "z. B", there are two.
+    one, the next part. The entry "z. B" has two full stops, so it yields two patterns.
     """
     parts = [re.escape(part) for part in entry.split(". ")]
     for number in range(1, len(parts) + 1):

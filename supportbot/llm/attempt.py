@@ -139,7 +139,9 @@ class Attempt:
         return estimated_usage(self.request, self.characters // CHARACTERS_PER_TOKEN)
 
     def record(self, *, purpose: str) -> CallRecord:
-        """Return the figures to store, once the attempt has ended. The budget of `purpose` pays for it."""
+        """Return the attempt's figures for storage; it must have ended. Its cost counts against the budget of
+        `purpose`.
+        """
         request = self.request
         request_text = "" if self._texts is None else "\n\n".join(map(_in_words, request.messages))
         return CallRecord(

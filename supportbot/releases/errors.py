@@ -65,7 +65,7 @@ class VerdictOutdated(ReleaseError):
 class GateRefused(ReleaseError):
     code = "gate_refused"
     status = 409
-    default_message = gettext_noop("The gates refuse this release.")
+    default_message = gettext_noop("This release does not pass the gates.")
 
 
 class GateMissing(ReleaseError):

@@ -1,4 +1,4 @@
-"""The gates refuse an article whose publication would break a case that must pass."""
+"""An article whose publication would break a case that must pass does not pass the gates."""
 
 from datetime import timedelta
 from typing import Any

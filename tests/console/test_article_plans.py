@@ -150,7 +150,7 @@ def test_a_plan_ends_if_its_author_has_lost_the_right(
     reason = "Only selected writers" if lost == "collection" else "may no longer write"
     assert all(reason in plan.problem for plan in Plan.objects.all()) and Plan.objects.count() == 2
     shown = visible_text(LexborHTMLParser(enter("admin").get(page).content.decode()).css_first("main"), " ")
-    assert reason in shown and "Not published as scheduled" in shown
+    assert reason in shown and "Not published on schedule" in shown
 
 
 @pytest.mark.parametrize("lost", ["revoked", "expired", "scope", "deleted"])

@@ -159,7 +159,7 @@ def test_without_a_mail_server_the_link_is_passed_on_by_hand(admin: Client, work
     data = {"username": "noor", "name": name, "email": "noor@example.com", "role": "agent"}
     shown = admin.post(f"{TEAM}add/", data)
     page = LexborHTMLParser(shown.content.decode())
-    assert f"Pass this link on to {name or 'noor'}" in page.body.text() and "was sent to" not in page.body.text()
+    assert f"Send this link to {name or 'noor'}" in page.body.text() and "was sent to" not in page.body.text()
     assert page.css_first("label[for=secret]").text() == "Link"
     address = page.css_first("#secret").attributes["value"] or ""
     link = re.fullmatch(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+)", address)

@@ -424,7 +424,7 @@ def test_a_refused_draft_lists_what_is_worse_than_in_the_live_release(
         ]
     refused = admin.post(f"{RELEASES}{row.pk}/publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and live_release().number == 1
-    assert b"The gates refuse this draft." in refused.content and b"shop: one" not in refused.content
+    assert b"This draft does not pass the gates." in refused.content and b"shop: one" not in refused.content
 
 
 @pytest.mark.long

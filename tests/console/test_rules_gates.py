@@ -1,4 +1,4 @@
-"""The gates refuse action rules under which a `must` case would fail, but never stricter rules."""
+"""Action rules under which a `must` case would fail do not pass the gates, but stricter rules always do."""
 
 import json
 from collections.abc import Callable

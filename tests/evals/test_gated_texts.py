@@ -1,4 +1,4 @@
-"""Imports, sources and publications that gates refuse."""
+"""Imports, sources and publications that do not pass the gates."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence

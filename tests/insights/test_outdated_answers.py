@@ -1,4 +1,4 @@
-"""Customers who were told a figure that has changed since are found and shown."""
+"""Customers who were told a figure that has since changed are found and shown."""
 
 import pytest
 from django.test import Client

@@ -67,4 +67,4 @@ def test_damaged_and_false_gzip_files_have_different_messages(workspace: Workspa
     (tmp_path / "false.jsonl.gz").write_bytes(b'{"id": "b", "text": "x"}\n')
     report = run(tmp_path)
     assert "damaged" in failures(report)["cut.jsonl.gz"]
-    assert "not gzip" in failures(report)["false.jsonl.gz"]
+    assert "not a gzip file" in failures(report)["false.jsonl.gz"]

@@ -44,8 +44,8 @@ def _check_version(top: Any) -> None:
     if not re.match(r"3\.[01](\.|$)", str(top.get("openapi", ""))):
         raise InvalidFile(
             gettext(
-                'The file is not an OpenAPI description of version 3.0 or 3.1. Its "openapi" field must contain such a '
-                "version, for example 3.1.0."
+                'The file is not an OpenAPI 3.0 or 3.1 description. Its "openapi" field must contain one of these '
+                "versions, for example 3.1.0."
             )
         )
     if not isinstance(top.get("paths"), Mapping) or not top["paths"]:

@@ -37,7 +37,8 @@ def read_lines(file: Path, name: str) -> Iterator[Document | Failure]:
             yield from _items(stream, name)
     except gzip.BadGzipFile:
         yield Failure(
-            name, gettext("The file is not gzip, although its name ends with .gz. Rename it or compress it again.")
+            name,
+            gettext("The file is not a gzip file, although its name ends with .gz. Rename it or compress it again."),
         )
     except (EOFError, zlib.error):
         yield Failure(

@@ -38,7 +38,8 @@ class Command(ProductCommand):
             default=[],
             metavar="FILE.jsonl[=SLUG,...]",
             help=gettext(
-                "questions on a different subject; not used for the corpora SLUG, which answer some of these questions"
+                "questions on a different subject; they are not used with the corpora SLUG, whose articles answer some "
+                "of them"
             ),
         )
         parser.add_argument(

@@ -58,7 +58,7 @@ class Page:
 def read_page(
     text: str, url: str, frame: Frame, robots_header: str = "", take: Callable[[str], PicturesTaken] | None = None
 ) -> Page:
-    """Return a page's content; `take` gets the base of its pictures' addresses.
+    """Return a page's content; `take` is called with the base URL of its pictures.
 
     Raises InvalidDocument if the text cannot be stored.
     """

@@ -241,8 +241,8 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
 
 
 def entries_in(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
-    """Return the entries of a list that the text contains. Values with digits in the shop's own format count even if
-    the customer was not asked.
+    """Return the list entries that the text contains. If the customer was not asked for them, only values in the shop's
+    own format that contain digits count.
     """
     if "pattern" in items:
         found = stretches_in(str(items["pattern"]), text, is_asked=is_asked)

@@ -34,7 +34,7 @@ MAX_KEPT: Final = 50  # cases named in the audit trail
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the gates refuse rules: cases would fail, cases could not be judged in time, or a suite does not exist."""
+    """Why rules do not pass the gates: cases would fail or could not be judged in time, or a suite does not exist."""
 
     words: str
     failed: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Refusal:
 
 
 def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Refusal | None:
-    """Return why the gates refuse rules, or None if they accept them.
+    """Return why rules do not pass the gates, or None if they pass.
 
     Rules that only become stricter are never refused.
     """
@@ -59,7 +59,7 @@ def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Ref
 
 
 def record_override(refusal: Refusal, *, action: str, reason: str, actor: str) -> None:
-    """Record in the audit trail that rules were changed although the gates refuse them.
+    """Record in the audit trail that rules were changed although they do not pass the gates.
 
     Call this in the change's transaction.
     """

@@ -34,7 +34,7 @@ AMOUNTS = {
     "max_per_customer_year": gettext_noop("Yearly limit per customer"),
     "max_per_workspace_day": gettext_noop("Limit per day in total"),
     "approval_above": gettext_noop("Approval required above"),
-    "second_approval_above": gettext_noop("Approval by two people above"),
+    "second_approval_above": gettext_noop("Two approvals required above"),
 }
 REQUESTS = "max_requests_per_customer_day"
 NUMBERS = {
@@ -103,7 +103,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         label=_("Reason for overriding the gates"),
         required=False,
         max_length=MAX_REASON,
-        help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
+        help_text=_("Only needed if these rules do not pass a gate. Kept in the audit trail."),
     )
     person: Staff  # the person who saves it
     overridden: rule_checks.Refusal | None = None  # the refusal that was overridden, with a reason
@@ -194,7 +194,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         self.effect = found if found.newly_allowed else None
 
     def _pass_gates(self) -> None:
-        """Add an error if the gates refuse the rules, unless a person with the right to override them gives a
+        """Add an error if the rules do not pass the gates, unless a person with the right to override them gives a
         reason.
         """
         was, action, workspace = rules_of(self.instance), self.instance.action, self.person.workspace_id

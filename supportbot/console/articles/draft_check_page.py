@@ -99,7 +99,7 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
 
 
 def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Publish the checked revision, unless a newer one has been saved in the meantime or the gates refuse it."""
+    """Publish the checked revision, unless a newer one has been saved in the meantime or it does not pass the gates."""
     needs(request, "kb:write")
     article = article_with_id(article_id)
     check_may_write(person_of(request), article.collection)

@@ -33,7 +33,7 @@ OVERRIDES: Final = (OVERRIDE_FIELD, "override_change", "override_archive")
 
 
 class ArticleRefused(GateRefused):
-    """The gates refuse a change to an article."""
+    """A change to an article does not pass the gates."""
 
     def __init__(self, failures: Sequence[Failure], field: str = OVERRIDE_FIELD) -> None:
         self.failures, self.field = tuple(failures), field  # the field for the reason to override this refusal

@@ -260,7 +260,9 @@ def _titles(articles: Iterable[Article]) -> str:
 
 
 def _why(article: Article, refusal: ArticleRefused) -> SafeString:
-    """Return why the gates refuse to change an article, with a link to the article's page, which shows the answers."""
+    """Return why an article's change does not pass the gates, with a link to the article's page, which shows the
+    answers.
+    """
     link = format_html('<a href="{}" dir="auto">{}</a>', reverse("admin:kb_article_change", args=[article.pk]), article)
     return format_html("{} {}", format_html(gettext("Not changed: {article}."), article=link), refusal.message)
 
@@ -294,7 +296,7 @@ def _unchanged(article: Article, do: Callable[[Article], object]) -> bool:
 def _stopped(
     request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]
 ) -> tuple[dict[Article, ArticleRefused], list[Article]]:
-    """Return the articles that the gates refuse, and those that could not be checked in time."""
+    """Return the articles that do not pass the gates, and those that could not be checked in time."""
     workspace, person, ends = workspace_here(request), staff(request), perf_counter() + GATES_SECONDS
     refused, untried = {}, []
     for article in rows:

@@ -55,8 +55,8 @@ def show_outdated(request: HttpRequest, former: Iterable[Article]) -> None:
     if not number:
         return
     words = ngettext(
-        "In {number} conversation, the customer was told a figure that has changed.",
-        "In {number} conversations, customers were told figures that have changed.",
+        "In {number} conversation, the customer was told a figure that has since changed.",
+        "In {number} conversations, customers were told figures that have since changed.",
         number,
     )
     link = format_html('<a href="{}?kind={}">{}</a>', reverse("admin:improve"), RECALL, gettext("Outdated answers"))

@@ -190,7 +190,7 @@ PARTS: Final = (
                     ),
                     Box(
                         "minimum",
-                        _("Smallest number, or first day"),
+                        _("Lowest number or earliest date"),
                         Kind.NUMBER,
                         _("For a date, an expression such as today."),
                         types=("integer", "number", "date"),
@@ -198,7 +198,7 @@ PARTS: Final = (
                     ),
                     Box(
                         "maximum",
-                        _("Largest number, or last day"),
+                        _("Highest number or latest date"),
                         Kind.NUMBER,
                         _("For a date, an expression such as today + days(60)."),
                         types=("integer", "number", "date"),
@@ -500,7 +500,7 @@ PARTS: Final = (
                 _("Approval required above"),
                 help=_("0 means that a person decides every request."),
             ),
-            Box("limits.second_approval_above", _("Approval by two people above")),
+            Box("limits.second_approval_above", _("Two approvals required above")),
             Box("limits.max_requests_per_customer_day", _("Requests per customer per day"), Kind.WHOLE),
             Box("limits.hold_minutes", _("Minutes to withdraw a request before it is sent"), Kind.WHOLE),
             Box("approval.when", _("A person decides if"), Kind.RULE, _("For example, order.total > 500.")),

@@ -1,4 +1,4 @@
-"""Why the gates refuse a release: each failed case, with its question, the expected answer and the actual one."""
+"""Why a release does not pass the gates: each failed case, with its question, expected answer and actual answer."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

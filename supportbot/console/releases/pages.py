@@ -282,7 +282,7 @@ def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -
         errors = {"override": [gettext("Explain why, briefly.")]}
     problem = "" if errors else error_text(refusal)
     if isinstance(refusal, GateRefused):  # its own message names cases by their keys
-        problem = gettext("The gates refuse this draft. The page lists what fails, with the answers.")
+        problem = gettext("This draft does not pass the gates. The page lists what fails, with the answers.")
     return _shown(request, release_with_id(release_id), problem=problem, errors=errors, status=refusal.status)
 
 

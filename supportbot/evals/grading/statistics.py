@@ -96,7 +96,9 @@ def pass_hat(passed: Sequence[tuple[int, int]], k: int) -> float | None:
 
 
 def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
-    """Return Cohen's kappa (1960) of two raters; None without pairs, or if both raters always give the same answer."""
+    """Return Cohen's kappa (1960) for two raters; None if there are no pairs, or both raters always give the same
+    answer.
+    """
     count = len(pairs)
     if not count:
         return None

@@ -1,1 +1,1 @@
-"""Running a suite: its cases, their outcomes, and the worker that carries runs out."""
+"""Runs of a suite: the cases, their outcomes, and the worker that executes runs."""

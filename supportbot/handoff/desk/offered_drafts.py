@@ -73,7 +73,7 @@ def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None
 def on_agent_replied(announcement: Announcement) -> None:
     """Compare a reply with the newest draft offered to its author. A failure is logged and not retried.
 
-    If the author sends several replies, the one that kept most of the draft counts: a reply such as "One moment,
+    If the author sends several replies, the reply that keeps the most of the draft counts: a reply such as "One moment,
     please" does not replace the draft. Safe to run twice.
     """
     try:

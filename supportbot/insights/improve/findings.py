@@ -155,8 +155,8 @@ def _corrected_drafts() -> list[Finding]:
 
 
 def _handed_over() -> list[Finding]:
-    """Return tickets that followed an answer from an article, if nobody has corrected that answer. Each comes with the
-    question. A customer who asks for a person straight away or once more is not a finding, because no answer
+    """Return tickets that were opened after an answer from an article, each with the question, unless that answer has
+    been corrected. Customers who asked for a person at once, or asked again, are left out, because no answer
     disappointed them.
     """
     corrected = {one.conversation for one in _corrected()}

@@ -1,4 +1,4 @@
-"""Tests an embedding server: the size of its vectors, how fast it is, and what it costs."""
+"""Tests an embedding server, and reports the size of its vectors, its speed and its cost."""
 
 import asyncio
 import math

@@ -79,7 +79,7 @@ def shown_plans(article: Article) -> list[PlanTag]:
 def _in_words(plan: Plan) -> tuple[str, str]:
     is_publication = plan.step == Step.PUBLISH
     if plan.problem:
-        return "bad", gettext("Not published as scheduled") if is_publication else gettext("Not archived as scheduled")
+        return "bad", gettext("Not published on schedule") if is_publication else gettext("Not archived on schedule")
     words = gettext("Will be published {time}") if is_publication else gettext("Will be archived {time}")
     return "warn", words.format(time=moment_in_words(plan.at))
 

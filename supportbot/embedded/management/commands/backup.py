@@ -19,7 +19,9 @@ class Command(ProductCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, metavar="FILE", help=gettext("a file that does not exist yet"))
+        parser.add_argument(
+            "file", type=Path, metavar="FILE", help=gettext("the file to create; it must not exist yet")
+        )
         parser.add_argument(
             "--without-secrets", action="store_true", help=gettext("leave out secrets.json, if you keep it elsewhere")
         )

@@ -59,7 +59,7 @@ class Command(TranslatedCommand):
         parser.add_argument(
             "--no-demo",
             action="store_true",
-            help=gettext("run the checks for a start without the demo workspace and the demo shop"),
+            help=gettext("check what a start without the demo workspace and demo shop needs"),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
