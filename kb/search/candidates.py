@@ -20,7 +20,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from django.db import connection, transaction
+from django.db import connection
 from pgvector import HalfVector
 
 from kb.access import Viewer, condition_on_articles
@@ -28,6 +28,7 @@ from kb.article_urls import article_address
 from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
 from kb.models import Article
+from kb.search import common_counts
 from kb.search.fusion import Candidate, PartCandidates
 from kb.search.lexical_query import MAX_RANKED, LexicalQuery, ScopeStats
 from kb.search.passages import Passage
@@ -45,6 +46,8 @@ _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
+# The query for all chunks, among those for words.
+_ALL: Final = ""
 # What the two indexes found, in the columns `is_match, id, place, score`.
 _NEAR = "SELECT false AS is_match, id, distance AS place, 0::float8 AS score FROM near"
 _RANKED = "SELECT true AS is_match, id, -score AS place, score FROM ranked"
@@ -74,17 +77,19 @@ class Scope:
     translated_into: str = ""  # if an article has a translation into this language, only the translation is searched
     without: str = ""  # articles in this language, and those translated into it, are not searched
 
-    def filter(self) -> tuple[str, list[Any]]:
+    def filter(self, *, row_by_row: bool = False) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
 
-        The articles are a hashed subplan (hence `IS TRUE`), not a join, which would tempt the planner to use a
-        different scan.
+        All of these articles are read first (a hashed subplan, hence `IS TRUE`); with `row_by_row`, each chunk's
+        article is looked up, which is faster for a few rows among many articles. Neither is a join, which would tempt
+        the planner to use a different scan (hence `OFFSET 0`).
         """
         articles, parameters = self.articles()
-        condition = (
-            "c.workspace_id = %s AND c.recipe_id = %s "
-            f"AND (c.article_id IN (SELECT a.id FROM kb_article a WHERE {articles})) IS TRUE"
-        )
+        if row_by_row:
+            is_readable = f"EXISTS (SELECT FROM kb_article a WHERE a.id = c.article_id AND {articles} OFFSET 0)"
+        else:
+            is_readable = f"(c.article_id IN (SELECT a.id FROM kb_article a WHERE {articles})) IS TRUE"
+        condition = f"c.workspace_id = %s AND c.recipe_id = %s AND {is_readable}"
         return condition, [self.workspace_id, self.recipe.pk, *parameters]
 
     def articles(self) -> tuple[str, list[Any]]:
@@ -127,32 +132,53 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
 
 def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
     """Count the chunks in scope and those with each term, cheaply: beyond a limit, the number does not affect any
-    decision.
+    decision. In a scope too large for exact scans, common counts may be a minute old.
+    """
+    counted_by = sql.Statement(*scope.filter())
+    queries = [term.tsquery for term in terms]
+    known = common_counts.kept(counted_by, [_ALL, *queries])
+    is_large = known.get(_ALL, 0) > EXACT_UP_TO
+    missing = [query for query in dict.fromkeys([*([] if is_large else [_ALL]), *queries]) if query not in known]
+    if missing:
+        counted = _counts(scope, missing, is_large=is_large)
+        known |= counted
+        if known[_ALL] > EXACT_UP_TO:
+            common_counts.keep(counted_by, counted)
+    return ScopeStats(known[_ALL], {term.word: known[term.tsquery] for term in terms})
+
+
+def _counts(scope: Scope, queries: Sequence[str], *, is_large: bool) -> dict[str, int]:
+    """Return how many chunks in scope match each query; _ALL matches every chunk.
 
     All chunks are counted article by article, so that an index alone is enough once the table has been vacuumed:
     reading 5,000 rows takes longer. `OFFSET 0` keeps the planner from turning this into a join that reads the rows. A
     chunk is in its article's workspace, which a constraint ensures.
     """
-    condition, parameters = scope.filter()
+    condition, parameters = scope.filter(row_by_row=is_large)
     articles, own = scope.articles()
-    [(chunks, counts)] = sql.fetch(
-        f"""
+    words = [query for query in queries if query != _ALL]
+    total = f"""
+        SELECT count(*) FROM (
+            SELECT FROM kb_article a
+            CROSS JOIN LATERAL (SELECT FROM kb_chunk WHERE article_id = a.id AND recipe_id = %s OFFSET 0) c
+            WHERE {articles} LIMIT %s) n"""
+    matches = f"""
         SELECT (SELECT count(*) FROM (
-                    SELECT FROM kb_article a
-                    CROSS JOIN LATERAL (SELECT FROM kb_chunk WHERE article_id = a.id AND recipe_id = %s OFFSET 0) c
-                    WHERE {articles} LIMIT %s) n),
-               ARRAY(SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition}
-                                 AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
-                     FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
-        """,
-        [scope.recipe.pk, *own, EXACT_UP_TO + 1, *parameters, MAX_RANKED + 1, [term.tsquery for term in terms]],
+                    SELECT FROM kb_chunk c WHERE {condition} AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
+        FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place"""
+    values = [*parameters, MAX_RANKED + 1, words]
+    if len(words) == len(queries):
+        [(counts,)] = sql.fetch(f"SELECT ARRAY({matches})", values)
+        return dict(zip(words, counts, strict=True))
+    [(chunks, counts)] = sql.fetch(
+        f"SELECT ({total}), ARRAY({matches})", [scope.recipe.pk, *own, EXACT_UP_TO + 1, *values]
     )
-    return ScopeStats(chunks, dict(zip((term.word for term in terms), counts, strict=True)))
+    return {_ALL: chunks, **dict(zip(words, counts, strict=True))}
 
 
 def covers(scope: Scope, article_id: str | None) -> bool:
     """Return whether an article's passages are in scope."""
-    condition, parameters = scope.filter()
+    condition, parameters = scope.filter(row_by_row=True)
     statement = f"SELECT EXISTS(SELECT FROM kb_chunk c WHERE c.article_id = %s AND {condition})"
     [(is_covered,)] = sql.fetch(statement, [article_id, *parameters])
     return bool(is_covered)
@@ -174,13 +200,16 @@ def neighbours_and_matches(scope: Scope, part: PartQuery, *, limit: int) -> Part
     return _fetched(steps, f"{_NEAR} UNION ALL {_RANKED}", part.vector, part.terms)
 
 
-def lexical_matches(scope: Scope, part: PartQuery, query: str, *, limit: int) -> Sequence[Candidate]:
+def lexical_matches(
+    scope: Scope, part: PartQuery, query: str, *, limit: int, row_by_row: bool = False
+) -> Sequence[Candidate]:
     """Return the chunks that match `query`, one of the part's queries, best first.
 
-    At most MAX_RANKED matches are ranked, whichever the index returns first.
+    At most MAX_RANKED matches are ranked, whichever the index returns first. `row_by_row` is that of `Scope.filter`.
     """
     assert part.words is not None, "the index of words is searched"
-    return _fetched(_word_search(scope, part.words, query, limit), _RANKED, part.vector, part.terms).by_words
+    steps = _word_search(scope, part.words, query, limit, row_by_row=row_by_row)
+    return _fetched(steps, _RANKED, part.vector, part.terms).by_words
 
 
 def exact_neighbours(
@@ -194,16 +223,17 @@ def approximate_neighbours(
     scope: Scope, vector: Sequence[float], terms: Sequence[Term] = (), *, limit: int
 ) -> Sequence[Candidate]:
     """Like `exact_neighbours`, through the approximate index: for scopes too large for an exact scan."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Sorting is disabled, so that the order can only come from the index, whose expression this repeats.
-        cursor.execute(
-            "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('enable_sort', 'off', true), "
-            "set_config('hnsw.max_scan_tuples', %s, true), set_config('hnsw.ef_search', %s, true)",
-            [str(_MAX_SCANNED), str(max(_EF_SEARCH, limit))],
-        )
-        found = _fetched(_approximate_scan(scope, vector, limit), _NEAR, vector, terms)
-        cursor.execute("SELECT set_config('enable_sort', 'on', true)")  # the caller's transaction may continue
-    return found.by_vector
+    # Sorting is disabled, so that the order can only come from the index, whose expression this repeats.
+    before = (
+        "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('enable_sort', 'off', true), "
+        "set_config('hnsw.max_scan_tuples', %s, true), set_config('hnsw.ef_search', %s, true)"
+    )
+    rows = sql.fetch_between(
+        sql.Statement(before, [str(_MAX_SCANNED), str(max(_EF_SEARCH, limit))]),
+        _described(_approximate_scan(scope, vector, limit), _NEAR, vector, terms),
+        sql.Statement("SELECT set_config('enable_sort', 'on', true)", []),  # the caller's transaction may continue
+    )
+    return _candidates(rows).by_vector
 
 
 def _exact_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.Statement]:
@@ -217,7 +247,7 @@ def _exact_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.S
 
 
 def _approximate_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.Statement]:
-    condition, parameters = scope.filter()
+    condition, parameters = scope.filter(row_by_row=True)
     dimensions = int(scope.recipe.dimensions)
     near = f"""
         near AS MATERIALIZED (
@@ -227,8 +257,10 @@ def _approximate_scan(scope: Scope, vector: Sequence[float], limit: int) -> list
     return [sql.Statement(near, [_text(vector), *parameters, _text(vector), limit])]
 
 
-def _word_search(scope: Scope, words: LexicalQuery, query: str, limit: int) -> list[sql.Statement]:
-    condition, parameters = scope.filter()
+def _word_search(
+    scope: Scope, words: LexicalQuery, query: str, limit: int, *, row_by_row: bool = False
+) -> list[sql.Statement]:
+    condition, parameters = scope.filter(row_by_row=row_by_row)
     hit = f"""
         hit AS MATERIALIZED (
             SELECT c.id, c.search_vector FROM kb_chunk c
@@ -250,13 +282,19 @@ def _word_search(scope: Scope, words: LexicalQuery, query: str, limit: int) -> l
 def _fetched(
     steps: Sequence[sql.Statement], found: str, vector: Sequence[float] | None, terms: Sequence[Term]
 ) -> PartCandidates:
-    """Run the steps of a search and return what was found, with the terms that each chunk contains.
+    return _candidates(sql.fetch_planned(*_described(steps, found, vector, terms)))
+
+
+def _described(
+    steps: Sequence[sql.Statement], found: str, vector: Sequence[float] | None, terms: Sequence[Term]
+) -> sql.Statement:
+    """Return the statement that runs the steps of a search and describes what was found, with the terms that each chunk
+    contains.
 
     Articles are joined last, so that the planner does not choose a different scan because of the join. `OFFSET 0` keeps
     the planner from unpacking a chunk's words again for each term.
     """
-    rows = sql.fetch_planned(
-        f"""
+    text = f"""
         WITH {", ".join(step.text for step in steps)}
         SELECT found.is_match, c.id::text, 1 - (c.embedding <=> %s::halfvec), found.score, c.article_id::text, a.locale,
                ARRAY(SELECT coalesce(unpacked.words @@ t.query, false)
@@ -264,13 +302,12 @@ def _fetched(
                           unnest(%s::tsquery[]) WITH ORDINALITY t(query, place) ORDER BY t.place)::text
         FROM ({found}) found JOIN kb_chunk c ON c.id = found.id JOIN kb_article a ON a.id = c.article_id
         ORDER BY found.is_match, found.place, found.id
-        """,
-        [
-            *(value for step in steps for value in step.values),
-            None if vector is None else _text(vector),
-            [term.tsquery for term in terms],
-        ],
-    )
+        """
+    last = [None if vector is None else _text(vector), [term.tsquery for term in terms]]
+    return sql.Statement(text, [*(value for step in steps for value in step.values), *last])
+
+
+def _candidates(rows: Sequence[tuple[Any, ...]]) -> PartCandidates:
     by_vector = [Candidate(*columns) for is_match, *columns in rows if not is_match]
     return PartCandidates(by_vector, [Candidate(*columns) for is_match, *columns in rows if is_match])
 

@@ -336,11 +336,11 @@ def _retrieve_part(scope: Scope, stats: ScopeStats, part: PartQuery, depth: int)
     if part.vector is None or part.words is None or stats.chunks > EXACT_UP_TO:
         by_vector = [] if part.vector is None else _vector_candidates(scope, stats, part.vector, depth, part.terms)
         return PartCandidates(
-            by_vector, _lexical_candidates(scope, part, part.words.queries if part.words else (), depth)
+            by_vector, _lexical_candidates(scope, stats, part, part.words.queries if part.words else (), depth)
         )
     found, others = neighbours_and_matches(scope, part, limit=depth), part.words.queries[1:]
     if others and len(found.by_words) < depth:
-        return replace(found, by_words=_lexical_candidates(scope, part, others, depth))
+        return replace(found, by_words=_lexical_candidates(scope, stats, part, others, depth))
     return found
 
 
@@ -351,11 +351,13 @@ def _vector_candidates(
     return scan(scope, vector, query_terms, limit=depth)
 
 
-def _lexical_candidates(scope: Scope, part: PartQuery, queries: Sequence[str], depth: int) -> Sequence[Candidate]:
+def _lexical_candidates(
+    scope: Scope, stats: ScopeStats, part: PartQuery, queries: Sequence[str], depth: int
+) -> Sequence[Candidate]:
     """Return the results of the first query that finds enough, or else of the last one."""
     found: Sequence[Candidate] = []
     for query in queries:
-        found = lexical_matches(scope, part, query, limit=depth)
+        found = lexical_matches(scope, part, query, limit=depth, row_by_row=stats.chunks > EXACT_UP_TO)
         if len(found) >= depth:
             break
     return found

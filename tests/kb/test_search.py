@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.postgres.search import SearchQuery
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -256,6 +256,16 @@ def test_the_index_scan_finds_the_same_as_the_exact_one_with_a_narrow_filter(
     assert [round(row.similarity or 0, 4) for row in found] == [round(row.similarity or 0, 4) for row in exact]
 
 
+def test_a_scan_of_the_index_takes_one_statement_and_leaves_the_callers_transaction_as_it_was(shop: Workspace) -> None:
+    scope = candidates.Scope(shop.pk, Recipe.objects.get(is_active=True), PUBLIC)
+    with transaction.atomic():
+        with CaptureQueriesContext(connection) as ran:
+            assert candidates.approximate_neighbours(scope, HashEmbedder().query("is a voucher valid"), limit=2)
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW enable_sort")
+            assert (len(ran.captured_queries), cursor.fetchone()) == (1, ("on",))
+
+
 def test_a_search_takes_a_constant_number_of_queries(shop: Workspace, django_assert_max_num_queries: Any) -> None:
     asked = "how long is a voucher valid"
     search(asked, viewer=PUBLIC)  # lexemes are queried once
@@ -322,10 +332,12 @@ def test_the_passages_in_scope_are_counted_as_the_scans_see_them(
     counted: set[int] = set()
     for viewer, used, into, without in product(viewers, (recipe, built), ("", "de", "fi"), ("", "de", "en")):
         scope = candidates.Scope(workspace.pk, used, viewer, translated_into=into, without=without)
-        condition, parameters = scope.filter()
-        [(expected,)] = sql.fetch(f"SELECT count(*) FROM kb_chunk c WHERE {condition}", parameters)
-        assert candidates.scope_stats(scope, []).chunks == expected
-        counted.add(expected)
+        (expected,), (row_by_row,) = (
+            sql.fetch(f"SELECT count(*) FROM kb_chunk c WHERE {condition}", parameters)
+            for condition, parameters in (scope.filter(), scope.filter(row_by_row=True))
+        )
+        assert expected == row_by_row == (candidates.scope_stats(scope, []).chunks,)
+        counted.add(*expected)
     each = Chunk.objects.filter(article=english, recipe=recipe).count()
     assert each > 2
     assert {0, each, 2 * each, 3 * each} <= counted and max(counted) == 7 * each
