@@ -203,6 +203,16 @@ def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -
         until(page, "sessionStorage.length + localStorage.length === 0")  # without the panel; the draft is gone too
 
 
+def test_a_tag_at_the_beginning_puts_the_chat_at_the_end_of_the_page(browser: Browser) -> None:
+    skip = '<a href="#boots">Skip to content</a>'
+    tag = script_tag().replace(" async", "")  # so that it runs before the rest of the page is parsed
+    with visit(browser, "", start=f"{tag}{skip}", body='<h2 id="boots">Boots</h2>') as (page, _):
+        expect(page.get_by_role("button", name="Open chat")).to_be_visible()
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        assert page.evaluate("document.body.lastElementChild.localName") == "support-bot"
+
+
 @pytest.mark.long
 def test_running_the_script_twice_makes_one_chat(browser: Browser) -> None:
     with visit(browser, script_tag() * 2) as (page, platform):

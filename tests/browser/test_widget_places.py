@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import SOURCES, Platform, Shop, deliver, message_id, open_chat, visit, write
-from tests.browser.waiting import wait_for
+from tests.browser.waiting import until, wait_for
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -58,6 +58,29 @@ def test_only_a_card_scrolls_into_view_for_a_reader_further_up(chat: Shop) -> No
     assert log.evaluate("log => log.scrollTop") == 100
     platform.proposes()
     expect(page.get_by_role("button", name="Refund €69.00")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE])
+def test_the_note_on_a_new_answer_covers_nothing_and_leads_to_it(browser: Browser, size: dict[str, int]) -> None:
+    with visit(browser, viewport=size) as (page, platform):
+        open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
+        for number in range(1, 8):
+            platform.ends(message_id(number), f"Answer {number}. " * 20)
+        log, note = page.locator(".w-log"), page.get_by_role("button", name="New answer")
+        expect(log).to_contain_text("Answer 7.")
+        log.evaluate("log => { log.scrollTop = 100 }")
+        message = platform.starts(8)
+        platform.streams(message, "Another answer, ")
+        expect(note).to_be_visible()
+        boxes = [node.bounding_box() for node in (log, note, page.locator(".w-foot"))]
+        tops = [box["y"] for box in boxes if box]
+        ends = [box["y"] + box["height"] for box in boxes if box]
+        assert ends[0] <= tops[1] < ends[1] <= tops[2]
+        assert log.evaluate("log => log.scrollTop") == 100
+        note.click()
+        expect(note).to_be_hidden()
+        expect(log.get_by_text("Another answer,")).to_be_in_viewport()
 
 
 @pytest.mark.long

@@ -57,6 +57,7 @@ else {
   customElements.define(NAME, SupportBotElement);
   window.SupportBot = api;
   for (const call of early || []) api.push(call).catch(console.error);
-  if (document.body) create();
-  else addEventListener("DOMContentLoaded", create);
+  // While the page is being parsed, the end of the body is not known: the chat would come before the page's skip link.
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", create);
+  else create();
 }
