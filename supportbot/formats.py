@@ -18,6 +18,8 @@ from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, pa
 _FALLBACK: Final = "en"
 # Languages whose default region in the data differs from that of our texts.
 _REGIONS: Final = {"pt": "pt_PT"}
+# International English: "4 March 2026" cannot be misread, and the clock has 24 hours. The data's default is American.
+_INTERNATIONAL: Final = "en_GB"
 # The separators for the locale's own digits. Babel does not convert the digits themselves; see `_in_own_digits`.
 _SEPARATORS: Final = "default"
 # The digit zero of each CLDR numbering system that is a locale's default; the other digits follow it.
@@ -82,14 +84,19 @@ def format_day_of_year(iso: str, locale: str) -> str:
 def format_moment(moment: datetime, locale: str) -> str:
     """Return a day and time, such as "4 Mar 2026 10:05", in the time zone of `moment`."""
     data = _international(locale)
-    text = f"{format_date(moment, 'medium', locale=data)} {format_time(moment, 'HH:mm', locale=data)}"
+    text = f"{format_date(moment, 'medium', locale=data)} {_time_in(moment, data)}"
     return _in_own_digits(text, data)
 
 
 def format_time_of_day(moment: time, locale: str) -> str:
-    """Return a time such as "09:00"."""
+    """Return a time such as "09:00", or "9:00 AM" where the clock has twelve hours."""
     data = _international(locale)
-    return _in_own_digits(format_time(moment, "HH:mm", locale=data), data)
+    return _in_own_digits(_time_in(moment, data), data)
+
+
+def _time_in(moment: datetime | time, data: Locale) -> str:
+    short = str(data.time_formats["short"].pattern)
+    return format_time(moment, short if "a" in short else "HH:mm", locale=data)
 
 
 def time_zone_name(zone: tzinfo, locale: str) -> str:
@@ -145,9 +152,17 @@ def _in_own_digits(text: str, data: Locale) -> str:
 
 
 def _international(locale: str) -> Locale:
-    """Return the locale data.
-
-    English without a region is international English, although Babel treats it as US English.
-    """
+    """Return the locale data. English without a region is international English."""
     data = babel_locale(locale)
-    return Locale("en", "001") if str(data) == "en" else data
+    return Locale.parse(_INTERNATIONAL) if str(data) == "en" else data
+
+
+def with_region(locale: str, *others: str) -> str:
+    """Return a locale. If it has no region, it gets that of the first of the other locales that is in its language."""
+    language, _, region = locale.partition("-")
+    return locale if region else next((other for other in others if other.lower().startswith(f"{language}-")), locale)
+
+
+def in_region(language: str, locale: str) -> str:
+    """Return the locale if it is in this language, otherwise only the language."""
+    return locale if locale.partition("-")[0].lower() == language else language

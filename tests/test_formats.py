@@ -1,6 +1,6 @@
 """Numbers, dates and lists in the format of a locale."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -14,9 +14,12 @@ from supportbot.formats import (
     format_day_of_year,
     format_moment,
     format_number,
+    format_time_of_day,
+    in_region,
     language_name,
     text_direction,
     time_zone_name,
+    with_region,
 )
 
 DAY = date(2026, 3, 4)
@@ -51,6 +54,25 @@ def test_an_invalid_date_of_a_merchant_stays_unchanged() -> None:
 def test_a_moment_includes_its_time_of_day() -> None:
     moment = datetime(2026, 3, 4, 17, 5, tzinfo=UTC)
     assert (format_moment(moment, "en"), format_moment(moment, "de")) == ("4 Mar 2026 17:05", "04.03.2026 17:05")
+    assert format_moment(moment, "en-US") == "Mar 4, 2026 5:05\u202fPM"
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        ("en", "09:05"), ("en-GB", "09:05"), ("en-US", "9:05\u202fAM"), ("de", "09:05"), ("es", "09:05"),
+        ("fr-CA", "09:05"), ("ar", "9:05 ص"), ("ar-EG", "٩:٠٥ ص"),
+    ],
+)  # fmt: skip
+def test_a_time_has_the_clock_of_its_locale(locale: str, shown: str) -> None:
+    assert format_time_of_day(time(9, 5), locale) == shown
+
+
+def test_a_locale_without_a_region_gets_that_of_its_own_language() -> None:
+    assert with_region("en", "de-AT", "en-US", "en-GB") == "en-US"
+    assert with_region("en-AU", "en-US") == "en-AU"
+    assert (with_region("en", "de-AT"), with_region("en")) == ("en", "en")
+    assert (in_region("en", "en-US"), in_region("de", "en-US"), in_region("en", "EN-us")) == ("en-US", "de", "EN-us")
 
 
 @pytest.mark.parametrize(

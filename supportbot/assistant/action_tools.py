@@ -145,14 +145,14 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
     """
     check_held(place.claim)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
-    principal = principal_in_conversation(conversation.customer, locale=place.language)
+    principal = principal_in_conversation(conversation.customer, locale=place.locale)
 
     def use() -> ToolResult:
         if action_named(call.name).is_read:
             return _handed_over(look_up(principal, call, place), place)
         return _propose(principal, call, place)
 
-    return result_of(use, place.language)
+    return result_of(use, place.locale)
 
 
 def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
@@ -180,12 +180,12 @@ def withdraw_cards(place: Place) -> ToolResult:
     """Decline every open card of the conversation on the customer's behalf. Raises LeaseLost."""
     check_held(place.claim)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
-    principal = principal_in_conversation(conversation.customer, locale=place.language)
+    principal = principal_in_conversation(conversation.customer, locale=place.locale)
     for card in open_cards(conversation.pk):
         with suppress(NotWaiting):  # confirmed or ended in the meantime
             decline(card.pk, principal=principal)
             record_action_events(card.pk)
-    closing = text_in(place.language, WITHDRAWN)
+    closing = text_in(place.locale, WITHDRAWN)
     return ToolResult(closing, closing=closing)
 
 
@@ -196,7 +196,7 @@ def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     arguments, conversation_id = call.arguments or "{}", place.claim.conversation_id
     offer = offer_of(principal, call.name, arguments, conversation_id=conversation_id)
     if offer is not None and not offer.complete:
-        return offered(offer, place.language)
+        return offered(offer, place.locale)
     found = run_read(
         principal,
         call.name,
@@ -204,7 +204,7 @@ def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
         conversation_id=conversation_id,
         requests=offer.requests if offer else None,
     )
-    summary = undisguised(read_action(call.name).words(found, place.language))
+    summary = undisguised(read_action(call.name).words(found, place.locale))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
     fields = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}
     looked_up = "\n".join((summary, *_texts_in(fields)))
@@ -237,7 +237,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     arguments, is_correction = own_arguments(call)
     offer = offer_of(principal, call.name, arguments, conversation_id=place.claim.conversation_id)
     if offer is not None:
-        return offered(offer, place.language)
+        return offered(offer, place.locale)
     request = propose(
         principal,
         call.name,
@@ -248,9 +248,9 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     )
     record_action_events(request.pk)
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:
-        closing = text_in(place.language, CONFIRM_ABOVE)  # an earlier turn showed the card
+        closing = text_in(place.locale, CONFIRM_ABOVE)  # an earlier turn showed the card
         return ToolResult(closing, closing=closing)
-    return outcome_of(request, place.language)
+    return outcome_of(request, place.locale)
 
 
 def offered(offer: Offer, language: str) -> ToolResult:

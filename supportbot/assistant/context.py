@@ -26,6 +26,7 @@ from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.selectors import conversation_with_people, history, history_before_episode
 from supportbot.chat.turns import Claim
+from supportbot.formats import in_region
 from supportbot.language.detection import base_language
 from supportbot.language.follow_ups import is_incomplete
 from supportbot.language.normalise import normalised
@@ -43,6 +44,7 @@ class TurnContext:
     request: llm.ModelRequest
     passages: tuple[Passage, ...]
     language: str
+    locale: str  # the language with the conversation's region, which decides how dates and times are written
     customer_messages: tuple[str, ...]  # the customer's own messages of the episode
     now: str  # the time given to the model, as text
     done: tuple[str, ...] = ()  # our own texts about actions that the shop has carried out in this conversation
@@ -93,11 +95,13 @@ def context_of(
     tools = tools_for(conversation, language, requests)
     instructions = _Instructions(conversation, tools, document, guidelines, moment)
     dialogue = (*messages, *waiting)
-    request = _request_for(sought, instructions, dialogue, question=question, language=language, turn_id=turn_id)
+    locale = in_region(language, conversation.locale)
+    request = _request_for(sought, instructions, dialogue, question=question, locale=locale, turn_id=turn_id)
     return TurnContext(
         with_similarity(in_parts(request, sought), sought),
         sought.retrieval.passages,
         language,
+        request.locale,
         tuple(message.text for message in dialogue if message.source == Source.CUSTOMER),
         instructions.now,
         done_in(conversation) if State.SUCCEEDED in requests else (),
@@ -136,7 +140,7 @@ def _request_for(
     dialogue: Sequence[Message],
     *,
     question: str,
-    language: str,
+    locale: str,
     turn_id: UUID,
 ) -> llm.ModelRequest:
     found, conversation = sought.retrieval, instructions.conversation
@@ -150,7 +154,7 @@ def _request_for(
         sources=numbered(found.passages),
         question=question,
         looked_up=sought.text,
-        locale=language,
+        locale=locale,
         is_answerable=found.is_answerable,
         hides_personal_data=conversation.workspace.hides_personal_data,
         prompt_version=ANSWER_VERSION,

@@ -15,7 +15,7 @@ class Place:
     claim: Claim
     step: int
     position: int
-    language: str
+    locale: str
 
     @property
     def key(self) -> str:

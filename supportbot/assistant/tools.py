@@ -153,7 +153,7 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
         handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
     except ConversationEnded as error:  # the customer ended it, which also stopped this turn
         raise LeaseLost() from error
-    return handed_over(place.language)
+    return handed_over(place.locale)
 
 
 def answerable(call: ToolCall, step: int, position: int) -> ToolCall:

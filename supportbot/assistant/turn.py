@@ -162,7 +162,7 @@ class Turn:
             self._language, self._trace, self._release = context.language, context.trace, context.release
             self._begin_answer(context)
             if self.claim.attempt > 1:
-                earlier = await db(proposed_before, self.claim, context.language)
+                earlier = await db(proposed_before, self.claim, context.locale)
                 if earlier:
                     return await self._checked(context.request, earlier)
             if context.curated is not None:
@@ -209,7 +209,7 @@ class Turn:
             with self._report.phases.during("tools"):
                 results = [
                     # Read the claim only now, because a fallback may have raised its attempt.
-                    await outside(tools.use, call, Place(self.claim, step, position, context.language))
+                    await outside(tools.use, call, Place(self.claim, step, position, context.locale))
                     for position, call in enumerate(calls)
                 ]
             if not calls or any(result.closing for result in results):
@@ -218,7 +218,7 @@ class Turn:
             await self._settle()
             self._learn(results)
             request = _with_results(request, step, calls, results)
-        results = [await outside(tools.end_of_steps, Place(self.claim, MAX_STEPS, 0, context.language))]
+        results = [await outside(tools.end_of_steps, Place(self.claim, MAX_STEPS, 0, context.locale))]
         return await self._ended(request, context, results)
 
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:

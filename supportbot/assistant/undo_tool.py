@@ -69,12 +69,12 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
     if request is None:
         return _stated(NOTHING_TO_UNDO, place)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
-    principal = principal_in_conversation(conversation.customer, locale=place.language)
+    principal = principal_in_conversation(conversation.customer, locale=place.locale)
     if request.state == State.AWAITING_CONFIRMATION and not number:
         return withdraw_cards(place)
     if request.state in WITHDRAWABLE:
         return _withdraw(request, principal, place)
-    return result_of(lambda: _take_back(request, principal, place), place.language)
+    return result_of(lambda: _take_back(request, principal, place), place.locale)
 
 
 def _about(requests: QuerySet[ActionRequest], number: str) -> QuerySet[ActionRequest]:
@@ -108,9 +108,9 @@ def _take_back(request: ActionRequest, principal: Principal, place: Place) -> To
     except CannotUndo:  # it cannot be undone, can no longer be undone, or is still being carried out
         return _stated(CANNOT_UNDO, place)
     record_action_events(proposed.pk)
-    return outcome_of(proposed, place.language)
+    return outcome_of(proposed, place.locale)
 
 
 def _stated(text: str, place: Place) -> ToolResult:
-    closing = text_in(place.language, text)
+    closing = text_in(place.locale, text)
     return ToolResult(closing, closing=closing, offers_human=text in (CANNOT_UNDO, NOTHING_TO_UNDO))

@@ -42,6 +42,7 @@ from supportbot.chat.services import (
 )
 from supportbot.chat.transcript import transcript_of
 from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.formats import with_region
 from supportbot.web import NewestFirstPagination, id_of, one_of
 
 EitherConversation = PolymorphicProxySerializer(
@@ -108,7 +109,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
         data = NewConversationInput(data=request.data)
         data.is_valid(raise_exception=True)
         caller = cast(CustomerCaller, request.auth)
-        locale = data.validated_data.get("locale") or _locale_of(caller)
+        locale = _locale_for(caller, data.validated_data.get("locale", ""))
         conversation = start_conversation(caller.customer_id, channel_id=caller.channel_id, locale=locale)
         return Response(OwnConversationSerializer(conversation).data, status=201)
 
@@ -232,11 +233,14 @@ def _serializer_for(caller: Caller | None) -> type[BaseSerializer[Conversation]]
     return OwnConversationSerializer if isinstance(caller, CustomerCaller) else ConversationSerializer
 
 
-def _locale_of(caller: CustomerCaller) -> str:
-    customer = Customer.objects.get(pk=caller.customer_id)
+def _locale_for(caller: CustomerCaller, requested: str) -> str:
+    """Return the locale of a new conversation; if the requested one has no region, with that of the channel or the
+    workspace.
+    """
+    customer = Customer.objects.select_related("workspace").get(pk=caller.customer_id)
     channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None
-    locale: str = customer.locale or (channel.locale if channel else customer.workspace.locale)
-    return locale
+    known = (*([channel.locale] if channel else []), customer.workspace.locale)
+    return with_region(requested or customer.locale or known[0], *known)
 
 
 def _next_page(request: Request, after: int, limit: int) -> str:

@@ -6,6 +6,7 @@ from django.db.models.functions import Left
 
 from supportbot.builtin.intents import language_in
 from supportbot.chat.models import Conversation, Message, Source
+from supportbot.formats import in_region
 from supportbot.language.detection import base_language, detect
 from supportbot.language.normalise import normalised
 
@@ -16,9 +17,7 @@ MAX_TEXT_CHARACTERS: Final = 300
 
 def detected_language(text: str, locale: str) -> str:
     """Return the text's language, or the given locale if it is in that language or if detection is inconclusive."""
-    known = base_language(locale)
-    found = detect(text, known)
-    return found if found != known else locale
+    return in_region(detect(text, base_language(locale)), locale)
 
 
 def customer_language(conversation: Conversation) -> str:
@@ -32,4 +31,4 @@ def customer_language(conversation: Conversation) -> str:
     known = base_language(conversation.locale)
     latest, *earlier = texts
     found = language_in(normalised(latest), normalised("\n".join(earlier[::-1])), known)
-    return found if found != known else conversation.locale
+    return in_region(found, conversation.locale)

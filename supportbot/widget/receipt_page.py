@@ -22,7 +22,7 @@ from actions.requests.reevaluation import money_in
 from actions.requests.undo import undone_by
 from actions.states import FINAL, State
 from supportbot.accounts.scope import workspace_scope
-from supportbot.formats import format_day, text_direction
+from supportbot.formats import format_day, in_region, text_direction
 from supportbot.translation import SOURCE_LANGUAGE, language_of, msgid, text_in
 
 RELOAD_SECONDS: Final = 15
@@ -56,7 +56,7 @@ def receipt_page(http: HttpRequest, token: str) -> HttpResponse:
             "name": request.workspace.name,
             "title": receipt_title(request, language),
             "state": text_in(language, _state(request)),
-            "rows": list(_rows(request, language)),
+            "rows": list(_rows(request, in_region(language, request.locale))),
             "reload_seconds": None if request.state in FINAL else RELOAD_SECONDS,
         }
     return _response(context, 200)

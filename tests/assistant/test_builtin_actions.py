@@ -1,6 +1,7 @@
 """Requests in the customer's own words, without a model: from the message to the card, or to another answer."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -267,6 +268,22 @@ async def test_a_correction_in_words_replaces_the_card_of_another_order(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("locale", "day"), [("en", "%d November"), ("en-GB", "%d November"), ("en-US", "November %d")])
+async def test_an_orders_days_are_written_as_in_the_region_of_the_conversation(
+    conversation: Conversation, shop: FakeShop, locale: str, day: str
+) -> None:
+    delivered = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    shop.change_order("A-1001", placed_at=delivered, shipped_at=delivered, delivered_at=delivered)
+
+    def in_region() -> None:
+        with workspace_scope(conversation.workspace_id):
+            Conversation.objects.filter(pk=conversation.pk).update(locale=locale)
+
+    await db(in_region)
+    text = final(await turns(conversation, "Where is my order A-1001?"))["text"]
+    assert f"delivered on {day % 19}" in text
+
+
 async def test_a_correction_that_is_refused_leaves_the_card(conversation: Conversation, shop: FakeShop) -> None:
     await turns(conversation, "Please refund A-1001, it is broken", "no, I meant A-9999")
     with workspace_scope(conversation.workspace_id):

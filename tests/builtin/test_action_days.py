@@ -55,6 +55,13 @@ def test_a_day_is_asked_for_with_a_date_field_and_read_as_written(said: str) -> 
     assert chat.send("7 March 2027")[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
 
 
+@pytest.mark.parametrize(("locale", "example"), [("en-US", "May 31, 2027"), ("en-GB", "31 May 2027")])
+def test_the_example_of_a_day_is_written_as_in_the_region(locale: str, example: str) -> None:
+    chat = move_stay()
+    chat.locale = locale
+    assert chat.send("I want to move my stay to other days")[0] == say("date", "en", part="Arrival", example=example)
+
+
 def test_a_relative_day_counts_from_the_day_on_which_it_was_written() -> None:
     chat = move_stay()
     chat.today = date(2026, 11, 28)

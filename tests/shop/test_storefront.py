@@ -40,6 +40,12 @@ def test_the_chat_uses_the_browsers_language_until_one_is_chosen(any_shop: ShopP
     assert 'data-locale="de"' in visitor.page
 
 
+def test_the_chat_writes_dates_as_the_pages_in_its_language_do(any_shop: ShopProcess) -> None:
+    visitor = Visitor(any_shop, language="en-US,en;q=0.9")
+    visitor.open("/")
+    assert 'data-locale="en"' in visitor.page
+
+
 def test_the_language_switch_never_leads_to_another_host(visitor: Visitor) -> None:
     visitor.open("/")
     visitor.send("/language", language="de", next="https://evil.example/")

@@ -27,9 +27,11 @@ def page(request: HttpRequest) -> dict[str, object]:
 def chat_locale(request: HttpRequest) -> str:
     """Return the language tag for the chat: the language chosen here, else the browser's first. The chat supports more
     languages than these pages. If it used the page's English, a French visitor would get French answers and cards with
-    English buttons.
+    English buttons. In a language of these pages, it writes dates as they do, wherever the browser comes from.
     """
     browser = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
+    page = get_language() or settings.LANGUAGE_CODE
     if settings.LANGUAGE_COOKIE_NAME in request.COOKIES or not browser or browser[0][0] == "*":
-        return get_language() or settings.LANGUAGE_CODE
-    return browser[0][0]
+        return page
+    first = browser[0][0]
+    return page if first.partition("-")[0] == page else first

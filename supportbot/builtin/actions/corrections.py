@@ -20,7 +20,7 @@ from supportbot.builtin.actions.tool_fields import fields_of, kind_of
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.formats import babel_locale
 from supportbot.language.dates import Day, days_in
-from supportbot.language.detection import detect
+from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import figures_in
 from supportbot.language.operators import operators
 from supportbot.language.order_numbers import placed_order_numbers
@@ -47,7 +47,7 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
 
     meant, unclear = _meant(tool, intent, text, locale)
     # If a number was removed from the text, the text says nothing else, so it denies no day.
-    text = meant if meant != text else without_denied(text, detect(text, locale), named)
+    text = meant if meant != text else without_denied(text, detect(text, base_language(locale)), named)
     given = _without(_given(tool, intent, text, locale, written_on), unclear)
     changed = {name: value for name, value in given.values.items() if value != intent.values.get(name)}
     return replace(given, order=given.order if given.order != intent.order else None, values=changed)
@@ -89,7 +89,7 @@ def _without(given: Intent, unclear: Sequence[str]) -> Intent:
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
     """Return an intent with all values in the text, including those that equal the card's."""
-    counting = _without_ordinals(text, detect(text, locale), is_also_day=False)
+    counting = _without_ordinals(text, detect(text, base_language(locale)), is_also_day=False)
     given = replace(slots_in(tool, counting, locale=locale, written_on=written_on), text=text)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
     return replace(given, values={**_days(tool, intent, text, locale, written_on, taken=values), **values})
@@ -112,7 +112,7 @@ def _named(tool: ToolSpec, intent: Intent, text: str, given: Intent) -> Named:
 
 def is_further(text: str, locale: str) -> bool:
     """Return whether a message asks for something in addition, as in "and 4413 too"."""
-    return bool(operators(text, detect(text, locale)).get("also"))
+    return bool(operators(text, detect(text, base_language(locale))).get("also"))
 
 
 def names_another_record(tool: ToolSpec, intent: Intent, given: Intent) -> bool:
@@ -134,7 +134,9 @@ def _number(tool: ToolSpec, intent: Intent, text: str, locale: str) -> dict[str,
     if len(names) != 1 or names[0] not in intent.values:
         return {}
     has_day = any(kind_of(name, fields_of(tool)[name]) == "date" for name in intent.values)
-    text = _without_ordinals(text, detect(text, locale), is_also_day=has_day)  # "the 7th" is not a quantity
+    text = _without_ordinals(
+        text, detect(text, base_language(locale)), is_also_day=has_day
+    )  # "the 7th" is not a quantity
     found = slots_in(tool, text, asked=names[0], locale=locale).values
     return {name: found[name] for name in names if name in found}
 
@@ -186,7 +188,7 @@ def _days(
     for name, before in _days_of(tool, intent).items():
         if name not in taken:
             days = days_in(text, locale, written_on)
-            whole = _with_whole_days(text, before, days, taken, detect(text, locale))
+            whole = _with_whole_days(text, before, days, taken, detect(text, base_language(locale)))
             found |= {name: slots_in(tool, whole).values.get(name)} if whole != text else {}
     return {name: day for name, day in found.items() if day is not None}
 

@@ -31,6 +31,7 @@ from supportbot.builtin.actions.slots import Intent, meant_order, request_words,
 from supportbot.builtin.actions.tool_fields import field_of_kind, fields_of, kind_of, missing_in, required_by
 from supportbot.builtin.actions.values import record_described, record_named
 from supportbot.builtin.phrases import say
+from supportbot.formats import in_region
 from supportbot.language.figures import known_figures
 from supportbot.language.order_numbers import order_numbers_in, placed_order_numbers, without_numbers
 from supportbot.language.words import words
@@ -44,8 +45,9 @@ _FEW_WORDS: Final = 4
 
 def next_step(request: ModelRequest, language: str) -> Reply | None:
     """Return the next step for the customer's request; None if the message is about something else, or if the customer
-    must sign in first (`needs_account`).
+    must sign in first (`needs_account`). Dates are written as in the region of the conversation.
     """
+    locale = in_region(language, request.locale)
     tools = [tool for tool in request.tools if tool.examples]
     if not tools:
         return undo_step(request, language) if intents.wants_undo(request.question) else None
@@ -62,14 +64,14 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
         case "ambiguous":
             return _ask_which_action([dialogue.tool(action) for action in dialogue.candidates], language)
         case "advanced":
-            planner = _Planner(tools, request.messages, language)
+            planner = _Planner(tools, request.messages, language, locale)
             steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
             reply = planner.combine(steps)
             # The dialogue does not know the records, but if the same question is asked again, the last answer named
             # none of them.
             question = reply.text.partition("\n")[0]
             repeated = sum(question in asked for asked in dialogue.asked_which) if question else 0
-            return again(reply, dialogue.unread or repeated, language)
+            return again(reply, dialogue.unread or repeated, locale)
     return None
 
 
@@ -119,11 +121,11 @@ class _Planner:
     missing; otherwise, its call.
     """
 
-    def __init__(self, tools: Sequence[ToolSpec], messages: Sequence[ChatMessage], language: str) -> None:
+    def __init__(self, tools: Sequence[ToolSpec], messages: Sequence[ChatMessage], language: str, locale: str) -> None:
         self._orders = orders_in(messages)
         self._called = refused_by_call(messages)
         self._choices, self._arguments = choices_in_turn(messages), called_with(messages)
-        self._language = language
+        self._language, self._locale = language, locale
         # Most actions concern future days, so the days from today on are offered first.
         self._today = next((one.written_on for one in reversed(messages) if one.written_on), date.min)
         open_reads = [tool for tool in tools if tool.is_read and not required_by(tool)]
@@ -164,7 +166,7 @@ class _Planner:
         if ref and order_field and self._orders and not found:  # only the shop knows whether this order exists
             return of_one
         is_all = len(found) in (0, len(self._orders)) or not all(order.fits_one_line for order in found)
-        return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
+        return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._locale)}" for order in found[:OFFERED]))
 
     def _may_call(self, tool: ToolSpec) -> bool:
         """Return whether a look-up may be called, because it has not been called in this turn or has only returned
@@ -178,7 +180,7 @@ class _Planner:
         refused = [name for name in fields_of(tool) if name in self._called[tool.name]]
         # Records to choose from come last, because they may depend on the other values.
         refused = [*(name for name in refused if name not in tool.chosen), *refused]
-        return ask_for(tool, refused[0], self._language) if refused else Reply()
+        return ask_for(tool, refused[0], self._locale) if refused else Reply()
 
     def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any], *, names_record: bool) -> Reply | None:
         """Add to `arguments` the records that the customer has named. Return the call that looks up the customer's
@@ -238,7 +240,7 @@ class _Planner:
                 return self._ask_which_order(found)
         if unclear := intent.first_unclear:
             is_amount = kind_of(unclear, shapes[unclear]) == "amount"
-            return Reply(say("amount", language)) if is_amount else ask_for(tool, unclear, language)
+            return Reply(say("amount", language)) if is_amount else ask_for(tool, unclear, self._locale)
         numbers = _record_numbers(tool, intent, language) if tool.is_read else []
         arguments |= _record_number(tool, intent, arguments, numbers)
         if (step := self._chosen(tool, intent, arguments, names_record=bool(numbers))) is not None:
@@ -246,7 +248,7 @@ class _Planner:
         if missing := missing_in(tool, arguments):
             shape = shapes[missing[0]]
             days = [day for day in intent.days if day.isoformat() not in arguments.values() and takes_day(shape, day)]
-            return ask_for(tool, missing[0], language, sorted(days, key=lambda day: (day < self._today, day)))
+            return ask_for(tool, missing[0], self._locale, sorted(days, key=lambda day: (day < self._today, day)))
         for name in tool.from_chat.intersection(required_by(tool)) - arguments.keys():
             arguments[name] = whole_text(shapes[name], intent.text) or say("no_reason", language)
         may_replace = intent.replaces_card and REPLACES_CARD in tool.parameters.get("properties", {})

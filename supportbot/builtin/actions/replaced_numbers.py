@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from supportbot.builtin.actions.word_lists import word_lists
-from supportbot.language.detection import detect
+from supportbot.language.detection import base_language, detect
 from supportbot.language.operators import operators
 from supportbot.language.sentences import QUESTIONS
 from supportbot.language.words import stop_words, words
@@ -32,7 +32,7 @@ def meant_in(text: str, locale: str, numbers: Sequence[Placed], request_words: C
     """
     if len({value for _, _, value in numbers}) < 2:
         return text
-    language = detect(text, locale)
+    language = detect(text, base_language(locale))
     tokens = _tokens(text, numbers)
     denied = set(_denied(tokens, language))
     if not denied:
@@ -51,7 +51,7 @@ def denies_all(text: str, locale: str, numbers: Sequence[Placed], request_words:
     """Return whether the text contains `numbers` and says that none of them is meant: "not L-4412, sorry". A question
     with other words does not count, because it may be about the number ("Why hasn't L-4412 arrived?").
     """
-    language, tokens = detect(text, locale), _tokens(text, numbers)
+    language, tokens = detect(text, base_language(locale)), _tokens(text, numbers)
     is_denied = bool(numbers) and set(_denied(tokens, language)) == set(range(len(numbers)))
     is_question = any(sign in text for sign in QUESTIONS)
     return is_denied and (not is_question or _has_only(tokens, language, request_words))

@@ -258,20 +258,20 @@ class _Tools(Tools):
             handoff_reason(call)
             self._simulated.is_handed_over = True
             self._note(call, "handed_over")
-            return handed_over(place.language)
+            return handed_over(place.locale)
         if call.name == WITHDRAW_CARDS.name or (call.name == UNDO_LAST.name and self._simulated.cards):
             self._simulated.cards.clear()
             self._note(call, "withdrawn")
-            closing = text_in(place.language, WITHDRAWN)
+            closing = text_in(place.locale, WITHDRAWN)
             return ToolResult(closing, closing=closing)
         if call.name == UNDO_LAST.name:  # simulated actions are not in the ledger, so they cannot be undone
-            closing = text_in(place.language, CANNOT_UNDO)
+            closing = text_in(place.locale, CANNOT_UNDO)
             self._note(call, "refused", "cannot_undo", closing)
             return ToolResult(closing, closing=closing, offers_human=True)
-        return result_of(lambda: self._act(call, place), place.language)
+        return result_of(lambda: self._act(call, place), place.locale)
 
     def _act(self, call: ToolCall, place: Place) -> ToolResult:
-        principal = replace(self._simulated.principal, locale=place.language)
+        principal = replace(self._simulated.principal, locale=place.locale)
         try:
             if action_named(call.name).is_read:
                 found = self._simulated.plant.into(look_up(principal, call, place))
@@ -288,7 +288,7 @@ class _Tools(Tools):
         arguments, is_correction = own_arguments(call)
         offer = offer_of(principal, call.name, arguments, conversation_id=place.claim.conversation_id)
         if offer is not None:
-            result = offered(offer, place.language)
+            result = offered(offer, place.locale)
             code = offer.reason.code if offer.reason else ""
             self._note(call, "refused" if code else "answered", code, result.closing or result.looked_up)
             return result
@@ -311,7 +311,7 @@ class _Tools(Tools):
             self._simulated.keep(request, corrects=is_correction)
             words, approvals = card_of(request).summary, shown.decision.approvals
             self._note(call, "proposed", words=words, arguments=request.arguments, approvals=approvals)
-        return outcome_of(request, place.language)
+        return outcome_of(request, place.locale)
 
     def _audit(self, refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
         """Record the refusal only in memory, because there is no customer conversation."""

@@ -22,6 +22,7 @@ from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
+from supportbot.formats import with_region
 from supportbot.widget.access_audit import record_denied_access
 from supportbot.widget.errors import OriginRefused, TicketRefused
 from supportbot.widget.models import SocketTicket
@@ -45,8 +46,9 @@ class TicketRequest:
 
     @property
     def language(self) -> str:
-        """The locale of a conversation started with this ticket."""
-        return self.locale or self.channel.locale
+        """The locale of a conversation started with this ticket. Its region decides how dates and times are written."""
+        channel = self.channel
+        return with_region(self.locale or channel.locale, channel.locale, channel.workspace.locale)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,15 @@ def test_a_german_conversation_starts_in_german(channel: NewChannel) -> None:
     assert granted["config"]["greeting"].startswith("Hallo")  # the default text, since the channel has no German one
 
 
+def test_a_language_without_a_region_gets_that_of_the_channel_or_the_workspace(channel: NewChannel) -> None:
+    workspace = channel.channel.workspace
+    workspace.locale = "en-GB"
+    workspace.save()
+    assert config(channel, locale="en")["locale"] == "en-GB"
+    Channel.objects.filter(pk=channel.channel.pk).update(locale="en-US")
+    assert [config(channel, locale=tag)["locale"] for tag in ("en", "en-AU", "de")] == ["en-US", "en-AU", "de"]
+
+
 def test_an_existing_conversation_keeps_its_language(channel: NewChannel) -> None:
     first = ticket(channel, locale="de")
     proof = {"visitor": first["visitor"], "conversation": first["conversation"]}

@@ -1,6 +1,7 @@
 /** Tickets, and the credentials they are requested with. */
 
 import { applyTheme, update } from "./chrome.js";
+import { languageAndRegion } from "./i18n.js";
 import { subjectOf } from "./identity.js";
 
 const TOKEN_TRIES = 5;
@@ -23,7 +24,7 @@ export async function credentials(chat) {
 export async function requestTicket(chat, tries = 0) {
   const body = await credentials(chat);
   try {
-    return applyTicket(chat, await chat.ask("widget/tickets", { body: { ...body, locale: chat.i18n.language } }), body.token);
+    return applyTicket(chat, await chat.ask("widget/tickets", { body: { ...body, locale: languageAndRegion(chat.element.language) } }), body.token);
   } catch (error) {
     if (tries > 2 || !recover(chat, error, body)) throw error;
     return requestTicket(chat, tries + 1);
@@ -37,6 +38,7 @@ function applyTicket(chat, answer, token) {
   chat.session.keep(token ? { conversation, sub: subjectOf(token), visitor: undefined } : { conversation, visitor });
   chat.element.state.conversation = conversation;
   chat.config = config;
+  chat.i18n.writeAs(config.locale);
   chat.log.isEnded = config.is_ended;
   applyTheme(chat, config.look);
   update(chat);

@@ -133,12 +133,13 @@ export class Chat {
 
   /** Switch the chat to the element's language; if the texts cannot be fetched, the language stays the same. */
   async #translate() {
-    const { element, log, view } = this;
+    const { config, element, log, view } = this;
     const { language } = element;
     const i18n = await I18n.load(language).catch(() => element.emit("error", { code: "not_loaded" }));
     // Another language may have been chosen meanwhile.
     if (!i18n || language !== element.language) return;
     this.i18n = i18n;
+    if (config.locale) i18n.writeAs(config.locale);
     view.rebuild(log.items.values());
   }
 

@@ -4,6 +4,21 @@ import { LANGUAGES } from "./languages.js";
 
 // The build defines TEXT_KEYS. A language's file contains only its texts, in the order of these keys.
 const KEYS = TEXT_KEYS.split(" ");
+// The regions of languages whose default region is another one in browsers, as in supportbot/formats.py.
+const REGIONS = { en: "en-GB", pt: "pt-PT" };
+
+/** The language of a tag: `fr` for `fr-CA`. */
+const base = (tag) => tag.split("-")[0].toLowerCase();
+
+/** The language and the region of a tag, or only its language if it is not a valid tag. */
+export function languageAndRegion(tag) {
+  try {
+    const { language, region } = new Intl.Locale(tag);
+    return region ? `${language}-${region}` : language;
+  } catch {
+    return base(tag);
+  }
+}
 
 export class I18n {
   /**
@@ -12,8 +27,7 @@ export class I18n {
    * @returns {Promise<I18n>}
    */
   static async load(locale) {
-    const tag = locale.split("-")[0].toLowerCase();
-    const language = LANGUAGES.includes(tag) ? tag : LANGUAGES[0];
+    const language = LANGUAGES.includes(base(locale)) ? base(locale) : LANGUAGES[0];
     // After a failed attempt the loader adds a query, since browsers may cache the failure: use the same one.
     const { default: texts } = await import(new URL(`${language}.js${new URL(import.meta.url).search}`, import.meta.url));
     return new I18n(locale, language, texts);
@@ -22,9 +36,17 @@ export class I18n {
   constructor(locale, language, texts) {
     this.language = language;
     this.texts = Object.fromEntries(KEYS.map((key, place) => [key, texts[place]]));
-    // Times and numbers are formatted for the reader's region, if that has the same language.
-    this.region = [navigator.language, locale, language].find((tag) => tag.startsWith(language));
+    this.writeAs(language);
+    this.writeAs(locale);
     this.plurals = new Intl.PluralRules(language);
+  }
+
+  /** Format times and numbers as in this locale, if it is in our language. The conversation's texts are in its locale. */
+  writeAs(locale) {
+    if (base(locale) !== this.language) return;
+    const tag = languageAndRegion(locale);
+    this.region = REGIONS[tag] || tag;
+    this.hour = new Intl.DateTimeFormat(this.region, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
   }
 
   /** Return the text for a key, with its `{gaps}` filled in, and in the plural form for `n` if it has several. */
@@ -52,10 +74,12 @@ export class I18n {
     return Number(amount).toLocaleString(this.region, { style: "currency", currency });
   }
 
-  /** The time of day, with the date unless it is today. */
+  /** The time of day, with the date unless it is today, and with the year unless it is this one. */
   time(iso) {
     const date = new Date(iso);
-    const day = date.toDateString() === new Date().toDateString() ? {} : { day: "numeric", month: "short" };
-    return date.toLocaleString(this.region, { ...day, hour: "2-digit", minute: "2-digit" });
+    const now = new Date();
+    const year = date.getFullYear() !== now.getFullYear() && { year: "numeric" };
+    const day = date.toDateString() !== now.toDateString() && { day: "numeric", month: "short", ...year };
+    return date.toLocaleString(this.region, { ...day, hour: this.hour, minute: "2-digit" });
   }
 }
