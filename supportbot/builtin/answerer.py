@@ -12,7 +12,7 @@ from typing import Final, get_args
 import orjson
 
 from supportbot.builtin.actions.asking import Reply
-from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step
+from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step, says_yes_to_card
 from supportbot.builtin.actions.orders import called_with
 from supportbot.builtin.complaints import BEFORE_CARD_FROM, COMPLAINT_FROM, is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
@@ -23,6 +23,7 @@ from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.builtin.ranking import ranked
 from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import asks_something, is_question
+from supportbot.language.order_numbers import order_numbers_in
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall
 from supportbot.translation import with_label
 
@@ -60,10 +61,15 @@ def _with_regret(reply: Reply, request: ModelRequest, language: str) -> Reply:
 def _reply(request: ModelRequest, language: str) -> Reply:
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
+    if _has_accepted_offer(request):
+        # An apology with a card also offers a person. A card is only confirmed with its button, so both are named.
+        if says_yes_to_card(request):
+            return Reply(f"{say('use_card', language)} {say('offer', language)}")
+        return _to_a_person(request, language)
     if (step := next_step(request, language)) is not None:
         return _heard(step, request, language)
     if needs_account(request):
-        return Reply(_with_offer(_for_a_visitor(_answer(request, language), language), request.question, language))
+        return Reply(_with_offer(_for_a_visitor(request, language), request.question, language))
     # check after `next_step`, because "the second one" is unclear only if nothing was asked
     if kind := courtesy(request.question):
         return Reply(say(kind, language))
@@ -116,7 +122,7 @@ def _draft(request: ModelRequest, language: str) -> str:
     """Return a quotation for an agent's reply, without phrases in which the assistant speaks about itself. Return ""
     for courtesies such as a greeting, and if the customer asks for a person, because the agent is one.
     """
-    if _asks_for_a_person(request) or courtesy(request.question):
+    if _asks_for_a_person(request) or _has_accepted_offer(request) or courtesy(request.question):
         return ""
     return _answer(request, language)
 
@@ -132,11 +138,16 @@ def _otherwise(question: str) -> Phrase:
     return "complaint" if is_complaint(question) and not asks_something(question) else "not_found"
 
 
-def _for_a_visitor(answer: str, language: str) -> str:
-    """Return the answer from the public help pages, followed by a hint to sign in. Without an answer, return only the
-    hint.
+def _for_a_visitor(request: ModelRequest, language: str) -> str:
+    """Return the reply to a visitor who has to sign in for what they want. A question is answered from the public help
+    pages, followed by a hint to sign in. Otherwise, the visitor is first asked to sign in. No page is quoted for a
+    request that names an order, because only the account knows about this order.
     """
-    return f"{answer}\n\n{say('once_signed_in', language)}" if answer else say("sign_in", language)
+    names_order, asks = bool(order_numbers_in(request.question)), asks_something(request.question)
+    answer = _answer(request, language) if asks or not names_order else ""
+    if answer and asks and not names_order:
+        return f"{answer}\n\n{say('once_signed_in', language)}"
+    return "\n\n".join(part for part in (say("sign_in", language), answer) if part)
 
 
 def quotation_for(request: ModelRequest) -> str:
@@ -146,8 +157,11 @@ def quotation_for(request: ModelRequest) -> str:
 
 def _asks_for_a_person(request: ModelRequest) -> bool:
     actions = [tool for tool in (*request.tools, *request.tools_signed_in) if tool.name != HUMAN_TOOL]
-    if wants_person(request.question, actions):
-        return not gives_figure(request)
+    return wants_person(request.question, actions) and not gives_figure(request)
+
+
+def _has_accepted_offer(request: ModelRequest) -> bool:
+    """Return whether the customer says yes to the last answer, which offered a person."""
     answers = [message.content for message in request.messages if message.role == "assistant"]
     return bool(answers) and is_unanswered_offer_of_a_person(answers[-1]) and is_surely("affirm", request.question)
 

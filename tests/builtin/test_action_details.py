@@ -291,6 +291,21 @@ def test_a_visitor_gets_the_pages_answer_before_the_offer_to_sign_in() -> None:
     assert reply_to(request).text == f"{page.text} [1]\n\n{say('once_signed_in', 'en')}"
 
 
+@pytest.mark.parametrize(
+    ("question", "is_quoted"),
+    [
+        ("I want my money back for order WF-20404", False),
+        ("I want my money back for my boots", True),
+        ("How do I get my money back for order WF-20404?", True),
+    ],
+)
+def test_a_visitor_is_first_asked_to_sign_in_for_a_request(question: str, is_quoted: bool) -> None:
+    page = Source(1, "Returns", "We refund your money within 5 working days after the parcel reaches us.", "en")
+    request = ModelRequest("answer", (), (HUMAN,), catalogue(), question=question, sources=(page,), is_answerable=True)
+    first, _, rest = reply_to(request).text.partition("\n\n")
+    assert (first, rest) == (say("sign_in", "en"), f"{page.text} [1]" if is_quoted else "")
+
+
 def test_an_address_with_all_its_parts_is_used() -> None:
     text = "Please change the address of WF-20444 to Mara Lindqvist, Am Markt 3, 3. OG, 50667 Köln, Germany"
     assert arguments_of(text)["address"] == {

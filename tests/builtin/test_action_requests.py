@@ -10,7 +10,7 @@ from supportbot.builtin.actions.next_step import next_step
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import say
 from supportbot.llm.types import ChatMessage, ModelRequest, Source, ToolCall, ToolSpec
-from tests.builtin.action_chat import DAY, HUMAN, ORDERS, SKIP, Chat, catalogue, hotel
+from tests.builtin.action_chat import DAY, HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, hotel
 from tests.pace import bounded
 
 
@@ -415,7 +415,35 @@ def test_a_complaint_gets_regret_and_the_offer_of_a_person_before_its_card() -> 
     chat = Chat(orders=ORDERS[:1])
     words, [(action, arguments)] = chat.send(BROKEN)
     assert (words, action, arguments["order_id"]) == (say("complaint", "en"), "refund_order", "WF-20404")
-    assert [name for name, _ in chat.send("yes")[1]] == ["request_human"]  # the answer to the only question
+
+
+@pytest.mark.parametrize(
+    ("asked", "yes", "language"),
+    [(BROKEN, "yes", "en"), ("Ich will mein Geld zurück, der Kocher ist kaputt angekommen!", "ja bitte", "de")],
+)
+def test_a_yes_below_a_card_with_an_apology_points_to_its_button_and_offers_a_person(
+    asked: str, yes: str, language: str
+) -> None:
+    chat = Chat(orders=ORDERS[:1], locale=language)
+    words, [(action, _)] = chat.send(asked)
+    assert (words, action) == (say("complaint", language), "refund_order")
+    chat.tools = (HUMAN, WITHDRAW, *catalogue())  # the card waits
+    assert chat.send(yes) == (f"{say('use_card', language)} {say('offer', language)}", [])
+    assert [name for name, _ in chat.send(yes)[1]] == ["request_human"]  # the answer to the only question
+
+
+def test_a_yes_to_an_apology_requests_a_person_once_the_card_has_ended() -> None:
+    chat = Chat(orders=ORDERS[:1])
+    chat.send(BROKEN)
+    assert [name for name, _ in chat.send("yes")[1]] == ["request_human"]
+
+
+def test_a_yes_to_a_later_offer_of_a_person_is_not_taken_for_the_card() -> None:
+    chat = Chat(orders=ORDERS[:1])
+    chat.send(BROKEN)
+    chat.tools = (HUMAN, WITHDRAW, *catalogue())
+    chat.messages += [ChatMessage("user", "Do you sell kayaks?"), ChatMessage("assistant", say("not_found", "en"))]
+    assert [name for name, _ in chat.send("yes")[1]] == ["request_human"]
 
 
 def test_a_card_without_a_complaint_has_no_regret() -> None:

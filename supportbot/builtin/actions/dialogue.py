@@ -135,6 +135,11 @@ class DialogueState:
         return "" if meant is None else [self._last_order, *order_numbers_in(meant)][-1]
 
     @property
+    def is_right_after_card(self) -> bool:
+        """Return whether the customer's newest message directly follows a card."""
+        return self._has_card and self._since_settled == 1
+
+    @property
     def _has_card(self) -> bool:
         return any(not self.tool(intent.action).is_read for intent in self.settled)
 

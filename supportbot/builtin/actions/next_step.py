@@ -75,6 +75,14 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
     return None
 
 
+def says_yes_to_card(request: ModelRequest) -> bool:
+    """Return whether the customer writes "yes" directly below a card that still waits to be confirmed."""
+    if WITHDRAW_TOOL not in {tool.name for tool in request.tools}:
+        return False
+    dialogue = follow_dialogue(request, [tool for tool in request.tools if tool.examples])
+    return dialogue.outcome == "use_card" and dialogue.is_right_after_card
+
+
 def gives_figure(request: ModelRequest) -> bool:
     """Return whether a short message contains a figure that an action is waiting for or that corrects its card. Such a
     message, for example "2 personnes" or "twenty-one, please", does not ask for a person.
