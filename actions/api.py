@@ -37,9 +37,10 @@ from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.rest.permissions import IsCustomer, needs
 from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.errors import NotAllowed
+from supportbot.pagination import NewestFirstPagination
+from supportbot.query_parameters import id_of, one_of
 from supportbot.serializer_fields import EmptyInput
 from supportbot.translation import in_locale
-from supportbot.web import NewestFirstPagination, id_of, one_of
 
 
 class ActionList(ScopedAPIView):

@@ -60,8 +60,8 @@ from supportbot.accounts.rest.permissions import needs
 from supportbot.accounts.rest.throttles import CallerThrottle
 from supportbot.accounts.rest.views import ScopedAPIView
 from supportbot.errors import NotFound
+from supportbot.pagination import NewestFirstPagination
 from supportbot.serializer_fields import EmptyInput
-from supportbot.web import NewestFirstPagination
 
 _STEP: Final = OpenApiParameter("step", str, OpenApiParameter.PATH, enum=Step.values)
 

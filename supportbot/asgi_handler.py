@@ -72,8 +72,8 @@ async def _read_rest(receive: Receive) -> None:
 
 def _answer(request: ASGIRequest) -> HttpResponse:
     # It imports models, which can only be imported once Django is set up.
+    from supportbot.content_security_policy import ContentSecurityPolicy
     from supportbot.home_and_error_pages import no_space
-    from supportbot.web import ContentSecurityPolicy
 
     with override(team_language("", request.headers.get("Accept-Language", ""))):
         return ContentSecurityPolicy(no_space)(request)

@@ -37,6 +37,7 @@ MOVED: Final = {
     "supportbot.llm.embedding_routes": "supportbot.llm.embeddings.routes",  # KB_ROUTED_EMBEDDER
     "supportbot.llm.gateway_embedder": "supportbot.llm.embeddings.gateway_embedder",  # KB_EMBEDDER
     "supportbot.pages": "supportbot.home_and_error_pages",  # MIDDLEWARE, CSRF_FAILURE_VIEW
+    "supportbot.web": "supportbot.rest_json",  # MIDDLEWARE, REST_FRAMEWORK
     "supportbot.webhooks.receivers": "supportbot.webhooks.outbox_consumers",  # OUTBOX_CONSUMERS
 }
 # Attributes that have not moved with the rest of their module.
@@ -44,9 +45,24 @@ ELSEWHERE: Final = {
     "actions.policies": dict.fromkeys(
         ("may_approve", "approvers_of", "allow_approval", "forbid_approval", "forbid_every_approval"),
         "actions.approvers",
-    )
+    ),
+    "supportbot.web": {
+        "ContentSecurityPolicy": "supportbot.content_security_policy",
+        "NewestFirst": "supportbot.pagination",
+        "NewestFirstPagination": "supportbot.pagination",
+        "PageLocaleMiddleware": "supportbot.accounts.page_language",
+        "SpokenLanguage": "supportbot.accounts.page_language",
+    },
 }
-RENAMED: Final = {"supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"}}  # attributes, by the former path
+RENAMED: Final = {  # attributes, by the former path
+    "supportbot.httpserver": {"Plainspoken": "HttpToolsProtocol"},
+    "supportbot.web": {
+        "AnyAnswer": "JSONOnlyNegotiation",
+        "NewestFirst": "NewestFirstPagination",
+        "ShallowJson": "BoundedJSONParser",
+        "SpokenLanguage": "PageLocaleMiddleware",
+    },
+}
 
 
 class FormerPaths(MetaPathFinder, Loader):

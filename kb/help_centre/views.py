@@ -50,12 +50,12 @@ from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.logos import logo_path, logo_url
 from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.content_security_policy import POLICY, socket_origin
 from supportbot.formats import format_day
 from supportbot.language.detection import base_language
 from supportbot.language.plain_text import plain
 from supportbot.rate_counters import FailOpenThrottle, count
 from supportbot.translation import language_of
-from supportbot.web import POLICY, socket_origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from supportbot.accounts.serializers import (
 )
 from supportbot.accounts.workspaces import change_workspace
 from supportbot.errors import NotFound
-from supportbot.web import NewestFirstPagination
+from supportbot.pagination import NewestFirstPagination
 
 
 class ChannelList(ScopedAPIView, ListAPIView[Channel]):

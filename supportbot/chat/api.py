@@ -43,7 +43,8 @@ from supportbot.chat.services import (
 from supportbot.chat.transcript import transcript_of
 from supportbot.errors import InvalidInput, NotAllowed
 from supportbot.formats import with_region
-from supportbot.web import NewestFirstPagination, id_of, one_of
+from supportbot.pagination import NewestFirstPagination
+from supportbot.query_parameters import id_of, one_of
 
 EitherConversation = PolymorphicProxySerializer(
     component_name="ConversationOfReader",

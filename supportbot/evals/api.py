@@ -21,8 +21,8 @@ from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.runs.release_under_test import release_numbered
 from supportbot.evals.selectors import judged_keys, last_run_on, run_with_id, runs, suite_named
 from supportbot.evals.serializers import ResultSerializer, RunDetailSerializer, RunInput, RunSerializer, SuiteSerializer
+from supportbot.pagination import NewestFirstPagination
 from supportbot.serializer_fields import EmptyInput
-from supportbot.web import NewestFirstPagination
 
 
 class EvaluationView(ScopedAPIView):

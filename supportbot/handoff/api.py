@@ -32,8 +32,9 @@ from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.handoff.tickets.presence import member_by_name, record_presence
 from supportbot.handoff.tickets.selectors import ticket_queryset
+from supportbot.pagination import NewestFirstPagination
+from supportbot.query_parameters import one_of
 from supportbot.serializer_fields import EmptyInput
-from supportbot.web import NewestFirstPagination, one_of
 
 TicketOfViewer = PolymorphicProxySerializer(
     component_name="TicketOfReader",

@@ -23,7 +23,8 @@ from supportbot.errors import InvalidInput
 from supportbot.insights.conversation_export import row_of
 from supportbot.insights.outcome_rules import Ending
 from supportbot.insights.outcomes import outcomes
-from supportbot.web import NewestFirstPagination, id_of
+from supportbot.pagination import NewestFirstPagination
+from supportbot.query_parameters import id_of
 
 _WHEN = "A day in the workspace's time zone, or a moment with its offset."
 

@@ -14,12 +14,12 @@ from rest_framework.response import Response
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.permissions import needs
 from supportbot.accounts.rest.views import ScopedAPIView
+from supportbot.pagination import NewestFirstPagination
 from supportbot.releases import evaluation, services
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id, releases
 from supportbot.releases.serializers import DraftInput, PublishInput, ReleaseSerializer, RestoreInput
 from supportbot.serializer_fields import EmptyInput
-from supportbot.web import NewestFirstPagination
 
 
 class ReleaseView(ScopedAPIView):

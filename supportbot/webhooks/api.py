@@ -15,8 +15,9 @@ from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.permissions import needs
 from supportbot.accounts.rest.throttles import CallerThrottle
 from supportbot.accounts.rest.views import ScopedAPIView
+from supportbot.pagination import NewestFirstPagination
+from supportbot.query_parameters import one_of
 from supportbot.serializer_fields import EmptyInput
-from supportbot.web import NewestFirstPagination, one_of
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS, TEST
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint

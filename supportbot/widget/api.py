@@ -34,10 +34,10 @@ from supportbot.chat.access import conversation_for
 from supportbot.chat.log import is_open
 from supportbot.chat.models import Conversation
 from supportbot.chat.notices import ai_notice
+from supportbot.content_security_policy import socket_origin
 from supportbot.errors import SupportBotError
 from supportbot.releases.selectors import current
 from supportbot.serializer_fields import EmptyInput
-from supportbot.web import socket_origin
 from supportbot.widget.access_audit import record_denied_access
 from supportbot.widget.errors import UnknownChannel
 from supportbot.widget.serializers import (

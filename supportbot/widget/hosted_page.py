@@ -18,10 +18,10 @@ from django.views.decorators.http import require_safe
 from actions.definitions.selectors import picture_hosts
 from supportbot.accounts.channels import channel_by_key
 from supportbot.accounts.scope import workspace_scope
+from supportbot.content_security_policy import socket_origin
 from supportbot.formats import text_direction
 from supportbot.language.detection import base_language
 from supportbot.translation import LANGUAGES, SOURCE_LANGUAGE, text_in
-from supportbot.web import socket_origin
 
 
 @require_safe

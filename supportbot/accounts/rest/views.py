@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from supportbot.accounts.principals import CustomerCaller, Staff
 from supportbot.accounts.scope import workspace_scope
-from supportbot.web import check_query
+from supportbot.query_parameters import check_query
 
 
 class ScopedAPIView(APIView):

@@ -22,8 +22,8 @@ from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.outcomes import ConversationOutcome, begun_in, outcomes
 from supportbot.insights.stored_daily_sums import are_many, stored_total, sums_by_day, whole_days
+from supportbot.query_parameters import one_of
 from supportbot.team_formats import cost, number, percentage
-from supportbot.web import one_of
 
 SPANS: Final = (7, 14, 28, 90)
 USUAL_SPAN: Final = 14

@@ -29,10 +29,10 @@ from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied
 from supportbot.insights.figures import Figures
 from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.stored_daily_sums import by_value, sums_by_day, whole_days
+from supportbot.query_parameters import one_of
 from supportbot.releases.models import Release
 from supportbot.team_formats import active_language, number, weekday
 from supportbot.team_formats import day as day_in_words
-from supportbot.web import one_of
 
 HOURS: Final = tuple(range(24))
 SHADES: Final = 5

@@ -32,7 +32,7 @@ from supportbot.insights.improve.outdated_answers import KIND as RECALL
 from supportbot.insights.improve.outdated_answers import outdated_answers
 from supportbot.insights.improve.services import dismiss
 from supportbot.language.personal_data import without_personal_data
-from supportbot.web import one_of
+from supportbot.query_parameters import one_of
 
 BROKEN: Final = "broken"
 MOST_NAMED: Final = 20  # articles per check

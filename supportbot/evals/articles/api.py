@@ -25,7 +25,8 @@ from supportbot.evals.articles.draft_checks import compared_in
 from supportbot.evals.articles.publication_comparison import awaited, newest_comparison, outcomes_in
 from supportbot.evals.articles.published_checks import checked_articles
 from supportbot.evals.models import ArticleCheck, ChangedArticle, DraftCheck
-from supportbot.web import NewestFirstPagination, id_of
+from supportbot.pagination import NewestFirstPagination
+from supportbot.query_parameters import id_of
 
 QUESTIONS: Final = "conversations:read"
 STATES: Final = ("waiting", "running", "done", "cancelled", "none")

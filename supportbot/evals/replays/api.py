@@ -19,8 +19,9 @@ from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.replays import replay_worker
 from supportbot.evals.replays.shadow_replay import KINDS, MOST_DAYS, MOST_QUESTIONS
 from supportbot.evals.runs.release_under_test import release_numbered
+from supportbot.pagination import NewestFirstPagination
+from supportbot.query_parameters import one_of
 from supportbot.serializer_fields import ClosedSerializerMixin, EmptyInput, WholeNumberField, example
-from supportbot.web import NewestFirstPagination, one_of
 
 READING: Final = ("evals:read", "releases:read", "conversations:read")  # replays contain customers' questions
 DIFFERENT, SAME, UNPLAYED = "different", "same", "unplayed"
