@@ -35,7 +35,7 @@ from supportbot.evals.suite_formats.files import SHIPPED, read_suite_file
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.llm import connections, gateway
 from supportbot.llm.budget import evaluating
-from supportbot.llm.connections import BUILTIN
+from supportbot.llm.release_routes import BUILTIN
 from supportbot.releases import evaluation, services
 from supportbot.releases.document import stored
 from supportbot.releases.models import Release

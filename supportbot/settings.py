@@ -315,13 +315,13 @@ if _runtime and _runtime.shop_url:  # the running shop may use a port other than
 RELEASES_GATE = "supportbot.evals.release_gates.judge"
 RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
 RELEASES_AUDIT = "actions.audit.record"
-RELEASES_CHECKS = ["supportbot.llm.connections.route_problems"]
+RELEASES_CHECKS = ["supportbot.llm.release_routes.route_problems"]
 RELEASES_REFERENCES = {
     "policies": "actions.policy_store.versions_in_force",
     "actions": "actions.definitions.selectors.published_versions",
     "knowledge": "kb.selectors.snapshot_mark",
     "suites": "supportbot.evals.selectors.gate_marks",
-    "models": "supportbot.llm.connections.route_marks",
+    "models": "supportbot.llm.release_routes.route_marks",
     "product": "supportbot.evals.build_fingerprint.product_mark",
 }
 

@@ -51,6 +51,8 @@ NAMED = [
     ("supportbot.insights.rollups.roll_up_workspace", "supportbot.insights.stored_daily_sums.roll_up_workspace"),
     ("supportbot.llm.embedding_routes.embedder_of_route", "supportbot.llm.embeddings.routes.embedder_of_route"),
     ("supportbot.llm.gateway_embedder.GatewayEmbedder", "supportbot.llm.embeddings.gateway_embedder.GatewayEmbedder"),
+    ("supportbot.llm.connections.route_marks", "supportbot.llm.release_routes.route_marks"),
+    ("supportbot.llm.connections.route_problems", "supportbot.llm.release_routes.route_problems"),
     ("supportbot.pages.csrf_failure", "supportbot.home_and_error_pages.csrf_failure"),
     ("supportbot.web.AnyAnswer", "supportbot.rest_json.JSONOnlyNegotiation"),
     ("supportbot.web.BoundedJSONParser", "supportbot.rest_json.BoundedJSONParser"),

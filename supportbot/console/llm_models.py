@@ -21,7 +21,7 @@ from supportbot.console.fields import PriceField
 from supportbot.console.llm_test_failures import problem_of
 from supportbot.console.releases.document_differences import PURPOSES
 from supportbot.console.request_context import needs, person_of
-from supportbot.llm import connections
+from supportbot.llm import connections, release_routes
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.connection_check import ConnectionTestResult, try_connection
 from supportbot.llm.models import ModelConnection
@@ -175,8 +175,8 @@ def _environment() -> dict[str, str] | None:
 
 def _routes() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the live release's models for each purpose, in order, with the ids of those that can be tested."""
-    named, document = connections.names(), live_release().contents
-    own = named.keys() - {connections.ENVIRONMENT, connections.BUILTIN}
+    named, document = release_routes.names(), live_release().contents
+    own = named.keys() - {release_routes.ENVIRONMENT, release_routes.BUILTIN}
     return [
         (
             gettext(words),
@@ -198,5 +198,5 @@ def _suits(tried: ConnectionTestResult) -> list[str]:
 def _standard(purpose: str) -> list[str]:
     """Return a purpose's default routes, used by releases that specify none."""
     has_model = is_remote_configured() and (purpose != "verify" or bool(settings.OPENAI_VERIFY_MODEL))
-    remote = [connections.ENVIRONMENT] if has_model else []
-    return remote + ([connections.BUILTIN] if purpose in connections.BUILTIN_PURPOSES else []) or [gettext("off")]
+    remote = [release_routes.ENVIRONMENT] if has_model else []
+    return remote + ([release_routes.BUILTIN] if purpose in release_routes.BUILTIN_PURPOSES else []) or [gettext("off")]

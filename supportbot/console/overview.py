@@ -34,7 +34,7 @@ from supportbot.console.setup_checklist import checklist
 from supportbot.handoff.desk.queue_rows import count_pending_approvals, count_waiting_tickets
 from supportbot.insights.improve.clusters import alike_in_letters
 from supportbot.insights.improve.findings import Kind, findings
-from supportbot.llm.connections import BUILTIN
+from supportbot.llm.release_routes import BUILTIN
 from supportbot.llm.selectors import DailyCost, daily_costs
 from supportbot.team_formats import active_language, cost, number
 

@@ -23,7 +23,7 @@ from supportbot.evals.selectors import gate_cases
 from supportbot.evals.suite_formats.own_format import Case
 from supportbot.llm import loop_thread
 from supportbot.llm.budget import evaluating
-from supportbot.llm.connections import BUILTIN
+from supportbot.llm.release_routes import BUILTIN
 from supportbot.releases.document import stored
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release

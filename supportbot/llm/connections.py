@@ -4,7 +4,6 @@ A connection may have any address that the checks on outgoing requests allow. It
 it was entered.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -22,31 +21,17 @@ from actions import audit
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.errors import ConnectionInUse
-from supportbot.llm.models import EmbeddingConnection, ModelConnection
+from supportbot.llm.models import ModelConnection
 from supportbot.llm.pricing import Price, parse_prices
+from supportbot.llm.release_routes import ANSWER_FIELDS, BUILTIN, ENVIRONMENT, numbers_of_releases_with
+from supportbot.llm.release_routes import route_marks as route_marks  # its former path, for settings until 0.3
+from supportbot.llm.release_routes import route_problems as route_problems  # as above
 from supportbot.outbound.targets import address_problem
-from supportbot.releases.document import Document
-from supportbot.releases.models import Release
-from supportbot.releases.selectors import current
 
-ENVIRONMENT: Final = EmbeddingConnection.ENVIRONMENT  # the connection described by the environment variables
-BUILTIN: Final = "builtin"
-# The purposes that the built-in answerer serves without a model. Judging needs a model.
-BUILTIN_PURPOSES: Final = frozenset({"answer", "summarise", "rewrite", "draft"})
 RESERVED: Final = frozenset({ENVIRONMENT, BUILTIN, "openai"})
 FRESH_SECONDS: Final = 2.0
-FIELDS: Final = (
-    "name",
-    "base_url",
-    "model",
-    "temperature",
-    "max_output_tokens",
-    "input_price",
-    "output_price",
-    "cached_price",
-)
+FIELDS: Final = ("name", *ANSWER_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +91,6 @@ def server_of(row: ModelConnection, currency: str) -> Server:
     )
 
 
-def names() -> dict[str, str]:
-    """Return the connections that a release's routes can use, each with its display name."""
-    own = {str(pk): name for pk, name in listed().values_list("pk", "name")}
-    return {ENVIRONMENT: gettext("Environment variables"), BUILTIN: gettext("Built-in answerer"), **own}
-
-
 def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str) -> dict[str, list[str]]:
     """Check a connection before it is stored. Return the errors by field."""
     wrong: dict[str, list[str]] = {}
@@ -154,8 +133,7 @@ def remove(connection_id: UUID, *, actor: str) -> None:
     # Publishing also takes this lock, so no release can start using the connection in the meantime.
     Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
     row = _locked(connection_id)
-    users = [one.number for one in _in_use() if row_is_in(row, one.contents)]
-    if users:
+    if users := numbers_of_releases_with(row):
         named = ", ".join(map(str, users))
         raise ConnectionInUse(
             gettext("These releases use this connection: {numbers}. Choose other models there first.").format(
@@ -165,65 +143,6 @@ def remove(connection_id: UUID, *, actor: str) -> None:
     audit.record("model_connection.removed", actor=actor, name=row.name)
     row.delete()
     _forget()
-
-
-def row_is_in(row: ModelConnection, document: Document) -> bool:
-    return any(str(row.pk) in route for route in document.routes.values())
-
-
-def route_problems(document: Document, was_live: bool = False) -> dict[str, list[str]]:
-    """Return the errors in a release's routes, which may name only existing connections that can serve the purpose.
-
-    If the release has been live, unusable connections are skipped, because it must always be possible to go back to it.
-    """
-    wrong = [] if was_live else _unable(document)
-    if named := {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}:
-        rows = ModelConnection.objects.select_for_update(no_key=True).values_list("pk", flat=True)
-        if named - {str(pk) for pk in rows}:
-            wrong.append(gettext("The connection of a model no longer exists. Choose another."))
-    return {"routes": wrong} if wrong else {}
-
-
-def serves(name: str, purpose: str) -> bool:
-    """Return whether a connection could serve a purpose.
-
-    For connections that people have added, only a test can tell.
-    """
-    if name == ENVIRONMENT:
-        return is_remote_configured()
-    return name != BUILTIN or purpose in BUILTIN_PURPOSES
-
-
-def _unable(document: Document) -> list[str]:
-    routes = document.routes.items()
-    unable = {name for purpose, route in routes for name in route if not serves(name, purpose)}
-    wrong = []
-    if ENVIRONMENT in unable:
-        wrong.append(gettext("No model is set in the environment variables. Choose a connection or the default."))
-    if BUILTIN in unable:
-        wrong.append(
-            gettext(
-                "The built-in answerer cannot judge, translate or take second looks. Choose a model or the default."
-            )
-        )
-    return wrong
-
-
-def route_marks() -> dict[str, str]:
-    """Return a fingerprint of each connection in the current release's routes. It changes with anything that could
-    change the connection's answers or their price. The setting `RELEASES_REFERENCES` names this function.
-    """
-    named = {name for route in current().document.routes.values() for name in route}
-    rows = ModelConnection.objects.filter(pk__in=named - {ENVIRONMENT, BUILTIN})
-    marked = {str(row.pk): [str(getattr(row, field)) for field in FIELDS if field != "name"] for row in rows}
-    if is_remote_configured():  # a release without routes uses the environment's connection
-        marked[ENVIRONMENT] = [settings.OPENAI_BASE_URL, settings.OPENAI_MODEL, settings.OPENAI_VERIFY_MODEL]
-    return {name: hashlib.sha256(repr(facts).encode()).hexdigest()[:16] for name, facts in marked.items()}
-
-
-def _in_use() -> QuerySet[Release]:
-    rows: QuerySet[Release] = Release.objects.exclude(state=Release.State.REPLACED).order_by("number")
-    return rows
 
 
 def _price(row: ModelConnection, currency: str) -> Price | None:

@@ -18,9 +18,10 @@ from django.utils.translation import gettext
 from supportbot.accounts.scope import scoped_workspace_id
 from supportbot.async_db import db
 from supportbot.llm.conf import is_remote_configured
-from supportbot.llm.connections import BUILTIN, BUILTIN_PURPOSES, ENVIRONMENT, Server, servers
+from supportbot.llm.connections import Server, servers
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.ports import EmbeddingProvider, Provider
+from supportbot.llm.release_routes import BUILTIN, BUILTIN_PURPOSES, ENVIRONMENT
 from supportbot.llm.types import Purpose
 from supportbot.releases.selectors import current, known, last_known
 

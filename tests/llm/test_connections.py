@@ -18,7 +18,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.staff_principals import staff_of
 from supportbot.async_db import db
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.llm import connections, gateway
+from supportbot.llm import connections, gateway, release_routes
 from supportbot.llm.connection_check import try_connection
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import LLMCall, ModelConnection
@@ -126,7 +126,7 @@ def test_a_release_with_a_route_that_is_refused_now_can_be_restored(
 ) -> None:
     """Routing skips connections that cannot serve, and restoring a release must be possible at once."""
     with monkeypatch.context() as before:
-        before.setattr(connections, "_unable", lambda document: [])
+        before.setattr(release_routes, "_unable", lambda document: [])
         older = route(ada, "builtin", purpose="judge")
     route(ada, "builtin")
     with pytest.raises(InvalidInput):

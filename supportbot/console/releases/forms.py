@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.assistant.prompts import product_rules
 from supportbot.console.releases.document_differences import ASKERS, PURPOSES
 from supportbot.console.releases.strictness import IN_ALL, STRICTNESS
-from supportbot.llm.connections import names, serves
+from supportbot.llm.release_routes import names, serves
 from supportbot.releases.document import (
     MAX_LINE,
     MAX_NAME,

@@ -26,7 +26,7 @@ from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.models import Result, Run
 from supportbot.evals.release_gates import progress
 from supportbot.evals.selectors import missing_suites, runs
-from supportbot.llm.connections import names
+from supportbot.llm.release_routes import names
 from supportbot.releases import evaluation, ports, services
 from supportbot.releases.document import parsed
 from supportbot.releases.errors import GateRefused, NotProven

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from supportbot.llm import call_record, loop_thread
 from supportbot.llm.attempt import Outcome
-from supportbot.llm.connections import ENVIRONMENT, Server
+from supportbot.llm.connections import Server
 from supportbot.llm.embeddings.connections import (
     ALIKE,
     SAMPLE_TEXTS,
@@ -114,7 +114,7 @@ async def _ask(server: Server) -> Embedded:
     from supportbot.llm.providers.guarded import ConnectedEmbeddings
     from supportbot.llm.providers.openai import OpenAIEmbeddings, make_client
 
-    if server.id == ENVIRONMENT:
+    if server.id == EmbeddingConnection.ENVIRONMENT:
         client = make_client(api_key=server.key, base_url=server.base_url)
         provider = OpenAIEmbeddings(client, model=server.model)
     else:

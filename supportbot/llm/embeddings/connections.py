@@ -24,7 +24,7 @@ from kb.indexing.models import Recipe
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.llm.connections import ENVIRONMENT, RESERVED, Server, host_of, key_target
+from supportbot.llm.connections import RESERVED, Server, host_of, key_target
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 from supportbot.llm.pricing import Price, parse_prices
@@ -47,7 +47,7 @@ Vectors = Sequence[Sequence[float]]
 
 def listed() -> list[EmbeddingConnection]:
     """Return the connections. The one from the environment variables comes first, if they name an embedding model."""
-    others = EmbeddingConnection.objects.exclude(name=ENVIRONMENT).order_by("name")
+    others = EmbeddingConnection.objects.exclude(name=EmbeddingConnection.ENVIRONMENT).order_by("name")
     first = of_environment()
     return [*([first] if first else []), *others]
 
@@ -59,7 +59,7 @@ def of_environment() -> EmbeddingConnection | None:
     if not settings.OPENAI_EMBEDDING_MODEL:
         return None
     named = {"base_url": settings.OPENAI_BASE_URL, "model": settings.OPENAI_EMBEDDING_MODEL}
-    row, _ = EmbeddingConnection.objects.get_or_create(name=ENVIRONMENT, defaults=named)
+    row, _ = EmbeddingConnection.objects.get_or_create(name=EmbeddingConnection.ENVIRONMENT, defaults=named)
     if not is_as_named(row) and not is_in_use(row):
         untested = {**named, "dimensions": None, "sample": [], "tested_at": None}
         EmbeddingConnection.objects.filter(pk=row.pk).update(**untested, version=F("version") + 1)
@@ -88,7 +88,7 @@ def server_of(row: EmbeddingConnection) -> Server:
     if row.is_environment:  # as the variables are now, which may differ from those of the last test
         model = settings.OPENAI_EMBEDDING_MODEL
         return Server(
-            ENVIRONMENT,
+            EmbeddingConnection.ENVIRONMENT,
             row.version,
             str(row),
             settings.OPENAI_BASE_URL,
@@ -195,7 +195,7 @@ def _currency() -> str:
 
 
 def _locked(connection_id: UUID) -> EmbeddingConnection:
-    rows = EmbeddingConnection.objects.select_for_update(no_key=True).exclude(name=ENVIRONMENT)
+    rows = EmbeddingConnection.objects.select_for_update(no_key=True).exclude(name=EmbeddingConnection.ENVIRONMENT)
     found: EmbeddingConnection | None = rows.filter(pk=connection_id).first()
     if found is None:
         raise NotFound()
