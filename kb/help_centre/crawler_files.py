@@ -18,8 +18,8 @@ from django.views.decorators.http import require_safe
 from kb.access import Surface, Viewer, readable
 from kb.article_urls import help_path
 from kb.help_centre.article_lists import section_name, summary
+from kb.help_centre.page_frame import Place, in_workspace
 from kb.help_centre.slugs import help_article
-from kb.help_centre.views import Place, in_workspace
 from kb.models import Article
 from supportbot.accounts.models import Workspace
 

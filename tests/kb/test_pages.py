@@ -223,7 +223,7 @@ def test_a_search_for_several_things_lists_the_articles_of_all(
         assert (found.parts, found.is_answerable) == (1, True)
         return replace(found, parts=search(f"{question}. Tell me more about it, please! " * 12, **how).parts)
 
-    monkeypatch.setattr("kb.help_centre.views.search", in_parts)
+    monkeypatch.setattr("kb.help_centre.search_page.search", in_parts)
     assert len(page(client, "/help/wrenfell/?q=free+above+80+euros").css(".hit")) == 2
 
 

@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as CacheAway
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.article_urls import article_address
-from kb.help_centre.views import HelpSearchThrottle
+from kb.help_centre.search_page import HelpSearchThrottle
 from kb.models import Article
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
