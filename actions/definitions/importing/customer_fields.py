@@ -9,12 +9,13 @@ suggested.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.utils.translation import gettext_noop
 
 from actions.definitions.importing.drafts import Draft, snake
+from actions.definitions.importing.records import Field, Record, Records, depth_of, noun_of_id, own_id_in
 
 _NOUNS: Final = ("customer", "user", "account", "member")
 _NAMES: Final = frozenset(f"{noun}id" for noun in _NOUNS)
@@ -30,10 +31,36 @@ def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
     return bool({_bare(name), _bare(named)} & _NAMES)
 
 
-def noun_of_id(name: str) -> str:
-    """Return the noun of an id, such as `patient` for `patient_id` and `patientId`; "" for any other name."""
-    found = re.fullmatch(r"([a-z][a-z0-9_]*)_id", snake(name))
-    return found[1] if found else ""
+def owner_in(fields: Sequence[Field], record: Record | None = None) -> str:
+    """Return the path of a record's field that may name its owner; "" if there is none. The record's own id says
+    nothing about its owner, even if the record is read by something else.
+    """
+    own = own_id_in(fields, record)
+    named = (path for path, spec in fields if names_customer(path[-1], spec, after="".join(path[-2:-1])))
+    return next((name for name in map(".".join, named) if name != own), "")
+
+
+def inner_id_in(fields: Sequence[Field]) -> str:
+    """Return the path of the only id inside a record, such as `patient.id`; "" if there is none or more than one. It
+    may identify the owner, whatever the file calls its customers.
+    """
+    inner = [path for path, _ in fields if snake(path[-1]) == "id" and len(path) > depth_of(fields)]
+    return ".".join(inner[0]) if len(inner) == 1 else ""
+
+
+def owner_ids_in(fields: Sequence[Field], records: Records, own: Iterable[str]) -> list[str]:
+    """Return the paths of a record's fields that are ids of something else and may identify the owner, whatever the
+    file calls its customers. An id counts only if no operation reads a record by this id. If paths list something below
+    any of these nouns, only those nouns count. `own` contains the names of the record's own id.
+    """
+    around = {path[:-1] for path, _ in fields}
+    known = {*map(snake, own)}
+    ids = {path: noun_of_id(path[-1]) for path, _ in fields if path not in around and snake(path[-1]) not in known}
+    foreign = [
+        path for path, noun in ids.items() if noun and noun not in records.read_by_id and len(path) == depth_of(fields)
+    ]
+    holding = [path for path in foreign if ids[path] in records.holders]
+    return [".".join(path) for path in holding or foreign]
 
 
 def suggest_identity(draft: Draft, arguments: Mapping[str, Any], owners: Collection[str]) -> None:

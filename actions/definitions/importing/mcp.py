@@ -20,12 +20,12 @@ from actions.definitions.importing.customer_fields import (
     check_identity,
     check_names,
     names_customer,
-    noun_of_id,
     suggest_identity,
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
 from actions.definitions.importing.json_schema import TOO_MANY, Note, declared, properties_of
+from actions.definitions.importing.records import noun_of_id
 
 MAX_TOOLS: Final = 500
 MAX_SCHEMA: Final = 200_000  # characters in one tool's schema

@@ -13,11 +13,11 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.deferred_text import DeferredText, Value
 from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
-from actions.definitions.importing.customer_fields import noun_of_id
+from actions.definitions.importing.customer_fields import owner_ids_in
 from actions.definitions.importing.drafts import Draft, Imported, Names, printable, snake
 from actions.definitions.importing.json_schema import Note
 from actions.definitions.importing.operation import HEADER, Operation
-from actions.definitions.importing.records import Records, fields_in, owner_ids_in, records_of
+from actions.definitions.importing.records import Records, fields_in, noun_of_id, records_of
 from actions.definitions.importing.responses import Answer
 
 MAX_OPERATIONS: Final = 1_000

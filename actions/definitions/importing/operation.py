@@ -13,7 +13,10 @@ from actions.definitions.importing.customer_fields import (
     OF_IDENTITY,
     check_identity,
     check_names,
+    inner_id_in,
     names_customer,
+    owner_ids_in,
+    owner_in,
     suggest_identity,
     value_in_body,
 )
@@ -25,10 +28,7 @@ from actions.definitions.importing.records import (
     Records,
     fields_in,
     id_in,
-    inner_id_in,
     own_id_in,
-    owner_ids_in,
-    owner_in,
 )
 from actions.definitions.importing.responses import Answer, json_schema
 from actions.definitions.parsing.document import RESERVED

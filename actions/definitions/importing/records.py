@@ -1,6 +1,4 @@
-"""Finding out from a file which operations read records, and which fields of these records contain the owner and the
-id. Pure.
-"""
+"""Finding out from a file which operations read records, and which fields of these records contain their id. Pure."""
 
 import re
 from collections import deque
@@ -8,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from actions.definitions.importing.customer_fields import names_customer, noun_of_id
 from actions.definitions.importing.drafts import snake
 
 _LAST_PARAMETER: Final = re.compile(r"(?:.*/)?([^{}/]+)/\{([^{}/]+)\}", re.ASCII)
@@ -109,13 +106,16 @@ def fields_in(schema: Any, properties: Properties) -> list[Field]:
     return found
 
 
-def owner_in(fields: Sequence[Field], record: Record | None = None) -> str:
-    """Return the path of a record's field that may name its owner; "" if there is none. The record's own id says
-    nothing about its owner, even if the record is read by something else.
-    """
-    own = own_id_in(fields, record)
-    named = (path for path, spec in fields if names_customer(path[-1], spec, after="".join(path[-2:-1])))
-    return next((name for name in map(".".join, named) if name != own), "")
+def noun_of_id(name: str) -> str:
+    """Return the noun of an id, such as `patient` for `patient_id` and `patientId`; "" for any other name."""
+    found = re.fullmatch(r"([a-z][a-z0-9_]*)_id", snake(name))
+    return found[1] if found else ""
+
+
+def depth_of(fields: Sequence[Field]) -> int:
+    """Return how deep a record's own fields are: 2 in {"data": {"id": …}}."""
+    around = {path[:-1] for path, _ in fields}
+    return min((len(path) for path, _ in fields if path not in around), default=0)
 
 
 def own_id_in(fields: Sequence[Field], record: Record | None) -> str:
@@ -123,38 +123,9 @@ def own_id_in(fields: Sequence[Field], record: Record | None) -> str:
     own = record.unread_id if record is not None else ""
     for path, _ in fields if own else ():
         name = "_".join(path[-2:]) if snake(path[-1]) == "id" else path[-1]
-        if len(path) == _depth(fields) and snake(name) == own:
+        if len(path) == depth_of(fields) and snake(name) == own:
             return ".".join(path)
     return ""
-
-
-def inner_id_in(fields: Sequence[Field]) -> str:
-    """Return the path of the only id inside a record, such as `patient.id`; "" if there is none or more than one. It
-    may identify the owner, whatever the file calls its customers.
-    """
-    inner = [path for path, _ in fields if snake(path[-1]) == "id" and len(path) > _depth(fields)]
-    return ".".join(inner[0]) if len(inner) == 1 else ""
-
-
-def owner_ids_in(fields: Sequence[Field], records: Records, own: Iterable[str]) -> list[str]:
-    """Return the paths of a record's fields that are ids of something else and may identify the owner, whatever the
-    file calls its customers. An id counts only if no operation reads a record by this id. If paths list something below
-    any of these nouns, only those nouns count. `own` contains the names of the record's own id.
-    """
-    around = {path[:-1] for path, _ in fields}
-    known = {*map(snake, own)}
-    ids = {path: noun_of_id(path[-1]) for path, _ in fields if path not in around and snake(path[-1]) not in known}
-    foreign = [
-        path for path, noun in ids.items() if noun and noun not in records.read_by_id and len(path) == _depth(fields)
-    ]
-    holding = [path for path in foreign if ids[path] in records.holders]
-    return [".".join(path) for path in holding or foreign]
-
-
-def _depth(fields: Sequence[Field]) -> int:
-    """Return how deep a record's own fields are: 2 in {"data": {"id": …}}."""
-    around = {path[:-1] for path, _ in fields}
-    return min((len(path) for path, _ in fields if path not in around), default=0)
 
 
 def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
@@ -164,4 +135,4 @@ def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
     around = {path[:-1] for path, _ in fields}
     plain = [path for path, _ in fields if path not in around]
     wanted = {*names, "id"}
-    return next((".".join(path) for path in plain if len(path) == _depth(fields) and snake(path[-1]) in wanted), "")
+    return next((".".join(path) for path in plain if len(path) == depth_of(fields) and snake(path[-1]) in wanted), "")
