@@ -20,7 +20,7 @@ from supportbot.builtin.ranking import Ranked, ranked
 from supportbot.language.blocks import Kind
 from supportbot.language.classifiers import Linear, hashed_features, linear_in
 from supportbot.language.detection import base_language, detect
-from supportbot.language.figure_words import units_of
+from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.figures import Figure, all_figures_in, known_figures
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.operators import operators

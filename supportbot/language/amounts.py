@@ -6,7 +6,7 @@ Amounts that could be misread do not count: figures with signs, percentages, fig
 import re
 from typing import Final
 
-from supportbot.language.figure_words import units_of
+from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.figures import Figure, figures_in
 from supportbot.language.words import words
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Final, Literal
 
-from supportbot.language.figure_words import (
+from supportbot.language.figure_vocabulary import (
     days_between,
     figure_words,
     is_range,

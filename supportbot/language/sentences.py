@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-from supportbot.language.figure_words import figure_words
+from supportbot.language.figure_vocabulary import figure_words
 from supportbot.language.words import person_titles
 
 # longer text without the end of a sentence is checked as one sentence and withheld

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.language.figure_words import units_of
+from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.figures import all_figures_in, figures_in, figures_read_in, known_figures
 
 

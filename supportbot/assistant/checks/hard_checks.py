@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final, Literal
 
 from supportbot.assistant.checks.evidence import Evidence
-from supportbot.language.figure_words import units_of
+from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.figures import figures_in
 from supportbot.language.links import links_in
 from supportbot.language.normalise import fold_homoglyphs, mixes_scripts

@@ -26,7 +26,7 @@ from supportbot.builtin.actions.values import (
 from supportbot.builtin.actions.word_lists import word_lists
 from supportbot.language.amounts import amount_in, placed_amounts
 from supportbot.language.dates import Day, days_in
-from supportbot.language.figure_words import units_of
+from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.order_numbers import WHOLE, order_numbers_in, placed_order_numbers, without_numbers
 from supportbot.language.postal_addresses import address_in
 from supportbot.language.words import words

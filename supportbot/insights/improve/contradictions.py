@@ -24,7 +24,7 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import NotFound
 from supportbot.insights.models import Handled
 from supportbot.language.detection import base_language
-from supportbot.language.figure_words import units_of
+from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.figures import Figure, figures_read_in, without_figures
 from supportbot.language.sentences import sentences_of
 from supportbot.language.words import content_stems
