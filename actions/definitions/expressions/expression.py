@@ -16,7 +16,7 @@ from actions.deferred_text import DeferredText
 from actions.definitions.errors import ExpressionError, ExpressionFailed, MissingPath
 from actions.definitions.expressions import parser as tree
 from actions.definitions.expressions.functions import a_list, a_number, a_text, call, total
-from actions.definitions.expressions.types import Samples, check_types
+from actions.definitions.expressions.type_checks import Samples, check_types
 from actions.definitions.expressions.values import (
     NO_CONDITION,
     NoValue,

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from actions.definitions import parsed_parts
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expressions.expression import Expression, Path
-from actions.definitions.expressions.types import samples_of
+from actions.definitions.expressions.type_checks import samples_of
 from actions.definitions.ownership_analysis import (
     PER_CUSTOMER_DAY,
     compares_owner,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_noop
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expressions.expression import Expression, Path, compile_expression
 from actions.definitions.expressions.template import Template, compile_template
-from actions.definitions.expressions.types import Samples
+from actions.definitions.expressions.type_checks import Samples
 from supportbot.team_formats import number
 
 ARGUMENTS: Final = "arguments"

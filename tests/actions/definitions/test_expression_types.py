@@ -5,7 +5,7 @@ import pytest
 from actions.argument_types import Amount, Count, Date, Flag, Listing, Text
 from actions.definitions.errors import ExpressionError, InvalidDefinition
 from actions.definitions.expressions.expression import compile_expression
-from actions.definitions.expressions.types import samples_of
+from actions.definitions.expressions.type_checks import samples_of
 from actions.definitions.parsing.document import check_draft, parse_document
 from supportbot.console.definitions.form_layout import PARTS
 from tests.actions.defined.conftest import document
