@@ -8,7 +8,8 @@ from django.utils.translation import gettext_noop
 
 from actions.deferred_text import DeferredText
 from actions.definitions.errors import ExpressionError, ExpressionFailed
-from actions.definitions.expressions.expression import MAX_STEPS, Expression, Path, compile_expression
+from actions.definitions.expressions.evaluation import MAX_STEPS
+from actions.definitions.expressions.expression import Expression, Path, compile_expression
 from actions.definitions.expressions.template import OPTIONAL, Template, compile_template
 from actions.definitions.expressions.values import NoValue, Spend, as_json, json_text
 

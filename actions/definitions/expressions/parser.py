@@ -5,8 +5,8 @@ Nothing is evaluated here. The depth of a tree is limited, so neither parsing no
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Final, NoReturn
 
@@ -143,6 +143,24 @@ _NOT_OURS: Final = {
     "'": gettext_noop("This text has no closing quotation mark."),
     "%": gettext_noop("There is no %; divide by 100 instead."),
 }
+
+
+def children_of(node: Node) -> Iterator[Node]:
+    """Yield the nodes directly below a node."""
+    for part in fields(node):
+        value = getattr(node, part.name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            parts = (item[1] if isinstance(item, tuple) else item for item in value)
+            yield from (part for part in parts if isinstance(part, Node))
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    """Yield a node and all nodes below it."""
+    yield node
+    for child in children_of(node):
+        yield from nodes_of(child)
 
 
 def parse(text: str) -> Node:

@@ -19,7 +19,8 @@ from django.utils.translation import gettext_noop
 
 from actions.argument_json import INVISIBLE_CATEGORIES
 from actions.definitions.errors import ExpressionError, ExpressionFailed
-from actions.definitions.expressions.expression import MAX_STEPS, Expression, Path, compile_expression
+from actions.definitions.expressions.evaluation import MAX_STEPS
+from actions.definitions.expressions.expression import Expression, Path, compile_expression
 from actions.definitions.expressions.values import NoValue, Spend, as_json, as_text, value_of
 from actions.money import Money, format_money
 from supportbot.formats import format_day, format_moment
