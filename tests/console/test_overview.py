@@ -19,7 +19,7 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.console.charts import lines
-from supportbot.console.conversations.figures import parts_of
+from supportbot.console.conversations.overview_figures import parts_of
 from supportbot.console.display import duration_in_words
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff

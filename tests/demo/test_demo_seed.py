@@ -30,7 +30,7 @@ from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, M
 from supportbot.accounts.principals import CustomerCaller, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Citation, Conversation, ConversationEvent, Turn
-from supportbot.console.conversations.figures import quality
+from supportbot.console.conversations.overview_figures import quality
 from supportbot.demo import workspace as demo_workspace
 from supportbot.demo.history import LABEL, MODEL
 from supportbot.evals.models import ArticleCheck

@@ -18,7 +18,15 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
 from supportbot.console.conversations.endings import definitions
-from supportbot.console.conversations.figures import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
+from supportbot.console.conversations.overview_figures import (
+    SPANS,
+    Span,
+    amounts,
+    asked_span,
+    outcomes_of,
+    percent,
+    span_of,
+)
 from supportbot.console.display import duration_in_words
 from supportbot.console.draft_usage import rows_by_person
 from supportbot.console.permissions import may
