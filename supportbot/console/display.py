@@ -1,6 +1,8 @@
-"""Formats states, times, durations and errors for pages. States can be read without their colour."""
+"""Formats states, times, durations, shares, costs and errors for pages. States can be read without their colour."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from django.utils import timezone
@@ -10,7 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.errors import SupportBotError
 from supportbot.handoff.templatetags.desk import icon
-from supportbot.team_formats import date_time, number
+from supportbot.team_formats import cost, date_time, number, percentage
 
 ICONS: Final = {"ok": "check", "warn": "clock", "bad": "x-circle", "info": "info", "accent": "edit"}
 _UNITS: Final = (
@@ -56,3 +58,13 @@ def duration_in_words(took: timedelta | None) -> str:
             many, rest = whole // size, whole % size // small_size
             return gettext(with_rest if rest else even).format(many=many, rest=rest)
     return gettext("{number} s").format(number=whole)
+
+
+def percent(share: float | None) -> str:
+    """Return a share with its sign, or a dash for None."""
+    return "–" if share is None else percentage(share)
+
+
+def amounts(costs: Mapping[str, Decimal]) -> str:
+    """Return the cost in each currency, or a dash if nothing has a price."""
+    return ", ".join(cost(amount, currency) for currency, amount in sorted(costs.items())) or "–"

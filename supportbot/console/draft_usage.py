@@ -7,7 +7,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from supportbot.accounts.models import User
-from supportbot.console.conversations.overview_figures import Span, percent
+from supportbot.console.conversations.reporting_period import Span
+from supportbot.console.display import percent
 from supportbot.handoff.desk.offered_drafts import DraftOutcomes, shares_by_person, shares_by_release
 from supportbot.insights.improve.findings import DAYS
 from supportbot.team_formats import number

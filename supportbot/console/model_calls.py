@@ -17,8 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import legend_of, stacked
-from supportbot.console.conversations.overview_figures import amounts
-from supportbot.console.display import moment_in_words, tag
+from supportbot.console.display import amounts, moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.llm.budget import ALL, EVALUATION, daily_allowance
 from supportbot.llm.errors import Reason

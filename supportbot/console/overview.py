@@ -26,7 +26,8 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.articles.comparisons import notices
-from supportbot.console.conversations.overview_figures import Figure, asked_span, quality
+from supportbot.console.conversations.overview_figures import Figure, quality
+from supportbot.console.conversations.reporting_period import asked_span
 from supportbot.console.improve.listing import row_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import staff, workspace_here

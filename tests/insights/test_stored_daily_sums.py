@@ -10,7 +10,8 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import start_conversation
 from supportbot.chat.tasks import retain
-from supportbot.console.conversations.overview_figures import Trend, _trend, quality, span_of
+from supportbot.console.conversations.overview_figures import Trend, _trend, quality
+from supportbot.console.conversations.reporting_period import span_of
 from supportbot.handoff.models import Ticket
 from supportbot.insights import stored_daily_sums
 from supportbot.insights.daily_sums import added, figures_from

@@ -1,32 +1,29 @@
-"""Outcomes of the conversations in a period: figures, charts and tables.
+"""The figures, charts and tables of the overview: how the conversations in a period ended.
 
 A trend is shown only for 30 or more conversations.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.timezone import get_current_timezone, localtime
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 
 from supportbot.console.charts import legend_of, lines, stacked
 from supportbot.console.conversations.endings import definitions, label_of
-from supportbot.console.display import duration_in_words
+from supportbot.console.conversations.reporting_period import SPANS, Span, span_of
+from supportbot.console.display import amounts, duration_in_words, percent
 from supportbot.insights.daily_sums import Sums, added, figures_from, sums_of
 from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
-from supportbot.insights.outcomes import ConversationOutcome, begun_in, outcomes
+from supportbot.insights.outcomes import begun_in, outcomes
 from supportbot.insights.stored_daily_sums import are_many, stored_total, sums_by_day, whole_days
-from supportbot.query_parameters import one_of
-from supportbot.team_formats import cost, number, percentage
+from supportbot.team_formats import number, percentage
 
-SPANS: Final = (7, 14, 28, 90)
-USUAL_SPAN: Final = 14
 ENOUGH_FOR_A_TREND: Final = 30
 
 
@@ -41,25 +38,6 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A number of whole days, ending today, in the workspace's time zone."""
-
-    days: tuple[date, ...]
-
-    @property
-    def since(self) -> datetime:
-        return _midnight(self.days[0])
-
-    @property
-    def until(self) -> datetime:
-        return _midnight(self.days[-1] + timedelta(days=1))
-
-    def before(self) -> "Span":
-        """Return the period of the same length that comes before this one."""
-        return Span(tuple(day - timedelta(days=len(self.days)) for day in self.days))
-
-
-@dataclass(frozen=True, slots=True)
 class Trend:
     """The number of conversations in this period and in the previous one, and the share of unsolved ones in the
     previous one. The share is None if the two cannot be compared.
@@ -68,26 +46,6 @@ class Trend:
     now: int
     before: int
     not_solved_before: float | None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=get_current_timezone())
-
-
-def span_of(days: int) -> Span:
-    today = localtime().date()
-    return Span(tuple(today - timedelta(days=back) for back in reversed(range(days))))
-
-
-def asked_span(request: HttpRequest) -> int:
-    """Return the requested number of days. Raises InvalidInput unless it is one of `SPANS`."""
-    days = request.GET.get("days", "")
-    return int(one_of("days", days, map(str, SPANS))) if days else USUAL_SPAN
-
-
-def outcomes_of(span: Span) -> list[ConversationOutcome]:
-    """Return the conversations in a period, with their outcomes at its end."""
-    return outcomes(begun_in(span.since, span.until), span.until)
 
 
 def quality(days: int, *, sees_cost: bool) -> dict[str, Any]:
@@ -227,15 +185,6 @@ def parts_of(whole: int, numbers: Sequence[int]) -> list[int]:
     for place in by_remainder[: whole - sum(parts)]:
         parts[place] += 1
     return parts
-
-
-def percent(share: float | None) -> str:
-    return "–" if share is None else percentage(share)
-
-
-def amounts(costs: Mapping[str, Decimal]) -> str:
-    """Return the cost in each currency, or a dash if nothing has a price."""
-    return ", ".join(cost(amount, currency) for currency, amount in sorted(costs.items())) or "–"
 
 
 def _drawn(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:

@@ -18,16 +18,8 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
 from supportbot.console.conversations.endings import definitions
-from supportbot.console.conversations.overview_figures import (
-    SPANS,
-    Span,
-    amounts,
-    asked_span,
-    outcomes_of,
-    percent,
-    span_of,
-)
-from supportbot.console.display import duration_in_words
+from supportbot.console.conversations.reporting_period import SPANS, Span, asked_span, outcomes_of, span_of
+from supportbot.console.display import amounts, duration_in_words, percent
 from supportbot.console.draft_usage import rows_by_person
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs

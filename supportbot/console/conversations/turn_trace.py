@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from actions.models import ActionRequest
 from supportbot.chat.models import Citation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
-from supportbot.console.conversations.overview_figures import amounts
+from supportbot.console.display import amounts
 from supportbot.console.evals.case_pages import may_make_cases
 from supportbot.console.model_calls import prompt_number, purpose_label, reason_label
 from supportbot.console.permissions import may
