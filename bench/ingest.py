@@ -82,8 +82,8 @@ def _texts(documents: Path) -> tuple[list[str], list[str]]:
     import django
 
     django.setup()
-    from kb.importing.documents import Document
     from kb.importing.loaders import load
+    from kb.importing.parsed_document import Document
     from kb.indexing.chunking import chunk, embedding_text
 
     read = [item for item in load([str(documents)]) if isinstance(item, Document)]

@@ -12,9 +12,9 @@ from django.db import transaction
 from actions.merchant_connection import connect_merchant
 from actions.policy_store import ensure_policies, policy_of, rules_of
 from bench.planted_changes import Archived, Change, Changed, Draft, Facts, New, Words
-from kb.importing.documents import Document
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
+from kb.importing.parsed_document import Document
 from kb.indexing.embedding import ReadOnlyVectors
 from kb.indexing.sync import sync_articles
 from kb.indexing.vector_file import VectorFile

@@ -18,8 +18,8 @@ from django.utils.translation import gettext
 from kb.categories import MAX_CATEGORIES, check_look, current_names, order_categories, save_category
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
-from kb.importing.documents import Failure
 from kb.importing.loaders.format_detection import Format, format_of
+from kb.importing.parsed_document import Failure
 from kb.models import Category
 from kb.validation import check_category
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.help_centre.slugs import check_free_slug, rename
-from kb.importing.documents import Document
+from kb.importing.parsed_document import Document
 from kb.models import Article, Collection
 from kb.phrasings import answered_elsewhere, embed_phrasings, phrasings_of, set_phrasings
 from kb.translations import check_source, translate

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from django.utils.translation import gettext
 
-from kb.importing.documents import Document, Failure
 from kb.importing.importer import import_documents
+from kb.importing.parsed_document import Document, Failure
 from kb.models import Article
 from kb.ports import ChangedContent, Verdict, verdict_on
 from kb.services import default_locale

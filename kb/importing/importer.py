@@ -17,8 +17,8 @@ from django.utils.translation import gettext
 
 from kb.categories import current_names, note_categories
 from kb.collections import collection_named, default_name
-from kb.importing.documents import Document, Failure
 from kb.importing.extra_fields import METADATA, as_draft, differs, link_translations, set_extras
+from kb.importing.parsed_document import Document, Failure
 from kb.importing.pictures import store_pictures
 from kb.indexing.full_text import fill_search_vectors
 from kb.models import Article, Audience, Collection, State

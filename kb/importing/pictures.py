@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from django.utils.translation import gettext, gettext_noop
 
-from kb.importing.documents import Document, NamedPicture
+from kb.importing.parsed_document import Document, NamedPicture
 from kb.pictures import address_of, drawn_from, store
 from kb.validation import check_article_text
 from supportbot.accounts.stored_pictures import MAX_BYTES, StoredPicture, digest_of

@@ -14,9 +14,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
-from kb.importing.documents import Document, Failure, UnchangedDocument
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
+from kb.importing.parsed_document import Document, Failure, UnchangedDocument
 from kb.models import Article, State
 from kb.services import archive_where
 from kb.sources.models import COMPARED, Source, SourceItem

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from kb.importing.documents import Document, Failure
+from kb.importing.parsed_document import Document, Failure
 from kb.models import Article, State
 from kb.sources.models import COMPARED, Source, SourceItem, SourceRun
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from kb.importing.categories import CategoryFile
-from kb.importing.documents import Document, Failure, UnchangedDocument
+from kb.importing.parsed_document import Document, Failure, UnchangedDocument
 
 
 @dataclass(frozen=True, slots=True)

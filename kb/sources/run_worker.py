@@ -30,7 +30,7 @@ from django.utils.translation import gettext, override
 
 from kb.categories import MAX_CATEGORIES, unknown_categories
 from kb.errors import KnowledgeError
-from kb.importing.documents import Document
+from kb.importing.parsed_document import Document
 from kb.indexing.sync import sync_articles
 from kb.sources import archiving, runs
 from kb.sources.archiving import archive_by_gates

@@ -22,9 +22,9 @@ from actions.merchant_connection import connect_merchant
 from actions.models import MerchantConnection
 from actions.policy_store import ensure_policies
 from kb.errors import RecipeMismatch
-from kb.importing.documents import Document, Failure
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
+from kb.importing.parsed_document import Document, Failure
 from kb.indexing.embedding import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.sync import sync_articles

@@ -11,9 +11,9 @@ from pytest_django.fixtures import Settings
 
 from kb import ports
 from kb.embedders.packaged import PackagedEmbedder
-from kb.importing.documents import Document
 from kb.importing.importer import import_documents
 from kb.importing.loaders import load
+from kb.importing.parsed_document import Document
 from kb.indexing.embedding import ReadOnlyVectors
 from kb.indexing.sync import sync_articles
 from kb.indexing.vector_cache import forget, question_vectors, share

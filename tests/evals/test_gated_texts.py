@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from kb.importing.documents import Document
+from kb.importing.parsed_document import Document
 from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture
 from kb.ports import ChangedContent, Verdict

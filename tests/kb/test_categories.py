@@ -12,8 +12,8 @@ from selectolax.lexbor import LexborHTMLParser
 from kb import categories
 from kb.categories import move_category, save_category
 from kb.errors import InvalidDocument
-from kb.importing.documents import Document
 from kb.importing.importer import import_documents, preview_import
+from kb.importing.parsed_document import Document
 from kb.models import Article, ArticleReads, Category
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import forget_reads

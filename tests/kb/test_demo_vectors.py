@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kb.embedders.packaged import PackagedEmbedder
-from kb.importing.documents import Document
 from kb.importing.loaders import load
+from kb.importing.parsed_document import Document
 from kb.indexing.chunking import chunk, content_hash, embedding_text
 from kb.indexing.vector_file import VectorFile
 

@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from kb.importing.documents import Document
 from kb.importing.loaders.html import markdown_of_html
+from kb.importing.parsed_document import Document
 from kb.importing.pictures import MAX_TRIED, PicturesTaken, with_pictures
 from kb.models import Article, Picture
 from kb.pictures import address_of

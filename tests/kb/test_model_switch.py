@@ -13,8 +13,8 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from kb.errors import EmbeddingUnavailable, SwitchUnderWay
-from kb.importing.documents import Document
 from kb.importing.importer import import_documents
+from kb.importing.parsed_document import Document
 from kb.indexing import reindex as reindexing
 from kb.indexing.build_lock import LOCK
 from kb.indexing.model_switch import KEPT_AFTER_FLIP, cancel_switch, carry_on, progress_of, start_switch

@@ -10,8 +10,8 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.article_urls import article_address, passage_address
-from kb.importing.documents import Document
 from kb.importing.importer import import_documents
+from kb.importing.parsed_document import Document
 from kb.models import Article
 from kb.search import Retrieval, search
 from kb.services import Change, archive, create_article, publish, save_draft

@@ -21,8 +21,8 @@ from pytest_django.fixtures import Settings
 
 from kb.access import Surface, Viewer, may_read
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.importing.documents import Document
 from kb.importing.importer import import_documents
+from kb.importing.parsed_document import Document
 from kb.indexing.full_text import configuration
 from kb.indexing.models import Chunk, Recipe
 from kb.indexing.sync import sync_articles

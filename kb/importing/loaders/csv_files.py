@@ -16,8 +16,8 @@ from typing import Final
 from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
-from kb.importing.documents import Document, Failure
 from kb.importing.loaders.markdown import KEYS, check_keys, document_of
+from kb.importing.parsed_document import Document, Failure
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 QUESTION: Final = ("question", "title")

@@ -13,9 +13,9 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.importing.confinement import unpacked
-from kb.importing.documents import Document, Failure, UnchangedDocument
 from kb.importing.loaders.file_reading import read
 from kb.importing.loaders.format_detection import KNOWN_ENDINGS, Format, format_of
+from kb.importing.parsed_document import Document, Failure, UnchangedDocument
 from kb.importing.pictures import Beside, beside_file, beside_path, content_of
 
 

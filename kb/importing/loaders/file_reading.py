@@ -11,13 +11,13 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.importing.confinement import ReaderEnded, facts_and_contents, notes_in_words
-from kb.importing.documents import Document, Failure
 from kb.importing.loaders.csv_files import read_rows
 from kb.importing.loaders.format_detection import Format, foreign_format, format_notes, unopened
 from kb.importing.loaders.html import markdown_of_html, read_html
 from kb.importing.loaders.jsonl import read_lines
 from kb.importing.loaders.markdown import document_of, read_markdown, read_text
 from kb.importing.loaders.page_encoding import declared_text
+from kb.importing.parsed_document import Document, Failure
 from kb.importing.pictures import Beside, PicturesTaken, with_pictures
 from kb.validation import MAX_TITLE_CHARACTERS
 

@@ -14,9 +14,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from kb.errors import InvalidDocument
 from kb.file_page_markers import page_mark
 from kb.importing.confinement import facts_of
-from kb.importing.documents import Document
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.markdown_tables import headed, markdown_table, spread
+from kb.importing.parsed_document import Document
 from kb.importing.pictures import Beside, PicturesTaken, embedded
 from kb.rendering import PICTURE
 from kb.validation import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, check_storable

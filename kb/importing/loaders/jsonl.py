@@ -10,9 +10,9 @@ from typing import IO, cast
 from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
-from kb.importing.documents import Document, Failure
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.loaders.markdown import KEYS, LISTS, check_keys, document_of
+from kb.importing.parsed_document import Document, Failure
 from kb.validation import SWITCHES
 from supportbot import team_formats as formats
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.help_centre.slugs import check_slug
-from kb.importing.documents import Document
+from kb.importing.parsed_document import Document
 from kb.phrasings import check_phrasings
 from kb.validation import (
     MAX_TITLE_CHARACTERS,

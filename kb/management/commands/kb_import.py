@@ -11,10 +11,10 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.database_time import database_now
 from kb.importing.categories import category_files, import_categories, preview_categories
-from kb.importing.documents import Document, Failure
 from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
+from kb.importing.parsed_document import Document, Failure
 from kb.indexing.embedding import KnownVectors, NoVectors, SyncReport
 from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.sync import sync_articles

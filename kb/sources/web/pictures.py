@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from kb.importing.confinement import reason_in_words
-from kb.importing.documents import Document
+from kb.importing.parsed_document import Document
 from kb.importing.pictures import PicturesTaken
 from kb.models import Picture
 from kb.pictures import as_drawn, drawn_from

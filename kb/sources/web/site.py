@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
-from kb.importing.documents import Document, Failure
 from kb.importing.loaders.file_reading import read as read_file
 from kb.importing.loaders.format_detection import format_of
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.page_encoding import decode
+from kb.importing.parsed_document import Document, Failure
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreadable
 from kb.sources.models import SourceItem
 from kb.sources.ports import Fetched, ItemGone, ItemSkipped, Known, Origin, Place, Read, RetryLater, Unchanged

@@ -12,8 +12,8 @@ from django.utils.translation import gettext
 from kb.access import restricted_collections
 from kb.collections import default_name
 from kb.importing.categories import category_files, is_category_file
-from kb.importing.documents import Document, Failure
 from kb.importing.loaders import load
+from kb.importing.parsed_document import Document, Failure
 from kb.models import Article, Collection
 from supportbot.accounts.models import User
 
