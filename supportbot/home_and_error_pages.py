@@ -16,8 +16,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop, override
 
+from supportbot.accounts.first_administrator import has_administrator
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.setup import has_administrator
 from supportbot.errors import NoSpace, NotAllowed, NotFound, error_body, is_out_of_space
 from supportbot.openapi import whole_schema
 from supportbot.team_formats import active_language

@@ -10,7 +10,7 @@ from kb.help_centre import crawler_files
 from kb.help_centre import views as kb_views
 from supportbot import home_and_error_pages, openapi
 from supportbot.accounts import api as accounts_api
-from supportbot.accounts import logos, page_language, setup
+from supportbot.accounts import first_administrator, logos, page_language
 from supportbot.assistant import help_centre_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords, workspaces
@@ -52,7 +52,7 @@ apis = [
 urlpatterns = [
     path("", home_and_error_pages.home, name="home"),
     path("admin/", include(passwords.urls)),
-    path("admin/", include(setup.urls)),
+    path("admin/", include(first_administrator.urls)),
     path("admin/", include(page_language.urls)),
     path("admin/", include(workspaces.urls)),
     path("admin/", admin.site.urls),

@@ -26,8 +26,8 @@ from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
 from supportbot.accounts.expired_login import log_in_again
+from supportbot.accounts.first_administrator import has_administrator
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.setup import has_administrator
 from supportbot.console.display import error_text
 from supportbot.console.navigation import navigation
 from supportbot.console.request_context import (

@@ -47,7 +47,7 @@ from supportbot.server_urls import database_at
 COMMAND_CONNECTIONS = 30
 
 Report = Callable[[str], None]
-# The same query as `supportbot.accounts.setup.has_administrator`, without Django: starting a command would take a
+# The same query as `accounts.first_administrator.has_administrator`, without Django: starting a command would take a
 # second.
 _HAS_ADMINISTRATOR = """
     SELECT EXISTS (SELECT FROM accounts_user WHERE is_superuser)

@@ -12,8 +12,8 @@ from kb.sources.web.page import read_page
 from kb.sources.web.robots import parse_robots
 from kb.sources.web.shared_boilerplate import Frame
 from kb.sources.web.sitemap import parse_sitemap
+from supportbot.accounts.first_administrator import make_link
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.setup import make_link
 from supportbot.errors import InvalidInput
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.suite_formats.files import read_suite

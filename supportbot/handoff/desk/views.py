@@ -16,11 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from actions.principals import proposed_by
 from actions.services import run_read
+from supportbot.accounts.first_administrator import has_administrator
 from supportbot.accounts.lockout import DeskLogIn
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.setup import has_administrator
 from supportbot.chat.access import conversation_for
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
 from supportbot.handoff.approvals import views as approval_views

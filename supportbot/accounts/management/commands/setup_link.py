@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
-from supportbot.accounts.setup import make_link
+from supportbot.accounts.first_administrator import make_link
 
 
 class Command(ProductCommand):
