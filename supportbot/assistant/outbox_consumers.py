@@ -19,7 +19,7 @@ from actions.reasons import Reason, sentence
 from actions.requests.receipt_links import receipt_block
 from actions.states import State
 from supportbot.assistant.outcome_messages import explanation
-from supportbot.chat.log import append_event, lock_conversation, notify_desk
+from supportbot.chat.event_log import append_event, lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import explain

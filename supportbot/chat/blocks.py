@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from supportbot.chat.errors import BlockClosed, InvalidValue, UnknownBlock, UnknownOption
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import Receipt, add_customer_message
 from supportbot.formats import format_day

@@ -24,7 +24,7 @@ from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces
 from supportbot.chat.access import conversations_of
 from supportbot.chat.errors import NotSettled
-from supportbot.chat.log import notify_desk, publish_after_commit
+from supportbot.chat.event_log import notify_desk, publish_after_commit
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import Erased
 from supportbot.chat.turns import supersede_turns

@@ -25,7 +25,7 @@ from supportbot.chat.errors import (
     NotOwner,
     UnreadableText,
 )
-from supportbot.chat.log import NEXT_SEQ, NEXT_TIME, append_event, append_if, check_open, lock_conversation, touch
+from supportbot.chat.event_log import NEXT_SEQ, NEXT_TIME, append_event, append_if, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source
 from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq, message_by_client_id

@@ -27,7 +27,7 @@ from supportbot import sql
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.chat.answers import Answer, final_payload
 from supportbot.chat.errors import LeaseLost, NothingToRetry
-from supportbot.chat.log import (
+from supportbot.chat.event_log import (
     IF_CHANGED,
     IF_UP_TO_DATE,
     NEXT_SEQ,

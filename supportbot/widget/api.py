@@ -31,7 +31,7 @@ from supportbot.accounts.rest.cors import CustomerPagesAPIView, add_cors_headers
 from supportbot.accounts.rest.permissions import IsCustomer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.access import conversation_for
-from supportbot.chat.log import is_open
+from supportbot.chat.event_log import is_open
 from supportbot.chat.models import Conversation
 from supportbot.chat.notices import ai_notice
 from supportbot.content_security_policy import socket_origin

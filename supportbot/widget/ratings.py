@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import now
 
-from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.event_log import append_event, lock_conversation
 from supportbot.chat.models import Audience, Message, Source
 from supportbot.errors import NotFound
 from supportbot.widget.models import Rating

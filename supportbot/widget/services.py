@@ -17,7 +17,7 @@ from actions.requests.undo import propose_undo
 from supportbot.accounts.confirmation_permission import check_may_confirm_here
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.customer_language import customer_language
-from supportbot.chat.log import is_open, lock_conversation, touch
+from supportbot.chat.event_log import is_open, lock_conversation, touch
 from supportbot.chat.notices import end_notice
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import mark_answered, stop_now

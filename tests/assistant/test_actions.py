@@ -24,7 +24,7 @@ from supportbot.assistant.tools import Tools, tools_for
 from supportbot.assistant.turn_limits import MAX_STEPS
 from supportbot.async_db import db
 from supportbot.chat.errors import LeaseLost
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.chat.signals import EventView

@@ -20,7 +20,7 @@ from supportbot.assistant.runner import carry_out
 from supportbot.assistant.sentence_verdicts import MAX_VECTORS
 from supportbot.assistant.turn_search import seek
 from supportbot.async_db import db
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import traces_of
 from supportbot.chat.services import add_agent_message, add_customer_message, give_back, hand_over

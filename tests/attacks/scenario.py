@@ -22,7 +22,7 @@ from actions.testing import run_queued
 from supportbot.accounts.models import Customer
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message, give_back

@@ -12,7 +12,7 @@ from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.event_log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_note, hand_over, start_conversation
 from tests.rest import caller, person, service, signed_in

@@ -14,7 +14,7 @@ from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.answers import Answer, CitedSpan
-from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.event_log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.serializers import preview
 from supportbot.chat.services import add_customer_message, add_note, start_conversation

@@ -20,7 +20,7 @@ from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat import retention
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retention import Report, erase_expired
 from supportbot.chat.services import add_customer_message, start_conversation

@@ -21,7 +21,7 @@ from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.chat import services, signal_broker
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
-from supportbot.chat.log import lock_conversation, touch
+from supportbot.chat.event_log import lock_conversation, touch
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.selectors import events_after, history, live_turn
 from supportbot.chat.services import add_customer_message, give_back, hand_over

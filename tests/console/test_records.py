@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.answers import Answer, Withheld
-from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.event_log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.services import add_customer_message, start_conversation

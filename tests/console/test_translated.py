@@ -7,7 +7,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.states import State
 from supportbot.accounts.models import Workspace
-from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.event_log import append_event, lock_conversation
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import LLMCall
 from supportbot.openapi import whole_schema

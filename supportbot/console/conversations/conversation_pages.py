@@ -25,7 +25,7 @@ from supportbot.accounts.models import Customer, User
 from supportbot.bulk_reads import IdIn
 from supportbot.chat.conversation_search import newest_with
 from supportbot.chat.customer_language import detected_language
-from supportbot.chat.log import is_open
+from supportbot.chat.event_log import is_open
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import trace_in
 from supportbot.chat.selectors import RATED, events_after, locales_in_use, rated

@@ -20,7 +20,7 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.customer_language import customer_language
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.handoff.desk.drafting import Draft
 from supportbot.handoff.models import OfferedDraft

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Membership
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.customer_language import customer_language
-from supportbot.chat.log import lock_conversation, notify_desk
+from supportbot.chat.event_log import lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.errors import NotFound

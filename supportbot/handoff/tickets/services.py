@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
-from supportbot.chat.log import append_event, check_open, lock_conversation, notify_desk
+from supportbot.chat.event_log import append_event, check_open, lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns

@@ -21,7 +21,7 @@ from supportbot.accounts.hosted_page_credentials import PagePass, make_page_pass
 from supportbot.accounts.models import Channel, hash_secret
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.widget.errors import CodeRefused

@@ -8,7 +8,7 @@ from supportbot.accounts.customers import customer_by_token
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel, Customer
 from supportbot.accounts.principals import CustomerCaller
-from supportbot.chat.log import lock_conversation, touch
+from supportbot.chat.event_log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
 from supportbot.widget.errors import SubjectMismatch

@@ -18,7 +18,7 @@ from supportbot.accounts.origins import own_origins
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.access import conversation_for
-from supportbot.chat.log import lock_conversation, touch
+from supportbot.chat.event_log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.event_log import lock_conversation
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation

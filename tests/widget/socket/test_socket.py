@@ -13,7 +13,7 @@ from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Channel, Customer, User, Workspace
 from supportbot.async_db import db
 from supportbot.chat.answers import Answer
-from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.event_log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_agent_message, add_note, add_system_message
 from supportbot.chat.signal_broker import publish
