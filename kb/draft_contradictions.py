@@ -14,9 +14,9 @@ from typing import Final
 from uuid import UUID
 
 from kb.access import Surface, Viewer
+from kb.figure_statements import Statement, same_subject, statements_of
 from kb.models import Audience
 from kb.search import Passage, search
-from kb.statements import Statement, same_subject, statements_of
 from kb.validation import ArticleText
 from supportbot.language.figures import without_figures
 from supportbot.language.plain_text import plain

@@ -11,11 +11,11 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.draft_contradictions import Rarity, contradict, findings, likeness
+from kb.figure_statements import statements_of
 from kb.indexing.models import Chunk
 from kb.indexing.sync import sync_articles
 from kb.models import Article, Revision
 from kb.services import Change, create_article, publish, save_draft
-from kb.statements import statements_of
 from kb.validation import ArticleText
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.answers import Answer, CitedSpan

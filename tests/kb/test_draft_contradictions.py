@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kb.draft_contradictions import Rarity, contradict, likeness
-from kb.statements import Statement, statements_of
+from kb.figure_statements import Statement, statements_of
 
 FOLDER = Path(__file__).parent
 CASES = [json.loads(line) for line in (FOLDER / "contradictions.jsonl").read_text().splitlines()]
