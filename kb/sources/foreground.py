@@ -9,7 +9,6 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.database_time import database_now
-from kb.progress import ProgressLine
 from kb.publication_report import in_words as comparison_in_words
 from kb.publication_report import report_after
 from kb.sources import run_worker, runs
@@ -18,6 +17,7 @@ from kb.sources.runs import Mode
 from kb.sources.selectors import changed_articles
 from kb.sources.services import SourceChanges, add_source, change_source, delete_source
 from kb.sources.web.urls import one_spelling
+from kb.terminal_progress import ProgressLine
 
 MOST_ITEMS_LISTED = 500
 _WAIT_SECONDS = 0.5

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.evaluation.calibration import Corpus, ForeignQuestions, fit_and_check, read_texts, sample
 from kb.indexing.recipes import active_recipe, embedder_of
-from kb.progress import ProgressLine
+from kb.terminal_progress import ProgressLine
 from supportbot.accounts.commands import ProductCommand, workspace_named
 
 

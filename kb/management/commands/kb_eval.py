@@ -19,8 +19,8 @@ from kb.evaluation.runs import (
 )
 from kb.management.commands.kb_search import positive
 from kb.models import Audience
-from kb.progress import ProgressLine
 from kb.search import Mode
+from kb.terminal_progress import ProgressLine
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 

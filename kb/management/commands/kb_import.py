@@ -19,10 +19,10 @@ from kb.indexing.embedding import KnownVectors, NoVectors, SyncReport
 from kb.indexing.recipes import active_recipe, spec_of
 from kb.indexing.sync import sync_articles
 from kb.indexing.vector_file import VectorFile
-from kb.progress import ProgressLine
 from kb.publication_report import REPORT_HELP, report_after
 from kb.publication_report import in_words as comparison_in_words
 from kb.sources.foreground import in_words, is_web_address, read_site
+from kb.terminal_progress import ProgressLine
 from kb.validation import check_name
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace

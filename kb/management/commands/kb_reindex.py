@@ -11,7 +11,7 @@ from kb.indexing.embedding import NoVectors
 from kb.indexing.recipes import spec_of
 from kb.indexing.reindex import reindex, wanted_recipe
 from kb.indexing.vector_file import VectorFile, VectorFileClosed
-from kb.progress import ProgressLine
+from kb.terminal_progress import ProgressLine
 from supportbot.accounts.commands import ProductCommand
 
 
