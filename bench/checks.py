@@ -104,7 +104,7 @@ def given_in(row: Mapping[str, Any], markers: str) -> Any:
 
 def settled(streaming: Any) -> tuple[float, int]:
     """Give a streamed answer the vectors it requests; return the seconds they took, and their number."""
-    from supportbot.assistant.check_vectors import vectors_of
+    from supportbot.assistant.vectors_for_checks import vectors_of
 
     took, made = 0.0, 0
     while texts := streaming.unsure:

@@ -14,7 +14,7 @@ from django.urls import get_resolver
 
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
-from supportbot.assistant import check_vectors
+from supportbot.assistant import vectors_for_checks
 from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.runner import runner
 from supportbot.builtin import answer_types, complaints
@@ -100,7 +100,7 @@ def warm_up() -> None:
     _warm_up_embedder()
     if is_remote_configured():
         import_module("supportbot.llm.providers.openai")
-        check_vectors.load()  # only what a model writes is checked
+        vectors_for_checks.load()  # only what a model writes is checked
 
 
 def _warm_up_embedder() -> None:

@@ -73,7 +73,7 @@ def test_the_model_that_was_chosen_for_search_is_loaded_and_not_the_configured_o
 def test_the_models_of_the_checks_are_loaded_if_a_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[bool] = []
     monkeypatch.setattr("supportbot.lifespan.is_remote_configured", lambda: True)
-    monkeypatch.setattr("supportbot.assistant.check_vectors.load", lambda: loaded.append(True))
+    monkeypatch.setattr("supportbot.assistant.vectors_for_checks.load", lambda: loaded.append(True))
 
     prepare()
 

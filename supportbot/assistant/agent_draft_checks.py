@@ -8,12 +8,12 @@ from typing import Final
 
 from django.conf import settings
 
-from supportbot.assistant.check_vectors import settle
 from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Sentence
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import confidential_text
 from supportbot.assistant.sentence_verdicts import LITTLE_SUPPORT
+from supportbot.assistant.vectors_for_checks import settle
 from supportbot.chat.models import Conversation
 from supportbot.handoff.ports import Doubt, GeneratedDraft
 from supportbot.language.sentences import sentences_of

@@ -61,7 +61,7 @@ class CheckedStream:
     looks_twice: bool = False
     sentences: list[Sentence] = field(default_factory=list)
     shown: str = ""
-    unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.check_vectors`) are needed to continue
+    unsure: tuple[Wanted, ...] = ()  # the texts whose vectors (`assistant.vectors_for_checks`) are needed to continue
     _unfinished: str = ""
     _searched: int = 0  # number of characters at the start of the unfinished text in which no sentence ends
     _shown_of_unfinished: int = 0

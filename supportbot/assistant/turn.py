@@ -21,7 +21,6 @@ from supportbot.assistant import second_look
 from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.answer_assembly import answer_from_curated, finalize
-from supportbot.assistant.check_vectors import vectors_of
 from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.closest_pages import with_closest_pages
@@ -35,6 +34,7 @@ from supportbot.assistant.tools import Tools, answerable
 from supportbot.assistant.turn_limits import MAX_STEPS, PIECE_CHARACTERS
 from supportbot.assistant.turn_telemetry import SECOND_TRIES, TurnReport
 from supportbot.assistant.vector_prefetch import vectors_prefetched
+from supportbot.assistant.vectors_for_checks import vectors_of
 from supportbot.async_db import db, outside
 from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer

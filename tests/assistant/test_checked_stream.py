@@ -5,10 +5,10 @@ from uuid import uuid4
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.check_vectors import settle
 from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.cross_encoders import WINDOW_CHARACTERS
 from supportbot.assistant.checks.evidence import MAX_WINDOWS, Author
+from supportbot.assistant.vectors_for_checks import settle
 from supportbot.builtin.phrases import Phrase, say
 from supportbot.chat.answers import Answer
 

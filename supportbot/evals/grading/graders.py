@@ -17,9 +17,9 @@ from django.db import Error as AnyDatabaseError
 
 from kb.evaluation.metrics import score
 from kb.search import Passage
-from supportbot.assistant.check_vectors import vectors_of
 from supportbot.assistant.checks.doubtful_sentences import DENYING, Doubts
 from supportbot.assistant.checks.evidence import Evidence
+from supportbot.assistant.vectors_for_checks import vectors_of
 from supportbot.errors import SupportBotError
 from supportbot.evals.grading.requested_calls import requests_of
 from supportbot.evals.grading.value_equality import differences, folded, includes, is_same

@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 from django.utils.translation import gettext
 
 from kb.search import Passage
-from supportbot.assistant.check_vectors import vectors_of
 from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Strictness, mean_support
+from supportbot.assistant.vectors_for_checks import vectors_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.case_outcomes import Reply
 from supportbot.evals.suite_formats.values import mapping_of, only, placed, text_of
