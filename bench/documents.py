@@ -107,7 +107,7 @@ def _of_cells(row: dict[str, Any]) -> Iterator[tuple[Counter[str], str]]:
     from kb.access import Viewer
     from kb.search import search
     from supportbot.accounts.models import Customer
-    from supportbot.assistant.ask import ask
+    from supportbot.assistant.ask_and_wait import ask
     from supportbot.chat.services import start_conversation
 
     customer, _ = Customer.objects.get_or_create(external_id="bench")

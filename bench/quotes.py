@@ -141,7 +141,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
     """Ask each question in its own conversation, after the messages in `before`, as a signed-in customer."""
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.assistant.ask import ask
+    from supportbot.assistant.ask_and_wait import ask
     from supportbot.chat.retrieval_trace import traces_of
     from supportbot.chat.services import start_conversation
     from supportbot.evals.grading.graders import bare

@@ -152,7 +152,7 @@ def played(rows: Iterable[dict[str, Any]], *, page: str | None) -> Iterator[Repl
     """Send each message in its own conversation, as a visitor who is not signed in."""
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.assistant.ask import ask
+    from supportbot.assistant.ask_and_wait import ask
     from supportbot.chat.retrieval_trace import traces_of
     from supportbot.chat.services import start_conversation
 

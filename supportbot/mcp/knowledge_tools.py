@@ -18,7 +18,7 @@ from kb.models import Audience
 from kb.search import search
 from kb.serializers import LocaleField
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.assistant.ask import AskResult, ask_runner
+from supportbot.assistant.ask_and_wait import AskResult, ask_runner
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation

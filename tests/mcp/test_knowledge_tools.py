@@ -17,7 +17,7 @@ from kb.services import Change, create_article, publish
 from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.assistant.ask import AskResult
+from supportbot.assistant.ask_and_wait import AskResult
 from supportbot.assistant.runner import carry_out
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation

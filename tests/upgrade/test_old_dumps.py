@@ -87,7 +87,7 @@ SCOPE = """
 import asyncio, json
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.ask import ask
+from supportbot.assistant.ask_and_wait import ask
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services, periodic_changes

@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
-from supportbot.assistant.ask import ask, conversation_to_ask_in
+from supportbot.assistant.ask_and_wait import ask, conversation_to_ask_in
 
 
 class Command(WorkspaceCommand):

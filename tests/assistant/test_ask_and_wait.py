@@ -4,8 +4,8 @@ import pytest
 
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer
-from supportbot.assistant import ask as ask_module
-from supportbot.assistant.ask import PersonAnswers, ask, conversation_to_ask_in
+from supportbot.assistant import ask_and_wait
+from supportbot.assistant.ask_and_wait import PersonAnswers, ask, conversation_to_ask_in
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
@@ -30,7 +30,7 @@ def test_an_unknown_customer_cannot_ask(shop: FakeShop, unknown: str) -> None:
 async def test_asking_in_a_conversation_that_waits_for_an_agent_is_refused(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ask_module, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(ask_and_wait, "WAIT_SECONDS", 0.5)
     await db(handoff.request, conversation.pk, reason="customer_asked", by="customer")
     with pytest.raises(PersonAnswers, match="This conversation is with an agent"):
         await ask(conversation, "Within how many days can I return unused items?")
