@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from supportbot.insights.figures import HALF, NINE_OF_TEN, NINETEEN_OF_TWENTY, SOLVED, Figures, Spread
+from supportbot.insights.conversation_figures import HALF, NINE_OF_TEN, NINETEEN_OF_TWENTY, SOLVED, Figures, Spread
 from supportbot.insights.outcome_rules import HAPPY, Ending
 from supportbot.insights.outcomes import ConversationOutcome
 

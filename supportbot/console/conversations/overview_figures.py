@@ -17,8 +17,8 @@ from supportbot.console.charts import legend_of, lines, stacked
 from supportbot.console.conversations.endings import definitions, label_of
 from supportbot.console.conversations.reporting_period import SPANS, Span, span_of
 from supportbot.console.display import amounts, duration_in_words, percent
+from supportbot.insights.conversation_figures import Figures, Spread
 from supportbot.insights.daily_sums import Sums, added, figures_from, sums_of
-from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.outcomes import begun_in, outcomes
 from supportbot.insights.stored_daily_sums import are_many, stored_total, sums_by_day, whole_days

@@ -25,8 +25,8 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.formats import language_name
 from supportbot.insights.conversation_export import write_csv
+from supportbot.insights.conversation_figures import Figures
 from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied
-from supportbot.insights.figures import Figures
 from supportbot.insights.outcome_rules import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.stored_daily_sums import by_value, sums_by_day, whole_days
 from supportbot.query_parameters import one_of
