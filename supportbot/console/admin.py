@@ -23,7 +23,7 @@ from supportbot.console.articles import categories, collections, listing, synony
 from supportbot.console.articles.ask_as_customer import ask_page
 from supportbot.console.articles.import_page import import_page, import_state
 from supportbot.console.conversations import conversation_pages, customers  # noqa: F401
-from supportbot.console.conversations.results import former_csv, results, results_as_csv
+from supportbot.console.conversations.results_page import former_csv, results, results_as_csv
 from supportbot.console.conversations.turn_trace import trace
 from supportbot.console.definitions import listing as definitions  # noqa: F401
 from supportbot.console.evals import listing as evals  # noqa: F401
