@@ -58,8 +58,8 @@ def _prepare(open_tickets: int) -> Shift:
 
     from supportbot.accounts.customers import new_visitor
     from supportbot.accounts.models import Channel, Membership, User, Workspace
-    from supportbot.accounts.people import add_member
     from supportbot.accounts.scope import workspace_scope
+    from supportbot.accounts.team_members import add_member
     from supportbot.chat.services import start_conversation
     from supportbot.handoff.tickets import services
 

@@ -140,7 +140,7 @@ def _client(workspace: Any) -> Any:
     from django.test import Client
 
     from supportbot.accounts.models import Membership, User
-    from supportbot.accounts.people import add_member
+    from supportbot.accounts.team_members import add_member
 
     person, is_new = User.objects.get_or_create(username="bench", defaults={"is_staff": True})
     if is_new:

@@ -31,8 +31,8 @@ from kb import ports
 from kb.services import Change, create_article, publish
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.beat_scheduler import TickingScheduler
 from supportbot.celery import STOP_SIGNALS, app

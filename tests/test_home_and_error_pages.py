@@ -17,7 +17,7 @@ from django.urls import path
 
 from supportbot import home_and_error_pages, urls
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.asgi_handler import Handler
 from supportbot.observing.logs import PlainFormatter
 

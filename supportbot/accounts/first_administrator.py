@@ -26,7 +26,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from supportbot.accounts.errors import AlreadySetUp, InvalidSetupLink, NameTaken
 from supportbot.accounts.models import Membership, SetupLink, User, hash_secret
-from supportbot.accounts.people import check_person
+from supportbot.accounts.team_members import check_person
 from supportbot.errors import InvalidInput, SupportBotError
 
 TOKEN_BYTES: Final = 32

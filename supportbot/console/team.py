@@ -24,8 +24,8 @@ from actions.audit import actor_of
 from actions.models import ActionPolicy
 from actions.registry import action_in_force
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
-from supportbot.accounts.people import add_member, change_person, create_person, remove_member, works_only_here
 from supportbot.accounts.ports import person_in_records, record_change
+from supportbot.accounts.team_members import add_member, change_person, create_person, remove_member, works_only_here
 from supportbot.console.actions.rule_checks import approvers_warning
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words

@@ -21,8 +21,8 @@ from actions.audit import actor_of
 from supportbot.accounts.branding import colour_validator
 from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.stored_pictures import StoredPicture
+from supportbot.accounts.team_members import add_member
 from supportbot.accounts.workspaces import CURRENCY, create_workspace
 from supportbot.chat.retention import count_expired, latest_runs
 from supportbot.console.base import ScopedAdmin

@@ -36,10 +36,10 @@ from supportbot.accounts.api_keys import issue_api_key, staff_by_api_key
 from supportbot.accounts.errors import InvalidKey, NameTaken
 from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.people import create_person
 from supportbot.accounts.principals import ROLE_SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.stored_pictures import StoredPicture
+from supportbot.accounts.team_members import create_person
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.demo.channel import ACCENT, storefront_channel
 from supportbot.demo.history import write_history

@@ -12,8 +12,8 @@ from rest_framework.test import APIClient
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.rest.throttles import CallerThrottle
+from supportbot.accounts.team_members import add_member
 from tests.rest import caller, person, service, signed_in
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from supportbot.accounts.branding import (
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.colour import DARK, LIGHT, TEXT, Theme, blend, contrast, fit, parse, to_hex
 from supportbot.accounts.models import Channel, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from tests.rest import person
 
 CHANNELS = "/api/v1/channels"

@@ -14,7 +14,7 @@ from actions.testing import FakeShop, run_queued
 from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from tests.rest import caller, person, service, signed_in
 
 pytestmark = pytest.mark.django_db

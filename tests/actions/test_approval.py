@@ -22,8 +22,8 @@ from actions.services import approve, confirm, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.errors import InvalidInput, NotFound
 from tests.actions.begun import alice as alice
 from tests.actions.begun import begun

@@ -20,8 +20,8 @@ from actions.services import approve, cancel, confirm, decline, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.errors import NotFound, SupportBotError
 from tests.actions.conftest import REFUND, signed_in_as
 from tests.patience import PATIENCE_SECONDS

@@ -20,7 +20,7 @@ from actions.services import approve, confirm, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from tests.actions.begun import alice as alice
 from tests.actions.begun import begun
 from tests.actions.begun import policies as policies

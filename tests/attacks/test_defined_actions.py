@@ -32,8 +32,8 @@ from actions.services import approve, cancel, confirm, decline, propose, reject,
 from actions.states import State
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.assistant.action_tools import action_specs, use_action
 from supportbot.assistant.tool_results import Place
 from supportbot.chat.services import add_customer_message, start_conversation

@@ -22,7 +22,7 @@ from actions.states import State
 from actions.testing import run_queued
 from kb.rendering import render_markdown
 from supportbot.accounts.models import Membership, User
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.async_db import db
 from supportbot.language.links import undisguised
 from supportbot.llm.types import ModelRequest, ToolCall

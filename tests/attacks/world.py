@@ -16,8 +16,8 @@ from kb.services import Change, create_article, publish
 from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation

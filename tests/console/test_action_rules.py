@@ -11,7 +11,7 @@ from actions.approvers import allow_approval, approvers_of
 from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
 from actions.policy_store import change_rules
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from tests.actions.defined.conftest import store_as_published
 from tests.actions.defined.test_unnamed_customers import callback
 from tests.console.conftest import Enter, person

@@ -11,7 +11,7 @@ from actions.models import ActionPolicy
 from actions.policy_store import change_rules, policy_of
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.console.actions.rules_form import AMOUNTS
 from tests.actions.defined.conftest import admin, document, put_in_force, retail
 from tests.assistant.conftest import shop

@@ -19,7 +19,7 @@ from actions.models import ActionPolicy, AuditEntry
 from supportbot.accounts.api_keys import issue_api_key, staff_by_api_key
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.chat.services import start_conversation
 from supportbot.console import team
 from supportbot.handoff.tickets.services import claim

@@ -16,8 +16,8 @@ from supportbot.accounts.api_keys import staff_by_api_key
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.chat.models import Conversation, RetentionRun
 from supportbot.chat.services import start_conversation
 from tests.console.conftest import Enter, logged_in, person

@@ -19,8 +19,8 @@ from actions.models import ActionRequest
 from actions.simulated_backend import use_simulated_backend
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.errors import InvalidSuite

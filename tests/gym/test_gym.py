@@ -22,7 +22,7 @@ from actions.services import approve, confirm, decline, propose, run_read
 from actions.states import State
 from actions.testing import make_due, run_queued
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.outbound.ip_addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import admin as admin

@@ -12,7 +12,7 @@ from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.chat.models import Conversation, ConversationEvent, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Presence, Ticket

@@ -13,8 +13,8 @@ from kb.models import Article, Plan, Revision, State
 from kb.tasks import sweep
 from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.console.tasks import carry_out_plans
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.errors import NotAllowed
 
 pytestmark = pytest.mark.django_db

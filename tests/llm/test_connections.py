@@ -12,10 +12,10 @@ from pytest_django.fixtures import Settings
 
 from actions.models import AuditEntry
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.staff_principals import staff_of
+from supportbot.accounts.team_members import add_member
 from supportbot.async_db import db
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.llm import connections, gateway, release_routes

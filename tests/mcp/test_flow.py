@@ -12,7 +12,7 @@ from actions.services import approve
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.channels import NewChannel
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from tests.mcp.agent import ConfirmationPage, ForeignAgent, post, token_of
 
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}

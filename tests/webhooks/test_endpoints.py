@@ -8,7 +8,7 @@ from django.utils.timezone import now, timedelta
 
 from actions.models import AuditEntry
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.errors import InvalidInput
 from supportbot.outbound.http import Request
 from supportbot.outbox.delivery import deliver_due

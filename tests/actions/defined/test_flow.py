@@ -22,8 +22,8 @@ from actions.services import approve, confirm, may_decide, propose
 from actions.states import State
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.principals import CustomerCaller
+from supportbot.accounts.team_members import add_member
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound

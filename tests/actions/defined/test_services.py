@@ -28,8 +28,8 @@ from actions.services import confirm, propose, run_read
 from actions.states import State
 from actions.testing import run_queued
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from tests.actions.defined.conftest import CANCEL, document, record_a_case, store_as_published, with_voucher
 from tests.actions.defined.loopback_shop import LoopbackShop
 

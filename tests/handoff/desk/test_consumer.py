@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.db import InterfaceError
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation

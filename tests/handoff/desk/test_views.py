@@ -11,9 +11,9 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.rest.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.scope import across_workspaces
+from supportbot.accounts.team_members import add_member
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation

@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Conversation, Turn

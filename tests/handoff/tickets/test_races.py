@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.team_members import add_member
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost

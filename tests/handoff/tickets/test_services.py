@@ -8,7 +8,7 @@ import pytest
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.people import add_member
+from supportbot.accounts.team_members import add_member
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost, NotOwner
 from supportbot.chat.models import Conversation, Turn

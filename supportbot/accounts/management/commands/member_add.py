@@ -7,7 +7,7 @@ from django.utils.translation import gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Membership, Workspace
-from supportbot.accounts.people import add_existing_person
+from supportbot.accounts.team_members import add_existing_person
 
 
 class Command(WorkspaceCommand):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.models import Membership, Workspace
-from supportbot.accounts.people import create_person
+from supportbot.accounts.team_members import create_person
 
 
 class Command(WorkspaceCommand):

@@ -14,9 +14,9 @@ from django.utils.translation import gettext, gettext_noop
 from kb.models import Article
 from supportbot.accounts.commands import ProductCommand, workspace_named
 from supportbot.accounts.models import Channel, Membership, User, Workspace
-from supportbot.accounts.people import add_member
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.staff_principals import staff_of
+from supportbot.accounts.team_members import add_member
 from supportbot.accounts.workspaces import create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.models import Run
