@@ -15,9 +15,9 @@ from actions.models import ActionRequest
 from actions.states import State
 from supportbot.builtin.intents import courtesy_by_words
 from supportbot.chat.models import Audience, Conversation, Message, Source
+from supportbot.evals.suite_formats.document_values import MAX_TEXT
 from supportbot.evals.suite_formats.expectations import MAX_VALUE_TEXT
 from supportbot.evals.suite_formats.own_format import MAX_STEPS
-from supportbot.evals.suite_formats.values import MAX_TEXT
 from supportbot.language.detection import base_language
 from supportbot.language.figures import all_figures_in
 from supportbot.language.personal_data import without_names, without_personal_data

@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from kb.models import Article
 from supportbot.console.display import error_text
 from supportbot.errors import SupportBotError
+from supportbot.evals.suite_formats.document_values import MAX_TEXT, mapping_of
 from supportbot.evals.suite_formats.expectations import MAX_VALUE_TEXT, MAX_VALUES
 from supportbot.evals.suite_formats.files import as_yaml, structure_of
-from supportbot.evals.suite_formats.values import MAX_TEXT, mapping_of
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as Text

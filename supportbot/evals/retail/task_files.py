@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.simulation.simulation_format import MAX_PATIENCE
-from supportbot.evals.suite_formats.values import at, mapping_of, placed
+from supportbot.evals.suite_formats.document_values import at, mapping_of, placed
 
 NAME: Final = "retail"
 _MARKS: Final = frozenset({"user_id", "scenario", "expected_changed"})

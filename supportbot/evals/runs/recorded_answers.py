@@ -15,7 +15,7 @@ from supportbot.assistant.checks.evidence import Strictness, mean_support
 from supportbot.assistant.vectors_for_checks import vectors_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.case_outcomes import Reply
-from supportbot.evals.suite_formats.values import mapping_of, only, placed, text_of
+from supportbot.evals.suite_formats.document_values import mapping_of, only, placed, text_of
 from supportbot.language.detection import base_language, detect
 from supportbot.language.sentences import marked_sources, sentences_of
 

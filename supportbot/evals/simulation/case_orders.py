@@ -15,7 +15,7 @@ from actions.facts import Order
 from actions.merchant_api.order_parsing import InvalidOrder, parse_order
 from actions.simulated_backend import use_sample_orders
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.suite_formats.values import flag_of, mapping_of, number_of, only, placed, text_of
+from supportbot.evals.suite_formats.document_values import flag_of, mapping_of, number_of, only, placed, text_of
 
 DATES: Final = {"placed_days_ago": "placed_at", "shipped_days_ago": "shipped_at", "delivered_days_ago": "delivered_at"}
 ORDER_KEYS: Final = frozenset({"id", "status", "currency", "items", "of_another", *DATES})

@@ -13,7 +13,7 @@ from kb.search import Passage
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.tool_results import ToolResult
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.suite_formats.values import mapping_of, only, placed, text_of
+from supportbot.evals.suite_formats.document_values import mapping_of, only, placed, text_of
 
 PLANT_KEYS: Final = frozenset({"article", "look_up", "name"})
 _NOWHERE: Final = UUID(int=0)

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.suite_formats.document_values import flag_of, mapping_of, number_of, only, placed, text_of
 from supportbot.evals.suite_formats.expectations import amount_of
-from supportbot.evals.suite_formats.values import flag_of, mapping_of, number_of, only, placed, text_of
 
 SIMULATE_KEYS: Final = frozenset({"goal", "persona", "knows", "patience", "by", "insists", "most_cost", "confirms"})
 MAX_PATIENCE: Final = 20

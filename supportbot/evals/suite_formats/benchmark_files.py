@@ -15,7 +15,7 @@ from kb.errors import InvalidDocument
 from kb.evaluation.question_files import conversation_of
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.runs.recorded_answers import RECORDED_ANSWER_KEYS
-from supportbot.evals.suite_formats.values import only, placed
+from supportbot.evals.suite_formats.document_values import only, placed
 
 _TOUCHED: Final = {"faithful": False, "unfaithful": True}
 _LEFT_OUT: Final = "between"

@@ -14,8 +14,7 @@ from supportbot.evals.runs.recorded_answers import RecordedAnswer, recorded_answ
 from supportbot.evals.simulation.case_orders import orders_in
 from supportbot.evals.simulation.prompt_injection import PlantedTexts, plant_of, planted
 from supportbot.evals.simulation.simulation_format import Simulation, simulated, simulation_of
-from supportbot.evals.suite_formats.expectations import checked_value, is_expectation
-from supportbot.evals.suite_formats.values import (
+from supportbot.evals.suite_formats.document_values import (
     at,
     check_storable_values,
     flag_of,
@@ -26,6 +25,7 @@ from supportbot.evals.suite_formats.values import (
     text_of,
     texts_of,
 )
+from supportbot.evals.suite_formats.expectations import checked_value, is_expectation
 
 MAX_CASES: Final = 2_000
 MAX_STEPS: Final = 20
