@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from supportbot.builtin.actions.bounds import day_bounds, example_day, number_bounds
 from supportbot.builtin.actions.form_fields import LISTED, Part, Shape, parts_in
+from supportbot.builtin.actions.limits_in_words import day_bounds, example_day, number_bounds
 from supportbot.builtin.actions.slots import TEXT_MOST
 from supportbot.builtin.actions.tool_fields import OF_OBJECTS, Kind, fields_of, kind_of, parts_of
-from supportbot.builtin.actions.values import option_titles, record_lines
+from supportbot.builtin.actions.values_in_text import option_titles, record_lines
 from supportbot.builtin.phrases import field_title, say
 from supportbot.formats import format_choice, format_day
 from supportbot.llm.types import ToolCall, ToolSpec

@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any, Final, Literal
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.bounds import takes_day
 from supportbot.builtin.actions.corrections import MOST_WORDS, corrected, is_further, names_another_record
+from supportbot.builtin.actions.limits_in_words import takes_day
 from supportbot.builtin.actions.message_reading import (
     given_in,
     is_another,

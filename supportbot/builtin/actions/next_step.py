@@ -14,8 +14,8 @@ import orjson
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.asking import Reply, again, ask_for, ask_which_record, choices_block
-from supportbot.builtin.actions.bounds import takes_day
 from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
+from supportbot.builtin.actions.limits_in_words import takes_day
 from supportbot.builtin.actions.orders import (
     KnownOrder,
     called_with,
@@ -29,7 +29,7 @@ from supportbot.builtin.actions.patterns import form_of
 from supportbot.builtin.actions.replaced_numbers import denies_all
 from supportbot.builtin.actions.slots import Intent, meant_order, request_words, whole_text
 from supportbot.builtin.actions.tool_fields import field_of_kind, fields_of, kind_of, missing_in, required_by
-from supportbot.builtin.actions.values import record_described, record_named
+from supportbot.builtin.actions.values_in_text import record_described, record_named
 from supportbot.builtin.phrases import say
 from supportbot.formats import in_region
 from supportbot.language.figures import known_figures

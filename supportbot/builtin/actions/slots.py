@@ -15,7 +15,7 @@ from supportbot.builtin.actions.form_fields import Shape
 from supportbot.builtin.actions.patterns import form_of, nearly_in, placed_stretches, stretches_in, value_in
 from supportbot.builtin.actions.replaced_numbers import Placed, meant_in
 from supportbot.builtin.actions.tool_fields import Kind, fields_of, kind_of
-from supportbot.builtin.actions.values import (
+from supportbot.builtin.actions.values_in_text import (
     choices_in,
     dates_in,
     numbers_in,

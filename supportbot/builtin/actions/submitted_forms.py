@@ -7,7 +7,7 @@ from typing import Any
 from supportbot.builtin.actions.form_fields import Part, Shape, parts_in
 from supportbot.builtin.actions.slots import entries_in
 from supportbot.builtin.actions.tool_fields import OF_OBJECTS, fields_of, kind_of, parts_of
-from supportbot.builtin.actions.values import choices_in, yes_or_no
+from supportbot.builtin.actions.values_in_text import choices_in, yes_or_no
 from supportbot.language.dates import days_in
 from supportbot.llm.types import ToolSpec
 

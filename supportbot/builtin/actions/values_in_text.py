@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.bounds import takes_day, takes_number
 from supportbot.builtin.actions.form_fields import Shape
+from supportbot.builtin.actions.limits_in_words import takes_day, takes_number
 from supportbot.builtin.actions.negations import denies
 from supportbot.builtin.phrases import field_title, say_in_all_languages
 from supportbot.language.amounts import amount_in
