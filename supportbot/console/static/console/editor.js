@@ -3,7 +3,7 @@
 
 import { gettext } from "../desk/text.js";
 import { writeMarkdown } from "./markdown.js";
-import { chooseSource } from "./source.js";
+import { chooseSource } from "./translation_source.js";
 
 const PREVIEW_AFTER_MS = 250;
 const KEEP_AFTER_MS = 500;

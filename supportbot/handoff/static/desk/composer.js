@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 import { gettext } from "./text.js";
-import { addTyped, keepTyped, typed } from "./typed.js";
+import { addTyped, keepTyped, typed } from "./unsent_text.js";
 
 const TYPING_EVERY = 2_000;
 const IDLE_AFTER = 5_000;

@@ -13,7 +13,7 @@ import { Keys } from "./keys.js";
 import { initMenus } from "./menus.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
-import { Refused } from "./refused.js";
+import { Refused } from "./refused_messages.js";
 import { initSettings } from "./settings.js";
 import { DeskSocket } from "./socket.js";
 import { gettext } from "./text.js";

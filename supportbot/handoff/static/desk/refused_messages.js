@@ -2,7 +2,7 @@
 
 import { announce, byId, el, icon } from "./dom.js";
 import { gettext } from "./text.js";
-import { addTyped, joined } from "./typed.js";
+import { addTyped, joined } from "./unsent_text.js";
 
 const WHAT = {
   reply: (name) => gettext("Your reply to {name} was not sent.", { name }),
