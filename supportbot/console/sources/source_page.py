@@ -234,7 +234,7 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
         "has_findings": comparison is not None or (check is not None and _has_findings(check)),
         "cases": gate_cases(request, [one["case"] for one in check.failures] if check else []),
     }
-    return render(request, "console/sources/one.html", context, status=400 if form.errors else 200)
+    return render(request, "console/sources/source.html", context, status=400 if form.errors else 200)
 
 
 def _article_check(source: Source) -> ArticleCheck | None:
