@@ -79,6 +79,7 @@ class Identity:
 
     sub: str
     email: str = ""
+    locale: str = ""  # the language in which the customer reads the records' names
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ class OrderRead(ReadAction):
         order_id = entered.get("order_id")
         if order_id is None:
             # Never trust the merchant's list to contain only this customer's orders.
-            return tuple(order for order in merchant().orders_of(identity.sub) if order.customer == identity.sub)
-        order = fetch_own_order(merchant(), order_id, identity.sub)
+            listed = merchant().orders_of(identity.sub, locale=identity.locale)
+            return tuple(order for order in listed if order.customer == identity.sub)
+        order = fetch_own_order(merchant(), order_id, identity)
         return order if isinstance(order, Reason) else (order,)
 
 
@@ -45,7 +46,7 @@ class OrderAction(WriteAction):
     def call(self, arguments: Arguments, customer: str) -> Call: ...
 
     def gather(self, entered: Arguments, identity: Identity) -> Records | Reason:
-        order = fetch_own_order(merchant(), entered["order_id"], identity.sub)
+        order = fetch_own_order(merchant(), entered["order_id"], identity)
         return order if isinstance(order, Reason) else Records({ORDER: order}, identity, order.read_at)
 
     def no_records(self, arguments: Arguments) -> Reason:
@@ -70,12 +71,12 @@ class OrderAction(WriteAction):
         return self.call(arguments, records.order.customer)
 
 
-def fetch_own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
+def fetch_own_order(merchant: Merchant, order_id: str, identity: Identity) -> Order | Reason:
     """Return the customer's own order, or the reason why there is none. Someone else's order and a missing one lead to
     the same query and the same reason.
     """
     asked_at = now()
-    order = merchant.order(order_id)
-    if order is None or order.customer != merchant_id:
+    order = merchant.order(order_id, locale=identity.locale)
+    if order is None or order.customer != identity.sub:
         return Reason("order_not_found", {"order": order_id})
     return replace(order, read_at=asked_at)

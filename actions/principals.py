@@ -50,7 +50,7 @@ class Principal:
 
     def identity(self) -> Identity:
         """Return the signed identity of a verified customer; raises NotSignedIn for everyone else."""
-        return Identity(self.merchant_id(), self.email)
+        return Identity(self.merchant_id(), self.email, self.locale)
 
     def is_fresh(self, moment: datetime) -> bool:
         """Return whether the proof of identity is fresh enough to confirm now."""

@@ -49,10 +49,10 @@ class SampleShop:
 
     orders: Sequence[Order]
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str, *, locale: str = "") -> Order | None:
         return next((order for order in self.orders if order.id == order_id), None)
 
-    def orders_of(self, customer: str) -> tuple[Order, ...]:
+    def orders_of(self, customer: str, *, locale: str = "") -> tuple[Order, ...]:
         return tuple(order for order in self.orders if order.customer == customer)
 
     def run(self, call: spec.Call, *, idempotency_key: str) -> Outcome:

@@ -84,11 +84,11 @@ class FakeShop:
         """Change an order, as someone else would."""
         self.orders[order_id] = replace(self.orders[order_id], **changes)
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str, *, locale: str = "") -> Order | None:
         self._answer("order")
         return self.orders.get(order_id)
 
-    def orders_of(self, customer: str) -> tuple[Order, ...]:
+    def orders_of(self, customer: str, *, locale: str = "") -> tuple[Order, ...]:
         self._answer("orders_of")
         return tuple(order for order in self.orders.values() if order.customer == customer)
 

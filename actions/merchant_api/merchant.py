@@ -51,12 +51,12 @@ class HttpMerchant:
     secret: str
     origins: frozenset[str] = frozenset()  # origins of the shop's pages
 
-    def order(self, order_id: str) -> Order | None:
-        answer = self._get(f"/orders/{quote(order_id, safe='')}")
+    def order(self, order_id: str, *, locale: str = "") -> Order | None:
+        answer = self._get(f"/orders/{quote(order_id, safe='')}", locale)
         return None if answer.status == 404 else self._order(answer.body)
 
-    def orders_of(self, customer: str) -> tuple[Order, ...]:
-        answer = self._get(f"/customers/{quote(customer, safe='')}/orders")
+    def orders_of(self, customer: str, *, locale: str = "") -> tuple[Order, ...]:
+        answer = self._get(f"/customers/{quote(customer, safe='')}/orders", locale)
         if answer.status == 404:
             return ()
         listed = answer.body.get("orders") if isinstance(answer.body, dict) else None
@@ -83,9 +83,9 @@ class HttpMerchant:
             return NeverSeen()
         return _parse_operation(answer.body) if answer.status == 200 else Unclear(f"returned {answer.status}")
 
-    def _get(self, path: str) -> Answer:
+    def _get(self, path: str, locale: str) -> Answer:
         try:
-            answer = self._send("GET", path, b"", READ_SECONDS)
+            answer = self._send("GET", path, b"", READ_SECONDS, locale)
         except (NotSent, NoAnswer) as error:
             raise MerchantUnavailable() from error
         if answer.status not in (200, 404):
@@ -98,8 +98,9 @@ class HttpMerchant:
         except InvalidOrder as error:
             raise MerchantUnavailable() from error
 
-    def _send(self, method: str, path: str, body: bytes, seconds: float) -> Answer:
+    def _send(self, method: str, path: str, body: bytes, seconds: float, locale: str = "") -> Answer:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **_signed(self.secret, body)}
+        headers |= {"Accept-Language": locale} if locale else {}
         return _exchange(method, self.base_url + path, body=body, headers=headers, deadline_seconds=seconds)
 
 

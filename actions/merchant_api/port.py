@@ -15,12 +15,14 @@ __all__ = ["DidNot", "Found", "Happened", "Merchant", "NeverSeen", "Outcome", "U
 
 
 class Merchant(Protocol):
-    """A merchant's system. Every call ends within its own deadline."""
+    """A merchant's system. Every call ends within its own deadline. Names in orders are in the language of `locale` if
+    the merchant has them.
+    """
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str, *, locale: str = "") -> Order | None:
         """Return an order, whoever owns it, or None. Raises MerchantUnavailable."""
 
-    def orders_of(self, customer: str) -> tuple[Order, ...]:
+    def orders_of(self, customer: str, *, locale: str = "") -> tuple[Order, ...]:
         """Return a customer's orders, newest first. Raises MerchantUnavailable."""
 
     def run(self, call: Call, *, idempotency_key: str) -> Outcome:

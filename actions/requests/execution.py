@@ -228,7 +228,7 @@ def _gather(request: ActionRequest) -> Records | Reason:
     if customer is None or customer.external_id is None:  # erased: the records no longer have an owner
         spec = made_with(request)
         return spec.no_records(request.arguments) if spec else Reason("policy_changed")
-    return gather_again(request, Identity(customer.external_id, customer.email))
+    return gather_again(request, Identity(customer.external_id, customer.email, request.locale))
 
 
 def _command(request: ActionRequest, records: Records | Reason) -> Any | Reason:

@@ -89,7 +89,7 @@ def _gather(request: ActionRequest) -> Records | Reason | None:
     customer = Customer.objects.filter(pk=request.customer_id).first()
     if customer is None or customer.external_id is None:  # erased: it will be refused right before it is sent
         return None
-    return gather_again(request, Identity(customer.external_id, customer.email))
+    return gather_again(request, Identity(customer.external_id, customer.email, request.locale))
 
 
 @transaction.atomic

@@ -263,7 +263,7 @@ def test_the_effect_of_our_own_late_call_does_not_refuse_the_request(queued: Act
     run_queued()
     late = shop.order
 
-    def arrives(order_id: str) -> object:
+    def arrives(order_id: str, *, locale: str = "") -> object:
         if not shop.refunds:
             shop.run(REFUND_ORDER.call(queued.arguments, "cus_alice"), idempotency_key=str(queued.pk))
         return late(order_id)

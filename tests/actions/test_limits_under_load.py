@@ -167,7 +167,7 @@ def test_refunds_made_since_the_order_was_read_count(
     confirm(first.pk, principal=principal, digest=first.digest)
     look = shop.order
 
-    def look_too_early(order_id: str) -> Order | None:
+    def look_too_early(order_id: str, *, locale: str = "") -> Order | None:
         seen = look(order_id)
         monkeypatch.setattr(shop, "order", look)
         run_queued()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from actions.cards import card_of
 from actions.merchant_connection import connect_merchant
 from actions.models import ActionRequest
 from actions.principals import Principal
@@ -38,8 +39,8 @@ def real(process: ShopProcess, workspace: Workspace, settings: Any, monkeypatch:
     return process
 
 
-def customer(merchant_id: str) -> Principal:
-    return signed_in_as(Customer.objects.create(external_id=merchant_id, name="x", locale="en"))
+def customer(merchant_id: str, locale: str = "en") -> Principal:
+    return signed_in_as(Customer.objects.create(external_id=merchant_id, name="x", locale=locale))
 
 
 def carry_out(who: Principal, action: str, **arguments: Any) -> ActionRequest:
@@ -62,6 +63,22 @@ def test_a_refund(real: ShopProcess) -> None:
             "reference": refund["reference"],
         },
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("locale", "name", "item"),
+    [
+        ("en", "Pebble stove", "Skarn rain jacket, L"),
+        ("de-AT", "Kocher Pebble", "Regenjacke Skarn, L"),
+        ("pl", "Pebble stove", "Skarn rain jacket, L"),  # the shop has no Polish names
+    ],
+)
+def test_items_are_named_in_the_customers_language(real: ShopProcess, locale: str, name: str, item: str) -> None:
+    done = carry_out(customer(MARA, locale), "refund_order", order_id="WF-20404", reason="x")
+    assert done.state == State.SUCCEEDED
+    assert name in [row.value for row in card_of(done).rows]
+    [order] = run_read(customer(JONAS, locale), "order_status", {"order_id": "WF-20444"})["orders"]
+    assert order["items"][0]["name"] == item
 
 
 def test_a_refund_by_item_is_paid_by_the_real_shop(real: ShopProcess) -> None:

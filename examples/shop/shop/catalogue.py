@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, gettext_noop
+
 from shop.models import Currency
 
 
@@ -26,13 +28,19 @@ class Product:
 PRODUCTS = {
     product.sku: product
     for product in (
-        Product("KESTREL2", "Kestrel 2 tent", 389, 399, ("amber", "moss")),
-        Product("TARN45", "Tarn 45 backpack", 169, 179),
-        Product("SKARN", "Skarn rain jacket", 219, 229, ("S", "M", "L", "XL")),
-        Product("CAIRN", "Cairn hiking boots", 189, 199, ("38", "39", "40", "41", "42", "43", "44")),
-        Product("EMBER", "Ember sleeping bag", 249, 259),
-        Product("ALDER", "Alder merino base layer", 69, 75, ("S", "M", "L", "XL")),
-        Product("PEBBLE", "Pebble stove", 54, 59),
-        Product("LICHEN", "Lichen trekking poles", 79, 85),
+        Product("KESTREL2", gettext_noop("Kestrel 2 tent"), 389, 399, (gettext_noop("amber"), gettext_noop("moss"))),
+        Product("TARN45", gettext_noop("Tarn 45 backpack"), 169, 179),
+        Product("SKARN", gettext_noop("Skarn rain jacket"), 219, 229, ("S", "M", "L", "XL")),
+        Product("CAIRN", gettext_noop("Cairn hiking boots"), 189, 199, ("38", "39", "40", "41", "42", "43", "44")),
+        Product("EMBER", gettext_noop("Ember sleeping bag"), 249, 259),
+        Product("ALDER", gettext_noop("Alder merino base layer"), 69, 75, ("S", "M", "L", "XL")),
+        Product("PEBBLE", gettext_noop("Pebble stove"), 54, 59),
+        Product("LICHEN", gettext_noop("Lichen trekking poles"), 79, 85),
     )
 }
+
+
+def translated_name(name: str) -> str:
+    """Return an order line's name in the active language. Orders are stored with the English name."""
+    product, comma, variant = name.partition(", ")
+    return f"{gettext(product)}{comma}{gettext(variant) if variant else ''}"

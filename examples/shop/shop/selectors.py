@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import QuerySet
 
+from shop.catalogue import translated_name
 from shop.environment import environment
 from shop.errors import NotFound
 from shop.models import Change, Customer, Operation, Order, OrderLine, Refund
@@ -115,7 +116,7 @@ def _on_our_pages(order: Order) -> Json:
 def line_json(line: OrderLine) -> Json:
     return {
         "sku": line.sku,
-        "name": line.name,
+        "name": translated_name(line.name),
         "quantity": line.quantity,
         "price": to_text(line.price_cents),
         "refunded": to_text(line.price_cents * line.refunded_quantity),

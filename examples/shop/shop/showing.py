@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from shop.catalogue import translated_name
 from shop.models import Order, OrderLine, OrderStatus
 from shop.selectors import DELIVERY
 from shop.showcase import Exhibit, exhibit_of
@@ -83,7 +84,7 @@ def card_of(order: Order, now: datetime) -> OrderCard:
 
 
 def _line(line: OrderLine) -> LineCard:
-    return LineCard(line, exhibit_of(line.sku), variant=line.name.partition(", ")[2])
+    return LineCard(line, exhibit_of(line.sku), variant=translated_name(line.name).partition(", ")[2])
 
 
 def _steps(order: Order) -> tuple[Step, ...]:
