@@ -40,7 +40,7 @@ test: ## check everything: lint, types, import contracts, the database suite, th
 %-in-one-piece:
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory $*
 
-# Takes about a minute. `make test` takes seven to nine on two idle cores; the goal is at most ten.
+# Takes about a minute. `make test` takes seven to nine minutes on two idle cores; the goal is at most ten.
 check: ## check what differs from main: lint, types, import contracts, the affected tests
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece
@@ -74,11 +74,11 @@ database-tests: ## run the tests that need no browser
 BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 1 --only-rerun '^Error: ' \
   --rerun-except '^(AssertionError|TimeoutError): ' --rerun-show-tracebacks -rfER
 
-# Some of these tests start several processes, so on many cores there are fewer workers than for `make test`. Otherwise,
-# they mostly wait.
+# Some of these tests start several processes, so on many cores there are fewer workers than for `make test`. Apart
+# from that, they mostly wait.
 LONG_PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-# By hand, and for hours: pytest -m "long and chaos".
+# Only run by hand, since it takes hours: pytest -m "long and chaos".
 long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 long-browser-tests-in-one-piece long-database-tests
@@ -105,7 +105,7 @@ messages: ## write new texts into the catalogues of all languages, and compile t
 	.venv/bin/python scripts/messages.py update
 	.venv/bin/python scripts/messages.py compile
 
-# Run it after a change in supportbot/widget/frontend or to the widget's texts in locale/customer, and commit its output
+# Run it after changing supportbot/widget/frontend or the widget's texts in locale/customer, and commit its output
 # (supportbot/widget/dist).
 widget: ## build the widget's bundle (needs Node.js)
 	@sh scripts/environment.sh requirements-dev.lock

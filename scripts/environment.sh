@@ -1,6 +1,6 @@
 #!/bin/sh
 # Creates .venv from a lock file, or does nothing if it already contains that lock's packages.
-# Usage: environment.sh LOCK   (PYTHON names the interpreter; without it, one of 3.11 to 3.13 is searched for)
+# Usage: environment.sh LOCK   (PYTHON is the interpreter; if it is not set, one of 3.11 to 3.13 is searched for)
 set -eu
 
 lock=$1

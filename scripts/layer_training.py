@@ -1,5 +1,5 @@
 """Train the packaged embedder's last layers further, for other programs in this folder: the trained model reads one
-text and answers yes or no, or names one of several classes.
+text and answers yes or no, or chooses one of several classes.
 
 The layers below them stay as they are, so their output for each text is computed only once. The weights are rounded to
 four bits during training too, because that is how the engine reads them.

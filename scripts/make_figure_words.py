@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Make `figures.json` and `days.json` in `supportbot/language/data`.
 
-They contain the words for numbers, units, money and dates in each language, and the words that name a day by its
-distance from today.
+They contain the words for numbers, units, money and dates in each language, and the words for days relative to today.
 
     pip install babel num2words && python scripts/make_figure_words.py
 

@@ -1,6 +1,6 @@
 """Create the dumps that tests/upgrade upgrades: filled databases of old versions, made from the git history.
 
-    .venv/bin/python scripts/old_dumps.py            # takes some minutes: each version gets an environment of its own
+    .venv/bin/python scripts/old_dumps.py            # takes a few minutes, as each version gets its own environment
 
 Each version creates its own database, workspace and chats (tests/upgrade/fill_old.py). Files next to each dump list
 what else a deployment of that version leaves behind: the names of its settings and of its tasks, and the messages in
@@ -82,7 +82,7 @@ def _messages(redis_url: str) -> dict[str, list[Any]]:
         queues = sorted(broker.scan_iter("*", _type="list"))
         found = {name.decode(): [json.loads(one) for one in broker.lrange(name, 0, -1)] for name in queues}
     for message in itertools.chain.from_iterable(found.values()):
-        message["headers"]["origin"] = "old"  # it names the machine
+        message["headers"]["origin"] = "old"  # it contains the machine's name
     return found
 
 

@@ -4,7 +4,7 @@
 set -eu
 
 if ! command -v node >/dev/null 2>&1; then
-    echo "The scripts of desk and console were not checked: Node.js is missing (Debian: the package nodejs)." >&2
+    echo "The scripts of the desk and the console were not checked: Node.js is missing (Debian: package nodejs)." >&2
     [ -z "${CI:-}" ]
     exit
 fi

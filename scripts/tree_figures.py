@@ -3,7 +3,7 @@
 
     .venv/bin/python scripts/tree_figures.py [--list] [--turn] [--since COMMIT]
 
-`--list` also lists everything that was counted. `--turn` also runs a turn and counts the modules on the way from a
+`--list` also lists everything that was counted. `--turn` also runs a turn and counts the modules on the path from a
 message to its answer, which takes ten seconds and needs a database. `--since` also counts how many of a former commit's
 modules still exist, which needs the git history. Needs the development packages. Each function's docstring explains its
 figure. Product modules are the .py files of `supportbot`, `kb` and `actions`, except migrations, the test doubles in
@@ -56,7 +56,7 @@ class Figure:
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Print the figures of the tree.")
     arguments.add_argument("--list", action="store_true", help="also list what was counted")
-    arguments.add_argument("--turn", action="store_true", help="also run a turn and count the modules on its way")
+    arguments.add_argument("--turn", action="store_true", help="also run a turn and count the modules on its path")
     arguments.add_argument("--since", metavar="COMMIT", help="also count this commit's modules that still exist")
     options = arguments.parse_args()
     is_listing = options.list
@@ -165,7 +165,7 @@ def figures_since(root: Path, commit: str, packages: Sequence[str]) -> list[Figu
     kept = tuple(path if path == place else f"{path} -> {place}" for path, place in places.items())
     return [
         Figure(f"product modules at {commit}", str(len(former))),
-        Figure("of them still there, perhaps under another name", str(len(kept)), kept),
+        Figure("of them still exist, perhaps under a different name", str(len(kept)), kept),
     ]
 
 

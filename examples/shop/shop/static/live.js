@@ -1,7 +1,7 @@
-// Keeps a page up to date: requests it again and replaces the parts marked data-live: the ledger every two seconds, the
-// orders when an action in the chat has ended. The page is read as a document by XMLHttpRequest, because the security
-// policy does not allow creating elements from text, and rendering in script would drift from the template. Focus,
-// forms and an open chat are not affected.
+// Keeps a page up to date by requesting it again and replacing the parts marked data-live: the ledger every two
+// seconds, and the orders when an action in the chat has ended. The page is read as a document by XMLHttpRequest,
+// because the security policy does not allow creating elements from text, and rendering in script would drift from the
+// template. Focus, forms and an open chat are not affected.
 "use strict";
 {
   const everyMilliseconds = Number(document.currentScript.dataset.every);

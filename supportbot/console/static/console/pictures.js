@@ -1,4 +1,4 @@
-// Pictures in a text: pasted, dropped or chosen. The server re-encodes them. A notice names a file that cannot be
+// Pictures in a text: pasted, dropped or chosen. The server re-encodes them. A notice says which file could not be
 // added. It stays until it is dismissed or another file is added.
 
 import { gettext } from "../desk/text.js";
@@ -14,7 +14,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
 
   function take(event, files) {
     if (!files.length) return;
-    event.preventDefault(); // otherwise the browser would open a dropped file in place of the page
+    event.preventDefault(); // otherwise the browser would open a dropped file instead of the page
     notice.hidden = true;
     for (const file of files) {
       const problem = problemOf(file);

@@ -1,7 +1,8 @@
 // Alerts: a sound and desktop notifications, both off by default, and the count in the page title.
 //
 // An agent may have several pages of the desk open, and each of them gets every change. With the browser's locks, which
-// exist only on https and on localhost, one page plays the sound, and none notifies while another one is visible.
+// exist only on https and on localhost, one page plays the sound, and none shows notifications while another one is
+// visible.
 
 import { byId } from "./dom.js";
 import { setting } from "./settings.js";
@@ -70,7 +71,7 @@ export class Alerts {
   /** Return whether the browser plays sounds of this page: it does not until the agent clicks or types in it. */
   async #hasSound() {
     this.sound ??= new AudioContext();
-    // Until then, `resume` does not settle. A tone that is started meanwhile would be heard much later.
+    // Until then, `resume` does not settle. A tone started in the meantime would be heard much later.
     await Promise.race([this.sound.resume(), pause(START_LIMIT)]);
     return this.sound.state === "running";
   }

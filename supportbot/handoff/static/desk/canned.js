@@ -67,7 +67,7 @@ export class Canned {
     return this.#mark();
   }
 
-  /** Return the text between the slash and the cursor; null without a slash. */
+  /** Return the text between the slash and the cursor; null if there is no slash. */
   #query() {
     return SLASH.exec(this.field.value.slice(0, this.field.selectionStart))?.[1] ?? null;
   }

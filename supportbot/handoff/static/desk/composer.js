@@ -75,7 +75,7 @@ export class Composer {
     return new Promise((resolve) => this.pending.set(message.client_id, resolve));
   }
 
-  /** Check the server's limit here: the refusal of an oversized frame does not name its id. */
+  /** Check the server's limit here: the refusal of an oversized frame does not contain its id. */
   #isTooLong(text) {
     const { length } = [...text];
     const isOver = length > this.most;

@@ -46,7 +46,7 @@ export class Outbox {
   }
 }
 
-/** Messages stored by an older version have neither customer nor ticket. */
+/** Messages stored by an older version contain neither a customer nor a ticket. */
 function complete([id, { message, ticket = "", who = gettext("the customer") }]) {
   return [id, { message, ticket, who }];
 }

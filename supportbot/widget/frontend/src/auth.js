@@ -1,4 +1,4 @@
-/** Tickets, and the credentials they are requested with. */
+/** Tickets, and the credentials that they are requested with. */
 
 import { applyTheme, update } from "./chrome.js";
 import { languageAndRegion } from "./i18n.js";
@@ -15,12 +15,12 @@ export async function credentials(chat) {
   // If the page's token function fails, the customer may still be the same, so it is called a few more times.
   if (sub && known === null && connection.failures < TOKEN_TRIES) throw { code: "no_token" };
   if (!sub || known === null || sub === subjectOf(token)) return { channel, conversation, visitor, token };
-  // The page has signed another customer in, or this one out.
+  // The page has signed in a different customer, or signed this one out.
   session.forget({});
   return { channel, token };
 }
 
-/** Request a ticket. A stale credential that is refused is dropped, and the request repeated without it. */
+/** Request a ticket. A stale credential that is refused is dropped, and the request is repeated without it. */
 export async function requestTicket(chat, tries = 0) {
   const body = await credentials(chat);
   try {

@@ -162,7 +162,7 @@ async function more({ i18n }) {
   return (await import(new URL(`more-${i18n.language}.js`, import.meta.url))).default;
 }
 
-/** Insert nodes into a drawn item under our styles, and keep them in view for readers at the end. */
+/** Insert nodes into a drawn item, with our styles, and keep them in view for readers at the end of the log. */
 function insert({ element, view }, node, put) {
   const { list, spacer } = view;
   const sheets = element.shadowRoot.adoptedStyleSheets;

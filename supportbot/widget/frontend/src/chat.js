@@ -90,7 +90,7 @@ export class Chat {
     return this.open({ isQuiet: true });
   }
 
-  /** Start a new conversation; the old one stays among the earlier ones. */
+  /** Start a new conversation; the old one is then listed among the earlier ones. */
   newConversation() {
     this.leave(this.own, this.isOpen);
   }
@@ -111,7 +111,7 @@ export class Chat {
     this.identity.set(who);
     const token = await this.token();
     const { sub, until } = this.session.kept;
-    // Another customer is signed in now: nothing of the previous chat may stay on this screen.
+    // A different customer is signed in now: nothing of the previous chat may stay on this screen.
     const { connection } = this;
     const isUp = connection.state !== "idle";
     if (sub && sub !== subjectOf(token)) this.leave({}, isUp);
@@ -136,7 +136,7 @@ export class Chat {
     const { config, element, log, view } = this;
     const { language } = element;
     const i18n = await I18n.load(language).catch(() => element.emit("error", { code: "not_loaded" }));
-    // Another language may have been chosen meanwhile.
+    // A different language may have been chosen in the meantime.
     if (!i18n || language !== element.language) return;
     this.i18n = i18n;
     if (config.locale) i18n.writeAs(config.locale);

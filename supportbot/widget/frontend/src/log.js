@@ -23,12 +23,12 @@ export class Log {
     Object.assign(this, NOBODY, { writing: null, isEnded: false, seq: 0 });
   }
 
-  /** Whether this customer still waits for an agent, or for the outcome of an action. */
+  /** Whether this customer is still waiting for an agent, or for the outcome of an action. */
   get isAwaited() {
     return this.agent || this.of("wait").concat(this.of("card")).some(({ isOver }) => !isOver);
   }
 
-  /** Whether this customer waits while no agent is available. */
+  /** Whether this customer is waiting while no agent is available. */
   get isTeamAway() {
     return this.of("wait").some(({ isOver, away }) => away && !isOver);
   }

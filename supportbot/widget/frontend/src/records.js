@@ -24,7 +24,7 @@ export function receipt(node, { request, title, rows, link: page, undo }, chat) 
   fill(node, chat, h("div", !isShown && h("b", { dir: "auto" }, title), !isShown && table(rows), page && link(page.url, page.label), back));
 }
 
-/** Draw a card or a receipt. A reader at the end of the log sees it whole, although it was loaded after its message. */
+/** Draw a card or a receipt. A reader at the end of the log sees all of it, although it loads after its message. */
 function fill(node, { element, view: { list, spacer } }, ...parts) {
   const sheets = element.shadowRoot.adoptedStyleSheets;
   if (!sheets.includes(sheet)) sheets.push(sheet);

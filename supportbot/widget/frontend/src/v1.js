@@ -45,7 +45,8 @@ const create = () => {
   made = h(NAME, { layout: "bubble" });
   for (const { name, value } of script.attributes) if (name.startsWith("data-")) set(made, name.slice(5), value);
   document.body.append(made);
-  // Run in a later task: otherwise a page that removes foreign elements and this script would fight forever.
+  // Run in a later task: otherwise, this script and a page that removes unknown elements would undo each other's
+  // changes forever.
   const swapped = new MutationObserver(() => setTimeout(() => api.attach(watch())));
   const watch = () => swapped.observe(document.body, { childList: true });
   swapped.observe(document.documentElement, { childList: true });

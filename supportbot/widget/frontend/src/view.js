@@ -67,7 +67,7 @@ export class View {
     this.#wasAtEnd = this.#isAtEnd;
   }
 
-  /** Draw everything again, for another conversation or language. */
+  /** Draw everything again, for a different conversation or language. */
   rebuild(items) {
     for (const node of this.nodes.values()) node.remove();
     this.nodes.clear();
@@ -185,7 +185,7 @@ export class View {
     peek.replaceChildren(btn(".quiet.sm.go", () => chat.open(), h("b", who), h("span", line)), iconBtn(".sm", "close", chat.t("dismiss"), () => (peek.hidden = true)));
   }
 
-  /** Show a page of the menu in place of the log; without nodes, show the log again. */
+  /** Show a page of the menu instead of the log; if there are no nodes, show the log again. */
   drawPage(nodes) {
     this.page?.remove();
     this.page = nodes.length ? h("div.w-log", { tabindex: "-1" }, nodes) : null;

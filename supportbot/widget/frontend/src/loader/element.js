@@ -110,7 +110,7 @@ export class SupportBotElement extends HTMLElement {
     return { session: "sessionStorage", none: "" }[this.option("storage")] ?? "localStorage";
   }
 
-  /** Emit an event for the page. `detail` never has the text of messages, unless the page asked for it. */
+  /** Emit an event for the page. `detail` contains the text of messages only if the page asked for it. */
   emit(name, detail = {}) {
     this.dispatchEvent(new CustomEvent(EVENT + name, { bubbles: true, composed: true, detail }));
   }

@@ -2,7 +2,7 @@
 export default {
   chat: "Chat",
   open: "Open chat",
-  // Translators: how many messages were not read yet.
+  // Translators: how many messages have not been read yet.
   unread: "{n} unread",
   failed: "The chat could not be loaded. Try again.",
 };
