@@ -51,7 +51,7 @@ class New:
 
 @dataclass(frozen=True)
 class Draft:
-    """A release that differs from the live one in these fields. A route names a model: "reader", "liar" or "away"."""
+    """A release that differs from the live one in these fields. A route is to a model: "reader", "liar" or "away"."""
 
     name: str
     document: Mapping[str, Any] = field(hash=False)

@@ -94,8 +94,8 @@ def database_at(address: str, offset: int) -> str:
 def require_postgres(name: str, address: str) -> dict[str, Any]:
     """Return Django's settings for the PostgreSQL address in the variable `name`.
 
-    Raises ImproperlyConfigured if it is not such an address or names no database: the server would then choose the one
-    with the role's name.
+    Raises ImproperlyConfigured if it is not such an address or specifies no database: the server would then choose the
+    one with the role's name.
     """
     try:
         is_postgres = urlsplit(address).scheme in ("postgres", "postgresql")

@@ -102,7 +102,7 @@ def link_translations(wanted: Mapping[str, str]) -> tuple[dict[str, str], set[st
 
 
 def _has_new_source(article: Article, document: Document) -> bool:
-    """Return whether the document names a new source that exists."""
+    """Return whether the document refers to a new source that exists."""
     source = article.translation_of.external_id if article.translation_of else None
     if document.translation_of in (None, source):
         return False

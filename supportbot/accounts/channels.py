@@ -66,7 +66,7 @@ def note_page(channel: Channel, origin: str) -> None:
 def note_loader(origin: str) -> None:
     """Record that a page loaded the widget's script.
 
-    The request does not name a channel, so this is recorded for all channels that allow the page. If none does, and
+    The request does not specify a channel, so this is recorded for all channels that allow the page. If none does, and
     there is exactly one channel that no page has used yet, that channel's tag was probably pasted into the page. The
     browser never sends the request that would name the channel, because its preflight is refused.
     """

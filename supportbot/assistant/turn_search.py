@@ -53,7 +53,7 @@ class Found:
 
     If a message contains several questions, `parts` has one entry for each. `said` is the question as written. If a
     follow-up was searched for together with the question before it, `own` contains the results for the follow-up alone;
-    None if the follow-up names no topic or the model is remote.
+    None if the follow-up contains no topic or the model is remote.
     """
 
     text: str

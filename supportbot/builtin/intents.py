@@ -185,7 +185,7 @@ def courtesy(text: str) -> Courtesy | None:
 
 
 def says_nothing(text: str) -> bool:
-    """Return whether a message names no topic, because it is only a courtesy or "undo that", or has no words."""
+    """Return whether a message contains no topic, because it is only a courtesy or "undo that", or has no words."""
     return courtesy(text) is not None or is_surely("nonsense", text) or wants_undo(text)
 
 

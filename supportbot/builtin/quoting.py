@@ -50,7 +50,7 @@ def _general_first(chosen: list[Ranked]) -> list[Ranked]:
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:
-    """Return the line that names the language of the quoted page; "" if this is the customer's language."""
+    """Return the line that states the language of the quoted page; "" if this is the customer's language."""
     if not chosen or is_in(language, chosen[0].piece):
         return ""
     return say("foreign_page", language, language=language_name(language_of(chosen[0].piece), language))

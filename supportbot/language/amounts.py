@@ -54,7 +54,7 @@ def _figures(text: str, *, is_asked: bool) -> list[Figure]:
 
 
 def _names_money(text: str) -> bool:
-    """Return whether the text names a currency without a readable figure, as in "€-5" and "EUR -5"."""
+    """Return whether the text contains a currency without a readable figure, as in "€-5" and "EUR -5"."""
     return _CURRENCY_SIGN.search(text) is not None or any(
         len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word)
     )

@@ -41,7 +41,7 @@ class BudgetExceeded(LlmError):
 
 
 class ModelMisconfigured(LlmError):
-    """The settings do not name a usable model. The message names the setting to change."""
+    """The settings do not specify a usable model. The message names the setting to change."""
 
     code = "model_misconfigured"
     status = 500

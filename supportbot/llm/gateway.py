@@ -109,7 +109,7 @@ class Call:
         return not was_short
 
     def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
-        """Return the event that names the route: RouteStarted for the first route, Restarted for a later one."""
+        """Return the event that announces the route: RouteStarted for the first route, Restarted for a later one."""
         if not self._is_announced:
             self._is_announced = True
             return RouteStarted(provider.name, provider.model)
@@ -252,7 +252,7 @@ class Gateway:
     async def _route(
         self, call: Call, provider: Provider, active: Limits, failure: LlmError | None, has_next: bool
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Yield an event that names the route, followed by the route's events.
+        """Yield an event that announces the route, followed by the route's events.
 
         Raises ProviderError or BudgetExceeded.
         """

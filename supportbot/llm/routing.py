@@ -61,7 +61,7 @@ def _named(purpose: Purpose) -> tuple[str, ...]:
 
 
 def builtin_provider() -> Provider:
-    """Return a new built-in answerer. It belongs to a higher-level package, so a setting names its class."""
+    """Return a new built-in answerer. It belongs to a higher-level package, so a setting specifies its class."""
     provider: Provider = import_string(settings.LLM_BUILTIN_PROVIDER)()
     return provider
 
@@ -123,7 +123,7 @@ class Routes:
     async def embeddings_at(self, server: Server) -> EmbeddingProvider:
         """Return the embedding provider for a connection in its current state. After a change, it gets a new client.
 
-        Raises ModelUnavailable if this is the environment's connection and the variables name no embedding model.
+        Raises ModelUnavailable if this is the environment's connection and the variables specify no embedding model.
         """
         if server.id == ENVIRONMENT:
             await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")

@@ -133,7 +133,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RouteStarted:
-    """The first event of every stream; it names the route that will answer."""
+    """The first event of every stream; it contains the route that will answer."""
 
     provider: str
     model: str

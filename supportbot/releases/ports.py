@@ -1,4 +1,4 @@
-"""What releases need from higher packages. A setting names each implementation."""
+"""What releases need from higher packages. A setting specifies each implementation."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ class Verdict:
 
 
 class Judge(Protocol):
-    """Runs suites on a release. The setting `RELEASES_GATE` names the function.
+    """Runs suites on a release. The setting `RELEASES_GATE` specifies the function.
 
     It uses the release inside `selectors.using(release)`, takes minutes, and raises GateMissing if a suite does not
     exist.
@@ -39,7 +39,7 @@ class Judge(Protocol):
 
 
 class MissingSuites(Protocol):
-    """Returns those names for which the workspace has no suite. The setting `RELEASES_MISSING_SUITES` names the
+    """Returns those names for which the workspace has no suite. The setting `RELEASES_MISSING_SUITES` specifies the
     function.
     """
 
@@ -47,7 +47,7 @@ class MissingSuites(Protocol):
 
 
 class Audit(Protocol):
-    """Adds an entry to the audit trail in the current transaction. The setting `RELEASES_AUDIT` names the function."""
+    """Adds an audit entry in the current transaction. The setting `RELEASES_AUDIT` specifies the function."""
 
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Detecting the fields of an external API that name the customer. Pure.
+"""Detecting the fields of an external API that identify the customer. Pure.
 
 The rule: a field names the customer if its own or its schema's name is `customer`, `user`, `account` or `member`
 followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. The value of
@@ -23,7 +23,7 @@ OF_IDENTITY: Final = {"type": "string", "from": "identity"}
 
 
 def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
-    """Return whether a field names the customer; `after` is the segment of the path that precedes it."""
+    """Return whether a field identifies the customer; `after` is the segment of the path that precedes it."""
     if _bare(name) == "id" and after:
         name = f"{re.sub('s$', '', snake(after))}_id"
     reference = schema.get("$ref") if isinstance(schema, Mapping) else None
@@ -82,7 +82,7 @@ def suggest_identity(draft: Draft, arguments: Mapping[str, Any], owners: Collect
 
 
 def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any]) -> None:
-    """Ask a person to check a field that may name a customer, and the fields inside it."""
+    """Ask a person to check a field that may identify a customer, and the fields inside it."""
     for path in (argument, *_inner(spec, argument)):
         own = path.rpartition(".")[2] if path != argument else name
         if any(re.sub("s$", "", word) in _NOUNS or _bare(word) in _NAMES for word in snake(own).split("_")):

@@ -124,7 +124,7 @@ class _File:
                     )
 
     def _owners(self) -> Iterator[str]:
-        """Yield the nouns whose ids in the file's records may name the owners of these records."""
+        """Yield the nouns whose ids in the file's records may identify the owners of these records."""
         for record in list(self._records.by_path.values())[:_MAX_RECORDS]:
             self._steps = _STEPS_OF_ONE
             answer = Answer(record.operation, self.resolve, _without_note)

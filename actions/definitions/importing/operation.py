@@ -383,7 +383,7 @@ class Operation:
         return f"record.{owner}" if owner else ""
 
     def _owner_by_id(self, fields: Sequence[Field], own: Iterable[str], name: str, record: Record | None) -> str:
-        """Return the field of a record that may name its owner by an id, whatever the file calls its customers."""
+        """Return the field of a record that may identify its owner by an id, whatever the file calls its customers."""
         own_id = own_id_in(fields, record)
         if own_id and names_customer(own_id.rpartition(".")[2], after=own_id.rpartition(".")[0].rpartition(".")[2]):
             self._draft.check(
@@ -395,8 +395,8 @@ class Operation:
         return inner_id_in(fields) or self._only_owner(fields, own, name)
 
     def _only_owner(self, fields: Sequence[Field], own: Iterable[str], record: str) -> str:
-        """Return the field of a record that may name an owner by an id; "" if there is none. If there are several, a
-        person must say which.
+        """Return the field of a record that may identify an owner by an id; "" if there is none. If there are several,
+        a person must say which.
         """
         found = owner_ids_in(fields, self._records, own)
         if len(found) > 1:

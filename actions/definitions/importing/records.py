@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The operations that read a record: by their path, and by the argument that names its id or number, such as
+    """The operations that read a record: by their path, and by the argument that contains its id or number, such as
     order_id for `/orders/{orderId}` and `/orders/{id}`, and order_number for `/orders/{orderNumber}`.
     """
 

@@ -11,7 +11,7 @@ LIFETIME_SECONDS = 3600
 
 
 def sign_identity(*, customer_id: str, name: str, email: str, locale: str, channel_key: str, secret: str) -> str:
-    """Return a JWT (HS256) that names the customer to one widget channel for an hour."""
+    """Return a JWT (HS256) that identifies the customer to one widget channel for an hour."""
     now = int(time.time())
     claims = {"sub": customer_id, "aud": channel_key, "iat": now, "exp": now + LIFETIME_SECONDS}
     profile = {"name": name, "email": email, "locale": locale}

@@ -182,8 +182,8 @@ def objection(sentence: str, before: str, evidence: Evidence, confidential: Conf
 
 
 def _has_unknown_code(sentence: str, evidence: Evidence) -> bool:
-    """Return whether a sentence names a code that no evidence contains: an invented voucher costs the shop money or the
-    customer's trust. Words in capitals may also be emphasis, if the sources contain them or the whole line is in
+    """Return whether a sentence contains a code that no evidence contains: an invented voucher costs the shop money or
+    the customer's trust. Words in capitals may also be emphasis, if the sources contain them or the whole line is in
     capitals.
     """
     plain = fold_homoglyphs(sentence)

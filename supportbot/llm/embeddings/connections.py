@@ -46,14 +46,14 @@ Vectors = Sequence[Sequence[float]]
 
 
 def listed() -> list[EmbeddingConnection]:
-    """Return the connections. The one from the environment variables comes first, if they name an embedding model."""
+    """Return the connections. The one from the environment variables, if they specify a model, comes first."""
     others = EmbeddingConnection.objects.exclude(name=EmbeddingConnection.ENVIRONMENT).order_by("name")
     first = of_environment()
     return [*([first] if first else []), *others]
 
 
 def of_environment() -> EmbeddingConnection | None:
-    """Return the row for the environment's server, creating it if needed; None if the variables name no embedding
+    """Return the row for the environment's server, creating it if needed; None if the variables specify no embedding
     model.
     """
     if not settings.OPENAI_EMBEDDING_MODEL:
