@@ -36,4 +36,4 @@ def test_a_script_that_does_not_parse_is_named(tree: Path) -> None:
 @pytest.mark.parametrize(("environment", "code"), [({}, 0), ({"CI": "true"}, 1)])
 def test_without_node_it_says_so_and_fails_only_in_ci(tree: Path, environment: dict[str, str], code: int) -> None:
     answer = check(tree, PATH=str(tree), **environment)
-    assert (answer.returncode, answer.stderr[:56]) == (code, "The scripts of desk and console were not checked: Node.j")
+    assert (answer.returncode, answer.stderr[:56]) == (code, "The scripts of the desk and the console were not checked")
