@@ -32,7 +32,7 @@ def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
 
 
 def owner_in(fields: Sequence[Field], record: Record | None = None) -> str:
-    """Return the path of a record's field that may name its owner; "" if there is none. The record's own id says
+    """Return the path of a record's field that may identify its owner; "" if there is none. The record's own id says
     nothing about its owner, even if the record is read by something else.
     """
     own = own_id_in(fields, record)
