@@ -155,6 +155,7 @@ class Article(TenantModel):
         ]
         indexes = [
             models.Index(fields=["workspace", "state", "audience"], name="kb_article_readable"),
+            models.Index(fields=["workspace", "locale"], condition=Q(state="live"), name="kb_article_live_locale"),
             models.Index(fields=["reviewer"], condition=Q(reviewer__isnull=False), name="kb_article_to_review"),
         ]
 

@@ -69,17 +69,19 @@ def fetch_planned(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, 
     return _run(statement, parameters, lambda cursor: cursor.fetchall(), may_prepare=False)
 
 
-def fetch_between(before: Statement, statement: Statement, after: Statement) -> list[tuple[Any, ...]]:
-    """Run three statements in one round trip and one transaction, which may be the caller's. Return the rows of the
-    second one. Each is planned anew.
+def fetch_each(*statements: Statement) -> list[list[tuple[Any, ...]]]:
+    """Run statements in one round trip and one transaction, which may be the caller's. Return the rows of each. All are
+    planned anew.
 
     Only Django's cursor can send several: it inserts the parameters itself.
     """
-    statements = (before, statement, after)
+    found = []
     with connection.cursor() as cursor:
         cursor.execute("; ".join(one.text for one in statements), [value for one in statements for value in one.values])
-        cursor.nextset()
-        return list(cursor.fetchall())
+        for _ in statements:
+            found.append(list(cursor.fetchall()))
+            cursor.nextset()
+    return found
 
 
 def run(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:

@@ -5,8 +5,8 @@ This module chooses the scan: the planner would use the approximate index and fi
 workspace's neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an
 approximate scan lets the index continue until enough rows have passed the filter. Both scans and the search by words
 are planned each time, so a plan fits the size of the workspace and never outlives the settings it was made under. The
-counts, and statements that find rows by id, may stay prepared (`sql.fetch`). In a scope that is scanned exactly, both
-indexes are searched in one round trip (`neighbours_and_matches`).
+counts, and statements that find rows by id, may stay prepared (`sql.fetch`). Both indexes are searched in one round
+trip (`neighbours_and_matches`).
 
 Ranking every passage with a common word makes full text slow, so only rare words fetch passages; the common ones still
 help to order them.
@@ -110,16 +110,25 @@ class Scope:
 
 
 def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
-    """Return the scope of a search in the current workspace, and the locales of the articles in it."""
+    """Return the scope of a search in the current workspace, and the locales of the articles in it.
+
+    The index of locales is read from one locale to the next, since reading all articles takes longer.
+    """
     workspace_id = current_workspace_id()
     readable, parameters = condition_on_articles(workspace_id, viewer)
     statement = f"""
-        SELECT ARRAY(SELECT DISTINCT a.locale FROM kb_article a WHERE {readable}),
+        WITH RECURSIVE used AS (
+            (SELECT a.locale FROM kb_article a WHERE {readable} ORDER BY a.locale LIMIT 1)
+            UNION ALL
+            SELECT (SELECT a.locale FROM kb_article a WHERE {readable} AND a.locale > used.locale
+                    ORDER BY a.locale LIMIT 1)
+            FROM used WHERE used.locale IS NOT NULL)
+        SELECT ARRAY(SELECT locale FROM used WHERE locale IS NOT NULL),
                EXISTS(SELECT FROM kb_phrasing p WHERE p.workspace_id = %s),
                (SELECT json_agg(s.words ORDER BY s.id)::text FROM kb_synonyms s WHERE s.workspace_id = %s),
                {sql.columns(Recipe, "r")}
         FROM kb_recipe r WHERE r.is_active"""
-    parameters += [workspace_id, workspace_id]
+    parameters = [*parameters, *parameters, workspace_id, workspace_id]
     found = sql.fetch(statement, parameters)
     if not found:  # the first search of a new installation
         active_recipe()
@@ -193,11 +202,19 @@ class PartQuery:
     words: LexicalQuery | None
 
 
-def neighbours_and_matches(scope: Scope, part: PartQuery, *, limit: int) -> PartCandidates:
-    """Return `exact_neighbours` and the `lexical_matches` of the first query, from one statement."""
+def neighbours_and_matches(scope: Scope, part: PartQuery, *, limit: int, is_large: bool = False) -> PartCandidates:
+    """Return the neighbours and the `lexical_matches` of the first query, in one round trip.
+
+    The neighbours come from the approximate index if the scope is large, otherwise from an exact scan.
+    """
     assert part.vector is not None and part.words is not None, "both indexes are searched"
-    steps = [*_exact_scan(scope, part.vector, limit), *_word_search(scope, part.words, part.words.queries[0], limit)]
-    return _fetched(steps, f"{_NEAR} UNION ALL {_RANKED}", part.vector, part.terms)
+    words = _word_search(scope, part.words, part.words.queries[0], limit, row_by_row=is_large)
+    if not is_large:
+        steps = [*_exact_scan(scope, part.vector, limit), *words]
+        return _fetched(steps, f"{_NEAR} UNION ALL {_RANKED}", part.vector, part.terms)
+    matches = _described(words, _RANKED, part.vector, part.terms)
+    _, near, _, ranked = sql.fetch_each(*_index_scan(scope, part.vector, part.terms, limit), matches)
+    return _candidates([*near, *ranked])
 
 
 def lexical_matches(
@@ -223,17 +240,22 @@ def approximate_neighbours(
     scope: Scope, vector: Sequence[float], terms: Sequence[Term] = (), *, limit: int
 ) -> Sequence[Candidate]:
     """Like `exact_neighbours`, through the approximate index: for scopes too large for an exact scan."""
-    # Sorting is disabled, so that the order can only come from the index, whose expression this repeats.
+    _, near, _ = sql.fetch_each(*_index_scan(scope, vector, terms, limit))
+    return _candidates(near).by_vector
+
+
+def _index_scan(scope: Scope, vector: Sequence[float], terms: Sequence[Term], limit: int) -> list[sql.Statement]:
+    """Return the statement that scans the approximate index, between those that change and reset the settings."""
+    # Sorting is disabled, so that the order can only come from the index, whose expression the scan repeats.
     before = (
         "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('enable_sort', 'off', true), "
         "set_config('hnsw.max_scan_tuples', %s, true), set_config('hnsw.ef_search', %s, true)"
     )
-    rows = sql.fetch_between(
+    return [
         sql.Statement(before, [str(_MAX_SCANNED), str(max(_EF_SEARCH, limit))]),
         _described(_approximate_scan(scope, vector, limit), _NEAR, vector, terms),
         sql.Statement("SELECT set_config('enable_sort', 'on', true)", []),  # the caller's transaction may continue
-    )
-    return _candidates(rows).by_vector
+    ]
 
 
 def _exact_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.Statement]:

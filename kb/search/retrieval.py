@@ -333,12 +333,13 @@ def _part_query(vector: Vector | None, query_terms: Sequence[Term], stats: Scope
 
 
 def _retrieve_part(scope: Scope, stats: ScopeStats, part: PartQuery, depth: int) -> PartCandidates:
-    if part.vector is None or part.words is None or stats.chunks > EXACT_UP_TO:
+    if part.vector is None or part.words is None:
         by_vector = [] if part.vector is None else _vector_candidates(scope, stats, part.vector, depth, part.terms)
         return PartCandidates(
             by_vector, _lexical_candidates(scope, stats, part, part.words.queries if part.words else (), depth)
         )
-    found, others = neighbours_and_matches(scope, part, limit=depth), part.words.queries[1:]
+    found = neighbours_and_matches(scope, part, limit=depth, is_large=stats.chunks > EXACT_UP_TO)
+    others = part.words.queries[1:]
     if others and len(found.by_words) < depth:
         return replace(found, by_words=_lexical_candidates(scope, stats, part, others, depth))
     return found
