@@ -91,12 +91,10 @@ def context_of(
     topics = (*earlier, *messages) if is_incomplete(question) else messages
     sought = _sought(question, viewer, topics, also, limit=document.passages)
     guidelines = document.guidelines_for(is_signed_in=is_signed_in, language=language)
-    moment = moment_in_words(now().astimezone(conversation.workspace.zone))
-    tools = tools_for(conversation, language, requests)
-    instructions = _Instructions(conversation, tools, document, guidelines, moment)
+    time = moment_in_words(now().astimezone(conversation.workspace.zone))
+    instructions = _Instructions(conversation, tools_for(conversation, language, requests), document, guidelines, time)
     dialogue = (*messages, *waiting)
-    locale = in_region(language, conversation.locale)
-    request = _request_for(sought, instructions, dialogue, question=question, locale=locale, turn_id=turn_id)
+    request = _request_for(sought, instructions, dialogue, question=question, language=language, turn_id=turn_id)
     return TurnContext(
         with_similarity(in_parts(request, sought), sought),
         sought.retrieval.passages,
@@ -140,7 +138,7 @@ def _request_for(
     dialogue: Sequence[Message],
     *,
     question: str,
-    locale: str,
+    language: str,
     turn_id: UUID,
 ) -> llm.ModelRequest:
     found, conversation = sought.retrieval, instructions.conversation
@@ -154,7 +152,7 @@ def _request_for(
         sources=numbered(found.passages),
         question=question,
         looked_up=sought.text,
-        locale=locale,
+        locale=in_region(language, conversation.locale),
         is_answerable=found.is_answerable,
         hides_personal_data=conversation.workspace.hides_personal_data,
         prompt_version=ANSWER_VERSION,
