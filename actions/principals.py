@@ -123,8 +123,8 @@ def find_customer(merchant_id: str) -> Customer:
         return known
     if not is_plain or not (_has_other_systems() or merchant().orders_of(merchant_id)):
         raise NotFound(
-            gettext("Neither this workspace nor its shop knows a customer {customer}.").format(
-                customer=repr(merchant_id)
+            gettext("Neither this workspace nor its shop knows a customer “{customer}”.").format(
+                customer=repr(merchant_id)[1:-1]  # without control characters
             )
         )
     return Customer(external_id=merchant_id)

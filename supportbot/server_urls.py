@@ -85,7 +85,7 @@ def database_at(address: str, offset: int) -> str:
     number = next(iter(named), parts.path.strip("/")) or "0"
     if not (number.isascii() and number.isdigit()):
         raise ImproperlyConfigured(
-            f"The database in REDIS_URL, {number!r}, is not a number. Write it like redis://:secret@host:6379/0."
+            f"The database in REDIS_URL, “{number}”, is not a number. Write it like redis://:secret@host:6379/0."
         )
     others = "&".join(option for option in options if not option.startswith("db="))
     return urlunsplit(parts._replace(path=f"/{int(number) + offset}", query=others))

@@ -142,7 +142,7 @@ class Client:
             or "\\" in path
             or {".", ".."} & set(segments)
         ):
-            raise NotSent(_("the path %(path)s is not valid") % {"path": repr(path)[:200]})
+            raise NotSent(_("the path “%(path)s” is not valid") % {"path": repr(path)[1:-1][:200]})
         query = f"?{urlencode(call.query, doseq=True)}" if call.query else ""
         url = f"{self.connection.base_url.rstrip('/')}{path}{query}"
         if len(url) > MAX_URL:

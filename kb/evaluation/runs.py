@@ -119,6 +119,6 @@ def _ids(row: dict[str, Any], where: str, *names: str) -> Iterator[str]:
     found: object = next((row[name] for name in names if row.get(name) is not None), [])
     for value in found if isinstance(found, list) else [found]:
         if not isinstance(value, str | int):
-            problem = gettext("{place}: {field} contains {value}, which is not an external id.")
-            raise InvalidDocument(problem.format(place=where, field=names[0], value=repr(value)))
+            problem = gettext("{place}: {field} contains “{value}”, which is not an external id.")
+            raise InvalidDocument(problem.format(place=where, field=names[0], value=value))
         yield str(value)

@@ -108,7 +108,7 @@ def _by_locale(value: object) -> dict[str, object]:
         )
     for locale in value:
         if not isinstance(locale, str) or not LOCALE.fullmatch(locale):
-            problem = gettext("{locale!r} is not a language code. Use one such as en or de-AT.")
+            problem = gettext("“{locale}” is not a language code. Use one such as en or de-AT.")
             raise ValidationError(problem.format(locale=str(locale)[:20]))
     return value
 

@@ -70,8 +70,8 @@ def daily_allowance(purpose: str = ALL) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        problem = gettext("{setting} must be an amount like 12.50, not {value}.")
-        raise ModelMisconfigured(problem.format(setting=setting, value=repr(allowance)))
+        problem = gettext("{setting} must be an amount like 12.50, not “{value}”.")
+        raise ModelMisconfigured(problem.format(setting=setting, value=allowance))
     return amount
 
 

@@ -77,8 +77,8 @@ def _price(currency: str, model: str, entry: Any) -> Price:
         raise ModelMisconfigured(problem.format(model=model))
     unknown = sorted(set(entry) - {"input", "output", "cached"})
     if unknown:
-        problem = gettext("LLM_PRICES: {model} has an unknown field {field}.")
-        raise ModelMisconfigured(problem.format(model=model, field=repr(unknown[0])))
+        problem = gettext("LLM_PRICES: {model} has an unknown field “{field}”.")
+        raise ModelMisconfigured(problem.format(model=model, field=unknown[0]))
     per_input = _amount(model, "input", entry.get("input"))
     cached = _amount(model, "cached", entry["cached"]) if "cached" in entry else per_input
     return Price(currency, per_input, _amount(model, "output", entry.get("output")), cached)

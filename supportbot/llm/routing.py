@@ -103,7 +103,7 @@ class Routes:
                 logger.warning("the built-in answerer answers instead: %s", error.message)
         if not routes:
             raise ModelUnavailable(
-                gettext("No model serves {purpose}: set OPENAI_MODEL.").format(purpose=repr(str(purpose)))
+                gettext("No model serves “{purpose}”: set OPENAI_MODEL.").format(purpose=purpose)
             )
         return routes
 
@@ -158,7 +158,7 @@ class Routes:
         if purpose in BUILTIN_PURPOSES and self._builtin not in found:
             found.append(self._builtin)
         if not found:
-            raise ModelUnavailable(gettext("No connection serves {purpose}.").format(purpose=repr(str(purpose))))
+            raise ModelUnavailable(gettext("No connection serves “{purpose}”.").format(purpose=purpose))
         return found
 
     async def _provider_named(self, name: str) -> Provider | None:

@@ -86,7 +86,7 @@ async def _call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolRes
     with workspace_scope(agent.workspace_id):
         offered = {spec.name for spec in await db(tools_for, agent)}
         if params.name not in offered:
-            raise MCPError(INVALID_PARAMS, f"There is no tool {params.name[:60]!r}. List the tools to see their names.")
+            raise MCPError(INVALID_PARAMS, f"There is no tool “{params.name[:60]}”. List the tools to see their names.")
         try:
             answer = await _answer_to(agent, ctx, params)
         except SupportBotError as refusal:

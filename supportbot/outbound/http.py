@@ -111,10 +111,10 @@ def may_set_header(name: str) -> bool:
 
 def _check(request: Request) -> None:
     if request.method not in METHODS:
-        raise NotSent(_("the method %(method)s is not supported") % {"method": repr(request.method)[:20]})
+        raise NotSent(_("the method “%(method)s” is not supported") % {"method": repr(request.method)[1:-1][:20]})
     for name, value in request.headers.items():
         if not may_set_header(name):
-            raise NotSent(_("the header %(name)s cannot be set") % {"name": repr(name)[:60]})
+            raise NotSent(_("the header “%(name)s” cannot be set") % {"name": repr(name)[1:-1][:60]})
         if not _VALUE.fullmatch(value):
             raise NotSent(_("the value of the header %(name)s contains invalid characters") % {"name": name})
 

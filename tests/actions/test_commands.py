@@ -90,8 +90,8 @@ def test_approval_needs_a_person_with_the_right(approver: User, shop: FakeShop) 
     ("command", "sentence"),
     [
         (["action_propose", "refund", "--customer", "cus_alice"], "This action does not exist"),
-        (["action_propose", "refund_order", "--customer", "nobody"], "knows a customer 'nobody'"),
-        (["action_propose", "refund_order", "--customer", "a\x00"], "knows a customer"),
+        (["action_propose", "refund_order", "--customer", "nobody"], "knows a customer “nobody”"),
+        (["action_propose", "refund_order", "--customer", "a\x00"], "knows a customer “a\\\\x00”"),
         (["action_propose", "refund_order", "--customer", "cus_alice", "--args", "{"], "could not be read"),
         (["action_propose", "refund_order", "--customer", "cus_alice"], "order_id: This argument is required"),
         (["action_approve", "1"], "not a request ID"),

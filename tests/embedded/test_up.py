@@ -140,7 +140,7 @@ REFUSALS = [
     ({"WEB_PROCESSES": "0"}, "WEB_PROCESSES=0 is below 1"),
     ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must be a PostgreSQL address"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:abc/name"}, "DATABASE_URL is not a valid address: Port"),
-    ({"REDIS_URL": "redis://:hidden@127.0.0.1:6379/three"}, "The database in REDIS_URL, 'three', is not a number"),
+    ({"REDIS_URL": "redis://:hidden@127.0.0.1:6379/three"}, "The database in REDIS_URL, “three”, is not a number"),
     ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not respond"),
     ({"EMAIL_URL": "smtp://someone:hidden@mail.example.com:25x"}, "EMAIL_URL is not a valid address. Write it like"),
     ({"EMAIL_URL": "smtp://someone:hidden"}, "EMAIL_URL is not a valid address. Write it like"),

@@ -112,7 +112,7 @@ class _Evaluation:
             case Mapping(), str():
                 if key not in of:
                     self._missing(
-                        path, DeferredText(gettext_noop("there is no field {name}"), name=repr(key[:60])), end
+                        path, DeferredText(gettext_noop("there is no field “{name}”"), name=repr(key[:60])[1:-1]), end
                     )
                 return of[key]
             case list() | tuple(), Decimal():

@@ -183,7 +183,8 @@ def _tokens(text: str) -> list[_Token]:
         if match is None:
             if why := _NOT_OURS.get(text[at]):
                 raise ExpressionError(why, at)
-            raise ExpressionError(gettext_noop("{character} is not allowed here."), at, character=repr(text[at]))
+            shown = repr(text[at])[1:-1]
+            raise ExpressionError(gettext_noop("“{character}” is not allowed here."), at, character=shown)
         if match.lastgroup != "space":
             tokens.append(_Token(match.lastgroup or "", match[0], at, match.end()))
         at = match.end()

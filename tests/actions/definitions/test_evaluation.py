@@ -131,7 +131,7 @@ def test_a_list_that_is_too_long_causes_no_calls() -> None:
     [
         ("order.status == 'sent'", "not_pending", "guards.pending"),
         ("order.total / 0 > 1", "definition_failed", "guards.pending: division by zero (in: order.total / 0)"),
-        ("order.typo == 'x'", "definition_failed", "guards.pending: there is no field 'typo' (in: order.typo)"),
+        ("order.typo == 'x'", "definition_failed", "guards.pending: there is no field “typo” (in: order.typo)"),
         ("order.total", "definition_failed", "guards.pending: a condition"),
         ("today > order.total", "definition_failed", "guards.pending: a number cannot be compared with a date"),
     ],
