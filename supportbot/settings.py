@@ -158,7 +158,7 @@ else:
     DATABASES = {"default": {"ENGINE": "supportbot.embedded.db_unavailable"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Broker, channel layer, cache: three consecutive databases of one Redis or Valkey.
+# --- Broker, channel layer, cache: three consecutive databases of one Valkey or Redis.
 REDIS_URL = env.str("REDIS_URL", default=_runtime.redis_url if _runtime else "")
 CELERY_BROKER_URL = env.str(
     "CELERY_BROKER_URL", default=_runtime.broker_url if _runtime else database_at(REDIS_URL, 0) if REDIS_URL else ""

@@ -26,8 +26,8 @@ from supportbot.observing.broker_outages import BrokerOutagesInOneLine, broker_t
 from supportbot.observing.server_trouble import NOT_RESPONDING
 
 REFUSED = redis.ConnectionError("Error 111 connecting to 10.0.0.5:6379. Connection refused.")
-OF_LAYER = "Redis or Valkey: it is not responding (Error 111 connecting to 10.0.0.5:6379. Connection refused); retrying"
-OF_BROKER = OF_LAYER.replace("Redis or Valkey", "the broker")
+OF_LAYER = "Valkey or Redis: it is not responding (Error 111 connecting to 10.0.0.5:6379. Connection refused); retrying"
+OF_BROKER = OF_LAYER.replace("Valkey or Redis", "the broker")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_end_of_an_outage_is_logged_once_it_has_settled(
     clock[0] += 6
     layer_trouble.has_responded()
     layer_trouble.has_responded()
-    assert caplog.messages[1:] == ["Redis or Valkey responds again"]
+    assert caplog.messages[1:] == ["Valkey or Redis responds again"]
     assert not passes("channels_redis.pubsub", REFUSED)
     assert len(caplog.messages) == 3
 
@@ -132,7 +132,7 @@ def test_the_channel_layer_ends_its_outage(call: Any, clock: list[float], caplog
     layer_trouble.found(NOT_RESPONDING)
     clock[0] += 6
     async_to_sync(call)("a-group", {"type": "any"} if call is channel_layer.send else "a-channel")
-    assert caplog.messages[1:] == ["Redis or Valkey responds again"]
+    assert caplog.messages[1:] == ["Valkey or Redis responds again"]
 
 
 def test_a_worker_that_tries_to_connect_again_and_again_logs_one_line(

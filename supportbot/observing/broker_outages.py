@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from supportbot.observing.server_trouble import NOT_RESPONDING, ServerTrouble
 
 logger = logging.getLogger(__name__)
-layer_trouble: Final = ServerTrouble("Redis or Valkey", logger)
+layer_trouble: Final = ServerTrouble("Valkey or Redis", logger)
 broker_trouble: Final = ServerTrouble("the broker", logger)  # may be a different server, set by CELERY_BROKER_URL
 # The listener of the channel layer tries again every second, beat at each tick, and the worker ever more slowly; the
 # first two log a traceback each time, the worker a line with the error among its arguments.

@@ -15,6 +15,7 @@ from django.test import override_settings
 
 from supportbot.embedded import checks, free_ports
 from supportbot.embedded.data_dir import DataDir
+from supportbot.embedded.management.commands import doctor
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify
 from supportbot.installation.running_instance import Addresses, save_runtime
@@ -28,6 +29,12 @@ def test_a_suitable_machine_passes(plan: Plan) -> None:
     findings = checks.run_checks(plan, checks.machine_checks(plan))
     assert [finding.name for finding in findings if not finding.is_well] == []
     assert not plan.data_dir.exists()
+
+
+def test_every_check_has_a_translated_name(plan: Plan) -> None:
+    external = replace(plan, database_url="postgres://x", redis_url="redis://x", broker_url="amqp://x")
+    names = {*checks.machine_checks(plan), *checks.machine_checks(external)}
+    assert names <= set(doctor.NAMES)
 
 
 def test_a_dead_database_is_reported_once(plan: Plan) -> None:

@@ -200,7 +200,7 @@ def test_doctor_reports_and_creates_nothing(instance: Instance) -> None:
     answer = instance.command("doctor", "--json")
     findings = {finding["name"]: finding["is_well"] for finding in json.loads(answer.stdout)}
     assert findings["database"]
-    assert findings["redis"]
+    assert findings["Valkey or Redis"]
     assert findings["ports free"]
     assert not instance.data_dir.exists()
 
@@ -210,7 +210,7 @@ def test_doctor_fails_when_something_is_wrong(instance: Instance) -> None:
     answer = instance.command("doctor", "--json", REDIS_URL="redis://127.0.0.1:1")
     assert answer.returncode == 1
     wrong = [finding["name"] for finding in json.loads(answer.stdout) if not finding["is_well"]]
-    assert wrong == ["redis"]
+    assert wrong == ["Valkey or Redis"]
 
 
 @pytest.mark.long

@@ -155,7 +155,7 @@ def probe_redis(url: str) -> str:
     if int(version.partition(".")[0]) < OLDEST_REDIS:
         raise StartRefused(
             gettext(
-                "REDIS_URL points to version {version}, but at least Redis or Valkey {oldest_redis} is required."
+                "REDIS_URL points to version {version}, but at least Valkey or Redis {oldest_redis} is required."
             ).format(version=version, oldest_redis=OLDEST_REDIS)
         )
     if policy and policy != "noeviction":

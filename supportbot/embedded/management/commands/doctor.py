@@ -41,12 +41,14 @@ NAMES: Final = (
     gettext_noop("database"),
     gettext_noop("schema"),
     gettext_noop("roles"),
+    gettext_noop("Valkey or Redis"),
     gettext_noop("broker"),
     gettext_noop("model"),
     gettext_noop("mail"),
     gettext_noop("field keys"),
     gettext_noop("index"),
     gettext_noop("open files"),
+    gettext_noop("demo"),
 )
 
 
