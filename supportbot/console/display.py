@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.errors import SupportBotError
 from supportbot.handoff.templatetags.desk import icon
+from supportbot.llm.selectors import currency_of_costs
 from supportbot.team_formats import cost, date_time, number, percentage
 
 ICONS: Final = {"ok": "check", "warn": "clock", "bad": "x-circle", "info": "info", "accent": "edit"}
@@ -66,5 +67,7 @@ def percent(share: float | None) -> str:
 
 
 def amounts(costs: Mapping[str, Decimal]) -> str:
-    """Return the cost in each currency, or a dash if nothing has a price."""
-    return ", ".join(cost(amount, currency) for currency, amount in sorted(costs.items())) or "–"
+    """Return the cost in each currency, or a dash if nothing has a price. What was free adds nothing to other costs."""
+    paid = {currency: amount for currency, amount in costs.items() if currency}
+    free = {currency_of_costs(): Decimal(0)} if costs and not paid else {}
+    return ", ".join(cost(amount, currency) for currency, amount in sorted({**free, **paid}.items())) or "–"

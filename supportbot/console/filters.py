@@ -1,12 +1,14 @@
-"""A list filter whose choices have readable labels."""
+"""List filters whose choices have readable labels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from django.contrib.admin import SimpleListFilter
+from django.contrib.admin import AllValuesFieldListFilter, SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
+
+from supportbot.team_formats import language_name
 
 
 class LabelledFilter(SimpleListFilter):
@@ -23,3 +25,13 @@ class LabelledFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         return queryset.filter(**{str(self.parameter_name): value}) if value in self.words else queryset
+
+
+class LanguageFilter(AllValuesFieldListFilter):
+    """Filters by a field that contains locales, and shows their names in alphabetical order."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        everything, *rest = super().choices(changelist)
+        yield everything
+        named = ({**choice, "display": language_name(str(choice["display"]))} for choice in rest)
+        yield from sorted(named, key=lambda choice: str(choice["display"]))

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +23,8 @@ from supportbot.console.filters import LabelledFilter
 from supportbot.llm.budget import ALL, EVALUATION, daily_allowance
 from supportbot.llm.errors import Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
-from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
+from supportbot.llm.release_routes import BUILTIN
+from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words, provider_in_words
 from supportbot.team_formats import cost, labelled, number
 
 SPANS: Final = (7, 14, 30)
@@ -88,7 +90,9 @@ class ProviderFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         newest = LLMCall.objects.order_by("-id").values_list("provider", flat=True)[:NEWEST_CALLS]
         chosen = {request.GET[self.parameter_name]} if request.GET.get(self.parameter_name) else set()
-        return [(name, name) for name in sorted({*newest, *chosen})]
+        names = {name: provider_in_words(name) for name in {*newest, *chosen}}
+        names |= {BUILTIN: capfirst(names[BUILTIN])} if BUILTIN in names else {}
+        return sorted(names.items(), key=lambda named: named[1].lower())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(provider=self.value()) if self.value() else queryset
@@ -269,5 +273,5 @@ def _was_newest_skipped(today: date) -> bool:
     """
     others = (EVALUATION, "verify", "embed")  # the first two have their own budgets, and vectors cost much less
     calls = LLMCall.objects.filter(started_at__gte=datetime.combine(today, time.min, UTC))
-    newest = calls.exclude(provider="builtin").exclude(purpose__in=others).order_by("-started_at").first()
+    newest = calls.exclude(provider=BUILTIN).exclude(purpose__in=others).order_by("-started_at").first()
     return newest is not None and newest.outcome == LLMCall.Outcome.SKIPPED

@@ -22,9 +22,7 @@ from actions.models import ActionRequest
 from actions.money import Money, format_money
 from actions.states import State as RequestState
 from kb.models import Article, State
-from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.articles.comparisons import notices
 from supportbot.console.conversations.overview_figures import Figure, quality
 from supportbot.console.conversations.reporting_period import asked_span
@@ -36,7 +34,7 @@ from supportbot.handoff.desk.queue_rows import count_pending_approvals, count_wa
 from supportbot.insights.improve.clusters import alike_in_letters
 from supportbot.insights.improve.findings import Kind, findings
 from supportbot.llm.release_routes import BUILTIN
-from supportbot.llm.selectors import DailyCost, daily_costs
+from supportbot.llm.selectors import DailyCost, currency_of_costs, daily_costs
 from supportbot.team_formats import active_language, cost, number
 
 MAX_QUESTIONS: Final = 5
@@ -124,8 +122,7 @@ def _cost() -> Figure:
     of_today = [row for row in rows if row.day == today]
     calls = sum(row.calls for row in of_today if row.provider != BUILTIN)  # the built-in answerer is not a model
     counted = ngettext("{number} model call", "{number} model calls", calls).format(number=number(calls))
-    currency = next((row.currency for row in rows if row.currency), "")  # calls without a price have none
-    currency = currency or Workspace.objects.get(pk=current_workspace_id()).currency
+    currency = next((row.currency for row in rows if row.currency), "") or currency_of_costs()
     yesterday = _spent([row for row in rows if row.day != today], currency)
     note = gettext("{calls} since midnight UTC; yesterday {amount}").format(calls=counted, amount=yesterday)
     return Figure(gettext("Spent today"), _spent(of_today, currency), note, reverse("admin:llm_llmcall_changelist"))

@@ -102,9 +102,7 @@ class Routes:
                     raise
                 logger.warning("the built-in answerer answers instead: %s", error.message)
         if not routes:
-            raise ModelUnavailable(
-                gettext("No model serves “{purpose}”: set OPENAI_MODEL.").format(purpose=purpose)
-            )
+            raise ModelUnavailable(gettext("No model serves “{purpose}”: set OPENAI_MODEL.").format(purpose=purpose))
         return routes
 
     def embeddings(self) -> EmbeddingProvider:

@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils.translation import gettext
 
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.llm.models import LLMCall
+from supportbot.llm.pricing import parse_prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,27 @@ class DailyCost:
 
 def model_in_words(provider: str, model: str) -> str:
     """Return a model's display name. The built-in answerer has one too, although it is not a model."""
-    if provider == "builtin":
-        return gettext("built-in answerer")
-    return model if model == provider else f"{provider}: {model}"
+    named = provider_in_words(provider)
+    return named if provider in (model, "builtin") else f"{named}: {model}"
+
+
+def currency_of_costs() -> str:
+    """Return the currency of the workspace's costs: that of the installation's prices, or else the workspace's own.
+
+    Calls that cost nothing are stored without a currency, and are shown in this one.
+    """
+    priced = next((price.currency for price in parse_prices(settings.LLM_PRICES).values()), "")
+    return priced or _currency_of(current_workspace_id())
+
+
+@lru_cache(maxsize=1024)  # a workspace's currency never changes
+def _currency_of(workspace_id: UUID) -> str:
+    return str(Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id))
+
+
+def provider_in_words(provider: str) -> str:
+    """Return a provider's display name."""
+    return gettext("built-in answerer") if provider == "builtin" else provider
 
 
 def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
+from kb.models import Article
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.event_log import append_event, lock_conversation
@@ -22,6 +23,7 @@ from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.console.charts import stacked
+from supportbot.console.display import amounts
 from supportbot.console.model_calls import REASONS
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
@@ -237,6 +239,43 @@ def test_calls_are_summed_by_day_and_purpose(enter: Enter, workspace: Workspace)
         ["Rewriting", "p: m", "1", "0", "0"],
         ["Answers", "p: m", "1", "0", "0"],
     ]
+
+
+def test_a_free_call_has_the_currency_of_the_others(enter: Enter, sample: Sample) -> None:
+    talk = sample.conversation.pk
+    LLMCall.objects.all().delete()
+    free = LLMCall.objects.create(
+        purpose="answer", provider="builtin", model="builtin", cost=0, duration_ms=1, outcome="done",
+        conversation_id=talk,
+    )  # fmt: skip
+    admin = enter("admin")
+    tree = read(admin.get("/admin/llm/llmcall/"))
+    assert visible_text(tree.css_first("#result_list .field-money")) == "€0.00"
+    assert visible_text(tree.css("figure tbody td")[-1]) == "€0.00"
+    for address in (f"/admin/llm/llmcall/{free.pk}/change/", f"/admin/chat/conversation/{talk}/change/"):
+        assert "Cost €0.00" in visible_text(read(admin.get(address)).css_first(".form-side"), " ")
+    assert amounts({"": Decimal(0), "USD": Decimal("0.10")}) == "US$0.10"
+    assert amounts({"": Decimal(0)}) == "€0.00" and amounts({}) == "–"
+
+
+def test_filters_name_languages_and_providers(enter: Enter, sample: Sample) -> None:
+    german = start_conversation(sample.customer.pk, locale="de")
+    add_customer_message(german.pk, text="Hallo", client_id="c1")
+    Article.objects.update(locale="de-AT")
+    LLMCall.objects.create(purpose="answer", provider="builtin", model="builtin", duration_ms=9, outcome="done")
+    admin = enter("admin")
+
+    def choices(address: str, title: str) -> list[str]:
+        menus = read(admin.get(address)).css("details.menu")
+        [menu] = [one for one in menus if title in one.css_first("summary").text()]
+        return [visible_text(one) for one in menu.css("li a")]
+
+    assert choices("/admin/chat/conversation/", "Page's language") == ["All", "English", "German"]
+    assert choices("/admin/kb/article/", "Language") == ["All", "German (de-AT)"]
+    assert choices("/admin/llm/llmcall/", "Provider") == ["All", "Built-in answerer", "p"]
+    set_to = read(admin.get("/admin/chat/conversation/?locale=de"))
+    assert "Page's language: German" in visible_text(set_to.css_first(".bar-f"), " ")
+    assert len(set_to.css("#result_list tbody tr")) == 1
 
 
 def test_the_reserved_part_of_a_budget_is_shown_next_to_the_spent_part(

@@ -35,6 +35,7 @@ from supportbot.console.articles.gate_check import ArticleRefused, pass_gates
 from supportbot.console.articles.publication_messages import show_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
+from supportbot.console.filters import LanguageFilter
 from supportbot.console.request_context import person_of, staff, workspace_here
 from supportbot.evals.articles.article_gates import Trial, archiving, publishing_newest
 from supportbot.evals.articles.publication_comparison import compare_publication
@@ -87,7 +88,7 @@ class ArticleAdmin(ScopedAdmin):
     change_list_template = "console/articles/list.html"
     list_display = ["name", "shown_state", "language", "audience_in_words", "answers", "changed"]
     list_display_links = None
-    list_filter = [StateFilter, "collection", "locale", "audience"]
+    list_filter = [StateFilter, "collection", ("locale", LanguageFilter), "audience"]
     list_select_related = [
         "collection",
         "live_revision",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.contrib.admin import AllValuesFieldListFilter, SimpleListFilter
+from django.contrib.admin import SimpleListFilter
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
@@ -33,6 +33,7 @@ from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.evals.case_pages import may_make_cases
+from supportbot.console.filters import LanguageFilter
 from supportbot.console.model_calls import purpose_label
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
@@ -118,7 +119,7 @@ class RatedFilter(SimpleListFilter):
         return rated(queryset, value) if value in RATED else queryset
 
 
-class PageLanguageFilter(AllValuesFieldListFilter):
+class PageLanguageFilter(LanguageFilter):
     """Filters by the language of the page that contains the chat. It is stored, whereas the language of the text is
     only detected.
     """

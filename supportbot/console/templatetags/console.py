@@ -15,6 +15,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.console.display import tag
 from supportbot.evals.result_texts import CALL_ENDS, failure
 from supportbot.language.plain_text import plain as plain_text
+from supportbot.llm.selectors import currency_of_costs
 from supportbot.team_formats import cost, percentage
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -136,8 +137,8 @@ def named(row: Any) -> str:
 
 @register.filter
 def in_currency(amount: Decimal | str, currency: str) -> str:
-    """Return a cost with its currency, such as `€0.0032`."""
-    return cost(Decimal(amount), currency)
+    """Return a cost with its currency, such as `€0.0032`. What was free is stored without one."""
+    return cost(Decimal(amount), currency or currency_of_costs())
 
 
 @register.filter

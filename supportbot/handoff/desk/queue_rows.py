@@ -27,6 +27,7 @@ from supportbot.handoff.models import HELD, OPEN, TICKET_WORDS, Priority, Reason
 from supportbot.handoff.tickets.queue_rules import LATE_AFTER, NEARLY_LATE_AFTER, is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
+from supportbot.team_formats import language_name
 from supportbot.word_search import MAX_CHARACTERS, HasWord, words_of
 
 ROWS_PER_PAGE: Final = 50
@@ -201,7 +202,7 @@ def build_row(ticket: Ticket, last: LastMessage | None, person: User, now: datet
         what=_topic(ticket, last),
         reason=reason_label(ticket),
         icon=REASON_ICONS[Reason(ticket.reason)],
-        language=base_language(detected_language(last.text if last else "", ticket.language)).upper(),
+        language=language_name(base_language(detected_language(last.text if last else "", ticket.language))),
         priority=str(Priority(ticket.priority).label) if ticket.priority else "",
         since=duration_label(now - since),
         since_at=since.isoformat(),

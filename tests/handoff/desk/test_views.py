@@ -80,8 +80,8 @@ def test_the_queue_shows_who_is_waiting_why_and_how_long(ticket: Ticket, bob: Us
     Ticket.objects.filter(pk=second.pk).update(priority=2)
     Ticket.objects.filter(pk=ticket.pk).update(waiting_since=now() - timedelta(minutes=7))
     assert rows(page(browser(bob), "/desk/"), "waiting") == [
-        "Jonas now Mein Paket fehlt. Not covered by our articles Language DE Urgent",
-        "Alice 7 min, late Wants a new tent pole Asked for a person Language EN",
+        "Jonas now Mein Paket fehlt. Not covered by our articles Language German Urgent",
+        "Alice 7 min, late Wants a new tent pole Asked for a person Language English",
     ]
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from supportbot.accounts.commands import WorkspaceCommand, days
 from supportbot.accounts.models import Workspace
-from supportbot.llm.selectors import daily_costs
+from supportbot.llm.selectors import currency_of_costs, daily_costs
 
 
 class Command(WorkspaceCommand):
@@ -22,7 +22,12 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         rows = [
-            {**asdict(cost), "day": cost.day.isoformat(), "cost": f"{cost.cost:.6f}"}
+            {
+                **asdict(cost),
+                "day": cost.day.isoformat(),
+                "cost": f"{cost.cost:.6f}",
+                "currency": cost.currency or currency_of_costs(),
+            }
             for cost in daily_costs(days=options["days"])
         ]
         return {"workspace": workspace.slug, "days": options["days"], "rows": rows}
@@ -42,7 +47,7 @@ def _in_words(row: dict[str, Any]) -> str:
         gettext("tokens: {incoming} in, {outgoing} out").format(
             incoming=row["input_tokens"], outgoing=row["output_tokens"]
         ),
-        f"{row['cost']} {row['currency']}".rstrip(),
+        f"{row['cost']} {row['currency']}",
         gettext("{number} without a price").format(number=row["unpriced"]) if row["unpriced"] else "",
     ]
     return f"{row['day']}  {who}: {', '.join(filter(None, figures))}"
