@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
     from django.db import DatabaseError
 
     try:
         # Its messages are translated, which reads the settings.
+        from supportbot.commands import CommandLine
         from supportbot.errors import SupportBotError
 
         try:
-            execute_from_command_line(sys.argv)
+            CommandLine(sys.argv).execute()
         except SupportBotError as problem:
             return refused(problem)
     except ImproperlyConfigured as problem:

@@ -1,12 +1,17 @@
-"""The base class of all management commands: their texts are in the terminal's language, and errors look alike."""
+"""What all management commands have in common: their list, the terminal's language in their texts, and errors that look
+alike.
+"""
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from django.core.management import ManagementUtility, get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
 from django.utils.translation import gettext, override
 
@@ -14,6 +19,7 @@ from supportbot.team_language import team_language
 
 # The variables, in the order in which programs check them.
 VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+PACKAGES: Final = ("supportbot", "kb", "actions")  # those with the product's own commands
 
 
 def terminal_language(environment: Mapping[str, str]) -> str:
@@ -59,6 +65,37 @@ class TranslatedCommand(BaseCommand):
         with override(terminal_language(os.environ)), errors_by_one_name():
             output: str | None = super().execute(*args, **options)
             return output
+
+
+class CommandLine(ManagementUtility):
+    """Runs a command. Its list begins with the product's own commands and what they do; Django's own list sorts them by
+    app, among dozens that no operator needs.
+    """
+
+    def main_help_text(self, commands_only: bool = False) -> str:
+        if commands_only:
+            return str(super().main_help_text(commands_only=True))
+        found = get_commands()
+        own = {name: app for name, app in found.items() if str(app).partition(".")[0] in PACKAGES}
+        column = max(map(len, own)) + 4
+        with override(terminal_language(os.environ)):
+            hint = gettext("“{program} help COMMAND” describes a command and its options.")
+            lines = [hint.format(program=self.prog_name), "", gettext("Commands of SupportBot:")]
+            for name, app in sorted(own.items()):
+                lines.append(_wrapped(f"  {name:<{column - 2}}{_summary(load_command_class(app, name))}", column))
+            lines += ["", gettext("Other commands, of Django and its packages:")]
+        return "\n".join([*lines, _wrapped(f"  {', '.join(sorted(set(found) - set(own)))}", 2)])
+
+
+def _wrapped(text: str, indent: int) -> str:
+    columns = min(shutil.get_terminal_size(fallback=(100, 24)).columns, 120)
+    return textwrap.fill(text, max(columns, 60), subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+def _summary(command: BaseCommand) -> str:
+    """Return the first sentence of a command's help."""
+    text = gettext(command.help) if command.help else ""
+    return text.partition(". ")[0].rstrip(".")
 
 
 def text_of(name: str) -> str:

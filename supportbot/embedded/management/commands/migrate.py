@@ -24,7 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from environ import Env
 from psycopg import Error, errors
 
@@ -149,6 +149,8 @@ class LockWatch:
 
 
 class Command(migrate.Command):
+    help = gettext_noop("Update the tables of the database.")
+
     _asked_verbosity = 1
     _begun = ""  # the migration that is being applied
     _reported = ""  # the migration whose wait has been reported
