@@ -1,11 +1,15 @@
 """Questions asked from an operator's shell, as a visitor or as a customer."""
 
+from typing import Any
+
 import pytest
+from django.core.management import call_command
 
 from actions.testing import FakeShop
-from supportbot.accounts.models import Customer
+from supportbot.accounts.models import Customer, Workspace
 from supportbot.assistant import ask_and_wait
-from supportbot.assistant.ask_and_wait import PersonAnswers, ask, conversation_to_ask_in
+from supportbot.assistant.ask_and_wait import AskResult, PersonAnswers, ask, conversation_to_ask_in
+from supportbot.assistant.management.commands import ask as command
 from supportbot.async_db import db
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
@@ -40,3 +44,26 @@ async def test_a_question_is_answered_in_this_process_if_no_other_does(conversat
     asked = await ask(conversation, "Within how many days can I return unused items?")
     assert "within 60 days of delivery" in asked.payload["text"]
     assert (asked.has_handoff, asked.proposals) == (False, [])
+
+
+def test_the_command_prints_text_instead_of_markdown(
+    workspace: Workspace,
+    conversation: Conversation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    payload = {
+        "text": "It costs **€6.90**. [1]\n\n- See [delivery](https://shop.example/d).",
+        "citations": [{"title": "Delivery", "quote": "| Country | Price |\n|---|--:|\n| *Austria* | €6.90 |"}],
+        "abstained": False,
+        "by": "model",
+    }
+
+    async def answered(*_: Any) -> AskResult:
+        return AskResult(conversation.pk, payload, [], False, 1.0)
+
+    monkeypatch.setattr(command, "ask", answered)
+    call_command("ask", "How much?", "--workspace", workspace.slug)
+    assert capsys.readouterr().out == (
+        "It costs €6.90. [1]\n\n- See delivery.\n  [1] Delivery: “Country · Price Austria · €6.90”\n"
+    )

@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.ask_and_wait import ask, conversation_to_ask_in
+from supportbot.language.plain_text import for_terminal
 
 
 class Command(WorkspaceCommand):
@@ -46,10 +47,10 @@ class Command(WorkspaceCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         sources = [
-            f"  [{number}] {citation['title']}: “{citation['quote']}”"
+            f"  [{number}] {citation['title']}: “{' '.join(for_terminal(citation['quote']).split())}”"
             for number, citation in enumerate(facts["citations"], start=1)
         ]
-        return "\n".join([facts["answer"], *sources])
+        return "\n".join([for_terminal(facts["answer"]), *sources])
 
 
 def _uuid_or_none(text: str | None) -> UUID | None:
