@@ -38,12 +38,11 @@ document.addEventListener("DOMContentLoaded", () => {
     button.addEventListener("click", () => choose(button.dataset.themeTo));
   }
   const here = document.querySelector(".rail a[aria-current]");
-  const rail = here?.closest(".rail");
+  const scrolling = [here?.closest(".links"), here?.closest(".rail")].find((box) => box?.scrollHeight > box?.clientHeight);
   // Not scrollIntoView: it would scroll the page too.
-  if (rail && rail.scrollHeight > rail.clientHeight) {
-    const [foot, end] = [rail.querySelector(".foot"), rail].map((box) => box.getBoundingClientRect());
-    const visible = Math.min(end.bottom, foot.top); // the foot may cover the last entries
-    rail.scrollTop += Math.max(0, here.getBoundingClientRect().bottom - visible + 28);
+  if (scrolling) {
+    const beyond = here.getBoundingClientRect().bottom - scrolling.getBoundingClientRect().bottom;
+    scrolling.scrollTop += Math.max(0, beyond + 28);
   }
   const all = document.querySelector("[data-tick-all]");
   if (all) {
