@@ -433,6 +433,17 @@ def test_a_look_up_of_the_customers_records_cannot_be_published_for_visitors(
     assert list(refused.value.fields) == ["visitors"]
 
 
+def test_own_and_built_in_actions_are_counted_separately(
+    workspace: Workspace, browser: Client, retail: LoopbackShop
+) -> None:
+    def headings() -> list[str]:
+        return [visible_text(one, " ") for one in page_of(browser.get(ACTIONS)).css("main h1, main h2")]
+
+    assert headings() == ["Actions", "Your own actions 0", "None yet", "Built-in actions 4"]
+    save_draft(document(), actor="operator:test")
+    assert headings() == ["Actions", "Your own actions 1", "Built-in actions 4"]
+
+
 def test_built_in_actions_can_be_switched_off_in_one_step_once_there_are_defined_ones(
     workspace: Workspace, browser: Client, retail: LoopbackShop
 ) -> None:
