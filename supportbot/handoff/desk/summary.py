@@ -19,6 +19,7 @@ from supportbot.builtin.intents import courtesy, wants_person
 from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
 from supportbot.handoff.desk.labels import reason_label
 from supportbot.handoff.models import Ticket
+from supportbot.language.follow_ups import asks_something, content_words
 from supportbot.team_formats import active_language, labelled, listed
 
 MAX_CHARACTERS: Final = 280  # the limit on each of the two messages
@@ -97,17 +98,31 @@ def _unanswered(conversation: Conversation) -> list[str]:
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return the customer's first question in the ticket's episode, and their last one before they asked for a person.
-    The request for a person is left out, because the ticket already shows it.
+    """Return what the customer wanted first in the ticket's episode, and what they want now. Courtesies and the request
+    for a person are left out, because the ticket already shows it.
     """
-    texts = [text for text in (ticket.summary, *_customer_texts(ticket)) if text.strip()]
-    relevant = [rest for text in texts if (rest := _without_handoff_request(text)) and courtesy(rest) is None]
-    if not relevant:
+    texts = [text for text in (ticket.summary, *_customer_texts(ticket, "seq")) if text.strip()]
+    first = next(filter(None, map(_topic_of, texts)), "")
+    if not first:
         return texts[0][:MAX_CHARACTERS] if texts else ""
-    first, last = relevant[0][:MAX_CHARACTERS], _without_handoff_request(_last_message_before(ticket))[:MAX_CHARACTERS]
-    if last in first or courtesy(last):
-        return first
-    return last if first in last else gettext("{first} Then: {last}").format(first=first, last=last)
+    newest = filter(None, map(_topic_of, _customer_texts(ticket, "-seq")))
+    last = next(filter(_says_something, newest), first)
+    if last in first:
+        return first[:MAX_CHARACTERS]
+    if first in last:
+        return last[:MAX_CHARACTERS]
+    return gettext("{first} Then: {last}").format(first=first[:MAX_CHARACTERS], last=last[:MAX_CHARACTERS])
+
+
+def _topic_of(text: str) -> str:
+    """Return the text without the request for a person; "" for a courtesy."""
+    rest = _without_handoff_request(text)
+    return "" if courtesy(rest) else rest
+
+
+def _says_something(text: str) -> bool:
+    """Return whether a message makes sense on its own, unlike an answer to a question, such as "yes" or "A-1042"."""
+    return asks_something(text) or len(content_words(text)) > 1
 
 
 def _without_handoff_request(text: str) -> str:
@@ -115,13 +130,8 @@ def _without_handoff_request(text: str) -> str:
     return " ".join(part for part in _SENTENCE_END.split(text.strip()) if not wants_person(part))
 
 
-def _customer_texts(ticket: Ticket) -> list[str]:
-    return list(_messages(ticket, Source.CUSTOMER).order_by("seq").values_list("text", flat=True)[:MAX_MESSAGES_READ])
-
-
-def _last_message_before(ticket: Ticket) -> str:
-    before = _messages(ticket, Source.CUSTOMER).filter(created_at__lte=ticket.created_at).order_by("-seq")
-    return before.values_list("text", flat=True).first() or ""
+def _customer_texts(ticket: Ticket, order: str) -> list[str]:
+    return list(_messages(ticket, Source.CUSTOMER).order_by(order).values_list("text", flat=True)[:MAX_MESSAGES_READ])
 
 
 def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:

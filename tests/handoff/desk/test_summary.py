@@ -58,6 +58,19 @@ def test_the_summary_keeps_text_next_to_the_request_for_a_person(conversation: C
     assert build_summary(ticket).wants == "How long can I return a tent? Then: My tent has a hole."
 
 
+def test_the_summary_shows_what_the_customer_wants_now(conversation: Conversation, bob: User) -> None:
+    asked = ["How long can I return a tent?", "Is it free?", "My parcel to Linz is lost.", "Talk to a person please"]
+    for place, text in enumerate(asked):
+        add_customer_message(conversation.pk, text=text, client_id=str(place))
+    ticket = services.request(conversation.pk, reason="customer_asked", by="assistant")
+    assert build_summary(ticket).wants == "How long can I return a tent? Then: My parcel to Linz is lost."
+    services.claim(ticket.pk, agent=bob)
+    for place, text in enumerate(["It is A-1042", "Yes", "Can you send the tent again?", "no", "A-1042", "Thanks!"]):
+        add_customer_message(conversation.pk, text=text, client_id=f"later-{place}")
+    now = build_summary(Ticket.objects.get()).wants
+    assert now == "How long can I return a tent? Then: Can you send the tent again?"
+
+
 @pytest.mark.parametrize("summary", ["My zip is broken", "My zip is broken. Can you help? It is the red one."])
 def test_text_shared_by_request_and_last_message_appears_once(conversation: Conversation, summary: str) -> None:
     add_customer_message(conversation.pk, text="My zip is broken. Can you help?", client_id="1")
