@@ -8,10 +8,11 @@ from django.utils.translation import get_language, gettext, gettext_noop, ngette
 
 from actions.reasons import CODES, Reason, sentence
 from kb.models import Article
+from supportbot.evals.calls_in_words import action_title, call_in_words, calls_from
 from supportbot.evals.grading.graders import VERDICT, Grade, grade_from
 from supportbot.evals.grading.run_comparison import Comparison
 from supportbot.evals.grading.run_reports import Report
-from supportbot.team_formats import number, percentage
+from supportbot.team_formats import language_name, number, percentage
 
 _SMALLEST_P: Final = 0.001  # smaller values are shown as "less than"
 NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations whose values are ids of articles
@@ -153,18 +154,38 @@ def _difference(grade: Grade) -> str:
         return gettext("missing {texts}").format(texts=_quoted(grade.missing))
     if grade.found:
         return gettext("must not say {texts}").format(texts=_quoted(grade.found))
-    wanted, got = _value(grade.grader, grade.wanted), _value(grade.grader, grade.got or "–")
+    if grade.grader == "proposes" and ", approvals: " in grade.wanted:
+        wanted, got = _calls(grade.wanted), _calls(grade.got, approvals=0)
+    else:
+        wanted, got = _value(grade.grader, grade.wanted), _value(grade.grader, grade.got or "–")
     return gettext("expected {wanted}, got {got}").format(wanted=wanted, got=got)
 
 
 def _value(grader: str, value: str) -> str:
-    """Return a grade's value as text. Booleans become yes or no, and a refusal's code becomes the text that customers
-    see.
+    """Return a grade's value as text. Booleans become yes or no, a refusal's code becomes the text that customers see,
+    and actions and languages get their names.
     """
     flag = FLAGS.get(grader, {}).get(value)
     if flag is not None:
         return gettext(flag)
+    if grader in ("proposes", "requests"):
+        return _calls(value)
+    if grader in ("detects", "looks_up"):
+        return ", ".join(map(action_title, value.split(", ")))
+    if grader == "language":
+        return language_name(value)
     return ", ".join(map(_refusal, value.split(", "))) if grader == "refuses" else value
+
+
+def _calls(value: str, *, approvals: int | None = None) -> str:
+    """Return stored calls as text. `approvals` is the number for calls without one."""
+    if flag := FLAGS["proposes"].get(value):
+        return gettext(flag)
+    calls = calls_from(value)
+    if calls is None:
+        return value
+    known = (replace(call, approvals=approvals if call.approvals is None else call.approvals) for call in calls)
+    return "; ".join(map(call_in_words, known))
 
 
 def _refusal(code: str) -> str:

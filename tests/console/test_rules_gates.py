@@ -77,9 +77,14 @@ def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
 ) -> None:
     before = rules_of(policy)
     told, now = saved(approval_above="1000.00")
-    assert "“I want a refund for order A-1001" in told and "approvals: 1" in told and now == before
+    assert (
+        "“I want a refund for order A-1001" in told
+        and "needs 1 approval), got Refund an order" in told
+        and now == before
+    )
     notice = LexborHTMLParser(told).css_first("#form-errors")
     assert notice is not None and notice.text().strip().startswith("Nothing was saved. Gate cases")
+    assert "order id: A-1001" in notice.text() and not {"{", "refund_order"} & set(notice.text().split())
     assert [one.attributes["href"] for one in notice.css("a")] == ["#id_override"]
     told, now = saved(window_days="900")
     assert "order A-1005, it arrived damaged”" in told and now == before
@@ -119,7 +124,9 @@ def test_an_action_is_switched_off_at_once_and_on_again_through_the_gates(policy
     _, off = saved(is_enabled="")
     assert not off.is_enabled
     told, now = saved(approval_above="1000.00")
-    assert "“I want a refund for order A-1001" in told and "approvals: 1" in told and now == off
+    assert (
+        "“I want a refund for order A-1001" in told and "needs 1 approval), got Refund an order" in told and now == off
+    )
     told, now = saved()
     assert "would fail" not in told and now.is_enabled
     assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()

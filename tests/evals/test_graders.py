@@ -229,5 +229,19 @@ def test_a_failure_is_explained_in_the_readers_language() -> None:
         == "step 2, A person took over before the answer."
     )
     assert SUBJECTS.keys() == {*GRADERS, "answered"}
+    refund = 'refund_order {"order_id": "A-1", "reason": "torn; sent {"}'
+    asked = Grade("proposes", False, wanted="refund_order, approvals: 2", got=f"{refund}; cancel_order")
+    assert why(asked) == (
+        "proposed action: expected Refund an order (needs 2 approvals), got Refund an order (order id: A-1, reason: "
+        "torn; sent {, needs no approval); Cancel an order (needs no approval)"
+    )
+    moved = 'change_shipping_address {"address": {"city": "Linz", "lines": ["a", "b"]}}'
+    assert why(Grade("requests", False, wanted=moved, got="Where to?")) == (
+        "detected actions: expected Change the delivery address (city: Linz, lines: a, b), got Where to?"
+    )
+    assert why(Grade("proposes", False, wanted="gone {}", got="false")).endswith("expected gone, got nothing")
+    assert why(Grade("language", False, wanted="de", got="en")) == "language: expected German, got English"
+    looked = Grade("looks_up", False, wanted="order_status", got="refund_order, own_action")
+    assert why(looked) == "look-up: expected Order status, got Refund an order, own_action"
     with translation.override("de"):
         assert why(Grade("figures", False, missing=("5 days",))) == "Zahlen: es fehlt „5 days“"
