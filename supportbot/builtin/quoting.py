@@ -16,6 +16,8 @@ FURTHER_SHARE: Final = 0.45
 # subject. The general rule then comes first if its piece has at least this share of the score.
 # docs/decisions/built-in-answerer.md has the figures.
 SPECIAL_FROM: Final = 0.5
+# The same for pages in another language: the question's words then excuse no word of a title, so the values are closer.
+SPECIAL_FROM_ACROSS: Final = 0.3
 GENERAL_SHARE: Final = 0.75
 MAX_CHARACTERS: Final = 700  # per piece; longer pieces are cut around their best line
 MAX_LINES: Final = 8
@@ -37,15 +39,15 @@ def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
             break
     if len({entry.piece.source.number for entry in chosen}) == 1:
         return sorted(chosen, key=lambda entry: entry.piece.position)
-    return chosen if is_foreign else _general_first(chosen)
+    return _general_first(chosen, SPECIAL_FROM_ACROSS if is_foreign else SPECIAL_FROM)
 
 
-def _general_first(chosen: list[Ranked]) -> list[Ranked]:
+def _general_first(chosen: list[Ranked], special_from: float) -> list[Ranked]:
     """Return the pieces with the general rule before a special case that ranks only a little higher."""
     if len(chosen) < 2:
         return chosen
     first, second, *rest = chosen
-    is_special = first.special - second.special >= SPECIAL_FROM and second.score >= GENERAL_SHARE * first.score
+    is_special = first.special - second.special >= special_from and second.score >= GENERAL_SHARE * first.score
     return [second, first, *rest] if is_special else chosen
 
 

@@ -153,6 +153,16 @@ def test_one_further_word_in_a_title_makes_no_special_case() -> None:
     assert first("How do I cancel my subscription?", *sources) == "Cancel your subscription in your account. [1]"
 
 
+def test_the_general_rule_comes_before_a_special_case_in_another_language() -> None:
+    sources = (
+        Source(1, "Returning a gift", GIFT, "en", weight=1.0),
+        Source(2, "Returns", ANYTHING, "en", weight=0.9),
+        Source(3, "Parcels", "We pay you back when your return has reached us.", "en", weight=0.1),
+    )
+    said = answer("Puis-je renvoyer ma commande ?", *sources, locale="fr").split("\n\n")
+    assert said[1:3] == [f"{ANYTHING} [2]", f"{GIFT} [1]"]
+
+
 def test_a_piece_far_behind_is_left_out() -> None:
     page = "Proofing the jacket is needed after 20 washes.\n\nThe colour of the zip is red."
     assert answer("proofing jacket washes", Source(1, "Jacket", page, "en")).count("[1]") == 1
