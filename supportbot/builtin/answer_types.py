@@ -8,13 +8,14 @@ and nothing changes.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final, Literal, get_args
 
 import numpy as np
 
 from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, normalised
+from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import to_quote
 from supportbot.builtin.ranking import Ranked, ranked
 from supportbot.language.blocks import Kind
@@ -30,6 +31,7 @@ from supportbot.llm.types import ModelRequest
 AnswerType = Literal["other", "money", "duration", "weight", "size", "count", "temperature"]
 TYPES: Final[tuple[AnswerType, ...]] = get_args(AnswerType)
 OTHER: Final[AnswerType] = "other"
+_PLAIN_NUMBERS: Final = frozenset(TYPES) - {"money"}
 CERTAIN_FROM: Final = 0.5  # minimum probability of a kind
 _TYPES_OF_UNITS: Final[Mapping[str, AnswerType]] = {
     "second": "duration", "month": "duration",
@@ -59,6 +61,17 @@ def lacks_figure(request: ModelRequest) -> bool:
     return bool(entries) and not any(asked in types_in(entry) for entry in entries)
 
 
+def figure_first(entries: Sequence[Ranked], question: str) -> list[Ranked]:
+    """Return the pieces to quote, beginning with one that contains the kind of figure that the question asks for.
+    Pieces of one passage stay in reading order.
+    """
+    asked = asked_type(question, weights_shipped())
+    if asked == OTHER or len({entry.piece.source.number for entry in entries}) < 2:
+        return list(entries)
+    first = next((entry for entry in entries if asked in types_in(entry)), entries[0])
+    return [first, *(entry for entry in entries if entry is not first)]
+
+
 def asked_type(question: str, weights: Linear) -> AnswerType:
     """Return the kind of figure that a question asks for; "other" if it asks for none or if the kind is not certain."""
     plain = fold_homoglyphs(normalised(question))
@@ -73,8 +86,13 @@ def types_in(entry: Ranked) -> frozenset[str]:
     language = base_language(piece.source.locale)
     found = types_of_figures(f"{piece.heading}\n{piece.lead}\n{piece.text}", language)
     if piece.kind is Kind.TABLE and "count" in found:  # a number's unit may be in the name of its column
-        return frozenset(TYPES)
+        return found | _PLAIN_NUMBERS | ({"money"} if _names_a_price(piece, language) else frozenset())
     return found | types_in_words(entry.line.text, language)
+
+
+def _names_a_price(piece: Piece, language: str) -> bool:
+    """Return whether the heading or a column of a table names a price, so that a plain number may be an amount."""
+    return "paid" in operators(f"{piece.heading}\n{piece.lead}\n{piece.columns}\n{piece.lines[0].text}", language)
 
 
 def types_in_words(text: str, language: str) -> frozenset[str]:

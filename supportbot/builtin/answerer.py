@@ -14,13 +14,14 @@ import orjson
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step, says_yes_to_card
 from supportbot.builtin.actions.orders import called_with
+from supportbot.builtin.answer_types import figure_first
 from supportbot.builtin.complaints import BEFORE_CARD_FROM, COMPLAINT_FROM, is_complaint
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
 from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, phrase_in, say
 from supportbot.builtin.question_rewriting import MAX_QUOTE, said_by_customer, standalone
 from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
-from supportbot.builtin.ranking import ranked
+from supportbot.builtin.ranking import Ranked, ranked
 from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import asks_something, is_question
 from supportbot.language.order_numbers import order_numbers_in
@@ -180,9 +181,7 @@ def _answer(request: ModelRequest, language: str) -> str:
     shown: list[Piece] = []
     texts: list[str] = []
     missing: list[str] = []
-    found = [
-        (part, to_quote(ranked(part), language) if part.is_answerable else []) for part in request.parts or (request,)
-    ]
+    found = [(part, _chosen(part, language) if part.is_answerable else []) for part in request.parts or (request,)]
     for part, chosen in found:
         fresh = [entry for entry in chosen if entry.piece not in shown]
         shown += [entry.piece for entry in fresh]
@@ -195,6 +194,10 @@ def _answer(request: ModelRequest, language: str) -> str:
             missing.append(_nothing_on(part.question, language))
     # Answers come first, whatever the order of the questions.
     return "\n\n".join([*texts, *missing]) if texts else ""
+
+
+def _chosen(request: ModelRequest, language: str) -> list[Ranked]:
+    return figure_first(to_quote(ranked(request), language), request.question)
 
 
 def _nothing_on(question: str, language: str) -> str:

@@ -85,5 +85,18 @@ def test_a_compound_of_free_is_no_price() -> None:
     assert lacks_figure(asked("How much is the tent?", "The tent is free-standing."))
 
 
+@pytest.mark.parametrize(
+    ("question", "table", "locale", "is_lacking"),
+    [
+        ("How much is the jacket?", "| Size | Chest |\n|---|---|\n| M | 94 to 100 |\n| L | 100 to 107 |", "en", True),
+        ("How much is the jacket?", "| Size | Price |\n|---|---|\n| M | 94 |\n| L | 100 |", "en", False),
+        ("How much is the jacket?", "| Size | Shop |\n|---|---|\n| M | €94 |\n| L | €100 |", "en", False),
+        ("Was kostet die Jacke?", "| Größe | Preis |\n|---|---|\n| M | 94 |\n| L | 100 |", "de", False),
+    ],
+)
+def test_a_table_without_prices_tells_no_price(question: str, table: str, locale: str, is_lacking: bool) -> None:
+    assert lacks_figure(asked(question, table, locale, locale)) == is_lacking
+
+
 def test_nothing_is_lacking_if_there_is_nothing_to_quote() -> None:
     assert not lacks_figure(ModelRequest("answer", (), question="How much is the jacket?"))

@@ -153,6 +153,21 @@ def test_one_further_word_in_a_title_makes_no_special_case() -> None:
     assert first("How do I cancel my subscription?", *sources) == "Cancel your subscription in your account. [1]"
 
 
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How long does the delivery of an order take?", "The delivery takes 3 days. [2]"),
+        ("What about the delivery of an order?", "The delivery of an order begins in our warehouse. [1]"),
+    ],
+)
+def test_the_kind_of_figure_that_is_asked_for_comes_first(question: str, said: str) -> None:
+    sources = (
+        Source(1, "Delivery", "The delivery of an order begins in our warehouse.", "en", weight=1.0),
+        Source(2, "Delivery", "The delivery takes 3 days.", "en", weight=1.0),
+    )
+    assert first(question, *sources) == said
+
+
 def test_the_general_rule_comes_before_a_special_case_in_another_language() -> None:
     sources = (
         Source(1, "Returning a gift", GIFT, "en", weight=1.0),
