@@ -1,5 +1,5 @@
 """Recognises the kind of figure that a question asks for, such as an amount or a duration, and whether the pieces to
-quote contain one. Pure.
+quote contain one. The same for what is in stock. Pure.
 
 However similar a piece is to the question, it does not answer "How much is the jacket?" if it contains no amount.
 `scripts/train_answer_types.py` trains the model on our own rows in six languages (`data/answer_types.jsonl`) and on the
@@ -25,6 +25,7 @@ from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.figures import Figure, all_figures_in, known_figures
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.operators import operators
+from supportbot.language.stock import names_stock
 from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ModelRequest
 
@@ -59,6 +60,18 @@ def lacks_figure(request: ModelRequest) -> bool:
     language = detect(request.question, base_language(request.locale))
     entries = to_quote(ranked(request), language)
     return bool(entries) and not any(asked in types_in(entry) for entry in entries)
+
+
+def lacks_stock(request: ModelRequest) -> bool:
+    """Return whether the question is about what is in stock, but none of the pieces to quote is."""
+    language = detect(request.question, base_language(request.locale))
+    if not names_stock(request.question, language):
+        return False
+    pieces = [entry.piece for entry in to_quote(ranked(request), language)]
+    return bool(pieces) and not any(
+        names_stock(f"{piece.heading}\n{piece.lead}\n{piece.text}", base_language(piece.source.locale))
+        for piece in pieces
+    )
 
 
 def figure_first(entries: Sequence[Ranked], question: str) -> list[Ranked]:
