@@ -31,6 +31,14 @@ class NotADraft(ReleaseError):
     default_message = gettext_noop("A release that has been live cannot be changed. Create a draft from it.")
 
 
+class NothingChanged(ReleaseError):
+    """A draft is identical to the live release, so publishing it would not change any answer."""
+
+    code = "nothing_changed"
+    status = 409
+    default_message = gettext_noop("Nothing has changed: this draft is identical to the live release. Edit it first.")
+
+
 class NothingToRestore(ReleaseError):
     code = "nothing_to_restore"
     status = 409

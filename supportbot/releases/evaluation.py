@@ -23,7 +23,7 @@ from supportbot.accounts.workspaces import stored_language
 from supportbot.errors import SupportBotError
 from supportbot.leases import extending
 from supportbot.releases import ports
-from supportbot.releases.errors import NoGates, NotADraft
+from supportbot.releases.errors import NoGates, NotADraft, NothingChanged
 from supportbot.releases.models import DRAFT_STATES, MAX_REASON, Release
 from supportbot.releases.selectors import gates, live_release, release_with_id
 
@@ -38,12 +38,14 @@ logger = logging.getLogger(__name__)
 
 @transaction.atomic
 def request_evaluation(release_id: UUID) -> Release:
-    """Have a worker run the gates on a draft. Raises NoGates, NotADraft."""
+    """Have a worker run the gates on a draft. Raises NoGates, NotADraft, NothingChanged."""
     draft = locked_draft(release_id)
     if ports.judge() is None or not gates():
         raise NoGates(
             gettext("No suite is chosen as a gate. Publish the release without gates, or choose a gate first.")
         )
+    if draft.digest == live_release().digest:
+        raise NothingChanged()
     draft.judging_since, draft.judging_until, draft.judging_problem = timezone.now(), None, ""
     draft.save(update_fields=["judging_since", "judging_until", "judging_problem"])
     return draft

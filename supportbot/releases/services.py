@@ -26,6 +26,7 @@ from supportbot.releases.errors import (
     GateRefused,
     NoGates,
     NotEvaluated,
+    NothingChanged,
     NothingToRestore,
     NotProven,
     ReleaseChanged,
@@ -81,8 +82,8 @@ def publish(
     """Make a draft live in place of release number `instead_of`, with which the person has compared it.
 
     If the gates have rejected the draft or not judged it, `override` is the reason for publishing it nevertheless,
-    which requires a right. Raises AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, VerdictOutdated,
-    GateRefused, GateMissing, NotAllowed or InvalidInput.
+    which requires a right. Raises AnotherWentLive, ReleaseChanged, NotADraft, NothingChanged, NotEvaluated,
+    VerdictOutdated, GateRefused, GateMissing, NotAllowed or InvalidInput.
     """
     live = _locked_live()
     draft = locked_draft(release_id)
@@ -90,6 +91,8 @@ def publish(
         raise AnotherWentLive()
     if edits is not None and edits != draft.edits:
         raise ReleaseChanged()
+    if draft.digest == live.digest:
+        raise NothingChanged()
     reason = _reason(reason, is_needed=True)
     _check_document(draft.contents)
     overridden = _pass_gates(draft, person, override)

@@ -88,6 +88,22 @@ def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Wor
 
 
 @pytest.mark.long
+def test_a_draft_without_changes_can_be_neither_evaluated_nor_published(admin: Client, workspace: Workspace) -> None:
+    page = f"{RELEASES}{draft(admin).pk}/"
+
+    def shown() -> LexborHTMLParser:
+        return LexborHTMLParser(admin.get(f"{page}change/").content.decode())
+
+    assert "Nothing has changed yet" in shown().css_first("#h-publish").parent.text()
+    assert not any("/publish/" in str(form.attributes["action"]) for form in shown().css("main form"))
+    refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 0, "reason": "warmer"})
+    assert refused.status_code == 409 and "identical to the live release" in refused.content.decode()
+    assert current().number == 1
+    admin.post(f"{page}edit/", filled(Release.objects.order_by("-number")[0], tone="warm"))
+    assert "Nothing has changed" not in shown().css_first("main").text()
+    assert any("/publish/" in str(form.attributes["action"]) for form in shown().css("main form"))
+
+
 def test_the_page_of_an_older_release_shows_the_changes_of_restoring_it(admin: Client, workspace: Workspace) -> None:
     put_live(admin, tone="warm", instructions="Be brief.")
     second = put_live(admin, tone="cool", instructions="Be brief.")

@@ -35,6 +35,7 @@ from supportbot.releases.errors import (
     NoSuchRelease,
     NotADraft,
     NotEvaluated,
+    NothingChanged,
     NothingToRestore,
     NotProven,
     ReleaseChanged,
@@ -277,6 +278,17 @@ def test_a_draft_that_went_live_during_its_evaluation_no_longer_waits_for_a_work
     published(row, ada, override="cannot wait")
     extend_claim(claim)
     assert claim_waiting() is None and release_with_id(row.pk).judging_since is None
+
+
+def test_a_draft_equal_to_the_live_release_is_neither_evaluated_nor_published(ada: Staff, gated: Judge) -> None:
+    row = services.create_draft(person=ada)
+    with pytest.raises(NothingChanged):
+        evaluation.request_evaluation(row.pk)
+    with pytest.raises(NothingChanged):
+        published(row, ada, override="to be sure")
+    assert gated.judged == [] and release_with_id(row.pk).judging_since is None
+    services.change_draft(row.pk, {"tone": "kind"}, person=ada)
+    assert evaluation.request_evaluation(row.pk).judging_since is not None
 
 
 def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Judge) -> None:

@@ -194,6 +194,7 @@ def _shown(
         "differences": differences(before.contents, release.contents, names()) if before else [],
         "restoring": differences(live.contents, release.contents, names()) if release.state == REPLACED else [],
         "problem": problem,
+        "is_unchanged": release.is_draft and release.digest == live.digest,
         "suites": suites,
         **_verdict_facts(request, release, suites, may_read_runs=may_read_runs),
         "may_judge": bool(suites) and ports.judge() is not None,
