@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_skeleton
@@ -59,6 +60,12 @@ def date_time(moment: datetime, *, with_year: bool = True, with_seconds: bool = 
     """Return a day and a time of day, such as `28 Nov 2026, 06:50`."""
     joined = str(_locale().datetime_formats["medium"])  # such as "{1}, {0}"
     return joined.format(clock_time(moment, with_seconds=with_seconds), day(moment, with_year=with_year))
+
+
+def time_zone(name: str) -> str:
+    """Return a time zone with its current difference from UTC, such as `Europe/Berlin, UTC+01:00`."""
+    difference = f"{localtime(timezone=ZoneInfo(name)):%z}"
+    return name if name == "UTC" else f"{name}, UTC{difference[:3]}:{difference[3:5]}"
 
 
 def number(value: int | float | Decimal, *, decimals: int | None = None) -> str:

@@ -39,6 +39,7 @@ from supportbot.console.request_context import (
     workspaces_of,
 )
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
+from supportbot.team_formats import time_zone
 
 View = Callable[..., HttpResponse]
 
@@ -115,11 +116,13 @@ class ConsoleSite(UnfoldAdminSite):
         }
         person = staff_here(request)
         if person is not None:
+            workspace = workspace_here(request)
             context |= {
                 "staff": person,
-                "workspace": workspace_here(request),
+                "workspace": workspace,
                 "workspaces": workspaces_of(person_of(request)),
                 "navigation": navigation(request, person),
+                "time_zone": time_zone(workspace.timezone),
             }
         return context
 

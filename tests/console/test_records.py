@@ -258,6 +258,17 @@ def test_a_free_call_has_the_currency_of_the_others(enter: Enter, sample: Sample
     assert amounts({"": Decimal(0)}) == "€0.00" and amounts({}) == "–"
 
 
+def test_each_page_names_the_time_zone_of_its_times_once(enter: Enter, workspace: Workspace) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(timezone="Asia/Kolkata")
+    admin = enter("admin")
+    for address in ("/admin/", "/admin/llm/llmcall/", "/admin/kb/article/", "/admin/results/"):
+        [foot] = read(admin.get(address)).css(".page-f")
+        assert visible_text(foot) == "Times are in the workspace's time zone: Asia/Kolkata, UTC+05:30."
+    assert visible_text(read(admin.get("/admin/", headers={"Accept-Language": "de"})).css_first(".page-f")).endswith(
+        "Zeitzone des Arbeitsbereichs: Asia/Kolkata, UTC+05:30."
+    )
+
+
 def test_filters_name_languages_and_providers(enter: Enter, sample: Sample) -> None:
     german = start_conversation(sample.customer.pk, locale="de")
     add_customer_message(german.pk, text="Hallo", client_id="c1")
