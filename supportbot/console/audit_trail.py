@@ -1,7 +1,7 @@
 """The workspace's audit trail, read-only: every step of a request, and every change to rules, people, keys and systems.
 
-Events are shown by the names that the documentation uses. Entries contain ids instead of people's names, so the names
-are looked up.
+Each event is shown in words, above the name that programs and the documentation use. Entries contain ids instead of
+people's names, so the names are looked up.
 """
 
 import re
@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop
 from actions.audit import actor_of
 from actions.models import AuditEntry
 from supportbot.accounts.models import User
+from supportbot.console.audit_events import event_label, events_called
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.filters import LabelledFilter
@@ -100,13 +101,18 @@ class AuditEntryAdmin(ScopedAdmin):
         newest = AuditEntry.objects.aggregate(last=Max("seq"))["last"] or 0
         recent = queryset.filter(seq__gt=newest - SEARCHED)
         people = _people_called(text, recent)
-        wanted = Q(event__icontains=text) | Q(actor__icontains=text) | Q(payload__icontains=text)
+        wanted = (
+            Q(event__in=events_called(text))
+            | Q(event__icontains=text)
+            | Q(actor__icontains=text)
+            | Q(payload__icontains=text)
+        )
         for column in COLUMNS_OF_PEOPLE:
             wanted |= Q(**{f"{column}__in": people})
         return recent.filter(wanted), False
 
     def name_of(self, row: AuditEntry) -> str:
-        return labelled(number(row.seq), row.event)
+        return labelled(number(row.seq), event_label(row.event) or row.event)
 
     @admin.display(description=_("No."), ordering="seq")
     def place(self, entry: AuditEntry) -> str:
@@ -118,8 +124,9 @@ class AuditEntryAdmin(ScopedAdmin):
 
     @admin.display(description=_("Event"), ordering="event")
     def shown_event(self, entry: AuditEntry) -> str:
-        """Return the event's name, with positions at which it may wrap."""
-        return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _WORDS.findall(entry.event)))
+        """Return what happened, and the event's name with positions at which it may wrap."""
+        name = format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _WORDS.findall(entry.event)))
+        return format_html('{} <code class="sub">{}</code>', event_label(entry.event), name)
 
     @admin.display(description=_("Who"))
     def who(self, entry: AuditEntry) -> str:

@@ -13,7 +13,9 @@ from selectolax.lexbor import LexborHTMLParser
 from actions import audit
 from actions.audit import actor_of
 from actions.models import AuditEntry
+from actions.states import State
 from supportbot.accounts.models import ApiKey, Membership, User, Workspace
+from supportbot.console.audit_events import event_label
 from supportbot.console.audit_trail import SUBJECTS
 from supportbot.ids import uuid7
 from tests.console.conftest import Enter, logged_in, person
@@ -96,7 +98,7 @@ def test_a_text_that_looks_like_a_person_is_only_text(ines: User, other_workspac
 def test_an_entry_is_named_by_its_number_and_event(ines: User) -> None:
     record("policy.disabled", actor=actor_of(ines), action="refund_order")
     page = logged_in(ines).get(f"{TRAIL}{AuditEntry.objects.get().pk}/change/").content.decode()
-    assert "1: policy.disabled" in page and "AuditEntry" not in page
+    assert "1: Action switched off by its rules" in page and "AuditEntry" not in page
 
 
 def test_a_key_is_found_by_the_name_of_the_person_it_acts_as(ines: User, workspace: Workspace) -> None:
@@ -120,6 +122,36 @@ def test_every_recorded_event_has_a_subject() -> None:
     folders = [Path(settings.BASE_DIR) / name for name in ("actions", "kb", "supportbot")]
     found = {name for folder in folders for file in folder.rglob("*.py") for name in recorded.findall(file.read_text())}
     assert len(found) > 15 and found <= starts
+
+
+def test_every_recorded_event_has_a_label() -> None:
+    """Reads the names of events where they are recorded, and those that differ by a condition."""
+    recorded = re.compile(
+        r"(?:record|record_change|record_refusal|_record|_audit|audit\(\))\(\s*\"([a-z_]+\.[a-z_]+)\""
+        r"|event = \"([a-z_]+\.[a-z_]+)\" if .* else \"([a-z_]+\.[a-z_]+)\""
+        r"|\"([a-z_]+\.[a-z_]+_against_gates)\""
+    )
+    folders = [Path(settings.BASE_DIR) / name for name in ("actions", "kb", "supportbot")]
+    texts = [file.read_text() for folder in folders for file in folder.rglob("*.py") if file.name != "audit_events.py"]
+    found = {name for text in texts for names in recorded.findall(text) for name in names if name}
+    assert len(found) > 65 and [name for name in sorted(found) if not event_label(name)] == []
+    assert all(event_label(f"request.{state}") for state in State)
+
+
+def test_events_are_shown_and_found_in_words(ines: User) -> None:
+    record("policy.changed", action="refund_order")
+    record("request.awaiting_approval", request_id=uuid7())
+    record("of_an_older.version")
+    browser = logged_in(ines)
+    assert [row.split(" system ")[0].split(", ")[1][6:].replace(" the", "") for row in rows(browser)] == [
+        "of_an_older.version",
+        "Request: Waiting for approval request.awaiting_approval",
+        "Action rules changed policy.changed",
+    ]
+    ines.language = "de"
+    ines.save()
+    [row] = rows(browser, "?q=aktionsregeln")
+    assert "Aktionsregeln geändert policy.changed" in row
 
 
 def test_a_page_reads_names_once(ines: User, django_assert_max_num_queries: Any) -> None:

@@ -24,6 +24,7 @@ from actions.requests.undo import undone_by
 from actions.states import State
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
+from supportbot.console.audit_events import event_label
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
@@ -48,10 +49,6 @@ VERDICTS: Final = {
     Verdict.RUN: gettext_noop("no confirmation needed"),
     Verdict.CONFIRM: gettext_noop("the customer confirms"),
     Verdict.CONFIRM_AND_APPROVE: gettext_noop("the customer confirms, then a person approves"),
-}
-EVENTS: Final = {
-    "approval.first": gettext_noop("Approved by the first of two people"),
-    "approval.judged": gettext_noop("Judged by new rules"),
 }
 # Verifying a chain reads every entry, so longer chains are left to `audit_verify`.
 MOST_CHECKED: Final = 5_000
@@ -197,7 +194,7 @@ def _is_dry(request: ActionRequest) -> bool:
 def _state(event: str) -> str:
     if event in State.values:
         return state_label(State(event))
-    return gettext(EVENTS[event]) if event in EVENTS else event.replace("_", " ").capitalize()
+    return event_label(event) or event.replace("_", " ").capitalize()
 
 
 def _fact(name: str, value: Any) -> str:
