@@ -29,6 +29,7 @@ from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
 from kb.models import Article
 from kb.search import common_counts
+from kb.search.common_counts import ScopeSize
 from kb.search.fusion import Candidate, PartCandidates
 from kb.search.lexical_query import MAX_RANKED, LexicalQuery, ScopeStats
 from kb.search.passages import Passage
@@ -46,8 +47,6 @@ _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
-# The query for all chunks, among those for words.
-_ALL: Final = ""
 # What the two indexes found, in the columns `is_match, id, place, score`.
 _NEAR = "SELECT false AS is_match, id, distance AS place, 0::float8 AS score FROM near"
 _RANKED = "SELECT true AS is_match, id, -score AS place, score FROM ranked"
@@ -80,9 +79,10 @@ class Scope:
     def filter(self, *, row_by_row: bool = False) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
 
-        All of these articles are read first (a hashed subplan, hence `IS TRUE`); with `row_by_row`, each chunk's
-        article is looked up, which is faster for a few rows among many articles. Neither is a join, which would tempt
-        the planner to use a different scan (hence `OFFSET 0`).
+        All of these articles are read first (a hashed subplan, hence `IS TRUE`). With `row_by_row`, each chunk's
+        article is looked up instead, which is faster in a large scope, but only if the viewer may read most articles:
+        otherwise, too many chunks are looked up in vain. Neither is a join, which would tempt the planner to use a
+        different scan (hence `OFFSET 0`).
         """
         articles, parameters = self.articles()
         if row_by_row:
@@ -144,45 +144,67 @@ def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
     decision. In a scope too large for exact scans, common counts may be a minute old.
     """
     counted_by = sql.Statement(*scope.filter())
-    queries = [term.tsquery for term in terms]
-    known = common_counts.kept(counted_by, [_ALL, *queries])
-    is_large = known.get(_ALL, 0) > EXACT_UP_TO
-    missing = [query for query in dict.fromkeys([*([] if is_large else [_ALL]), *queries]) if query not in known]
-    if missing:
-        counted = _counts(scope, missing, is_large=is_large)
-        known |= counted
-        if known[_ALL] > EXACT_UP_TO:
+    queries = list(dict.fromkeys(term.tsquery for term in terms))
+    size = common_counts.kept_size(counted_by)
+    if size is None:
+        chunks, counts = _all_counts(scope, queries)
+        size = ScopeSize(chunks, reads_most=chunks > EXACT_UP_TO and _reads_most(scope))
+        if chunks > EXACT_UP_TO:
+            common_counts.keep_size(counted_by, size)
+            common_counts.keep(counted_by, counts)
+    else:
+        counts = common_counts.kept(counted_by, queries)
+        if missing := [query for query in queries if query not in counts]:
+            counted = _counts(scope, missing, row_by_row=size.reads_most)
             common_counts.keep(counted_by, counted)
-    return ScopeStats(known[_ALL], {term.word: known[term.tsquery] for term in terms})
+            counts |= counted
+    return ScopeStats(size.chunks, {term.word: counts[term.tsquery] for term in terms}, size.reads_most)
 
 
-def _counts(scope: Scope, queries: Sequence[str], *, is_large: bool) -> dict[str, int]:
-    """Return how many chunks in scope match each query; _ALL matches every chunk.
+def _all_counts(scope: Scope, queries: Sequence[str]) -> tuple[int, dict[str, int]]:
+    """Return how many chunks are in scope, and how many match each query.
 
     All chunks are counted article by article, so that an index alone is enough once the table has been vacuumed:
     reading 5,000 rows takes longer. `OFFSET 0` keeps the planner from turning this into a join that reads the rows. A
     chunk is in its article's workspace, which a constraint ensures.
     """
-    condition, parameters = scope.filter(row_by_row=is_large)
-    articles, own = scope.articles()
-    words = [query for query in queries if query != _ALL]
-    total = f"""
-        SELECT count(*) FROM (
-            SELECT FROM kb_article a
-            CROSS JOIN LATERAL (SELECT FROM kb_chunk WHERE article_id = a.id AND recipe_id = %s OFFSET 0) c
-            WHERE {articles} LIMIT %s) n"""
-    matches = f"""
+    articles, parameters = scope.articles()
+    matching = _matching(scope, queries)
+    statement = f"""
         SELECT (SELECT count(*) FROM (
-                    SELECT FROM kb_chunk c WHERE {condition} AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
-        FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place"""
-    values = [*parameters, MAX_RANKED + 1, words]
-    if len(words) == len(queries):
-        [(counts,)] = sql.fetch(f"SELECT ARRAY({matches})", values)
-        return dict(zip(words, counts, strict=True))
-    [(chunks, counts)] = sql.fetch(
-        f"SELECT ({total}), ARRAY({matches})", [scope.recipe.pk, *own, EXACT_UP_TO + 1, *values]
-    )
-    return {_ALL: chunks, **dict(zip(words, counts, strict=True))}
+                    SELECT FROM kb_article a
+                    CROSS JOIN LATERAL (SELECT FROM kb_chunk WHERE article_id = a.id AND recipe_id = %s OFFSET 0) c
+                    WHERE {articles} LIMIT %s) n),
+               {matching.text}"""
+    [(chunks, counts)] = sql.fetch(statement, [scope.recipe.pk, *parameters, EXACT_UP_TO + 1, *matching.values])
+    return chunks, dict(zip(queries, counts, strict=True))
+
+
+def _counts(scope: Scope, queries: Sequence[str], *, row_by_row: bool) -> dict[str, int]:
+    """Return how many chunks in scope match each query. `row_by_row` is that of `Scope.filter`."""
+    matching = _matching(scope, queries, row_by_row=row_by_row)
+    [(counts,)] = sql.fetch(f"SELECT {matching.text}", matching.values)
+    return dict(zip(queries, counts, strict=True))
+
+
+def _matching(scope: Scope, queries: Sequence[str], *, row_by_row: bool = False) -> sql.Statement:
+    """Return the expression for the numbers of chunks that match the queries, in their order."""
+    condition, parameters = scope.filter(row_by_row=row_by_row)
+    text = f"""ARRAY(
+        SELECT (SELECT count(*) FROM (SELECT FROM kb_chunk c WHERE {condition}
+                    AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
+        FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)"""
+    return sql.Statement(text, [*parameters, MAX_RANKED + 1, list(queries)])
+
+
+def _reads_most(scope: Scope) -> bool:
+    """Return whether at least half of the workspace's live articles are in scope."""
+    articles, parameters = scope.articles()
+    statement = f"""
+        SELECT count(*) FILTER (WHERE {articles}) * 2 >= count(*)
+        FROM kb_article a WHERE a.workspace_id = %s AND a.state = 'live'"""
+    [(reads_most,)] = sql.fetch(statement, [*parameters, scope.workspace_id])
+    return bool(reads_most)
 
 
 def covers(scope: Scope, article_id: str | None) -> bool:
@@ -202,18 +224,19 @@ class PartQuery:
     words: LexicalQuery | None
 
 
-def neighbours_and_matches(scope: Scope, part: PartQuery, *, limit: int, is_large: bool = False) -> PartCandidates:
+def neighbours_and_matches(scope: Scope, stats: ScopeStats, part: PartQuery, *, limit: int) -> PartCandidates:
     """Return the neighbours and the `lexical_matches` of the first query, in one round trip.
 
-    The neighbours come from the approximate index if the scope is large, otherwise from an exact scan.
+    The neighbours come from an exact scan, or from the approximate index if the scope is large.
     """
     assert part.vector is not None and part.words is not None, "both indexes are searched"
-    words = _word_search(scope, part.words, part.words.queries[0], limit, row_by_row=is_large)
-    if not is_large:
+    words = _word_search(scope, part.words, part.words.queries[0], limit, row_by_row=stats.reads_most)
+    if stats.chunks <= EXACT_UP_TO:
         steps = [*_exact_scan(scope, part.vector, limit), *words]
         return _fetched(steps, f"{_NEAR} UNION ALL {_RANKED}", part.vector, part.terms)
+    index_scan = _index_scan(scope, part.vector, part.terms, limit, row_by_row=stats.reads_most)
     matches = _described(words, _RANKED, part.vector, part.terms)
-    _, near, _, ranked = sql.fetch_each(*_index_scan(scope, part.vector, part.terms, limit), matches)
+    _, near, _, ranked = sql.fetch_each(*index_scan, matches)
     return _candidates([*near, *ranked])
 
 
@@ -237,14 +260,18 @@ def exact_neighbours(
 
 
 def approximate_neighbours(
-    scope: Scope, vector: Sequence[float], terms: Sequence[Term] = (), *, limit: int
+    scope: Scope, vector: Sequence[float], terms: Sequence[Term] = (), *, limit: int, row_by_row: bool = False
 ) -> Sequence[Candidate]:
-    """Like `exact_neighbours`, through the approximate index: for scopes too large for an exact scan."""
-    _, near, _ = sql.fetch_each(*_index_scan(scope, vector, terms, limit))
+    """Like `exact_neighbours`, through the approximate index: for scopes too large for an exact scan. `row_by_row` is
+    that of `Scope.filter`.
+    """
+    _, near, _ = sql.fetch_each(*_index_scan(scope, vector, terms, limit, row_by_row=row_by_row))
     return _candidates(near).by_vector
 
 
-def _index_scan(scope: Scope, vector: Sequence[float], terms: Sequence[Term], limit: int) -> list[sql.Statement]:
+def _index_scan(
+    scope: Scope, vector: Sequence[float], terms: Sequence[Term], limit: int, *, row_by_row: bool
+) -> list[sql.Statement]:
     """Return the statement that scans the approximate index, between those that change and reset the settings."""
     # Sorting is disabled, so that the order can only come from the index, whose expression the scan repeats.
     before = (
@@ -253,7 +280,7 @@ def _index_scan(scope: Scope, vector: Sequence[float], terms: Sequence[Term], li
     )
     return [
         sql.Statement(before, [str(_MAX_SCANNED), str(max(_EF_SEARCH, limit))]),
-        _described(_approximate_scan(scope, vector, limit), _NEAR, vector, terms),
+        _described(_approximate_scan(scope, vector, limit, row_by_row=row_by_row), _NEAR, vector, terms),
         sql.Statement("SELECT set_config('enable_sort', 'on', true)", []),  # the caller's transaction may continue
     ]
 
@@ -268,8 +295,8 @@ def _exact_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.S
     return [sql.Statement(measured, [_text(vector), *parameters]), sql.Statement(near, [limit])]
 
 
-def _approximate_scan(scope: Scope, vector: Sequence[float], limit: int) -> list[sql.Statement]:
-    condition, parameters = scope.filter(row_by_row=True)
+def _approximate_scan(scope: Scope, vector: Sequence[float], limit: int, *, row_by_row: bool) -> list[sql.Statement]:
+    condition, parameters = scope.filter(row_by_row=row_by_row)
     dimensions = int(scope.recipe.dimensions)
     near = f"""
         near AS MATERIALIZED (

@@ -1,4 +1,4 @@
-"""Counts of what is common in a large scope, which each process keeps for a minute.
+"""The size of a large scope and the counts of its common words, which each process keeps for a minute.
 
 Counting a word that thousands of passages contain takes as long as finding the nearest passages, and question after
 question uses the same common words. Such a count affects a search only if it changes a lot, so it may be a minute old.
@@ -7,6 +7,7 @@ Rare words are counted for each question: a new article is found at once by a wo
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from django.core.cache.backends.locmem import LocMemCache
@@ -17,6 +18,25 @@ KEPT_SECONDS: Final = 60
 # Smaller counts are not kept.
 COMMON_FROM: Final = 200
 _kept = LocMemCache("common counts", {"timeout": KEPT_SECONDS, "max_entries": 10_000})
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeSize:
+    """The number of chunks in a scope, and whether at least half of the workspace's live articles are in it."""
+
+    chunks: int
+    reads_most: bool
+
+
+def kept_size(counted_by: Statement) -> ScopeSize | None:
+    """Return the size that is kept for a scope; None if there is none."""
+    size: ScopeSize | None = _kept.get(_key(counted_by, ""))
+    return size
+
+
+def keep_size(counted_by: Statement, size: ScopeSize) -> None:
+    """Keep the size of a large scope."""
+    _kept.set(_key(counted_by, ""), size)
 
 
 def kept(counted_by: Statement, words: Iterable[str]) -> dict[str, int]:

@@ -16,10 +16,15 @@ _MAX_COMBINED = 3
 
 @dataclass(frozen=True, slots=True)
 class ScopeStats:
-    """The size of the scope, and how many of its chunks contain each word; both are counted only up to a limit."""
+    """The size of the scope, and how many of its chunks contain each word; both are counted only up to a limit.
+
+    `reads_most` is known only for a scope too large for exact scans: whether at least half of the workspace's articles
+    are in it.
+    """
 
     chunks: int
     counts: dict[str, int]
+    reads_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,7 +338,7 @@ def _retrieve_part(scope: Scope, stats: ScopeStats, part: PartQuery, depth: int)
         return PartCandidates(
             by_vector, _lexical_candidates(scope, stats, part, part.words.queries if part.words else (), depth)
         )
-    found = neighbours_and_matches(scope, part, limit=depth, is_large=stats.chunks > EXACT_UP_TO)
+    found = neighbours_and_matches(scope, stats, part, limit=depth)
     others = part.words.queries[1:]
     if others and len(found.by_words) < depth:
         return replace(found, by_words=_lexical_candidates(scope, stats, part, others, depth))
@@ -348,8 +348,9 @@ def _retrieve_part(scope: Scope, stats: ScopeStats, part: PartQuery, depth: int)
 def _vector_candidates(
     scope: Scope, stats: ScopeStats, vector: Vector, depth: int, query_terms: Sequence[Term] = ()
 ) -> Sequence[Candidate]:
-    scan = exact_neighbours if stats.chunks <= EXACT_UP_TO else approximate_neighbours
-    return scan(scope, vector, query_terms, limit=depth)
+    if stats.chunks <= EXACT_UP_TO:
+        return exact_neighbours(scope, vector, query_terms, limit=depth)
+    return approximate_neighbours(scope, vector, query_terms, limit=depth, row_by_row=stats.reads_most)
 
 
 def _lexical_candidates(
@@ -358,7 +359,7 @@ def _lexical_candidates(
     """Return the results of the first query that finds enough, or else of the last one."""
     found: Sequence[Candidate] = []
     for query in queries:
-        found = lexical_matches(scope, part, query, limit=depth, row_by_row=stats.chunks > EXACT_UP_TO)
+        found = lexical_matches(scope, part, query, limit=depth, row_by_row=stats.reads_most)
         if len(found) >= depth:
             break
     return found

@@ -281,20 +281,24 @@ def test_a_search_takes_a_constant_number_of_queries(shop: Workspace, django_ass
     assert parts > 1 and len(ran.captured_queries) <= 3 + 4 * parts  # each part is searched again with feedback
 
 
+@pytest.mark.parametrize(("is_large", "reads_most"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("are_common", [False, True])
 def test_both_indexes_find_the_same_together_as_alone(
-    shop: Workspace, monkeypatch: pytest.MonkeyPatch, are_common: bool
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch, are_common: bool, is_large: bool, reads_most: bool
 ) -> None:
+    if is_large:
+        monkeypatch.setattr(candidates, "EXACT_UP_TO", 3)
     archive(write("vouchers-old", TOPICS["vouchers"]).pk)
     if are_common:
         monkeypatch.setattr(lexical_query, "_selective_terms", lambda known, stats: [])
     scope, locales = candidates.open_scope(PUBLIC)
     (terms,) = query_terms.terms(["is a voucher or a parcel valid for a guarantee"], [*map(configuration, locales)])
-    words = lexical_query.plan_lexical_query(terms, candidates.scope_stats(scope, terms))
+    stats = replace(candidates.scope_stats(scope, terms), reads_most=reads_most)
+    words = lexical_query.plan_lexical_query(terms, stats)
     assert words is not None and len(words.queries) == 1 + are_common
     vector = HashEmbedder().query("is a voucher valid")
     part = candidates.PartQuery(vector, terms, words)
-    found = candidates.neighbours_and_matches(scope, part, limit=3)
+    found = candidates.neighbours_and_matches(scope, stats, part, limit=3)
     assert found.by_vector == candidates.exact_neighbours(scope, vector, terms, limit=3)
     assert found.by_words == candidates.lexical_matches(scope, part, words.queries[0], limit=3)
     assert len(found.by_vector) == 3
