@@ -4,6 +4,7 @@ The algorithm comes from the stored key, never from the token. Only the channel'
 point elsewhere (`jku`, `x5u`, `jwk`) are never followed. A token is valid for an hour at most.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any, Final
 import jwt
 
 from supportbot.accounts.errors import InvalidToken
+from supportbot.accounts.field_checks import is_language_code
 from supportbot.accounts.models import Channel, IdentityKey
 from supportbot.accounts.scope import workspace_scope
 
@@ -98,7 +100,7 @@ def _identity(claims: dict[str, Any]) -> Identity:
         subject=_subject(claims["sub"]),
         name=_text(claims, "name", 200),
         email=_text(claims, "email", 254),
-        locale=_text(claims, "locale", 12),
+        locale=_locale(_text(claims, "locale", 40)),
         expires_at=expires,
     )
 
@@ -127,3 +129,11 @@ def _text(claims: dict[str, Any], name: str, limit: int) -> str:
     if not isinstance(value, str) or any(unicodedata.category(char)[0] == "C" for char in value):
         return ""
     return value.strip()[:limit]
+
+
+def _locale(claim: str) -> str:
+    """Return the language code in a claim such as `pt-BR`, `de_DE.UTF-8` or `zh-Hans-CN`, with at most one subtag; ""
+    if there is none.
+    """
+    code = "-".join(re.split("[-_]", claim.partition(".")[0])[:2])
+    return code if is_language_code(code) else ""

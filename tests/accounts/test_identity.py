@@ -53,6 +53,19 @@ def test_a_signed_customer_is_known_and_updated(channel: Channel) -> None:
 
 
 @pytest.mark.parametrize(
+    ("claim", "stored"),
+    [
+        ("pt-BR", "pt-BR"), ("de_DE.UTF-8", "de-DE"), ("zh-Hans-CN", "zh-Hans"), ("日本語", ""), ("English", ""),
+        ("xx", ""), ("de\r\nx: y", ""), (7, ""),
+    ],
+)  # fmt: skip
+def test_a_claim_that_is_no_language_code_is_ignored(channel: Channel, claim: object, stored: str) -> None:
+    customer_by_token(channel, token(channel, locale=claim))
+    assert Customer.objects.get().locale == stored
+    assert verify_identity(channel, token(channel, locale=claim)).locale == stored
+
+
+@pytest.mark.parametrize(
     ("changes", "cause"),
     [
         ({"exp": 1}, "expired"),

@@ -82,6 +82,18 @@ def test_conclusive_answers_have_a_clear_outcome(at: Any) -> None:
         assert at(server.port).find("k") == Happened({"refund": "RF-1"})
 
 
+@pytest.mark.parametrize(
+    ("locale", "header"), [("de-AT", b"Accept-Language: de-AT"), ("", None), ("日本語", None), ("de, en;q=1\t", None)]
+)
+def test_queries_name_a_well_formed_language(at: Any, locale: str, header: bytes | None) -> None:
+    with raw_server(reply("404 Not Found", b"{}")) as server:
+        assert at(server.port).order("A-1", locale=locale) is None
+        assert at(server.port).orders_of("cus_1", locale=locale) == ()
+        for received in server.received:
+            sent = [line for line in received.splitlines() if line.lower().startswith(b"accept-language")]
+            assert [line.lower() for line in sent] == ([header.lower()] if header else [])
+
+
 def test_a_merchant_that_does_not_listen_has_received_nothing(at: Any, unused_port: int) -> None:
     outcome = at(unused_port).run(CALL, idempotency_key="k")
     assert isinstance(outcome, DidNot) and not outcome.is_final
