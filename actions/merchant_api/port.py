@@ -1,6 +1,9 @@
 """The interface that a merchant's system must provide: its orders, and a back end that runs commands for them."""
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -42,4 +45,42 @@ def merchant() -> Merchant:
         raise NotConnected()
     connect = import_string(settings.ACTIONS_MERCHANT)
     connected: Merchant = connect()
-    return connected
+    takes_locale = _takes_locale(connected.order) and _takes_locale(connected.orders_of)
+    return connected if takes_locale else FormerMerchant(connected)
+
+
+@dataclass(frozen=True, slots=True)
+class FormerMerchant:
+    """A merchant with a connector of your own that was written for 0.1.0, whose queries have no `locale`. It will be
+    removed in 0.3.
+    """
+
+    connected: Any  # a Merchant whose `order` or `orders_of` lacks the argument
+
+    def order(self, order_id: str, *, locale: str = "") -> Order | None:
+        found: Order | None = _query(self.connected.order, order_id, locale)
+        return found
+
+    def orders_of(self, customer: str, *, locale: str = "") -> tuple[Order, ...]:
+        found: tuple[Order, ...] = _query(self.connected.orders_of, customer, locale)
+        return found
+
+    def run(self, call: Call, *, idempotency_key: str) -> Outcome:
+        outcome: Outcome = self.connected.run(call, idempotency_key=idempotency_key)
+        return outcome
+
+    def find(self, idempotency_key: str) -> Found:
+        found: Found = self.connected.find(idempotency_key)
+        return found
+
+
+def _query(query: Callable[..., Any], wanted: str, locale: str) -> Any:
+    return query(wanted, locale=locale) if _takes_locale(query) else query(wanted)
+
+
+def _takes_locale(query: Callable[..., Any]) -> bool:
+    try:
+        signature(query).bind("", locale="")
+    except TypeError:
+        return False
+    return True

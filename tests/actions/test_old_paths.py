@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
+from actions.facts import Order
+from actions.outcomes import Found, Outcome
+from actions.principals import Principal
+from actions.services import run_read
+from actions.spec import Call
+from actions.states import State
 from actions.tasks import write_down_heads
+from actions.testing import FakeShop, run_queued
 from supportbot.settings import BASE_DIR
+from tests.actions.conftest import ask_for_a_refund
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -18,6 +26,40 @@ def test_the_old_name_of_the_checkpoint_task_still_runs(settings: Any, tmp_path:
     assert write_down_heads.name == "actions.tasks.write_down_heads"
     write_down_heads()
     assert settings.ACTIONS_AUDIT_HEADS.exists()
+
+
+class FormerShop:
+    """A connector of one's own, written for 0.1.0."""
+
+    def __init__(self, shop: FakeShop) -> None:
+        self.shop = shop
+
+    def order(self, order_id: str) -> Order | None:
+        return self.shop.order(order_id)
+
+    def orders_of(self, customer: str) -> tuple[Order, ...]:
+        return self.shop.orders_of(customer)
+
+    def run(self, call: Call, *, idempotency_key: str) -> Outcome:
+        return self.shop.run(call, idempotency_key=idempotency_key)
+
+    def find(self, idempotency_key: str) -> Found:
+        return self.shop.find(idempotency_key)
+
+
+@pytest.mark.django_db
+def test_a_connector_without_the_argument_locale_still_works(
+    shop: FakeShop, principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actions.testing.current_shop", lambda: FormerShop(shop))
+    shop.faults.append("commit_then_silence")  # so the outcome is looked up
+    assert len(run_read(principal, "order_status", {})["orders"]) > 0
+    assert run_read(principal, "order_status", {"order_id": "A-1001"})["orders"][0]["id"] == "A-1001"
+    request = ask_for_a_refund(principal)
+    run_queued()
+    request.refresh_from_db()
+    assert (request.state, len(shop.refunds)) == (State.SUCCEEDED, 1)
+    assert {"order", "orders_of", "run refund", "find"} == set(shop.calls)
 
 
 OUTDATED = """
