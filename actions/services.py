@@ -6,6 +6,7 @@ with its audit entry and its announcement.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -103,7 +104,7 @@ def confirm(request_id: UUID, *, principal: Principal, digest: str) -> ActionReq
     except SupportBotError as error:
         record_refusal("confirm.refused", error, actor=principal.actor, request_id=request.pk)
         raise
-    records = gather_again(request, principal.identity())
+    records = gather_again(request, replace(principal.identity(), locale=request.locale))
     return _confirm(request.pk, principal, digest, records)
 
 

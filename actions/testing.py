@@ -63,6 +63,7 @@ class FakeShop:
     is_reachable: bool = True  # whether `order` and `orders_of` get a response
     can_be_found: bool = True  # whether `find` gets a response
     calls: list[str] = field(default_factory=list)
+    locales: list[str] = field(default_factory=list)  # the language of each query for orders
     _outcomes: dict[str, tuple[Call, Outcome]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -85,15 +86,16 @@ class FakeShop:
         self.orders[order_id] = replace(self.orders[order_id], **changes)
 
     def order(self, order_id: str, *, locale: str = "") -> Order | None:
-        self._answer("order")
+        self._answer("order", locale)
         return self.orders.get(order_id)
 
     def orders_of(self, customer: str, *, locale: str = "") -> tuple[Order, ...]:
-        self._answer("orders_of")
+        self._answer("orders_of", locale)
         return tuple(order for order in self.orders.values() if order.customer == customer)
 
-    def _answer(self, call: str) -> None:
+    def _answer(self, call: str, locale: str) -> None:
         self.calls.append(call)
+        self.locales.append(locale)
         if not self.is_reachable:
             raise MerchantUnavailable()
 

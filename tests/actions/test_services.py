@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -15,7 +16,7 @@ from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.requests.sweeps import expire_waiting
-from actions.services import cancel, confirm, decline, preview, propose, run_read
+from actions.services import approve, cancel, confirm, decline, preview, propose, run_read
 from actions.states import State
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer, User
@@ -48,6 +49,19 @@ def test_a_confirmed_refund_is_paid_once_and_says_where_it_went(
     assert card.receipt is not None and card.receipt["to"] == "Visa ending 4417"
     assert shop.refunds == [Refund("A-1001", Decimal("49.90"), "EUR")]
     assert shop.refunds[0].key == str(card.pk)
+
+
+def test_the_records_of_a_request_are_read_in_the_language_of_its_card(
+    shop: FakeShop, principal: Principal, approver: User
+) -> None:
+    limit("refund_order", max_per_customer_year=None)
+    asked = {**REFUND, "order_id": "A-1002"}
+    card = propose(replace(principal, locale="de"), "refund_order", asked, proposal_key="turn:1:1")
+    confirm(card.pk, principal=replace(principal, locale="fr"), digest=card.digest)
+    limit("refund_order", window_days=20)  # the order is read again
+    approve(card.pk, approver=approver, digest=card.digest)
+    run_queued()
+    assert (len(shop.refunds), shop.locales) == (1, ["de"] * 4)
 
 
 def test_every_step_is_audited_and_announced(queued: ActionRequest) -> None:
