@@ -267,7 +267,6 @@ async def test_a_correction_in_words_replaces_the_card_of_another_order(
     assert shop.refunds == []
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("locale", "day"), [("en", "%d November"), ("en-GB", "%d November"), ("en-US", "November %d")])
 async def test_an_orders_days_are_written_as_in_the_region_of_the_conversation(
     conversation: Conversation, shop: FakeShop, locale: str, day: str
@@ -284,6 +283,7 @@ async def test_an_orders_days_are_written_as_in_the_region_of_the_conversation(
     assert f"delivered on {day % 19}" in text
 
 
+@pytest.mark.long
 async def test_a_correction_that_is_refused_leaves_the_card(conversation: Conversation, shop: FakeShop) -> None:
     await turns(conversation, "Please refund A-1001, it is broken", "no, I meant A-9999")
     with workspace_scope(conversation.workspace_id):
