@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from supportbot.builtin.actions import asking
 from supportbot.builtin.phrases import is_offer_of_a_person, say
 from supportbot.formats import format_day, format_day_of_year
 from supportbot.llm.types import ChatMessage
@@ -60,6 +61,14 @@ def test_the_example_of_a_day_is_written_as_in_the_region(locale: str, example: 
     chat = move_stay()
     chat.locale = locale
     assert chat.send("I want to move my stay to other days")[0] == say("date", "en", part="Arrival", example=example)
+
+
+def test_the_note_on_an_unread_answer_is_in_the_region_of_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = move_stay()
+    chat.locale = "en-US"
+    chat.send("I want to move my stay to other days")
+    monkeypatch.setattr(asking, "say", lambda phrase, locale, /, **values: f"{phrase} in {locale}.")
+    assert chat.send("whenever")[0] == "unread in en-US. date in en-US."
 
 
 def test_a_relative_day_counts_from_the_day_on_which_it_was_written() -> None:

@@ -396,3 +396,8 @@ def test_a_draft_for_an_agent_quotes_and_says_nothing_of_the_assistant() -> None
     assert "within 60 days" in ask("How long can I return unused items?", purpose="draft").text
     for question in ("I would like to talk to a person", "Hello", "Who are you?"):
         assert ask(question, purpose="draft") == Reply("")
+
+
+def test_there_is_no_draft_for_a_yes_to_the_offer_of_a_person() -> None:
+    offered = (ChatMessage("user", "Do you sell kayaks?"), ChatMessage("assistant", say("not_found", "en")))
+    assert ask("yes please", messages=offered, purpose="draft") == Reply("")

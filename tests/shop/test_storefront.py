@@ -69,6 +69,13 @@ def test_a_german_customer_is_addressed_in_german(visitor: Visitor) -> None:
     assert "Die Adresse lässt sich ändern, bis das Paket losgeht" in visitor.words
 
 
+def test_an_ordered_variant_is_named_in_the_language_of_the_page(visitor: Visitor) -> None:
+    visitor.sign_in(MARA)
+    assert "Kestrel 2, amber" in visitor.words
+    visitor.send("/language", language="de", next="/orders")
+    assert "Kestrel 2, bernstein" in visitor.words
+
+
 def test_a_refund_is_shown_next_to_its_item(shop: ShopProcess) -> None:
     item = {"items": [{"sku": "ALDER-M"}], "amount": "69.00", "currency": "EUR", "reason": "Damaged", "key": "k1"}
     shop.signed_post("/merchant/v1/refunds", {"order": "WF-20418", "customer": MARA, **item})
