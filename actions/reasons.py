@@ -65,8 +65,10 @@ _SENTENCES: Final[dict[str, str]] = {
     "not_approved": msgid("Nobody decided in time, so nothing was done."),
     "policy_changed": msgid("The rules for this have changed since you saw it, so nothing was done."),
     "undo_too_late": msgid("It is too late to undo this. Nothing was done."),
-    "rejected": msgid("A colleague reviewed it and declined. Nothing was done."),
-    "rejected_with_words": msgid("A colleague reviewed it and declined: {words} Nothing was done."),
+    "rejected": msgid("A member of our team reviewed the request and declined it. Nothing was done."),
+    "rejected_with_words": msgid(
+        "A member of our team reviewed the request and declined it: {words} Nothing was done."
+    ),
     "merchant_refused": msgid("Our system refused it: {message} Nothing was done."),
     "not_carried_out": msgid("Our system could not be reached. Nothing was done."),
     "outcome_unknown": msgid(

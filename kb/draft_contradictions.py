@@ -37,7 +37,7 @@ MAX_PARAGRAPHS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A sentence of the text, and one of a live article that contradicts it or, for a duplicate, says the same."""
+    """A sentence of the text, and a live article's sentence that contradicts it or, for a duplicate, says the same."""
 
     ours: str
     theirs: str

@@ -1,4 +1,4 @@
-"""Create the dumps that tests/upgrade upgrades: filled databases of old versions, made from the git history.
+"""Create the dumps that tests/upgrade upgrades: populated databases of old versions, made from the git history.
 
     .venv/bin/python scripts/old_dumps.py            # takes a few minutes, as each version gets its own environment
 

@@ -148,7 +148,7 @@ def _scales(blocks: torch.Tensor) -> torch.Tensor:
 
 
 def packed(values: np.ndarray) -> np.ndarray:
-    """Return a tensor in the format of the model's file: a matrix in four bits, a vector in 32."""
+    """Return a tensor in the format of the model's file: four bits per value for a matrix, 32 for a vector."""
     if values.ndim == 1:
         return values.astype(np.float32)
     blocks = values.reshape(values.shape[0], -1, BLOCK)

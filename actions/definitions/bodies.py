@@ -53,7 +53,7 @@ class Body:
         text = json_text(self.render(names))
         if len(text) > MAX_BODY:
             raise ExpressionFailed(
-                gettext_noop("a body can have at most {most} KiB"), place="body", most=MAX_BODY // 1024
+                gettext_noop("a body can be at most {most} KiB"), place="body", most=MAX_BODY // 1024
             )
         return text
 

@@ -1,7 +1,7 @@
 """The progress of calls that a system has accepted and carries out later.
 
 A look-up says whether the system is still working on the call. `Attempt` stores what the newest look-up said, and when
-one last said that the call was in progress. If a look-up fails or no longer says this, it is repeated for a while
+a look-up last said that the call was in progress. If a look-up fails or no longer says this, it is repeated for a while
 before the call counts as no longer in progress.
 """
 

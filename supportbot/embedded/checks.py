@@ -172,7 +172,7 @@ def check_proxies(plan: Plan) -> str:
     if plan.public_url.startswith("https://") and not number:
         return gettext(
             "NUM_PROXIES is 0, but PUBLIC_URL begins with https://. Behind a proxy, all customers would seem to have "
-            "its address and would share the limits per address. Set NUM_PROXIES to the number of proxies."
+            "its address and would share the per-address limits. Set NUM_PROXIES to the number of proxies."
         )
     return f"NUM_PROXIES {number}"
 

@@ -202,7 +202,7 @@ def reasons(stored: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def summary(report: Report) -> str:
-    """Return a text with the number of passed cases and the interval of their share."""
+    """Return a text with the number of cases passed and the confidence interval of the pass rate."""
     share = round(100 * report.passed / report.cases) if report.cases else 0
     words = ngettext(
         "{passed} of {cases} case passed ({share}%, 95% confidence interval {low}% to {high}%).",

@@ -113,13 +113,13 @@ def _limits_of(found: Capabilities) -> str:
     if found.streams and found.calls_tools:
         return gettext("{model} answers; it streams and calls tools.")
     if found.calls_tools:
-        return gettext("{model} answers and calls tools; it does not stream, so answers appear in one piece.")
+        return gettext("{model} answers and calls tools; it does not stream, so answers appear all at once.")
     if found.streams:
         return gettext(
             "{model} answers and streams, but it called no tool, so the assistant cannot propose actions or hand over "
             "to a person with this model."
         )
     return gettext(
-        "{model} answers, but it does not stream, so answers appear in one piece. It called no tool either, so the "
+        "{model} answers, but it does not stream, so answers appear all at once. It called no tool either, so the "
         "assistant cannot propose actions or hand over to a person with this model."
     )

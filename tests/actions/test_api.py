@@ -148,7 +148,7 @@ def test_a_request_is_rejected_and_cancelled_over_rest(
     assert act(bob_client, waiting, "reject", words="x" * 501).status_code == 400
     rejected = act(bob_client, waiting, "reject", words="Worn boots are swapped", note="Third time this year").json()
     assert rejected["reason"]["code"] == "rejected_with_words"
-    assert "declined: Worn boots are swapped. Nothing was done." in rejected["reason"]["text"]
+    assert "declined it: Worn boots are swapped. Nothing was done." in rejected["reason"]["text"]
     assert "Third time" not in alice_client.get(f"{REQUESTS}/{waiting.pk}").content.decode()
     assert act(bob_client, card, "cancel", why="because").json()["fields"] == {"why": ["Unknown field."]}
     declined = act(alice_client, card, "cancel").json()

@@ -200,7 +200,7 @@ def test_a_persons_decision_is_recorded(
     else:
         reject(card.pk, approver=lead)
         assert told(log)[2:] == ["action.rejected", "assistant.final"]
-        assert "reviewed it and declined" in last(log, "assistant.final")["text"]
+        assert "reviewed the request and declined it" in last(log, "assistant.final")["text"]
         assert last(log, "assistant.final")["offers_human"] is True
     assert shop.refunds == []
 

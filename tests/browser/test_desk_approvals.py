@@ -46,7 +46,7 @@ def test_the_customer_reads_why_a_request_was_rejected(
     expect(page.locator(".tl")).to_contain_text("shown to the customer: The jacket was worn outside")
     check(page)
     told = get(requests, lea.credential)["reason"]["text"]
-    assert "declined: The jacket was worn outside, but we repair it for free. Nothing was done." in told
+    assert "declined it: The jacket was worn outside, but we repair it for free. Nothing was done." in told
 
 
 def test_an_agent_requests_a_confirmation_and_the_customer_confirms(

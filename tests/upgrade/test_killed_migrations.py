@@ -1,4 +1,4 @@
-"""Migrations that are killed half-way are continued by the next `migrate`, in an empty database and in a filled one."""
+"""Migrations killed partway through are continued by the next `migrate`, in an empty database and a populated one."""
 
 import os
 import subprocess

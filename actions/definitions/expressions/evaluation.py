@@ -118,7 +118,7 @@ class _Evaluation:
             case list() | tuple(), Decimal():
                 place = int(key) if key == key.to_integral_value() else -1
                 if not 0 <= place < len(of):
-                    why = gettext_noop("a list of {number} has no element {index}")
+                    why = gettext_noop("a list of length {number} has no element {index}")
                     self._missing(path, DeferredText(why, number=len(of), index=str(key)), end)
                 return of[place]
             case Money(), ("amount" | "currency"):

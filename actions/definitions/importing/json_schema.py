@@ -179,7 +179,7 @@ def _choice(options: list[Any], at: str, note: Note) -> dict[str, Any]:
     unique = list(dict.fromkeys(texts))
     if len(unique) < len(options) or len(unique) > 50 or not unique:
         note(
-            gettext_noop("{at}: not all of its {number} options are short texts. Enter the options by hand."),
+            gettext_noop("{at}: not all of its {number} options are short texts. Enter the options manually."),
             at=at,
             number=len(options),
         )
@@ -261,7 +261,7 @@ def _object(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, de
                 name=name,
             )
     if not fields:
-        note(gettext_noop("{at}: an object without fields that can be declared. Enter its fields by hand."), at=at)
+        note(gettext_noop("{at}: an object without fields that can be declared. Enter its fields manually."), at=at)
         return {"type": "object"}
     return {"type": "object", "fields": fields}
 

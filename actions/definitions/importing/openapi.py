@@ -178,7 +178,9 @@ class _File:
         given = [one.get("url") for one in servers if isinstance(one, Mapping)] if isinstance(servers, list) else []
         urls = [printable(url, 300) for url in given if isinstance(url, str)]
         if not urls:
-            self._note(gettext_noop("The file does not specify a server. Enter the address of the connection by hand."))
+            self._note(
+                gettext_noop("The file does not specify a server. Enter the address of the connection manually.")
+            )
             return {}
         if len(urls) > 1:
             self._note(
@@ -188,7 +190,7 @@ class _File:
             )
         if not urls[0].startswith(("https://", "http://")) or "{" in urls[0]:
             self._note(
-                gettext_noop("The server's address is not complete: {address}. Enter it by hand."), address=urls[0]
+                gettext_noop("The server's address is not complete: {address}. Enter it manually."), address=urls[0]
             )
             return {}
         return {"base_url": urls[0]}

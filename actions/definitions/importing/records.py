@@ -129,8 +129,8 @@ def own_id_in(fields: Sequence[Field], record: Record | None) -> str:
 
 
 def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
-    """Return the path of a record's own id, which is named `id` or like the parameter for it; an id inside the record,
-    such as `vehicle.id`, does not count.
+    """Return the path of a record's own id: a field named `id`, or with the same name as the
+    parameter that takes it. An id inside the record, such as `vehicle.id`, does not count.
     """
     around = {path[:-1] for path, _ in fields}
     plain = [path for path, _ in fields if path not in around]

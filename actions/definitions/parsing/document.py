@@ -116,7 +116,7 @@ def _read(document: Any) -> tuple[Definition | None, Findings]:
         findings.add("", gettext("The document has a value that is not valid JSON."))
         return None, findings
     if size > MAX_CHARACTERS:
-        findings.add("", gettext("A definition can have at most {most} KiB.").format(most=MAX_CHARACTERS // 1024))
+        findings.add("", gettext("A definition can be at most {most} KiB.").format(most=MAX_CHARACTERS // 1024))
         return None, findings
     document = expanded(document)
     return _Document(ObjectReader(document, "", findings), document).read(), findings

@@ -141,7 +141,7 @@ def shape(url: str) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The addresses that belong to a site, given by its host, the beginnings of their paths, and patterns with `*`."""
+    """The addresses that belong to a site, given by its host, path prefixes, and patterns with `*`."""
 
     origins: tuple[str, ...]  # for example, https://help.example.com
     sections: tuple[str, ...] = ("/",)

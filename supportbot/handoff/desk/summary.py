@@ -98,8 +98,8 @@ def _unanswered(conversation: Conversation) -> list[str]:
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return what the customer wanted first in the ticket's episode, and what they want now. Courtesies and the request
-    for a person are left out, because the ticket already shows it.
+    """Return what the customer wanted first in the ticket's episode, and what they want now. Courtesies are left
+    out, and so is the request for a person, which the ticket already shows.
     """
     texts = [text for text in (ticket.summary, *_customer_texts(ticket, "seq")) if text.strip()]
     first = next(filter(None, map(_topic_of, texts)), "")

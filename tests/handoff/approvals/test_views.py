@@ -252,7 +252,7 @@ def test_rejecting_informs_the_customer_and_runs_nothing(
     waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     client = browser(approver)
-    assert "reviewed it and declined. Nothing was done." in words(page(client, waiting))
+    assert "reviewed the request and declined it. Nothing was done." in words(page(client, waiting))
     assert decide(client, waiting, "reject").status_code == 302
     assert (state_of(waiting), shop.refunds) == ("rejected", [])
 
@@ -266,7 +266,7 @@ def test_a_reason_is_shown_to_its_audience_only(waiting: ActionRequest, approver
     assert "At most 500 characters." in refused.css_first("#reason-error").text()
     assert client.post(address, {"reason": "<b>Worn</b> soles", "reads": "customer"}).status_code == 302
     tree = page(client, waiting)
-    assert "declined: <b>Worn</b> soles. Nothing was done." in words(tree)
+    assert "declined it: <b>Worn</b> soles. Nothing was done." in words(tree)
     assert "shown to the customer: <b>Worn</b> soles." in words(tree)
 
 
@@ -454,7 +454,8 @@ def test_an_earlier_step_has_no_facts_of_a_later_one(unknown: ActionRequest, app
 
 def test_a_rejection_without_words_says_so_in_the_history(waiting: ActionRequest, approver: User) -> None:
     assert decide(browser(approver), waiting, "reject").status_code == 302
-    assert history(waiting, approver)[-1] == "A colleague reviewed it and declined. Nothing was done."
+    last = history(waiting, approver)[-1]
+    assert last == "A member of our team reviewed the request and declined it. Nothing was done."
 
 
 def test_a_call_that_is_being_sent_again_is_not_offered_as_undone(
