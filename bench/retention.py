@@ -3,7 +3,7 @@
     python -m bench.retention [--conversations 40000] [--passages 0] [--chats 10] [--turns 3] [--rounds 2] [--whole]
 
 It starts two temporary instances, one empty and one with months of conversations, and measures the same chats with the
-paced model server: in the empty instance, in the filled one, and again in the filled one while a process erases the
+paced model server: in the empty instance, in the populated one, and again in the latter while a process erases the
 older half of the conversations, as the worker does at night. That process is paused during the other two measurements,
 so that all of them can run on the same machine. A real worker delivers the announcements. The ratios compare processor
 time, and the delays of the first words and of the whole answer. With `--whole`, the chats go on until everything is
@@ -38,7 +38,7 @@ from bench.measuring import Load, Reading, Server, measure
 from supportbot.embedded.child_processes import spawn, stop
 
 EMPTY: Final = "chats, empty"
-ALONE: Final = "chats, filled"
+ALONE: Final = "chats, populated"
 MEANWHILE: Final = "chats during retention"
 WHOLE: Final = "chats until its end"
 DAYS: Final = 45  # how many of the 90 days with conversations are kept
