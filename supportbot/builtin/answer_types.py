@@ -7,6 +7,7 @@ rows of the intents. The model reads only words, so in other languages, question
 and nothing changes.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -25,7 +26,6 @@ from supportbot.language.figure_vocabulary import units_of
 from supportbot.language.figures import Figure, all_figures_in, known_figures
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.operators import operators
-from supportbot.language.stock import names_stock
 from supportbot.language.words import stop_words, words
 from supportbot.llm.types import ModelRequest
 
@@ -65,13 +65,28 @@ def lacks_figure(request: ModelRequest) -> bool:
 def lacks_stock(request: ModelRequest) -> bool:
     """Return whether the question is about what is in stock, but none of the pieces to quote is."""
     language = detect(request.question, base_language(request.locale))
-    if not names_stock(request.question, language):
+    if not _names_stock(request.question, language):
         return False
     pieces = [entry.piece for entry in to_quote(ranked(request), language)]
     return bool(pieces) and not any(
-        names_stock(f"{piece.heading}\n{piece.lead}\n{piece.text}", base_language(piece.source.locale))
+        _names_stock(f"{piece.heading}\n{piece.lead}\n{piece.text}", base_language(piece.source.locale))
         for piece in pieces
     )
+
+
+def _names_stock(text: str, language: str) -> bool:
+    """Return whether a text names what is in stock; False in a language without a list.
+
+    "Available" is not in the lists: delivery, a size or an offer may be available, too.
+    """
+    spaced = f" {' '.join(words(text))} "
+    return any(phrase in spaced for phrase in _stock_phrases().get(language, ()))
+
+
+@cache
+def _stock_phrases() -> dict[str, tuple[str, ...]]:
+    read: dict[str, list[str]] = json.loads((DATA / "stock.json").read_text(encoding="utf-8"))
+    return {language: tuple(f" {' '.join(words(phrase))} " for phrase in listed) for language, listed in read.items()}
 
 
 def figure_first(entries: Sequence[Ranked], question: str) -> list[Ranked]:
