@@ -22,7 +22,7 @@ from supportbot.chat.signals import EventView, TurnView
 from supportbot.errors import NotFound
 
 MAX_EVENTS = 500
-MAX_LOCALES: Final = 50
+MAX_LOCALES: Final = 200
 RATED: Final[Mapping[str, Sequence[int]]] = {"good": (4, 5), "bad": (1, 2)}  # scores out of five
 _CONVERSATION: Final = f"""
 SELECT {sql.columns(Conversation, "c")} FROM chat_conversation c WHERE c.id = %s AND c.workspace_id = %s"""
@@ -154,8 +154,8 @@ def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
 
 
 def locales_in_use() -> list[str]:
-    """Return the languages of pages with chats, at most `MAX_LOCALES`. Takes one index look-up per language, however
-    many conversations there are.
+    """Return the locales of pages with chats, such as `de` and `en-US`, at most `MAX_LOCALES`. Takes one index look-up
+    per locale, however many conversations there are.
     """
     found: list[str] = []
     rows = Conversation.objects.order_by("locale").values_list("locale", flat=True)

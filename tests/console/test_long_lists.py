@@ -64,7 +64,7 @@ def test_calls_are_found_by_model_and_by_conversation_without_reading_all(enter:
 def test_conversations_are_filtered_by_page_language_with_one_look_up_per_language(
     enter: Enter, sample: Sample, other_workspace: Workspace
 ) -> None:
-    for locale in ("fr", "de", "fr"):
+    for locale in ("fr", "de", "fr", "en-US", "EN-gb"):
         Conversation.objects.filter(pk=start_conversation(sample.customer.pk).pk).update(locale=locale)
     with workspace_scope(other_workspace.pk):
         start_conversation(Customer.objects.create().pk, locale="it")
@@ -72,11 +72,16 @@ def test_conversations_are_filtered_by_page_language_with_one_look_up_per_langua
     with CaptureQueriesContext(connection) as queries:
         answer = client.get(listed)
     [choices] = [one for one in answer.context["cl"].filter_specs if one.title == "page's language"]
-    assert list(choices.lookup_choices) == ["de", "en", "fr"]
+    assert list(choices.lookup_choices) == ["de", "en", "fr"]  # a language once, whatever its regions
     looks = [one["sql"] for one in queries if one["sql"].startswith('SELECT "chat_conversation"."locale"')]
-    assert len(looks) == 4 and all("LIMIT 1" in sql for sql in looks)
-    shown = client.get(listed, {"locale": "de"})
-    assert [row.locale for row in shown.context["cl"].result_list] == ["de"]
+    assert len(looks) == 6 and all("LIMIT 1" in sql for sql in looks)
+    for value, found in (("de", {"de"}), ("en", {"en", "en-US", "EN-gb"}), ("en-GB", {"en", "en-US", "EN-gb"})):
+        shown = client.get(listed, {"locale": value})
+        assert {row.locale for row in shown.context["cl"].result_list} == found
+    [choices] = [one for one in shown.context["cl"].filter_specs if one.title == "page's language"]
+    chosen = [choice["display"] for choice in choices.choices(shown.context["cl"]) if choice["selected"]]
+    assert chosen == ["English"]  # also for a link from when the region counted
+    assert not client.get(listed, {"locale": "it"}).context["cl"].result_list
 
 
 def test_a_list_with_many_pages_links_to_a_few_of_them(

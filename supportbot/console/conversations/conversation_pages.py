@@ -43,6 +43,7 @@ from supportbot.handoff.errors import AlreadyClaimed
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets.selectors import open_ticket_for
 from supportbot.handoff.tickets.services import take_over
+from supportbot.language.detection import base_language
 from supportbot.llm.models import LLMCall
 from supportbot.llm.selectors import model_in_words
 from supportbot.releases.selectors import releases
@@ -120,14 +121,19 @@ class RatedFilter(SimpleListFilter):
 
 
 class PageLanguageFilter(LanguageFilter):
-    """Filters by the language of the page that contains the chat. It is stored, whereas the language of the text is
-    only detected.
+    """Filters by the language of the page that contains the chat, whatever its region. It is stored, whereas the
+    language of the text is only detected.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # To find the choices, Django would read every conversation.
-        self.lookup_choices = locales_in_use()  # type: ignore[assignment]  # only iterated over
+        locales = locales_in_use()  # to find the choices, Django would read every conversation
+        self.lookup_choices = sorted(set(map(base_language, locales)))  # type: ignore[assignment]  # only iterated over
+        if self.lookup_val is not None:
+            wanted = [base_language(value) for value in self.lookup_val]
+            self.lookup_val = wanted  # type: ignore[assignment]  # a list, whatever the stubs say
+            chosen = [locale for locale in locales if base_language(locale) in wanted]
+            self.used_parameters[self.lookup_kwarg] = chosen or wanted
         self.title = gettext("page's language")
 
 
