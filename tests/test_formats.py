@@ -70,7 +70,7 @@ def test_a_time_has_the_clock_of_its_locale(locale: str, shown: str) -> None:
 
 def test_a_locale_without_a_region_gets_that_of_its_own_language() -> None:
     assert with_region("en", "de-AT", "en-US", "en-GB") == "en-US"
-    assert with_region("en-AU", "en-US") == "en-AU"
+    assert (with_region("en-AU", "en-US"), with_region("EN", "de", "en-US")) == ("en-AU", "en-US")
     assert (with_region("en", "de-AT"), with_region("en")) == ("en", "en")
     assert (in_region("en", "en-US"), in_region("de", "en-US"), in_region("en", "EN-us")) == ("en-US", "de", "EN-us")
 

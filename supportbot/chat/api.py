@@ -235,13 +235,13 @@ def _serializer_for(caller: Caller | None) -> type[BaseSerializer[Conversation]]
 
 
 def _locale_for(caller: CustomerCaller, requested: str) -> str:
-    """Return the locale of a new conversation; if the requested one has no region, with that of the channel or the
-    workspace.
+    """Return the locale of a new conversation. If the requested one has no region, it gets that of the customer, the
+    channel or the workspace, if they are in the same language.
     """
     customer = Customer.objects.select_related("workspace").get(pk=caller.customer_id)
     channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None
-    known = (*([channel.locale] if channel else []), customer.workspace.locale)
-    return with_region(requested or customer.locale or known[0], *known)
+    known = [customer.locale, channel.locale if channel else "", customer.workspace.locale]
+    return with_region(next(filter(None, [requested, *known])), *known)
 
 
 def _next_page(request: Request, after: int, limit: int) -> str:

@@ -1,10 +1,12 @@
 """The page of a receipt shows the state of a request to anyone with its address."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.core import signing
 from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
 from actions.principals import Principal
@@ -67,6 +69,22 @@ def test_the_page_follows_the_request(card: ActionRequest, principal: Principal,
     text = page_of(url, client).content.decode()
     assert "Erledigt" in text and "Geld erstattet" in text and 'lang="de"' in text
     assert ActionRequest.objects.get(pk=card.pk).state == State.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("locale", "day", "amount"),
+    [("en-US", "March 4, 2026", "€49.90"), ("en-GB", "4 March 2026", "€49.90"), ("de-AT", "4. März 2026", "€ 49,90")],
+)
+def test_the_page_writes_days_and_amounts_as_in_the_region(
+    card: ActionRequest, principal: Principal, client: Client, locale: str, day: str, amount: str
+) -> None:
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    changed_at = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    ActionRequest.objects.filter(pk=card.pk).update(locale=locale, changed_at=changed_at)
+    tree = LexborHTMLParser(page_of(receipt_url(card), client).content)
+    values = [value.text(strip=True).replace("\u00a0", " ") for value in tree.css("dd")]
+    assert day in values and amount in values
 
 
 def test_a_forged_or_old_address_opens_nothing(

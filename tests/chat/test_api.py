@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from supportbot.accounts.api_keys import issue_api_key
 from supportbot.accounts.channels import NewChannel, create_channel
 from supportbot.accounts.customers import new_visitor
-from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.models import Channel, Customer, User, Workspace
 from supportbot.chat.event_log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_note, hand_over, start_conversation
@@ -61,6 +61,21 @@ def test_a_customer_starts_a_conversation_in_their_language(
 def test_a_visitor_starts_a_conversation_in_the_workspaces_language(channel: NewChannel) -> None:
     visitor = caller(new_visitor(channel.channel).secret)
     assert visitor.post(CONVERSATIONS, {}, format="json").json()["locale"] == "en"
+
+
+def test_a_language_without_a_region_gets_that_of_the_customer_the_channel_or_the_workspace(
+    alice_client: APIClient, alice: Customer, channel: NewChannel
+) -> None:
+    def started(**body: str) -> str:
+        return str(alice_client.post(CONVERSATIONS, body, format="json").json()["locale"])
+
+    Workspace.objects.update(locale="en-GB")
+    Channel.objects.filter(pk=channel.channel.pk).update(locale="de-AT")
+    assert [started(), started(locale="en"), started(locale="de")] == ["en-GB", "en-GB", "de-AT"]
+    Customer.objects.filter(pk=alice.pk).update(locale="en-US")
+    assert [started(), started(locale="en"), started(locale="en-AU")] == ["en-US", "en-US", "en-AU"]
+    Customer.objects.filter(pk=alice.pk).update(locale="")
+    assert started() == "de-AT"
 
 
 @pytest.mark.parametrize("body", [{"locale": "Klingon!"}, {"customer": "someone"}, {"locale": "x" * 20}])

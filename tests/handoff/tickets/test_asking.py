@@ -111,6 +111,16 @@ def test_notices_follow_the_latest_message_as_answers_do(alice: Customer) -> Non
     assert message_texts(chat)[-1].startswith("Our team is not available")
 
 
+def test_notices_keep_the_region_of_the_page_if_they_are_in_its_language(alice: Customer) -> None:
+    chat = start_conversation(alice.pk, locale="en-US")
+    assert customer_language(chat) == "en-US"
+    for number, (text, language) in enumerate(
+        (("When will my parcel arrive?", "en-US"), ("Mein Paket ist nicht da, wann kommt es denn endlich?", "de"))
+    ):
+        add_customer_message(chat.pk, text=text, client_id=str(number))
+        assert customer_language(chat) == language
+
+
 def test_an_online_editor_or_an_offline_agent_does_not_count(
     workspace: Workspace, conversation: Conversation, bob: User
 ) -> None:
