@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
+from supportbot.formats import has_twelve_hours
 from supportbot.widget.assets import edition
 from tests.browser.slowness import later, slow_down
 from tests.browser.waiting import until, wait_for
@@ -187,6 +188,7 @@ class Platform:
             "config": {
                 "channel": "Wrenfell",
                 "locale": "en",
+                "hour12": has_twelve_hours(self.config.get("locale", "en")),
                 "greeting": "",
                 "notice": NOTICE,
                 "limits": LIMITS,
@@ -317,9 +319,9 @@ SOURCES: Final = [
 ]
 
 
-def shop_html(tag: str, *, language: str = "en", start: str = "", body: str = "") -> str:
+def shop_html(tag: str, *, language: str = "en", head: str = "", start: str = "", body: str = "") -> str:
     return f"""<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>Shop</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"></head>
+<meta name="viewport" content="width=device-width, initial-scale=1">{head}</head>
 <body>{start}<main><h1>Boots</h1><p>Made for wet days. <a href="/cart">Cart</a></p>{body}</main>{tag}</body></html>"""
 
 
@@ -345,11 +347,11 @@ Shop = tuple[Page, Platform]
 def visit(browser: Browser, tag: str | None = None, *, before: str = "", **options: Any) -> Iterator[Shop]:
     """Open the shop in a new browser context. A script error, or anything the page's policy blocks, fails the test.
 
-    `before` runs in the page before any of its scripts. Options of the page are `language`, `start` and `body`, the
-    others are the browser context's.
+    `before` runs in the page before any of its scripts. Options of the page are `language`, `head`, `start` and `body`,
+    the others are the browser context's.
     """
     problems: list[str] = []
-    page_options = {name: options.pop(name) for name in ("language", "start", "body") if name in options}
+    page_options = {name: options.pop(name) for name in ("language", "head", "start", "body") if name in options}
     platform = options.pop("platform", None) or Platform()
     context = browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **options})
     context.set_default_timeout(PATIENCE_MS)

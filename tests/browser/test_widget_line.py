@@ -203,10 +203,12 @@ def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -
         until(page, "sessionStorage.length + localStorage.length === 0")  # without the panel; the draft is gone too
 
 
-def test_a_tag_at_the_beginning_puts_the_chat_at_the_end_of_the_page(browser: Browser) -> None:
+@pytest.mark.parametrize(("place", "tags"), [("start", 1), ("start", 2), ("head", 2)])
+def test_a_tag_at_the_beginning_puts_the_chat_at_the_end_of_the_page(browser: Browser, place: str, tags: int) -> None:
     skip = '<a href="#boots">Skip to content</a>'
-    tag = script_tag().replace(" async", "")  # so that it runs before the rest of the page is parsed
-    with visit(browser, "", start=f"{tag}{skip}", body='<h2 id="boots">Boots</h2>') as (page, _):
+    tag = script_tag().replace(" async", "") * tags  # so that it runs before the rest of the page is parsed
+    parts = {"head": tag, "start": skip} if place == "head" else {"start": tag + skip}
+    with visit(browser, "", **parts, body='<h2 id="boots">Boots</h2>') as (page, _):
         expect(page.get_by_role("button", name="Open chat")).to_be_visible()
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="Skip to content")).to_be_focused()

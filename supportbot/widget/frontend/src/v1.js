@@ -29,7 +29,7 @@ const api = {
   /** Put the script's element back after a page has swapped its body; create another one if the script runs again. */
   attach(isAgain) {
     if (made && !made.isConnected && elements.has(made)) document.body.append(made);
-    else if (isAgain) create();
+    else if (isAgain) start();
   },
   get element() {
     return first();
@@ -53,12 +53,16 @@ const create = () => {
   watch();
 };
 
+// While the page is being parsed, the end of the body is not known: the chat would come before the page's skip link.
+const start = () => {
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", create);
+  else create();
+};
+
 if (early?.version) early.attach(true);
 else {
   customElements.define(NAME, SupportBotElement);
   window.SupportBot = api;
   for (const call of early || []) api.push(call).catch(console.error);
-  // While the page is being parsed, the end of the body is not known: the chat would come before the page's skip link.
-  if (document.readyState === "loading") addEventListener("DOMContentLoaded", create);
-  else create();
+  start();
 }
