@@ -4,6 +4,7 @@ For a locale that Babel does not know, its base language is used or, if that is 
 for the first time reads its data, which takes a few milliseconds.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, tzinfo
 from decimal import Decimal
@@ -96,7 +97,16 @@ def format_time_of_day(moment: time, locale: str) -> str:
 
 def _time_in(moment: datetime | time, data: Locale) -> str:
     short = str(data.time_formats["short"].pattern)
-    return format_time(moment, short if "a" in short else "HH:mm", locale=data)
+    return format_time(moment, short if _is_twelve_hours(short) else re.sub("H+", "HH", short), locale=data)
+
+
+def has_twelve_hours(locale: str) -> bool:
+    """Return whether the locale's clock has twelve hours. Browsers' data differ from ours in some regions."""
+    return _is_twelve_hours(str(_international(locale).time_formats["short"].pattern))
+
+
+def _is_twelve_hours(pattern: str) -> bool:
+    return "H" not in pattern
 
 
 def time_zone_name(zone: tzinfo, locale: str) -> str:

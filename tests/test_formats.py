@@ -61,7 +61,8 @@ def test_a_moment_includes_its_time_of_day() -> None:
     ("locale", "shown"),
     [
         ("en", "09:05"), ("en-GB", "09:05"), ("en-US", "9:05\u202fAM"), ("de", "09:05"), ("es", "09:05"),
-        ("fr-CA", "09:05"), ("ar", "9:05 ص"), ("ar-EG", "٩:٠٥ ص"),
+        ("fr-CA", "09 h 05"), ("en-FI", "09.05"), ("es-AR", "09:05"), ("zh-Hant", "上午9:05"),
+        ("ar", "9:05 ص"), ("ar-EG", "٩:٠٥ ص"),
     ],
 )  # fmt: skip
 def test_a_time_has_the_clock_of_its_locale(locale: str, shown: str) -> None:

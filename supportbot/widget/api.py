@@ -36,6 +36,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.notices import ai_notice
 from supportbot.content_security_policy import socket_origin
 from supportbot.errors import SupportBotError
+from supportbot.formats import has_twelve_hours
 from supportbot.releases.selectors import current
 from supportbot.serializer_fields import EmptyInput
 from supportbot.widget.access_audit import record_denied_access
@@ -148,6 +149,7 @@ def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any
         "channel": channel.name,
         "name": channel.assistant_name or document.name,
         "locale": locale,
+        "hour12": has_twelve_hours(locale),
         "greeting": personalised_greeting(greeting, customer.name),
         "notice": ai_notice(locale),
         "limits": LIMITS,

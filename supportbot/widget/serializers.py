@@ -56,6 +56,7 @@ class WidgetConfigSerializer(serializers.Serializer[Any]):
     channel = serializers.CharField(help_text="The channel's name.")
     name = serializers.CharField(help_text="The assistant's name. Empty if it has none.")
     locale = serializers.CharField()
+    hour12 = serializers.BooleanField(help_text="Whether the clock of this locale has twelve hours.")
     greeting = serializers.CharField()
     notice = serializers.CharField(help_text="Says that an AI answers. Must be shown before the first answer.")
     limits = serializers.DictField(child=serializers.IntegerField())

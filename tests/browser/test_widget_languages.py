@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from actions.registry import action_named
 from actions.spec import WriteAction
 from supportbot.chat.notices import ai_notice
+from supportbot.formats import format_time_of_day
 from tests.browser.conftest import EVERY_LANGUAGE, check_in_both_themes
 from tests.browser.shoppage import SOURCES, Platform, message_id, script_tag, visit
 from tests.browser.waiting import measure, wait_for
@@ -198,6 +199,16 @@ def test_times_are_written_as_the_texts_of_the_conversation(
     with visit(browser, script_tag(locale=tag, open=""), platform=platform, locale="en-AU") as (page, _):
         expect(page.get_by_role("dialog")).to_contain_text(shown)
         assert platform.tickets[0]["locale"] == sent
+
+
+@pytest.mark.parametrize("locale", ["fr-CA", "es-AR", "es-MX", "en-DK", "en-ZM", "ar-EG", "es"])
+def test_times_have_the_clock_of_the_platforms_texts(browser: Browser, locale: str) -> None:
+    platform, at = Platform(config={"locale": locale}), datetime(2024, 11, 3, 13, 5, tzinfo=UTC)
+    mine = {"message": message_id(1), "source": "customer", "text": "Hello", "client_id": message_id(2)}
+    platform.event("message", mine, at=at)
+    platform.event("read", {"who": "agent", "seq": 1}, at=at)
+    with visit(browser, script_tag(locale=locale, open=""), platform=platform) as (page, _):
+        expect(page.get_by_role("dialog")).to_contain_text(format_time_of_day(time(14, 5), locale))
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,11 @@ def test_a_language_without_a_region_gets_that_of_the_channel_or_the_workspace(c
     assert [config(channel, locale=tag)["locale"] for tag in ("en", "en-AU", "de")] == ["en-US", "en-AU", "de"]
 
 
+@pytest.mark.parametrize(("locale", "hour12"), [("en", False), ("en-US", True), ("es-AR", False), ("ar", True)])
+def test_the_clock_is_that_of_the_locale(channel: NewChannel, locale: str, hour12: bool) -> None:
+    assert config(channel, locale=locale)["hour12"] is hour12
+
+
 def test_an_existing_conversation_keeps_its_language(channel: NewChannel) -> None:
     first = ticket(channel, locale="de")
     proof = {"visitor": first["visitor"], "conversation": first["conversation"]}

@@ -38,7 +38,7 @@ function applyTicket(chat, answer, token) {
   chat.session.keep(token ? { conversation, sub: subjectOf(token), visitor: undefined } : { conversation, visitor });
   chat.element.state.conversation = conversation;
   chat.config = config;
-  chat.i18n.writeAs(config.locale);
+  chat.i18n.writeAs(config.locale, config.hour12);
   chat.log.isEnded = config.is_ended;
   applyTheme(chat, config.look);
   update(chat);

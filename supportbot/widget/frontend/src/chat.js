@@ -139,7 +139,7 @@ export class Chat {
     // A different language may have been chosen in the meantime.
     if (!i18n || language !== element.language) return;
     this.i18n = i18n;
-    if (config.locale) i18n.writeAs(config.locale);
+    if (config.locale) i18n.writeAs(config.locale, config.hour12);
     view.rebuild(log.items.values());
   }
 

@@ -41,12 +41,16 @@ export class I18n {
     this.plurals = new Intl.PluralRules(language);
   }
 
-  /** Format times and numbers as in this locale, if it is in our language. The conversation's texts are in its locale. */
-  writeAs(locale) {
+  /**
+   * Format times and numbers as in this locale, if it is in our language. The conversation's texts are in its locale.
+   * In some regions, the browser's clock is not the platform's: `hour12` says which one the platform's texts have.
+   */
+  writeAs(locale, hour12) {
     if (base(locale) !== this.language) return;
     const tag = languageAndRegion(locale);
     this.region = REGIONS[tag] || tag;
-    this.hour = new Intl.DateTimeFormat(this.region, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
+    const hasTwelve = hour12 ?? new Intl.DateTimeFormat(this.region, { hour: "numeric" }).resolvedOptions().hour12;
+    this.clock = hasTwelve ? { hour: "numeric", hourCycle: "h12" } : { hour: "2-digit", hourCycle: "h23" };
   }
 
   /** Return the text for a key, with its `{gaps}` filled in, and in the plural form for `n` if it has several. */
@@ -80,6 +84,6 @@ export class I18n {
     const now = new Date();
     const year = date.getFullYear() !== now.getFullYear() && { year: "numeric" };
     const day = date.toDateString() !== now.toDateString() && { day: "numeric", month: "short", ...year };
-    return date.toLocaleString(this.region, { ...day, hour: this.hour, minute: "2-digit" });
+    return date.toLocaleString(this.region, { ...day, ...this.clock, minute: "2-digit" });
   }
 }
