@@ -181,4 +181,4 @@ def test_the_desk_says_in_the_agents_language_why_an_action_failed(
     refused = ask_for()
     with override("de"):
         told = action_record(refused).steps[-1].reason
-    assert "(guards.is_pending: es gibt kein Feld 'typo' (in: order.typo))" in told
+    assert "(guards.is_pending: es gibt kein Feld „typo“ (in: order.typo))" in told

@@ -41,7 +41,7 @@ def test_a_row_shows_the_customers_language(bob: User) -> None:
     ticket = waiting("Jonas")
     add_customer_message(ticket.conversation_id, text="Mein Paket ist nicht da, wo ist es?", client_id="1")
     [row] = rows_for([ticket.conversation_id], bob, now())
-    assert row.language == "DE"
+    assert row.language == "German"
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/").text
     assert "<dd>German</dd>" in page
 
