@@ -125,9 +125,16 @@ def test_the_page_of_an_older_release_shows_the_changes_of_restoring_it(admin: C
     )
 
 
-def put_live(admin: Client, **told: Any) -> Release:
-    row, live = draft(admin), live_release().number
+def changed_draft(admin: Client, **told: Any) -> Release:
+    """Return a draft that differs from the live release: others are refused."""
+    row = draft(admin)
     assert admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **told)).status_code == 302
+    row.refresh_from_db()
+    return row
+
+
+def put_live(admin: Client, **told: Any) -> Release:
+    row, live = changed_draft(admin, **told), live_release().number
     admin.post(f"{RELEASES}{row.pk}/publish/", {"instead_of": live, "edits": 1, "reason": "other"})
     row.refresh_from_db()
     assert row.state == Release.State.LIVE
@@ -176,14 +183,14 @@ def test_restoring_a_release_that_never_passed_the_gates_requires_a_reason(
 def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, workspace: Workspace) -> None:
     save_suite(read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml"))
     admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
-    second = draft(admin)
+    second = changed_draft(admin, tone="warm")
     passed = {
         "passed": True, "digest": second.digest, "suites": ["shop"], "failed_must": [], "regressions": [],
         "run_ids": [], "references": ports.references(second), "at": now().isoformat(),
     }  # fmt: skip
     Release.objects.filter(pk=second.pk).update(verdict=passed)
     admin.post(f"{RELEASES}gates/", {})
-    admin.post(f"{RELEASES}{second.pk}/publish/", {"instead_of": 1, "edits": 0, "reason": "the same"})
+    admin.post(f"{RELEASES}{second.pk}/publish/", {"instead_of": 1, "edits": second.edits, "reason": "warmer"})
     third = put_live(admin, tone="cool")
     admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
     article = create_article(Change(title="Returns", body="Within 60 days."), external_id="returns")
@@ -366,8 +373,8 @@ def test_a_draft_that_passed_with_other_articles_is_marked_and_evaluated_again(
     case = b"suite: shop\ncases: [{id: one, must: true, ask: Returns?, expect: {figures: 60 days}}]"
     save_suite(read_suite(case, file="shop.yaml"))
     admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
-    row = draft(admin)
-    page, told = f"{RELEASES}{row.pk}/", {"instead_of": 1, "edits": 0, "reason": "warmer"}
+    row = changed_draft(admin, tone="warm")
+    page, told = f"{RELEASES}{row.pk}/", {"instead_of": 1, "edits": row.edits, "reason": "warmer"}
 
     def evaluated() -> str:
         admin.post(f"{page}evaluate/")
