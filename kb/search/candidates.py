@@ -145,19 +145,19 @@ def scope_stats(scope: Scope, terms: Collection[Term]) -> ScopeStats:
     """
     counted_by = sql.Statement(*scope.filter())
     queries = list(dict.fromkeys(term.tsquery for term in terms))
-    size = common_counts.kept_size(counted_by)
+    size, counts = common_counts.kept_size(counted_by), common_counts.kept(counted_by, queries)
+    missing = [query for query in queries if query not in counts]
+    counted: dict[str, int] = {}
     if size is None:
-        chunks, counts = _all_counts(scope, queries)
+        chunks, counted = _all_counts(scope, missing)
         size = ScopeSize(chunks, reads_most=chunks > EXACT_UP_TO and _reads_most(scope))
         if chunks > EXACT_UP_TO:
             common_counts.keep_size(counted_by, size)
-            common_counts.keep(counted_by, counts)
-    else:
-        counts = common_counts.kept(counted_by, queries)
-        if missing := [query for query in queries if query not in counts]:
-            counted = _counts(scope, missing, row_by_row=size.reads_most)
-            common_counts.keep(counted_by, counted)
-            counts |= counted
+    elif missing:
+        counted = _counts(scope, missing, row_by_row=size.reads_most)
+    if size.chunks > EXACT_UP_TO:
+        common_counts.keep(counted_by, counted)
+    counts |= counted
     return ScopeStats(size.chunks, {term.word: counts[term.tsquery] for term in terms}, size.reads_most)
 
 

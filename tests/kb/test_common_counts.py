@@ -1,6 +1,7 @@
 """Common words are counted once a minute in a large scope, for each scope separately, and each time in a small one."""
 
 from time import time
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -74,9 +75,10 @@ def test_counts_are_kept_for_one_scope_only(large: Workspace, other_workspace: W
         assert counted_words(PUBLIC, "parcel")[0] == ScopeStats(1, {"parcel": 1})
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "lexical", "vector"])
 @pytest.mark.parametrize(("hidden", "reads_most"), [(10, True), (11, False)])
 def test_articles_are_looked_up_one_by_one_only_for_a_viewer_who_may_read_most_of_them(
-    large: Workspace, hidden: int, reads_most: bool
+    large: Workspace, hidden: int, reads_most: bool, mode: Any
 ) -> None:
     """Both ways find the same."""
     internal = [write(f"h{n}", f"parcel number {n} for the team", audience=Audience.INTERNAL).pk for n in range(hidden)]
@@ -84,7 +86,7 @@ def test_articles_are_looked_up_one_by_one_only_for_a_viewer_who_may_read_most_o
     for text in ("parcel", "parcel 7 from the warehouse", "parcel 7 from the warehouse"):
         assert counted_words(PUBLIC, text)[0].reads_most == reads_most
         with CaptureQueriesContext(connection) as ran:
-            found = names(search(text, viewer=PUBLIC, limit=30))
+            found = names(search(text, viewer=PUBLIC, limit=30, mode=mode))
         one_by_one = [
             query["sql"] for query in ran.captured_queries if "EXISTS (SELECT FROM kb_article a" in query["sql"]
         ]
