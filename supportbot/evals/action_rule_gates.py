@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Final
 
 from actions.policy_store import trying
+from actions.registry import all_actions
 from actions.requests.rule_decision import Rules
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
@@ -94,8 +95,9 @@ def _reasons(
     """Return why each case fails under the rules; cases that could not be judged before the deadline are left out."""
     with using(_answered_without_a_model()), trying(action, rules), evaluating():
         played = loop_thread.run(_run_all(cases, workspace, None if ends is None else ends - monotonic()))
+    actions = all_actions()
     return [
-        tuple(why(grade) for grade in grades_of(case, one) if not grade.passed)
+        tuple(why(grade, actions) for grade in grades_of(case, one) if not grade.passed)
         for case, one in zip(cases, played, strict=False)
     ]
 

@@ -12,6 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from actions.registry import all_actions
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.rest.permissions import needs
 from supportbot.accounts.rest.views import ScopedAPIView
@@ -175,7 +176,8 @@ class ResultList(EvaluationView, ListAPIView[Result]):
             return super().get_serializer_context()
         run, person_id = run_with_id(self.kwargs["run_id"]), _person_id(self.request)
         hidden = person_id is not None and bool(human_labels.hidden_runs([run.pk], person_id))
-        return {**super().get_serializer_context(), "hidden": judged_keys(run) if hidden else ()}
+        keys = judged_keys(run) if hidden else ()
+        return {**super().get_serializer_context(), "hidden": keys, "actions": all_actions()}
 
     def get_queryset(self) -> QuerySet[Result]:
         if getattr(self, "swagger_fake_view", False):

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.translation import gettext, ngettext
 
-from actions.registry import action_in_force
+from actions.spec import Action
 from supportbot.assistant.tools import REQUEST_HUMAN
 from supportbot.team_formats import active_language, labelled
 
@@ -51,21 +51,22 @@ def calls_from(text: str) -> list[StoredCall] | None:
     return None
 
 
-def call_in_words(call: StoredCall) -> str:
+def call_in_words(call: StoredCall, actions: Mapping[str, Action]) -> str:
     """Return a call with the titles of its action and arguments, such as `Refund an order (order: A-1, needs 1
-    approval)`.
+    approval)`. `actions` are those in force, by name.
     """
-    details = [labelled(label, value) for label, value in _values(call, call.arguments, "")]
+    details = _details(actions.get(call.name), call.arguments, "")
     if call.approvals is not None:
         details.append(_approvals(call.approvals))
-    return f"{action_title(call.name)} ({', '.join(details)})" if details else action_title(call.name)
+    title = action_title(call.name, actions)
+    return f"{title} ({', '.join(details)})" if details else title
 
 
-def action_title(name: str) -> str:
+def action_title(name: str, actions: Mapping[str, Action]) -> str:
     """Return an action's title, or its name if it no longer exists."""
     if name == REQUEST_HUMAN.name:
         return gettext("hands over to a person")
-    action = action_in_force(name)
+    action = actions.get(name)
     return name if action is None else action.title_in(active_language())
 
 
@@ -75,21 +76,30 @@ def _approvals(number: int) -> str:
     return ngettext("needs {number} approval", "needs {number} approvals", number).format(number=number)
 
 
-def _values(call: StoredCall, values: Mapping[str, Any], before: str) -> Iterator[tuple[str, str]]:
+def _details(action: Action | None, values: Mapping[str, Any], before: str) -> list[str]:
+    details = []
     for name, value in values.items():
+        path = f"{before}{name}"
         if isinstance(value, Mapping):
-            yield from _values(call, value, f"{before}{name}.")
+            details += _details(action, value, f"{path}.")
         else:
-            yield _label(call.name, f"{before}{name}"), _value(value)
+            details.append(labelled(_label(action, path), _value(action, value, path)))
+    return details
 
 
-def _label(action_name: str, path: str) -> str:
-    action = action_in_force(action_name)
+def _label(action: Action | None, path: str) -> str:
     named = action.argument_label(path, active_language()) if action is not None else ""
     return named or path.rpartition(".")[2].replace("_", " ")
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    return ", ".join(map(_value, value)) if isinstance(value, list) else str(value)
+def _value(action: Action | None, value: Any, path: str) -> str:
+    match value:
+        case None | []:
+            return "–"
+        case bool():
+            return gettext("yes") if value else gettext("no")
+        case list():
+            return ", ".join(_value(action, item, path) for item in value)
+        case Mapping():
+            return f"({', '.join(_details(action, value, f'{path}.'))})"
+    return str(value)

@@ -1,12 +1,14 @@
 """Results as text in the reader's language: grades, reports, failures and comparisons of runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from django.utils.translation import get_language, gettext, gettext_noop, ngettext
 
 from actions.reasons import CODES, Reason, sentence
+from actions.registry import all_actions
+from actions.spec import Action
 from kb.models import Article
 from supportbot.evals.calls_in_words import action_title, call_in_words, calls_from
 from supportbot.evals.grading.graders import VERDICT, Grade, grade_from
@@ -16,6 +18,7 @@ from supportbot.team_formats import language_name, number, percentage
 
 _SMALLEST_P: Final = 0.001  # smaller values are shown as "less than"
 NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations whose values are ids of articles
+NAMING_ACTIONS: Final = ("proposes", "requests", "detects", "looks_up")  # those whose values name actions
 SIGNAL_WORDS: Final = {
     "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
     "unmarked": gettext_noop("The model cites the sources of its claims in fewer answers than before."),
@@ -125,13 +128,15 @@ def stopped() -> str:
     return gettext("The check failed several times and will not be tried again. The error has been logged.")
 
 
-def why(grade: Grade) -> str:
-    """Return a text that says why an expectation failed: its name and the difference."""
+def why(grade: Grade, actions: Mapping[str, Action]) -> str:
+    """Return a text that says why an expectation failed: its name and the difference. `actions` are those in force, by
+    name.
+    """
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
     if grade.grader == "answered":
         return f"{place}{failure(grade.got)}"
     subject = SUBJECTS.get(grade.grader)
-    return f"{place}{gettext(subject) if subject else grade.grader}: {_difference(grade)}"
+    return f"{place}{gettext(subject) if subject else grade.grader}: {_difference(grade, actions)}"
 
 
 def failure(code: str) -> str:
@@ -147,7 +152,7 @@ def expectations(document: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(gettext(SUBJECTS.get(name, name)) for one in expected for name in one))
 
 
-def _difference(grade: Grade) -> str:
+def _difference(grade: Grade, actions: Mapping[str, Action]) -> str:
     if grade.grader == "judge" and grade.wanted == VERDICT:
         return gettext(WITHOUT_VERDICT.get(grade.got, OTHER_PROBLEM))
     if grade.missing:
@@ -155,13 +160,13 @@ def _difference(grade: Grade) -> str:
     if grade.found:
         return gettext("must not say {texts}").format(texts=_quoted(grade.found))
     if grade.grader == "proposes" and ", approvals: " in grade.wanted:
-        wanted, got = _calls(grade.wanted), _calls(grade.got, approvals=0)
+        wanted, got = _calls(grade.wanted, actions), _calls(grade.got, actions, approvals=0)
     else:
-        wanted, got = _value(grade.grader, grade.wanted), _value(grade.grader, grade.got or "–")
+        wanted, got = (_value(grade.grader, value, actions) for value in (grade.wanted, grade.got or "–"))
     return gettext("expected {wanted}, got {got}").format(wanted=wanted, got=got)
 
 
-def _value(grader: str, value: str) -> str:
+def _value(grader: str, value: str, actions: Mapping[str, Action]) -> str:
     """Return a grade's value as text. Booleans become yes or no, a refusal's code becomes the text that customers see,
     and actions and languages get their names.
     """
@@ -169,15 +174,15 @@ def _value(grader: str, value: str) -> str:
     if flag is not None:
         return gettext(flag)
     if grader in ("proposes", "requests"):
-        return _calls(value)
+        return _calls(value, actions)
     if grader in ("detects", "looks_up"):
-        return ", ".join(map(action_title, value.split(", ")))
+        return ", ".join(action_title(name, actions) for name in value.split(", "))
     if grader == "language":
         return language_name(value)
     return ", ".join(map(_refusal, value.split(", "))) if grader == "refuses" else value
 
 
-def _calls(value: str, *, approvals: int | None = None) -> str:
+def _calls(value: str, actions: Mapping[str, Action], *, approvals: int | None = None) -> str:
     """Return stored calls as text. `approvals` is the number for calls without one."""
     if flag := FLAGS["proposes"].get(value):
         return gettext(flag)
@@ -185,7 +190,7 @@ def _calls(value: str, *, approvals: int | None = None) -> str:
     if calls is None:
         return value
     known = (replace(call, approvals=approvals if call.approvals is None else call.approvals) for call in calls)
-    return "; ".join(map(call_in_words, known))
+    return "; ".join(call_in_words(call, actions) for call in known)
 
 
 def _refusal(code: str) -> str:
@@ -196,9 +201,9 @@ def _quoted(texts: Iterable[str]) -> str:
     return ", ".join(gettext("“{quotation}”").format(quotation=text) for text in texts)
 
 
-def reasons(stored: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the reasons why a try failed, from its stored grades; [] if it passed."""
-    return [why(grade) for grade in map(grade_from, stored) if not grade.passed]
+def reasons(stored: Iterable[Mapping[str, Any]], actions: Mapping[str, Action]) -> list[str]:
+    """Return the reasons why a try failed, from its stored grades; [] if it passed. `actions` are those in force."""
+    return [why(grade, actions) for grade in map(grade_from, stored) if not grade.passed]
 
 
 def summary(report: Report) -> str:
@@ -336,28 +341,31 @@ def verdict_parts(report: Report) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def reasons_of_each(stored: Iterable[Iterable[Mapping[str, Any]]]) -> list[list[str]]:
-    """Return the reasons why each of several tries failed. All titles are read in one query."""
+    """Return the reasons why each of several tries failed. The titles of articles are read in one query, and so are the
+    actions.
+    """
     failed = [[grade for grade in map(grade_from, grades) if not grade.passed] for grades in stored]
-    titles = _titles([grade for grades in failed for grade in grades])
-    return [[_in_words(grade, titles) for grade in grades] for grades in failed]
+    titles, actions = _named_in([grade for grades in failed for grade in grades])
+    return [[_in_words(grade, titles, actions) for grade in grades] for grades in failed]
 
 
 def in_words(failed: Iterable[Grade]) -> list[str]:
     """Return why expectations failed, with articles' titles instead of their ids."""
     grades = list(failed)
-    titles = _titles(grades)
-    return [_in_words(grade, titles) for grade in grades]
+    titles, actions = _named_in(grades)
+    return [_in_words(grade, titles, actions) for grade in grades]
 
 
-def _titles(grades: Iterable[Grade]) -> dict[str, str]:
-    """Return the titles of the articles named in grades, by id."""
+def _named_in(grades: Sequence[Grade]) -> tuple[Mapping[str, str], Mapping[str, Action]]:
+    """Return the titles of the articles named in grades, by id, and the actions in force if grades name any."""
     ids = {one for grade in grades if grade.grader in NAMING_ARTICLES for one in _listed(grade.wanted, grade.got)}
     known = Article.objects.filter(external_id__in=ids).values_list("external_id", "latest_revision__title")
-    return dict(known) if ids else {}
+    actions = all_actions() if any(grade.grader in NAMING_ACTIONS for grade in grades) else {}
+    return dict(known) if ids else {}, actions
 
 
-def _in_words(grade: Grade, titles: Mapping[str, str]) -> str:
-    return why(_titled(grade, titles) if grade.grader in NAMING_ARTICLES else grade)
+def _in_words(grade: Grade, titles: Mapping[str, str], actions: Mapping[str, Action]) -> str:
+    return why(_titled(grade, titles) if grade.grader in NAMING_ARTICLES else grade, actions)
 
 
 def _titled(grade: Grade, titles: Mapping[str, str]) -> Grade:

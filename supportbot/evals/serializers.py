@@ -125,4 +125,4 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
 
     @extend_schema_field({"type": ["array", "null"], "items": {"type": "string"}})
     def get_reasons(self, result: Result) -> list[str]:
-        return reasons(result.grades)
+        return reasons(result.grades, self.context["actions"])

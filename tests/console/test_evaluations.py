@@ -33,10 +33,13 @@ from supportbot.llm.testing import answering
 from supportbot.releases.models import ReleaseGates
 from supportbot.releases.selectors import live_release
 from supportbot.releases.services import create_draft
+from tests.actions.defined.conftest import store_as_published
+from tests.actions.defined.test_unnamed_customers import callback
 from tests.assistant.conftest import returns_article, shop
 from tests.console.conftest import Enter
 from tests.evals.test_runs import Judging
 from tests.pages import visible_text
+from tests.rest import service
 
 __all__ = ["returns_article", "shop"]  # fixtures
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -195,12 +198,31 @@ def queries_of(client: Client, address: str) -> int:
     return len(ran)
 
 
-def finished_run(name: str, cases: int) -> Run:
-    """Store a suite and a run of it in which every case failed."""
+def test_a_page_reads_the_workspaces_actions_once(enter: Enter, workspace: Workspace) -> None:
+    store_as_published(callback())
+    few, many = (finished_run(name, cases, proposing="call_back") for name, cases in (("few", 1), ("many", 8)))
+    admin, program = enter("admin"), service(workspace, "evals:read")
+
+    def reading(client: Any, address: str) -> tuple[int, str]:
+        client.get(address)  # the first one fills caches
+        with CaptureQueriesContext(connection) as ran:
+            shown = client.get(address).content.decode()
+        return sum("actions_actiondefinition" in one["sql"] for one in ran), shown
+
+    for client, address in ((admin, "/admin/evals/run/{}/change/"), (program, "/api/v1/evaluations/runs/{}/results")):
+        (once, _), (again, shown) = (reading(client, address.format(run.pk)) for run in (few, many))
+        assert (once, again) == (1, 1) and shown.count("Cancel an order (name: Ann, phone: 1") == 16
+
+
+def finished_run(name: str, cases: int, *, proposing: str = "") -> Run:
+    """Store a suite and a run of it in which every case failed, by default for its figures."""
     asked = [{"id": f"c{n}", "ask": "How long?", "expect": {"figures": "7 days"}} for n in range(cases)]
     suite = services.save_suite(parse_suite({"suite": name, "title": f"Suite {name}", "cases": asked}, file=""))
     run = services.start_run(suite, runner="test")
     played, grades = CaseTry((Reply("How long?", "It depends."),)).as_json(), [{"grader": "figures", "passed": False}]
+    if proposing:
+        call = f'{proposing} {{"name": "Ann", "phone": "1"}}'
+        grades = [{"grader": "proposes", "passed": False, "wanted": call, "got": f"{call}, approvals: 1"}]
     rows = [Result(run=run, key=f"c{n}", number=1, passed=False, grades=grades, played=played) for n in range(cases)]
     Result.objects.bulk_create(rows)
     report = report_of(tries_of(run)).as_json()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from actions.registry import code_actions
 from supportbot.evals.grading.graders import GRADERS, Grade, grade_from, grades_of
 from supportbot.evals.result_texts import SUBJECTS, why
 from supportbot.evals.runs.case_outcomes import CaseTry, Judgement, MadeCall, Reply, played_from
@@ -219,29 +220,39 @@ def test_results_are_stored_and_read() -> None:
 
 
 def test_a_failure_is_explained_in_the_readers_language() -> None:
+    actions = code_actions()
     refusal = Grade("refuses", False, wanted="limit_customer_year", got="false")
     limit = "The limit for your account has been reached. A colleague can look into it."
-    assert why(refusal) == f"refusal: expected “{limit}”, got nothing"
-    assert why(Grade("refuses", False, wanted="false", got="own_code")) == "refusal: expected nothing, got own_code"
-    assert why(Grade("abstains", False, 2, wanted="true", got="false")).endswith(": expected yes, got no")
+    assert why(refusal, actions) == f"refusal: expected “{limit}”, got nothing"
     assert (
-        why(Grade("answered", False, 2, wanted="answer", got="handed_over"))
+        why(Grade("refuses", False, wanted="false", got="own_code"), actions)
+        == "refusal: expected nothing, got own_code"
+    )
+    assert why(Grade("abstains", False, 2, wanted="true", got="false"), actions).endswith(": expected yes, got no")
+    assert (
+        why(Grade("answered", False, 2, wanted="answer", got="handed_over"), actions)
         == "step 2, A person took over before the answer."
     )
     assert SUBJECTS.keys() == {*GRADERS, "answered"}
     refund = 'refund_order {"order_id": "A-1", "reason": "torn; sent {"}'
     asked = Grade("proposes", False, wanted="refund_order, approvals: 2", got=f"{refund}; cancel_order")
-    assert why(asked) == (
+    assert why(asked, actions) == (
         "proposed action: expected Refund an order (needs 2 approvals), got Refund an order (order id: A-1, reason: "
         "torn; sent {, needs no approval); Cancel an order (needs no approval)"
     )
+    ordered = (
+        'refund_order {"items": [{"sku": "A", "quantity": 1}, {"sku": "B", "gift": true}], "note": null, "of": []}'
+    )
+    assert why(Grade("proposes", False, wanted=ordered, got="false"), actions).endswith(
+        "(items: (sku: A, quantity: 1), (sku: B, gift: yes), note: –, of: –), got nothing"
+    )
     moved = 'change_shipping_address {"address": {"city": "Linz", "lines": ["a", "b"]}}'
-    assert why(Grade("requests", False, wanted=moved, got="Where to?")) == (
+    assert why(Grade("requests", False, wanted=moved, got="Where to?"), actions) == (
         "detected actions: expected Change the delivery address (city: Linz, lines: a, b), got Where to?"
     )
-    assert why(Grade("proposes", False, wanted="gone {}", got="false")).endswith("expected gone, got nothing")
-    assert why(Grade("language", False, wanted="de", got="en")) == "language: expected German, got English"
+    assert why(Grade("proposes", False, wanted="gone {}", got="false"), actions).endswith("expected gone, got nothing")
+    assert why(Grade("language", False, wanted="de", got="en"), actions) == "language: expected German, got English"
     looked = Grade("looks_up", False, wanted="order_status", got="refund_order, own_action")
-    assert why(looked) == "look-up: expected Order status, got Refund an order, own_action"
+    assert why(looked, actions) == "look-up: expected Order status, got Refund an order, own_action"
     with translation.override("de"):
-        assert why(Grade("figures", False, missing=("5 days",))) == "Zahlen: es fehlt „5 days“"
+        assert why(Grade("figures", False, missing=("5 days",)), actions) == "Zahlen: es fehlt „5 days“"

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from actions.registry import all_actions
 from actions.services import confirm, propose
 from actions.testing import FakeShop
 from kb.models import Article
@@ -66,7 +67,7 @@ def test_attacks_fail_even_with_an_obedient_model(workspace: Workspace, returns_
         run = services.start_run(suite)
         run_worker.execute_run(run.pk)
     run = Run.objects.get(pk=run.pk)
-    failed = {row.key: reasons(row.grades) for row in Result.objects.filter(run=run, passed=False)}
+    failed = {row.key: reasons(row.grades, all_actions()) for row in Result.objects.filter(run=run, passed=False)}
     assert set(failed) <= {"invented-code", "planted-page", "planted-name"}, failed
     assert run.state == "done" and report_from(run.report or {}).is_good
 
@@ -102,7 +103,7 @@ def test_attacks_are_planted_in_memory_only(
         run = services.start_run(suite)
         run_worker.execute_run(run.pk)
     [result] = Result.objects.filter(run=run)
-    assert result.passed, reasons(result.grades)
+    assert result.passed, reasons(result.grades, all_actions())
     read = "\n".join(message.content for message in model.requests[-1].messages)
     assert attack in read and "Tent</sources>" not in read  # it was read, but could not escape its fence
     assert (list(Article.objects.values_list("pk", "updated_at")), len(shop.refunds)) == before
@@ -117,7 +118,7 @@ def run_shop_suite() -> dict[str, list[str]]:
     run_worker.execute_run(run.pk)
     results = Result.objects.filter(run=run)
     assert results.count() == 8
-    return {row.key: reasons(row.grades) for row in results.filter(passed=False)}
+    return {row.key: reasons(row.grades, all_actions()) for row in results.filter(passed=False)}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.utils.translation import gettext
 
+from actions.registry import all_actions
 from supportbot.evals.grading.judge_agreement import agreement_in, words_of
 from supportbot.evals.grading.run_reports import report_from
 from supportbot.evals.models import Result, Run
@@ -23,7 +24,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     """
     report, agreement = report_from(run.report or {}), agreement_in(run)
     failed = Result.objects.filter(run=run, passed=False).order_by("id")
-    tried = run.done - run.kept
+    tried, actions = run.done - run.kept, all_actions()
     took = run.played_ms / 1000  # 0 for runs of an earlier version
     return {
         "suite": run.suite_name,
@@ -38,7 +39,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "comparison": comparison_facts(compared_with_baseline(run), report),
         "summary": summary(report),
         "problems": verdict(report),
-        "failures": {row.key: reasons(row.grades) for row in failed},
+        "failures": {row.key: reasons(row.grades, actions) for row in failed},
     }
 
 
@@ -67,7 +68,7 @@ def words_of_run(facts: dict[str, Any]) -> str:
 
 def junit(run: Run) -> bytes:
     """Return a run as JUnit XML, with a test for each try."""
-    results = list(Result.objects.filter(run=run).order_by("key", "number"))
+    results, actions = list(Result.objects.filter(run=run).order_by("key", "number")), all_actions()
     failed = sum(not result.passed for result in results)
     seconds = sum(result.took_ms for result in results) / 1000
     root = Element(
@@ -81,7 +82,7 @@ def junit(run: Run) -> bytes:
         name = result.key if result.number == 1 else f"{result.key} ({result.number})"
         test = SubElement(root, "testcase", classname=run.suite_name, name=name, time=f"{result.took_ms / 1000:.3f}")
         if not result.passed:
-            why = reasons(result.grades)
+            why = reasons(result.grades, actions)
             failure = SubElement(test, "failure", message=_printable("; ".join(why)), type="failure")
             failure.text = _printable("\n\n".join(_quoted(reply) for reply in result.played["replies"]))
     written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
