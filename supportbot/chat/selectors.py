@@ -20,9 +20,10 @@ from supportbot.chat.models import Audience, Conversation, ConversationEvent, Me
 from supportbot.chat.retrieval_trace import for_customers
 from supportbot.chat.signals import EventView, TurnView
 from supportbot.errors import NotFound
+from supportbot.language.detection import base_language
 
 MAX_EVENTS = 500
-MAX_LOCALES: Final = 200
+MAX_LANGUAGES: Final = 50
 RATED: Final[Mapping[str, Sequence[int]]] = {"good": (4, 5), "bad": (1, 2)}  # scores out of five
 _CONVERSATION: Final = f"""
 SELECT {sql.columns(Conversation, "c")} FROM chat_conversation c WHERE c.id = %s AND c.workspace_id = %s"""
@@ -39,6 +40,16 @@ ORDER BY m.seq DESC LIMIT %s"""
 _BY_CLIENT_ID: Final = f"""
 SELECT {sql.columns(Message, "m")} FROM chat_message m
 WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.source = %s AND m.client_id = %s"""
+# Reads the first locale of a language, then skips the others: `en.` comes after `en-US`, since a dot comes after a
+# hyphen, and before any other language. Each locale is greater than the last in every collation, so the steps end.
+_LOCALES: Final = """
+WITH RECURSIVE used AS (
+    (SELECT locale FROM chat_conversation WHERE workspace_id = %(workspace)s ORDER BY locale LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.locale FROM chat_conversation c WHERE c.workspace_id = %(workspace)s
+            AND c.locale > greatest(used.locale, split_part(used.locale, '-', 1) || '.') ORDER BY c.locale LIMIT 1)
+    FROM used WHERE used.locale IS NOT NULL)
+SELECT locale FROM used WHERE locale IS NOT NULL LIMIT %(most)s"""
 
 
 def events_after(
@@ -153,18 +164,12 @@ def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
     return turn.order_by("-created_at", "-id").values_list("message_id", flat=True).first()
 
 
-def locales_in_use() -> list[str]:
-    """Return the locales of pages with chats, such as `de` and `en-US`, at most `MAX_LOCALES`. Takes one index look-up
-    per locale, however many conversations there are.
+def languages_in_use() -> list[str]:
+    """Return the languages of pages with chats, such as `de` and `en`, in alphabetical order, at most `MAX_LANGUAGES`.
+    Takes one index look-up per language, however many regions and conversations there are.
     """
-    found: list[str] = []
-    rows = Conversation.objects.order_by("locale").values_list("locale", flat=True)
-    while len(found) < MAX_LOCALES:
-        following = rows.filter(locale__gt=found[-1]) if found else rows
-        if (locale := following.first()) is None:
-            break
-        found.append(locale)
-    return found
+    rows = sql.fetch(_LOCALES, {"workspace": current_workspace_id(), "most": MAX_LANGUAGES})
+    return sorted({base_language(locale) for (locale,) in rows})
 
 
 def rated(conversations: QuerySet[Conversation], how: str) -> QuerySet[Conversation]:

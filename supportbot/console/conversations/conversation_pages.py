@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -28,7 +30,7 @@ from supportbot.chat.customer_language import detected_language
 from supportbot.chat.event_log import is_open
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import trace_in
-from supportbot.chat.selectors import RATED, events_after, locales_in_use, rated
+from supportbot.chat.selectors import RATED, events_after, languages_in_use, rated
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import moment_in_words, tag
@@ -127,14 +129,17 @@ class PageLanguageFilter(LanguageFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        locales = locales_in_use()  # to find the choices, Django would read every conversation
-        self.lookup_choices = sorted(set(map(base_language, locales)))  # type: ignore[assignment]  # only iterated over
+        # To find the choices, Django would read every conversation.
+        self.lookup_choices = languages_in_use()  # type: ignore[assignment]  # only iterated over
         if self.lookup_val is not None:
             wanted = [base_language(value) for value in self.lookup_val]
             self.lookup_val = wanted  # type: ignore[assignment]  # a list, whatever the stubs say
-            chosen = [locale for locale in locales if base_language(locale) in wanted]
-            self.used_parameters[self.lookup_kwarg] = chosen or wanted
+            del self.used_parameters[self.lookup_kwarg]
         self.title = gettext("page's language")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        in_language = [Q(locale__iexact=one) | Q(locale__istartswith=f"{one}-") for one in self.lookup_val or ()]
+        return super().queryset(request, queryset.filter(reduce(or_, in_language)) if in_language else queryset)
 
 
 @admin.register(Conversation)
