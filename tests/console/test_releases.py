@@ -87,7 +87,6 @@ def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Wor
     assert current().document.tone == "" and "restores 1" in admin.get(RELEASES).content.decode()
 
 
-@pytest.mark.long
 def test_a_draft_without_changes_can_be_neither_evaluated_nor_published(admin: Client, workspace: Workspace) -> None:
     page = f"{RELEASES}{draft(admin).pk}/"
 
@@ -102,8 +101,14 @@ def test_a_draft_without_changes_can_be_neither_evaluated_nor_published(admin: C
     admin.post(f"{page}edit/", filled(Release.objects.order_by("-number")[0], tone="warm"))
     assert "Nothing has changed" not in shown().css_first("main").text()
     assert any("/publish/" in str(form.attributes["action"]) for form in shown().css("main form"))
+    save_suite(read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml"))
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    assert shown().css("#h-gates")
+    admin.post(f"{page}edit/", filled(Release.objects.order_by("-number")[0], tone=current().document.tone))
+    assert "Nothing has changed yet" in shown().css_first("main").text() and not shown().css("#h-gates")
 
 
+@pytest.mark.long
 def test_the_page_of_an_older_release_shows_the_changes_of_restoring_it(admin: Client, workspace: Workspace) -> None:
     put_live(admin, tone="warm", instructions="Be brief.")
     second = put_live(admin, tone="cool", instructions="Be brief.")
