@@ -61,14 +61,22 @@ def price_at(provider: object, model: str) -> Price | None:
 
 def parse_prices(table: Any) -> dict[str, Price]:
     """Return the prices by model. Raises ModelMisconfigured with the name of the invalid entry."""
+    currency, entries = currency_of_prices(table), table["per_million_tokens"] if table else {}
+    return {model: _price(currency, model, entry) for model, entry in entries.items()}
+
+
+def currency_of_prices(table: Any) -> str:
+    """Return the currency of a table of prices; "" if it is empty. Raises ModelMisconfigured if it is not such a table;
+    the prices in it are not checked.
+    """
     if not table:
-        return {}
+        return ""
     if not isinstance(table, Mapping) or not isinstance(table.get("per_million_tokens"), Mapping):
         raise ModelMisconfigured(gettext("LLM_PRICES must look like {example}.").format(example=_EXAMPLE))
     currency = table.get("currency")
     if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
         raise ModelMisconfigured(gettext("LLM_PRICES: currency must be three capital letters, like EUR."))
-    return {model: _price(currency, model, entry) for model, entry in table["per_million_tokens"].items()}
+    return currency if table["per_million_tokens"] else ""
 
 
 def _price(currency: str, model: str, entry: Any) -> Price:

@@ -16,7 +16,8 @@ from django.utils.translation import gettext
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.llm.models import LLMCall
-from supportbot.llm.pricing import parse_prices
+from supportbot.llm.pricing import currency_of_prices
+from supportbot.llm.release_routes import BUILTIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,16 @@ class DailyCost:
     unpriced: int
     skipped: int
 
+    @property
+    def has_price(self) -> bool:
+        """Whether the cost of any of these calls is known."""
+        return self.unpriced < self.calls + self.skipped
+
 
 def model_in_words(provider: str, model: str) -> str:
     """Return a model's display name. The built-in answerer has one too, although it is not a model."""
     named = provider_in_words(provider)
-    return named if provider in (model, "builtin") else f"{named}: {model}"
+    return named if provider in (model, BUILTIN) else f"{named}: {model}"
 
 
 def currency_of_costs() -> str:
@@ -52,8 +58,7 @@ def currency_of_costs() -> str:
 
     Calls that cost nothing are stored without a currency, and are shown in this one.
     """
-    priced = next((price.currency for price in parse_prices(settings.LLM_PRICES).values()), "")
-    return priced or _currency_of(current_workspace_id())
+    return currency_of_prices(settings.LLM_PRICES) or _currency_of(current_workspace_id())
 
 
 @lru_cache(maxsize=1024)  # a workspace's currency never changes
@@ -63,7 +68,7 @@ def _currency_of(workspace_id: UUID) -> str:
 
 def provider_in_words(provider: str) -> str:
     """Return a provider's display name."""
-    return gettext("built-in answerer") if provider == "builtin" else provider
+    return gettext("built-in answerer") if provider == BUILTIN else provider
 
 
 def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:

@@ -420,6 +420,9 @@ def test_yesterdays_cost_of_models_is_shown_next_to_todays(enter: Enter, workspa
     LLMCall.objects.filter(started_at=midnight).update(cost=None, currency="")  # the built-in answerer costs nothing
     rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
     assert visible_text(rows[-1], " ").endswith("yesterday €1.25 €0.00")
+    LLMCall.objects.filter(currency="EUR").update(currency="USD")  # from before the prices were in euros
+    rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
+    assert visible_text(rows[-1], " ").endswith("yesterday US$1.25 US$0.00")
     LLMCall.objects.update(provider="builtin", cost=None, currency="")
     rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
     assert visible_text(rows[-1], " ") == "Spent today 0 model calls since midnight UTC; yesterday €0.00 €0.00"

@@ -409,10 +409,19 @@ class TestCostReport:
             ("answer", 2, 1, 1, "0.042000", 0),
             ("summarise", 1, 0, 0, "0.000000", 1),
         ]
+        assert [row["currency"] for row in rows] == ["EUR", ""]
         out = StringIO()
         call_command("cost_report", stdout=out)
         assert "2 calls, 1 failed, 1 skipped for the budget, tokens: 2000 in" in out.getvalue()
+        assert out.getvalue().strip().endswith(" out, no price")
         assert len(self.report("--workspace", "wrenfell", "--days", "60")["rows"]) == 3
+
+    def test_a_free_call_has_the_currency_of_the_others(self, workspace: Workspace, settings: Any) -> None:
+        settings.LLM_PRICES = {**PRICES, "currency": "CHF"}
+        save_calls([a_call(provider="builtin", model="builtin")])
+        LLMCall.objects.update(cost=0, currency="")
+        [row] = self.report("--workspace", "wrenfell")["rows"]
+        assert (row["cost"], row["currency"], row["unpriced"]) == ("0.000000", "CHF", 0)
 
     def test_another_workspace_sees_nothing(self, workspace: Workspace, other_workspace: Workspace) -> None:
         save_calls([a_call()])

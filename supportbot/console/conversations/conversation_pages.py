@@ -204,6 +204,7 @@ class ConversationAdmin(ScopedAdmin):
             "calls": calls,
             "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
             "currency": next((call.currency for call in calls if call.currency), ""),
+            "is_priced": not calls or any(call.cost is not None for call in calls),
             "most": MAX_EVENTS,
             "may_evaluate": may_make_cases(staff(request)),
             "may_take_over": may(staff(request), "tickets:write") and is_open(row) and open_ticket_for(row.pk) is None,

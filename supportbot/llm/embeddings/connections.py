@@ -27,7 +27,7 @@ from supportbot.errors import InvalidInput, NotFound
 from supportbot.llm.connections import RESERVED, Server, host_of, key_target
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
-from supportbot.llm.pricing import Price, parse_prices
+from supportbot.llm.pricing import Price, currency_of_prices
 from supportbot.outbound.targets import address_problem
 
 FIELDS: Final = ("name", "base_url", "model", "input_price")
@@ -190,7 +190,7 @@ def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
 
 def _currency() -> str:
     """Return the installation's currency or, if it has none, that of the workspace where the price was entered."""
-    known = next((price.currency for price in parse_prices(settings.LLM_PRICES).values()), "")
+    known = currency_of_prices(settings.LLM_PRICES)
     return known or str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
 
 

@@ -21,14 +21,15 @@ class Command(WorkspaceCommand):
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        costs, own = daily_costs(days=options["days"]), currency_of_costs()
         rows = [
             {
                 **asdict(cost),
                 "day": cost.day.isoformat(),
                 "cost": f"{cost.cost:.6f}",
-                "currency": cost.currency or currency_of_costs(),
+                "currency": cost.currency or (own if cost.has_price else ""),
             }
-            for cost in daily_costs(days=options["days"])
+            for cost in costs
         ]
         return {"workspace": workspace.slug, "days": options["days"], "rows": rows}
 
@@ -47,7 +48,13 @@ def _in_words(row: dict[str, Any]) -> str:
         gettext("tokens: {incoming} in, {outgoing} out").format(
             incoming=row["input_tokens"], outgoing=row["output_tokens"]
         ),
-        f"{row['cost']} {row['currency']}",
-        gettext("{number} without a price").format(number=row["unpriced"]) if row["unpriced"] else "",
+        *_cost_in_words(row),
     ]
     return f"{row['day']}  {who}: {', '.join(filter(None, figures))}"
+
+
+def _cost_in_words(row: dict[str, Any]) -> list[str]:
+    if not row["currency"]:
+        return [gettext("no price")]
+    unpriced = gettext("{number} without a price").format(number=row["unpriced"]) if row["unpriced"] else ""
+    return [f"{row['cost']} {row['currency']}", unpriced]
