@@ -192,7 +192,7 @@ def finalize(
 
     Without a closing text, an abstention is replaced by the summaries of the look-ups, and any other answer keeps its
     buttons and forms. If there are none, cards show the newest records that were looked up. An answer with a closing
-    text has no cards. A person is offered if a tool call requests it.
+    text has no cards. A handoff is offered if a tool call requests it.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))

@@ -51,8 +51,8 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: S
     """Return, by position, whether the sources of `request` or the `facts` support each sentence.
 
     False means that they contradict the sentence. `facts` contains texts about look-ups and actions in this
-    conversation. Sentences that neither the sources nor the facts mention, and sentences without a verdict, are missing
-    from the result.
+    conversation. Sentences about which neither the sources nor the facts say anything, and sentences without a
+    verdict, are missing from the result.
     """
     checked = list(sentences.items())[:MAX_SENTENCES]
     if not checked or not gateway.has_route("verify"):

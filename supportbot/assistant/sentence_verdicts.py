@@ -213,8 +213,8 @@ class Judge:
         return None if vector is None else by_reading(vector)
 
     def _beside_pages(self, words: str) -> ModelInput:
-        """Return a sentence joined with the pieces of the pages that share the most words with it. It stands alone if
-        it is a block of code, if its language differs from that of the pages, or if something was done or looked up,
+        """Return a sentence joined with the pieces of the pages that share the most words with it. It is returned alone
+        if it is a block of code, if its language differs from that of the pages, or if something was done or looked up,
         because the sentence may be about that.
         """
         if words not in self._inputs:

@@ -53,9 +53,9 @@ class Phases:
 class TurnReport:
     """The report on one claim. The outcome is `failed` unless set otherwise; `phases` is filled as the work proceeds.
 
-    The phases are `queue` (from the message to the claim; if the turn was claimed when its message arrived, to the
-    start of the turn), `search`, `model`, `tools`, `check` and `store`, and also `first_text` and `total`, both
-    measured from the claim.
+    The phases are `queue`, `search`, `model`, `tools`, `check` and `store`, and also `first_text` and `total`, both
+    measured from the claim. `queue` is the time from the message to the claim or, if the turn was claimed when its
+    message arrived, to the start of the turn.
     """
 
     def __init__(self, claim: Claim) -> None:

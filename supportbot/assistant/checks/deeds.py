@@ -44,7 +44,7 @@ PAIR_SHARE: Final = 0.75  # weight of the second opinion in the log odds
 # awaited, not that something was done or refused.
 STATE_FROM: Final = 0.8
 NOTED: Final = 2  # number of records that the second opinion reads
-OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # outcomes of a deed, in the net's order
+OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # in the order of the net's outputs
 LONGEST: Final = 40  # words; a longer text counts as this long
 MANY: Final = 8  # words of a sentence; more words count as this many
 MOST_COMPARED: Final = 4  # records compared with a sentence; more records only make the decision harder

@@ -48,7 +48,7 @@ class _Unit(NamedTuple):
 
 
 class Doubts:
-    """Rates how doubtful the sentences of an answer are. Its sources are read only once.
+    """Rates how doubtful the sentences of an answer are. The sources are read only once.
 
     `language` is the ISO 639-1 code of the answer's language; the language of each source is detected. Reading six
     sources of 1,500 characters takes about 10 ms and is cached; rating a sentence takes a fifth of a millisecond.

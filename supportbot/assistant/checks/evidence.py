@@ -37,7 +37,7 @@ _MARKS: Final = re.compile(r"(?:\s|>|#{1,6}\s|[-*+•]\s|\d{1,2}[.)]\s)*")  # ma
 CITED_FROM: Final = 0.45  # a passage is cited if it has at least this share of a sentence's content words
 FAR_BELOW: Final = 0.2  # sentences of faithful answers practically never have less support
 MAX_WINDOWS: Final = 12  # for all pages of an answer together
-_UNHEARD_OF_FROM: Final = 3  # number of words; shorter sentences are talk
+_UNHEARD_OF_FROM: Final = 3  # number of words; shorter sentences may be talk
 MIN_QUOTED: Final = 3  # minimum number of words: "Yes" in a table is not a source for "Yes."
 # At this cosine similarity to the nearest window of the sources, the support of a sentence is one half. The second
 # value is for sentences in a language other than that of the sources; _STEEP says how fast support rises around both

@@ -39,7 +39,7 @@ _NUMBER_AT_END: Final = re.compile(r"\s(\d{1,2})\.$")
 _PIECE: Final = 16  # characters; shorter sentences may be pieces of confidential text
 # The form of a voucher code: three letters and two digits, or five capitals. Abbreviations that everyone knows are
 # shorter (MP3, H2O, NASA) or hyphenated (COVID-19).
-_CODE: Final = re.compile(  # in Latin letters, even amid a script without spaces
+_CODE: Final = re.compile(  # in Latin letters, even next to letters of a script without spaces
     r"(?<![A-Za-z0-9_@./-])(?:[A-Za-z]{3,}\d{2,}[A-Za-z0-9]*|\d{2,}[A-Z]{3,}\d*|[A-Z]{5,}\d*)"
     r"(?![A-Za-z0-9_@]|[/.-][A-Za-z0-9])"
 )

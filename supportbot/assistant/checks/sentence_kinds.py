@@ -29,7 +29,7 @@ _DEED: Final = KINDS.index("deed")
 FEATURE_WORDS_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
 _UNHEARD: Final = 30
-_BEGINNING: Final = "<"  # stands before the first word
+_BEGINNING: Final = "<"  # put before the first word
 # The number of pieces of the pages with which a sentence is read, and the minimum number of content words in each. A
 # heading says nothing, and a piece about something else makes a deed look like a rule. A sentence is read alone if its
 # language differs from that of the pages, or if something was done or looked up in the conversation.
