@@ -1,5 +1,5 @@
 """Recognises the kind of figure that a question asks for, such as an amount or a duration, and whether the pieces to
-quote contain one. The same for what is in stock. Pure.
+quote contain one. It does the same for questions about what is in stock. Pure.
 
 However similar a piece is to the question, it does not answer "How much is the jacket?" if it contains no amount.
 `scripts/train_answer_types.py` trains the model on our own rows in six languages (`data/answer_types.jsonl`) and on the
@@ -42,7 +42,7 @@ _TYPES_OF_UNITS: Final[Mapping[str, AnswerType]] = {
     "celsius": "temperature", "fahrenheit": "temperature",
 }  # fmt: skip
 _SHORT_WORD: Final = re.compile(r"[ \u00a0]?([^\W\d_]{1,4})\b")  # perhaps an unknown unit, as in "420 g"
-_COMPOUND: Final = re.compile(r"\w+(?:-\w+)+")  # "free-standing" costs something
+_COMPOUND: Final = re.compile(r"\w+(?:-\w+)+")  # "free-standing" does not mean that it costs nothing
 _TIMES: Final = frozenset({"minute", "hour", "day", "night", "week", "month", "year"})
 _TYPES_OF_OPERATORS: Final[Mapping[str, frozenset[AnswerType]]] = {
     "free": frozenset({"money"}), "none": frozenset({"count"}),

@@ -63,7 +63,8 @@ def _reply(request: ModelRequest, language: str) -> Reply:
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
     if _has_accepted_offer(request):
-        # An apology with a card also offers a person. A card is only confirmed with its button, so both are named.
+        # An apology with a card also offers to hand over to a person. A "yes" does not confirm the card, so the reply
+        # mentions its button as well as the offer.
         if says_yes_to_card(request):
             return Reply(f"{say('use_card', language)} {say('offer', language)}")
         return _to_a_person(request, language)
@@ -111,8 +112,8 @@ def _actions_in(request: ModelRequest) -> frozenset[str]:
 
 
 def _with_offer(answer: str, question: str, language: str) -> str:
-    """Return an answer. If the customer reports a problem and asks nothing, it begins with an apology and the offer of
-    a person: such a customer wants to be heard and may not want to read a page.
+    """Return an answer. If the customer reports a problem and asks nothing, it begins with an apology and an offer to
+    hand over to a person: such a customer wants to be heard and may not want to read a page.
     """
     if not answer or asks_something(question) or not is_complaint(question):
         return answer
@@ -162,7 +163,7 @@ def _asks_for_a_person(request: ModelRequest) -> bool:
 
 
 def _has_accepted_offer(request: ModelRequest) -> bool:
-    """Return whether the customer says yes to the last answer, which offered a person."""
+    """Return whether the customer says yes to the last answer, which offered to hand over to a person."""
     answers = [message.content for message in request.messages if message.role == "assistant"]
     return bool(answers) and is_unanswered_offer_of_a_person(answers[-1]) and is_surely("affirm", request.question)
 
@@ -188,7 +189,7 @@ def _answer(request: ModelRequest, language: str) -> str:
         texts += [quoted(entry, part.sought, language) for entry in fresh]
         if (lead := lead_to(fresh, language)) and lead not in texts:
             texts.insert(-len(fresh), lead)
-        # If another question depends on this one, both got the same answer.
+        # If another question depends on this one, both were searched for together, and one answer covers both.
         is_answered = any(part.question in other.sought for other, pieces in found if pieces)
         if not chosen and not is_answered and is_question(part.question):
             missing.append(_nothing_on(part.question, language))

@@ -17,7 +17,7 @@ from supportbot.language.normalise import fold_homoglyphs
 
 # An unnecessary apology is worse than a missing one. docs/decisions/built-in-answerer.md has the figures.
 COMPLAINT_FROM: Final = 0.6
-# Before a card, an unnecessary apology is even worse: "Extend my rental by 2 hours" has 0.66.
+# Before a card, an unnecessary apology is even worse: "Extend my rental by 2 hours" has a probability of 0.66.
 BEFORE_CARD_FROM: Final = 0.8
 
 

@@ -46,7 +46,7 @@ SURE_FROM: Final = 0.6  # minimum probability of a kind
 # the head is sure as well. docs/decisions/built-in-answerer.md has the figures.
 PERSON_FROM: Final = 0.85
 PERSON_CONFIRMED_FROM: Final = 0.5
-QUESTION_FROM: Final = 0.5  # if a message is a question with at least this probability, the head must be sure
+QUESTION_FROM: Final = 0.5  # a message that is this likely to be a question asks for a person only if the head is sure
 # At or above this probability, a message counts as a mere "no". At .6, "nothing here yet" and 2 more of 82 short
 # questions would count as a "no", too.
 NO_FROM: Final = 0.9
@@ -112,7 +112,7 @@ class Classification:
 
     @property
     def asks_for_a_person(self) -> bool:
-        """Whether the message is surely a request for a person, whatever else it says."""
+        """Whether the message is clearly a request for a person, whatever else it says."""
         is_sure = self.kinds["person"] >= SURE_FROM
         if self.person is None:
             return is_sure

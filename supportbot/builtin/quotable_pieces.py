@@ -12,7 +12,7 @@ from supportbot.language.lines import Line, lines_of, names_its_columns, row_as_
 from supportbot.llm.types import Source
 from supportbot.translation import msgid, text_in
 
-# This is not among the answerer's phrases, because it would then take any text with a colon for its own.
+# This is not among the answerer's phrases, because then any text with a colon would count as its own.
 _LABELLED: Final = msgid("{label}: {value}")
 
 

@@ -16,7 +16,8 @@ FURTHER_SHARE: Final = 0.45
 # subject. The general rule then comes first if its piece has at least this share of the score.
 # docs/decisions/built-in-answerer.md has the figures.
 SPECIAL_FROM: Final = 0.5
-# The same for pages in another language: the question's words then excuse no word of a title, so the values are closer.
+# The same for pages in another language: hardly any word of a title is then also in the question, so the values differ
+# less.
 SPECIAL_FROM_ACROSS: Final = 0.3
 GENERAL_SHARE: Final = 0.75
 MAX_CHARACTERS: Final = 700  # per piece; longer pieces are cut around their best line

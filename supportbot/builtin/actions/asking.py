@@ -1,4 +1,4 @@
-"""Questions for the missing values of an action, as text and as typed blocks for clients that support them. Pure."""
+"""Questions about the missing values of an action, as text and as typed blocks for clients that support them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _OBJECTS_MOST: Final = 20  # entries per form
 _BUTTONS_MOST: Final = 20
 _NAMED_MOST: Final = 900  # characters for the titles of fields in a question
 _UNLIMITED: Final = 1_000_000  # the limit if a definition sets no maximum
-_PATIENCE: Final = 2  # number of repetitions after which a person is offered
+_PATIENCE: Final = 2  # number of repetitions after which a handoff is offered
 # A day whose number cannot be a month, so that an example date shows the order of its parts.
 _EXAMPLE: Final = date(2027, 5, 31)
 
@@ -42,8 +42,8 @@ class Reply:
 
 
 def again(reply: Reply, unread: int, language: str) -> Reply:
-    """Return a question with a note that the last answer could not be read. After a few such answers, it also offers a
-    person.
+    """Return a question with a note that the last answer could not be read. After a few such answers, it also offers to
+    hand over to a person.
     """
     if not unread or reply.calls or not reply.text:
         return reply
@@ -56,8 +56,8 @@ def again(reply: Reply, unread: int, language: str) -> Reply:
 
 
 def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ()) -> Reply:
-    """Return the question for a field: with buttons for a choice or a yes-or-no field, otherwise with a form that has a
-    field for each part.
+    """Return the question about a field: with buttons for a choice or a yes-or-no field, otherwise with a form that has
+    a field for each part.
 
     `days` contains days that the customer has already named; the customer may mean one of them.
     """
@@ -120,8 +120,8 @@ def _ask_to_choose(part: str, options: Mapping[str, str], language: str) -> Repl
 
 
 def _ask_to_select(name: str, shape: Shape, titles: Sequence[str], part: str, language: str) -> Reply:
-    """Return the question for one of several options, with a list to select from because there are too many for
-    buttons.
+    """Return the question that asks for one of several options, with a list to select from because there are too many
+    for buttons.
     """
     prompt = say("choice", language, part=part, choices=_named(titles))
     return Reply(prompt, blocks=_form(prompt, {name: {**shape, "enum": titles}}, [name], language), part=part)
@@ -144,7 +144,7 @@ def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
 
 
 def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Reply:
-    """Return the question for the fields of an object, with a form. For a list of objects, the form has several
+    """Return the question about the fields of an object, with a form. For a list of objects, the form has several
     entries.
     """
     shape = fields_of(tool)[name]

@@ -122,9 +122,9 @@ def is_another(
     """Return whether a message requests, or may request, a different action instead of answering the question.
 
     It does if it lacks the requested value and names a record for the other action; digits without a record are a
-    mistyped answer. Words alone are enough if they are clearly a request and cannot be part of the answer. An answer in
-    free text may also name a record, so it must be clearly a request, or consist of a few words that do not fit into
-    the field.
+    mistyped answer. Words alone are enough if they are clearly a request and cannot be part of the answer. If free
+    text was requested, the answer may also name a record, so the message must be clearly a request, or consist of a few
+    words that do not fit into the field.
     """
     other = next(iter([detected.action] if detected.action else detected.candidates), "")
     if not other or any(intent.action == other for intent in open_intents):
@@ -201,8 +201,8 @@ def says_why(tool: ToolSpec, text: str) -> bool:
     information.
 
     The rule was measured on 37 requests in nine languages (rows in tests/builtin, written by the rule's author).
-    Without the rule, all 37 counted as stating a reason. With it, 19 of the 21 that state a reason did, and 3 of the 16
-    others.
+    Without the rule, all 37 counted as stating a reason. With it, 19 of the 21 that do state one counted, and 3 of the
+    16 others.
     """
     before, *because = _because().split(text, maxsplit=1)
     if because and len(because[0].split()) > 1 and before.strip():

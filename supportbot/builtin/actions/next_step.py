@@ -184,7 +184,7 @@ class _Planner:
         return refused is None or (bool(refused) and all(name in self._choices for name in refused))
 
     def _after_refusal(self, tool: ToolSpec) -> Reply:
-        """Return the question for a value that the call refused; an empty reply if the call's result is the answer."""
+        """Return the question about a value that the call refused; an empty reply if the result is the answer."""
         refused = [name for name in fields_of(tool) if name in self._called[tool.name]]
         # Records to choose from come last, because they may depend on the other values.
         refused = [*(name for name in refused if name not in tool.chosen), *refused]
@@ -192,7 +192,7 @@ class _Planner:
 
     def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any], *, names_record: bool) -> Reply | None:
         """Add to `arguments` the records that the customer has named. Return the call that looks up the customer's
-        records, or the question for one of them; None if no record is missing.
+        records, or the question which of them is meant; None if no record is missing.
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
             if name not in self._choices:  # the choices are part of the refusal
@@ -227,7 +227,7 @@ class _Planner:
         return None
 
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:
-        """Return the action's call with all its arguments, or the question for the first argument that is missing or
+        """Return the action's call with all its arguments, or the question about the first argument that is missing or
         unclear.
         """
         arguments, shapes, language = dict(intent.values), fields_of(tool), self._language

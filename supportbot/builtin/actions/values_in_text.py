@@ -32,7 +32,7 @@ _SHORT_WORDS: Final = 4
 _LEAST_LETTERS: Final = 3  # minimum length of a word that names a field
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _ELIDED: Final = re.compile(r"\b\w['’]\w\b|\b\w['’](?=\w)|(?<=\w)['’]\w\b")
-_NEAR: Final = 3  # words before a day that may name its field, as in "departure on the 7 March"
+_NEAR: Final = 3  # words before a day that may name its field, as in "departure on 7 March"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: st
     if target and not values and len(fitting) == 1:
         values[target] = fitting[0].written
     read = {name: read_number(shapes[name], written) for name, written in values.items()}
-    # an amount such as "12 €" also answers a question for a plain number
+    # an amount such as "12 €" is also an answer if a plain number was asked for
     if asked in shapes and asked not in read and not found:
         read[asked] = read_number(shapes[asked], amount_in(text, is_asked=True)[0])
     return {name: value for name, value in read.items() if value is not None}
