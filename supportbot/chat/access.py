@@ -37,7 +37,7 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
     conversation = conversation_in_scope(conversation_id)
     if conversation is None or not is_open_to(caller, conversation):
         error = NotFound()
-        # use the same query for other customers' and for missing conversations, so timing reveals nothing
+        # the query is the same for another customer's conversation and for a missing one, so timing reveals nothing
         if isinstance(caller, CustomerCaller):
             actor = f"customer:{caller.customer_id}"
             record_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))

@@ -235,8 +235,8 @@ def _serializer_for(caller: Caller | None) -> type[BaseSerializer[Conversation]]
 
 
 def _locale_for(caller: CustomerCaller, requested: str) -> str:
-    """Return the locale of a new conversation. If the requested one has no region, it gets that of the customer, the
-    channel or the workspace, if they are in the same language.
+    """Return the locale of a new conversation. If the requested one has no region, it gets the region of the locale of
+    the customer, the channel or the workspace, if that is in the same language.
     """
     customer = Customer.objects.select_related("workspace").get(pk=caller.customer_id)
     channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None

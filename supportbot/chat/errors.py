@@ -87,7 +87,7 @@ class UnknownOption(ChatError):
 class InvalidValue(ChatError):
     """A form field is missing, unknown or invalid according to the form's schema.
 
-    In `fields`, it is named `values.<name>`, or `values.<place>.<name>` if it belongs to an entry. If there is no name,
+    In `fields`, its name is `values.<name>`, or `values.<place>.<name>` in an entry. The name `values` alone means that
     the number of entries is invalid.
     """
 

@@ -48,8 +48,8 @@ PAUSE_SECONDS: Final = 0.5
 MANY: Final = 100  # conversations per batch
 FEW: Final = 25  # the batch size while answers are being written
 PAUSE_PER_BATCH: Final = 4  # times as long as the batch took, so a fifth of the time is spent erasing
-# A pause is longer only after a batch that itself takes long. Even with this pause after each batch, the six runs of a
-# night erase a hundred thousand conversations.
+# Pauses are longer than this only after slow batches (`PAUSE_PER_BATCH`). Even with this pause after each batch, the
+# six runs of a night erase a hundred thousand conversations.
 MOST_PAUSE_SECONDS: Final = 3.0
 RUNS_KEPT_DAYS: Final = 90
 NIGHT_HOURS: Final = 12  # longer than the time from a night's first run to its last
@@ -60,8 +60,8 @@ LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answ
 class Report:
     """The result of one run in one workspace.
 
-    `kept` counts old conversations with open work; `left` counts the remaining conversations, bodies and visitors that
-    were not reached in time. Both are 0 if they could not be counted, which also counts as a failure.
+    `kept` counts old conversations with open work; `left` counts the conversations, bodies and visitors for which there
+    was no time left. Both are 0 if they could not be counted, which also counts as a failure.
     """
 
     conversations: int

@@ -157,9 +157,9 @@ def add_and_claim(
     the time that the separate steps take.
 
     Returns None if nothing was written and the caller has to take the separate steps. This happens if there is an open
-    turn or there was a ticket, if a person answers, if the conversation has ended or is being changed, if it does not
-    belong to the customer `of` (None if the caller has checked this), or if the clause `unless_known` finds the message
-    already stored.
+    turn or there was a ticket, if a person answers, or if the conversation has ended or is being changed. It also
+    happens if the conversation does not belong to the customer `of` (None if the caller has checked this), or if the
+    clause `unless_known` finds the message already stored.
     """
     turn, started = _claimed_turn(event.conversation, slot.runner)
     text, values = sql.insertion(message, _ONLY_TO_ANSWER, ending=unless_known, seq=NEXT_SEQ, created_at=NEXT_TIME)
