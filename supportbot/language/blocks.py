@@ -15,7 +15,8 @@ from markdown_it.token import Token
 
 from supportbot.language.plain_text import plain
 
-# Longer lines do not count as headings: they are hardly titles, and would be repeated before every passage below them.
+# Longer lines do not count as headings: they are unlikely to be titles, and would be repeated before every passage
+# below them.
 LONGEST_HEADING: Final = 300
 _LONGEST_IN_PATH: Final = 200
 COLUMNS: Final = " | "  # separator between the names of a table's columns

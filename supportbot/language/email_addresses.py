@@ -23,7 +23,7 @@ _MAX_OTHER_WORDS: Final = 3  # maximum number of other words, as in "It is ..., 
 
 
 def own_addresses_in(text: str) -> list[str]:
-    """Return the addresses that the customer gives as their own, each once and even if mail cannot be delivered to
+    """Return the addresses that the customer gives as their own, each once, even if mail cannot be delivered to
     it.
     """
     is_own = _is_mostly_address(text) or _own().search(_without_addresses(text))

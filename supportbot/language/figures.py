@@ -220,7 +220,7 @@ def without_figures(text: str) -> str:
     return _ANY.sub("0", text)
 
 
-@lru_cache(maxsize=2_048)  # large enough for pages to stay although many sentences of answers are cached
+@lru_cache(maxsize=2_048)  # large enough that pages stay cached despite the many sentences of answers
 def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
     plain = fold_homoglyphs(text)
     found: list[Figure] = []

@@ -62,8 +62,8 @@ _BRACKETED: Final = rf"[\[【]\s*{_SOURCE}(?P<numbers>{_NUMBERS})(?:†[^\]】]*
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
-# The beginning of another sentence. A bracket counts only if it cannot become a marker any more, as "[Source" still
-# can.
+# The beginning of another sentence. A bracket counts only if it can no longer become a marker, unlike
+# "[Source".
 _NO_MARKER: Final = rf"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|{_any_of(map(_begun, _SOURCES))})"
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?={_NO_MARKER})
