@@ -237,7 +237,7 @@ def _fingerprint(workspace_id: UUID) -> str:
     return digest.hexdigest()
 
 
-@transaction.atomic  # a suite without gates, left behind by a crash, would look like a person's own
+@transaction.atomic  # after a crash, suites without gates would look as if a person had made them
 def set_gates(workspace: Workspace) -> None:
     """Store the shipped suites and choose them as gates, so that changes in the demo are tested before they are
     published.

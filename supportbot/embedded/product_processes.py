@@ -137,8 +137,8 @@ def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, we
 
 
 def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProcess] = ()) -> None:
-    """Wait until `url` responds. Raises StartRefused if that takes more than a minute or, with the last line of its
-    log, if a child exits.
+    """Wait until `url` responds. Raises StartRefused if that takes more than a minute, or if a child exits, with the
+    last line of the child's log.
     """
     deadline = time.monotonic() + PAGE_SECONDS
     while not _page_answers(url):

@@ -42,8 +42,8 @@ def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) 
     require_host(plan)
     raise_limit()
     listener = _listener(plan, is_shared=is_shared)
-    # Its own headers are useless, and it must not trust the client address from a proxy, because NUM_PROXIES decides
-    # that.
+    # The header `Server` is useless. Proxy headers are ignored here, because NUM_PROXIES says how many proxies to
+    # trust.
     quiet = {"access_log": False, "log_level": "warning", "proxy_headers": False, "server_header": False}
     config = uvicorn.Config(
         application,

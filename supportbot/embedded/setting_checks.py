@@ -78,7 +78,9 @@ def require_host(plan: Plan) -> None:
 
 
 def _require_broker_scheme(url: str) -> None:
-    """Raise StartRefused if the address is not a broker's. A process would start, but never receive or send a task."""
+    """Raise StartRefused if the address is not a broker's. Otherwise, a process would start, but never receive or
+    send a task.
+    """
     try:
         scheme, _, _ = urlsplit(url).scheme.partition("+")  # the broker of sqla+postgresql://, for example
     except ValueError:  # for example, brackets without an IPv6 address

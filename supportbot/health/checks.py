@@ -143,7 +143,7 @@ def _migrations_of_this_version() -> frozenset[tuple[str, str]]:
 
 def _layer() -> str:
     layer = get_channel_layer()
-    assert layer is not None  # settings always name one
+    assert layer is not None  # the settings always configure one
     async_to_sync(_knock)(layer)
     return "ok"
 
@@ -166,7 +166,7 @@ def _worker() -> str:
 
 
 def _recipe() -> str:
-    """Check that an embedder makes vectors that fit the stored ones. Without a recipe, none are stored yet."""
+    """Check that an embedder makes vectors that fit the stored ones. Without a recipe, no vectors are stored yet."""
     active = Recipe.objects.filter(is_active=True).first()
     return "ok" if active is None or has_embedder(active) else "kb_reindex is due"
 

@@ -67,8 +67,8 @@ def _lacks_rights(variable: str, error: BaseException) -> StartRefused:
 def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
     """Return when this connection has the lock.
 
-    It polls. A statement that waits for the lock would hold a snapshot, and if the other machine is building an index
-    concurrently, that waits for all snapshots: a deadlock.
+    It polls. A statement that waits for the lock would hold a snapshot. If the other machine is building an index
+    concurrently, it waits for all snapshots, which would be a deadlock.
     """
     while connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
         time.sleep(POLL_SECONDS)

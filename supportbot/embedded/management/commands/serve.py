@@ -24,7 +24,7 @@ class Command(TranslatedCommand):
         parser.add_argument(
             "--processes", type=int, metavar="N", help=gettext("number of web processes (default: WEB_PROCESSES)")
         )
-        # `serve` uses these to start its own processes; measurements and tests use them to start a changed one.
+        # `serve` uses these to start its own processes; measurements and tests use them to run other applications.
         parser.add_argument("application", nargs="?", default=APPLICATION, help=SUPPRESS)
         parser.add_argument("--lifespan", choices=["on", "off"], default="on", help=SUPPRESS)
         parser.add_argument("--share-port", action="store_true", help=SUPPRESS)
