@@ -46,7 +46,7 @@ class UnknownPath(Socket):
 
 websocket_application = URLRouter(
     [
-        # ASGI; the stubs know only views
+        # an ASGI application; the stubs accept only views
         path("ws/v1/chat/", observed_socket("chat", ChatConsumer.as_asgi())),  # type: ignore[arg-type,list-item]
         # as above
         path("ws/v1/desk/", observed_socket("desk", DeskConsumer.as_asgi())),  # type: ignore[arg-type,list-item]

@@ -30,7 +30,8 @@ T = TypeVar("T")
 HOLD_SECONDS: Final = 60.0
 
 _executor = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE, thread_name_prefix="db")
-# The pool has eight more connections than the executor above has threads. These threads use some of them.
+# The pool has eight more connections than the executor above has threads; the threads of this executor use some of
+# these eight.
 _outside_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="outside")
 
 
@@ -85,5 +86,5 @@ def _is_closed_by_server() -> bool:
 
 def _is_held_too_long() -> bool:
     # At the end of a request, Django would close the connection if `close_at` has passed. With a pool, it always has;
-    # without one, never.
+    # without one, `close_at` is None.
     return connection.close_at is not None and time.monotonic() > connection.close_at + HOLD_SECONDS

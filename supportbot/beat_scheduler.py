@@ -1,4 +1,4 @@
-"""Beat's scheduler: Celery's own, with a tick for the probe, which survives a changed clock and a full disk."""
+"""Beat's scheduler: Celery's own, with a tick for the probe. It survives a changed clock and a full disk."""
 
 import dbm
 import logging
@@ -80,7 +80,7 @@ class TickingScheduler(PersistentScheduler):
     def _return_to_the_file(self) -> None:
         """Move the schedule from memory to a new file. Raises the file's error if there is still no space."""
         Path(self.schedule_filename).parent.mkdir(parents=True, exist_ok=True)
-        # A full disk may have left an unreadable one. (Celery's types do not mention this method.)
+        # A full disk may have left an unreadable file. (Celery's types do not mention this method.)
         self._remove_db()  # type: ignore[attr-defined]
         store: Any = shelve.open(self.schedule_filename, flag="n", writeback=True)  # noqa: SIM115  # it stays open
         try:

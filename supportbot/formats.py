@@ -168,7 +168,7 @@ def _international(locale: str) -> Locale:
 
 
 def with_region(locale: str, *others: str) -> str:
-    """Return a locale. If it has no region, it gets that of the first of the other locales that is in its language."""
+    """Return the locale. If it has no region, return the first of `others` in its language that has one, if any."""
     language, _, region = locale.lower().partition("-")
     return locale if region else next((other for other in others if other.lower().startswith(f"{language}-")), locale)
 

@@ -1,7 +1,7 @@
-"""Former paths of modules that a deployment's settings and commands may still name. They will be removed in 0.3.
+"""Former paths of modules that a deployment's settings and commands may still use. They will be removed in 0.3.
 
-Paths are named in settings (`CHAT_ON_CUSTOMER_MESSAGE`, `OUTBOX_CONSUMERS`, `RELEASES_GATE`) and in the command that
-starts a web process. Nothing in this project imports a former path.
+Settings (`CHAT_ON_CUSTOMER_MESSAGE`, `OUTBOX_CONSUMERS`, `RELEASES_GATE`) and the command that starts a web process
+contain such paths. Nothing in this project imports a former path.
 """
 
 import sys
@@ -20,7 +20,7 @@ MOVED: Final = {
     "actions.forgetting": "actions.erasure",
     "actions.policies": "actions.policy_store",
     "actions.schema": "actions.argument_types",  # imported by actions of your own
-    "supportbot.accounts.auth": "supportbot.accounts.rest.auth",  # REST_FRAMEWORK, as are the next two
+    "supportbot.accounts.auth": "supportbot.accounts.rest.auth",  # REST_FRAMEWORK, like the next two
     "supportbot.accounts.permissions": "supportbot.accounts.rest.permissions",
     "supportbot.accounts.throttles": "supportbot.accounts.rest.throttles",
     "supportbot.assistant.doubts": "supportbot.assistant.agent_draft_checks",  # HANDOFF_DRAFT_CHECKS

@@ -149,9 +149,7 @@ def no_space(request: HttpRequest) -> HttpResponse:
 
 
 class NoSpacePage:
-    """If an upload fails, or a page cannot store something, because the disk is full, shows a page that explains
-    this.
-    """
+    """Shows a page that explains that the disk is full, if an upload fails or something cannot be stored."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -132,7 +132,7 @@ def _links_below(paths: dict[str, Any], path: str) -> Iterator[tuple[str, dict[s
                 yield name, {"operationId": name, "parameters": {match[1]: "$response.body#/id"}}
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its untyped base registers it
     target_class = "supportbot.accounts.rest.auth.BearerAuthentication"
     name = "bearer"
 
@@ -140,7 +140,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer"}
 
 
-class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its untyped base registers it
     target_class = "supportbot.accounts.rest.auth.StaffSessionAuthentication"
     name = "session"
 
@@ -148,7 +148,7 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
 
 
-class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # its untyped base registers it
     target_class = "supportbot.serializer_fields.ClosedSerializerMixin"
     match_subclasses = True
 
@@ -160,7 +160,7 @@ class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  
         return {**schema, "additionalProperties": False} if schema.get("type") == "object" else schema
 
 
-class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # its untyped base registers it
     """Adds the allowed characters to every text field of a request."""
 
     target_class = "supportbot.serializer_fields.TextField"

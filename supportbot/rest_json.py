@@ -1,4 +1,4 @@
-"""JSON in the REST API: how bodies are parsed, and that every response is JSON."""
+"""Parses JSON bodies of REST requests, and makes every response JSON."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -17,9 +17,9 @@ from supportbot.observing.database_connection_failures import PooledConnection
 CACHE_SECONDS: Final = 1.0
 # The driver's own limit is 130 seconds per address, which is longer than a liveness probe waits.
 CONNECT_SECONDS: Final = 5
-# If the network fails silently, a statement would wait for its answer for two hours, and so would the thread that reads
-# the gauges. With these settings, a connection fails if the server's machine acknowledges nothing for 30 seconds; a
-# slow statement does not count.
+# Without these settings, a statement would wait two hours for its answer if the network failed silently, and the thread
+# that reads the gauges would wait as long. With them, a connection fails if the server's machine acknowledges nothing
+# for 30 seconds; slow statements are not affected.
 KEEPALIVES: Final = {
     "keepalives": 1, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds, for data that was sent and not acknowledged

@@ -192,8 +192,8 @@ CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background_settings.TASK_ROUTES, back
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS = background_settings.OUTBOX_CONSUMERS
-# Each night's retention announces thousands of these. So only workers deliver them, because web processes have to serve
-# chats, and their consumers take many at once.
+# Each night's retention announces thousands of these. Only workers deliver them, because web processes have to serve
+# chats, and the consumers take many at once.
 OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
 # Each is called with a workspace before its old conversations are erased.
 BEFORE_RETENTION = ["supportbot.insights.stored_daily_sums.roll_up_workspace"]
@@ -272,7 +272,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ArticleState": "kb.models.State",
         "FindingKind": "supportbot.insights.improve.api.KINDS",
-        "RunStateEnum": "supportbot.evals.models.Run.State",  # and of replays
+        "RunStateEnum": "supportbot.evals.models.Run.State",  # also the states of replays
         "TicketState": "supportbot.handoff.models.State",
     },
 }
@@ -377,7 +377,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="support@localhost")
 # --- Language, time, files.
 LANGUAGE_CODE = "en"
 LANGUAGES = [(code, str(LANG_INFO.get(code, {}).get("name_local", code))) for code in translation.LANGUAGES]
-# If both sets contain a message, pages use the team's; `make lint` checks that they agree for customers' pages.
+# If both catalogues contain a message, pages use the team's translation; `make lint` checks that the two are the same
+# for customers' pages.
 LOCALE_PATHS = [BASE_DIR / "locale" / "team", BASE_DIR / "locale" / "customer"]
 USE_I18N = True
 USE_TZ = True

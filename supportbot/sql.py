@@ -5,9 +5,9 @@ chat turn therefore use the statements in this module. They are derived from the
 here. They send no Django signals, which this project does not use.
 
 They run on psycopg's plain cursor, which lets the server insert the parameters. Django's cursor writes them into the
-text in Python; that and its wrapper would take a third of the time of a short statement. After a few runs on a
-connection, the server keeps a statement prepared, because parsing and planning a short one takes longer than running
-it.
+text in Python, which, together with the cursor's wrapper, would take a third of the time of a short statement. After a
+few runs on a connection, the server keeps a statement prepared, because parsing and planning a short one takes longer
+than running it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -111,8 +111,8 @@ def _run(
         try:
             cursor.execute(statement, parameters, prepare=prepare)
         except psycopg.errors.FeatureNotSupported:
-            # A migration has changed the type of a column that a prepared statement returns. A transaction has failed,
-            # and psycopg forgets its statements; outside one, the connection would never run this one again.
+            # A migration has changed the type of a column that a prepared statement returns. In a transaction, which
+            # has now failed, psycopg forgets its statements. Outside one, this statement would fail every time.
             if opened.info.transaction_status != TransactionStatus.IDLE:
                 raise
             opened.execute("DEALLOCATE ALL")

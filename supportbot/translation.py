@@ -86,7 +86,7 @@ def language_of(locale: str) -> str:
 def in_locale(texts: Mapping[str, T], locale: str) -> T:
     """Return the text for a locale.
 
-    If there is none, return the one for its language, the English one, or the first one.
+    If there is none, return the text for its language; otherwise, the English text or, without one, the first text.
     """
     for name in (locale, locale.partition("-")[0], "en"):
         if name in texts:

@@ -58,7 +58,7 @@ def words_of(query: str) -> list[str]:
 
 
 def tsquery(word: str) -> str:
-    """Return the PostgreSQL query for a word: its parts in order, with the last one as a prefix."""
+    """Return the PostgreSQL query for a word: its parts in order, the last one as a prefix if it is long enough."""
     parts = _PART.findall(word)
     *whole, last = (f"'{part}'" for part in parts)
     return " <-> ".join([*whole, f"{last}:*" if len(parts[-1]) >= MIN_PREFIX else last])

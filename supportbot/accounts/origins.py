@@ -44,7 +44,7 @@ def own_origins() -> frozenset[str]:
     """Return the origins of this installation's own pages."""
     parts = urlsplit(settings.BASE_URL)
     own = {f"{parts.scheme}://{parts.netloc}".lower()}
-    if not settings.PUBLIC_URL:  # people may use either name of this machine
+    if not settings.PUBLIC_URL:  # people may use 127.0.0.1 or localhost
         own.add(f"http://localhost:{parts.port}")
     return frozenset(own)
 

@@ -139,7 +139,7 @@ def roll_up_workspace(workspace: Workspace) -> int:
 
 
 def _since_the_first(days: Sequence[date]) -> list[date]:
-    """Return the days without those before the first conversation."""
+    """Return the days, leaving out those before the first conversation."""
     oldest = Conversation.objects.order_by("created_at").values_list("created_at", flat=True).first()
     return [] if oldest is None else [day for day in days if _end(day) > oldest]
 
