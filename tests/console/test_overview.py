@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils.timezone import localtime, now
+from pytest_django import Settings
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionRequest
@@ -404,7 +405,9 @@ def test_parts_are_whole_percentages_by_the_largest_remainder(whole: int, number
     assert parts_of(whole, numbers) == parts
 
 
-def test_yesterdays_cost_of_models_is_shown_next_to_todays(enter: Enter, workspace: Workspace) -> None:
+def test_yesterdays_cost_of_models_is_shown_next_to_todays(
+    enter: Enter, workspace: Workspace, settings: Settings
+) -> None:
     midnight = now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for before, cost in ((timedelta(0), "0.30"), (timedelta(seconds=1), "1.25"), (timedelta(days=1, seconds=1), "9")):
         LLMCall.objects.create(
@@ -426,6 +429,9 @@ def test_yesterdays_cost_of_models_is_shown_next_to_todays(enter: Enter, workspa
     LLMCall.objects.update(provider="builtin", cost=None, currency="")
     rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
     assert visible_text(rows[-1], " ") == "Spent today 0 model calls since midnight UTC; yesterday €0.00 €0.00"
+    settings.LLM_PRICES = {"currency": "CHF", "per_million_tokens": {"m": {"input": "1", "output": "2"}}}
+    rows = read(client.get("/admin/")).css("section[aria-labelledby=h-now] li")
+    assert visible_text(rows[-1], " ").endswith("yesterday CHF 0.00 CHF 0.00")
 
 
 def test_results_by_day_name_the_changes_that_went_live_on_it(enter: Enter, sample: Sample) -> None:
