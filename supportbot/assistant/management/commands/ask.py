@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.ask_and_wait import ask, conversation_to_ask_in
-from supportbot.language.plain_text import for_terminal
+from supportbot.language.terminal_text import for_terminal
 
 
 class Command(WorkspaceCommand):
