@@ -76,7 +76,7 @@ def machine_checks(plan: Plan) -> dict[str, Check]:
     checks["database"] = check_given_database if plan.database_url else check_embedded_database
     checks["schema"] = check_schema
     checks["roles"] = check_roles
-    checks["Valkey or Redis"] = check_given_redis if plan.redis_url else check_embedded_valkey
+    checks["redis"] = check_given_redis if plan.redis_url else check_embedded_valkey
     if plan.broker_url:
         checks["broker"] = check_given_broker
     if is_remote_configured():

@@ -200,7 +200,7 @@ def test_doctor_reports_and_creates_nothing(instance: Instance) -> None:
     answer = instance.command("doctor", "--json")
     findings = {finding["name"]: finding["is_well"] for finding in json.loads(answer.stdout)}
     assert findings["database"]
-    assert findings["Valkey or Redis"]
+    assert findings["redis"]
     assert findings["ports free"]
     assert not instance.data_dir.exists()
 
@@ -210,7 +210,9 @@ def test_doctor_fails_when_something_is_wrong(instance: Instance) -> None:
     answer = instance.command("doctor", "--json", REDIS_URL="redis://127.0.0.1:1")
     assert answer.returncode == 1
     wrong = [finding["name"] for finding in json.loads(answer.stdout) if not finding["is_well"]]
-    assert wrong == ["Valkey or Redis"]
+    assert wrong == ["redis"]
+    words = instance.command("doctor", REDIS_URL="redis://127.0.0.1:1")
+    assert "FAILED Valkey or Redis: " in words.stdout and "Failed checks: Valkey or Redis." in words.stderr
 
 
 @pytest.mark.long

@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
 from supportbot.embedded.checks import (
+    Finding,
     check_field_keys,
     check_index,
     check_mail,
@@ -29,7 +30,8 @@ from supportbot.installation.start_plan import Plan, plan_from_environment
 from supportbot.team_formats import labelled
 
 PROBE_SECONDS: Final = 3.0
-# The names of the checks in `machine_checks` and this command; in JSON, they are in English.
+# The names of the checks in `machine_checks` and this command. Programs read them in JSON, so they never change. People
+# read the name in `LABELS`, if there is one.
 NAMES: Final = (
     gettext_noop("settings"),
     gettext_noop("ports"),
@@ -41,7 +43,6 @@ NAMES: Final = (
     gettext_noop("database"),
     gettext_noop("schema"),
     gettext_noop("roles"),
-    gettext_noop("Valkey or Redis"),
     gettext_noop("broker"),
     gettext_noop("model"),
     gettext_noop("mail"),
@@ -50,6 +51,7 @@ NAMES: Final = (
     gettext_noop("open files"),
     gettext_noop("demo"),
 )
+LABELS: Final = {"redis": gettext_noop("Valkey or Redis")}
 
 
 class Command(TranslatedCommand):
@@ -85,10 +87,14 @@ class Command(TranslatedCommand):
         else:
             for finding in findings:
                 verdict = gettext("ok") if finding.is_well else gettext("FAILED")
-                self.stdout.write(f"{verdict:<6} {labelled(gettext(finding.name), finding.message)}")
-        failed = [gettext(finding.name) for finding in findings if not finding.is_well]
+                self.stdout.write(f"{verdict:<6} {labelled(_label(finding), finding.message)}")
+        failed = [_label(finding) for finding in findings if not finding.is_well]
         if failed:
             raise CommandError(gettext("Failed checks: {names}.").format(names=", ".join(failed)))
+
+
+def _label(finding: Finding) -> str:
+    return gettext(LABELS.get(finding.name, finding.name))
 
 
 def runs_here(plan: Plan) -> bool:
