@@ -19,7 +19,7 @@ from supportbot.team_language import team_language
 
 # The variables, in the order in which programs check them.
 VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
-PACKAGES: Final = ("supportbot", "kb", "actions")  # those with the product's own commands
+OWN_PACKAGES: Final = ("supportbot", "kb", "actions")  # those with the product's own commands and migrations
 
 
 def terminal_language(environment: Mapping[str, str]) -> str:
@@ -76,7 +76,7 @@ class CommandLine(ManagementUtility):
         if commands_only:
             return str(super().main_help_text(commands_only=True))
         found = get_commands()
-        own = {name: app for name, app in found.items() if str(app).partition(".")[0] in PACKAGES}
+        own = {name: app for name, app in found.items() if str(app).partition(".")[0] in OWN_PACKAGES}
         column = max(map(len, own)) + 4
         with override(terminal_language(os.environ)):
             hint = gettext("“{program} help COMMAND” describes a command and its options.")

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 
 import supportbot
-from supportbot.embedded.applied_migrations import OWN_PACKAGES
+from supportbot.commands import OWN_PACKAGES
 from supportbot.embedded.data_dir import FORMAT
 
 

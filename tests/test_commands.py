@@ -6,8 +6,7 @@ import pytest
 from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.base import CommandError
 
-from supportbot.commands import CommandLine, Error, TranslatedCommand
-from supportbot.embedded.applied_migrations import OWN_PACKAGES
+from supportbot.commands import OWN_PACKAGES, CommandLine, Error, TranslatedCommand
 
 
 class Refusing(TranslatedCommand):

@@ -9,7 +9,7 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands
 
-from supportbot.embedded.applied_migrations import OWN_PACKAGES
+from supportbot.commands import OWN_PACKAGES
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])

@@ -15,8 +15,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.test.utils import CaptureQueriesContext
 
+from supportbot.commands import OWN_PACKAGES
 from supportbot.concurrent_indexes import AddBigIndex, AddBigUniqueIndex
-from supportbot.embedded.applied_migrations import OWN_PACKAGES
 
 # The newest migration of each app at commit 196b70e; upgrades from earlier versions stop the old version first.
 FIRST: Final = {

@@ -5,10 +5,9 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.utils.translation import gettext
 
+from supportbot.commands import OWN_PACKAGES
 from supportbot.embedded.servers.external_servers import connect
 from supportbot.installation.errors import StartRefused
-
-OWN_PACKAGES = {"supportbot", "kb", "actions"}
 
 
 def pending_migrations(database_url: str) -> list[str]:
