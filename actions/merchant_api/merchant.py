@@ -16,7 +16,7 @@ from actions.merchant_api.port import DidNot, Found, Happened, NeverSeen, Outcom
 from actions.models import MerchantConnection
 from actions.outcomes import is_finished
 from actions.spec import Call
-from supportbot.accounts.branding import LOCALE
+from supportbot.accounts.field_checks import is_language_code
 from supportbot.accounts.models import Channel
 from supportbot.ids import uuid7
 from supportbot.outbound.errors import NoAnswer, NotSent
@@ -102,7 +102,7 @@ class HttpMerchant:
     def _send(self, method: str, path: str, body: bytes, seconds: float, locale: str = "") -> Answer:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **_signed(self.secret, body)}
         # An invalid header would make the whole query fail.
-        headers |= {"Accept-Language": locale} if LOCALE.fullmatch(locale) else {}
+        headers |= {"Accept-Language": locale} if is_language_code(locale) else {}
         return _exchange(method, self.base_url + path, body=body, headers=headers, deadline_seconds=seconds)
 
 

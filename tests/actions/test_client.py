@@ -83,7 +83,8 @@ def test_conclusive_answers_have_a_clear_outcome(at: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "header"), [("de-AT", b"Accept-Language: de-AT"), ("", None), ("日本語", None), ("de, en;q=1\t", None)]
+    ("locale", "header"),
+    [("de-AT", b"Accept-Language: de-AT"), ("", None), ("xx", None), ("日本語", None), ("de, en;q=1\t", None)],
 )
 def test_queries_name_a_well_formed_language(at: Any, locale: str, header: bytes | None) -> None:
     with raw_server(reply("404 Not Found", b"{}")) as server:
