@@ -45,8 +45,8 @@ def merchant() -> Merchant:
         raise NotConnected()
     connect = import_string(settings.ACTIONS_MERCHANT)
     connected: Merchant = connect()
-    takes_locale = _takes_locale(connected.order) and _takes_locale(connected.orders_of)
-    return connected if takes_locale else FormerMerchant(connected)
+    former = FormerMerchant(connected, _takes_locale(connected.order), _takes_locale(connected.orders_of))
+    return connected if former.order_takes_locale and former.orders_of_takes_locale else former
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,17 @@ class FormerMerchant:
     """
 
     connected: Any  # a Merchant whose `order` or `orders_of` lacks the argument
+    order_takes_locale: bool
+    orders_of_takes_locale: bool
 
     def order(self, order_id: str, *, locale: str = "") -> Order | None:
-        found: Order | None = _query(self.connected.order, order_id, locale)
+        named = {"locale": locale} if self.order_takes_locale else {}
+        found: Order | None = self.connected.order(order_id, **named)
         return found
 
     def orders_of(self, customer: str, *, locale: str = "") -> tuple[Order, ...]:
-        found: tuple[Order, ...] = _query(self.connected.orders_of, customer, locale)
+        named = {"locale": locale} if self.orders_of_takes_locale else {}
+        found: tuple[Order, ...] = self.connected.orders_of(customer, **named)
         return found
 
     def run(self, call: Call, *, idempotency_key: str) -> Outcome:
@@ -74,13 +78,9 @@ class FormerMerchant:
         return found
 
 
-def _query(query: Callable[..., Any], wanted: str, locale: str) -> Any:
-    return query(wanted, locale=locale) if _takes_locale(query) else query(wanted)
-
-
 def _takes_locale(query: Callable[..., Any]) -> bool:
     try:
         signature(query).bind("", locale="")
-    except TypeError:
+    except (TypeError, ValueError):  # ValueError: a callable without a signature, such as one written in C
         return False
     return True

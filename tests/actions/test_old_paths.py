@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actions.facts import Order
+from actions.merchant_api.port import FormerMerchant, merchant
 from actions.outcomes import Found, Outcome
 from actions.principals import Principal
 from actions.services import run_read
@@ -15,6 +16,7 @@ from actions.spec import Call
 from actions.states import State
 from actions.tasks import write_down_heads
 from actions.testing import FakeShop, run_queued
+from supportbot.accounts.models import Workspace
 from supportbot.settings import BASE_DIR
 from tests.actions.conftest import ask_for_a_refund
 from tests.patience import PATIENCE_SECONDS
@@ -60,6 +62,30 @@ def test_a_connector_without_the_argument_locale_still_works(
     request.refresh_from_db()
     assert (request.state, len(shop.refunds)) == (State.SUCCEEDED, 1)
     assert {"order", "orders_of", "run refund", "find"} == set(shop.calls)
+
+
+class HalfFormerShop(FormerShop):
+    """A connector whose `order` has the argument `locale`, but not `orders_of`."""
+
+    asked_in: tuple[str, ...] = ()
+
+    def order(self, order_id: str, *, locale: str = "") -> Order | None:
+        self.asked_in = (*self.asked_in, locale)
+        return self.shop.order(order_id)
+
+
+@pytest.mark.django_db
+def test_a_query_gets_the_locale_if_it_takes_it(
+    shop: FakeShop, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = HalfFormerShop(shop)
+    monkeypatch.setattr("actions.testing.current_shop", lambda: connected)
+    found = merchant()
+    assert found.order("A-1001", locale="de") == shop.order("A-1001")
+    assert found.orders_of("cus_alice", locale="de") == shop.orders_of("cus_alice") != ()
+    assert connected.asked_in == ("de",)
+    monkeypatch.setattr(connected, "order", max)  # written in C, so it has no signature
+    assert isinstance(merchant(), FormerMerchant)
 
 
 OUTDATED = """
