@@ -132,8 +132,8 @@ def _text(claims: dict[str, Any], name: str, limit: int) -> str:
 
 
 def _locale(claim: str) -> str:
-    """Return the language code in a claim such as `pt-BR`, `de_DE.UTF-8` or `zh-Hans-CN`, with at most one subtag; ""
-    if there is none.
+    """Return the language code in a claim such as `pt-BR`, `de_DE.UTF-8`, `de_DE@euro` or `zh-Hans-CN`, with at most
+    one subtag; "" if there is none.
     """
-    code = "-".join(re.split("[-_]", claim.partition(".")[0])[:2])
+    code = "-".join(re.split("[-_]", re.split("[.@]", claim)[0])[:2])
     return code if is_language_code(code) else ""

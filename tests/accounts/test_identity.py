@@ -55,8 +55,8 @@ def test_a_signed_customer_is_known_and_updated(channel: Channel) -> None:
 @pytest.mark.parametrize(
     ("claim", "stored"),
     [
-        ("pt-BR", "pt-BR"), ("de_DE.UTF-8", "de-DE"), ("zh-Hans-CN", "zh-Hans"), ("日本語", ""), ("English", ""),
-        ("xx", ""), ("de\r\nx: y", ""), (7, ""),
+        ("pt-BR", "pt-BR"), ("de_DE.UTF-8", "de-DE"), ("de_DE@euro", "de-DE"), ("ca@valencia", "ca"),
+        ("zh-Hans-CN", "zh-Hans"), ("日本語", ""), ("English", ""), ("xx", ""), ("de\r\nx: y", ""), (7, ""),
     ],
 )  # fmt: skip
 def test_a_claim_that_is_no_language_code_is_ignored(channel: Channel, claim: object, stored: str) -> None:
