@@ -107,11 +107,12 @@ def _wants(ticket: Ticket) -> str:
         return texts[0][:MAX_CHARACTERS] if texts else ""
     newest = filter(None, map(_topic_of, _customer_texts(ticket, "-seq")))
     last = next(filter(_says_something, newest), first)
+    first, last = first[:MAX_CHARACTERS], last[:MAX_CHARACTERS]
     if last in first:
-        return first[:MAX_CHARACTERS]
+        return first
     if first in last:
-        return last[:MAX_CHARACTERS]
-    return gettext("{first} Then: {last}").format(first=first[:MAX_CHARACTERS], last=last[:MAX_CHARACTERS])
+        return last
+    return gettext("{first} Then: {last}").format(first=first, last=last)
 
 
 def _topic_of(text: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note
-from supportbot.handoff.desk.summary import build_summary
+from supportbot.handoff.desk.summary import MAX_CHARACTERS, build_summary
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.desk.turns import answer_turn
@@ -76,6 +76,14 @@ def test_text_shared_by_request_and_last_message_appears_once(conversation: Conv
     add_customer_message(conversation.pk, text="My zip is broken. Can you help?", client_id="1")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary=summary)
     assert build_summary(ticket).wants == max(summary, "My zip is broken. Can you help?", key=len)
+
+
+def test_a_last_wish_that_the_cut_first_one_does_not_show_is_shown(conversation: Conversation) -> None:
+    first = f"{'My tent leaks in the rain. ' * 12}Can you send a new tent?"
+    for place, text in enumerate([first, "Can you send a new tent?"]):
+        add_customer_message(conversation.pk, text=text, client_id=str(place))
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert build_summary(ticket).wants == f"{first[:MAX_CHARACTERS]} Then: Can you send a new tent?"
 
 
 def test_the_summary_leaves_out_greetings_and_the_request_for_a_person(conversation: Conversation) -> None:
