@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 
 from kb.article_urls import passage_address
-from kb.help_centre.page_frame import PUBLIC, Place, show
+from kb.help_centre.page_frame import PUBLIC, Place, own_name, show
 from kb.search import Passage, search
 from supportbot.language.detection import base_language
 from supportbot.language.plain_text import plain
@@ -46,6 +46,10 @@ class Hit:
     text: str
     href: str
     language: str
+
+    @property
+    def language_name(self) -> str:
+        return own_name(self.language)
 
 
 def search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse:

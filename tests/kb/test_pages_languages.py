@@ -90,10 +90,10 @@ def test_an_articles_page_is_in_the_articles_language(client: Client, articles: 
 def test_the_readers_language_is_found_first_and_others_are_marked(client: Client, workspace: Workspace) -> None:
     published("Delivery", "## Express\n\nExpress costs 9 euros.", locale="en")
     published("Lieferung", "## Express\n\nExpress costs 9 euros.", locale="de")
-    for language, first in (("en", "Delivery"), ("de", "Lieferung")):
+    for language, first, other in (("en", "Delivery", "Deutsch"), ("de", "Lieferung", "English")):
         hits = page(client, f"/help/wrenfell/?q=express&lang={language}").css(".hit")
         assert hits[0].css_first("b").text() == first
-        assert [len(hit.css(".tag")) for hit in hits] == [0, 1]
+        assert [[tag.text() for tag in hit.css(".tag")] for hit in hits] == [[], [other]]
 
 
 def test_headings_continue_the_levels_of_the_page_without_gaps(client: Client, workspace: Workspace) -> None:
