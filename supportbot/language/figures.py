@@ -98,7 +98,7 @@ class Known:
 
     readings: frozenset[tuple[str, str]]
     numbers: frozenset[str]
-    bare: frozenset[str]  # numbers without a known unit; it may be in the name of a table's column
+    bare: frozenset[str]  # numbers without a known unit, which may be in the name of a table's column
     months: frozenset[str]
     days: frozenset[str]  # days of a month: the second day of "from 18 August to the 20th" has no unit
     text: str

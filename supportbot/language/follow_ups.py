@@ -39,7 +39,7 @@ def may_be_follow_up(question: str) -> bool:
 
 
 def is_short(question: str) -> bool:
-    """Return whether a question is short or refers back, so that the earlier question may belong to it."""
+    """Return whether a question is short or refers back, so that it may depend on the earlier question."""
     return has_back_reference(question) or len(content_words(question)) <= MAX_FOLLOW_UP_WORDS
 
 

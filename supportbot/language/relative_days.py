@@ -89,8 +89,8 @@ def _of_week(weekday: int, week: int, today: date) -> date:
 
 
 def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[NamedDay]:
-    """Yield the weekdays without a week. They are in the next week if the text says "next week" and names no other
-    week.
+    """Yield the weekdays without a week. If the text names weeks elsewhere, as in "next week", the days in these weeks
+    are possible; otherwise, only the next such day.
     """
     weeks = {words.weeks_off[_plain(match[0])] for match in words.weeks.finditer(text)}
     for figure in figures:
