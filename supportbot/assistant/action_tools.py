@@ -61,7 +61,7 @@ _CLOSINGS: Final[dict[str, str]] = {
     State.AWAITING_CONFIRMATION: CONFIRM,
     State.AWAITING_APPROVAL: AWAITS_APPROVAL,
 }
-# Refused at once, or ended by the customer or the team before a lost turn was tried again.
+# The request was refused at once, or it was ended by the customer or the team before a lost turn was tried again.
 _ENDED_WITH_REASON: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.FAILED)
 _REPLACES: Final = {
     "type": "boolean",
@@ -190,8 +190,8 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
-    """Return the result of a look-up. If the customer may mean any of several records, the result lists these to choose
-    from. `hand_over` is set if the look-up ends with a handoff to a person.
+    """Return the result of a look-up. If the customer may mean any of several records, the result lists them as
+    choices. `hand_over` is set if the look-up ends with a handoff to a person.
     """
     arguments, conversation_id = call.arguments or "{}", place.claim.conversation_id
     offer = offer_of(principal, call.name, arguments, conversation_id=conversation_id)

@@ -25,8 +25,8 @@ PATIENCE_SECONDS: Final = 0.25
 
 
 def searches_at_once() -> int:
-    """Return how many turns may search at the same time: half of the database threads. A search occupies its thread
-    while its vector waits for a core, and messages, claims and answers need threads in the meantime.
+    """Return how many turns may search at the same time: half as many as there are database threads. A search
+    occupies its thread while its vector waits for a core; meanwhile, messages, claims and answers need threads.
     """
     return max(1, settings.DATABASE_POOL_SIZE // 2)
 

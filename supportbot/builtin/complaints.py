@@ -22,7 +22,7 @@ BEFORE_CARD_FROM: Final = 0.8
 
 
 def is_complaint(text: str, least: float = COMPLAINT_FROM) -> bool:
-    """Return whether a message says that something went wrong, with at least this probability."""
+    """Return whether a message is a complaint with a probability of at least `least`."""
     return bool(text.strip()) and complaint_chance(text, classify(text).vector, weights_shipped()) >= least
 
 

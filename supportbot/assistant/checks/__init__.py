@@ -1,1 +1,1 @@
-"""Checks on a model's answer in any language, without the model: for each kind of harm, and for evidence."""
+"""Checks of a model's answer, in any language and without asking a model: for each kind of harm, and for evidence."""

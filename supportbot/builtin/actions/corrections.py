@@ -46,7 +46,7 @@ def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
 
     meant, unclear = _meant(tool, intent, text, locale)
-    # If a number was removed from the text, the text says nothing else, so it denies no day.
+    # Numbers are only removed from a text that says nothing else, so such a text denies no day.
     text = meant if meant != text else without_denied(text, detect(text, base_language(locale)), named)
     given = _without(_given(tool, intent, text, locale, written_on), unclear)
     changed = {name: value for name, value in given.values.items() if value != intent.values.get(name)}

@@ -74,7 +74,7 @@ class DialogueState:
     has_new_value: bool = False  # the newest message contains a value for an open intent or card
     _asked: IntentPhrase | None = None
     _has_asked: bool = False  # the assistant asked for a value of the open intents
-    asked_which: list[str] = field(default_factory=list)  # the newest consecutive questions about which record is meant
+    asked_which: list[str] = field(default_factory=list)  # the latest questions in a row about which record is meant
     _offered: frozenset[str] = frozenset()  # the lines of the offered orders or records
     _last_order: str = ""  # the order number that was named last
     _ambiguous_text: str = ""

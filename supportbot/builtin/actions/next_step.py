@@ -76,7 +76,7 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def says_yes_to_card(request: ModelRequest) -> bool:
-    """Return whether the customer writes "yes" directly below a card that still waits to be confirmed."""
+    """Return whether the customer writes "yes" directly below a card that is still waiting to be confirmed."""
     if WITHDRAW_TOOL not in {tool.name for tool in request.tools}:
         return False
     dialogue = follow_dialogue(request, [tool for tool in request.tools if tool.examples])
@@ -192,7 +192,7 @@ class _Planner:
 
     def _chosen(self, tool: ToolSpec, intent: Intent, arguments: dict[str, Any], *, names_record: bool) -> Reply | None:
         """Add to `arguments` the records that the customer has named. Return the call that looks up the customer's
-        records, or the question which of them is meant; None if no record is missing.
+        records, or the question of which one is meant; None if no record is missing.
         """
         for name in [name for name in missing_in(tool, arguments) if name in tool.chosen]:
             if name not in self._choices:  # the choices are part of the refusal
