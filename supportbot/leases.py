@@ -14,9 +14,7 @@ from supportbot.accounts.scope import current_workspace_id, workspace_scope
 
 @contextmanager
 def extending(extend: Callable[[], object], *, every: float, longest: timedelta, name: str) -> Iterator[None]:
-    """Within this block, call `extend` every `every` seconds, for at most `longest`, in a thread that is called
-    `name`.
-    """
+    """Within this block, call `extend` every `every` seconds, for at most `longest`, in a thread named `name`."""
     is_over, workspace_id, ends = Event(), current_workspace_id(), monotonic() + longest.total_seconds()
 
     def beat() -> None:

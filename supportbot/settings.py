@@ -37,7 +37,7 @@ _runtime = load_runtime(DATA_DIR)
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.port("PORT", default=8000)
 SHOP_PORT = env.port("SHOP_PORT", default=8100)
-# A web process uses one core. The operator has to decide on more than four, because of memory and database connections.
+# A web process uses one core. More than four are the operator's decision, because they need memory and connections.
 WEB_PROCESSES = env.at_least("WEB_PROCESSES", 1, default=min(usable_cores(), 4), why=": nothing would be served.")
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 if PUBLIC_URL:

@@ -365,7 +365,7 @@ def check_field_keys(plan: Plan) -> str:
     """Return how many secrets are stored.
 
     Raises StartRefused if FIELD_KEYS cannot decrypt all of them, for example after a restore with other keys.
-    Otherwise, the first customer to sign in would find out.
+    Otherwise, this would only be noticed when a customer signs in.
     """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)

@@ -104,7 +104,7 @@ def terminate(process: ProcessIdentity, *, seconds: float = 10.0, first: signal.
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 0.05) -> bool:
-    """Poll until the condition holds. Return False if it does not do so in time."""
+    """Poll until the condition holds. Return False if it does not hold in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= deadline:

@@ -16,7 +16,7 @@ FEWEST: Final = 4_096
 
 
 def raise_limit() -> None:
-    """Let this process open as many files as the system allows it, up to `MOST`.
+    """Let this process open as many files as the system allows, up to `MOST`.
 
     Shells and systemd grant 1024. Programs that do not use select() are expected to raise this number themselves.
     """

@@ -31,7 +31,7 @@ class Secrets:
         return hmac.digest(self.database_password.encode(), b"application", hashlib.sha256).hex()[:48]
 
     def demo_password(self, username: str) -> str:
-        """Return the initial password of a demo user. Each user has a different one, which never changes."""
+        """Return the initial password of a demo user. It is different for each user, and the same at every start."""
         digest = hmac.digest(self.demo_key.encode(), username.encode(), hashlib.sha256)
         return base64.b32encode(digest)[:16].decode().lower()
 

@@ -63,7 +63,7 @@ def most_connections(url: str) -> int:
 
 
 def is_read_only(connection: "psycopg.Connection[Any]") -> bool:
-    """Return whether nothing can be written, because this is a standby or the database or the role is read-only."""
+    """Return whether nothing can be written, because this is a standby, or the database or the role is read-only."""
     return connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
 
 
