@@ -59,7 +59,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
         choices=lambda: [(scope, f"{scope}: {gettext(ALLOWS[scope])}") for scope in sorted(SCOPES)],
         widget=forms.CheckboxSelectMultiple,
     )
-    # A key never acts as a colleague: under another name, people could approve their own requests.
+    # A key cannot act as a colleague, because people could then approve their own requests under that name.
     acts_as_me = forms.BooleanField(
         required=False,
         label=_("Acts as me"),

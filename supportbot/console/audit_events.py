@@ -1,4 +1,4 @@
-"""The events of the audit trail as text. Their names are what programs and the documentation use."""
+"""The events of the audit trail as text. Programs and the documentation use the events' names."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,7 +9,7 @@ from actions.states import State
 from supportbot.handoff.desk.action_records import state_label
 from supportbot.team_formats import labelled
 
-_STEP: Final = "request."  # the prefix of the events for the states that a request has reached
+_STEP: Final = "request."  # the prefix of the events for a request's states
 EVENT_LABELS: Final[Mapping[str, str]] = {
     "api_key.issued": gettext_noop("API key created"),
     "api_key.revoked": gettext_noop("API key revoked"),
@@ -90,7 +90,7 @@ EVENT_LABELS: Final[Mapping[str, str]] = {
 
 
 def event_label(event: str) -> str:
-    """Return what happened, such as "Action rules changed"; "" for an event of an older or newer version."""
+    """Return what happened, such as "Action rules changed"; "" for an event that this version does not know."""
     if event in EVENT_LABELS:
         return gettext(EVENT_LABELS[event])
     state = event.removeprefix(_STEP)

@@ -28,7 +28,7 @@ from supportbot.console.filters import LabelledFilter
 from supportbot.handoff.desk.actor_names import actor_names, user_ids
 from supportbot.team_formats import labelled, number
 
-# For each subject, its label and the first parts of its events' names, before the dot.
+# For each subject, its label and the part before the dot in its events' names.
 SUBJECTS: Final = {
     "requests": (gettext_noop("Requests"), ("request", "approval", "words", "wish", "confirm", "approve", "tool")),
     "reads": (gettext_noop("Look-ups"), ("read",)),

@@ -150,7 +150,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {code: lines for code, lines in self.instance.suggestions.items() if code != self.instance.locale}
 
     def clean_name(self) -> str:
-        """Refuse a name that another channel has.
+        """Refuse a name that another channel already has.
 
         People could not tell the two apart, and submitting the form again would create a duplicate.
         """

@@ -67,7 +67,7 @@ def percent(share: float | None) -> str:
 
 
 def amounts(costs: Mapping[str, Decimal]) -> str:
-    """Return the cost in each currency, or a dash if nothing has a price. What was free adds nothing to other costs."""
+    """Return the cost in each currency, or a dash if nothing has a price. Zero is shown only if all costs are zero."""
     paid = {currency: amount for currency, amount in costs.items() if currency}
     free = {currency_of_costs(): Decimal(0)} if costs and not paid else {}
     return ", ".join(cost(amount, currency) for currency, amount in sorted({**free, **paid}.items())) or "–"

@@ -108,7 +108,7 @@ class LLMCallAdmin(ScopedAdmin):
     # The outcome comes early because narrow pages cut off the last columns.
     list_display = ["began", "purpose_words", "who", "end", "tokens", "money", "first", "whole"]
     list_filter = [OutcomeFilter, PurposeFilter, ProviderFilter]
-    search_fields = ["model"]  # and the id of a conversation
+    search_fields = ["model"]  # `get_search_results` also searches by a conversation's id
     ordering = ["-id"]
     fields = ["model"]  # the page has its own template
 

@@ -246,8 +246,8 @@ def _shipped() -> list[tuple[str, str]]:
 
 
 def _is_configured_server() -> bool:
-    """Return whether KB_EMBEDDER specifies the environment's server, so that a single choice in the form stands for
-    both.
+    """Return whether KB_EMBEDDER specifies the environment's server, in which case the form offers that server only
+    once.
     """
     return bool(settings.KB_EMBEDDER == "openai")
 

@@ -27,7 +27,7 @@ from supportbot.llm.models import LLMCall, ModelConnection
 from supportbot.releases.selectors import live_release
 from supportbot.team_formats import number
 
-RIGHT: Final = "team:write"  # only admins have it: the steps need all of their rights
+RIGHT: Final = "team:write"  # only admins have this right, and the steps need all the rights of an admin
 HIDDEN: Final = "hidden"
 QUESTIONS: Final = 3
 

@@ -231,7 +231,7 @@ class WorkspaceAdmin(ScopedAdmin):
 def _warn_of_erasure(request: HttpRequest, workspace: Workspace) -> None:
     """Say how many conversations the new limit will erase tonight.
 
-    This cannot be undone, and 3 is easily typed for 30.
+    This cannot be undone, and it is easy to type 3 instead of 30.
     """
     if count := count_expired(workspace):
         text = ngettext(

@@ -1,8 +1,8 @@
 """Checks before action rules are saved.
 
 The gates of a release may refuse the rules, with a reason for the person and for the audit trail. There must also be
-enough people who may decide the requests that need a person: because of the rules, because of the action itself, or
-because the outcome of a call is unknown.
+enough people who may decide the requests that need a person because of the rules, the action itself or an unknown
+outcome.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Carries out plans that are due, by publishing or archiving their articles.
 
-The gates run twice: when the plan is made, as for publishing, and again when it is due.
+The gates run when the plan is made, as they do before publishing, and again when it is due.
 """
 
 import logging

@@ -29,7 +29,7 @@ ENOUGH_FOR_A_TREND: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number with what it means and a link."""
+    """One number, with its meaning and a link."""
 
     label: str
     value: str

@@ -1,4 +1,4 @@
-"""The boxes of a definition's form: their form fields, and the conversion of values from stored to entered and back."""
+"""The boxes of a definition's form: their form fields, and the conversion between stored and entered values."""
 
 import json
 import re

@@ -106,7 +106,7 @@ class TrialForm(forms.Form):
 
 
 def _first_environment(document: Mapping[str, Any]) -> str:
-    """Return the environment that is selected at first: live if the document's connection has only a live version,
+    """Return the environment that is selected at first: live if the document's connection exists only there,
     otherwise the sandbox.
     """
     name = str(document.get("connection", ""))
@@ -199,7 +199,7 @@ def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
                 if cleaned["environment"] == SAMPLE
                 else result.records,
                 "expected": result.verdict,
-                # Rules about days could decide differently on another day.
+                # Rules about days could decide differently on a different day.
                 "at": now().isoformat(timespec="seconds"),
             }
         ),

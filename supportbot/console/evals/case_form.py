@@ -182,8 +182,8 @@ def articles_offered() -> list[tuple[str, str]]:
 
 
 def _question_of(document: Mapping[str, Any]) -> str | None:
-    """Return a case's question, "" if there is none yet. Return None if the case has several messages, or a question
-    that the form cannot edit.
+    """Return a case's question; "" if there is none yet, or None if the case has several messages or a question that
+    the form cannot edit.
     """
     steps = document.get("steps", [])
     is_list = isinstance(steps, list)

@@ -156,7 +156,7 @@ def article_id_in(text: str) -> UUID | None:
 
 
 def replay(request: HttpRequest, questions: Sequence[str], edit: Edit) -> list[Replayed]:
-    """Ask the first of the questions with the live articles and with the edit.
+    """Ask the first few questions, both with the live articles and with the edit.
 
     Raises InvalidInput if this is done too often.
     """

@@ -137,7 +137,7 @@ def named(row: Any) -> str:
 
 @register.filter
 def in_currency(amount: Decimal | str, currency: str) -> str:
-    """Return a cost with its currency, such as `€0.0032`. What was free is stored without one."""
+    """Return a cost with its currency, such as `€0.0032`. Costs of zero are stored without one."""
     return cost(Decimal(amount), currency or currency_of_costs())
 
 

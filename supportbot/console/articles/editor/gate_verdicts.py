@@ -64,7 +64,9 @@ def publishes(request: HttpRequest) -> bool:
 
 
 def reasons_in(terms: Terms) -> Mapping[Step, str]:
-    """Return the reason for overriding the gates, for each step that can be planned; "" if they accept it."""
+    """Return the reason for overriding the gates, for each step that can be planned; "" if they accept the
+    step.
+    """
     fields = {Step.PUBLISH: TEXT, Step.ARCHIVE: ARCHIVING}
     return {step: terms.get(field, Passed()).override for step, field in fields.items()}
 

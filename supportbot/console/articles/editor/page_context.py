@@ -159,7 +159,7 @@ def page(request: HttpRequest, article: Article | None, typed: EditorValues) -> 
 
 
 def _collections(article: Article | None) -> QuerySet[Collection]:
-    """Return the collections to choose from. A new article is not offered the default one, which may not exist yet."""
+    """Return the collections to choose from. For a new article, they do not include the default collection."""
     found, default = Collection.objects.all(), default_collection()
     return found.exclude(pk=default.pk) if default and not article else found
 
@@ -175,8 +175,8 @@ def may_write_here(request: HttpRequest, article: Article | None) -> bool:
 
 
 def _based_on_what(request: HttpRequest, article: Article | None, typed: EditorValues) -> int | str:
-    """Return the revision on which the next save is based: the one the person read or, once it has been shown, a newer
-    one.
+    """Return the revision on which the next save is based: the newest one if this page reports a conflict with it,
+    otherwise the one that the person read.
     """
     newest = article.latest_revision.number if article and article.latest_revision else ""
     return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest

@@ -95,8 +95,8 @@ def upload(request: HttpRequest) -> JsonResponse:
 def paste(request: HttpRequest) -> JsonResponse:
     """Return pasted HTML as Markdown, converted like an imported page, and store the pictures embedded in it.
 
-    `left_out` counts pictures that are not embedded: browsers pass on neither Word's files nor pictures from other
-    sites. The Markdown is empty if there is no text.
+    `left_out` counts pictures that are not embedded, because browsers do not paste the files that Word refers to, or
+    pictures from other sites. The Markdown is empty if there is no text.
     """
     needs(request, "kb:write")
     taken = PicturesTaken(lambda _: None, name_of=lambda reference: reference)

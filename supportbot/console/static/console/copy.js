@@ -2,7 +2,7 @@
 
 import { gettext } from "../desk/text.js";
 
-// A secret's page is the response to the form that created it: reloading it would create another one.
+// A secret's page is the response to the form that created it: reloading it would create another secret.
 const once = document.querySelector("[data-then]");
 if (once) history.replaceState(null, "", once.dataset.then);
 

@@ -139,7 +139,7 @@ function forgetWhatWasSaved() {
     if (sessionStorage.getItem(SENT) && document.querySelector(".told .ok")) forget(sessionStorage.getItem(SENT));
     sessionStorage.removeItem(SENT);
   } catch {
-    // as above
+    // no storage: nothing was kept
   }
 }
 
@@ -152,7 +152,7 @@ function changed() {
 for (const field of [title, body]) field.addEventListener("input", changed);
 form.addEventListener("submit", () => {
   isSending = true;
-  sending?.abort(); // otherwise, it would arrive after the save, and its text would be offered again
+  sending?.abort(); // otherwise, the unsaved text would arrive after the save and be offered again
   try {
     sessionStorage.setItem(SENT, place);
   } catch {

@@ -1,5 +1,5 @@
 // Reloads a page that shows work under way, until somebody types into it or sends a form: a reload would cut off the
-// server's answer.
+// server's response.
 
 const EVERY_MS = 4000;
 

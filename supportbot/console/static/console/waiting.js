@@ -1,7 +1,7 @@
 // After a click on a slow button, shows its `data-waiting` text (what the server is doing) in the page's
 // `data-waiting-here` element. Until the server has answered, nothing is submitted twice.
 
-// If the person stops the request, no answer comes and the page is not notified. Gates take up to a minute.
+// If the person stops the request, no response arrives and the page is not notified. Gates take up to a minute.
 const LONGEST_MS = 90_000;
 
 let isWaiting = false;
