@@ -19,7 +19,7 @@ _SEPARATOR: Final = "; "
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """A call as grades write it: `refund_order {"order_id": "A-1"}, approvals: 1`; both parts after the name may be
+    """A call as grades store it: `refund_order {"order_id": "A-1"}, approvals: 1`; both parts after the name may be
     missing.
     """
 

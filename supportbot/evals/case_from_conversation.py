@@ -2,8 +2,8 @@
 the merchant's id of the customer.
 
 The expectations are only a proposal, which a person reviews before saving. They are the facts that the team wrote
-instead of the answer, and the confirmed action. Without these, they are the proposed action or, if there is none, the
-sources of the answer.
+instead of the answer, and the confirmed action. If there are neither, the proposed action is expected or, if there is
+none, the sources of the answer.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def asked_until(conversation: Conversation, *, key: str, seq: int | None = None)
         questions = questions.filter(seq__lt=seq)
     texts = [text for text in questions.values_list("text", flat=True) if text.strip()]
     names = _names_in(conversation)
-    # The question before an answer is the last message, so the last ones are kept; otherwise, the first ones.
+    # If there is an answer, keep the last messages, because its question is the last one; otherwise, keep the first.
     kept = texts[:MAX_STEPS] if seq is None else texts[-MAX_STEPS:]
     steps = [masked(text, *names) for text in kept]
     case: dict[str, Any] = {"id": key, "locale": conversation.locale}

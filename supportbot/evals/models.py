@@ -226,7 +226,7 @@ class ArticleCheck(TenantModel):
     played = models.PositiveIntegerField(default=0)  # the number of cases run
     untried = models.PositiveIntegerField(default=0, db_default=0)  # the number of cases not run in time
     former = models.JSONField(default=dict, db_default={})  # by id: the articles before the first change
-    seen = models.JSONField(default=dict, db_default={})  # by id: the articles that were tried, with all cases
+    seen = models.JSONField(default=dict, db_default={})  # by id: the articles tried; empty if any case was not run
     failures = models.JSONField(default=list)
     mended = models.JSONField(default=list, db_default=[])
     problem = models.CharField(max_length=300, blank=True)  # why it could not be run

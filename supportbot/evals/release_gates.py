@@ -42,8 +42,8 @@ KNOWLEDGE: Final = "knowledge"  # the key of the articles' fingerprint in `RELEA
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
     """Run the suites on the live release and on this one, and return the verdict. This takes minutes; an interrupted
-    run of the same release and cases is continued. The verdict names cases "suite: case". Raises GateMissing if a suite
-    does not exist, and RunInterrupted if a model is unavailable.
+    run of the same release and cases is continued. The verdict lists cases as "suite: case". Raises GateMissing if a
+    suite does not exist, and RunInterrupted if a model is unavailable.
     """
     with workspace_scope(workspace.pk):
         known = {suite.name: suite for suite in Suite.objects.filter(name__in=suites)}
@@ -101,7 +101,7 @@ def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
 
 
 def _runs_since(moment: datetime | None) -> dict[tuple[UUID | None, str, UUID | None], Run]:
-    """Return the newest run that is unfinished or has finished since then, by release, content and suite."""
+    """Return the newest run that is unfinished or has finished since this moment, by release, content and suite."""
     current = Run.objects.filter(Q(state__in=OPEN_STATES) | Q(finished_at__gte=moment)).order_by("created_at")
     return {(run.release_id, run.release_digest, run.suite_id): run for run in current.defer("cases", "report")}
 

@@ -18,7 +18,7 @@ from supportbot.team_formats import language_name, number, percentage
 
 _SMALLEST_P: Final = 0.001  # smaller values are shown as "less than"
 NAMING_ARTICLES: Final = ("source", "finds", "hit5")  # expectations whose values are ids of articles
-NAMING_ACTIONS: Final = ("proposes", "requests", "detects", "looks_up")  # those whose values name actions
+NAMING_ACTIONS: Final = ("proposes", "requests", "detects", "looks_up")  # expectations whose values are actions
 SIGNAL_WORDS: Final = {
     "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
     "unmarked": gettext_noop("The model cites the sources of its claims in fewer answers than before."),
@@ -183,7 +183,7 @@ def _value(grader: str, value: str, actions: Mapping[str, Action]) -> str:
 
 
 def _calls(value: str, actions: Mapping[str, Action], *, approvals: int | None = None) -> str:
-    """Return stored calls as text. `approvals` is the number for calls without one."""
+    """Return stored calls as text. `approvals` is used for calls that do not specify a number."""
     if flag := FLAGS["proposes"].get(value):
         return gettext(flag)
     calls = calls_from(value)
@@ -236,7 +236,7 @@ def comparison_facts(found: Comparison | None, report: Report | None) -> dict[st
 def comparison_words(found: Comparison, report: Report | None = None) -> list[str]:
     """Return sentences on how a run differs from another: first the changes, then whether chance explains them.
 
-    `report` is the run's report if it compares with the same run. If it already calls the samples worse, the sentences
+    `report` is the run's report if it makes the same comparison. If it already calls the samples worse, the sentences
     do not judge them again: their p-value is about twice that of the report, which tests only for losses.
     """
     if not found.compared:

@@ -119,7 +119,7 @@ def _is_first(changes: Mapping[str, Mapping[str, Facts]]) -> bool:
 
 
 def _most_quoted(names: Sequence[str]) -> Sequence[str]:
-    """Return at most `MOST_TOGETHER` of these ids of articles: those that recent answers quoted most."""
+    """Return the ids of at most `MOST_TOGETHER` of these articles: those that recent answers quoted most."""
     if len(names) <= MOST_TOGETHER:
         return names
     rows = Citation.objects.filter(article_id__in=names, message__created_at__gte=now() - timedelta(days=DAYS))

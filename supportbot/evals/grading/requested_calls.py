@@ -25,7 +25,7 @@ Call = tuple[str, Mapping[str, Any]]  # action, arguments
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What a conversation should lead to: calls, no call, or a question for the value `asks`, a key of `ASKED_BY`."""
+    """What a conversation should lead to: calls, no call, or a question about the value `asks`, a key of `ASKED_BY`."""
 
     calls: tuple[Call, ...] = ()
     asks: str = ""

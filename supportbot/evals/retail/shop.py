@@ -123,7 +123,7 @@ def _number(value: Any) -> Decimal:
 
 
 class RetailMerchant:
-    """The shop of one conversation. A repeated idempotency key gets the first answer again."""
+    """The shop of one conversation. A repeated idempotency key gets the first response again."""
 
     def __init__(self, records: Mapping[str, Any]) -> None:
         self._shop = RetailShop(records)

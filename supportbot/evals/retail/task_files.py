@@ -1,4 +1,4 @@
-"""Reads the benchmark's task files as a suite. A model plays the customer, and the shop's records decide. Pure.
+"""Reads the benchmark's task files as a suite in which a model plays the customer. Pure.
 
 A task passes if the changed records at the end are the expected ones and the answers contain the required information.
 """
@@ -14,7 +14,7 @@ from supportbot.evals.suite_formats.document_values import at, mapping_of, place
 
 NAME: Final = "retail"
 _MARKS: Final = frozenset({"user_id", "scenario", "expected_changed"})
-# the expected value for a shop that prices each item separately
+# the key of the expected records for a shop that prices each item separately
 _OWN_PRICES: Final = "expected_changed_own_price_per_item"
 _NOTHING: Final = "."
 

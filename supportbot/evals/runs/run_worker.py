@@ -56,7 +56,7 @@ _COPIED = (
 BEAT_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 1.0
 MOST_RUNS: Final = 2  # number of concurrent runs in the whole installation
-# number of concurrent cases: a model's server can handle several; the built-in answerer gains nothing
+# number of concurrent cases: a model's server can handle several; the built-in answerer gains nothing from that
 AT_ONCE: Final = 4
 
 
