@@ -202,7 +202,7 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
 
 
 def _eligible_approvers(request: ActionRequest) -> list[User]:
-    """Return the approvers in the action's rules whose role allows it and who have no conflict of interest."""
+    """Return the approvers in the action's rules whose role lets them decide and who have no conflict of interest."""
     policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
     able = [one for one in named if one.pk in allowed and may_decide(request, one)]
@@ -255,7 +255,7 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
 
 def _asked_by_action(request: ActionRequest) -> RuleCheck:
     """Return the row that says that the action itself requires approval. It is shown if no threshold for the amount
-    requires it.
+    requires approval.
     """
     role = approval_role(request.action, request.spec_version)
     who = Membership.Role(role).label if role in Membership.Role.values else ""

@@ -120,7 +120,7 @@ def _apply_to_one(
         return change(conversation, lock_ticket(ticket_id))
 
 
-# Each of these checks again under the lock, because an agent may have claimed the ticket in the meantime.
+# Each of these functions checks again under the lock, because an agent may have claimed the ticket in the meantime.
 
 
 def _escalate(conversation: Conversation, ticket: Ticket) -> bool:

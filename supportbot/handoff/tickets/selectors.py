@@ -38,7 +38,7 @@ def queue_position(ticket: Ticket) -> int | None:
 
 
 def last_volunteered_address(conversation: Conversation) -> str:
-    """Return the address volunteered in the customer's last message of this episode; "" unless it is the only one."""
+    """Return the address volunteered in the customer's last message of this episode; "" if there is not exactly one."""
     messages = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
     )

@@ -25,7 +25,7 @@ export class Alerts {
     document.title = waiting ? `(${waiting}) ${this.title}` : this.title;
   }
 
-  /** Alert the agent: with at most one sound every few seconds, and one notification per ticket, the newest. */
+  /** Alert the agent: with at most one sound every few seconds, and only the newest notification of each ticket. */
   notify(text, ticket) {
     if (setting("sound")) this.#sound();
     if (setting("notify") && document.hidden && isAllowed()) this.#showUnlessVisible(text, ticket);

@@ -1,4 +1,4 @@
-// Keyboard shortcuts. Single letters work only outside fields and can be turned off; approving has none, on purpose.
+// Keyboard shortcuts. Single letters work only outside fields and can be turned off. Approving deliberately has none.
 
 import { announce, byId } from "./dom.js";
 import { closeMenus, openMenu, openSheet } from "./menus.js";

@@ -31,7 +31,7 @@ export class DeskSocket extends EventTarget {
     this.send({ type: "hello" });
   }
 
-  /** Drop the connection at once: a normal close waits for an answer, which never comes if the network is down. */
+  /** Drop the connection at once: a normal close waits for a response, which never comes if the network is down. */
   #drop() {
     const dead = this.socket;
     if (!(dead?.readyState <= WebSocket.OPEN)) return; // a retry is already scheduled, or there will be none
