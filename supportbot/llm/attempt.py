@@ -92,7 +92,7 @@ class Attempt:
         self.first_token_seconds: float | None = None
         self.duration_seconds = 0.0
         self.characters = 0
-        # Text, reasoning or a call's arguments have arrived. After this sign of life, a retry would be a second answer.
+        # Text, reasoning or a call's arguments have arrived. After that, a retry would produce a second answer.
         self.has_begun = False
         self._texts: list[str] | None = [] if keeps_text else None
         self._usage: Usage | None = None

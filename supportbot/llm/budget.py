@@ -156,7 +156,7 @@ class Reservations:
         return bool(self._taking)
 
     async def take(self, provider: Provider | EmbeddingProvider, most: Usage, *, purpose: str) -> None:
-        """Reserve the price of the usage `most` at this provider, in the budget of the purpose. Raises BudgetExceeded.
+        """Reserve what the usage `most` costs at this provider, in the budgets of the purpose. Raises BudgetExceeded.
 
         This is shielded: if the caller is cancelled now, the reservation is still known and will be released.
         """

@@ -26,7 +26,7 @@ from supportbot.llm.models import ModelConnection
 from supportbot.llm.pricing import Price, parse_prices
 from supportbot.llm.release_routes import ANSWER_FIELDS, BUILTIN, ENVIRONMENT, numbers_of_releases_with
 from supportbot.llm.release_routes import route_marks as route_marks  # its former path, for settings until 0.3
-from supportbot.llm.release_routes import route_problems as route_problems  # as above
+from supportbot.llm.release_routes import route_problems as route_problems  # its former path, for settings until 0.3
 from supportbot.outbound.targets import address_problem
 
 RESERVED: Final = frozenset({ENVIRONMENT, BUILTIN, "openai"})

@@ -2,7 +2,7 @@
 rest. Pure.
 
 These lines are sentences from the conversation, so no second model is needed, and the same conversation is always
-shortened in the same way. The instructions are kept, and so is everything from the newest question on.
+shortened in the same way. The instructions are kept, and so is everything from the newest question onwards.
 """
 
 from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from supportbot.llm.types import Source
 
 
 def numbered(passages: Sequence[Passage]) -> tuple[Source, ...]:
-    """Return the passages in order, numbered from 1, each weighted by its share of the best score."""
+    """Return the passages in order, numbered from 1, each weighted by its score relative to the best."""
     best = max((passage.score for passage in passages), default=0.0) or 1.0
     return tuple(
         Source(

@@ -1,6 +1,6 @@
-"""The routes of releases to models: which connections they can name, and which connections are in use by releases.
+"""The routes of releases to models: which connections they can use, and which connections are in use by releases.
 
-Releases know no models, so settings name the functions that check and fingerprint their routes.
+The package `releases` does not know models, so settings specify the functions that check and fingerprint routes.
 """
 
 import hashlib
@@ -38,13 +38,13 @@ def names() -> dict[str, str]:
 
 
 def numbers_of_releases_with(row: ModelConnection) -> list[int]:
-    """Return the numbers of the live release and the drafts whose routes name a connection."""
+    """Return the numbers of the live release and the drafts whose routes contain a connection."""
     rows = Release.objects.exclude(state=Release.State.REPLACED).order_by("number")
     return [one.number for one in rows if any(str(row.pk) in route for route in one.contents.routes.values())]
 
 
 def route_problems(document: Document, was_live: bool = False) -> dict[str, list[str]]:
-    """Return the errors in a release's routes, which may name only existing connections that can serve the purpose.
+    """Return the errors in a release's routes, which may contain only existing connections that can serve the purpose.
 
     If the release has been live, unusable connections are skipped, because it must always be possible to go back to it.
     """

@@ -19,7 +19,7 @@ from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Us
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """One answer: its pieces, then its tool calls. If `fails` is given, it is raised instead of finishing."""
+    """One answer: its pieces, then its tool calls. If `fails` is given, it is raised after the pieces."""
 
     pieces: str | tuple[str, ...] = ()
     calls: tuple[ToolCall, ...] = ()

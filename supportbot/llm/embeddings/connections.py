@@ -39,7 +39,7 @@ SAMPLE_TEXTS: Final = (
     "Wie lange ist ein Gutschein gültig?",
     "Le remboursement arrive sous cinq jours ouvrés.",
 )
-# Servers with the same model differ by rounding and quantisation; different models have nothing in common.
+# Vectors from servers with the same model differ only by rounding and quantisation.
 ALIKE: Final = 0.99
 
 Vectors = Sequence[Sequence[float]]
@@ -68,9 +68,9 @@ def of_environment() -> EmbeddingConnection | None:
 
 
 def is_as_named(row: EmbeddingConnection) -> bool:
-    """Return whether a row was tested with the server that the environment variables name now.
+    """Return whether a row has the address and the model that the environment variables currently specify.
 
-    Always true for other connections.
+    Always true for connections that operators have added.
     """
     named = (settings.OPENAI_BASE_URL, settings.OPENAI_EMBEDDING_MODEL)
     return not row.is_environment or (row.base_url, row.model) == named
@@ -85,7 +85,7 @@ def connection_with_id(connection_id: UUID) -> EmbeddingConnection:
 
 
 def server_of(row: EmbeddingConnection) -> Server:
-    if row.is_environment:  # as the variables are now, which may differ from those of the last test
+    if row.is_environment:  # use the current variables, which may have changed since the last test
         model = settings.OPENAI_EMBEDDING_MODEL
         return Server(
             EmbeddingConnection.ENVIRONMENT,

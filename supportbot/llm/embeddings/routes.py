@@ -26,7 +26,7 @@ from supportbot.llm.embeddings.gateway_embedder import RoutedEmbedder
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute
 
 FRESH_SECONDS: Final = 2.0
-CONFIGURED: Final = "configured"  # the embedder that KB_EMBEDDER names
+CONFIGURED: Final = "configured"  # the embedder that KB_EMBEDDER specifies
 PACKAGED: Final = "packaged"
 _MODEL_CHARACTERS: Final = 120  # the maximum length of a model's name in a recipe's name
 
@@ -34,9 +34,9 @@ _cache: dict[str, tuple[float, Sequence[Server]]] = {}
 
 
 def embedder_of_route(recipe: RecipeSpec) -> RoutedEmbedder:
-    """Return the embedder of a route, with its current servers. The setting `KB_ROUTED_EMBEDDER` names this function.
+    """Return the embedder of a route, with its current servers. Raises EmbeddingUnavailable if no server is left.
 
-    Raises EmbeddingUnavailable if no server is left.
+    The setting `KB_ROUTED_EMBEDDER` refers to this function.
     """
     found = servers_of(recipe.name)
     if not found:
@@ -85,8 +85,8 @@ def choose(connection_ids: Sequence[UUID], *, actor: str) -> IndexSwitch | None:
 
 
 def choose_shipped(which: str, *, actor: str) -> IndexSwitch | None:
-    """Use the packaged model, or the one that KB_EMBEDDER names, for search. Return the switch to its index, or None if
-    no switch is needed.
+    """Use the packaged model, or the one that KB_EMBEDDER specifies, for search. Return the switch to its index, or
+    None if no switch is needed.
 
     Raises SwitchUnderWay, IndexBeingBuilt, or EmbeddingUnavailable if the configured server does not respond.
     """

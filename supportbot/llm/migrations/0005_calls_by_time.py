@@ -1,4 +1,4 @@
-"""For the cost of all workspaces since midnight, which `/metrics` shows: read from the index alone."""
+"""An index that alone contains the cost of all workspaces since midnight, which `/metrics` shows."""
 
 from django.db import migrations, models
 
