@@ -40,7 +40,7 @@ MAX_BODY_BYTES: Final = 128 * 1024
 BODY_SECONDS: Final = 15.0
 UNKNOWN_CALLERS_PER_MINUTE: Final = 60  # per IP address
 AGENT: Final = "supportbot.agent"  # the key of the caller in the ASGI scope
-# JSON-RPC's codes for an unreadable body, and a code from the range for servers for everything else.
+# JSON-RPC's code for an unreadable body; all other errors get a code from the range reserved for servers.
 PARSE_ERROR, SERVER_ERROR = -32700, -32000
 
 

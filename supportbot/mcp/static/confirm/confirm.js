@@ -1,6 +1,6 @@
 /**
  * The page of one card. The code in the fragment is exchanged once for a token that lives in this script's memory; all
- * texts come from the server and are set as text. A click changes nothing by itself: the server's answer is shown.
+ * texts come from the server and are set as text. A click changes nothing by itself: the server's response is shown.
  */
 
 const POLL_MS = 2000;
