@@ -14,8 +14,8 @@ from supportbot.observing.server_trouble import NOT_RESPONDING, ServerTrouble
 logger = logging.getLogger(__name__)
 layer_trouble: Final = ServerTrouble("Valkey or Redis", logger)
 broker_trouble: Final = ServerTrouble("the broker", logger)  # may be a different server, set by CELERY_BROKER_URL
-# The listener of the channel layer tries again every second, beat at each tick, and the worker ever more slowly; the
-# first two log a traceback each time, the worker a line with the error among its arguments.
+# The listener of the channel layer tries again every second, beat at each tick, and the worker at growing intervals.
+# The first two log a traceback each time, the worker a line with the error among its arguments.
 _REPEATING: Final = {
     "channels_redis.pubsub": layer_trouble,
     "celery.beat": broker_trouble,
@@ -23,7 +23,7 @@ _REPEATING: Final = {
     "celery.worker": broker_trouble,  # it ends if the broker refuses its commands, and is then restarted
 }
 _AWAY: Final = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError, TimeoutError, gaierror)
-_FULL: Final = "MISCONF"  # begins the error of a server that cannot write to its disk; in a pipeline, after the command
+_FULL: Final = "MISCONF"  # in the error of a server that cannot write to its disk; in a pipeline, not at the start
 # Both libraries also report these as a failed connection, but they are the fault of this process or machine.
 _OURS: Final = (errno.EMFILE, errno.ENFILE)
 

@@ -92,7 +92,7 @@ class AllocatedDict(MmapedDict):
 
 def _create(path: Path, size: int = FIRST_BYTES) -> None:
     """Create the file if it is missing, and allocate at least this many bytes. Raises OSError."""
-    unfinished = path.with_suffix(".part")  # a scrape would stumble over an empty file
+    unfinished = path.with_suffix(".part")  # a scrape would fail on an empty file
     is_new = not path.exists()
     try:
         with (unfinished if is_new else path).open("a+b") as file:
@@ -116,7 +116,7 @@ def _raise_others(error: OSError) -> None:
 
 
 def use_allocated_files() -> None:
-    """Make every series that is defined from now on count in such a file, if several processes share their counters."""
+    """Count every series defined after this call in an `AllocatedDict`, if several processes share their counters."""
     if IS_SUPPORTED:
         values_module: Any = values
         values_module.MmapedDict = AllocatedDict

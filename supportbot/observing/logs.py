@@ -78,7 +78,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class RefusalsInOneLine(logging.Filter):
-    """Logs a request that was refused without a traceback, because only a failure (500) needs one."""
+    """Logs a refused request without a traceback, because only a failure (500) needs one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "django.request" and getattr(record, "status_code", 500) < 500:
