@@ -41,7 +41,7 @@ _RESERVED: Final = frozenset({
 _PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 _GZIP: Final = ("gzip", "x-gzip")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-MOST_MEMBERS: Final = 100  # the most members of a gzip body: unpacking one copies the rest of the body
+MOST_MEMBERS: Final = 100  # maximum members of a gzip body, because unpacking one copies the rest of the body
 _DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
 
 

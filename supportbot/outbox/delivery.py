@@ -34,7 +34,7 @@ def deliver_due(
     limit: int = 100, *, without: Collection[str] = (), is_ending: Callable[[], bool] = lambda: False
 ) -> int:
     """Deliver up to `limit` due announcements, oldest first, leaving out the topics in `without`. Return how many were
-    handled, whether or not this succeeded.
+    handled, whether or not delivery succeeded.
 
     Once `is_ending` returns True, no further announcement is delivered.
     """
@@ -124,11 +124,11 @@ def _printable(text: str) -> str:
 
 
 def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
-    # The workspace scope belongs to a higher package, so a setting names it.
+    # The workspace scope belongs to a higher package, so a setting refers to it.
     enter: Callable[[UUID], AbstractContextManager[None]] = import_string(settings.OUTBOX_SCOPE)
     return enter(announcement.workspace_id)
 
 
 def consumers(topic: str) -> list[Consumer]:
-    """Return a topic's consumers, which the settings name."""
+    """Return a topic's consumers, which the settings list."""
     return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]

@@ -1,5 +1,5 @@
-"""Django's PostgreSQL backend, which also sets time limits and measures waits for connections. `server_urls.py` names
-it.
+"""Django's PostgreSQL backend, which also sets time limits and measures waits for connections. `server_urls.py`
+refers to it.
 """
 
 from typing import Final

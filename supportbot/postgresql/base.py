@@ -11,8 +11,8 @@ from supportbot.observing.metrics import DATABASE_WAIT
 from supportbot.postgresql import LIMITS
 
 # This is not a connection option, because poolers refuse those. Values set by the role, the database, the server's
-# configuration or the URL take precedence, so an operator can lift a limit. With two roles, the application's role has
-# all limits.
+# configuration or the URL take precedence, so an operator can lift a limit. If there are two roles, `migrate` sets the
+# limits for the application's role.
 _LIMIT: Final = (
     "SELECT set_config(name, value, false) FROM pg_settings JOIN unnest(%s::text[], %s::text[]) AS l (name, value)"
     " USING (name) WHERE source = 'default'"

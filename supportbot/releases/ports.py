@@ -53,10 +53,10 @@ class Audit(Protocol):
 
 
 # A function that returns the errors in a document by field, or {}. The second argument says whether it has been live.
-# The setting `RELEASES_CHECKS` names such functions.
+# The setting `RELEASES_CHECKS` lists such functions.
 Check = Callable[[Document, bool], Mapping[str, list[str]]]
 # A function that returns fingerprints of what the release in force refers to, as JSON. The setting
-# `RELEASES_REFERENCES` names such functions.
+# `RELEASES_REFERENCES` lists such functions.
 Reference = Callable[[], Any]
 
 

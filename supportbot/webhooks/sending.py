@@ -1,8 +1,8 @@
 """Sends due deliveries: one worker per endpoint at a time, one delivery after another, oldest first.
 
 Invariants:
-- an attempt is recorded before anything is sent, and its delivery is due again soon. A worker that dies between sending
-  and settling sends the same delivery once more, with the same id;
+- an attempt is recorded before anything is sent, and its delivery soon becomes due again. If a worker dies between
+  sending and settling, the same delivery is sent once more, with the same id;
 - the sender holds the endpoint's lease, so no delivery is sent twice at once;
 - only `_settle_failure` decides what follows from a failure of the receiver.
 

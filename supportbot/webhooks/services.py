@@ -151,7 +151,7 @@ def send_test(endpoint_id: UUID, *, actor: str) -> WebhookDelivery:
 
 @transaction.atomic
 def replay(delivery_id: UUID, *, actor: str) -> WebhookDelivery:
-    """Resend one delivery with the same id, whatever its state. One that is waiting is sent now.
+    """Resend one delivery with the same id, whatever its state. A waiting delivery is sent now.
 
     Raises NotFound or EndpointOff.
     """

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-# A release that was live never changes, except that it stops being live.
+# A release that has been live never changes, except that it stops being live.
 IMMUTABLE = """
 CREATE FUNCTION releases_release_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
