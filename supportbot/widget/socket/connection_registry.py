@@ -5,7 +5,7 @@ One timer and two queries serve all sockets, because a timer and a query per soc
 work.
 
 The registry also records which customers are present; absent ones get e-mails. Presence is recorded nowhere else, so a
-customer who closes the page and opens it again ends up as present.
+customer who closes the page and opens it again ends up marked as present.
 """
 
 import asyncio

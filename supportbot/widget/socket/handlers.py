@@ -75,7 +75,7 @@ def _stored(session: Session, text: str, client_id: str, slot: Slot | None) -> R
     try:
         return send_message(conversation_id, text=text, client_id=client_id, sender=caller, slot=slot)
     except NotFound:
-        conversation_for(caller, conversation_id)  # audits the refusal, which the transaction has rolled back
+        conversation_for(caller, conversation_id)  # audits the refusal: the transaction rolled the first entry back
         raise
 
 

@@ -1,4 +1,4 @@
-"""The only task that writes to a socket, so that responses and the conversation's events are sent in one order. A slow
+"""The only task that writes to a socket, so that responses and the conversation's events stay in order. A slow
 reader blocks only this task, and the send queue limits how much can pile up.
 """
 

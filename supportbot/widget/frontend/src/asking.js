@@ -1,6 +1,6 @@
 /**
  * The former name of blocks.js. A chat that was open during an upgrade asks for it, with a chat object that has the former
- * names. Until 0.3.
+ * names. Kept until 0.3.
  */
 
 import { drawBlocks, drawRating } from "./blocks.js";

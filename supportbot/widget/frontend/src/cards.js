@@ -7,7 +7,7 @@ import { btn, h, icon, set } from "./dom.js";
 
 /** The tag beside the title: the state's colour and icon. */
 const TAGS = { awaiting_approval: [".warn", "history"], unknown: [".warn", "history"], succeeded: [".ok", "check"], failed: [".bad", "close"], expired: ["", "history"] };
-// How long a review takes at most.
+// The maximum duration of a review.
 const REVIEW_HOURS = 24;
 const BODIES = { proposed, awaiting_approval: approval, queued, unknown, succeeded, failed };
 
@@ -26,7 +26,7 @@ export function card(node, item, chat) {
     h("div.act-h", icon("card"), h("b", { id }, title), !/proposed|queued/.test(state) && h(`span.tag${colour}`, icon(sign, "s"), chat.t(state))),
     h("div", reason && h("p.act-t", reason.text), body(item, chat), problem && h("p.act-t.problem", icon("alert", "s"), problem)),
   );
-  // The pressed button is gone: keep the focus at the card.
+  // The pressed button is gone: keep the focus on the card.
   if (hadFocus) node.focus({ preventScroll: true });
 }
 

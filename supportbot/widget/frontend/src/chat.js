@@ -280,7 +280,7 @@ export class Chat {
     return [...text].length > this.longest;
   }
 
-  /** Whether the stored conversation may be opened; a signed-in customer's waits until the page identifies them. */
+  /** Whether the stored conversation may be opened; if the customer had signed in, the page must identify them. */
   get isTheirs() {
     const { conversation, sub } = this.session.kept;
     return conversation && (!sub || this.element.identity);
@@ -298,7 +298,7 @@ export class Chat {
     return request(`${this.element.endpoint}/api/v1/${path}`, { ...options, credential });
   }
 
-  /** The identity token, or an empty string; null, and an event for the page, if its function fails. */
+  /** The identity token, or an empty string. If the page's token function fails, emit an event and return null. */
   async token(isFresh) {
     try {
       return await this.identity.token(isFresh);

@@ -4,7 +4,7 @@ import { LANGUAGES } from "./languages.js";
 
 // The build defines TEXT_KEYS. A language's file contains only its texts, in the order of these keys.
 const KEYS = TEXT_KEYS.split(" ");
-// The regions of languages whose default region is another one in browsers, as in supportbot/formats.py.
+// Languages whose default region in browsers differs from that of our texts, as in supportbot/formats.py.
 const REGIONS = { en: "en-GB", pt: "pt-PT" };
 
 /** The language of a tag: `fr` for `fr-CA`. */
@@ -43,7 +43,7 @@ export class I18n {
 
   /**
    * Format times and numbers as in this locale, if it is in our language. The conversation's texts are in its locale.
-   * In some regions, the browser's clock is not the platform's: `hour12` says which one the platform's texts have.
+   * In some regions, browsers and the platform use different clocks: `hour12` says whether the platform's has 12 hours.
    */
   writeAs(locale, hour12) {
     if (base(locale) !== this.language) return;

@@ -1,4 +1,4 @@
-/** Draws the items of the log. Each function updates an item's node in place, so that nothing jumps while reading. */
+/** Draws the items of the log. Each function updates an item's node in place, so that nothing moves. */
 
 import { answer } from "./answer.js";
 import { card } from "./cards.js";

@@ -1,4 +1,4 @@
-/** The menu. What its entries do is in menu_pages.js, a separate bundle, which is fetched when one is first pressed. */
+/** The menu. What its entries do is in menu_pages.js, a separate bundle, fetched when an entry is first pressed. */
 
 import { h, icon, set } from "./dom.js";
 import { nameOf } from "./languages.js";

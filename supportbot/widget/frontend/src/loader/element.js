@@ -154,7 +154,7 @@ export class SupportBotElement extends HTMLElement {
   }
 
   #fetch() {
-    // Browsers may cache that a module failed to load.
+    // Browsers may cache a module's failure to load.
     const mark = this.#tries++ ? `?${this.#tries}` : "";
     return Promise.all(["panel", this.uiLanguage].map((name) => import(new URL(`${name}.js${mark}`, FILES))));
   }
