@@ -41,7 +41,7 @@ def errors_by_one_name() -> Iterator[None]:
     """Raise each CommandError in this block as an Error."""
     try:
         yield
-    except SystemCheckError:  # has its own format, for several findings
+    except SystemCheckError:  # its message has a format of its own, for several findings
         raise
     except CommandError as error:
         raise Error(str(error), returncode=error.returncode) from error

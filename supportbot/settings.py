@@ -285,7 +285,7 @@ if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
 # for servers chosen in the console (kb.ports)
 KB_ROUTED_EMBEDDER = "supportbot.llm.embeddings.routes.embedder_of_route"
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
-# threads of the packaged model, for articles
+# threads for embedding articles with the packaged model
 KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")
 KB_CONVERSATION_SEARCH = (
     "supportbot.assistant.turn_search.search_conversation"  # searches for a customer's message (kb.ports)

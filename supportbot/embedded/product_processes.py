@@ -21,7 +21,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
 APPLICATION = "supportbot.asgi:application"
-DRAIN_SECONDS = 15.0  # of these, running turns get ten
+DRAIN_SECONDS = 15.0  # running turns get ten of these
 PAGE_SECONDS = 60.0  # the longest wait for a child's first page
 
 

@@ -1,4 +1,4 @@
-"""What a start is to do, according to its environment."""
+"""What a start has to do, according to its environment."""
 
 import os
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ def denies(text: str, language: str) -> bool:
 
 
 def _has_negative_pronoun(text: str, language: str) -> bool:
-    """Return whether the text contains a word such as "nothing" or "never"."""
+    """Return whether the text contains a word such as "nothing" or "nobody"."""
     tokens = words(text)
     kept = tokens[1:] if tokens[:1] and tokens[0] in word_lists()["meant"] else tokens
     no = words(say("no", language))

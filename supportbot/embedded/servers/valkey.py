@@ -43,7 +43,7 @@ class ValkeyServer(LocalServer):
                 self._has_run = True
                 return
             cause = _last_line(self.log, since=log_start)
-            # The port's owner may have released the port by now, so checking the port is not enough.
+            # The program that used the port may have released it by now, so checking the port is not enough.
             if not (is_taken(self.port) or PORT_WAS_TAKEN in cause) or time.monotonic() > deadline:
                 raise StartRefused(
                     gettext("Valkey did not start: {cause} (full log: {log}).").format(cause=cause, log=self.log)

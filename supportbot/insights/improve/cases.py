@@ -30,7 +30,7 @@ from supportbot.insights.improve.findings import Finding, Kind, findings
 from supportbot.insights.outcome_rules import UNHAPPY
 from supportbot.widget.models import Rating
 
-UNTRUE = "wrong"  # the reason of a rating
+UNTRUE = "wrong"  # the reason given with a rating
 _Action = Callable[[Conversation, QuerySet[ActionRequest]], dict[str, Any]]
 
 

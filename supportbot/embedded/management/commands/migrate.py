@@ -205,7 +205,7 @@ class Command(migrate.Command):
                 return
             create_extensions_in(connection.connection, variable=variable)
             connection.connection.execute("SET statement_timeout = 0")
-            # a migration may compute between statements
+            # a migration may compute for a while between statements
             connection.connection.execute("SET idle_in_transaction_session_timeout = 0")
             try:
                 self._migrate(*args, **options)
