@@ -1,45 +1,13 @@
-"""Erases a customer's data from evaluations, and deletes old runs."""
+"""Erases a customer's data from evaluations."""
 
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer
-from supportbot.accounts.scope import across_workspaces
-from supportbot.evals.models import Case, DraftCheck, Label, ReplayedQuestion, Result, Run, SeenVerdicts, Suite
-
-KEPT_FOR: Final = timedelta(days=180)
-
-
-def purge_runs() -> None:
-    """Delete runs that ended long ago, in all workspaces."""
-    with across_workspaces("old evaluations"), transaction.atomic():
-        old = Run.objects.filter(finished_at__lt=now() - KEPT_FOR)
-        _replace_originals(old)
-        old.delete()
-
-
-def _replace_originals(old: QuerySet[Run]) -> None:
-    """Before these runs are deleted, make the first remaining copy of each of their results the original, and move the
-    labels to it. If no label says pass or fail, people who have seen the old run's verdicts cannot label the copy's
-    run.
-    """
-    copies = Result.objects.filter(original=OuterRef("pk")).exclude(run__in=old).order_by("pk").values("pk")
-    originals = Result.objects.filter(run__in=old).annotate(copy_id=Subquery(copies[:1])).exclude(copy_id=None)
-    for first in originals.only("run").order_by("pk"):
-        copy = Result.objects.only("run", "workspace").get(pk=first.copy_id)
-        Result.objects.filter(original=first.pk).update(original=copy.pk)
-        Result.objects.filter(pk=copy.pk).update(original=None)
-        Label.objects.filter(result=first).update(result=copy)
-        if Label.objects.filter(result=copy).exclude(verdict=Label.Verdict.UNSURE).exists():
-            continue
-        seen = SeenVerdicts.objects.filter(run=first.run_id).values_list("person_id", flat=True)
-        rows = [SeenVerdicts(workspace_id=copy.workspace_id, run_id=copy.run_id, person_id=one) for one in seen]
-        SeenVerdicts.objects.bulk_create(rows, ignore_conflicts=True)
+from supportbot.evals.models import Case, DraftCheck, ReplayedQuestion, Result, Run, Suite
 
 
 @transaction.atomic

@@ -11,9 +11,9 @@ from django.utils.translation import override
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.workspaces import stored_language
-from supportbot.evals import erasure
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 from supportbot.evals.replays import replay_worker
+from supportbot.evals.retention import purge_evaluations
 from supportbot.evals.runs import run_worker
 
 RUN = "supportbot.evals.tasks.play"  # the name is kept because an older process may have sent the task
@@ -66,7 +66,4 @@ def prepare_questions() -> None:
 
 @shared_task
 def purge() -> None:
-    erasure.purge_runs()
-    published_checks.purge_checks()
-    draft_checks.purge_drafts()
-    replay_worker.purge_replays()
+    purge_evaluations()

@@ -16,6 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.evals import tasks
 from supportbot.evals.articles import broken_cases, published_checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
+from supportbot.evals.retention import ARTICLE_CHECKS_KEPT_FOR, purge_evaluations
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.llm.errors import ModelUnavailable
@@ -114,8 +115,8 @@ def test_a_case_stays_reported_through_checks_of_other_articles_until_it_passes(
     (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
     imported(folder)
     assert checked().mended == [] and "promises: window" in broken_on(editor)
-    ArticleCheck.objects.update(created_at=now() - published_checks.KEPT_FOR - timedelta(days=1))
-    published_checks.purge_checks()
+    ArticleCheck.objects.update(created_at=now() - ARTICLE_CHECKS_KEPT_FOR - timedelta(days=1))
+    purge_evaluations()
     assert "promises: window" in broken_on(editor) and ArticleCheck.objects.count() == 1
     imported(written(folder, 60))
     assert checked().mended == ["promises: window"] and "promises: window" not in broken_on(editor)

@@ -19,7 +19,7 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
-from supportbot.evals import erasure, services, tasks
+from supportbot.evals import erasure, retention, services, tasks
 from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.grading import human_labels
 from supportbot.evals.grading.human_labels import hidden_runs, to_label
@@ -200,7 +200,7 @@ def test_no_result_remains_of_an_erased_customer(
     assert Result.objects.filter(customer_id=alice.pk).count() == 1
     erasure.forget_customer(alice.pk)
     assert sorted(Result.objects.values_list("key", flat=True)) == ["refund", "unknown"]
-    Run.objects.filter(pk=run.pk).update(finished_at=now() - erasure.KEPT_FOR - timedelta(days=1))
+    Run.objects.filter(pk=run.pk).update(finished_at=now() - retention.RUNS_KEPT_FOR - timedelta(days=1))
     tasks.purge()
     assert not Run.objects.exists()
 
@@ -442,7 +442,7 @@ def test_a_copy_takes_the_place_of_an_original_that_is_deleted_with_its_run(
             Result.objects.create(run=run, key=key, played={}, original=first.pk, **facts)
     human_labels.label_result(Result.objects.get(run=old, key="labelled").pk, "fail", person=bob)
     human_labels.show_verdicts(old.pk, ann.pk)
-    Run.objects.filter(pk=old.pk).update(finished_at=now() - erasure.KEPT_FOR - timedelta(days=1))
+    Run.objects.filter(pk=old.pk).update(finished_at=now() - retention.RUNS_KEPT_FOR - timedelta(days=1))
     tasks.purge()
     assert not Run.objects.filter(pk=old.pk).exists() and Result.objects.count() == 4
     left = Result.objects.get(run=middle, key="left")
@@ -467,7 +467,7 @@ def test_whoever_has_seen_an_old_run_still_labels_a_new_one_with_copies_of_its_d
     own = Result.objects.create(run=new, key="new", played={}, **facts)
     human_labels.label_result(first.pk, "fail", person=bob)
     human_labels.show_verdicts(old.pk, ann.pk)
-    Run.objects.filter(pk=old.pk).update(finished_at=now() - erasure.KEPT_FOR - timedelta(days=1))
+    Run.objects.filter(pk=old.pk).update(finished_at=now() - retention.RUNS_KEPT_FOR - timedelta(days=1))
     tasks.purge()
     assert hidden_runs([new.pk], ann.pk) == {new.pk}
     assert [row.pk for row in to_label(ann.pk)] == [own.pk]

@@ -61,7 +61,6 @@ BEAT_SECONDS: Final = 30.0
 LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
 MOST_TRIES: Final = 3  # consecutive attempts that store no step
 RETRIED_AFTER: Final = timedelta(seconds=30)
-KEPT_FOR: Final = timedelta(days=7)
 # checks of articles that are already published
 COMPARISONS: Final = Q(former__isnull=False) | Q(articles__isnull=False)
 State = DraftCheck.State
@@ -356,9 +355,3 @@ def compared_in(check: DraftCheck) -> list[dict[str, Any]]:
     """Return the real questions with both answers, worst first."""
     order = [str(one) for one in Outcome]
     return sorted((row for row in check.rows if "outcome" in row), key=lambda row: order.index(row["outcome"]))
-
-
-def purge_drafts() -> None:
-    """Delete old checks, which contain customers' questions, in all workspaces."""
-    with across_workspaces("old checks of drafts"):
-        DraftCheck.objects.filter(created_at__lt=now() - KEPT_FOR).delete()

@@ -26,7 +26,7 @@ from kb.models import Article, State
 from kb.ports import ChangedContent
 from kb.validation import ArticleText
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
+from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import SupportBotError
 from supportbot.evals.articles.article_gates import (
     MAX_APART,
@@ -58,7 +58,6 @@ MOST_CASES: Final = 300
 MOST_ATTEMPTS: Final = 3
 RETRIED_AFTER: Final = timedelta(minutes=1)
 AT_ONCE: Final = 5  # checks per tick
-KEPT_FOR: Final = timedelta(days=30)
 MOST_LOOKED_AT: Final = 500
 CheckState = ArticleCheck.State
 
@@ -278,14 +277,3 @@ def _stored(failure: Failure) -> dict[str, Any]:
         "after": failure.after.text,
         "reasons": list(failure.reasons),
     }
-
-
-def purge_checks() -> None:
-    """Delete old checks in all workspaces, except those whose cases are still broken."""
-    with across_workspaces("old article checks"):
-        workspaces = Workspace.objects.filter(pk__in=ArticleCheck.objects.values("workspace"))
-        ids = list(workspaces.values_list("pk", flat=True))
-    for workspace_id in ids:
-        with workspace_scope(workspace_id):
-            needed = {check.pk for check, _ in broken_now()}
-            ArticleCheck.objects.filter(created_at__lt=now() - KEPT_FOR).exclude(pk__in=needed).delete()

@@ -38,7 +38,6 @@ AT_ONCE: Final = 4  # questions per step
 MOST_REPLAYS: Final = 1  # number of concurrent replays in the whole installation
 BEAT_SECONDS: Final = 8.0
 LONGEST_STEP: Final = timedelta(minutes=15)  # after this, the worker counts as dead even if it still extends its lease
-KEPT_FOR: Final = timedelta(days=7)  # replays contain customers' questions
 State = Replay.State
 # A cancelled replay with a problem cannot continue, because its draft or the product has changed.
 STOPPED: Final = Q(state=State.PAUSED) | Q(state=State.CANCELLED, problem="")
@@ -227,9 +226,3 @@ def _mine(replay: Replay) -> QuerySet[Replay]:
 def _pause(replay: Replay, code: str) -> None:
     logger.warning("replay %s is interrupted: %s", replay.pk, code)
     _mine(replay).update(state=State.PAUSED, problem=code[:40], lease_until=None)
-
-
-def purge_replays() -> None:
-    """Delete old replays in all workspaces."""
-    with across_workspaces("old replays"):
-        Replay.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
