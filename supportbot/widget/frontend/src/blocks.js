@@ -4,9 +4,9 @@
  */
 
 import { btn, h } from "./dom.js";
-import { group } from "./form_fields.js";
 import { insert } from "./insertion.js";
 import { drawRating } from "./ratings.js";
+import { group } from "./form_fields.js";
 
 export { drawReasons } from "./ratings.js";
 
