@@ -1,6 +1,7 @@
 """The routes of releases to models: which connections they can use, and which connections are in use by releases.
 
-The package `releases` does not know models, so settings specify the functions that check and fingerprint routes.
+The package `releases` knows nothing about models, so settings specify the functions that check and fingerprint
+routes.
 """
 
 import hashlib

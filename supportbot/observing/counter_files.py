@@ -92,7 +92,7 @@ class AllocatedDict(MmapedDict):
 
 def _create(path: Path, size: int = FIRST_BYTES) -> None:
     """Create the file if it is missing, and allocate at least this many bytes. Raises OSError."""
-    unfinished = path.with_suffix(".part")  # a scrape would fail on an empty file
+    unfinished = path.with_suffix(".part")  # `/metrics` would fail if it read an empty file
     is_new = not path.exists()
     try:
         with (unfinished if is_new else path).open("a+b") as file:

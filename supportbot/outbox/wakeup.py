@@ -1,6 +1,6 @@
 """Wakes the relay of this process when something is announced.
 
-If a notification is lost, the relay only wakes later.
+If a notification is lost, the relay just wakes later.
 """
 
 import threading

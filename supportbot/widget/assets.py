@@ -56,7 +56,7 @@ class Edition:
 
 @register("widget")
 def built_files(**_: Any) -> list[CheckMessage]:
-    """Check that the bundle is complete. Otherwise, nobody would notice a missing file until a page requests it."""
+    """Check that the bundle is complete. Otherwise, nobody would notice a missing file until a page requested it."""
     try:
         names = json.loads((DIST / "manifest.json").read_text(encoding="utf-8"))["files"]
         missing = [name for name in ("v1.js", *names) if not (DIST / name).is_file()]

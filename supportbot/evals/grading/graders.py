@@ -45,7 +45,7 @@ _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign 
 class Grade:
     """The result of one expectation; `step` is the number of the step that it belongs to, or 0 for the whole case.
 
-    `missing` was expected but absent; `found` was present but unexpected. Otherwise, `wanted` and `got` differ.
+    `missing` was expected but absent; `found` was present but not allowed. Otherwise, `wanted` and `got` differ.
     """
 
     grader: str

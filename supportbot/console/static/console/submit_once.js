@@ -1,4 +1,4 @@
-// Sends each form once: a double click would create a row, then show that it already exists, not its secret.
+// Sends each form once: a double click would create a row and then show an error instead of its secret.
 
 const AGAIN_AFTER_MS = 3_000; // the server may have been unreachable, or the person may have stopped the request
 

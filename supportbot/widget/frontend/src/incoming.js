@@ -65,7 +65,7 @@ export function handleFrame(chat, frame) {
   HANDLERS[frame.type]?.(chat, frame);
 }
 
-/** Reopen the card with the reason; if the server wants a fresh identity, get one, once, and confirm again. */
+/** If the server wants a fresh identity, get one and confirm again, once; otherwise, reopen the card with the reason. */
 async function handleCardError(chat, error, item) {
   const { code } = error;
   const { connection, identity, view } = chat;
