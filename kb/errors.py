@@ -37,7 +37,7 @@ class CategoryInUse(KnowledgeError):
 
     code = "category_in_use"
     status = 409
-    default_message = gettext_noop("Articles are in this category. Move them to another one first.")
+    default_message = gettext_noop("This category contains articles. Move them to another category first.")
 
 
 class CollectionMissing(KnowledgeError):

@@ -246,7 +246,7 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
         child=TextField(max_length=MAX_PHRASING),
         max_length=MAX_PHRASINGS,
         required=False,
-        help_text="Questions that the whole text answers, word for word.",
+        help_text="Questions that are answered with the whole text, word for word.",
     )
 
     slug = TextField(

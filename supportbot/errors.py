@@ -80,7 +80,7 @@ class Unavailable(SupportBotError):
     code = "unavailable"
     status = 503
     default_message = gettext_noop(
-        "The database is not responding. Check in a moment whether this took effect, then try again."
+        "The database is not responding. Check in a moment whether this took effect; if not, try again."
     )
 
 

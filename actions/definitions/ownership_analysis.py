@@ -72,8 +72,8 @@ _UNLIMITED: Final = gettext_noop(
     "requests per customer in 24 hours."
 )
 _MOVES_MONEY: Final = gettext_noop(
-    "An action that moves money must say whose it is. Clear “It identifies no customer”, and send the customer's id, "
-    "{identity.sub}, or a field of a record that has an owner."
+    "An action that moves money must identify the customer. Clear “It identifies no customer”, and send the "
+    "customer's id, {identity.sub}, or a field of a record that has an owner."
 )
 _NAMES_ONE: Final = gettext_noop(
     "The call identifies the customer or one of their records. Clear “It identifies no customer”, or send neither."

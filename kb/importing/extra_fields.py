@@ -46,7 +46,7 @@ def as_draft(document: Document, article: Article, collection: Collection | None
     notes = document.notes
     if kept:
         text = gettext(
-            "Left unchanged, because the article is live and this is a draft: {fields}. Change this in the editor, or "
+            "Left unchanged, because the article is live and this is a draft: {fields}. Change them in the editor, or "
             "publish the import."
         )
         notes = (*notes, text.format(fields=", ".join(kept)))

@@ -105,5 +105,5 @@ def _check_header(line: bytes, recipe: RecipeSpec, path: Path) -> None:
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
         problem = gettext("{file} has an unknown format. Delete it, and it will be created again.")
         raise VectorFileBroken(problem.format(file=path.name))
-    problem = gettext("{file} has vectors of {found}, but {needed} is needed. Use another file.")
+    problem = gettext("{file} contains vectors from {found}, but vectors from {needed} are needed. Use another file.")
     raise RecipeMismatch(problem.format(file=path.name, found=found.get("recipe"), needed=recipe.name))

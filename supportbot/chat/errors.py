@@ -137,9 +137,9 @@ class NotSettled(ChatError):
     def __init__(self, request_ids: Sequence[UUID]) -> None:
         named = ", ".join(str(one) for one in request_ids[:5])
         message = ngettext(
-            "An action request of this customer is still open ({named}). Decide or cancel it, or wait until it is "
+            "This customer still has an open action request ({named}). Decide or cancel it, or wait until it is "
             "settled.",
-            "{number} action requests of this customer are still open ({named}). Decide or cancel them, or wait until "
+            "This customer still has {number} open action requests ({named}). Decide or cancel them, or wait until "
             "they are settled.",
             len(request_ids),
         )

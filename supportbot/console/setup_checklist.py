@@ -167,7 +167,7 @@ def _channel(workspace: Workspace) -> Step:
 def _tag(workspace: Workspace) -> Step:
     seen = Channel.objects.exclude(seen_at=None).order_by("seen_at").first()
     channel = seen or Channel.objects.order_by("created_at").first()
-    about = gettext("Paste one line into your pages. This turns green once a page with it is opened.")
+    about = gettext("Paste one line into your pages. This turns green when someone opens a page that contains it.")
     if seen:
         about = gettext("Installed: seen on {origin}.").format(origin=seen.seen_origin)
     elif channel and channel.refused_origin:

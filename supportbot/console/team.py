@@ -287,7 +287,7 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> bool:
         # The error's text may contain addresses.
         logger.warning("console: an invitation was not mailed (%s); see `manage.py doctor`", type(error).__name__)
         messages.warning(
-            request, gettext("The e-mail could not be sent. Ask them to request a link on the login page.")
+            request, gettext("The e-mail could not be sent. Ask this person to request a link on the login page.")
         )
         return False
     if has_mail_server():

@@ -1,4 +1,4 @@
-"""The demo workspace at start-up: it is seeded once, and its first passwords are never exposed to a network.
+"""The demo workspace at start-up: it is seeded once, and its initial passwords are never exposed to a network.
 
 The demo itself is `supportbot.demo`. This package knows only its command, `demo_seed`.
 """
@@ -59,7 +59,7 @@ class Demo:
         return facts
 
     def refuse_if_exposed(self) -> None:
-        """Raise StartRefused if HOST would expose the first passwords of existing or new users to a network."""
+        """Raise StartRefused if HOST would expose the initial passwords of existing or new users to a network."""
         last_facts = self.last_facts()
         refuse_exposed_passwords(
             self.plan, self.users_with_first_password(last_facts) if last_facts else _not_created_yet()
@@ -94,15 +94,15 @@ def _not_created_yet() -> list[str]:
 
 
 def check_demo(plan: Plan) -> str:
-    """Return text about the first passwords still in use. Raises StartRefused if HOST exposes them to a network."""
+    """Return text about the initial passwords still in use. Raises StartRefused if HOST exposes them to a network."""
     secrets_file, runtime = plan.data_dir / "secrets.json", load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():
         refuse_exposed_passwords(plan, _not_created_yet())
     if url is None:
-        return gettext("its first passwords are checked once the database is running")
+        return gettext("its initial passwords are checked once the database is running")
     Demo(plan, url, ensure_secrets(plan.data_dir)).refuse_if_exposed()
-    return gettext("no first passwords left")
+    return gettext("no initial passwords left")
 
 
 def seed_version() -> str:
@@ -120,11 +120,11 @@ def is_installed() -> bool:
 
 
 def refuse_exposed_passwords(plan: Plan, names: list[str]) -> None:
-    """Raise StartRefused if HOST would expose these users' first passwords to a network."""
+    """Raise StartRefused if HOST would expose these users' initial passwords to a network."""
     if names and not plan.is_local:
         raise StartRefused(
             gettext(
-                "HOST={host} would expose the demo logins to the network, and these still have their first "
+                "HOST={host} would expose the demo logins to the network, and these still have their initial "
                 "passwords: {names}. Start once with HOST=127.0.0.1 and change them (`manage.py changepassword "
                 "NAME`), or start without the demo (`manage.py up --no-demo`)."
             ).format(host=plan.host, names=", ".join(names))

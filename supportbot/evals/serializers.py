@@ -41,7 +41,7 @@ class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
         max_value=999_999_999,
         required=False,
         allow_null=True,
-        help_text="Compare with the last run of this release, by default the live one. null: with no run.",
+        help_text="Compare with the last run of this release, by default the live one. null: no comparison.",
     )
 
 
@@ -104,7 +104,9 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
 
     case = serializers.CharField(source="key", read_only=True)
     passed = serializers.BooleanField(
-        read_only=True, allow_null=True, help_text="null while a model's verdict is hidden from the key's person."
+        read_only=True,
+        allow_null=True,
+        help_text="null while a model's verdict is hidden from the person for whom the key acts.",
     )
     grades = serializers.ListField(child=serializers.DictField(), read_only=True, allow_null=True)
     reasons = serializers.SerializerMethodField(help_text="The reasons for failing, one sentence per expectation.")

@@ -110,7 +110,7 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
         help_text=(
             "The gates' verdict on this content: whether it `passed`, the `must` cases that it fails and its "
             "regressions (each as `suite: case`), and the ids of its runs. null if they have not judged it, or if a "
-            "draft was judged by other gates. `outdated` names whatever a draft depends on that has changed since, "
+            "draft was judged by other gates. `outdated` lists whatever a draft depends on that has changed since, "
             "such as `knowledge` or `suites`: unless it is empty, the draft must be evaluated again before it is "
             "published."
         )
@@ -155,7 +155,7 @@ class PublishInput(LiveInput):
         max_length=300,
         required=False,
         allow_blank=True,
-        help_text="Why it is published against the gates. Needs `releases:override`.",
+        help_text="Why it is published without having passed the gates. Needs `releases:override`.",
     )
 
 

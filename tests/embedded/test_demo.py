@@ -1,4 +1,4 @@
-"""The demo's first passwords are never accepted from a network."""
+"""The demo's initial passwords are never accepted from a network."""
 
 import hashlib
 import json
@@ -56,14 +56,14 @@ def test_another_public_address_accepts_passwords_that_were_changed_before(plan:
     seeded(plan)
     opened = replace(plan, host="0.0.0.0", public_url="https://help.example.com", database_url=own_database())
     assert Demo(opened, own_database(), ensure_secrets(plan.data_dir)).saved_facts() is None
-    assert check_demo(opened) == "no first passwords left"
+    assert check_demo(opened) == "no initial passwords left"
 
     first = ensure_secrets(plan.data_dir).demo_password("noor")
     User.objects.get(username="noor").delete()
     User.objects.create_user("noor", password=first)
-    with pytest.raises(StartRefused, match=r"first passwords: noor\."):
+    with pytest.raises(StartRefused, match=r"initial passwords: noor\."):
         check_demo(opened)
-    with pytest.raises(StartRefused, match=r"first passwords: the demo users \(not created yet\)"):
+    with pytest.raises(StartRefused, match=r"initial passwords: the demo users \(not created yet\)"):
         check_demo(replace(opened, data_dir=plan.data_dir / "new"))
 
 
@@ -74,7 +74,7 @@ def own_database() -> str:
 def test_a_network_host_is_refused_with_the_user_names_and_loopback_is_not(plan: Plan) -> None:
     refuse_exposed_passwords(plan, ["ines"])
     refuse_exposed_passwords(replace(plan, host="0.0.0.0"), [])
-    with pytest.raises(StartRefused, match=r"HOST=0\.0\.0\.0 .* first passwords: ines\. .*changepassword"):
+    with pytest.raises(StartRefused, match=r"HOST=0\.0\.0\.0 .* initial passwords: ines\. .*changepassword"):
         refuse_exposed_passwords(replace(plan, host="0.0.0.0"), ["ines"])
 
 

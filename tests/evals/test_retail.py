@@ -215,7 +215,7 @@ def test_files_without_valid_tasks_are_refused(dora: User, tmp_path: Path) -> No
     assert all(parse_case(case_document(case)) == case for case in suite.cases)
     with pytest.raises(InvalidSuite, match="reason_for_call"):
         read_suite(b'[{"user_id": "a", "scenario": {"domain": "retail"}, "expected_changed": {}}]', file="t.json")
-    with pytest.raises(InvalidSuite, match="the changed records by kind and key"):
+    with pytest.raises(InvalidSuite, match="a mapping of kinds to the changed records by key"):
         read_suite(b'[{"user_id": "a", "scenario": "x", "expected_changed": {"orders": 3}}]', file="t.json")
     other = tmp_path / "questions.yaml"
     other.write_text("suite: s\ncases: [{ask: Hello, expect: {abstains: true}}]\n")

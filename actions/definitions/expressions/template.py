@@ -248,7 +248,9 @@ class PathTemplate:
     def _segment(self, parts: tuple[str | Expression, ...], names: Mapping[str, Any], spend: Spend) -> str:
         written = "".join(part if isinstance(part, str) else _written(part, names, _in_path, spend) for part in parts)
         if not written.strip(".") and any(isinstance(part, Expression) for part in parts):
-            raise ExpressionFailed(gettext_noop("a part of an address cannot be empty or only dots"), place=self.text)
+            raise ExpressionFailed(
+                gettext_noop("a part of an address cannot be empty or consist only of dots"), place=self.text
+            )
         return written
 
 

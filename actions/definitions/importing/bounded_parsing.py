@@ -116,7 +116,7 @@ class _Builder:
             case yaml.AliasEvent():
                 if event.anchor not in self.anchors:
                     raise InvalidFile(
-                        gettext("The file refers to an anchor that is not complete before the reference.")
+                        gettext("The file refers to a YAML anchor that is undefined or contains the reference.")
                     )
                 value, size = self.anchors[event.anchor]
                 self._count(size)

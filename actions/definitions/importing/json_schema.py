@@ -98,7 +98,7 @@ def _merged(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, de
     """Return a schema without allOf, oneOf and anyOf, if these are simple."""
     if depth > _MAX_COMBINED:
         note(
-            gettext_noop("{at}: its schema refers to itself or combines too many others, so it is cut off there."),
+            gettext_noop("{at}: its schema refers to itself or combines too many schemas, so it is cut off there."),
             at=at,
         )
         return {}
@@ -140,7 +140,9 @@ def _of_several(variants: list[Mapping[str, Any]], rest: Mapping[str, Any], at: 
         named = [{str(name) for name in one.get("required", ())} for one in variants]
         always = set.intersection(*named)
         note(
-            gettext_noop("{at}: it has one of {number} shapes. All their fields are included; say which are required."),
+            gettext_noop(
+                "{at}: it can have {number} different shapes. All their fields are included; say which are required."
+            ),
             at=at,
             number=len(variants),
         )
@@ -148,7 +150,11 @@ def _of_several(variants: list[Mapping[str, Any]], rest: Mapping[str, Any], at: 
     kinds = {_plain_type(one) for one in variants}
     if len(kinds) == 1 and kinds < {"string", "integer", "number", "boolean"}:
         return {**rest, "type": kinds.pop()}
-    note(gettext_noop("{at}: it has one of {number} shapes, which cannot be combined."), at=at, number=len(variants))
+    note(
+        gettext_noop("{at}: it can have {number} different shapes, which cannot be combined."),
+        at=at,
+        number=len(variants),
+    )
     return {key: value for key, value in rest.items() if key != "type"}
 
 

@@ -38,7 +38,7 @@ def read_openapi(text: str, connection: str = "") -> Imported:
 
 def _check_version(top: Any) -> None:
     if not isinstance(top, Mapping):
-        raise InvalidFile(gettext("The file is not an OpenAPI description, which is one JSON object."))
+        raise InvalidFile(gettext("The file is not an OpenAPI description, which is a single JSON or YAML object."))
     if "swagger" in top:
         raise InvalidFile(gettext("This is Swagger 2.0. Convert the file to OpenAPI 3 and import it again."))
     if not re.match(r"3\.[01](\.|$)", str(top.get("openapi", ""))):
@@ -159,7 +159,7 @@ class _File:
             return node
         shown = printable(reference, 80)
         if reference in seen or len(seen) > 20:
-            note(gettext_noop("The reference {reference} is circular and is cut there."), reference=shown)
+            note(gettext_noop("The reference {reference} is circular, so it is cut off."), reference=shown)
             return None
         target: Any = self._top
         for part in reference[2:].split("/"):

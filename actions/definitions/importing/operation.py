@@ -298,7 +298,7 @@ class Operation:
             return {}
         if self._method in ("get", "delete"):
             self._draft.note(
-                gettext_noop("A {method} call has no body here; the body in the file is left out."),
+                gettext_noop("A {method} call cannot have a body, so the body in the file is left out."),
                 method=self._method.upper(),
             )
             return {}

@@ -93,7 +93,7 @@ def _body(spec: ObjectReader, scope: Scope, method: str) -> Body | None:
     if value is None:
         return None
     if spec.has("method") and method in ("GET", "DELETE"):
-        spec.add("body", gettext("A {method} call has no body. Use query instead.").format(method=method))
+        spec.add("body", gettext("A {method} call cannot have a body. Use query instead.").format(method=method))
         return None
     try:
         body = compile_body(value)

@@ -30,8 +30,8 @@ def problem_of(pattern: str) -> str:
         match = _PIECE.match(pattern, at)
         if match is None or match["repeated"]:
             text = gettext(
-                "A pattern can have letters, digits, [classes], \\d \\w \\s, groups (a|b) and * + ? {repetition} after "
-                "a single sign or class. Character {number} is none of these."
+                "A pattern can contain letters, digits, [classes], \\d \\w \\s, groups (a|b), and * + ? {repetition} "
+                "after a single character or class. Character {number} is none of these."
             )
             return text.format(repetition="{n,m}", number=at + 1)
         depth += bool(match["open"]) - bool(match["close"])

@@ -20,7 +20,7 @@ from supportbot.errors import NotFound
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Approve a request that is waiting for approval. The approver must have the right on its policy."
+        "Approve a request that is waiting for approval. The action's rules must let the approver approve it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -69,4 +69,4 @@ def _approver(request: ActionRequest, username: str) -> User:
     if len(able) == 1:
         return able[0]
     names = ", ".join(person.username for person in able) or gettext("nobody has the right yet")
-    raise CommandError(gettext("Name the approver with --as USERNAME: {names}.").format(names=names))
+    raise CommandError(gettext("Specify the approver with --as USERNAME: {names}.").format(names=names))

@@ -38,7 +38,7 @@ class Command(ProductCommand):
             default=[],
             metavar="FILE.jsonl[=SLUG,...]",
             help=gettext(
-                "questions on a different subject; they are not used with the corpora SLUG, whose articles answer some "
+                "questions on a different subject; not used with the corpora SLUG, because their articles answer some "
                 "of them"
             ),
         )

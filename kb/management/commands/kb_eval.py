@@ -101,7 +101,9 @@ class Command(WorkspaceCommand):
             f"{mode:<8}" + "".join(f"{marks[name]:>10.3f}" for name in NAMES) for mode, marks in facts["modes"].items()
         ]
         for mode, gains in facts["hybrid_over"].items():
-            lines.append(gettext("hybrid over {mode}, with the 95 % interval of a paired bootstrap:").format(mode=mode))
+            lines.append(
+                gettext("hybrid compared with {mode}, with the 95% interval of a paired bootstrap:").format(mode=mode)
+            )
             lines += [
                 f"  {name:<9} {mean:+.3f}  [{low:+.3f}, {high:+.3f}]" for name, (mean, low, high) in gains.items()
             ]

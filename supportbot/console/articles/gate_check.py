@@ -73,7 +73,7 @@ def pass_gates(
             raise ArticleRefused(found.failures, field)
         return Passed(played=found.played, untried=found.untried)
     if not person.may(OVERRIDE):
-        raise NotAllowed(gettext("Your role does not allow publishing against the gates."))
+        raise NotAllowed(gettext("Your role does not allow publishing despite failing gates."))
     if len(reason) > MAX_REASON:
         problem = gettext("Use at most {limit} characters.").format(limit=MAX_REASON)
         raise InvalidInput(fields={field: [problem]})

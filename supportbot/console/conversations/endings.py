@@ -10,11 +10,11 @@ from supportbot.insights.outcome_rules import Ending
 _LABELS: Final[Mapping[Ending, tuple[str, str]]] = {
     Ending.CONFIRMED: (
         gettext_noop("Confirmed"),
-        gettext_noop("The assistant answered, and the customer said thanks or rated it 4 or 5."),
+        gettext_noop("The assistant answered, and the customer said thanks or gave a rating of 4 or 5."),
     ),
     Ending.SILENT: (
         gettext_noop("Silent"),
-        gettext_noop("The assistant answered, and the customer wrote nothing more."),
+        gettext_noop("The assistant answered, and the customer neither confirmed this nor wrote anything more."),
     ),
     Ending.PERSON: (gettext_noop("A person helped"), gettext_noop("A team member wrote to the customer.")),
     Ending.WAITING: (
@@ -31,7 +31,7 @@ _LABELS: Final[Mapping[Ending, tuple[str, str]]] = {
     ),
     Ending.ABANDONED: (
         gettext_noop("Abandoned"),
-        gettext_noop("The last question got no answer, no agent joined, or the customer rated it 1 or 2."),
+        gettext_noop("The last question got no answer, no agent joined, or the customer gave a rating of 1 or 2."),
     ),
 }
 

@@ -217,7 +217,7 @@ def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) 
         (
             "tools",
             gettext("From an MCP server"),
-            gettext("Each of its tools becomes a draft. Its own descriptions are shown to you but not trusted."),
+            gettext("Each of its tools becomes a draft. The server's descriptions are shown to you but not trusted."),
             tools,
             gettext("Read its tools"),
         ),

@@ -70,7 +70,7 @@ PARTS: Final = (
                 "visitors",
                 _("Also for visitors who are not signed in"),
                 Kind.FLAG,
-                _("Only if every record is public and no customer data is read. Anyone can then look up any of them."),
+                _("Only if every record is public and no customer data is read. Anyone can then look up any record."),
                 of=READ,
             ),
             Box(
@@ -509,7 +509,7 @@ PARTS: Final = (
                 _("Who decides"),
                 Kind.CHOICE,
                 _(
-                    "Without a condition above, they decide every request. Each person must also be allowed to "
+                    "If the condition above is empty, they decide every request. Each person must also be allowed to "
                     "approve under Action rules."
                 ),
                 choices=(("supervisor", _("Supervisors")), ("admin", _("Admins"))),

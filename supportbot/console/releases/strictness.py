@@ -59,7 +59,7 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
 }
 # The figures come from `python -m bench.checks FILE --strictness …` for these answers.
 IN_ALL: Final = _(
-    "In all three, the assistant leaves out links, figures and promises without evidence. A change applies from "
-    "the next answer. The figures are from 158 faithful and 35 unfaithful answers of GPT-4o, Llama "
-    "3.1 and people to questions from MTRAG, a public benchmark; three people judged each answer."
+    "In all three, the assistant leaves out links, figures and promises without evidence. A change applies from the "
+    "next answer. The figures are from 158 faithful and 35 unfaithful answers by GPT-4o, Llama 3.1 and people to "
+    "questions from MTRAG, a public benchmark; three people judged each answer."
 )

@@ -146,7 +146,7 @@ def _confirm(request: HttpRequest, source: Source) -> str:
 
 def _keep(request: HttpRequest, source: Source) -> str:
     archiving.keep_lost(source)
-    return gettext("The articles are kept. The next run asks again if their origin is still gone.")
+    return gettext("The articles are kept. The next run asks again if they are still missing from the source.")
 
 
 def _retry(request: HttpRequest, source: Source) -> str:

@@ -154,7 +154,7 @@ def _states(value: Any) -> list[dict[str, Any]]:
     """
     listed = value if isinstance(value, list) else [value]
     if not listed or len(listed) > MAX_VALUES or not all(map(_is_state, listed)):
-        raise ValueError(gettext("use the changed records by kind and key, or a list of such states."))
+        raise ValueError(gettext("use a mapping of kinds to the changed records by key, or a list of such mappings."))
     return [dict(state) for state in listed]
 
 

@@ -55,7 +55,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
     found, person = request_for(staff, request_id), user_of(staff)
     try:
         if not staff.may("actions:approve"):
-            raise NotAllowed(gettext("Your role cannot approve actions. Ask a team lead."))
+            raise NotAllowed(gettext("Your role cannot approve actions. Ask a supervisor or an admin."))
         if verdict == "approve":
             services.approve(found.pk, approver=person, digest=request.POST.get("digest", ""))
         elif verdict == "reject":

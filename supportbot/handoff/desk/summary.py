@@ -92,7 +92,7 @@ def _unanswered(conversation: Conversation) -> list[str]:
     if not waiting:
         return []
     text = ngettext(
-        "The customer's last message is unanswered.", "{number} messages of the customer are unanswered.", waiting
+        "The customer's last message is unanswered.", "The customer's last {number} messages are unanswered.", waiting
     )
     return [text.format(number=waiting)]
 

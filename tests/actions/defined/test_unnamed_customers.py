@@ -150,5 +150,5 @@ def test_an_action_that_names_no_customer_cannot_move_money(put_in_force: Put, r
     with pytest.raises(InvalidDefinition) as refused:
         put_in_force(made)
     assert list(refused.value.fields) == ["call.names_no_customer"]
-    assert "moves money must say whose it is" in str(refused.value.fields)
+    assert "moves money must identify the customer" in str(refused.value.fields)
     assert policy_of("call_back") is None

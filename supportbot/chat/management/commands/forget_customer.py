@@ -14,7 +14,7 @@ from supportbot.chat.erasure import forget_customer
 class Command(WorkspaceCommand):
     help = gettext_noop(
         "Permanently erase a customer, their conversations and everything that belongs to them. Financial records are "
-        "kept, with ids that no longer exist. Exports, sent e-mails and backups are not affected."
+        "kept, with ids that refer to nobody. Exports, sent e-mails and backups are not affected."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -106,9 +106,11 @@ def _locked_for_long(blocking: Sequence[Transaction]) -> StartRefused:
 
 def _named(blocking: Transaction) -> str:
     sentence = (
-        gettext("`migrate` waits for process {pid} ({program}).")
+        gettext("`migrate` is waiting for process {pid} ({program}).")
         if blocking.seconds is None
-        else gettext("`migrate` waits for process {pid} ({program}), whose transaction has been open for {seconds} s.")
+        else gettext(
+            "`migrate` is waiting for process {pid} ({program}), whose transaction has been open for {seconds} s."
+        )
     )
     return sentence.format(pid=blocking.pid, program=blocking.program or "-", seconds=blocking.seconds)
 

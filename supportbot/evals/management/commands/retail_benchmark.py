@@ -126,7 +126,7 @@ def _workspace(slug: str, username: str) -> Workspace:
 def _person(username: str) -> User:
     found: User | None = User.objects.filter(username=username).first() if username else None
     if found is None:
-        raise CommandError(gettext("Name the admin who prepares the workspace: --as USERNAME."))
+        raise CommandError(gettext("Specify the admin who prepares the workspace: --as USERNAME."))
     return found
 
 

@@ -30,7 +30,7 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("folder", type=Path, metavar="DIR", help=gettext("a new or an empty folder"))
+        parser.add_argument("folder", type=Path, metavar="DIR", help=gettext("a new or empty folder"))
         parser.add_argument(
             "--days",
             type=days,
