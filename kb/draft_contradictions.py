@@ -82,7 +82,7 @@ def likeness(one: Statement, other: Statement, rarity: Rarity) -> float:
 
 
 def contradict(one: Statement, other: Statement) -> bool:
-    """Return whether two statements may be about the same thing and share a unit, but no figure with it."""
+    """Return whether two statements may be about the same thing and share a unit, but no figure with this unit."""
     if not same_subject(one, other):
         return False
     units = one.values.keys() & other.values.keys()
@@ -90,7 +90,7 @@ def contradict(one: Statement, other: Statement) -> bool:
 
 
 def _contradictions(wording: ArticleText, viewer: Viewer, locale: str, article_id: UUID | None) -> Iterator[Conflict]:
-    """Yield, for each sentence, only the most similar one that contradicts it, since nobody would read them all."""
+    """Yield, for each sentence, only the most similar contradiction, since nobody would read them all."""
     own = list(statements_of(wording.body, locale))[:MAX_SENTENCES]
     found = [_others(without_figures(ours.text), viewer, article_id) for ours in own]
     passages = {passage.chunk_id: passage for some in found for passage in some}

@@ -1,4 +1,4 @@
-"""Rights on a collection: the people or groups who may write in it."""
+"""Rights on a collection: the people or groups who may write to it."""
 
 import django.db.models.deletion
 from django.conf import settings

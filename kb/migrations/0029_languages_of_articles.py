@@ -1,4 +1,4 @@
-"""For the languages of a workspace's articles, with which every search begins."""
+"""An index for the languages of a workspace's articles, which every search reads first."""
 
 from django.db import migrations, models
 

@@ -196,7 +196,7 @@ def _search(
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
     texts = query_preparation.split(query)
-    # The terms of both are counted together, although not every question is searched for with its context.
+    # The terms of question and context are counted together, although the context is not always used.
     in_context = [query_preparation.with_context(context, query)] if context and len(texts) == 1 else []
     (own_terms, *other_terms), stats = _query_terms(opened, [" ".join(texts), *in_context])
     retrieved = _retrieve(texts, own_terms, stats, opened, mode, depth)

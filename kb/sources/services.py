@@ -57,7 +57,7 @@ class SourceChanges:
 
 @transaction.atomic
 def add_source(kind: str, changes: SourceChanges, *, person: User | None = None) -> Source:
-    """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed if the person may not write in the
+    """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed if the person may not write to the
     collection.
     """
     source = Source(kind=kind, created_by=person)

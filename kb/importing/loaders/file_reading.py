@@ -23,7 +23,8 @@ from kb.validation import MAX_TITLE_CHARACTERS
 
 # A body can have two million characters, so at most eight million bytes.
 MAX_FILE_BYTES: Final = 8_000_000
-# After the heading in a printed web page's title. A dash would also match a subtitle: "Returns – business customers".
+# The site's name after the heading in a printed web page's title. A dash would also match a subtitle:
+# "Returns – business customers".
 _SITE_NAME: Final = re.compile(r"\s+\|\s+\S")
 
 

@@ -63,8 +63,8 @@ def _keeps_hyphen(text: str, line: str, known: Set[str]) -> bool:
 
 
 def over_breaks(blocks: Sequence[Block], known: Set[str]) -> list[Block]:
-    """Return the blocks, with sentences that continue in the next column or page completed where they begin. The rest
-    of a table on the next page gets the table's column names. Footnotes may come in between.
+    """Return the blocks. A sentence that continues in the next column or page is completed where it begins. The rest of
+    a table on the next page gets the table's column names. Footnotes may come in between.
     """
     found: list[Block] = []
     last: int | None = None  # the index of the last block that is not a footnote

@@ -21,7 +21,7 @@ from kb.importing.confined.pdf.sideways import names_of_columns, table_in
 FIELD_SIZE: Final = 0.6  # font size as a share of a field's height, for values stored without a drawing
 LARGEST_FIELD_POINTS: Final = 12
 MIN_SIDEWAYS: Final = 6  # fewer letters in one direction are not worth reading
-SIDEWAYS_CPU_SECONDS: Final = 40  # after this, sideways text is left out, since each direction reads a page again
+SIDEWAYS_CPU_SECONDS: Final = 40  # after this, sideways text is left out, since a page is read again for each direction
 
 
 @dataclass(frozen=True, slots=True)
