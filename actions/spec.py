@@ -236,7 +236,7 @@ class ReadAction(Action):
     """A look-up inside a turn; nothing changes, so there is no card."""
 
     risk = Risk.READ
-    has_cards: bool = False  # whether its answers contain records to draw
+    has_cards: bool = False  # whether its answers contain records to show as cards
 
     @abstractmethod
     def look_up(self, entered: Arguments, identity: Identity, requests: Requests) -> Sequence[Any] | Reason:

@@ -49,7 +49,7 @@ _OWN_HEADERS: Final = frozenset({
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's draft, and of fields named after it
-# As for all text, the publisher must then prove whose record it names, or state that it names none.
+# A whole number that names a record is declared as text, so the publisher must prove whose record it is.
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = gettext_noop(
