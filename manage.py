@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Runs the management commands; a user's mistake ends in one sentence, never in a traceback."""
+"""Run the management commands; a user's mistake ends in one sentence, never in a traceback."""
 
 import os
 import sys

@@ -102,7 +102,7 @@ def _in_word(block: Block) -> str:
 
 @dataclass
 class _Press:
-    """Lays out blocks on pages, from the top of each column to its bottom."""
+    """A layout of blocks on pages, from the top of each column to its bottom."""
 
     style: Style
     title: str

@@ -127,7 +127,7 @@ def _lower(lower: Sequence[Layer], seen: torch.Tensor, is_text: torch.Tensor) ->
 
 
 class Rounded(torch.autograd.Function):
-    """Rounds a matrix to four bits; gradients pass as if nothing had been rounded."""
+    """A function that rounds a matrix to four bits; gradients pass as if nothing had been rounded."""
 
     @staticmethod
     def forward(_: Any, values: torch.Tensor) -> torch.Tensor:

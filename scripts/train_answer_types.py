@@ -8,8 +8,8 @@ Rows are `{"text", "locale", "type"}` in `data/answer_types.jsonl`. The rows of 
 messages that ask for no figure. Since nobody labelled them for this purpose, they count less, and those of their
 questions that a fit on the labelled rows alone takes for questions about a figure are left out.
 
-For each file, it prints how many questions seem to ask for a kind of figure, and how often it is in their answer, in
-their own paragraph and in the other paragraphs of the same text.
+For each file, it prints how many questions seem to ask for a kind of figure, and how often such a figure is in their
+answer, in their own paragraph and in the other paragraphs of the same text.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train the model by pieces of words in `assistant/checks/sentence_kinds.py` on labelled rows, or measure it.
+"""Train the model in `assistant/checks/sentence_kinds.py` that reads pieces of words, on labelled rows, or measure it.
 
     python scripts/train_kinds.py             fits on all rows and writes kinds.npz
     python scripts/train_kinds.py --measure   fits without each author in turn and prints the results on that author

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Train both models of requests for a person (`supportbot/builtin/intents.py`) on labelled rows, or measure them on
-languages that they have not seen.
+"""Train both models that detect requests for a person (`supportbot/builtin/intents.py`) on labelled rows, or measure
+them on languages that they have not seen.
 
     python scripts/train_persons.py             fits on all rows and writes persons.npz and person_requests.npz
     python scripts/train_persons.py --measure   leaves out each language in turn and prints the shares that are right

@@ -4,10 +4,10 @@
     .venv/bin/python scripts/tree_figures.py [--list] [--turn] [--since COMMIT]
 
 `--list` also lists everything that was counted. `--turn` also runs a turn and counts the modules on the path from a
-message to its answer, which takes ten seconds and needs a database. `--since` also counts how many of a former commit's
-modules still exist, which needs the git history. Needs the development packages. Each function's docstring explains its
-figure. Product modules are the .py files of `supportbot`, `kb` and `actions`, except migrations, the test doubles in
-testing.py, and files without code.
+message to its answer, which takes ten seconds and needs a database. `--since` also counts how many of an earlier
+commit's modules still exist, which needs the git history. Needs the development packages. Each function's docstring
+explains its figure. Product modules are the .py files of `supportbot`, `kb` and `actions`, except migrations, the test
+doubles in testing.py, and files without code.
 """
 
 import argparse
@@ -150,7 +150,7 @@ def figures_of_a_turn(root: Path) -> list[Figure]:
 
 
 def figures_since(root: Path, commit: str, packages: Sequence[str]) -> list[Figure]:
-    """Count the product modules of a former commit, and how many of them still exist in the last commit.
+    """Count the product modules of an earlier commit, and how many of them still exist in the last commit.
 
     A module that was moved, renamed or changed still exists; git recognises a move as long as half of the file stays
     the same in that commit. One that was deleted, merged into another or divided among several does not.

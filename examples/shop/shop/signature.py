@@ -1,4 +1,4 @@
-"""Verifies that a call is from the platform. Standard Webhooks: HMAC over id, time and body, with a tolerance of five
+"""Verifying that a call is from the platform. Standard Webhooks: HMAC over id, time and body, with a tolerance of five
 minutes.
 """
 

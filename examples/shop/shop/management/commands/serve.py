@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 class Server(uvicorn.Server):
-    """Exits with code 0 when stopped, although uvicorn raises the signal a second time, which looks like a crash."""
+    """A server that exits with code 0 when stopped; uvicorn would raise the signal again, which looks like a crash."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         injector.stop()  # delayed calls are interrupted
