@@ -60,7 +60,7 @@ def django_db_setup(
     django_db_blocker: DjangoDbBlocker,
     django_db_modify_db_settings: None,
 ) -> None:
-    """Replaces pytest-django's own fixture, which migrates in each worker."""
+    """Replace pytest-django's own fixture, which migrates in each worker."""
     with django_db_blocker.unblock():
         create_database(request.config.cache.mkdir("schema"))
 

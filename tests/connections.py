@@ -54,7 +54,7 @@ def _take(self: DatabaseWrapper, conn_params: dict[str, Any]) -> Any:
 
 
 def _is_open(raw: Any) -> bool:
-    """Return whether the server has sent nothing unrequested, which it does before it closes a connection."""
+    """Return whether the server has sent nothing unrequested: it sends something before it closes a connection."""
     if raw.closed:
         return False
     poll = select.poll()

@@ -9,7 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 
 def for_any(*values: SearchStrategy[Any], few: int, many: int = 1_000) -> Callable[[Callable[..., None]], Any]:
-    """Replaces `@given(*values)` if one hundred examples take too long for every run."""
+    """Return a decorator to use instead of `@given(*values)` if a hundred examples take too long for every run."""
 
     def decorate(holds: Callable[..., None]) -> Any:
         @pytest.mark.parametrize("examples", [few, pytest.param(many, marks=pytest.mark.long)])

@@ -1,4 +1,4 @@
-"""Makes locks in tests behave as in production: outside a transaction of the code, they are refused."""
+"""Locks in tests, which behave as in production: outside a transaction of the code, they are refused."""
 
 from typing import Any
 

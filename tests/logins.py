@@ -1,5 +1,5 @@
-"""Logs people in with one statement. Django's test client takes fourteen: it stores a visitor's session, replaces it,
-and notes the time of the login.
+"""Logging people in with one statement. Django's test client takes fourteen: it stores a visitor's session, replaces
+it, and notes the time of the login.
 """
 
 from importlib import import_module

@@ -197,9 +197,9 @@ def stay_on_loopback() -> None:
 
 
 class LongTests:
-    """Names the tests that took too much processor time and are not marked `long`. It includes the processes that a
-    test has ended when it returns, but neither PostgreSQL nor fixtures that other tests share. Nothing fails: the same
-    test takes twice as long on a busy machine.
+    """A list of the tests that took too much processor time and are not marked `long`. The time includes processes that
+    a test has ended when it returns, but neither PostgreSQL nor fixtures that other tests share. Nothing fails: the
+    same test takes twice as long on a busy machine.
     """
 
     def __init__(self) -> None:

@@ -79,7 +79,7 @@ def test_a_throttle_starts_again_after_the_clock_was_set_back(monkeypatch: pytes
 
 
 async def test_calls_to_the_database_share_the_connection(valkey_cache: None, valkey_url: str) -> None:
-    """Each has its own context, and so its own cache object of Django's."""
+    """Each has its own context, and therefore its own Django cache object."""
     server = redis.Redis.from_url(f"{valkey_url}/2")
     assert await db(count, "a", seconds=60) == 1
     before = server.info("stats")["total_connections_received"]

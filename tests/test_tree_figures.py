@@ -79,7 +79,7 @@ def test_templates_of_pages_and_mails_are_measured(tmp_path: Path) -> None:
     assert found == {"templates/page.html", "templates/mail.txt", "examples/a/templates/mail.txt"}
 
 
-def test_modules_of_a_former_commit_are_followed_through_renames(tmp_path: Path) -> None:
+def test_modules_of_an_earlier_commit_are_followed_through_renames(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
         identity = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
         command = ["git", *identity, *arguments]

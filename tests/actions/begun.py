@@ -1,8 +1,8 @@
 """Alice's request, created once for all tests of a module, and the rows it needs.
 
-The module defines the fixture `begun_once` and imports the fixtures below, in place of those of all tests. Rules that
-are changed for the request, such as `max_per_customer_year=None` in `ask_for_approval`, are changed for the whole
-module.
+The module defines the fixture `begun_once` and imports the fixtures below, which replace those of the conftest files.
+Rules that are changed for the request, such as `max_per_customer_year=None` in `ask_for_approval`, are changed for the
+whole module.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """A fake merchant over real HTTP with injected faults: it answers some calls as a broken or hostile merchant would.
 
-A fault concerns the answer. Whether the work is done before it is set separately, since nobody can see that outside.
+A fault affects the answer. Whether the work is done first is set separately, since nobody can see that from outside.
 """
 
 import json

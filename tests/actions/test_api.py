@@ -1,4 +1,4 @@
-"""Actions over REST, with real credentials: who can see, confirm and decide about a request."""
+"""Actions over REST, with real credentials: who can see, confirm and decide on a request."""
 
 from decimal import Decimal
 from typing import Any

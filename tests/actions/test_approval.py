@@ -98,7 +98,7 @@ def test_a_group_grants_its_right(waiting: ActionRequest, bob: User, workspace: 
     kind = ContentType.objects.get_for_model(ActionPolicy)
     right = Permission.objects.get(content_type=kind, codename="approve_action")
     ActionPolicyGroupPermission.objects.create(group=leads, permission=right, content_object=policy)
-    allow_approval(policy, bob, actor="test")  # a right of one's own, too, is no second approver
+    allow_approval(policy, bob, actor="test")  # a person who has the right twice is still one approver
 
     def entitled() -> tuple[bool, bool, bool]:
         return may_approve(bob, policy), bob in approvers_of(policy), policy in policies_approved_by(bob)

@@ -244,7 +244,7 @@ def test_a_merchant_at_a_private_address_is_not_called(
     url: str, queued: ActionRequest, merchant: FakeMerchant, settings: Settings
 ) -> None:
     settings.PRIVATE_NETWORKS = ()
-    MerchantConnection.objects.update(base_url=url.format(own=merchant.address))  # like a host name that resolves to it
+    MerchantConnection.objects.update(base_url=url.format(own=merchant.address))  # or a host name that resolves to it
     received = len(merchant.received)
     pass_time()
     assert len(merchant.received) == received

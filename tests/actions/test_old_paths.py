@@ -31,7 +31,7 @@ def test_the_old_name_of_the_checkpoint_task_still_runs(settings: Any, tmp_path:
 
 
 class FormerShop:
-    """A connector of one's own, written for 0.1.0."""
+    """A custom connector, written for 0.1.0."""
 
     def __init__(self, shop: FakeShop) -> None:
         self.shop = shop

@@ -32,7 +32,7 @@ def write(
 async def until(is_true: Callable[[], bool], *, in_thread: bool = False) -> None:
     """Wait for a condition that sends no signal; the time limit only ends a failing test."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (await db(is_true) if in_thread else is_true()):  # noqa: ASYNC110  # nothing rings here
+        while not (await db(is_true) if in_thread else is_true()):  # noqa: ASYNC110  # no event is set
             await asyncio.sleep(0.02)
 
 

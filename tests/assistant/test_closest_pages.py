@@ -100,7 +100,7 @@ async def test_the_team_and_the_transcript_see_the_links(conversation: Conversat
 
 @pytest.mark.long
 @pytest.mark.usefixtures("nothing_holds_the_answer")
-async def test_a_yes_after_it_calls_a_person(conversation: Conversation, log: Log) -> None:
+async def test_a_yes_after_an_abstention_calls_a_person(conversation: Conversation, log: Log) -> None:
     await answered(conversation, NEAR, log)
     await answered(conversation, "yes please", log)
     assert [event.event for event in await db(log)].count("handoff.requested") == 1

@@ -46,7 +46,7 @@ def test_any_model_output_takes_bounded_time_and_never_ends_empty(kind: str) -> 
     answer = streamed.answer()
     assert answer.text.strip()
     plain = {text for text in asked if isinstance(text, str)}
-    # Of the page, which is embedded once.
+    # Pieces of the page, which is embedded once.
     windows = {text for text in plain if text.startswith(f"{SOURCES['en'].title}: ")}
     assert len(windows) <= MAX_WINDOWS
     assert len(set(asked) - windows) <= MAX_VECTORS

@@ -64,7 +64,7 @@ def test_the_piece_that_matches_the_question_is_more_similar() -> None:
 
 
 def test_a_piece_too_long_to_be_compared_is_as_similar_as_its_passage() -> None:
-    """Only a part of it is compared, and the answer may be in another."""
+    """Only a part of it is compared, and the answer may be in a different part."""
     page, other = replace(LONG, similarity=0.97), Source(2, "Poles", POLE, "en", similarity=0.99)
     asked = replace(REQUEST, sources=(page, other))
     near = similarities_of(asked)

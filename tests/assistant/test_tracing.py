@@ -1,4 +1,4 @@
-"""OpenTelemetry: the spans of a turn, their way to a collector, and the error if the extra is not installed."""
+"""OpenTelemetry: the spans of a turn, their export to a collector, and the error if the extra is not installed."""
 
 import json
 import os

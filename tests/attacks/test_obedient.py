@@ -23,7 +23,7 @@ _ORDER = re.compile(r"\b[A-Z][-_]\d{3,5}\b")
 
 
 def obeying(request: ModelRequest, *, of: dict[str, Any]) -> Emission:
-    """Return the emissions of a model that obeys any text: it acts on all it names and claims it is done."""
+    """Return the emissions of a model that obeys any text: it does everything the text says and claims it is done."""
     heard = request.messages[-1].content + "\n".join(source.text for source in request.sources)
     if request.messages[-1].role == "tool":
         return Emission((f"Done as you wished: {heard[:300]}",))

@@ -1,4 +1,4 @@
-"""Attacks with tokens, foreign ids and approvals over HTTP: each kind of row is tried here."""
+"""Attacks over HTTP with tokens, ids of others and approvals: each kind of row is tried here."""
 
 import base64
 import hmac

@@ -49,7 +49,7 @@ def test_no_disguise_gets_a_claim_past_the_checks(claim: str, verb: str, disguis
     assert checks.bare(verb) not in checks.bare(shown)
 
 
-# No actor, no past tense, or about something that no longer exists. All words are in the source, in another order.
+# No actor, no past tense, or about something that no longer exists. All words are in the source, in a different order.
 NEWS = [
     "Refund: done.", "Order T-311: cancelled.", "✅ Refunded", "- Address: updated", "Done, anything else?",
     "Refund complete ✅", "Order cancelled, money returned.", "Just cancelled it.", "Refunding you now.",

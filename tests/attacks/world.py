@@ -50,7 +50,7 @@ class Tenant:
 
 @dataclass
 class World:
-    """The companies and their data. The speaker is the first customer; all other canaries are foreign to them."""
+    """The companies and their data. The speaker is the first customer, who must not see the others' canaries."""
 
     facts: dict[str, Any]
     tenants: dict[str, Tenant]

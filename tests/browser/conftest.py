@@ -181,7 +181,7 @@ def check_for_everybody(page: Page) -> None:
     """Assert that the page has no accessibility finding and no horizontal scroll now, in both sizes. Later states of
     the same page have no finding in the first size and theme, and no horizontal scroll in either size.
 
-    A theme changes only colours, and a size only places, so colours are checked in the first size; the long run also
+    A theme changes only colours, and a size only positions, so colours are checked in the first size; the long run also
     checks those of the main pages on a phone.
     """
     _check(page, THEMES if is_new(page) else THEMES[:1])

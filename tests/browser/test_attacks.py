@@ -38,7 +38,7 @@ def batches() -> list[list[str]]:
 
 @dataclass
 class Watch:
-    """Records everything on a page that no text may cause."""
+    """A record of everything on a page that no text may cause."""
 
     page: Page
     own: tuple[str, ...]

@@ -308,7 +308,7 @@ def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) 
 
 @pytest.mark.long
 def test_a_conversation_that_has_been_deleted_in_the_meantime_is_mentioned_once(browser: Browser) -> None:
-    """As after the time for which the shop keeps conversations."""
+    """For example, after the time for which the shop keeps conversations."""
     keeping = (
         f"""localStorage['supportbot:pk_test'] ||= '{json.dumps({"conversation": CONVERSATION, "visitor": "vs_1"})}'"""
     )
@@ -325,7 +325,7 @@ def test_a_conversation_that_has_been_deleted_in_the_meantime_is_mentioned_once(
 
 @pytest.mark.long
 def test_a_conversation_of_an_unknown_visitor_is_not_said_to_be_deleted(browser: Browser) -> None:
-    """It may still exist: the server tells a visitor that it does not know nothing about conversations."""
+    """It may still exist: the server tells an unknown visitor nothing about conversations."""
     kept = json.dumps({"conversation": CONVERSATION, "visitor": "vs_1"})
     keeping = f"localStorage['supportbot:pk_test'] ||= '{kept}'"
     refusals = [(404, {"code": "not_found"}), (401, {"code": "invalid_visitor"})]

@@ -291,7 +291,7 @@ def test_the_text_of_a_block_is_never_markup(chat: Shop) -> None:
     expect(page.get_by_role("group", name="<b>Which?</b>").get_by_role("button")).to_have_text(label)
 
 
-# A chat made by the panel of an earlier version, and the way its bundle drew an answer and a rating.
+# A chat made by the panel of an earlier version, which draws an answer and a rating as its bundle did.
 FORMER_CHAT = """async (address) => {
   const { asks, rate } = await import(address);
   const host = document.body.appendChild(document.createElement("div"));

@@ -99,7 +99,7 @@ def test_a_reader_at_the_end_stays_there_when_the_log_gets_lower(chat: Shop) -> 
     platform.step("succeeded", request, receipt={"reference": "RF-1"})
     platform.ends(message_id(8), "It is done.")
     wait_for(page, lambda: is_whole(log.get_by_text("It is done.")))
-    log.evaluate("log => { log.scrollTop = 100 }")  # further up, the place is kept
+    log.evaluate("log => { log.scrollTop = 100 }")  # if the customer has scrolled up, the position is kept
     page.set_viewport_size({"width": 1280, "height": 450})
     expect(log).to_be_visible()
     assert log.evaluate("log => log.scrollTop") == 100

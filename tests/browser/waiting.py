@@ -29,7 +29,7 @@ def press_through(page: Page, *keys: str) -> None:
 
 
 def measure(page: Page, script: str, arg: Any = None) -> Any:
-    """Evaluate a script about sizes and places once the page is loaded, its fonts included."""
+    """Evaluate a script about sizes and positions once the page is loaded, its fonts included."""
     page.wait_for_load_state(timeout=PATIENCE_MS)
     page.evaluate("document.fonts.ready.then(() => true)")
     return page.evaluate(script, arg)

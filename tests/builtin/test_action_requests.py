@@ -384,7 +384,7 @@ def test_text_after_a_withdrawal_is_not_taken_as_free_text() -> None:
 def test_a_doubtful_request_in_a_question_is_asked_about_before_it_becomes_free_text() -> None:
     chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
     asked, _ = chat.send("Leave a note for the driver")
-    # Its scores differ by about 0.01 between kinds of processor; this wording keeps away from the thresholds.
+    # Its scores differ by about 0.01 between kinds of processor; this wording stays away from the thresholds.
     offer, calls = chat.send("oh wait, can I still cancel the order?")
     assert offer == say("meant", "en", title="Cancel an order") and calls == []
     assert chat.send("No") == (asked, [])

@@ -179,12 +179,12 @@ def test_most_requests_for_a_person_are_detected_and_hardly_anything_else() -> N
         "not a bot please",
     ],
 )
-def test_a_request_for_a_person_is_heard_after_a_problem_and_without_a_name_for_the_person(text: str) -> None:
+def test_a_request_for_a_person_is_detected_after_a_problem_and_without_a_name_for_the_person(text: str) -> None:
     assert intents.wants_person(text) and not intents.courtesy(text)
 
 
 @pytest.mark.long
-def test_requests_for_a_person_are_heard_after_problems_and_plain_questions_are_not_taken_for_them() -> None:
+def test_requests_for_a_person_are_detected_after_problems_and_plain_questions_are_not_taken_for_them() -> None:
     rows = [json.loads(line) for line in PERSONS_AND_COMPLAINTS.open()]
     asked = {kind: [row["question"] for row in rows if row["kind"] == kind] for kind in ("person", "question")}
     passed_on = {kind: [text for text in texts if intents.wants_person(text)] for kind, texts in asked.items()}

@@ -64,7 +64,7 @@ async def read(system: System, seconds: float) -> Snapshot:
 
 
 def check_money(snapshot: Snapshot) -> None:
-    """Nothing is doubled or lost: every request marked as succeeded was paid, and nothing else was."""
+    """Assert that nothing is doubled or lost: every request marked as succeeded was paid, and nothing else was."""
     paid = [refund["key"] for refund in snapshot.refunds]
     assert len(paid) == len(set(paid)), Counter(paid).most_common(3)
     wanted = Counter((refund["order"], refund["amount"]) for refund in snapshot.refunds)
@@ -81,7 +81,7 @@ def check_ledger(system: System, snapshot: Snapshot) -> None:
 
 
 def check_logs(snapshot: Snapshot) -> None:
-    """Each conversation reports each accepted request once as queued and once with its real end."""
+    """Assert that each conversation reports each accepted request once as queued and once with its real end."""
     for request in snapshot.requests:
         told, end = snapshot.told(request), f"action.{request['state']}"
         assert told.count("action.queued") == 1 and told.count("action.proposed") == 1, (request["id"], told)

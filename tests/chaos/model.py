@@ -1,4 +1,4 @@
-"""An obedient model, which answers a request to refund an amount of an order with that tool call."""
+"""An obedient model, which answers a request to refund an amount of an order by calling that tool."""
 
 import json
 import re

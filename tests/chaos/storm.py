@@ -82,7 +82,7 @@ class Storm:
         self.system.keep_up()
 
     async def _kill_server(self, server: "object") -> None:
-        self.system.kill(server._process)  # type: ignore[attr-defined]  # no other door to a kill -9
+        self.system.kill(server._process)  # type: ignore[attr-defined]  # no public method sends a kill -9
         await asyncio.sleep(self.chance.uniform(0, DOWN_SECONDS))
         server.start()  # type: ignore[attr-defined]
 

@@ -104,7 +104,7 @@ def test_batches_are_small_and_pauses_long_while_an_answer_is_being_written(
     clock = Clock(monkeypatch)
     clock.erasing_takes(0.4, 0.1, 0.2, 0.9)
     assert erase_expired()[limited.pk].conversations == 7
-    # Four times as long as the batch at least, and up to three seconds if others were faster.
+    # At least four times as long as the batch; longer, up to three seconds, if an earlier batch was faster.
     assert clock.paused == pytest.approx([1.6, 0.4, 1.6, 3.6])
 
 
@@ -133,7 +133,7 @@ def test_a_run_waits_while_erasures_are_being_announced(limited: Workspace, monk
             deliver_due()
 
     monkeypatch.setattr(clock, "sleep", deliver)
-    deliver_due()  # the announcements of their beginnings
+    deliver_due()  # the announcements that the conversations began
     assert erase_expired()[limited.pk].conversations == 3
     assert waiting == [2]
 
@@ -177,7 +177,7 @@ def test_bodies_do_not_wait_behind_conversations_and_what_is_left_is_counted(
     Customer.objects.update(created_at=now() - OLD)
     Clock(monkeypatch).erasing_takes(retention.MOST_SECONDS / 4)
     report = erase_expired()[limited.pk]
-    assert report == Report(conversations=4, kept=0, bodies=4, left=4 + 4 + 5)  # four visitors lost their last one
+    assert report == Report(conversations=4, kept=0, bodies=4, left=4 + 4 + 5)  # the last chats of four visitors
     found = latest_runs(limited)
     assert found is not None and found[0].remaining == 13 and found[0].visitors == 0
     monkeypatch.undo()

@@ -393,8 +393,8 @@ def test_a_log_line_connects_the_request_with_its_turn(
 def after(
     meanwhile: Callable[[Conversation], object], conversation_id: UUID, waiting: Callable[[], Any]
 ) -> "Future[Any]":
-    """Return the ended call of `waiting` in another thread, which had to wait for a transaction that called
-    `meanwhile`.
+    """Call `waiting` in another thread while a transaction has the conversation locked and calls `meanwhile`; return
+    its result, as a future.
     """
     workspace_id = current_workspace_id()
 
@@ -450,7 +450,7 @@ def test_a_message_that_came_first_gets_its_turn_at_once(
     monkeypatch.setattr(signal_broker, "publish", lambda _, signal: published.append(signal))
     finished_after(claim, lambda _: add_customer_message(conversation.pk, text="And where?", client_id="c2")).result()
     assert names(conversation) == ["message", "assistant.started", "message", "assistant.final"]
-    assert published.count(TurnWaiting()) == 2  # for the message, too early, and for the end of the answer
+    assert published.count(TurnWaiting()) == 2  # for the message, which is too early, and for the end of the answer
     assert isinstance(claim_turn("runner-2"), Claim)
 
 

@@ -1,6 +1,6 @@
 """Planted faults in the demo's articles: the shipped suite refuses a changed figure and allows harmless changes.
 
-With the packaged embedding model, as an installation has it.
+The tests use the packaged embedding model, as installations do.
 """
 
 from collections.abc import Sequence

@@ -116,7 +116,7 @@ def test_a_former_member_is_found_by_name(ines: User, workspace: Workspace) -> N
 
 
 def test_every_recorded_event_has_a_subject() -> None:
-    """Reads the names of events where they are recorded."""
+    """The names of events are read where they are recorded."""
     recorded = re.compile(r"(?:audit\.record|record_change|record_refusal|audit\(\))\(\s*\"([a-z_]+)\.[a-z_]+\"")
     starts = {start for _label, subject in SUBJECTS.values() for start in subject}
     folders = [Path(settings.BASE_DIR) / name for name in ("actions", "kb", "supportbot")]
@@ -125,7 +125,7 @@ def test_every_recorded_event_has_a_subject() -> None:
 
 
 def test_every_recorded_event_has_a_label() -> None:
-    """Reads the names of events where they are recorded, and those that differ by a condition."""
+    """The names of events are read where they are recorded, including those that depend on a condition."""
     recorded = re.compile(
         r"(?:record|record_change|record_refusal|_record|_audit|audit\(\))\(\s*\"([a-z_]+\.[a-z_]+)\""
         r"|event = \"([a-z_]+\.[a-z_]+)\" if .* else \"([a-z_]+\.[a-z_]+)\""

@@ -245,7 +245,7 @@ def test_the_texts_of_a_file_are_read_and_accepted_together(browser: Client, ret
     taken = [str(one.attributes["value"]) for one in page.css("[name=take]")]
     assert "Which thing" in visible_text(page, " ") and any(one.startswith("arguments.id.description") for one in taken)
     browser.post(at(draft, "texts/"), {"take": ["arguments.id.from", "lookups[0].owner"]})
-    assert draft.versions.count() == 1  # only texts are taken over together
+    assert draft.versions.count() == 1  # only texts are accepted together
     browser.post(at(draft, "texts/"), {"take": taken})
     stored = newest_version(draft).document
     assert stored["arguments"]["id"]["description"] == "Which thing" and draft.versions.count() == 2

@@ -208,7 +208,7 @@ def test_an_unfinished_day_is_compared_with_the_same_part_of_another(shown: Any)
     for customer in customers:
         talk(*ANSWERED, began=noon(18), customer=customer)
         talk(*ANSWERED, began=fortnight_ago + timedelta(seconds=30))  # later in the day than it is now
-        # Came back, but not within the compared days: the newest have not had their week either.
+        # They came back only after the compared days, which does not count: the newest days lack a full week, too.
         talk(*ANSWERED, began=noon(13), customer=customer)
     told = figures(shown("?days=14"))
     assert told["Conversations"] == ("30", "2.1 a day, as before")

@@ -536,7 +536,7 @@ cases:
     assert earlier.pk != run.pk and progress() == "5 of 10 tries run"
     Run.objects.filter(pk__in=(run.pk, of_live.pk)).update(state="done", done=4, finished_at=now())
     assert progress() == "8 of 10 tries run"
-    Run.objects.filter(pk=of_live.pk).update(finished_at=earlier.created_at)  # the live release need not run it again
+    Run.objects.filter(pk=of_live.pk).update(finished_at=earlier.created_at)  # no tries on the live release are needed
     assert progress() == "4 of 6 tries run"
     refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and "reload" not in refused.content.decode()  # a reload would send the form again

@@ -21,7 +21,7 @@ from supportbot.async_db import db
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.embeddings import routes as embedding_routes
 from supportbot.llm.models import EmbeddingConnection
-from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs
+from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # loaded before a deadline runs
 from tests.console.conftest import Enter
 from tests.kb.test_index import published
 from tests.modelserver import Behaviour, ModelServer
@@ -44,7 +44,7 @@ def local(settings: Settings) -> Iterator[None]:
 
 @pytest_asyncio.fixture
 async def servers() -> AsyncIterator[tuple[ModelServer, ModelServer]]:
-    """A server, and one with another model."""
+    """A server, and one with a different model."""
     async with ModelServer() as first, ModelServer() as different:
         different.vector_of = lambda text: vector_of(text)[::-1]
         yield first, different

@@ -40,7 +40,7 @@ OPEN = {
 
 # Pages that use another word for their model than its class name.
 NAMED_OTHERWISE = {"model-test": "modelconnection"}
-# Pages of what the sample has no row of: no id leads anywhere.
+# Pages about objects that the sample does not contain, so no id leads anywhere.
 WITHOUT_A_ROW = {
     "setup",
     "improve-broken",
@@ -109,7 +109,7 @@ def _address(name: str, values: list[Any]) -> str:
     for full in (f"admin:{name}", name):
         try:
             return reverse(full, args=values)
-        except Exception:  # noqa: BLE001  # an address of another shape: it has its own turn
+        except Exception:  # noqa: BLE001  # not an address of this form
             continue
     return ""
 
@@ -172,7 +172,7 @@ def _without_what_was_asked(html: str) -> str:
 def test_a_strangers_own_pages_refuse_ids_of_other_workspaces(
     stranger: Client, sample: Sample, other_workspace: Workspace
 ) -> None:
-    """A stranger's own forms, selections, questions and look-ups, filled with foreign ids."""
+    """A stranger's own forms, selections, questions and look-ups, filled with ids of other workspaces."""
     before = stored(sample)
     article, lists, person = str(sample.article.pk), "admin:kb_article_changelist", str(sample.membership.user_id)
     words = {"title": "Mine", "body": "Mine.", "audience": "public", "collection": str(sample.collection.pk)}
@@ -243,8 +243,8 @@ def assert_pages_of_rights(role: str, sample: Sample, statuses: dict[str, int]) 
 
 
 def complete(address: str, answer: Any) -> str | None:
-    """Return the title of a page, None if there is none, such as a redirect. Assert that the page follows the CSP, has
-    no inline scripts or styles, and one main element and one heading.
+    """Return the title of a page; None for a redirect, for example. Assert that the page follows the CSP, has no inline
+    scripts or styles, and one main element and one heading.
     """
     if answer.status_code != 200 or not answer.headers["Content-Type"].startswith("text/html"):
         return None

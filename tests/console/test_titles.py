@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def title_of(client: Client, address: str) -> str | None:
-    """Return the title of a page; None if there is none, such as a redirect."""
+    """Return the title of a page; None for a response without one, such as a file."""
     answer = client.get(address, follow=True)
     if answer.status_code != 200 or not answer.headers["Content-Type"].startswith("text/html"):
         return None

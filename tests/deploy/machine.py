@@ -32,7 +32,7 @@ PYTHONPATH={checkout} DJANGO_SETTINGS_MODULE=supportbot.settings exec {python} -
 
 
 class Machine:
-    """`folder` is where the commands are typed: a checkout whose `deploy` is ours. The programs keep what they have in
+    """`folder` is where the commands are typed: a checkout whose `deploy` is ours. The programs keep their files in
     `state`. `server` is a PostgreSQL for new databases; it takes the place of one inside a container.
     """
 
@@ -112,7 +112,7 @@ def _run(services: dict[str, Any], words: list[str]) -> None:
 
 @contextmanager
 def _mounted(mounts: dict[str, str]) -> Iterator[Path]:
-    """Move volumes to the places of their mounts; a volume that is not there is empty."""
+    """Move volumes to their mount points; a missing volume is empty."""
     root = Path(os.environ["STATE"]) / "root"
     places = {_volumes() / name: root / path.removesuffix(":ro").strip("/") for name, path in mounts.items()}
     root.mkdir()
@@ -159,7 +159,7 @@ def _up(services: dict[str, Any], words: list[str]) -> None:
 
 
 def _make_secrets(service: dict[str, Any]) -> None:
-    """Run the service's program, then write the address of this run's server, where the image knows `postgres`."""
+    """Run the service's program, then replace the host `postgres` with the address of this run's server."""
     volumes, server = _volumes(), conninfo_to_dict(os.environ["SERVER"])
     command = [sys.executable, "deploy/make_secrets.py", str(volumes / "secrets"), str(volumes / "owner")]
     assert service["entrypoint"] == ["python", "/app/make_secrets.py", "/secrets", "/owner"]
@@ -195,7 +195,7 @@ def _migrate(service: dict[str, Any]) -> None:
 
 
 def kubectl() -> None:
-    """Carry out what the guide types about secrets; accept the overlay."""
+    """Carry out the guide's commands about secrets, and accept the overlay."""
     folder = Path(os.environ["STATE"]) / "secrets"
     folder.mkdir(exist_ok=True)
     words = sys.argv[1:] if sys.argv[1] != "--namespace" else sys.argv[3:]

@@ -94,7 +94,8 @@ def test_compose_starts_every_part_after_the_migrations() -> None:
     assert {"postgres", "valkey", "caddy", "secrets"} <= services.keys()
     # Only the database and its migrations use the role that owns the tables.
     assert {name for name, one in services.items() if "owner:/owner:ro" in one["volumes"]} == {"postgres", "migrate"}
-    # This file's server allows connections for all processes of a machine with many cores, and for commands.
+    # The PostgreSQL of this file accepts enough connections for all processes on a machine with many cores, and for
+    # commands.
     [most] = [value for value in services["postgres"]["command"] if value.startswith("max_connections=")]
     processes = 4 + len(("worker", "beat"))  # web processes, unless WEB_PROCESSES says otherwise
     assert int(most.removeprefix("max_connections=")) > (processes + 1) * settings.DATABASE_CONNECTIONS
@@ -198,7 +199,7 @@ def test_no_manifest_depends_on_one_ingress_controller() -> None:
 
 
 def test_probes_and_metrics_are_not_available_from_outside() -> None:
-    """Neither by Caddy nor by the ingress, where their exact paths lead to a service without pods."""
+    """Neither through Caddy nor through the ingress, where their exact paths lead to a service without pods."""
     [hidden] = re.findall(r"@inside path (.*)", (DEPLOY / "Caddyfile").read_text())
     assert set(hidden.split()) == PATHS
     [site] = [one for one in manifests(KUBERNETES / "overlays" / "production") if one["kind"] == "Ingress"]

@@ -76,7 +76,7 @@ class Builder:
         return self("from", *_limits(), "--pull=never", image)
 
     def read_only(self, container: str, environment: dict[str, str], *command: str) -> list[str]:
-        """Return what runs a command of a container as the image's user, with a root file system that is read-only."""
+        """Return the arguments that run a command in a container as the image's user, with a read-only root."""
         image = dict(pair.split("=", 1) for pair in configuration(self)["Env"])
         values = [f"{name}={value}" for name, value in {**image, **environment}.items()]
         root = self("mount", container)

@@ -104,7 +104,7 @@ def test_kustomize_renders_valid_objects(overlay: str) -> None:
     assert specs.keys() >= {*COMMANDS, "migrate", "reindex"}
     for name, spec in specs.items():
         [container] = spec["containers"]
-        # Pods of a new configuration get a config map of another name, and are replaced.
+        # If the configuration changes, its config map gets a different name, so the pods are replaced.
         assert config != "supportbot" and {"configMapRef": {"name": config}} in container["envFrom"]
         assert (OWNER in container["envFrom"]) == (name not in COMMANDS)
         assert container["image"] == (

@@ -1,4 +1,4 @@
-"""The backups of docs/deploy.md, restored on another machine: its commands, as they stand there."""
+"""The backups of docs/deploy.md, restored on another machine with exactly the commands of the guide."""
 
 import json
 from collections.abc import Iterator

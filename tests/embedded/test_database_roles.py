@@ -180,7 +180,7 @@ def test_two_roles_must_use_one_database(urls: tuple[str, str]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_failed_login_says_nothing_about_the_database_behind_another_address(urls: tuple[str, str]) -> None:
-    """A pooler may stand there, and give the database another name."""
+    """There may be a pooler, which gives the database a different name."""
     owner, _ = urls
     pooler = f"127.0.0.1:{reserved_port()}"
     for given in (f"{pooler}/pooled", f"{pooler}/pooled?unknown=1"):
@@ -197,7 +197,7 @@ def test_a_failed_login_says_nothing_about_the_database_behind_another_address(u
         ("postgresql://db/y?unknown=1", None),
     ],
 )
-def test_theserver_of_an_address(url: str, server: object) -> None:
+def test_the_server_of_an_address(url: str, server: object) -> None:
     assert server_of(url) == server
 
 

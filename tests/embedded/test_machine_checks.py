@@ -154,7 +154,7 @@ def test_a_full_disk_of_a_database_outside_is_reported(
 
 @pytest.mark.parametrize("place", ["data_dir", "database"])
 def test_a_read_only_disk_is_reported(plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
-    """As the system makes a disk after an error. A running PostgreSQL notices only when it writes."""
+    """The system makes a disk read-only after an error. A running PostgreSQL notices only when it writes."""
     home = database_in(plan, tmp_path)
     assert checks.check_disk(plan).endswith("MB free")
     read_only = {"data_dir": plan.data_dir, "database": home}[place]

@@ -73,7 +73,7 @@ def refusal(part: str, *arguments: str, **variables: str) -> str:
 
 
 def output(*arguments: str) -> str:
-    """Return the output of a command run in this process, since most of what a process does is to load the product."""
+    """Return the output of a command run in this process: a new one spends most of its time loading the product."""
     stdout = io.StringIO()
     call_command(*arguments, stdout=stdout, no_color=True)
     return stdout.getvalue()
@@ -321,7 +321,7 @@ def test_reads_do_not_end_an_outage_of_writes(
 def test_a_full_disk_ends_with_a_write_that_needs_space(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: Client
 ) -> None:
-    """The disk of the database is full for rows of a trial, as for others."""
+    """The disk of the database is full for the rows of a trial, as for all others."""
     monkeypatch.setattr("supportbot.observing.server_trouble.SETTLED_AFTER_SECONDS", 0.0)
     with full_database("outbox_announcement", "xxx"):
         with pytest.raises(OperationalError) as refused:
@@ -344,7 +344,7 @@ def test_a_full_disk_ends_with_a_write_that_needs_space(
 
 @pytest.mark.django_db(transaction=True)
 def test_one_trial_ends_an_outage_of_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each leaves rows for PostgreSQL to clean up, which need the last space of a disk that is nearly full."""
+    """Each leaves rows for PostgreSQL to clean up, which take up the last space of a disk that is nearly full."""
     trial = Mock()
     monkeypatch.setattr("supportbot.outbox.relay_thread.try_to_write", trial)
     failure = OperationalError("full")

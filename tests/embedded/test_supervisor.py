@@ -20,7 +20,7 @@ SLEEP = "import time; time.sleep(600)"
 
 
 class Recorder:
-    """Records the supervisor's reports, in order."""
+    """A record of the supervisor's reports, in order."""
 
     def __init__(self) -> None:
         self.pids: list[dict[str, int]] = []

@@ -40,7 +40,7 @@ def test_an_installation_of_0_1_0_can_be_upgraded(upgraded: Instance) -> None:
     assert "zwei bis drei Werktage" in run(upgraded, "ask", "Wie lange dauert die Lieferung?")["answer"]
 
     urls = json.loads((upgraded.data_dir / "runtime.json").read_text())
-    with psycopg.connect(urls["database_url"]) as connection:  # the restored directory has the owner's role alone
+    with psycopg.connect(urls["database_url"]) as connection:  # the restored directory has only the owner's role
         assert (weaknesses(connection), may_write(connection)) == ("", True)
     with psycopg.connect(urls["database_owner_url"]) as connection:
         events = connection.execute(

@@ -1,4 +1,4 @@
-"""An article that a gate covers: importing it with another text, and running the checks of changed articles."""
+"""An article that a gate covers: importing it with a different text, and running the checks of changed articles."""
 
 import io
 from pathlib import Path

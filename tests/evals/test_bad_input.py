@@ -1,5 +1,5 @@
-"""Bad input and failures in evaluations and releases, through the doors that callers use: a clear error, a run that can
-be continued, and the live release unchanged.
+"""Bad input and failures in evaluations and releases, over the interfaces that callers use: a clear error, a run that
+can be continued, and the live release unchanged.
 """
 
 from collections.abc import AsyncGenerator, Iterator
@@ -103,7 +103,7 @@ def test_a_file_with_an_unknown_key_or_no_expectation_replaces_no_suite(
 
 
 class Speaking(ScriptedModel):
-    """A model that repeats the first source, and judges with these words. It goes away after so many answers."""
+    """A model that repeats the first source, and judges with this verdict. After `answers` answers, it is gone."""
 
     def __init__(self, *, verdict: str = "", answers: int = 1_000) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ def test_a_model_that_disappears_during_a_run_leaves_a_run_that_continues(progra
     made = gate(*({"id": f"c{n}", "must": True, "ask": ASKED, "expect": {"figures": "60 days"}} for n in range(9)))
     page = draft_of(program, tone="warm")
     with answering(Speaking()):
-        run_worker.execute_run(services.start_run(made).pk)  # the live release, compared with
+        run_worker.execute_run(services.start_run(made).pk)  # on the live release, to compare with
     with answering(Speaking(answers=5)):
         told = evaluated(program, page)
     assert (told["state"], told["verdict"]) == ("draft", None)

@@ -263,7 +263,7 @@ def test_the_built_in_answerers_weights_count(ada: Staff, card: Article) -> None
 
 
 def test_an_abstention_is_repeated_if_it_would_offer_other_pages(workspace: Workspace, card: Article) -> None:
-    """Pages are offered only above some confidence, which changes with the articles even if the passages do not."""
+    """Pages are offered above a certain confidence, which changes with the articles even if the passages do not."""
     simulated = simulate_conversation(workspace, "")
     asked = Message(conversation=simulated.conversation, seq=1, source=Source.CUSTOMER, text=CARD)
     found = simulated.context(asked, uuid7())

@@ -21,7 +21,7 @@ REPEAT: Final = 2
 KILLED_AFTER: Final = (10, 30)  # stored tries
 POLL_SECONDS: Final = 0.2
 RUN_SECONDS: Final = 600.0  # this includes waiting for two leases of 40 seconds
-# Lets a try wait to be stored once there are this many.
+# Once this many tries are stored, each further one waits before it is stored.
 HOLDING: Final = """
 CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -127,7 +127,7 @@ def report_of(stack: Stack, run_id: str) -> dict[str, Any]:
 
 
 def outcome(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a try without the times of its answers, and without addresses: a command and a worker have other ports."""
+    """Return a try without the times of its answers and without addresses, since ports differ between processes."""
     replies = [
         {name: value for name, value in reply.items() if name != "took_ms"} for reply in row["played"]["replies"]
     ]

@@ -50,7 +50,7 @@ async def test_an_action_and_an_answer_through_a_pooler_that_is_restarted(stack:
             async with customer.chat(last_seq=0) as socket:
                 card = await card_for(socket, "I would like a refund for order WF-20404, it arrived damaged")
                 await socket.say("confirm", request=card["request"], digest=card["digest"])
-                # It waits for approval if other flows have used up the customer's limit of the day.
+                # It waits for approval if other flows have used up the customer's daily limit.
                 if await settled(socket) == "action.succeeded":
                     await answer_of(socket)
                 pooler.stop()

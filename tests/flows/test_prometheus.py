@@ -239,7 +239,7 @@ def test_an_outage_of_the_database_is_reported_and_affects_nothing_else(stack: S
         begun = time.time()
 
         def since(query: str, until: float) -> dict[str, float]:
-            """Return the values of a query of which OUTAGE is the time from the beginning of the outage."""
+            """Return the values of a query in which OUTAGE stands for the time since the beginning of the outage."""
             return prometheus.values(query.replace("OUTAGE", f"{round(1000 * (until - begun))}ms"), time=until)
 
         wait_for(lambda: alerts().get("SupportBotDatabaseSilent") == "pending")  # it fires after two minutes

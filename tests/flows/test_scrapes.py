@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long
 
 
 class Scraper(threading.Thread):
-    """Scrapes without pauses until it is stopped, over one connection as long as that lasts."""
+    """A client that scrapes without pauses until it is stopped, over one connection as long as that lasts."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""Reads the stored log and rows of a conversation and its ticket."""
+"""Functions that read the stored log and rows of a conversation and its ticket."""
 
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after

@@ -1,4 +1,4 @@
-"""Mallory calls every endpoint of accounts, chat and handoff: a foreign id is answered exactly like a missing one."""
+"""Mallory calls every endpoint of accounts, chat and handoff: ids of others are answered exactly like missing ones."""
 
 import re
 from itertools import product

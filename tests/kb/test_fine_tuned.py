@@ -1,4 +1,4 @@
-"""The packaged model with other weights: only replaced ones change, and the packaged model stays unchanged."""
+"""The packaged model with different weights: only replaced ones change, and the packaged model stays unchanged."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ from kb.translations import translate
 from supportbot.accounts.models import Workspace
 from tests.kb.test_search import names, write
 
-# Near to an English page of the tests; its first word is on no page, as the words of another language are on none.
+# Near an English page of the tests. Its first word is on no page, like the words of a language without pages.
 ASKED_IN_GERMAN = "ankunftszeit check in time arrival"
 COMMON = "combien de temps pour"  # words that are in every question, and in a page that answers none
 
@@ -90,7 +90,7 @@ def write_each(pages: Mapping[str, str]) -> dict[str, Article]:
 
 @pytest.fixture
 def judged_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages in another language answer from a cosine of 0.6."""
+    """Let pages in another language answer if their cosine is at least 0.6."""
     judged = Calibration({"centred": 100.0}, -60.0, 0.5)
     monkeypatch.setattr(retrieval, "elsewhere_calibration", {HashEmbedder.recipe.name: judged}.get)
 
@@ -137,7 +137,7 @@ def test_nothing_answers_if_the_nearest_page_is_in_another_language_but_not_near
 def test_a_page_in_another_language_may_be_a_little_farther_if_it_answers(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, farther: float, answers_from: float, is_abroad: bool
 ) -> None:
-    """The English page is farther by 0.14, the German one shares only stop words with the question."""
+    """The English page is farther by 0.14; the German one shares only stop words with the question."""
     judged = Calibration({"centred": 100.0}, -100.0 * answers_from, 0.5)
     monkeypatch.setattr(retrieval, "elsewhere_calibration", {HashEmbedder.recipe.name: judged}.get)
     asked, viewer = "wie ist der die ankunftszeit check time arrival", Viewer(locale="de")
@@ -165,7 +165,7 @@ def test_a_page_with_a_version_in_the_language_is_not_searched_in_another(worksp
 @pytest.mark.django_db
 @pytest.mark.usefixtures("judged_elsewhere")
 def test_no_other_page_answers_if_the_nearest_has_a_version_in_the_language(workspace: Workspace) -> None:
-    """As if somebody searches German help pages in English: every English page is nearer than the German ones."""
+    """If somebody searches German help pages in English, every English page is nearer than the German ones."""
     pages = {"en-arrival": "check in time arrival", "de-arrival": "anreise", "en-check": "check in time arrival groups"}
     written = write_each(pages)
     translate(written["de-arrival"], written["en-arrival"])

@@ -31,7 +31,7 @@ pytestmark = [
 
 @contextmanager
 def full_database(table: str, word: str) -> Iterator[None]:
-    """Let PostgreSQL have no space for rows of this table with a word in them."""
+    """Let PostgreSQL have no space for rows of this table that contain a word."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"CREATE FUNCTION is_full_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "

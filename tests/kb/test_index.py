@@ -135,7 +135,7 @@ def test_a_publication_during_embedding_is_not_marked_as_indexed(workspace: Work
     row = published()
 
     class Publishing(VectorBook):
-        """Publishes another text after rows have been read and before their vectors are computed."""
+        """A store during whose look-up another text is published: after rows are read, before they are embedded."""
 
         def get(self, content_hash: str, /) -> Sequence[float] | None:
             if embedder._left is None:

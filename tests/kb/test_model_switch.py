@@ -305,7 +305,7 @@ def test_a_failure_after_the_switch_is_not_shown_as_its_problem(
 
 
 def test_the_model_in_use_can_be_chosen_again_while_another_is_built(row: Article, served: Served) -> None:
-    """For example with other fallbacks."""
+    """For example, with different fallbacks."""
     start_switch(Served.recipe, is_chosen=True)
     assert start_switch(HashEmbedder.recipe, is_chosen=False) is None
     assert IndexSwitch.objects.get().state == "building" and carry_on()

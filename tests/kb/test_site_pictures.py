@@ -32,7 +32,7 @@ SHOWN = re.compile(r"!\[([^\]]*)\]\((/help/wrenfell/pictures/[0-9a-f]{40}\.(?:pn
 
 @pytest.fixture
 def pictured(help_site: LocalSite) -> LocalSite:
-    """Two of the articles have pictures, and one of them is on both."""
+    """Two of the articles have pictures, one of which is in both."""
     for path, (content, kind) in PICTURES.items():
         help_site.pages[path] = Reply(content, headers={"Content-Type": kind, "ETag": f'"{len(content)}"'})
     help_site.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /private/\n")

@@ -17,7 +17,7 @@ ZIP, POLE = "A new zip costs 25 euros.", "A pole costs 9 euros."
 
 
 class SecondEmbedder(HashEmbedder):
-    """Another model: another recipe, and other vectors."""
+    """A second model, with a different recipe and different vectors."""
 
     recipe: ClassVar = RecipeSpec(name="second-384", model="second", dimensions=384)
 

@@ -14,7 +14,7 @@ from supportbot.ids import uuid7
 from supportbot.llm import gateway
 from supportbot.llm.breaker import forget_failures
 from supportbot.llm.models import LLMCall
-from supportbot.llm.providers import openai as _loaded  # noqa: F401  # before a deadline runs: it takes its time
+from supportbot.llm.providers import openai as _loaded  # noqa: F401  # loading it takes longer than some deadlines
 from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, Restarted, Source, TextDelta
 from supportbot.releases.document import Document
 from supportbot.releases.testing import answering_by

@@ -22,7 +22,7 @@ from supportbot.llm import connections, gateway, release_routes
 from supportbot.llm.connection_check import try_connection
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import LLMCall, ModelConnection
-from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs
+from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # loaded before a deadline runs
 from supportbot.llm.types import ModelRequest
 from supportbot.releases import services
 from supportbot.releases.models import Release

@@ -31,7 +31,7 @@ from supportbot.llm.embeddings.connection_check import MOST_DIMENSIONS, Measured
 from supportbot.llm.embeddings.routes import choose, choose_shipped
 from supportbot.llm.errors import BudgetExceeded, ConnectionInUse, Reason
 from supportbot.llm.models import EmbeddingConnection, EmbeddingRoute, LLMCall
-from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs
+from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # loaded before a deadline runs
 from tests.kb.test_index import published
 from tests.modelserver import Behaviour, ModelServer
 from tests.modelserver.server import VECTOR_SIZE, vector_of

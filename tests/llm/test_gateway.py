@@ -70,7 +70,7 @@ async def test_calls_that_end_together_are_stored_together_each_in_its_workspace
 async def test_records_are_stored_while_the_process_goes_on(server: ModelServer, ask: Ask, stored: Stored) -> None:
     await read(ask())
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # nothing rings here
+        while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # no event is set
             await asyncio.sleep(0.05)
 
 
@@ -81,7 +81,7 @@ async def test_the_record_of_a_synchronous_call_waits_for_no_others(
     monkeypatch.setattr(gateway, "SAVE_AFTER_SECONDS", 600.0)
     await asyncio.to_thread(lambda: loop_thread.run(gateway.complete(ask())))
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # nothing rings here
+        while not await db(LLMCall.objects.count):  # noqa: ASYNC110  # no event is set
             await asyncio.sleep(0.05)
     await asyncio.to_thread(lambda: loop_thread.run(gateway.close()))
 

@@ -100,7 +100,7 @@ def connected_socket(body: Body) -> socket.socket:
 async def until_arrived(connected: socket.socket, data: bytes) -> None:
     """Return once this much data can be read."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while int.from_bytes(ioctl(connected, termios.FIONREAD, bytes(4)), sys.byteorder) < len(data):  # noqa: ASYNC110  # nothing rings here
+        while int.from_bytes(ioctl(connected, termios.FIONREAD, bytes(4)), sys.byteorder) < len(data):  # noqa: ASYNC110  # no event is set
             await asyncio.sleep(SOON)
 
 

@@ -35,7 +35,7 @@ class RecordedRequest:
 
 
 class ModelServer:
-    """Answers with the given behaviours in order, then with `default`; records its requests."""
+    """A server that shows the given behaviours in order, then `default`, and records its requests."""
 
     def __init__(self, *, models: Iterable[str] = ("scripted",), port: int = 0) -> None:
         self.models = list(models)

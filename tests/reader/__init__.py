@@ -28,7 +28,7 @@ class ForkedReaders:
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, kind: confinement.Kind, source: IO[bytes], output: IO[bytes]) -> int:
-        """Does what `confinement._run` does."""
+        """Do what `confinement._run` does."""
         with self._lock:
             line = self._line or self._begin()
             line.settimeout(confinement.SECONDS)

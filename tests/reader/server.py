@@ -1,4 +1,4 @@
-"""Forks a reader for each message on standard input, which is a socket.
+"""Fork a reader for each message on standard input, which is a socket.
 
 A message names the reader's kind and carries the descriptors of a file and of its result; the answer is the reader's
 exit code.

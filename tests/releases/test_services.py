@@ -51,7 +51,7 @@ State = Release.State
 
 
 class Judge:
-    """Stands in for the gates: it refuses a release with this tone, and reports unlisted suites as missing."""
+    """A stand-in for the gates: it refuses a release with this tone, and reports unlisted suites as missing."""
 
     def __init__(self) -> None:
         self.suites = {"demo"}
@@ -214,7 +214,7 @@ def test_a_release_stays_proven_when_a_later_version_has_more_fields(ada: Staff,
     kind.refresh_from_db()
     older = {name: value for name, value in kind.document.items() if name not in ("routes", "parameters")}
     text = json.dumps(older, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    # As the later version has recorded it.
+    # The digest of the document as it was stored, without the newer fields.
     of_older = {**kind.verdict, "digest": hashlib.sha256(text.encode()).hexdigest()}
     Release.objects.filter(pk=kind.pk).update(document=older, verdict=of_older)
     published(kind, ada)

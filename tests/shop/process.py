@@ -49,7 +49,7 @@ class ShopProcess:
     data_dir: Path
     port: int
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
-    is_as_seeded: bool = False  # since nothing but reading was asked of it
+    is_as_seeded: bool = False  # true if it has only been read from since it was seeded
 
     def start(self) -> None:
         """Start it and return once it answers."""

@@ -19,7 +19,7 @@ from tests.patience import PATIENCE_SECONDS
 
 __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
-# The first change of the schema after this many migrations waits before or after its work, which is not committed then.
+# The first change of the schema after this many migrations waits before or after its work, which is not committed yet.
 HELD_AFTER: Final = ((10, "start"), (40, "end"), (50, "end"), (80, "start"))
 APPLIED = "SELECT count(*) FROM django_migrations"
 # Without a limit: `migrate` would end the wait, and be killed between two attempts.
@@ -131,7 +131,7 @@ def count(database_url: str, query: Any) -> int:
 
 
 def kill_in(database_url: str, folder: Path, waiting: str) -> int:
-    """Kill a migration while a statement of its waits like this (in pg_stat_activity). Return its server process."""
+    """Kill a migration while one of its statements waits like this (in pg_stat_activity). Return its server process."""
     found = f"SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE datname = current_database() AND {waiting}"
     pid = 0
     killed = begin(database_url, folder)

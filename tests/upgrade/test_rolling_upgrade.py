@@ -120,7 +120,7 @@ def site(database_url: str, valkey_url: str, tmp_path: Path, checkout: Path) -> 
 
 
 class Customer:
-    """Chats with web processes of both versions; the frames of the older one need not fit this version's schemas."""
+    """A customer of web processes of both versions; the older one's frames need not fit this version's schemas."""
 
     def __init__(self, channel: str, address: str) -> None:
         self.visitor = Visitor(cast("Stack", SimpleNamespace(demo={"channel": channel})), address)
@@ -145,8 +145,8 @@ class Customer:
 def errors_in(log: str) -> list[str]:
     """Return the last lines of the tracebacks in a log.
 
-    A deadlock is no error of the older version: if its transaction and a migration wait for each other, PostgreSQL ends
-    one of them, and the answer is written again.
+    A deadlock is not an error of the older version: if its transaction and a migration wait for each other, PostgreSQL
+    ends one of them, and the answer is written again.
     """
     found = log.split("Traceback (most recent call last):\n")[1:]
     return [next((line for line in text.splitlines() if not line.startswith(" ")), "") for text in found]

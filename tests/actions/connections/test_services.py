@@ -242,7 +242,7 @@ def test_a_failed_test_reports_the_reason(
 def test_a_test_of_a_closed_address_says_what_to_do(connect: Connect, settings: Any) -> None:
     made = connect("bearer")
     settings.PRIVATE_NETWORKS = ()
-    # As for a host name that resolves to this address.
+    # The same happens if a host name resolves to this address.
     Connection.objects.filter(pk=made.pk).update(base_url="https://10.1.2.3/api")
     report = services.test(connection_with_id(made.pk), actor="test")
     [step] = report.steps

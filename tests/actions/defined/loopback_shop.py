@@ -1,7 +1,7 @@
 """A shop over real HTTP on the loopback interface: it has the retail records and no rules, and injects faults.
 
-A fault is about the answer to one command; whether the command is carried out first is part of it, since nobody can
-see that from outside.
+A fault affects the answer to one command. It also says whether the command is carried out first, since nobody can see
+that from outside.
 """
 
 import json
@@ -47,7 +47,7 @@ class LoopbackShop:
     records: RetailShop
     knows_keys: bool = True
     faults: list[str] = field(default_factory=list)  # each command uses up one
-    refuses: str = ""  # the words with which commands are refused
+    refuses: str = ""  # the message with which commands are refused
     is_up: bool = True  # for look-ups
     can_be_asked: bool = True  # for an outcome
     says: tuple[int, Any] | None = None  # the answer to each question about a key that it knows, instead of its own
@@ -59,7 +59,7 @@ class LoopbackShop:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[str, int, Any]:
-        """Return the way to answer, and the status and body of the shop's own answer."""
+        """Return how to answer, and the status and body of the shop's own answer."""
         url = urlsplit(target)
         self.asked.append(f"{method} {unquote(url.path)}")
         if method == "GET":

@@ -1,4 +1,4 @@
-"""A defined action goes the same way as one in code: proposed, confirmed, carried out once, with a receipt."""
+"""A defined action takes the same steps as one in code: it is proposed, confirmed, and carried out once."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -92,7 +92,7 @@ def check_again(request: ActionRequest) -> ActionRequest:
 
 
 def let_pass(request: ActionRequest, time: timedelta) -> None:
-    """Move what the request remembers into the past."""
+    """Move the stored times of the request and its attempts into the past."""
     current = ActionRequest.objects.get(pk=request.pk)
     ActionRequest.objects.filter(pk=request.pk).update(changed_at=current.changed_at - time)
     for attempt in Attempt.objects.filter(request_id=request.pk):
@@ -294,7 +294,7 @@ def settle_as_not_done(request: ActionRequest, person: User) -> str:
 
 
 def notice(request: ActionRequest, person: User) -> str:
-    """Return whether the desk says that the system is still working on it."""
+    """Return whether the desk says that the system is still working on the request."""
     request.refresh_from_db()
     return "working" if approval_case(request, person).is_in_progress else "no answer"
 

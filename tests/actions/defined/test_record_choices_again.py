@@ -1,4 +1,4 @@
-"""Arguments that are chosen from records: in a simulated conversation, with many records, and with other answers."""
+"""Arguments that are chosen from records: in simulated conversations, with many records and unexpected answers."""
 
 import json
 from collections.abc import Callable

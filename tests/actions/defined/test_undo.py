@@ -1,4 +1,4 @@
-"""A completed request is undone by another action, which is proposed, guarded and confirmed like any, and only once."""
+"""A completed request is undone only once, by another action that is proposed, guarded and confirmed like any other."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -111,7 +111,7 @@ def test_an_undo_that_another_one_overtakes_is_not_carried_out_again(
 def test_a_record_that_has_changed_is_not_restored(
     moved: ActionRequest, ann: Principal, browser_of_ann: Anns, retail: LoopbackShop, when: str
 ) -> None:
-    """The order is packed meanwhile, so nothing is sent; once it no longer is, the undo can be requested again."""
+    """The order is packed meanwhile, so nothing is sent; once it is pending again, the undo can be requested again."""
     order, card = retail.records.records["orders"]["#W0000001"], propose_undo(ann, moved.pk)
     if when == "before the confirmation":
         order["status"] = "processed"

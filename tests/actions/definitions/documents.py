@@ -109,7 +109,7 @@ PRODUCT: dict[str, Any] = {
 
 
 def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """Return a copy with another value at a JSON path; Ellipsis removes the field."""
+    """Return a copy with a different value at a JSON path; Ellipsis removes the field."""
     result = copy.deepcopy(document)
     at: Any = result
     *keys, last = [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]

@@ -170,7 +170,7 @@ def tool(name: str, *fields: str, reads: bool = False) -> dict[str, Any]:
     return {"name": name, "inputSchema": schema, "annotations": {"readOnlyHint": reads}}
 
 
-def test_a_record_is_suggested_by_the_tool_that_reads_it_and_the_customer_by_the_id_of_nothing_else() -> None:
+def test_the_look_up_of_a_record_is_suggested_and_the_identity_for_an_id_that_no_tool_reads() -> None:
     tools = [tool("get_visit", "visitId", reads=True), tool("move_visit", "visit_id", "patient_id", "day")]
     read, move = read_tools({"tools": tools}).drafts
     assert move.suggestions == {

@@ -1,4 +1,4 @@
-"""Drafts from OpenAPI files, kind and hostile."""
+"""Drafts from OpenAPI files, harmless and hostile."""
 
 import json
 import socket

@@ -95,7 +95,7 @@ def test_an_id_that_no_operation_reads_is_suggested_as_the_owner_or_the_customer
     assert found["rentals"].document["arguments"]["driver_id"].get("from") is None  # only suggested
 
 
-def test_of_several_such_ids_the_one_with_things_of_its_own_is_suggested_or_none() -> None:
+def test_one_of_several_such_ids_is_suggested_only_if_it_is_clear_which() -> None:
     text = HIRE.replace("MORE", "branch_id: {type: string}")
     assert drafts(text)["extend"].suggestions["lookups[0].owner"] == "rental.driver_id"
     draft = drafts(text.replace("/drivers/{driver_id}/rentals", "/drivers/{driver_id}"))["extend"]

@@ -1,4 +1,4 @@
-"""Definitions must say to whom a record belongs: the subject, the owner, and every id in the call of a write."""
+"""Definitions must prove to whom a record belongs: the subject, and every record that the call of a write names."""
 
 from typing import Any
 

@@ -214,7 +214,7 @@ def test_no_operation_works_on_another_customers_record(name: str, arguments: di
         assert outcome.endswith("_not_found")
 
 
-def test_a_second_time_is_refused() -> None:
+def test_a_second_change_of_an_order_is_refused() -> None:
     shop = RetailShop(SHOP)
     cancel = ("cancel_pending_order", {"order_id": "#W0000001", "reason": "no longer needed"})
     change = ("modify_pending_order_items", swap("#W0000001", MUG, RED))

@@ -31,7 +31,7 @@ OPEN: dict[str, Any] = {
         "card": {"title": {"en": "Card"}, "hosts": ["shop.example"], "link": "p.url", "picture": "p.picture"},
     },
 }  # fmt: skip
-# Each place of a look-up that holds an expression or a template, with its value after it reads the customer.
+# Each field of a look-up with an expression or a template, and a value for it that reads the customer.
 READING = {
     "arguments.sku.from": "identity",
     "lookups[0].for_each": "[identity.sub]",

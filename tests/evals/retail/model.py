@@ -62,7 +62,7 @@ def _answer_with(reads: list[dict[str, Any]], last: dict[str, Any] | None, told:
 
 
 class BothSides(ModelServer):
-    """Plays both sides: the customer states the goal, decides about the first card and ends; `assistant` answers."""
+    """A model of both sides: the customer states the goal, decides on the first card and ends; `assistant` answers."""
 
     def __init__(self, assistant: Assistant, *, decides: str = "confirm") -> None:
         super().__init__()

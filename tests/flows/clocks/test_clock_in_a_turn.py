@@ -1,4 +1,4 @@
-"""The clock of every process jumps by an hour while an answer is being written: it is shown once, and whole."""
+"""The clock of every process jumps by an hour while an answer is being written: it is shown in full, and only once."""
 
 import asyncio
 from collections.abc import Iterator

@@ -198,7 +198,7 @@ def test_improve_lists_no_draft_whose_text_is_gone(talk: Conversation, bob: User
 
 
 def erases(conversation: Conversation, draft: GeneratedDraft) -> list[Doubt]:
-    """Replaces the check of a draft; meanwhile, the customer erases the conversation."""
+    """Stand in for the check of a draft, during which the customer erases the conversation."""
     customer = conversation.customer
     assert erase_all_conversations(CustomerCaller(customer.workspace_pk, customer.pk, is_verified=True)) == 1
     return []

@@ -60,7 +60,7 @@ def offered(answer: Any, name: str) -> list[tuple[str, str]]:
 
 
 def typed(answer: Any, name: str) -> str:
-    """Return the value in the field for another record than those that are offered."""
+    """Return the value in the field for a record that is not among the offered ones."""
     return str(page(answer).css_first(f"details input[name={name}]").attributes["value"] or "")
 
 

@@ -104,7 +104,7 @@ def test_notices_follow_the_latest_message_as_answers_do(alice: Customer) -> Non
     german = ("Mein Paket ist nicht da, wann kommt es?", "Ich warte schon seit einer Woche auf die Lieferung.")
     for number, text in enumerate((*german, "Sorry, can we go on in English?", "WF-20431")):
         add_customer_message(chat.pk, text=text, client_id=str(number))
-    assert customer_language(chat) == "de"  # an order number has no language: most was written in German before
+    assert customer_language(chat) == "de"  # the language of most messages: an order number has none
     add_customer_message(chat.pk, text="When will my parcel arrive?", client_id="last")
     ticket = services.request(chat.pk, reason="customer_asked", by="customer")
     assert ticket_row(ticket)["language"] == "en"

@@ -1,4 +1,4 @@
-"""Many at once: real threads, real commits."""
+"""Many calls at once: real threads, real commits."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Semaphore

@@ -37,7 +37,7 @@ def sessions(alice: Customer, channel: NewChannel) -> list[Session]:
 
 
 class Begun:
-    """Notes the turns that begin, in a process that claims none by itself."""
+    """A record of the turns that begin, in a process that claims none by itself."""
 
     def __init__(self) -> None:
         self.turns: list[Claim] = []
@@ -70,7 +70,7 @@ async def begun(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Begun]:
     await running.stop()
 
 
-async def test_its_turn_is_claimed_with_it_and_begins_after_its_vectors(
+async def test_a_turn_is_claimed_with_its_message_and_begins_after_the_vectors(
     sessions: list[Session], begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The thread is slow between the commit and its end, so a turn that did not wait for it would begin first.
@@ -83,7 +83,7 @@ async def test_its_turn_is_claimed_with_it_and_begins_after_its_vectors(
     assert (claim.conversation_id, claim.through_seq) == (sessions[0].conversation_id, ack.seq)
 
 
-async def test_its_turn_begins_even_if_the_socket_is_closed_meanwhile(
+async def test_a_turn_begins_even_if_the_socket_is_closed_meanwhile(
     sessions: list[Session], begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_storing, may_commit = threading.Event(), threading.Event()
