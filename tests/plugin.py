@@ -45,7 +45,7 @@ _servers: "TestServers | None" = None
 
 
 class TestServers:
-    """One PostgreSQL for the whole run, one Valkey once a test asks for it."""
+    """One PostgreSQL for the whole run, and one Valkey as soon as a test asks for it."""
 
     __test__ = False
 
@@ -156,7 +156,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark rows of tables `long`, and put the slowest folders first. It comes before the selection by -m.
+    """Mark rows of tables `long`, and put the slowest folders first. This happens before the selection by -m.
 
     Of a test marked `one_in(n)`, each n-th row stays in every run, starting with the first.
     """
@@ -252,7 +252,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, since a test waits for processes and sockets about as long as it computes."""
+    """Return one more than there are cores, since a test waits about as long as it computes."""
     return len(os.sched_getaffinity(0)) + 1
 
 

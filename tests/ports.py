@@ -12,7 +12,7 @@ def reserved_port() -> int:
     A port that was only free when it was chosen may soon be the port of another test's server. This one stays bound,
     without listening, until this process ends: the system does not give it to anyone who asks for any free port, while
     a server that asks for this very port with SO_REUSEADDR, as all of them do, gets it, also after a restart. Until
-    then, connections are refused.
+    it does, connections are refused.
     """
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

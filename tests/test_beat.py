@@ -173,7 +173,7 @@ def test_a_beat_that_started_on_a_full_disk_stores_its_schedule_once_there_is_sp
     with monkeypatch.context() as patch:
         patch.setattr("shelve.open", lambda *_, **named: shelve.Shelf(FullDisk(), writeback=True))
         scheduler.sync()
-    file.touch()  # an unreadable rest
+    file.touch()  # an unreadable leftover
     scheduler.sync()
     assert scheduler.schedule[name].total_run_count == 7
     scheduler.close()

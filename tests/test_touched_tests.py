@@ -35,7 +35,7 @@ def checkout(tmp_path: Path) -> Path:
     [
         (["kb/search.py"], ["tests/kb/test_search.py"]),
         (["kb/services.py", "kb/search.py"], ["tests/kb/test_pages.py", "tests/kb/test_search.py"]),
-        (["kb/models.py"], ["tests/kb"]),  # no test imports it, so all tests of its package
+        (["kb/models.py"], ["tests/kb"]),  # no test imports it, so all tests of its package run
         (["kb/search.py", "kb/models.py"], ["tests/kb"]),
         (["supportbot/handoff/static/desk/desk.js"], ["tests/handoff"]),
         (["supportbot/health.py"], ["tests/test_health.py"]),

@@ -162,7 +162,7 @@ def test_the_command_compares_with_checkpoints(
 def test_a_checkpoint_in_the_log_is_enough(
     chain: list[AuditEntry], settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It replaces the file if that was lost with its container."""
+    """It replaces the file if the file was lost with its container."""
     settings.ACTIONS_AUDIT_HEADS = tmp_path / "heads.jsonl"
     caplog.set_level("INFO")
     checkpoint_audit_chain()

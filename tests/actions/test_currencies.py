@@ -1,4 +1,4 @@
-"""Currencies with no or three decimals: the same amount is requested, shown, signed, counted, sent and reported."""
+"""Currencies with zero or three decimals: the same amount is requested, shown, signed, counted, sent and reported."""
 
 from collections.abc import Callable
 from decimal import Decimal

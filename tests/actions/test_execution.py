@@ -258,7 +258,7 @@ def test_the_order_changed_before_the_call(queued: ActionRequest, shop: FakeShop
 
 
 def test_the_effect_of_our_own_late_call_does_not_refuse_the_request(queued: ActionRequest, shop: FakeShop) -> None:
-    """The first attempt got no answer; the merchant executes it between our query by key and our reading the order."""
+    """The first attempt got no answer; the merchant executes it after our query by key, before we read the order."""
     shop.faults = ["silence"]
     run_queued()
     late = shop.order

@@ -174,7 +174,7 @@ def test_a_refund_ends_correctly_once_the_merchant_recovers(
 def test_a_person_is_called_in_if_the_merchant_does_not_recover_and_the_outcome_follows(
     name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
 ) -> None:
-    """The request is neither reported as failed nor sent again blindly: a person is called in, the outcome follows."""
+    """The request is neither reported as failed nor sent again blindly: a person is called in until it is settled."""
     merchant.always = {"refunds": fault("refunds", name, executes_first=executes_first),
                        "operations": fault("operations", name)}  # fmt: skip
     pass_time()

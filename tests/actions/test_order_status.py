@@ -68,7 +68,7 @@ def test_a_long_history_is_cut() -> None:
 
 
 def test_hundreds_of_orders_are_not_all_listed() -> None:
-    """A model's context would pay for every order. Orders with open requests are listed, however old they are."""
+    """Every order costs a model tokens. Orders with open requests are listed, however old they are."""
     shop = FakeShop()
     orders = [shop.add_order(f"A-{number}", "cus_alice", delivered_days_ago=number) for number in range(1, 301)]
     wish = Unsettled("A-300", "refund_order", "Refund €49.90", "awaiting_approval")

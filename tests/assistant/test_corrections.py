@@ -1,4 +1,4 @@
-"""A card that the customer corrects: which cards the correction ends, and confirmations at the same time."""
+"""A card that the customer corrects: which cards the correction ends, and simultaneous confirmations."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Doubt: how likely a sentence is to differ in meaning from its sources, which decides on a second look."""
+"""Doubt: how likely a sentence is to differ in meaning from its sources, and whether it gets a second look."""
 
 import json
 from itertools import pairwise

@@ -306,7 +306,7 @@ async def test_a_resumed_turn_that_withdrew_a_card_undoes_nothing_older(
 
 
 async def lost_after(conversation: Conversation, call: ToolCall) -> None:
-    """The customer writes "undo that"; the process dies after the call, and another one answers."""
+    """Let the customer write "undo that", the process die after the call, and another one answer."""
     claim = await db(say, conversation, "undo that")
 
     def die() -> Any:

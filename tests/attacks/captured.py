@@ -19,7 +19,7 @@ class Emission:
 
 @dataclass
 class CapturedModel:
-    """A model that sends the emissions in order; `parrot` makes an answer of the request."""
+    """A model that sends the emissions in order; `parrot` turns the request into an answer."""
 
     emissions: list[Emission] = field(default_factory=list)
     parrot: Callable[[ModelRequest], tuple[str, ...]] | None = None

@@ -1,4 +1,4 @@
-"""The checks for the codes in a row's `must`, of everything that was stored, shown, sent or done."""
+"""The checks that a row's `must` lists by code. They cover everything that was stored, shown, sent or done."""
 
 import re
 from collections.abc import Iterable

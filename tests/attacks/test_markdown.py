@@ -1,4 +1,4 @@
-"""Answers that try to leak or run something when rendered: they load and run nothing and have no foreign links."""
+"""Answers that try to leak or run something when rendered: they load and run nothing, and link to no attacker."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.attacks.test_words import PAGE, said
 
 SPLIT = "|SPLIT|"
 FACT = "You can return unused items within 30 days of delivery. [1]"
-# The checks for a rendered text that requests nothing: no element loads, and there is no link a preview would follow.
+# Addresses that a preview would follow, and schemes that run or embed something.
 ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+|javascript:|data:text", re.IGNORECASE)
 
 

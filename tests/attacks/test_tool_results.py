@@ -1,6 +1,6 @@
 """An external MCP server that lies in the results of its tools, and a model that obeys every word of them.
 
-Results contain orders, links, pictures, HTML, questions for secrets and new tools. No money moves, no tool is added,
+Results contain orders, links, pictures, HTML, requests for secrets and new tools. No money moves, no tool is added,
 and the customer is shown nothing that the checks forbid.
 """
 

@@ -56,7 +56,7 @@ def test_the_assistant_reads_what_a_person_reads(row: Row) -> None:
 
 
 async def test_disguises_in_whole_turns_have_no_effect(new_scenario: Callable[..., Any]) -> None:
-    """The stored text and the model's equal the results of the pure functions; nothing is executed or disclosed."""
+    """The stored text and the model's text are those of the pure functions; nothing is executed or disclosed."""
     entries = of_kind(is_identity=False)
     scenario = await new_scenario(entries[0].values[0])
     texts = [form for entry in entries if (form := stored_form(entry.values[0].raw["text"]))]
@@ -78,7 +78,7 @@ def _stored(scenario: Scenario) -> list[str]:
 @pytest.mark.django_db
 @pytest.mark.parametrize("row", of_kind(is_identity=True))
 def test_a_disguised_identifier_is_never_another_customers(row: Row) -> None:
-    """As the subject of a token it is refused, or a separate customer."""
+    """As the subject of a token, it is refused, or it means a separate customer."""
     workspace: Workspace = create_workspace("Here", slug="here")
     with workspace_scope(workspace.pk):
         real = {Customer.objects.create(external_id=person["id"], email=person["email"]).pk

@@ -347,7 +347,7 @@ Shop = tuple[Page, Platform]
 def visit(browser: Browser, tag: str | None = None, *, before: str = "", **options: Any) -> Iterator[Shop]:
     """Open the shop in a new browser context. A script error, or anything the page's policy blocks, fails the test.
 
-    `before` runs in the page before any of its scripts. Options of the page are `language`, `head`, `start` and `body`,
+    `before` runs in the page before any of its scripts. Options of the page are `language`, `head`, `start` and `body`;
     the others are the browser context's.
     """
     problems: list[str] = []

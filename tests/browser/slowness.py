@@ -1,8 +1,8 @@
 """A slow network and a slow processor, on request, to find tests that take something for granted too early.
 
 `SLOW_PAGES=0.7` delays every request of a page, and every frame of its sockets, by this many seconds. A proxy does
-this, so routes, downloads and service workers work as usual; a platform that a test scripts delays its part with
-`later`. `SLOW_SCRIPTS=6` makes scripts take six times as long.
+this, so routes, downloads and service workers work as usual; a scripted platform delays what it sends with `later`.
+`SLOW_SCRIPTS=6` makes scripts take six times as long.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What an operator does in the morning, using only the pages: find out what the assistant cost, what customers
 disliked, why the assistant said it, fix it and prove the fix, and find out who was given the wrong figure. Also, a
-release on customers' questions.
+release is tried on customers' questions.
 """
 
 import re

@@ -44,7 +44,7 @@ def shop(browser: Browser) -> Iterator[Shop]:
 
 
 def token(subject: str, *, lives_seconds: int = 3600) -> str:
-    """Return a token such as a merchant's server signs; the widget does not check the signature."""
+    """Return a token like those of a merchant's server; the widget does not check the signature."""
     claims = json.dumps({"sub": subject, "exp": int(time.time()) + lives_seconds}).encode()
     return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.{'s' * 43}"
 

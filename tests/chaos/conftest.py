@@ -15,7 +15,7 @@ from tests.ports import reserved_port
 
 @pytest.fixture
 def seed() -> int:
-    """CHAOS_SEED, or a new one; every message of a failure names it."""
+    """CHAOS_SEED, or a new one; every failure message names it."""
     return int(os.environ.get("CHAOS_SEED", random.SystemRandom().randint(1, 999_999)))
 
 

@@ -4,7 +4,7 @@
     pytest tests/chaos -m chaos -s              the long one: 200 faults, about ten minutes
     CHAOS_SEED=7 CHAOS_BLOWS=50 pytest ...      the same faults again, or fewer
 
-The product is the one of `make run`, process by process; the customers speak to it over sockets, as a page does.
+The product runs as in `make run`, process by process; the customers speak to it over sockets, as a page does.
 """
 
 import asyncio

@@ -211,7 +211,7 @@ def test_forty_writers_leave_one_gapless_log(workspace: Workspace, alice: Custom
 def test_messages_repeated_at_the_same_moment_are_stored_once_with_one_claim(
     workspace: Workspace, alice: Customer
 ) -> None:
-    """Each waits for the lock in the statement that also stores it, so it began before the others were stored."""
+    """Each waits for the lock in the statement that also stores it, which began before the others were stored."""
     conversation, slots, receipts = start_conversation(alice.pk), Slots(), []
 
     def write(number: int) -> None:

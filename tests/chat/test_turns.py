@@ -459,7 +459,7 @@ def test_a_message_that_came_first_gets_its_turn_at_once(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_message_that_waits_for_a_retry_is_answered_with_it(claim: Claim, conversation: Conversation) -> None:
-    """Its statement began before the retry was stored, so it does not see its turn."""
+    """The message's statement began before the retry was stored, so it does not see the retry's turn."""
     fail_turn(claim, "model_unavailable")
     slots = Slots()
     send = partial(add_customer_message, conversation.pk, text="Meanwhile", client_id="c2", slot=slots)

@@ -81,7 +81,7 @@ def test_conversations_are_filtered_by_page_language_with_one_look_up_per_langua
         assert {row.locale for row in shown.context["cl"].result_list} == found
     [choices] = [one for one in shown.context["cl"].filter_specs if one.title == "page's language"]
     chosen = [choice["display"] for choice in choices.choices(shown.context["cl"]) if choice["selected"]]
-    assert chosen == ["English"]  # also for a link from when the region counted
+    assert chosen == ["English"]  # also for a link from a version that listed regions
     assert not client.get(listed, {"locale": "it"}).context["cl"].result_list
 
 

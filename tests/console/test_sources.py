@@ -290,7 +290,7 @@ def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
 def test_people_without_the_right_to_write_can_only_read_a_source(
     site: LocalSite, enter: Enter, workspace: Workspace
 ) -> None:
-    """A person who may not write in the source's collection can only read."""
+    """They may not write to the source's collection."""
     add_site(enter("editor"), site.url, collection="Closed")
     with workspace_scope(workspace.pk):
         set_writers(get_or_create_collection("Closed")[0], [person(workspace, "editor", "writer")])

@@ -24,7 +24,7 @@ from supportbot.embedded.servers.binaries import find_binaries
 from tests.patience import PATIENCE_SECONDS
 
 COMPOSE_FILE: Final = "deploy/compose.yaml"
-OWNER: Final = "supportbot"  # of the database of compose.yaml, and its name
+OWNER: Final = "supportbot"  # the owner of the database in compose.yaml, and the database's name
 PROGRAM: Final = """#!/bin/sh
 PYTHONPATH={checkout} DJANGO_SETTINGS_MODULE=supportbot.settings exec {python} -c \\
     'from tests.deploy import machine; machine.{name}()' "$@"
@@ -169,7 +169,7 @@ def _make_secrets(service: dict[str, Any]) -> None:
 
 
 def _first_start_of_postgres() -> None:
-    """As the image's entry point: in an empty volume, make a role with the password of the file, and its database."""
+    """Do as the image's entry point does: in an empty volume, make a role with the file's password and its database."""
     if (_volumes() / "postgres").exists():
         return
     (_volumes() / "postgres").mkdir()
@@ -215,7 +215,7 @@ def kubectl() -> None:
 
 
 def secret(name: str, values: dict[str, str]) -> dict[str, Any]:
-    """Return a secret as the API server gives it."""
+    """Return a secret as the API server returns it."""
     data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     metadata = {"name": name, "namespace": "supportbot", "resourceVersion": "4711", "uid": "0e1f", "managedFields": []}
     return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": data}

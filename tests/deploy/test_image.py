@@ -1,4 +1,4 @@
-"""deploy/Dockerfile, built and used without a daemon, by buildah, on a base that mmdebstrap makes of Debian packages.
+"""deploy/Dockerfile, built and used without a daemon, by buildah, on a base that mmdebstrap makes from Debian packages.
 
 Needs root, and on Debian and Ubuntu `apt-get install buildah mmdebstrap netavark`. Both steps download packages.
 """
@@ -72,7 +72,7 @@ class Builder:
         self("build", *given, ".", seconds=4 * PATIENCE_SECONDS)
 
     def container(self, image: str) -> str:
-        """Make a container of an image; return its name."""
+        """Make a container from an image; return its name."""
         return self("from", *_limits(), "--pull=never", image)
 
     def read_only(self, container: str, environment: dict[str, str], *command: str) -> list[str]:
@@ -151,7 +151,7 @@ def configuration(builder: Builder) -> dict[str, Any]:
 
 
 def check_read_only(builder: Builder, container: str, environment: dict[str, str]) -> None:
-    """Serve with a root file system that is read-only for everybody, and ask the Dockerfile's health check."""
+    """Serve with a root file system that is read-only for everybody, and run the Dockerfile's health check."""
     if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
         give_up("no mounts can be made here, so a read-only root cannot be tried", promise=PROMISE)
 

@@ -27,7 +27,7 @@ HEADS = {"audit-heads.jsonl": "the checkpoints of the audit chains"}
 
 
 def commands_of(section: str) -> list[list[str]]:
-    """Return the commands that back up and those that restore, as the guide has them under this heading."""
+    """Return the commands that back up and those that restore, from the guide's section with this heading."""
     backups = GUIDE.partition("\n## Backup and restore\n")[2].partition("\n## ")[0]
     saving, restoring = blocks_in(backups.partition(f"\n### {section}")[2].partition("\n### ")[0])
     return [saving, restoring]
@@ -52,7 +52,7 @@ def check_restored(application: str) -> None:
 
 @pytest.fixture
 def administered(deployment_server: PostgresServer) -> Iterator[str]:
-    """The address for an administrator of a server whose role `supportbot` may get another password."""
+    """The address for an administrator of a server whose role `supportbot` may get a different password."""
     own = deployment_server.conninfo("postgres")
     with psycopg.connect(own, autocommit=True) as connection:
         connection.execute("CREATE ROLE administrator SUPERUSER LOGIN PASSWORD 'administrator'")

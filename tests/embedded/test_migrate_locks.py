@@ -224,7 +224,7 @@ def test_an_index_may_wait_without_a_limit() -> None:
 def test_an_index_names_the_transaction_it_waits_for(
     other: Callable[[], "psycopg.Connection[Any]"], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Said before the build, since nothing can be said during it."""
+    """It is named before the build, since nothing can be printed during it."""
     from supportbot.concurrent_indexes import AddBigIndex
 
     backup = other()

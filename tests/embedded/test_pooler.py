@@ -87,7 +87,7 @@ def test_a_pooler_without_a_free_server_is_the_cause_that_the_log_names(pooled: 
 
 
 def refused(other: BaseDatabaseWrapper) -> str:
-    """Return the words of the error with which a connection from the pool is refused. On a busy machine, its limit may
+    """Return the text of the error with which a connection from the pool is refused. On a busy machine, its limit may
     end before the pooler has refused one.
     """
     with pytest.raises(OperationalError) as failed:

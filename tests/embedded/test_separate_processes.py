@@ -102,7 +102,7 @@ def test_a_misspelt_variable_is_named() -> None:
     assert "Did you mean DATABASE_URL?" in refusal("serve", DATABASE_URL="", DATABSE_URL="postgres://db/name")
 
 
-@pytest.mark.long  # one that the settings refuse; `serve` refuses a budget in each run
+@pytest.mark.long  # every run has one such value: a budget that `serve` refuses
 @pytest.mark.parametrize(
     ("name", "value", "wrong"),
     [

@@ -192,7 +192,7 @@ def test_a_published_instance_passes_the_deployment_checks(instance: Instance) -
     asked = ("check", "--deploy", "--fail-level", "WARNING")
     published = instance.command(*asked, PUBLIC_URL="https://support.example.com")
     assert (published.returncode, "no issues" in published.stdout) == (0, True), published.stderr
-    assert instance.command(*asked).returncode == 1  # over plain HTTP cookies cannot be secure-only
+    assert instance.command(*asked).returncode == 1  # over plain HTTP, cookies cannot be secure-only
 
 
 @pytest.mark.long

@@ -34,7 +34,7 @@ def lines(*rows: dict[str, Any]) -> bytes:
 
 
 def outcomes(*rows: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
-    """Run rows as a suite; return for each case whether it passed, and whether a repetition would give the same."""
+    """Run rows as a suite; return for each case whether it passed, and whether repeating it gives the same result."""
     suite = read_suite(lines(*rows), file="rows.jsonl")
     assert parse_suite(suite_document(suite), file="") == suite
     run = start_run(save_suite(suite))

@@ -1,4 +1,4 @@
-"""Suites as files in our own, promptfoo's and deepeval's formats; errors name the place."""
+"""Suites as files in our own, promptfoo's and deepeval's formats; errors say where the mistake is."""
 
 import json
 from pathlib import Path

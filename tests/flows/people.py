@@ -69,7 +69,7 @@ class Visitor:
         return Agent(self.stack, self.address)
 
     async def ticket(self, address: str = "") -> dict[str, Any]:
-        """Ask for a ticket, as a page of the storefront: a new conversation at first, then this one."""
+        """Ask for a ticket, as a page of the storefront does: for a new conversation at first, then for this one."""
         known = {"conversation": self.conversation, "visitor": self.secret} if self.conversation else {}
         body = {"channel": self.stack.demo["channel"], **known}
         status, granted = await call(address or self.address, "POST", "/api/v1/widget/tickets", body, Origin=STOREFRONT)

@@ -1,4 +1,4 @@
-"""The worker is killed in the middle of an evaluation, twice: the result is that of a run that was left alone."""
+"""The worker is killed in the middle of an evaluation, twice: the result is the same as that of an undisturbed run."""
 
 import asyncio
 import json

@@ -1,5 +1,5 @@
 """A real Prometheus scrapes web, worker and beat by the configuration in the documentation, and tells an operator why
-an answer was slow, what today costs, which work waits and what is behind.
+an answer was slow, what today's answers cost, which work is waiting and what is late.
 """
 
 import asyncio
@@ -165,7 +165,7 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     assert answer["model_seconds"] == pytest.approx(phases["model"], abs=0.01)
     assert call["turn"] == answer["turn"] and STALL_SECONDS < call["first_token"] <= call["seconds"]
 
-    # What today costs, and who waits.
+    # What today's answers cost, and who waits.
     spent = 'sum by (currency) (supportbot_model_cost_total{currency="EUR"})'
     [cost] = wait_for(lambda: prometheus.values(spent)).values()
     assert cost == pytest.approx(float(call["cost"])) and cost > 0
@@ -180,7 +180,7 @@ async def test_an_operator_sees_what_is_slow_what_it_costs_and_what_is_waiting(
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
     assert not [alert for alert in prometheus.get("alerts")["alerts"] if alert["state"] == "firing"]
 
-    # What is behind: without a worker, an article keeps its place until one indexes it.
+    # What is late: without a worker, an article waits until one indexes it.
     behind = "max(supportbot_index_behind)"
     wait_for(lambda: prometheus.values(behind) == {"": 0})
     await asyncio.to_thread(worker.stop)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long
 CUSTOMERS: Final = 40
 ROUNDS: Final = 2
 QUESTION: Final = "How long do I have to return something?"
-PAUSE_SECONDS: Final = 4.0  # between two questions: a conversation takes twenty messages a minute
+PAUSE_SECONDS: Final = 4.0  # between two questions: twenty messages a minute are the limit
 BACK_SECONDS: Final = 0.3
 
 

@@ -1,4 +1,4 @@
-"""Mallory calls every endpoint of accounts, chat and handoff: ids of others are answered exactly like missing ones."""
+"""Mallory calls every endpoint of accounts, chat and handoff: another workspace's ids look just like missing ones."""
 
 import re
 from itertools import product

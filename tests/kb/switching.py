@@ -23,7 +23,7 @@ from tests.patience import PATIENCE_SECONDS
 
 
 class Served(HashEmbedder):
-    """An embedder like one of the console's page, with short vectors."""
+    """An embedder like one that is chosen in the console, with short vectors."""
 
     recipe = RecipeSpec(name=f"{ROUTED}served:48", model="served", dimensions=48)
 

@@ -58,7 +58,7 @@ def test_a_foreign_question_finds_only_one_of_a_page_and_its_translations(worksp
 
 @pytest.mark.django_db
 def test_pages_in_a_language_whose_code_begins_alike_are_not_taken_for_translations(workspace: Workspace) -> None:
-    """Filipino is `fil`, Finnish is `fi`."""
+    """Filipino is `fil`, and Finnish is `fi`."""
     viewer = Viewer(locale="fi")
     swedish, filipino = write("sv-tent", "zelt tent", locale="sv"), write("fil-tent", "zelt tent", locale="fil")
     translate(filipino, swedish)

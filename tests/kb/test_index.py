@@ -438,7 +438,7 @@ def test_a_reindex_includes_articles_published_meanwhile(
 def test_an_index_is_built_without_the_applications_time_limits_if_there_is_one_role(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It waits for old transactions such as a backup, which may take any time."""
+    """It waits for old transactions, such as a backup, which may take any length of time."""
     limits = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
     seen = []
 

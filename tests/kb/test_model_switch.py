@@ -212,7 +212,7 @@ def test_a_retry_keeps_the_rows_of_the_new_index(town_articles: int, served: Ser
 
 @pytest.fixture
 def at_the_switch(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """A worker that has built the new index; the call has it switch, and returns once it waits for the recipes."""
+    """A worker that has built the new index. Calling it lets it switch; the call returns once it waits for a lock."""
     start_switch(Served.recipe, is_chosen=True)
     built, may_switch, activate = Event(), Event(), reindexing._activate
 

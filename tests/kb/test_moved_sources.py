@@ -82,7 +82,7 @@ def test_a_copy_of_a_page_that_fails_for_now_is_not_published_twice(help_site: L
 
 @pytest.mark.long
 def test_links_are_followed_from_the_start_although_known_pages_are_read_first(help_site: LocalSite) -> None:
-    """The depth of a new page is its distance from the start, by the nearest way."""
+    """The depth of a new page is its distance from the start, by the shortest path."""
     deep_site(help_site)
     add(f"{help_site.url}/help/", "--depth", "4")
     for name in ("old", "near"):  # known and three links away; new and one link away

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_kb_reindex_builds_the_index_chosen_in_the_console(row: Article, served: Served) -> None:
-    """For example as the owner of the tables, if the worker is not their owner."""
+    """For example, as the owner of the tables, if the worker is not their owner."""
     start_switch(Served.recipe, is_chosen=True)
     reindex()
     assert (used(), IndexSwitch.objects.get().state) == (Served.recipe.name, "done")
@@ -49,7 +49,7 @@ def test_a_version_that_ships_another_model_replaces_the_chosen_one(
 
 
 def other_model(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> HashEmbedder:
-    """Configure another model with KB_EMBEDDER, and return it."""
+    """Configure a different model with KB_EMBEDDER, and return it."""
     other = HashEmbedder()
     monkeypatch.setattr(other, "recipe", RecipeSpec("other", "other", 384), raising=False)
     for module in ("recipes", "reindex"):

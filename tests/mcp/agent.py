@@ -29,7 +29,7 @@ def token_of(channel: NewChannel, subject: str = "cus_alice", **claims: Any) -> 
 
 @dataclass
 class ForeignAgent:
-    """An agent. `opens` plays its user, when a tool requests a page; without it, the client cannot open pages."""
+    """An agent. `opens` plays its user when a tool requests a page; without it, the client cannot open pages."""
 
     base: str
     key: str

@@ -1,4 +1,4 @@
-"""Attacks on the MCP server: without a key, with foreign tokens, with floods and large bodies, and from pages."""
+"""Attacks on the MCP server: without a key, with bad tokens, with floods and large bodies, and from pages."""
 
 import json
 from typing import Any

@@ -179,7 +179,7 @@ def check_queued_tasks(upgraded: Upgraded, redis_url: str, shop: ShopProcess) ->
         broker.flushdb()
         for queue, messages in queues.items():
             for message in messages * 2:
-                message["headers"]["expires"] = None  # the dump is older than the minute in which they count
+                message["headers"]["expires"] = None  # the dump is older than the minute for which messages are valid
                 broker.lpush(queue, json.dumps(message))
         with upgraded.worker(redis_url, shop):
             assert wait_until(
@@ -201,7 +201,7 @@ def test_tasks_that_may_be_queued_and_settings_have_kept_their_names(version: st
 
 
 def test_settings_with_old_names_still_work(tmp_path: Path) -> None:
-    """Given a value, each of them changes what the settings are."""
+    """If it has a value, each of them changes the settings."""
     found = [json.loads((DATA / f"{version}.names.json").read_text())["settings"] for version in VERSIONS]
     values = {name: VALUES[name] for names in found for name in names} | {"NOT_A_SETTING": "x"}
     done = subprocess.run(

@@ -161,7 +161,7 @@ async def test_an_earlier_version_works_while_this_one_migrates_and_afterwards(s
     migrating = asyncio.create_task(asyncio.to_thread(site.manage, "new", "migrate", "--noinput"))
     while not migrating.done():
         await customer.ask(address)
-        await asyncio.sleep(4)  # a conversation takes twenty messages a minute
+        await asyncio.sleep(4)  # twenty messages a minute are the limit
     await migrating
     await customer.ask(address)
     await Customer(key, address).ask(address)

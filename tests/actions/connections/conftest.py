@@ -29,7 +29,7 @@ def api(settings: Any) -> Iterator[FakeApi]:
 
 @pytest.fixture
 def connect(workspace: Workspace, api: FakeApi) -> Callable[..., Connection]:
-    """Return a function that connects the workspace to the API, with a secret that fits the kind of sign-in."""
+    """Return a function that connects the workspace to the API, with a secret that fits the kind of authentication."""
 
     def make(auth: str = "none", name: str = "shop", **more: Any) -> Connection:
         settings = more.pop("settings", {})

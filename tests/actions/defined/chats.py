@@ -14,7 +14,7 @@ from tests.assistant.conftest import payloads, say
 
 
 async def log_after(conversation: Conversation, *texts: str) -> list[Any]:
-    """Let the customer write, wait for the answer, write again; return the conversation's log."""
+    """Let the customer write, wait for the answer and write again; return the conversation's log."""
     for text in texts:
         await carry_out(await db(say, conversation, text))
 

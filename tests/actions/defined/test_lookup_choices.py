@@ -1,4 +1,4 @@
-"""Look-ups about one of the customer's records: a single record is looked up at once; otherwise, they choose one."""
+"""Look-ups about one of the customer's records: a single one is looked up at once, otherwise the customer chooses."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The expression language of definitions: its values, the texts it refuses, and that evaluation always ends."""
+"""The expression language of definitions: its values, the texts it refuses, and its evaluation, which always ends."""
 
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A customer leaves an e-mail address by writing it, once they were asked for one."""
+"""A customer leaves an e-mail address by writing it, after being asked for one."""
 
 from uuid import uuid4
 
