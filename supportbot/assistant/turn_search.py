@@ -29,7 +29,7 @@ from kb.search import Passage, Retrieval, search
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from kb.search.query_preparation import is_long
 from supportbot.assistant.turn_limits import PASSAGES
-from supportbot.builtin.answer_types import lacks_figure, lacks_stock
+from supportbot.builtin.answer_types import lacks_figure
 from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
 from supportbot.builtin.question_rewriting import questions_in, standalone
 from supportbot.builtin.ranking import worth_comparing
@@ -273,7 +273,7 @@ def _with(measure: Callable[..., Mapping[str, float]], request: llm.ModelRequest
     measured = replace(request, similarities=similarities)
     is_answerable = request.is_answerable and holds_answer(similarities, found)
     if is_answerable and similarities:
-        is_answerable = not (lacks_figure(measured) or lacks_stock(measured))
+        is_answerable = not lacks_figure(measured)
         if is_answerable and found.own is not None:
             is_answerable = _holds_answer_to_follow_up(measure(request, request.question), found, found.own)
     return replace(measured, is_answerable=is_answerable)

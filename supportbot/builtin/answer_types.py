@@ -1,5 +1,5 @@
 """Recognises the kind of figure that a question asks for, such as an amount or a duration, and whether the pieces to
-quote contain one. It does the same for questions about what is in stock. Pure.
+quote contain one. Pure.
 
 However similar a piece is to the question, it does not answer "How much is the jacket?" if it contains no amount.
 `scripts/train_answer_types.py` trains the model on our own rows in six languages (`data/answer_types.jsonl`) and on the
@@ -7,7 +7,6 @@ rows of the intents. The model reads only words, so in other languages, question
 and nothing changes.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -16,7 +15,6 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, normalised
-from supportbot.builtin.quotable_pieces import Piece
 from supportbot.builtin.quoting import to_quote
 from supportbot.builtin.ranking import Ranked, ranked
 from supportbot.language.blocks import Kind
@@ -32,7 +30,6 @@ from supportbot.llm.types import ModelRequest
 AnswerType = Literal["other", "money", "duration", "weight", "size", "count", "temperature"]
 TYPES: Final[tuple[AnswerType, ...]] = get_args(AnswerType)
 OTHER: Final[AnswerType] = "other"
-_PLAIN_NUMBERS: Final = frozenset(TYPES) - {"money"}
 CERTAIN_FROM: Final = 0.5  # minimum probability of a kind
 _TYPES_OF_UNITS: Final[Mapping[str, AnswerType]] = {
     "second": "duration", "month": "duration",
@@ -62,33 +59,6 @@ def lacks_figure(request: ModelRequest) -> bool:
     return bool(entries) and not any(asked in types_in(entry) for entry in entries)
 
 
-def lacks_stock(request: ModelRequest) -> bool:
-    """Return whether the question is about what is in stock, but none of the pieces to quote is."""
-    language = detect(request.question, base_language(request.locale))
-    if not _names_stock(request.question, language):
-        return False
-    pieces = [entry.piece for entry in to_quote(ranked(request), language)]
-    return bool(pieces) and not any(
-        _names_stock(f"{piece.heading}\n{piece.lead}\n{piece.text}", base_language(piece.source.locale))
-        for piece in pieces
-    )
-
-
-def _names_stock(text: str, language: str) -> bool:
-    """Return whether a text names what is in stock; False in a language without a list.
-
-    "Available" is not in the lists: delivery, a size or an offer may be available, too.
-    """
-    spaced = f" {' '.join(words(text))} "
-    return any(phrase in spaced for phrase in _stock_phrases().get(language, ()))
-
-
-@cache
-def _stock_phrases() -> dict[str, tuple[str, ...]]:
-    read: dict[str, list[str]] = json.loads((DATA / "stock.json").read_text(encoding="utf-8"))
-    return {language: tuple(f" {' '.join(words(phrase))} " for phrase in listed) for language, listed in read.items()}
-
-
 def figure_first(entries: Sequence[Ranked], question: str) -> list[Ranked]:
     """Return the pieces to quote, beginning with one that contains the kind of figure that the question asks for.
     Pieces of one passage stay in reading order.
@@ -114,13 +84,8 @@ def types_in(entry: Ranked) -> frozenset[str]:
     language = base_language(piece.source.locale)
     found = types_of_figures(f"{piece.heading}\n{piece.lead}\n{piece.text}", language)
     if piece.kind is Kind.TABLE and "count" in found:  # a number's unit may be in the name of its column
-        return found | _PLAIN_NUMBERS | ({"money"} if _names_a_price(piece, language) else frozenset())
+        return frozenset(TYPES)
     return found | types_in_words(entry.line.text, language)
-
-
-def _names_a_price(piece: Piece, language: str) -> bool:
-    """Return whether the heading or a column of a table names a price, so that a plain number may be an amount."""
-    return "paid" in operators(f"{piece.heading}\n{piece.lead}\n{piece.columns}\n{piece.lines[0].text}", language)
 
 
 def types_in_words(text: str, language: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.builtin.answer_types import asked_type, lacks_figure, lacks_stock, types_in_words, weights_shipped
+from supportbot.builtin.answer_types import asked_type, lacks_figure, types_in_words, weights_shipped
 from supportbot.llm.types import ModelRequest, Source
 
 FIT = "The jacket is cut with room for a fleece. Take the size that you normally wear."
@@ -85,51 +85,11 @@ def test_a_compound_of_free_is_no_price() -> None:
     assert lacks_figure(asked("How much is the tent?", "The tent is free-standing."))
 
 
-@pytest.mark.parametrize(
-    ("question", "table", "locale", "is_lacking"),
-    [
-        ("How much is the jacket?", "| Size | Chest |\n|---|---|\n| M | 94 to 100 |\n| L | 100 to 107 |", "en", True),
-        ("How much is the jacket?", "| Size | Price |\n|---|---|\n| M | 94 |\n| L | 100 |", "en", False),
-        ("How much is the jacket?", "| Size | Shop |\n|---|---|\n| M | €94 |\n| L | €100 |", "en", False),
-        ("Was kostet die Jacke?", "| Größe | Preis |\n|---|---|\n| M | 94 |\n| L | 100 |", "de", False),
-    ],
-)
-def test_a_table_without_prices_tells_no_price(question: str, table: str, locale: str, is_lacking: bool) -> None:
-    assert lacks_figure(asked(question, table, locale, locale)) == is_lacking
+@pytest.mark.parametrize("heading", ["Shipping rates", "Versandkosten", "Our charges", "Delivery"])
+def test_the_numbers_of_a_table_may_be_of_any_kind(heading: str) -> None:
+    table = f"## {heading}\n\n| Parcel | Germany |\n|---|---|\n| small | 4 |\n| large | 7 |"
+    assert not lacks_figure(asked("How much is the delivery?", table))
 
 
 def test_nothing_is_lacking_if_there_is_nothing_to_quote() -> None:
     assert not lacks_figure(ModelRequest("answer", (), question="How much is the jacket?"))
-
-
-@pytest.mark.parametrize(
-    ("question", "locale"),
-    [
-        ("Is the jacket in stock?", "en"),
-        ("Ist die Jacke wieder auf Lager?", "de"),
-        ("La veste est-elle en stock ?", "fr"),
-        ("¿Tenéis existencias de la chaqueta?", "es"),
-        ("La giacca è esaurita?", "it"),
-        ("Is de jas op voorraad?", "nl"),
-    ],
-)
-def test_a_question_about_stock_needs_a_piece_about_stock(question: str, locale: str) -> None:
-    assert lacks_stock(asked(question, FIT, locale))
-    assert not lacks_stock(asked(question, "The jacket is sold out until spring.", locale))
-    assert not lacks_stock(asked(question, "## In stock\n\nThe page of a jacket shows its sizes.", locale))
-
-
-@pytest.mark.parametrize(
-    ("question", "locale"),
-    [
-        ("Is the jacket available in Austria?", "en"),
-        ("Trägt der Fahrer die Jacke in den vierten Stock?", "de"),
-        ("Verlässt die Jacke heute Ihr Lager?", "de"),
-    ],
-)
-def test_other_questions_are_not_about_stock(question: str, locale: str) -> None:
-    assert not lacks_stock(asked(question, FIT, locale))
-
-
-def test_no_stock_is_lacking_if_there_is_nothing_to_quote() -> None:
-    assert not lacks_stock(ModelRequest("answer", (), question="Is the jacket in stock?"))
