@@ -196,7 +196,7 @@ def _running(command: Any, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 def _show(readings: list[tuple[str, Reading]], result: _Result, *, as_json: bool) -> None:
     rows = {name: best_of(name, readings) for name in (EMPTY, ALONE, MEANWHILE)}
     if until_the_end := [reading for name, reading in readings if name == WHOLE]:
-        rows[WHOLE] = {"name": WHOLE, **_together(until_the_end).figures()}  # over all turns: no lowest figures
+        rows[WHOLE] = {"name": WHOLE, **_together(until_the_end).figures()}  # of all turns, not the lowest ones
     compared = [
         ("filled / empty", ALONE, EMPTY),
         ("during / filled", MEANWHILE, ALONE),

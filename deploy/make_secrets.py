@@ -44,7 +44,7 @@ def _keep(file: Path, content: str) -> str:
     if not file.exists():
         part = file.with_name(f".{file.name}.part")
         part.write_text(content, encoding="utf-8")
-        part.chmod(0o644)  # the servers read theirs as their own users; the folder is not mounted anywhere else
+        part.chmod(0o644)  # each server reads its files as its own user; the folder is not mounted anywhere else
         part.replace(file)
     return file.read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ _HANG_UP = "shop.hang_up"
 
 
 class DroppableConnection(H11Protocol):
-    # The base class annotates neither argument of the ASGI application: it calls any.
+    # Any: the base class has no types for the ASGI application's arguments.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         serve = self.app
