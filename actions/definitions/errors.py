@@ -38,7 +38,7 @@ class Outdated(ActionError):
 
 
 class CasesFailed(ActionError):
-    """Recorded cases do not pass; `fields` maps each case's name to why it does not pass."""
+    """Recorded cases do not pass; `fields` maps each case's name to the reason."""
 
     code = "cases_failed"
     status = 409

@@ -72,9 +72,9 @@ def choices_of(definition: Definition, argument: Argument, names: Names, ask: As
 
 
 def as_listed(definition: Definition, names: Names, ask: Ask, locale: str) -> Names:
-    """Return the names with the list's spelling of each argument that is chosen from a list ("60 " for "60"), so that
-    rules can compare it with the list, and look-ups, the call and the stored request use the value that the system
-    knows. Each is looked up once, when it is first read, since a list may depend on choices from other lists.
+    """Return the names, with each argument that is chosen from a list in the list's spelling ("60 " for "60"). So rules
+    can compare it with the list, and look-ups, the call and the stored request use the value that the system knows.
+    Each is looked up once, when it is first read, since a list may depend on choices from other lists.
     """
     return _ChoiceFinder(definition, names, ask, locale).names
 

@@ -1,6 +1,6 @@
 """Curated answers: articles that are given word for word to customers who ask one of their questions. A customer's
 question counts as one of these if it means nearly the same as that question and shares its words. Meaning alone would
-confuse "Do you ship to Norway?" with "Do you ship to Sweden?" (a similarity of .95 with the packaged model), so a word
+confuse "Do you ship to Norway?" with "Do you ship to Sweden?" (a similarity of .95 with the packaged model). So a word
 that neither the phrasings nor the answer contain makes it a different question, unless nearly all other words agree.
 """
 

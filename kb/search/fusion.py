@@ -75,9 +75,9 @@ DEFAULT = Weights()
 def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[str, float]:
     """Return the score of every passage found for any part of a question.
 
-    For a single part, the ratio of two scores is exp(sharpness * difference), where the difference between their
-    matches is in units of the spread of the part's neighbours, so the model's range of cosines does not matter. For
-    several parts, only the order of scores is meaningful.
+    For a single part, the ratio of two scores is exp(sharpness * difference). The difference between their matches is
+    in units of the spread of the part's neighbours, so the model's range of cosines does not matter. For several parts,
+    only the order of scores is meaningful.
     """
     top = max(map(nearest, parts), default=0.0)
     total: dict[str, float] = {}

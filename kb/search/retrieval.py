@@ -124,8 +124,8 @@ def search(
 ) -> Retrieval:
     """Return up to `limit` passages that the viewer may read, best first.
 
-    `context` is what a follow-up refers to, and `asked_before` the question before this one. A question that may be a
-    follow-up, because it is short, refers back or finds no confident answer on its own, is also searched for with the
+    `context` is what a follow-up refers to, and `asked_before` the question before this one. A question may be a
+    follow-up if it is short, refers back or finds no confident answer on its own. It is then also searched for with the
     context, which costs an embedding unless it finds a confident answer and the previous question is known. The
     confidence is computed for the question alone, since an earlier topic would always be found. Articles that are not
     live never appear, re-indexed or not. If the embedding model is unavailable, a hybrid search uses words only; with
@@ -159,7 +159,7 @@ def _search_in_all_languages(
 
     Passages in the question's language are usually nearer than others, and only they share words with it. So if a page
     in another language is as near, and no page in the question's language contains most of its words, the page in the
-    other language may have the answer; if it is nearer but does not have the answer, no page has it. But the viewer's
+    other language may have the answer. If it is nearer but does not have the answer, no page has it. But the viewer's
     language may differ from the question's language: a person who searches German help pages in English finds English
     pages first. If the nearest of these has a German version, that version may have the answer.
     """

@@ -1,7 +1,7 @@
 """Finding mistakes in the types of an expression before it is evaluated, as in `today + 14`. Pure.
 
 A part whose type is known before any record is read (a literal, `today`, an argument, the value of a function) is
-represented by a sample of its type, and the operations themselves say which samples they refuse. Fields of records and
+represented by a sample of its type. The operations themselves say which samples they refuse. Fields of records and
 answers have unknown types, so any operation on them may be right. The mistakes found here are operations that fail
 whenever they are evaluated, even if the expression never evaluates some of them.
 """

@@ -276,7 +276,7 @@ def _numbers(value: Any) -> Any:
 
 
 def parsed(argument: Argument, value: Any, rule: Expression) -> Any:
-    """Return a value in canonical form; raises ExpressionFailed at the rule that it comes from if it does not fit."""
+    """Return a value in canonical form; raises ExpressionFailed with its rule if the value does not fit its type."""
     problems: Problems = {}
     canonical = argument.accepts.parse(value, argument.name, problems)
     if problems:
