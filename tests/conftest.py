@@ -83,7 +83,7 @@ def nothing_left_over(_django_db_marker: None) -> Iterator[None]:
     """
     for one in (trouble, layer_trouble, broker_trouble):  # a process logs only one line about each outage
         one.forget()
-    forget_failure()  # of a connection that another test could not open
+    forget_failure()  # another test may have failed to open a connection
     yield
     translation.deactivate()  # the language that a page has activated
     for executor in EXECUTORS:

@@ -97,7 +97,7 @@ async def test_every_wakeup_that_was_missed_is_made_up_for(
     running.start()
     await until(lambda: bool(signal_broker()._turn_listeners) and not running._claiming)
     with answering(ScriptedModel(*[Says(waits_for=asyncio.Event()) for _ in range(3)])) as model:
-        with running.slot(), running.slot(), running.slot():  # of messages that start no turn
+        with running.slot(), running.slot(), running.slot():  # slots of messages that start no turn
             for each in await db(three):
                 await db(write, each)
             await until(lambda: running._was_wakeup_missed)

@@ -271,7 +271,7 @@ LINKS = [
 ]
 
 
-@pytest.mark.one_in(2)  # of an odd number of links, so that each is in every run in one of the lines
+@pytest.mark.one_in(2)  # the number of links is odd, so every run has each link in one of the lines
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("line", ["Open your orders or write to {}. [1]", "Sure, see {}", "Could you open {} please?"])
 def test_only_our_own_links_are_shown(line: str, link: str) -> None:

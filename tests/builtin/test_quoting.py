@@ -46,7 +46,7 @@ def test_similarity_is_scaled_to_each_models_band() -> None:
 
 
 def test_a_turn_compares_the_words_of_each_passage_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    ranking.scored_by_words.cache_clear()  # of what other tests have asked
+    ranking.scored_by_words.cache_clear()  # it may contain the scores of other tests
     split: list[Source] = []
     monkeypatch.setattr(ranking, "pieces_of", lambda source: split.append(source) or pieces_of(source))
     asked = request("how long can the Alder go in the dryer", BOTH)

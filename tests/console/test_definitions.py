@@ -283,7 +283,7 @@ ENTRIES = {"for_each": "order.items", "as": "one", "of": {"order": "{order.order
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("order", "line", "line is already the name of a list's entries"),  # of a look-up for each element
+        ("order", "line", "line is already the name of a list's entries"),  # in a look-up for each element
         ("order", "one", "one is already the name of a list's entries"),  # in the body
         ("order", "v", "v is already the name of a list's entries"),  # in an expression
         ("more", "line", "line is already the name of a list's entries"),

@@ -36,7 +36,7 @@ def environment(part: str, addresses: dict[str, str], folder: Path) -> dict[str,
 @dataclass
 class Pod:
     process: "subprocess.Popen[bytes]"
-    port: int  # of its probes
+    port: int  # for its probes
 
     def stop(self) -> None:
         self.process.terminate()

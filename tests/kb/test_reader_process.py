@@ -65,7 +65,7 @@ def test_the_wait_for_the_reader_server_is_as_limited_as_for_a_process(
         patch.setattr(confinement, "SECONDS", 0.01)
         with pytest.raises(confinement.ReaderEnded, match="too long"):
             read()
-    assert read() == 0  # by a new server, since the first one may still answer
+    assert read() == 0  # read by a new server, since the first one may still answer
     assert readers._process is not None
     readers._process.kill()
     readers._process.wait()
