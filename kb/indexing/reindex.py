@@ -122,8 +122,8 @@ def rebuild_workspace(
     progress: Progress = no_progress,
     keeps_rows: bool = False,
 ) -> SyncReport:
-    """Split all live articles of the current workspace again for `recipe`, and embed passages without a vector; with
-    `keeps_rows`, only articles that have no rows for their live revision.
+    """Split all live articles of the current workspace again for `recipe`, and embed passages without a vector.
+    With `keeps_rows`, split only articles that have no rows for their live revision.
 
     Passages that are being searched are replaced only once the new ones have their vectors, a few articles at a time.
     """
