@@ -43,24 +43,24 @@ _IDENTITY: Final = "identity"
 PER_CUSTOMER_DAY: Final = "max_requests_per_customer_day"
 _SUBJECT_OF_OTHERS: Final = gettext_noop(
     "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits are counted per "
-    "subject, and neither an argument nor a public record says whose it is."
+    "subject, and neither an argument nor a public record proves who owns it."
 )
 
 
 _UNBOUND: Final = gettext_noop(
     "The path of the call contains {name}, which comes from the chat and could be someone else's. If it is the "
-    "customer's id, take it from their signed identity. Otherwise, use it to look up the record, with its owner, or "
-    "as public if the record belongs to nobody."
+    "customer's id, take it from their signed identity. Otherwise, use it in a look-up with an owner, or in a public "
+    "look-up if the record belongs to nobody."
 )
 _UNPROVEN_TEXT: Final = gettext_noop(
     "The call sends {name}, which comes from the chat. If it can identify a record, such as an order, an account or a "
-    "person, use it to look up the record, with its owner, or compare it with one of the customer's records in a "
-    "guard. If it is only the customer's own words, select “It does not identify a record” for the argument."
+    "person, use it in a look-up with an owner, or compare it with one of the customer's records in a guard. If it is "
+    "only the customer's own words, select “It does not identify a record” for the argument."
 )
 _UNPROVEN_ID: Final = gettext_noop(
     "The call sends {name}, which looks like the id of a record, comes from the chat and could be someone else's. Use "
-    "it to look up the record, with its owner, or compare it with one of the customer's records in a guard. If it is "
-    "not a record's id, select “It does not identify a record” for the argument."
+    "it in a look-up with an owner, or compare it with one of the customer's records in a guard. If it is not a "
+    "record's id, select “It does not identify a record” for the argument."
 )
 _CONCERNS_NOBODY: Final = gettext_noop(
     "The call identifies neither the customer nor a record of theirs, so it could concern anyone. Send the customer's "

@@ -37,7 +37,7 @@ LABELS: Final = {
     "environment": gettext_noop("Environment"),
     "file": gettext_noop("File"),
     "folder": gettext_noop("Folder"),
-    "has_secrets": gettext_noop("With secrets"),
+    "has_secrets": gettext_noop("Secrets included"),
     "id": gettext_noop("ID"),
     "identity_secret": gettext_noop("Signing secret"),
     "kid": gettext_noop("Key (kid)"),

@@ -67,7 +67,7 @@ class SubjectFilter(LabelledFilter):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ScopedAdmin):
     many = _("Audit trail")
-    none_yet = _("Every step of a request and every change of rules, people, keys and connections is recorded here.")
+    none_yet = _("Every step of a request and every change to rules, people, keys and connections is recorded here.")
     view_right = "team:write"
     list_display = ["place", "moment", "shown_event", "who", "facts", "about"]
     list_display_links = None

@@ -224,7 +224,7 @@ class ChannelAdmin(ScopedAdmin):
     fieldsets = (
         (None, {"fields": ["name", "allowed_origins", "locale"]}),
         (_("Appearance"), {"fields": ["assistant_name", "accent", "position"]}),
-        (_("Words"), {"fields": ["greeting", "suggestion_lines", "other_greetings", "other_suggestions"]}),
+        (_("Texts"), {"fields": ["greeting", "suggestion_lines", "other_greetings", "other_suggestions"]}),
         (_("Hours"), {"fields": ["days", "opens", "closes"]}),
         (_("Rules"), {"fields": ["privacy_url", "confirms_on_hosted_page", "is_live"]}),
     )

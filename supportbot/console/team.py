@@ -43,7 +43,7 @@ INVALID_EMAIL = _("Enter a valid e-mail address, such as name@example.com.")
 ROLES = [
     ("editor", _("Editor: writes articles")),
     ("agent", _("Agent: answers customers")),
-    ("supervisor", _("Supervisor: leads agents and approves requests if named in a rule")),
+    ("supervisor", _("Supervisor: leads agents, and approves requests if the action's rules allow it")),
     ("admin", _("Admin: everything in this workspace")),
 ]
 

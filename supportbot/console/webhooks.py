@@ -83,7 +83,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         labels = {
             "name": _("Name"),
             "url": _("Address"),
-            "includes_customer": _("With the customer's data"),
+            "includes_customer": _("Include the customer's data"),
             "is_on": _("On"),
         }
         help_texts = {

@@ -30,7 +30,8 @@ INTERRUPTIONS: Final = {
     "model_budget": gettext_noop("Today's budget for evaluations is spent."),
     "model_misconfigured": gettext_noop("No model is set up for this, or its server refuses the key."),
     "no_merchant": gettext_noop(
-        "Its customers confirm cards, so it needs the benchmark's shop: run it with `manage.py retail_benchmark`."
+        "The suite's customers confirm cards, so it needs the benchmark's shop: run it with `manage.py "
+        "retail_benchmark`."
     ),
     "release_changed": gettext_noop("The draft was changed while it was being evaluated."),
     "product_changed": gettext_noop("The product was updated in the meantime. Start again."),

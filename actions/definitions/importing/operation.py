@@ -211,8 +211,8 @@ class Operation:
         if only := only_value(self._resolve(schema, self._draft.note)):
             self._draft.check(
                 gettext_noop(
-                    "{argument}: the file allows only {value}. The customer is asked for it. If it is neither a "
-                    "consent nor a choice of theirs, use the suggested computed value under Arguments instead."
+                    "{argument}: the file allows only {value}. The customer is asked for it. If the customer neither "
+                    "consents to it nor chooses it, use the suggested computed value under Arguments instead."
                 ),
                 argument=argument,
                 value=only,
@@ -454,7 +454,7 @@ class Operation:
                 self._draft.check(
                     gettext_noop(
                         "{argument}: this may identify a record, because GET {path} reads a record of this name. If "
-                        "it does, use it to look up the record, with its owner."
+                        "it does, use it in a look-up with an owner."
                     ),
                     argument=argument,
                     path=printable(record.path, 80),

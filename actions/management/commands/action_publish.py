@@ -16,8 +16,8 @@ from supportbot.errors import NotFound
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Publish a definition, as an admin. An action that writes needs an admin other than the one who saved it; "
-        "a workspace's only admin gives a --reason. It also needs recorded cases."
+        "Publish a definition, as an admin. An action that writes needs recorded cases, and an admin other than the "
+        "one who saved it; a workspace's only admin gives a --reason."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

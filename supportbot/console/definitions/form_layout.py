@@ -468,7 +468,7 @@ PARTS: Final = (
         _("Result"),
         _("What the customer is told."),
         (
-            Box("result.words", _("Words"), Kind.WORDS, _TEMPLATE_HELP),
+            Box("result.words", _("Text"), Kind.WORDS, _TEMPLATE_HELP),
             Box(
                 "result.list",
                 _("Fields for each entry of"),

@@ -96,8 +96,8 @@ class DraftForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 12}),
         label=_("Rules for answers"),
         help_text=_(
-            "Leave empty for the rules that come with SupportBot. {orders} stands for what the assistant "
-            "may do about orders."
+            "Leave empty for the rules that come with SupportBot. {orders} stands for what the assistant may do with "
+            "orders."
         ),
     )
     reason = forms.CharField(required=False, max_length=300, label=_("Reason"), help_text=_("What this draft is for."))
