@@ -71,7 +71,7 @@ def test_a_customer_with_an_open_request_is_not_erased(enter: Enter, sample: Sam
     ActionRequest.objects.update(state="awaiting_approval")
     page = f"/admin/customers/{sample.customer.pk}/erase/"
     answer = enter("admin").post(page)
-    assert answer.status_code == 409 and "is still open" in answer.content.decode()
+    assert answer.status_code == 409 and "still has an open action request" in answer.content.decode()
     assert Customer.objects.filter(pk=sample.customer.pk).exists()
 
 

@@ -143,7 +143,7 @@ def test_every_note_and_check_of_an_import_is_marked_for_translation() -> None:
     [
         ({"kind": "dance"}, "kind: Schreiben Sie eines von: read, write."),
         ({"titel": {"en": "x"}}, "titel: Dieses Feld gibt es nicht. Meinen Sie title?"),
-        ({"values": {"a": "b", "b": "a"}}, "values.a: Es liest sich selbst, unmittelbar oder über andere"),
+        ({"values": {"a": "b", "b": "a"}}, "values.a: Dieser Wert hängt von sich selbst ab, unmittelbar"),
         (
             {"values": {"a": "today + 14"}},
             "Ein Datum und eine Zahl lassen sich nicht addieren; schreiben Sie days(28) für eine Anzahl von Tagen",
