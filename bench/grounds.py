@@ -85,7 +85,8 @@ def ask(corpus: str, row: dict[str, Any], where: str) -> SearchedQuestion | None
     from kb.evaluation.confidence_fitting import Example
     from kb.evaluation.question_files import conversation_of, locale_of
     from kb.models import Audience
-    from supportbot.assistant.turn_search import grounds, seek, similarities_of
+    from supportbot.assistant.answerability import grounds, similarities_of
+    from supportbot.assistant.turn_search import seek
     from supportbot.language.detection import detect
     from supportbot.llm.passage_sources import numbered
     from supportbot.llm.types import ModelRequest

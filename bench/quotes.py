@@ -121,20 +121,20 @@ def fill_from(knowledge: Path, workspace: str, vectors: Path | None) -> None:
 
 @contextmanager
 def threshold_of(probability: float | None) -> Iterator[None]:
-    from supportbot.assistant import turn_search
+    from supportbot.assistant import answerability
 
-    shipped = turn_search.answer_calibration
+    shipped = answerability.answer_calibration
 
     def changed(recipe_name: str) -> Any:
         found = shipped(recipe_name)
         return found and replace(found, threshold=probability)
 
     if probability is not None:
-        turn_search.answer_calibration = changed
+        answerability.answer_calibration = changed
     try:
         yield
     finally:
-        turn_search.answer_calibration = shipped
+        answerability.answer_calibration = shipped
 
 
 def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:

@@ -13,12 +13,13 @@ from actions.states import State
 from kb.access import Viewer
 from kb.ports import EarlierMessage
 from kb.search import Curated, Passage
+from supportbot.assistant.answerability import with_similarity
 from supportbot.assistant.checks.evidence import Strictness
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words
 from supportbot.assistant.tools import TurnTools, tools_for
 from supportbot.assistant.turn_limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
-from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_in, with_passages, with_similarity
+from supportbot.assistant.turn_search import Found, in_parts, retrieve, viewer_in, with_passages
 from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words, language_in, says_nothing
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.llm_roles import ROLES

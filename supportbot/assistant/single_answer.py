@@ -8,10 +8,11 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.answer_assembly import answer_from_curated
+from supportbot.assistant.answerability import with_similarity, with_sure_similarity
 from supportbot.assistant.checked_stream import CheckedStream
 from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_variable_in
-from supportbot.assistant.turn_search import Found, in_parts, with_similarity, with_sure_similarity
+from supportbot.assistant.turn_search import Found, in_parts
 from supportbot.assistant.vectors_for_checks import settle
 from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread

@@ -68,7 +68,7 @@ async def answered(conversation: Conversation, text: str, log: Log) -> dict[str,
 @pytest.fixture
 def nothing_holds_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search finds pages, but no part of them seems to contain the answer."""
-    monkeypatch.setattr("supportbot.assistant.turn_search.holds_answer", lambda similarities, found: False)
+    monkeypatch.setattr("supportbot.assistant.answerability.holds_answer", lambda similarities, found: False)
 
 
 @pytest.mark.usefixtures("nothing_holds_the_answer")

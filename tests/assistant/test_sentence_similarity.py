@@ -14,10 +14,11 @@ from kb.search import Retrieval
 from kb.search.confidence import Calibration, answer_calibration
 from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant import turn_search
+from supportbot.assistant import answerability
+from supportbot.assistant.answerability import similarities_of, with_similarity
 from supportbot.assistant.context import build_context
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.turn_search import Found, similarities_of, with_similarity
+from supportbot.assistant.turn_search import Found
 from supportbot.async_db import db
 from supportbot.builtin.quotable_pieces import pieces_of
 from supportbot.chat.models import Conversation, Message
@@ -142,8 +143,8 @@ def said(conversation: Conversation, text: str) -> Claim:
 
 
 def test_only_words_decide_under_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_search, "_slots", threading.BoundedSemaphore(1))
-    with turn_search._slots:
+    monkeypatch.setattr(answerability, "_slots", threading.BoundedSemaphore(1))
+    with answerability._slots:
         assert similarities_of(REQUEST) == {}
     assert similarities_of(REQUEST)
 
@@ -152,13 +153,13 @@ def test_only_words_decide_under_load(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_similar_sentence_there_is_no_answer(
     monkeypatch: pytest.MonkeyPatch, bias: float, is_answerable: bool
 ) -> None:
-    monkeypatch.setattr(turn_search, "answer_calibration", by(bias, nearest=0.1))
+    monkeypatch.setattr(answerability, "answer_calibration", by(bias, nearest=0.1))
     request = with_similarity(REQUEST, FOUND)
     assert request.similarities.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
 
 
 def test_question_words_that_are_in_no_passage_make_an_answer_less_likely(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(answerability, "answer_calibration", by(-0.4, share=1.0))
     assert with_similarity(REQUEST, FOUND).is_answerable
     assert not with_similarity(REQUEST, replace(FOUND, retrieval=replace(RETRIEVAL, share=0.3))).is_answerable
     across = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.9, is_across=True))
@@ -167,8 +168,8 @@ def test_question_words_that_are_in_no_passage_make_an_answer_less_likely(monkey
 
 @pytest.mark.parametrize("is_abroad", [False, True])
 def test_a_price_that_no_piece_contains_is_no_answer(monkeypatch: pytest.MonkeyPatch, is_abroad: bool) -> None:
-    monkeypatch.setattr(turn_search, "answer_calibration", by(1.0))
-    monkeypatch.setattr(turn_search, "abroad_calibration", by())
+    monkeypatch.setattr(answerability, "answer_calibration", by(1.0))
+    monkeypatch.setattr(answerability, "abroad_calibration", by())
     found = replace(FOUND, retrieval=replace(RETRIEVAL, is_abroad=is_abroad))
     assert with_similarity(REQUEST, found).is_answerable
     without = Source(1, "Repairs", "A new zip is sewn in by hand.\n\nA new pole is cut to length.", "en")
@@ -182,8 +183,8 @@ def test_a_price_that_no_piece_contains_is_no_answer(monkeypatch: pytest.MonkeyP
 def test_a_follow_up_is_judged_by_itself_too(
     monkeypatch: pytest.MonkeyPatch, own: float, is_abroad: bool, is_answerable: bool
 ) -> None:
-    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
-    monkeypatch.setattr(turn_search, "abroad_calibration", by())
+    monkeypatch.setattr(answerability, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(answerability, "abroad_calibration", by())
     together = replace(RETRIEVAL, share=0.9, is_abroad=is_abroad)
     alone = replace(RETRIEVAL, share=own, confidence=own - 0.3)
     found = Found(f"{REQUEST.question} for a dog", together, own=alone)
@@ -197,7 +198,7 @@ def test_a_follow_up_is_judged_by_itself_too(
 async def test_a_follow_up_about_something_else_does_not_get_the_earlier_answer(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(answerability, "answer_calibration", by(-0.4, share=1.0))
     answers: list[Message] = []
     for question in ("Can I return unused items after delivery?", "And unused helicopters?", "And is the label free?"):
         await carry_out(await db(said, conversation, question))
@@ -213,7 +214,7 @@ def messages_of(conversation: Conversation) -> list[Message]:
 
 
 def test_one_answerable_question_of_several_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn_search, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(answerability, "answer_calibration", by(-0.4, share=1.0))
     request = replace(REQUEST, parts=(REQUEST, REQUEST))
     poor = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.1))
     told = with_similarity(request, replace(FOUND, parts=(FOUND, poor)))
@@ -221,7 +222,7 @@ def test_one_answerable_question_of_several_is_enough(monkeypatch: pytest.Monkey
 
 
 def test_a_question_that_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(turn_search, "answer_calibration", by(-9.0))
+    monkeypatch.setattr(answerability, "answer_calibration", by(-9.0))
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
     assert with_similarity(REQUEST, FOUND).is_answerable
     settings.OPENAI_MODEL = "some-model"
