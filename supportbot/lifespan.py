@@ -25,7 +25,7 @@ from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.words import stem
 from supportbot.llm import gateway
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 from supportbot.mcp.asgi import hosted as agents
 from supportbot.observing import tracing
 from supportbot.outbox.relay_thread import relay

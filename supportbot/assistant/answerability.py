@@ -27,7 +27,7 @@ from supportbot.builtin.answer_types import lacks_figure
 from supportbot.builtin.ranking import worth_comparing
 from supportbot.llm import types as llm
 from supportbot.llm.budget import is_evaluating
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 
 _MAX_AT_ONCE: Final = 2
 _slots = threading.BoundedSemaphore(_MAX_AT_ONCE)

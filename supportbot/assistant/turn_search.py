@@ -22,7 +22,7 @@ from supportbot.language.normalise import normalised
 from supportbot.language.spelling import corrected_spelling, word_counts
 from supportbot.language.words import stop_words
 from supportbot.llm import types as llm
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 
 
 @dataclass(frozen=True, slots=True)

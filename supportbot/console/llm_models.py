@@ -22,7 +22,7 @@ from supportbot.console.llm_test_failures import problem_of
 from supportbot.console.releases.document_differences import PURPOSES
 from supportbot.console.request_context import needs, person_of
 from supportbot.llm import connections, release_routes
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 from supportbot.llm.connection_check import ConnectionTestResult, try_connection
 from supportbot.llm.models import ModelConnection
 from supportbot.releases.selectors import live_release
@@ -159,7 +159,7 @@ class ModelConnectionAdmin(ScopedAdmin):
             "problem": problem_of(tried.refused, tried.reason),
             "suits": _suits(tried),
         }
-        return TemplateResponse(request, "console/models/test.html", context)
+        return TemplateResponse(request, "console/models/test_result.html", context)
 
 
 def _environment() -> dict[str, str] | None:

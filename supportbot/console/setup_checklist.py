@@ -22,7 +22,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, workspace_here
 from supportbot.errors import InvalidInput
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 from supportbot.llm.models import LLMCall, ModelConnection
 from supportbot.releases.selectors import live_release
 from supportbot.team_formats import number

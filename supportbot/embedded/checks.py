@@ -35,7 +35,7 @@ from supportbot.installation.environment import LAST_PORT
 from supportbot.installation.errors import InstallationError, StartRefused
 from supportbot.installation.running_instance import load_runtime
 from supportbot.installation.start_plan import Plan
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 
 # A new cluster with its first write-ahead log, static files and space for the demo's rows.
 NEEDED_MEGABYTES = 200

@@ -1,6 +1,6 @@
 """Deletes old runs, article checks, checks of drafts, and replays, in all workspaces."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -17,6 +17,11 @@ ARTICLE_CHECKS_KEPT_FOR: Final = timedelta(days=30)
 # These contain customers' questions.
 DRAFT_CHECKS_KEPT_FOR: Final = timedelta(days=7)
 REPLAYS_KEPT_FOR: Final = timedelta(days=7)
+
+
+def kept_until(run: Run) -> datetime | None:
+    """Return when a run is deleted; None if it has not ended."""
+    return run.finished_at + RUNS_KEPT_FOR if run.finished_at else None
 
 
 def purge_evaluations() -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from supportbot.llm.call_record import CallRecord
-from supportbot.llm.conf import Limits
+from supportbot.llm.call_settings import Limits
 from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
 from supportbot.llm.ports import Provider, ProviderEvent
 from supportbot.llm.tokens import CHARACTERS_PER_TOKEN, estimated_usage

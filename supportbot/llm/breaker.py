@@ -6,7 +6,7 @@ Each process has its own breakers, so each makes up to `failures` slow calls bef
 from time import monotonic
 from typing import Literal
 
-from supportbot.llm.conf import Limits
+from supportbot.llm.call_settings import Limits
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.types import Purpose
 from supportbot.observing.metrics import BREAKER_HITS, BREAKERS_OPEN

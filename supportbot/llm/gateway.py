@@ -26,7 +26,7 @@ from supportbot.llm.attempt import Attempt
 from supportbot.llm.breaker import Breaker, breaker_of, kind_of
 from supportbot.llm.budget import Reservations, booked_as, is_limited, settle_unrecorded
 from supportbot.llm.call_record import CallRecord, count_calls, record_calls, store_together
-from supportbot.llm.conf import Limits, limits
+from supportbot.llm.call_settings import Limits, limits
 from supportbot.llm.connections import Server
 from supportbot.llm.embeddings import call as embedding_call
 from supportbot.llm.errors import (

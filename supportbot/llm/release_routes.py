@@ -10,7 +10,7 @@ from typing import Final
 from django.conf import settings
 from django.utils.translation import gettext
 
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 from supportbot.llm.models import EmbeddingConnection, ModelConnection
 from supportbot.releases.document import Document
 from supportbot.releases.models import Release

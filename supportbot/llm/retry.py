@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from supportbot.llm.breaker import Breaker
-from supportbot.llm.conf import Limits
+from supportbot.llm.call_settings import Limits
 from supportbot.llm.errors import WORTH_A_RETRY, ProviderError, Reason
 
 PAUSE_SECONDS = 0.25

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.scope import scoped_workspace_id
 from supportbot.async_db import db
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 from supportbot.llm.connections import Server, servers
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.ports import EmbeddingProvider, Provider

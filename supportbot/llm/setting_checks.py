@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.translation import gettext
 
 from supportbot.llm.budget import daily_allowance
-from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.call_settings import is_remote_configured
 from supportbot.llm.errors import ModelMisconfigured
 from supportbot.llm.pricing import parse_prices
 

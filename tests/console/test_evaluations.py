@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -83,6 +84,9 @@ def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_artic
     run_worker.execute_run(run.pk)
     done = client.get(reverse("admin:evals_run_change", args=[run.pk]))
     assert "Refresh" not in done and "2 of 2 cases passed" in done.content.decode()
+    Run.objects.update(finished_at=datetime(2026, 1, 31, 12, tzinfo=UTC))
+    kept = client.get(reverse("admin:evals_run_change", args=[run.pk])).content.decode()
+    assert "Kept until 30 Jul 2026" in " ".join(LexborHTMLParser(kept).body.text().split())
     assert client.post(reverse("admin:evals_suite_remove", args=[suite.pk])).status_code == 302
     assert Run.objects.get().suite_id is None
 

@@ -54,8 +54,8 @@ async def test_the_total_deadline_applies_even_with_short_gaps(
 ) -> None:
     settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = 60.0
     settings.MODEL_DEADLINE_SECONDS = 10.0
-    monkeypatch.setattr("supportbot.llm.conf.MAX_FALLBACK_SECONDS", 9.0)  # leaves one second for the first route
-    monkeypatch.setattr("supportbot.llm.conf.FALLBACK_SHARE", 0.9)
+    monkeypatch.setattr("supportbot.llm.call_settings.MAX_FALLBACK_SECONDS", 9.0)
+    monkeypatch.setattr("supportbot.llm.call_settings.FALLBACK_SHARE", 0.9)
     server.will(Behaviour(text="and so on ", is_endless=True, gap=0.05))
     events = await read(ask())
     assert Restarted("builtin", "extractive", "deadline") in events

@@ -11,6 +11,7 @@ from kb.search import Passage, search
 from kb.validation import check_locale
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+from supportbot.language.terminal_text import for_terminal
 
 
 class Command(WorkspaceCommand):
@@ -73,5 +74,5 @@ def _facts(passage: Passage) -> dict[str, Any]:
 
 def _in_words(passage: dict[str, Any]) -> str:
     heading = f" > {passage['heading']}" if passage["heading"] else ""
-    shown = " ".join(passage["text"].split())
+    shown = " ".join(for_terminal(passage["text"]).split())
     return f"{passage['score']:.3f}  {passage['title']}{heading} [{passage['external_id']}]\n       {shown[:200]}"

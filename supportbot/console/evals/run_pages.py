@@ -26,6 +26,7 @@ from supportbot.evals.grading.run_comparison import compared
 from supportbot.evals.grading.run_reports import Report
 from supportbot.evals.models import Run
 from supportbot.evals.result_texts import comparison_words, every_time, interruption, summary, verdict_parts
+from supportbot.evals.retention import kept_until
 from supportbot.evals.selectors import run_with_id, runs, suite_with_id, tries_of
 from supportbot.team_formats import number
 
@@ -86,6 +87,7 @@ def _figures(run: Run, other: Run | None, report: Report, hidden: Collection[str
         "verdict": _verdict(run, other, report),
         "every_time": every_time(report),
         "comparison": _comparison(run, other, report, hidden) if other else [],
+        "kept_until": kept_until(run),
         "took": [number(ms / 1000, decimals=1) for ms in (report.p50_ms, report.p95_ms)],
     }
 

@@ -20,7 +20,8 @@ from supportbot.chat.blocks import shown_blocks
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
-from supportbot.handoff.desk.labels import REASONS, avatar_hue, initials
+from supportbot.handoff.desk.labels import avatar_hue, initials
+from supportbot.handoff.desk.ticket_reasons import REASONS
 from supportbot.handoff.models import Reason
 from supportbot.team_formats import active_language, labelled
 

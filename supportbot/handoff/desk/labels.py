@@ -1,37 +1,13 @@
-"""The desk's labels for reasons, durations and people. Pure."""
+"""The desk's labels for durations and people. Pure."""
 
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import gettext, ngettext
 
 from supportbot.accounts.models import User
-from supportbot.handoff.models import Reason, Requester, Ticket
 
-REASONS: Final = {
-    Reason.CUSTOMER_ASKED: gettext_noop("Asked for a person"),
-    Reason.NO_ANSWER: gettext_noop("Not covered by our articles"),
-    Reason.ACTION: gettext_noop("An action needs a person"),
-    Reason.GUARDRAIL: gettext_noop("Stopped by a safety rule"),
-    Reason.MODEL_DOWN: gettext_noop("The assistant was unavailable"),
-    Reason.OTHER: gettext_noop("Other reason"),
-}
-REQUESTERS: Final = {
-    Requester.CUSTOMER: gettext_noop("Requested by the customer"),
-    Requester.ASSISTANT: gettext_noop("Requested by the assistant"),
-    Requester.GUARDRAIL: gettext_noop("Requested by a safety rule"),
-    Requester.RULE: gettext_noop("Requested by a rule"),
-    Requester.AGENT: gettext_noop("Requested by a colleague"),
-}
-REASON_ICONS: Final = {
-    Reason.CUSTOMER_ASKED: "person",
-    Reason.NO_ANSWER: "book",
-    Reason.ACTION: "shield",
-    Reason.GUARDRAIL: "lock",
-    Reason.MODEL_DOWN: "alert",
-    Reason.OTHER: "flag",
-}
 HUE_COUNT: Final = 4
 
 
@@ -63,11 +39,3 @@ def first_name(person: User) -> str:
 def avatar_hue(person: UUID) -> int:
     """Return the number of a person's avatar colour, from 1 to 4. A person always gets the same number."""
     return person.int % HUE_COUNT + 1
-
-
-def reason_label(ticket: Ticket) -> str:
-    return gettext(REASONS[Reason(ticket.reason)])
-
-
-def requester_label(ticket: Ticket) -> str:
-    return gettext(REQUESTERS[Requester(ticket.requested_by)])

@@ -22,7 +22,8 @@ from supportbot.bulk_reads import wide_reads
 from supportbot.chat.conversation_search import first_with
 from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Conversation, Message, Source
-from supportbot.handoff.desk.labels import REASON_ICONS, avatar_hue, duration_label, first_name, initials, reason_label
+from supportbot.handoff.desk.labels import avatar_hue, duration_label, first_name, initials
+from supportbot.handoff.desk.ticket_reasons import REASON_ICONS, reason_label
 from supportbot.handoff.models import HELD, OPEN, TICKET_WORDS, Priority, Reason, State, Ticket
 from supportbot.handoff.tickets.queue_rules import LATE_AFTER, NEARLY_LATE_AFTER, is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset

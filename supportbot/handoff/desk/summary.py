@@ -17,7 +17,7 @@ from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.builtin.intents import courtesy, wants_person
 from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
-from supportbot.handoff.desk.labels import reason_label
+from supportbot.handoff.desk.ticket_reasons import reason_label
 from supportbot.handoff.models import Ticket
 from supportbot.language.follow_ups import asks_something, content_words
 from supportbot.team_formats import active_language, labelled, listed

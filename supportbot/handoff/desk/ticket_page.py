@@ -17,10 +17,11 @@ from supportbot.chat.services import MAX_MESSAGE_CHARACTERS
 from supportbot.handoff.desk.action_records import ActionRecord, action_records
 from supportbot.handoff.desk.assistant_activity import turn_records
 from supportbot.handoff.desk.conversation_lines import MAX_LINES, lines_of, reader_of
-from supportbot.handoff.desk.labels import avatar_hue, initials, reason_label, requester_label
+from supportbot.handoff.desk.labels import avatar_hue, initials
 from supportbot.handoff.desk.page_frame import render_page
 from supportbot.handoff.desk.queue_rows import group_of, queue_context
 from supportbot.handoff.desk.summary import build_summary
+from supportbot.handoff.desk.ticket_reasons import reason_label, requester_label
 from supportbot.handoff.models import HELD, State, Ticket
 from supportbot.handoff.proposals.services import available_offers, owns, undo_offers
 from supportbot.handoff.tickets.access import user_of

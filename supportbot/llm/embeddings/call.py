@@ -12,7 +12,7 @@ from supportbot.llm.attempt import Outcome
 from supportbot.llm.breaker import breaker_of
 from supportbot.llm.budget import Reservations
 from supportbot.llm.call_record import CallRecord, record_calls
-from supportbot.llm.conf import Limits
+from supportbot.llm.call_settings import Limits
 from supportbot.llm.errors import (
     BudgetExceeded,
     DeadlineExceeded,
