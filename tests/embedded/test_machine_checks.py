@@ -34,7 +34,7 @@ def test_a_suitable_machine_passes(plan: Plan) -> None:
 def test_every_check_has_a_translated_name(plan: Plan) -> None:
     external = replace(plan, database_url="postgres://x", redis_url="redis://x", broker_url="amqp://x")
     names = {*checks.machine_checks(plan), *checks.machine_checks(external)}
-    assert names <= set(doctor.NAMES)
+    assert names <= {*doctor.NAMES, *doctor.LABELS}
 
 
 def test_a_dead_database_is_reported_once(plan: Plan) -> None:

@@ -30,8 +30,8 @@ from supportbot.installation.start_plan import Plan, plan_from_environment
 from supportbot.team_formats import labelled
 
 PROBE_SECONDS: Final = 3.0
-# The names of the checks in `machine_checks` and this command. Programs read them in JSON, so they never change. People
-# read the name in `LABELS`, if there is one.
+# The checks in `machine_checks` and this command. Programs read these names in JSON, so they never change. `LABELS` has
+# those that people read under another name.
 NAMES: Final = (
     gettext_noop("settings"),
     gettext_noop("ports"),
