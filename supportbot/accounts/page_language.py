@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from supportbot.accounts.models import User
 from supportbot.team_language import ENGLISH, TEAM_LANGUAGES, team_language
 
-TEAM_PAGES: Final = ("/admin/", "/desk/", "/api/v1/docs/")
+TEAM_PAGES: Final = ("/admin/", "/desk/")
 API: Final = "/api/"
 
 
@@ -40,7 +40,7 @@ urls = [path("language/", language, name="language")]
 
 class PageLocaleMiddleware(LocaleMiddleware):
     """Django's middleware, unchanged for customers' pages. The team's pages use the language that the person chose; the
-    API is in English.
+    API and its documentation are in English.
 
     It comes after authentication in `MIDDLEWARE`, because the choice belongs to the logged-in person.
     """

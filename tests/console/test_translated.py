@@ -38,7 +38,6 @@ OUTSIDE = (
     "/admin/password_reset/done/",
     "/admin/reset/done/",
     "/",
-    "/api/v1/docs/",
 )
 
 
