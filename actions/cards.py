@@ -12,6 +12,7 @@ from actions.reasons import Reason, sentence
 from actions.registry import action_as_made, action_in_force
 from actions.spec import Card, Row, WriteAction
 from actions.states import State
+from actions.team_reasons import team_sentence
 from supportbot.translation import msgid, text_in
 
 
@@ -66,6 +67,11 @@ def reason_of(request: ActionRequest, locale: str = "") -> dict[str, str] | None
         return None
     reason = Reason(request.reason_code, request.reason_facts)
     return {"code": reason.code, "text": sentence(reason, locale or request.locale)}
+
+
+def team_reason_of(request: ActionRequest) -> str:
+    """Return the reason for a colleague, in the active language, or "" if the request needs no explanation."""
+    return team_sentence(Reason(request.reason_code, request.reason_facts)) if request.reason_code else ""
 
 
 def proposed_payload(request: ActionRequest) -> dict[str, Any]:

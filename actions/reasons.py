@@ -185,7 +185,7 @@ def sentence(reason: Reason, locale: str) -> str:
     own = {name.removeprefix(WORDS): text for name, text in reason.facts.items() if name.startswith(WORDS)}
     if own:
         return in_locale(own, locale)
-    facts = _FactsOrDash(_localized(reason.facts, locale))
+    facts = FactsOrDash(_localized(reason.facts, locale))
     if reason.code == "outside_window":
         days = int(facts["days"]) if facts["days"].isdecimal() else 0
         return ntext_in(locale, *_OUTSIDE_WINDOW, days, order=facts["order"], days=facts["days"])
@@ -205,7 +205,7 @@ def _localized(facts: Mapping[str, str], locale: str) -> Mapping[str, str]:
     return {**facts, **shown}
 
 
-class _FactsOrDash(dict[str, str]):
+class FactsOrDash(dict[str, str]):
     """Facts that show a dash instead of raising an error if an older row lacks one."""
 
     def __missing__(self, key: str) -> str:

@@ -7,13 +7,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils.timezone import now
 from pytest_django import Settings
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.cards import reason_of
 from actions.models import ActionRequest
+from actions.reasons import Reason as ActionReason
+from actions.requests.transitions import transition
+from actions.states import State
 from kb.models import Article
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.answers import Answer, Withheld
@@ -25,6 +29,7 @@ from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.console.charts import stacked
 from supportbot.console.display import amounts
 from supportbot.console.model_calls import REASONS
+from supportbot.handoff.desk.action_records import action_record
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.errors import Reason
@@ -58,6 +63,19 @@ def test_a_request_is_shown_with_its_trail_and_read_only(enter: Enter, sample: S
     assert client.post(address, {"order_id": "other", "state": "succeeded"}).status_code == 403
     sample.request.refresh_from_db()
     assert sample.request.state == "proposed"
+
+
+def test_an_expired_request_speaks_of_the_customer_not_to_them(enter: Enter, sample: Sample) -> None:
+    with transaction.atomic():
+        request = ActionRequest.objects.get(pk=sample.request.pk)
+        transition(request, State.AWAITING_CONFIRMATION, actor="policy")
+        transition(request, State.EXPIRED, actor="system", reason=ActionReason("not_confirmed"))
+    shown = read(enter("supervisor").get(f"/admin/actions/actionrequest/{request.pk}/change/"))
+    words = "The customer did not confirm in time, so nothing was done."
+    assert shown.body is not None and shown.body.text().count(words) >= 1
+    assert "You did not confirm" not in shown.body.text()
+    assert action_record(request).reason == action_record(request).steps[-1].reason == words
+    assert (reason_of(request) or {})["text"] == "You did not confirm in time, so nothing was done."
 
 
 @pytest.mark.long

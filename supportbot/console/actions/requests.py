@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from actions import audit
-from actions.cards import card_of, reason_of, receipt_rows, title_of_request
+from actions.cards import card_of, receipt_rows, team_reason_of, title_of_request
 from actions.facts import ORDER
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.money import Money, format_money, is_amount_in
@@ -134,7 +134,7 @@ class ActionRequestAdmin(ScopedAdmin):
     def page_context(self, request: HttpRequest, row: ActionRequest) -> dict[str, Any]:
         return {
             "face": card_of(row, active_language()),
-            "reason": reason_of(row, active_language()),
+            "reason": team_reason_of(row),
             "kind": _kind_of(row),
             "state": _state_of(row),
             "waits": row.state == State.AWAITING_APPROVAL,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from actions import ledger
 from actions.approvers import approvers_of
 from actions.audit import actor_of
-from actions.cards import card_of, reason_of, title_of_request
+from actions.cards import card_of, team_reason_of, title_of_request
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import Money, format_money
 from actions.policy_store import policy_of
@@ -169,11 +169,7 @@ def amount_label(request: ActionRequest) -> str:
 
 def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
     """Return everything that this person currently needs to decide on a request."""
-    face, reason, amount = (
-        card_of(request, active_language()),
-        reason_of(request, active_language()),
-        amount_label(request),
-    )
+    face, amount = card_of(request, active_language()), amount_label(request)
     customer = Customer.objects.filter(pk=request.customer_id).first()
     return ApprovalCase(
         request=request,
@@ -189,7 +185,7 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
         rules=tuple(rules_checked(request)),
         messages=tuple(_messages_before(request)),
         record=action_record(request),
-        reason=reason["text"] if reason else "",
+        reason=team_reason_of(request),
         is_in_progress=request.state == State.UNKNOWN and is_in_progress(request),
         why_it_may_happen=why_not_settled_as_not_done(request) if request.state == State.UNKNOWN else "",
         ticket=Ticket.objects.filter(conversation=request.conversation_id).order_by("-id").first(),

@@ -10,10 +10,11 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.audit import Step as AuditStep
 from actions.audit import steps_of
-from actions.cards import card_of, reason_of
+from actions.cards import card_of, team_reason_of
 from actions.models import ActionRequest
-from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, failure_text, needs_facts, sentence
+from actions.reasons import CODES, FAILED, SETTLED, WORDS, Reason, failure_text, needs_facts
 from actions.states import State as ActionState
+from actions.team_reasons import team_sentence
 from supportbot.handoff.desk.actor_names import actor_names
 from supportbot.team_formats import active_language
 
@@ -66,14 +67,13 @@ def action_records(conversation_id: UUID, *, most: int | None = None) -> list[Ac
 
 def action_record(request: ActionRequest) -> ActionRecord:
     """Return a request with all its audited steps."""
-    reason = reason_of(request, active_language())
     steps = list(steps_of(request.pk))
     names = actor_names(one.actor for one in steps)
     return ActionRecord(
         request=request.pk,
         title=card_of(request, active_language()).title,
         state=state_label(ActionState(request.state)),
-        reason=reason["text"] if reason else "",
+        reason=team_reason_of(request),
         digest=request.digest,
         at=request.created_at,
         steps=tuple(
@@ -113,10 +113,10 @@ def _in_words(code: str, facts: Mapping[str, str] | None) -> str:
     if not code:
         return ""
     if facts is None:
-        return code if code not in CODES or needs_facts(code) else sentence(Reason(code), active_language())
+        return code if code not in CODES or needs_facts(code) else team_sentence(Reason(code))
     if code not in CODES and not any(name.startswith(WORDS) for name in facts):
         return code
-    text = sentence(Reason(code, facts), active_language())
+    text = team_sentence(Reason(code, facts))
     if code == FAILED and "place" in facts:
         return f"{text} ({failure_text(facts)})"
     is_noted = code in SETTLED and "note" in facts

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_noop
 from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.reasons import Reason as ActionReason
-from actions.reasons import sentence
+from actions.team_reasons import team_sentence
 from supportbot.accounts.models import User
 from supportbot.chat.answer_html import answer_html
 from supportbot.chat.blocks import shown_blocks
@@ -269,7 +269,7 @@ def _action(event: EventView, request: ActionRequest | None) -> Line:
     title = card_of(request, language).title if request else payload.get("title", payload["action"])
     text, reason = labelled(title, gettext(_ACTIONS[event.event])), payload.get("reason")
     if reason and event.event != "action.queued":
-        known = sentence(ActionReason(reason["code"], request.reason_facts), language) if request else reason["text"]
+        known = team_sentence(ActionReason(reason["code"], request.reason_facts)) if request else reason["text"]
         text = f"{text}. {known}"
     return _rule(event, text, "card", request=payload["request"])
 

@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 
 from actions import argument_types
 from actions.models import MAX_ORDER_ID
-from actions.reasons import sentence
 from actions.record_choices import FormChoices
 from actions.spec import Action, Choice
+from actions.team_reasons import team_sentence
 from supportbot.team_formats import active_language
 
 _TRUE: Final = "true"
@@ -90,9 +90,7 @@ def _hint(choices: FormChoices) -> str:
         return ""
     if choices.needs_others:
         return gettext("Fill in the other fields first: the list depends on them.")
-    return (
-        sentence(choices.reason, active_language()) if choices.reason else gettext("There is nothing to choose from.")
-    )
+    return team_sentence(choices.reason) if choices.reason else gettext("There is nothing to choose from.")
 
 
 def _described(name: str, field: Any) -> str:

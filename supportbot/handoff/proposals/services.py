@@ -16,7 +16,6 @@ from actions.cards import card_of, whole_text
 from actions.errors import CannotUndo
 from actions.models import ActionRequest
 from actions.principals import Principal, proposed_by
-from actions.reasons import sentence
 from actions.record_choices import FormChoices, form_choices
 from actions.registry import action_named, all_actions
 from actions.requests.undo import offers_of, preview_undo, propose_undo
@@ -24,6 +23,7 @@ from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
 from actions.spec import Action, Card, Choice, Requests, Risk, WriteAction
 from actions.states import State
+from actions.team_reasons import team_sentence
 from supportbot.accounts.models import User
 from supportbot.chat.customer_language import customer_language
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
@@ -113,7 +113,7 @@ def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Map
     """Return the card without storing anything; raises InvalidArguments or MerchantUnavailable."""
     shown = preview(principal_for(ticket, person, locale=active_language()), action.name, arguments_json(action, typed))
     reason = shown.decision.reason
-    refusal = sentence(reason, active_language()) if shown.decision.is_refusal and reason else ""
+    refusal = team_sentence(reason) if shown.decision.is_refusal and reason else ""
     return Preview(card_of(shown.request, active_language()), shown.decision.needs_approval, refusal)
 
 
@@ -147,7 +147,7 @@ def propose_undoing(ticket: Ticket, person: User, request_id: UUID) -> ActionReq
     shown = preview_undo(principal_for(ticket, person, locale=active_language()), request_id)
     # raise here, because the customer would see a refused proposal
     if shown.decision.is_refusal and shown.decision.reason:
-        raise CannotUndo(sentence(shown.decision.reason, active_language()))
+        raise CannotUndo(team_sentence(shown.decision.reason))
     return propose_undo(principal_for(ticket, person, locale=customer_language(ticket.conversation)), request_id)
 
 
