@@ -4,6 +4,7 @@ It is built from stored records, without a model.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,8 @@ MAX_CHARACTERS: Final = 280  # the limit on each of the two messages
 MAX_MESSAGES_READ: Final = 30
 MAX_NAMES: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
+_ENDS: Final = ".!?…:。！？؟۔।"
+_CLOSING: Final = "\"'”’»)]」』"
 _DONE_LABELS: Final = {
     ActionState.SUCCEEDED: gettext_noop("done"),
     ActionState.FAILED: gettext_noop("tried, not done"),
@@ -107,12 +110,23 @@ def _wants(ticket: Ticket) -> str:
         return texts[0][:MAX_CHARACTERS] if texts else ""
     newest = filter(None, map(_topic_of, _customer_texts(ticket, "-seq")))
     last = next(filter(_says_something, newest), first)
+    is_cut = len(first) > MAX_CHARACTERS
     first, last = first[:MAX_CHARACTERS], last[:MAX_CHARACTERS]
     if last in first:
         return first
     if first in last:
         return last
-    return gettext("{first} Then: {last}").format(first=first, last=last)
+    ended = f"{first.rstrip()}…" if is_cut else _with_full_stop(first)
+    return gettext("{first} Then: {last}").format(first=ended, last=last)
+
+
+def _with_full_stop(text: str) -> str:
+    """Return the text as a complete sentence, since another one follows; most customers leave out the full stop."""
+    bare = text.rstrip(" ,;–-")
+    end = bare.rstrip(_CLOSING)[-1:]
+    if not end or end in _ENDS:
+        return bare or text
+    return bare + ("。" if unicodedata.name(end, "").startswith(("CJK", "HIRAGANA", "KATAKANA")) else ".")
 
 
 def _topic_of(text: str) -> str:

@@ -83,7 +83,27 @@ def test_a_last_wish_that_the_cut_first_one_does_not_show_is_shown(conversation:
     for place, text in enumerate([first, "Can you send a new tent?"]):
         add_customer_message(conversation.pk, text=text, client_id=str(place))
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-    assert build_summary(ticket).wants == f"{first[:MAX_CHARACTERS]} Then: Can you send a new tent?"
+    assert build_summary(ticket).wants == f"{first[:MAX_CHARACTERS].rstrip()}… Then: Can you send a new tent?"
+
+
+@pytest.mark.parametrize(
+    ("first", "shown"),
+    [
+        ("My parcel is marked delivered but it is not here", "My parcel is marked delivered but it is not here."),
+        ("My parcel is not here,", "My parcel is not here."),
+        ("Where is my parcel (A-1042)?", "Where is my parcel (A-1042)?"),
+        ("It says “delivered.”", "It says “delivered.”"),
+        ("أين طردي؟", "أين طردي؟"),
+        ("我的包裹没有到", "我的包裹没有到。"),
+    ],
+)
+def test_a_first_wish_ends_with_a_full_stop_before_the_last_one(
+    conversation: Conversation, first: str, shown: str
+) -> None:
+    for place, text in enumerate([first, "Can you send a new tent?"]):
+        add_customer_message(conversation.pk, text=text, client_id=str(place))
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert build_summary(ticket).wants == f"{shown} Then: Can you send a new tent?"
 
 
 def test_the_summary_leaves_out_greetings_and_the_request_for_a_person(conversation: Conversation) -> None:
