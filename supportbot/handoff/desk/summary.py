@@ -58,7 +58,7 @@ def build_summary(ticket: Ticket) -> Summary:
     conversation = ticket.conversation
     requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
     done = [*_sentences(requests, _DONE_LABELS), *_answered_from(conversation.pk), *_replied(ticket)]
-    open_items = [*_sentences(requests, _OPEN_LABELS), *_unanswered(conversation)]
+    open_items = [*_sentences(requests, _OPEN_LABELS), *_unanswered(ticket)]
     if ticket.is_open and not open_items:
         open_items = [reason_label(ticket)]
     return Summary(
@@ -88,16 +88,34 @@ def _replied(ticket: Ticket) -> list[str]:
     return [gettext("Replies by {names}.").format(names=listed(names))] if names else []
 
 
-def _unanswered(conversation: Conversation) -> list[str]:
-    waiting = Message.objects.filter(
-        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.answered_seq
-    ).count()
+def _unanswered(ticket: Ticket) -> list[str]:
+    waiting = _count_waiting(ticket.conversation) if ticket.is_open else _count_never_answered(ticket)
     if not waiting:
         return []
     text = ngettext(
         "The customer's last message is unanswered.", "The customer's last {number} messages are unanswered.", waiting
     )
     return [text.format(number=waiting)]
+
+
+def _count_waiting(conversation: Conversation) -> int:
+    waiting: int = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.answered_seq
+    ).count()
+    return waiting
+
+
+def _count_never_answered(ticket: Ticket) -> int:
+    """Count an ended ticket's last messages from the customer to which no reply has followed, without courtesies.
+
+    The end of a ticket marks all messages as answered, so that the assistant does not answer them.
+    """
+    replies = Message.objects.filter(
+        conversation=ticket.conversation, source__in=(Source.AGENT, Source.ASSISTANT), audience=Audience.EVERYONE
+    )
+    last_reply = replies.order_by("-seq").values_list("seq", flat=True).first() or 0
+    later = _messages(ticket, Source.CUSTOMER).filter(seq__gt=last_reply)
+    return sum(not courtesy(text) for text in later.values_list("text", flat=True)[:MAX_MESSAGES_READ])
 
 
 def _wants(ticket: Ticket) -> str:

@@ -48,6 +48,27 @@ def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conv
     ]
 
 
+def test_the_summary_of_an_ended_ticket_says_what_was_never_answered(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="My zip is broken", client_id="1")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="We will send a new one.", author=bob, client_id="2")
+    add_customer_message(conversation.pk, text="When will it arrive?", client_id="3")
+    add_note(conversation.pk, text="Ask the warehouse", author=bob, client_id="4")
+    services.resolve(ticket.pk, agent=bob)
+    assert build_summary(Ticket.objects.get()).open == "The customer's last message is unanswered."
+
+
+def test_thanks_do_not_leave_an_ended_ticket_open(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="My zip is broken", client_id="1")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="We will send a new one.", author=bob, client_id="2")
+    add_customer_message(conversation.pk, text="Thanks!", client_id="3")
+    services.resolve(ticket.pk, agent=bob)
+    assert build_summary(Ticket.objects.get()).open == "Nothing."
+
+
 def test_the_summary_keeps_text_next_to_the_request_for_a_person(conversation: Conversation) -> None:
     wish = "My tent has a hole. I would like to talk to a person please"
     for place, text in enumerate(["How long can I return a tent?", wish]):
