@@ -210,6 +210,26 @@ def test_restored_text_replaces_a_colleagues_only_after_a_warning(enter: Callabl
     expect(tariq.get_by_text("Draft, revision 3")).to_be_visible()
 
 
+def test_the_preview_of_a_table_shows_the_titles_of_its_articles(enter: Callable[[str], Page]) -> None:
+    page = enter("hanna")
+    page.goto("/admin/import/")
+    rows = "".join(f"Kettle {number},It holds {number} litres.\n" for number in range(1, 5))
+    tables = {"kettles.csv": f"title,text\n{rows}", "no-header.csv": "a,b\n1,2\n"}
+    page.locator("#files").set_input_files(
+        [{"name": name, "mimeType": "text/csv", "buffer": text.encode()} for name, text in tables.items()]
+    )
+    expect(page.get_by_role("button", name="Import 6 items")).to_be_visible()
+    cells = page.locator("#items tbody td:nth-child(2)")
+    assert [cell.split("\n") for cell in cells.all_inner_texts()] == [
+        ["4 articles", "Kettle 1", "Kettle 2", "Kettle 3", "1 more"],
+        ["2 articles", "a", "1"],
+    ]
+    check(page)
+    page.get_by_label("Keep as drafts").check()
+    page.get_by_role("button", name="Import 6 items").click()
+    expect(page.locator("#h-report")).to_have_text("Imported items: 6 of 6")
+
+
 @pytest.mark.long
 def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[[str], Page], tmp_path: Path) -> None:
     for number in range(4):
@@ -225,7 +245,7 @@ def test_four_of_five_files_are_imported_without_the_broken_one(enter: Callable[
     expect(page.locator("#told")).to_have_text("New: 4, updates: 0, unchanged: 0, unreadable: 1.")
     page.get_by_role("button", name="Import 4 items").click()
     expect(page.get_by_role("button", name="Import 4 items")).to_be_hidden()  # the button is disabled
-    expect(page.locator("#h-report")).to_have_text("Imported files: 4 of 5, all searchable")
+    expect(page.locator("#h-report")).to_have_text("Imported items: 4 of 4, all searchable")
     expect(page.locator("#items .tag.ok")).to_have_text(["Searchable"] * 4)
     expect(page.locator("#items td a")).to_have_count(4)
     expect(page.get_by_role("link", name="Try a question")).to_be_visible()

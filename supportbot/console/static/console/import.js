@@ -11,6 +11,7 @@ const LOOK_FOR_MS = 120000;
 const COMPARE_EVERY_MS = 3000;
 const COMPARE_FOR_MS = 600000;
 const MOST_CHANGES = 300; // lines of a file
+const MOST_TITLES = 3; // titles shown of a file
 
 const form = document.getElementById("import");
 const chosen = document.getElementById("files");
@@ -63,9 +64,9 @@ async function check(files) {
   const counts = countOf(entries);
   heading.textContent = gettext("Preview of the import");
   told.textContent = inWords(counts);
-  const articles = counts.new + counts.updated;
-  go.textContent = ngettext("Import {number} item", "Import {number} items", articles);
-  go.hidden = !articles;
+  const news = newsOf(entries);
+  go.textContent = ngettext("Import {number} item", "Import {number} items", news);
+  go.hidden = !news;
   cancel.hidden = false;
 }
 
@@ -75,7 +76,8 @@ async function store() {
   const articles = [];
   const times = { began: Infinity, ended: 0 }; // the times of the import, in seconds by the server's clock
   go.hidden = cancel.hidden = nextStep.hidden = true;
-  heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
+  const promised = newsOf(good);
+  heading.textContent = ngettext("Importing {number} item", "Importing {number} items", promised);
   told.textContent = gettext("You can leave this page. Files that are already stored are kept; files not sent yet will not be imported.");
   await each(good, async (entry) => {
     const facts = await send(entry, how);
@@ -86,8 +88,7 @@ async function store() {
   });
   const failed = entries.filter((entry) => !entry.isGood).length;
   const same = entries.filter((entry) => entry.isGood && !good.includes(entry)).length;
-  const done = good.filter((entry) => entry.isGood).length;
-  heading.textContent = gettext("Imported files: {done} of {total}", { done, total: entries.length });
+  heading.textContent = gettext("Imported items: {done} of {total}", { done: newsOf(good), total: promised });
   told.textContent = failed
     ? ngettext(
         "{number} file could not be read; the others are not affected.",
@@ -196,9 +197,10 @@ function take(entry, how, request) {
   entry.isGood = facts.items.length > bad.length;
   if (!entry.isGood) return refuse(entry, bad[0]?.message ?? gettext("There is nothing to import in this file."));
   const first = facts.items.find((item) => item.outcome !== "failed");
-  entry.row.children[1].replaceChildren(facts.items.length === 1
-    ? titled(first.title, facts.articles[0])
-    : ngettext("{number} article", "{number} articles", facts.items.length - bad.length));
+  const read = facts.items.filter((item) => item.outcome !== "failed");
+  entry.row.children[1].replaceChildren(...(facts.items.length === 1
+    ? [titled(first.title, facts.articles[0])]
+    : [ngettext("{number} article", "{number} articles", read.length), ...firstTitles(read)]));
   const words = how === "check" ? first.words : how === "draft" ? gettext("Saved as a draft") : gettext("Stored, getting ready for search");
   stateOf(entry, how === "draft" ? "ok" : "", bad.length
     ? ngettext("{words}; {number} line not read: {why}", "{words}; {number} lines not read: {why}", bad.length, {
@@ -210,6 +212,14 @@ function take(entry, how, request) {
   const changes = facts.items.flatMap((item) => item.changes).slice(0, MOST_CHANGES);
   if (how === "check" && changes.length) entry.row.lastElementChild.append(changed(changes));
   return facts;
+}
+
+// The first titles of a file with several articles: a table read without its header, for example, is recognised by them.
+function firstTitles(items) {
+  const lines = items.slice(0, MOST_TITLES).map((item) => item.title);
+  const more = items.length - lines.length;
+  if (more) lines.push(ngettext("{number} more", "{number} more", more));
+  return lines.map((text) => Object.assign(document.createElement("div"), { className: "why", dir: "auto", textContent: text }));
 }
 
 // An article's title, which leads to it once it is stored.
@@ -272,6 +282,12 @@ function markDoubles() {
 // A file whose articles are all unchanged has nothing to store.
 function isNews(entry) {
   return entry.isGood && entry.items.some((item) => item.outcome === "new" || item.outcome === "updated");
+}
+
+// The number of articles that are new or updated, as on the button.
+function newsOf(list) {
+  const counts = countOf(list);
+  return counts.new + counts.updated;
 }
 
 function inWords({ new: fresh, updated, unchanged, failed }) {
