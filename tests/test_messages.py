@@ -81,6 +81,12 @@ def test_french_has_no_typewriter_apostrophes_and_no_space_that_breaks_before_a_
     assert [told for told in found if breaking.search(told)] == []
 
 
+def test_german_has_one_word_for_a_suite() -> None:
+    path = next(path for path in messages.catalogues(messages.SETS[1]) if path.parents[1].name == "de")
+    found = [told for message in messages.read(path) if message.id for told in _forms(message.string)]
+    assert [told for told in found if re.search(r"\bSuiten?\b", told)] == []
+
+
 def _forms(string: str | tuple[str, ...]) -> tuple[str, ...]:
     return string if isinstance(string, tuple) else (string,)
 

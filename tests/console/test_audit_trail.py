@@ -56,6 +56,16 @@ def test_only_admins_see_the_trail(enter: Enter, role: str) -> None:
     assert enter(role).get(TRAIL).status_code in (302, 403)
 
 
+def test_actors_that_are_not_people_have_names_in_the_reader_s_language(ines: User, workspace: Workspace) -> None:
+    ines.language = "de"
+    ines.save()
+    record("read.answered", actor="evaluation")
+    record("source.synced", actor="command")
+    command, evaluation = rows(logged_in(ines))
+    assert "ein Befehl" in command
+    assert "eine Auswertung" in evaluation and "evaluation" not in evaluation
+
+
 def test_the_trail_says_who_changed_what(ines: User, workspace: Workspace) -> None:
     browser = logged_in(ines)
     noor = person(workspace, "agent", "noor")

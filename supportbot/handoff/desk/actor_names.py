@@ -34,6 +34,8 @@ def _actor_label(actor: str) -> str:
         "system": gettext("the system"),
         "worker": gettext("the system"),
         "merchant": gettext("the connected system"),
+        "evaluation": gettext("an evaluation"),
+        "command": gettext("a command"),
         "operator": gettext("operator {name}").format(name=who),
         "key": gettext("API key {name}").format(name=who),
         "user": gettext("a former member"),
