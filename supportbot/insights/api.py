@@ -34,8 +34,8 @@ class OutcomeSerializer(serializers.Serializer[Any]):
 
     conversation = serializers.UUIDField()
     customer = serializers.UUIDField()
-    began_at = serializers.DateTimeField(help_text="In the workspace's time zone, like `day` and `hour`.")
-    day = serializers.DateField()
+    began_at = serializers.DateTimeField()
+    day = serializers.DateField(help_text="In the workspace's time zone, like `hour`.")
     hour = serializers.IntegerField(min_value=0, max_value=23)
     channel = serializers.UUIDField(allow_null=True)
     channel_name = serializers.CharField()

@@ -2,8 +2,10 @@
 
 import csv
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from typing import Any, Final, Protocol
 
+from actions.cards import iso_datetime
 from supportbot.insights.outcomes import ConversationOutcome
 
 COLUMNS: Final = (
@@ -30,14 +32,16 @@ COLUMNS: Final = (
 
 
 def row_of(one: ConversationOutcome, *, sees_cost: bool) -> Mapping[str, Any]:
-    """Return a conversation's row by the names in `COLUMNS`. Its day and hour are in the workspace's time zone."""
+    """Return a conversation's row by the names in `COLUMNS`. Its day and hour are in the workspace's time zone;
+    `began_at` is in UTC, like all times of the API.
+    """
     outcome = one.outcome
     waits = (request.waited for request in outcome.requests)
     costs = {currency: f"{spent:f}" for currency, spent in sorted(outcome.costs.items())}
     values = (
         str(one.conversation),
         str(one.customer),
-        one.began_at.isoformat(),
+        iso_datetime(one.began_at.astimezone(UTC)),
         one.began_at.date().isoformat(),
         one.began_at.hour,
         str(one.channel) if one.channel else None,

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,19 @@ def exported(client: Client, key: str, **query: str) -> list[dict[str, Any]]:
         rows += answer.json()["results"]
         page = answer.json()["next"]
     return rows
+
+
+@pytest.mark.django_db
+def test_the_export_gives_moments_in_utc_and_days_in_the_workspace_s_time_zone(
+    client: Client, workspace: Workspace
+) -> None:
+    workspace.timezone = "Europe/Vienna"
+    workspace.save()
+    began = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
+    talk(*ANSWERED, began=began)
+    key = issue_api_key(workspace, "BI", scopes=["conversations:read"]).plain
+    [row] = exported(client, key)
+    assert (row["began_at"], row["day"], row["hour"]) == ("2026-01-05T23:30:00Z", "2026-01-06", 0)
 
 
 @pytest.mark.django_db
