@@ -84,6 +84,16 @@ def is_within(address: str, networks: Networks) -> bool:
     return any(ip in net for net in networks)
 
 
+def private_network_of(address: str) -> Network | None:
+    """Return a network around an address that `PRIVATE_NETWORKS` may list, or None if no setting allows the address."""
+    ip = _parsed(address)
+    if ip is None or not is_within(address, PRIVATE):
+        return None
+    if ip.is_loopback:
+        return next(net for net in LOOPBACK if ip in net)
+    return ip_network((ip, 24 if isinstance(ip, IPv4Address) else 64), strict=False)
+
+
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     """Return an address, with IPv4-mapped IPv6 addresses as IPv4; None if the text is not an address."""
     try:

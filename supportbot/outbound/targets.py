@@ -15,9 +15,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from supportbot.outbound.errors import NotSent
-from supportbot.outbound.ip_addresses import LOOPBACK, Networks, is_address, is_public, is_within
+from supportbot.outbound.ip_addresses import LOOPBACK, Networks, is_address, is_public, is_within, private_network_of
 
 RESOLVE_SECONDS: Final = 3.0
+_SOME_NETWORK: Final = "10.20.0.0/16"  # the example for a name whose address is not known
+_LOCALHOST: Final = ",".join(map(str, LOOPBACK))  # the name may resolve to addresses of both versions
 ALLOWED_PORTS: Final = frozenset({443, 8443})
 
 
@@ -55,7 +57,7 @@ def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks
     """
     endpoint = parse_endpoint(url)
     if not _may_resolve(endpoint, also):
-        raise NotSent(_needs_https())
+        raise NotSent(_needs_https(endpoint))
     found = _resolved(endpoint, seconds)
     # A single forbidden address among others is a trap, so all of them must be allowed.
     for address in found:
@@ -71,7 +73,7 @@ def address_problem(url: str) -> str:
     except NotSent as error:
         return error.why
     if not _may_resolve(endpoint):
-        return _needs_https()
+        return _needs_https(endpoint)
     if is_address(endpoint.host) and not _may_connect(endpoint, endpoint.host):
         return _why_closed(endpoint, endpoint.host)
     return ""
@@ -152,23 +154,32 @@ def _may_connect(endpoint: Endpoint, address: str, also: Networks = ()) -> bool:
     return is_within(address, _networks(also)) or (endpoint.is_public_https and is_public(address))
 
 
-def _needs_https() -> str:
-    text = _("the address must use https on port 443 or 8443, unless PRIVATE_NETWORKS allows its network")
-    return _how_to_allow(text)
+def _needs_https(endpoint: Endpoint) -> str:
+    """Return why an endpoint whose name has not been resolved may not be called."""
+    if is_address(endpoint.host):
+        return _how_to_allow(_https_only(), _network_of(endpoint.host))
+    return _how_to_allow(_https_only(), _LOCALHOST if endpoint.host == "localhost" else _SOME_NETWORK)
 
 
-def _how_to_allow(text: str) -> str:
+def _https_only() -> str:
+    return _("the address must use https on port 443 or 8443, unless PRIVATE_NETWORKS allows its network")
+
+
+def _how_to_allow(text: str, networks: str) -> str:
     """Return the text with an explanation of PRIVATE_NETWORKS added, because people look for this setting in the
-    console.
+    console. There is nothing to explain if no setting would help.
     """
-    return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart)") % {
-        "told": text
+    if not networks:
+        return text
+    return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=%(network)s, for example, and restart)") % {
+        "told": text,
+        "network": networks,
     }
 
 
 def _why_closed(endpoint: Endpoint, address: str) -> str:
     if is_public(address):
-        return _needs_https()
+        return _https_only()
     facts = {"host": endpoint.host, "address": address}
     if is_address(endpoint.host):
         text = _("%(address)s is neither on the public internet nor in a network that PRIVATE_NETWORKS allows")
@@ -177,7 +188,12 @@ def _why_closed(endpoint: Endpoint, address: str) -> str:
             "%(host)s resolves to %(address)s, which is neither on the public internet nor in a network that "
             "PRIVATE_NETWORKS allows"
         )
-    return _how_to_allow(text % facts)
+    return _how_to_allow(text % facts, _network_of(address))
+
+
+def _network_of(address: str) -> str:
+    network = private_network_of(address)
+    return str(network) if network else ""
 
 
 def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:

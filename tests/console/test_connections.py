@@ -76,7 +76,7 @@ def test_a_connection_is_added_and_its_secret_never_shown(admin: Client) -> None
 @pytest.mark.parametrize(
     ("auth", "wrong", "told"),
     [
-        ("bearer", {"base_url": "https://10.0.0.8"}, "set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart"),
+        ("bearer", {"base_url": "https://10.0.0.8"}, "set PRIVATE_NETWORKS=10.0.0.0/24, for example, and restart"),
         ("bearer", {"base_url": "http://shop.example"}, "must use https"),
         ("bearer", {"name": "Shop 1"}, "lowercase letters"),
         ("bearer", {"test_path": "health"}, "begins with a slash"),

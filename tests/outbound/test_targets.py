@@ -1,5 +1,6 @@
 """Targets that may be called: the public internet over https, and private networks that the installation lists."""
 
+import re
 from typing import Any
 
 import pytest
@@ -92,6 +93,34 @@ def test_a_private_network_allows_only_its_own_addresses(
     else:
         with pytest.raises(NotSent):
             checked_target(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "network"),
+    [
+        ("http://127.0.0.1:9000/hook", "127.0.0.0/8"), ("http://localhost:9000/hook", "127.0.0.0/8,::1/128"),
+        ("http://[::1]:9000/hook", "::1/128"), ("http://10.0.0.8/", "10.0.0.0/24"),
+        ("https://192.168.1.7/", "192.168.1.0/24"), ("https://[fd12::7]/", "fd12::/64"),
+        ("https://shop.lan/", "172.16.3.0/24"), ("http://unknown.lan/", "10.20.0.0/16"),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_a_network_that_would_allow_the_address(
+    url: str, network: str, outside: Outside, settings: Any
+) -> None:
+    outside.dns |= {"shop.lan": [["172.16.3.4"]], "unknown.lan": [["10.20.7.7"]]}
+    with pytest.raises(NotSent, match=f"set PRIVATE_NETWORKS={re.escape(network)}, for example, and restart"):
+        checked_target(url)
+    settings.PRIVATE_NETWORKS = private_networks(network.split(","))
+    assert checked_target(url).addresses
+
+
+@pytest.mark.parametrize(
+    "url", ["https://169.254.169.254/", "http://93.184.216.34/", "http://100.100.100.200/", "https://0.0.0.0/"]
+)
+def test_a_refusal_names_no_network_if_none_would_help(url: str, outside: Outside) -> None:
+    with pytest.raises(NotSent) as refused:
+        checked_target(url)
+    assert "PRIVATE_NETWORKS=" not in refused.value.why
 
 
 def test_the_former_setting_allows_only_this_machine(outside: Outside, settings: Any) -> None:
