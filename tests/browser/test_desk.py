@@ -431,6 +431,23 @@ def test_without_scripts_an_agent_takes_over_answers_and_resolves(
     assert visitor.agent_texts() == ["I can help."]
 
 
+def test_a_draft_is_offered_for_a_reply_but_not_for_a_note(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page(viewport={"width": 1280, "height": 844})
+    log_in(page, "daniel")
+    someone = Customer(demo)
+    someone.say("How much is a pole?")
+    someone.ask_for_a_person("The price of a pole")
+    take_over(page, "The price of a pole")
+    draft = page.get_by_role("button", name="Draft", exact=True)
+    expect(draft).to_be_visible()
+    page.get_by_role("button", name="Note", exact=True).click()
+    expect(draft).to_be_hidden()
+    page.get_by_role("button", name="Reply", exact=True).click()
+    expect(draft).to_be_visible()
+
+
 @pytest.mark.long
 def test_doubtful_sentences_of_a_draft_stay_visible_until_it_is_sent(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]

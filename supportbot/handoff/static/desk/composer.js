@@ -38,6 +38,7 @@ export class Composer {
       button.hidden = button.dataset.mode === "reply" && !this.mayReply;
     }
     for (const button of this.form.querySelectorAll("[data-submit]")) button.hidden = button.dataset.submit !== mode;
+    this.form.querySelector("[data-draft]").hidden = mode !== "reply"; // a draft is a reply to the customer
     this.#label();
   }
 

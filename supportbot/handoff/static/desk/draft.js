@@ -11,9 +11,7 @@ export class Draft {
     this.card = byId("draft");
     this.text = "";
     this.doubts = [];
-    const button = document.querySelector("[data-draft]");
-    button.hidden = !composer.mayReply;
-    button.addEventListener("click", () => this.request());
+    document.querySelector("[data-draft]").addEventListener("click", () => this.request());
     this.card.querySelector("[data-insert]").addEventListener("click", () => this.insert());
     this.card.querySelector("[data-dismiss]").addEventListener("click", () => this.dismiss());
     composer.onSent = () => this.#forgetInserted();
