@@ -74,7 +74,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
     locale = LanguageCode(
         label=_("Language"),
         initial="en",
-        help_text=_("A code such as en or de: the chat's language if the page does not set one."),
+        help_text=_("The chat's language if the page does not set one. Type its name, or a code such as en or de."),
     )
     suggestion_lines = Lines(
         required=False,

@@ -101,7 +101,9 @@ class LanguageCode(forms.CharField):
         code = str(super().clean(value)).strip()
         code = self._names.get(code.casefold(), code)
         if code and not is_language_code(code):
-            raise ValidationError(gettext("Use a language code such as en, de or pt-br."))
+            raise ValidationError(
+                gettext("This language is unknown. Type its name, or a code such as en, de or pt-br.")
+            )
         return code
 
 

@@ -67,6 +67,13 @@ def test_a_new_channel_shows_its_secret_once(admin: Client) -> None:
     assert f"data-channel=&quot;{made.key}&quot;" in html
 
 
+@pytest.mark.parametrize("address", ["channel/add/", "workspace/{workspace}/change/"])
+def test_a_language_is_asked_for_by_its_name_or_code(enter: Enter, workspace: Workspace, address: str) -> None:
+    answer = enter("admin").get(f"/admin/accounts/{address.format(workspace=workspace.pk)}")
+    page = LexborHTMLParser(answer.content.decode())
+    assert page.body is not None and "Type its name, or a code such as en or de." in page.body.text()
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -75,9 +82,9 @@ def test_a_new_channel_shows_its_secret_once(admin: Client) -> None:
         ({"accent": "red"}, "Enter a colour such as #1f5b45."),
         ({"privacy_url": "javascript:x"}, "Enter an address such as"),
         ({"suggestion_lines": "1\n2\n3\n4"}, "at most 3"),
-        ({"locale": "e n"}, "Use a language code"),
-        ({"locale": "12345"}, "Use a language code"),
-        ({"locale": "xx"}, "Use a language code"),
+        ({"locale": "e n"}, "This language is unknown. Type its name, or a code"),
+        ({"locale": "12345"}, "This language is unknown. Type its name, or a code"),
+        ({"locale": "xx"}, "This language is unknown. Type its name, or a code"),
         ({"name": ""}, "required"),
     ],
 )
@@ -191,8 +198,8 @@ def test_workspace_settings_are_validated_and_saved(admin: Client, workspace: Wo
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("locale", "xx", "Use a language code"),
-        ("locale", "xx-nope", "Use a language code"),
+        ("locale", "xx", "This language is unknown. Type its name, or a code"),
+        ("locale", "xx-nope", "This language is unknown. Type its name, or a code"),
         ("keep_bodies_days", "31", "less than or equal to 30"),
         ("keep_bodies_days", "0", "greater than or equal to 1"),
     ],
