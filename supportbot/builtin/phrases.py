@@ -27,7 +27,7 @@ Phrase = Literal[
     "to_person", "no_person", "once_signed_in", "number_range", "number_from", "number_until", "day_range", "day_from",
     "day_until", "wants", "last_said", "answered", "nothing_said", "not_understood",
     "nothing_to_undo", "regret", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
-    "parts_in_lines", "example",
+    "parts_in_lines", "example", "meant_look_up",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -99,6 +99,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "use_card": msgid("Please use the button on the card to confirm."),
     "left_alone": msgid("All right. Is there anything else?"),
     "meant": msgid("Should I prepare this for you: “{title}”? Or would you only like to know how it works?"),
+    "meant_look_up": msgid("Should I look this up for you: “{title}”? Or would you only like to know how it works?"),
     "only_asks": msgid("I only want to know how it works"),
     "no_reason": msgid("No reason given"),
 }
@@ -257,7 +258,9 @@ def _in_all(phrase: Phrase) -> frozenset[str]:
 @cache
 def _about_an_action() -> tuple[tuple[IntentPhrase, tuple[re.Pattern[str], ...]], ...]:
     phrases: tuple[IntentPhrase, ...] = get_args(IntentPhrase)
-    return tuple((phrase, _patterns(_in_all(phrase))) for phrase in phrases)
+    # The question about a look-up is answered like the one about an action that changes something.
+    said = {phrase: _in_all(phrase) for phrase in phrases} | {"meant": _in_all("meant") | _in_all("meant_look_up")}
+    return tuple((phrase, _patterns(said[phrase])) for phrase in phrases)
 
 
 @cache

@@ -1,6 +1,7 @@
 """The values that the built-in answerer fills in or asks for, and how it follows a conversation."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -163,6 +164,20 @@ def test_a_no_withdraws_the_card(text: str) -> None:
     chat = Chat(tools=(HUMAN, WITHDRAW, *catalogue()))
     chat.send("Refund WF-20404")
     assert chat.send(text) == ("", [("withdraw_cards", {})])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_uncertain_look_up_offers_to_look_it_up(language: str) -> None:
+    tools = (HUMAN, *(replace(tool, is_read=tool.name == "refund_order" or tool.is_read) for tool in catalogue()))
+    request = ModelRequest("answer", (), tools, question=doubtful())
+    step = next_step(request, language)
+    assert step is not None and step.calls == ()
+    assert step.text == say("meant_look_up", language, title="Refund an order")
+    assert step.text != say("meant", language, title="Refund an order")
+    chat = Chat(tools=tools)
+    chat.messages += [ChatMessage("user", doubtful()), ChatMessage("assistant", step.text)]
+    answer, calls = chat.send("yes")  # accepts the offer, so that the look-up asks for its order
+    assert answer.startswith(say("which_of_these", "en")) and calls == []
 
 
 def test_an_ambiguous_message_gets_a_choice_and_a_yes_starts_the_action() -> None:

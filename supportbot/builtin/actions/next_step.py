@@ -117,9 +117,9 @@ def needs_account(request: ModelRequest) -> bool:
 
 def _ask_which_action(tools: Sequence[ToolSpec], language: str) -> Reply:
     """Return a question that asks whether the customer wants an action or only information about it, with a button for
-    each.
+    each. A look-up prepares nothing, so the question offers to look it up.
     """
-    prompt = say("meant", language, title=tools[0].title or tools[0].name)
+    prompt = say("meant_look_up" if tools[0].is_read else "meant", language, title=tools[0].title or tools[0].name)
     options = {tool.name: tool.title or tool.name for tool in tools}
     return Reply(prompt, blocks=(choices_block(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
 
