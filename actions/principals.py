@@ -43,7 +43,7 @@ class Principal:
         return self.colleague or self.agent or f"customer:{self.customer_id}"
 
     def merchant_id(self) -> str:
-        """Return the merchant's id of a verified customer; raises NotSignedIn for everyone else."""
+        """Return the id that the merchant uses for a verified customer; raises NotSignedIn for everyone else."""
         if not self.is_verified or self.external_id is None:
             raise NotSignedIn("I can only do this for customers who are signed in.")
         return self.external_id

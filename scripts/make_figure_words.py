@@ -165,7 +165,9 @@ def named(data: dict[str, dict[str, object]], code: str) -> list[list[str]]:
 
 
 def month_widths(language: str) -> tuple[str, ...]:
-    """Return the widths to keep: in many languages, short names are common words of others ("out", "set", "ago")."""
+    """Return the widths (full or abbreviated names) to keep. Most languages' abbreviations are common words in another
+    language ("out", "set", "ago").
+    """
     return ("wide", "abbreviated") if language in ("en", "de", "fr") else ("wide",)
 
 

@@ -66,7 +66,7 @@ class CountingRedisCache(RedisCache):
     def count(self, key: str, *, seconds: int) -> int:
         """Add one to the count for the current window, which expires automatically, and return it.
 
-        If the server's clock is set back, the window ends no later than a new one would, instead of an hour later.
+        If the server's clock is set back, the window still ends no later than a new one would.
         """
         name = self.make_and_validate_key(key)
         # No transaction is needed: whatever happens in between, a counter without an expiry gets one.

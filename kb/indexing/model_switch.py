@@ -120,8 +120,9 @@ def _carried_on(switch: IndexSwitch) -> bool:
 
 
 def _is_done_despite(switch: IndexSwitch, problem: str) -> bool:
-    """Record for the page what interrupted a switch and when it will be tried again. Return True if the switch was
-    already done, so that only vectors of late articles are missing, which the sweep adds.
+    """Record for the page what interrupted a switch and when it will be tried again. Return True if the new
+    index was already in use; then only vectors of articles that came during the switch are missing, and the sweep adds
+    these.
     """
     if not connection.in_atomic_block and connection.connection is not None and not connection.is_usable():
         connection.close()  # the next statement opens a new one; a working connection holds the lock of `alone`

@@ -282,7 +282,9 @@ class Judge:
         return [part for part in parts if len(parts) > 1 and len(part.split()) >= LEAST_RECORD]
 
     def _is_hidden_deed(self, clause: str) -> bool:
-        """Return whether a clause alone is clearly a deed that no page's wording explains and no record confirms."""
+        """Return whether a clause, read on its own, clearly claims a deed, without using a page's words and without a
+        record that confirms it.
+        """
         if self.evidence.in_their_words(clause) >= COVERED_FROM:
             return False
         read, kind = self._read(clause), by_pieces(clause)

@@ -41,7 +41,7 @@ _TEXTS: Final[dict[str, str]] = {
     "action.refused": msgid("Not possible: {title}"),
     "action.awaiting_approval": msgid("Confirmed, waiting for a colleague's approval: {title}"),
     "action.queued": msgid("Confirmed, being carried out: {title}"),
-    "action.held": msgid("Confirmed, sent at {time} unless you withdraw it: {title}"),
+    "action.held": msgid("Confirmed, will be sent at {time} unless you withdraw it: {title}"),
     "action.succeeded": msgid("Done: {title}"),
     "action.failed": msgid("Not done: {title}"),
     "action.unknown": msgid("Outcome not known yet: {title}"),

@@ -1,6 +1,7 @@
 """The demo's channel, embedded in the storefront, with Wrenfell's branding and identity tokens signed by the shop.
 
-People's changes to the name and the branding, origins on other machines, and additional keys are kept.
+Later starts keep branding that people have changed, such as the assistant's name, origins on other machines, and
+additional keys.
 """
 
 import json

@@ -39,7 +39,7 @@ def test_a_second_purge_says_that_there_was_no_data(data: DataDir) -> None:
     output = StringIO()
     for _ in range(2):
         call_command("down", purge=True, stdout=output)
-    not_running = f"Nothing is running on {data.path}."
+    not_running = f"Nothing is running in {data.path}."
     assert output.getvalue().splitlines() == [
         not_running, "Deleted the data.", not_running, "There was no data to delete."
     ]  # fmt: skip

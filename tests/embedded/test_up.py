@@ -227,7 +227,7 @@ def test_doctor_reports_a_demo_exposed_to_a_network(instance: Instance) -> None:
 @pytest.mark.long
 def test_down_succeeds_if_nothing_is_running(instance: Instance) -> None:
     answer = instance.command("down")
-    assert (answer.returncode, "Nothing is running on" in answer.stdout) == (0, True)
+    assert (answer.returncode, "Nothing is running in" in answer.stdout) == (0, True)
 
 
 @pytest.mark.long

@@ -25,7 +25,7 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a parcel's journey, done or still to come; "" for an unknown date."""
+    """One step of a parcel's journey, done or still to come. `day` is None if the date is unknown."""
 
     words: str | Promise
     day: date | None

@@ -142,7 +142,7 @@ def _worse(figures: Figures, trend: Trend) -> str:
         return words
     points = round(gone - once, 1)
     if not points:
-        return gettext("{conversations}, as before").format(conversations=words)
+        return gettext("unchanged, {conversations}").format(conversations=words)
     by = (
         gettext("{points} points worse, {conversations}")
         if points > 0

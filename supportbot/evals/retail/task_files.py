@@ -44,7 +44,7 @@ def _case(row: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _role(scenario: Any, where: str) -> dict[str, str]:
-    """Return how a task describes its customer, in one string or in several parts."""
+    """Return a task's customer (goal, persona, knowledge), which is one string or several parts."""
     if isinstance(scenario, str):
         return {"goal": scenario}
     parts = {name: _text(value) for name, value in mapping_of(scenario, placed(where, "scenario")).items()}

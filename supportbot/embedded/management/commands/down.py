@@ -38,7 +38,7 @@ class Command(TranslatedCommand):
             self.stdout.write(json.dumps({"stopped": has_stopped, "purged": has_purged}))
         else:
             self.stdout.write(
-                gettext("Stopped.") if has_stopped else gettext("Nothing is running on {path}.").format(path=data.path)
+                gettext("Stopped.") if has_stopped else gettext("Nothing is running in {path}.").format(path=data.path)
             )
             if options["purge"]:
                 self.stdout.write(
