@@ -67,7 +67,7 @@ def test_a_new_definition_is_in_the_workspaces_language_and_its_name_is_checked_
     form = page_of(browser.get(f"{ACTIONS}add/"))
     assert form.css_first("[name=empty-language]").attributes["value"] == "fr"
     unknown = {"do": "empty", "empty-name": "refund", "empty-title": "R", "empty-language": "xx-nope"}
-    assert "Utilisez un code de langue" in visible_text(page_of(browser.post(f"{ACTIONS}add/", unknown)), " ")
+    assert "Cette langue est inconnue" in visible_text(page_of(browser.post(f"{ACTIONS}add/", unknown)), " ")
     sent = {"do": "empty", "empty-name": "Rembourser !", "empty-kind": "write", "empty-language": "fr"}
     answer = browser.post(f"{ACTIONS}add/", {**sent, "empty-title": "Rembourser"})
     assert answer.status_code == 400
