@@ -8,7 +8,7 @@ import { insert } from "./insertion.js";
 import { drawRating } from "./ratings.js";
 import { group } from "./form_fields.js";
 
-export { drawReasons } from "./ratings.js";
+export { drawRating, drawReasons } from "./ratings.js";
 
 const DRAWERS = { choices, form, card: record, receipt: record };
 const asks = ({ type }) => type === "choices" || type === "form";
