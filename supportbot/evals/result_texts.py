@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from django.utils.translation import get_language, gettext, gettext_noop, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 
-from actions.reasons import CODES, Reason, sentence
+from actions.reasons import CODES, Reason
 from actions.registry import all_actions
 from actions.spec import Action
+from actions.team_reasons import team_sentence
 from kb.models import Article
 from supportbot.evals.calls_in_words import action_title, call_in_words, calls_from
 from supportbot.evals.grading.graders import VERDICT, Grade, grade_from
@@ -195,7 +196,7 @@ def _calls(value: str, actions: Mapping[str, Action], *, approvals: int | None =
 
 
 def _refusal(code: str) -> str:
-    return _quoted([sentence(Reason(code), get_language() or "en")]) if code in CODES else code
+    return _quoted([team_sentence(Reason(code))]) if code in CODES else code
 
 
 def _quoted(texts: Iterable[str]) -> str:

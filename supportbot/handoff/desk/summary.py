@@ -114,7 +114,7 @@ def _count_never_answered(ticket: Ticket) -> int:
         conversation=ticket.conversation, source__in=(Source.AGENT, Source.ASSISTANT), audience=Audience.EVERYONE
     )
     last_reply = replies.order_by("-seq").values_list("seq", flat=True).first() or 0
-    later = _messages(ticket, Source.CUSTOMER).filter(seq__gt=last_reply)
+    later = _messages(ticket, Source.CUSTOMER).filter(seq__gt=last_reply).order_by("seq")
     return sum(not courtesy(text) for text in later.values_list("text", flat=True)[:MAX_MESSAGES_READ])
 
 
