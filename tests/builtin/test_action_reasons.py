@@ -27,6 +27,7 @@ STATED = (
     "My knee is broken, so I'd like to cancel membership M-1001",
     "Bitte kündigen Sie die Mitgliedschaft M-1001, ich ziehe ins Ausland",
     "Mitgliedschaft M-1001 kündigen, weil ich keine Zeit mehr habe",
+    "Résiliez l'abonnement M-1001, je déménage à l'étranger",
     "Résiliez l'abonnement M-1001 parce que c'est trop cher",
     "Cancele la membresía M-1001, me mudo al extranjero",
     "Cancele la membresía M-1001 porque ya no la uso",
@@ -57,7 +58,6 @@ NOT_STATED = (
 )
 # Not tested, since a better rule may decide otherwise: messages whose reason is missed, or falsely found.
 MISSED = (
-    "Résiliez l'abonnement M-1001, je déménage à l'étranger",
     "Disdica l'abbonamento M-1001, mi trasferisco all'estero",
     "ألغِ اشتراكي M-1001، سأنتقل إلى الخارج قريبا",
 )

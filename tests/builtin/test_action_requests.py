@@ -206,7 +206,7 @@ def test_one_request_for_two_orders_makes_two_calls() -> None:
 
 
 def test_the_refund_of_a_cancellation_is_not_a_second_call() -> None:
-    _, calls = Chat().send("Please cancel order WF-20444 and refund me")
+    _, calls = Chat().send("Cancel WF-20444 and give me my money back")
     assert [name for name, _ in calls] == ["cancel_order"]
 
 

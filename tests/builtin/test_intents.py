@@ -277,18 +277,3 @@ def test_any_text_is_classified_quickly(text: str) -> None:
     intents.classify("warm")
     with bounded(10):
         intents.detect_intent(text, catalogue())
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("I would like my invoice for WF-20414", "en"),
-        ("Please repair my poles from WF-20410", "en"),
-        ("I want to exchange the boots from WF-20418 for size 42", "en"),
-        ("Ich brauche die Rechnung für WF-20361", "de"),
-        ("Je voudrais un reçu pour WF-20414", "fr"),
-        ("Necesito la factura del pedido WF-20410", "es"),
-    ],
-)
-def test_another_request_that_names_an_order_is_not_taken_for_a_refund(text: str, language: str) -> None:
-    assert intents.detect_intent(text, catalogue(language)) == intents.DetectedIntent()

@@ -201,7 +201,7 @@ def says_why(tool: ToolSpec, text: str) -> bool:
     information.
 
     The rule was measured on 37 requests in nine languages (rows in tests/builtin, written by the rule's author).
-    Without the rule, all 37 counted as stating a reason. With it, 18 of the 21 that do state one count, and 3 of the
+    Without the rule, all 37 counted as stating a reason. With it, 19 of the 21 that do state one counted, and 3 of the
     16 others.
     """
     before, *because = _because().split(text, maxsplit=1)
