@@ -17,7 +17,7 @@ from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.builtin.intents import courtesy, wants_person
-from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
+from supportbot.chat.models import Audience, Citation, ConversationEvent, Message, Source
 from supportbot.handoff.desk.ticket_reasons import reason_label
 from supportbot.handoff.models import Ticket
 from supportbot.language.follow_ups import asks_something, content_words
@@ -26,6 +26,8 @@ from supportbot.team_formats import active_language, labelled, listed
 MAX_CHARACTERS: Final = 280  # the limit on each of the two messages
 MAX_MESSAGES_READ: Final = 30
 MAX_NAMES: Final = 3
+# Other courtesies, such as "It does not work" and "Are you there?", do need a reply.
+_NEEDS_NO_REPLY: Final = ("greeting", "thanks", "farewell", "acknowledgement")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _ENDS: Final = ".!?…:。！？؟۔।"
 _CLOSING: Final = "\"'”’»)]」』"
@@ -89,7 +91,7 @@ def _replied(ticket: Ticket) -> list[str]:
 
 
 def _unanswered(ticket: Ticket) -> list[str]:
-    waiting = _count_waiting(ticket.conversation) if ticket.is_open else _count_never_answered(ticket)
+    waiting = _count_unanswered(ticket)
     if not waiting:
         return []
     text = ngettext(
@@ -98,24 +100,20 @@ def _unanswered(ticket: Ticket) -> list[str]:
     return [text.format(number=waiting)]
 
 
-def _count_waiting(conversation: Conversation) -> int:
-    waiting: int = Message.objects.filter(
-        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.answered_seq
-    ).count()
-    return waiting
+def _count_unanswered(ticket: Ticket) -> int:
+    """Count the customer's last messages in the ticket's episode that need a reply and have none."""
+    answered = ticket.conversation.answered_seq if ticket.is_open else _last_reply_seq(ticket)
+    later = _messages(ticket, Source.CUSTOMER).filter(seq__gt=answered).order_by("seq").values_list("text", flat=True)
+    return sum(courtesy(text) not in _NEEDS_NO_REPLY for text in later[:MAX_MESSAGES_READ])
 
 
-def _count_never_answered(ticket: Ticket) -> int:
-    """Count an ended ticket's last messages from the customer to which no reply has followed, without courtesies.
-
-    The end of a ticket marks all messages as answered, so that the assistant does not answer them.
+def _last_reply_seq(ticket: Ticket) -> int:
+    """Return the number of the last reply in an ended ticket's episode; 0 if there is none. The conversation's
+    `answered_seq` does not help: when a ticket ends, all messages count as answered, so that the assistant does not
+    answer them.
     """
-    replies = Message.objects.filter(
-        conversation=ticket.conversation, source__in=(Source.AGENT, Source.ASSISTANT), audience=Audience.EVERYONE
-    )
-    last_reply = replies.order_by("-seq").values_list("seq", flat=True).first() or 0
-    later = _messages(ticket, Source.CUSTOMER).filter(seq__gt=last_reply).order_by("seq")
-    return sum(not courtesy(text) for text in later.values_list("text", flat=True)[:MAX_MESSAGES_READ])
+    replies = _messages(ticket, Source.AGENT, Source.ASSISTANT).filter(audience=Audience.EVERYONE)
+    return _last_seq(replies)
 
 
 def _wants(ticket: Ticket) -> str:
@@ -167,16 +165,22 @@ def _customer_texts(ticket: Ticket, order: str) -> list[str]:
     return list(_messages(ticket, Source.CUSTOMER).order_by(order).values_list("text", flat=True)[:MAX_MESSAGES_READ])
 
 
-def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:
-    """Return the messages from `source` in the ticket's episode.
+def _messages(ticket: Ticket, *sources: Source) -> QuerySet[Message]:
+    """Return the messages from `sources` in the ticket's episode.
 
     A conversation stores only its current episode. The episode of an ended ticket lies between the end of the previous
-    ticket and its own end.
+    ticket and its own end. Both are found by their numbers, because several events may have the same time.
     """
     conversation = ticket.conversation
-    messages = Message.objects.filter(conversation=conversation, source=source)
+    messages = Message.objects.filter(conversation=conversation, source__in=sources)
     if ticket.ended_at is None:
         return messages.filter(seq__gt=conversation.episode_start_seq)
-    earlier = Ticket.objects.filter(conversation=conversation, ended_at__lt=ticket.ended_at).order_by("-ended_at")
-    began = earlier.values_list("ended_at", flat=True).first() or conversation.created_at
-    return messages.filter(created_at__gte=began, created_at__lte=ticket.ended_at)
+    ends = ConversationEvent.objects.filter(conversation=conversation, event="handoff.ended")
+    ended_seq = _last_seq(ends.filter(payload__ticket=str(ticket.pk))) or conversation.last_seq
+    began_seq = _last_seq(ends.filter(seq__lt=ended_seq).exclude(payload__ticket=str(ticket.pk)))
+    return messages.filter(seq__gt=began_seq, seq__lte=ended_seq)
+
+
+def _last_seq(rows: QuerySet[Message] | QuerySet[ConversationEvent]) -> int:
+    """Return the highest number of these rows; 0 if there are none."""
+    return rows.order_by("-seq").values_list("seq", flat=True).first() or 0

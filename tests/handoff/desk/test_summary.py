@@ -3,7 +3,7 @@
 import pytest
 
 from supportbot.accounts.models import User
-from supportbot.chat.models import Conversation
+from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note
 from supportbot.handoff.desk.summary import MAX_CHARACTERS, build_summary
 from supportbot.handoff.models import Ticket
@@ -41,9 +41,12 @@ def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conv
     add_customer_message(conversation.pk, text="And a pole", client_id="3")
     add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="4")
     services.resolve(second.pk, agent=bob)
+    # Several events may have the same time.
+    Message.objects.update(created_at=conversation.created_at)
+    Ticket.objects.update(ended_at=conversation.created_at)
     shown = [build_summary(ticket) for ticket in Ticket.objects.order_by("pk")]
     assert [(one.wants, one.done, one.open) for one in shown] == [
-        ("My zip is broken", "Nothing.", "Nothing."),
+        ("My zip is broken", "Nothing.", "The customer's last message is unanswered."),
         ("And a pole", "Replies by Bob.", "Nothing."),
     ]
 
@@ -59,14 +62,23 @@ def test_the_summary_of_an_ended_ticket_says_what_was_never_answered(conversatio
     assert build_summary(Ticket.objects.get()).open == "The customer's last message is unanswered."
 
 
-def test_thanks_do_not_leave_an_ended_ticket_open(conversation: Conversation, bob: User) -> None:
+@pytest.mark.parametrize(
+    ("last", "unanswered"),
+    [("Thanks!", False), ("ok, bye", False), ("It still does not work", True), ("you are useless", True), ("??", True)],
+)
+@pytest.mark.parametrize("is_open", [True, False])
+def test_only_messages_that_need_a_reply_are_unanswered(
+    conversation: Conversation, bob: User, last: str, unanswered: bool, is_open: bool
+) -> None:
     add_customer_message(conversation.pk, text="My zip is broken", client_id="1")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     services.claim(ticket.pk, agent=bob)
     add_agent_message(conversation.pk, text="We will send a new one.", author=bob, client_id="2")
-    add_customer_message(conversation.pk, text="Thanks!", client_id="3")
-    services.resolve(ticket.pk, agent=bob)
-    assert build_summary(Ticket.objects.get()).open == "Nothing."
+    add_customer_message(conversation.pk, text=last, client_id="3")
+    if not is_open:
+        services.resolve(ticket.pk, agent=bob)
+    shown = build_summary(Ticket.objects.get()).open
+    assert (shown == "The customer's last message is unanswered.") is unanswered
 
 
 def test_the_summary_keeps_text_next_to_the_request_for_a_person(conversation: Conversation) -> None:
