@@ -92,9 +92,7 @@ def with_scheme(typed: str) -> str:
         host, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
         return f"https://{typed}"
-    # RFC 6761: names below localhost are this machine, too.
-    is_here = host == "localhost" or host.endswith(".localhost")
-    is_plain = port not in ALLOWED_PORTS and (is_here or (is_address(host) and not is_public(host)))
+    is_plain = port not in ALLOWED_PORTS and (_is_this_machine(host) or (is_address(host) and not is_public(host)))
     return f"{'http' if is_plain else 'https'}://{typed}"
 
 
@@ -158,7 +156,13 @@ def _needs_https(endpoint: Endpoint) -> str:
     """Return why an endpoint whose name has not been resolved may not be called."""
     if is_address(endpoint.host):
         return _how_to_allow(_https_only(), _network_of(endpoint.host))
-    return _how_to_allow(_https_only(), _LOCALHOST if endpoint.host == "localhost" else _SOME_NETWORK)
+    return _how_to_allow(_https_only(), _LOCALHOST if _is_this_machine(endpoint.host) else _SOME_NETWORK)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Return whether a host is localhost or a name below it, which RFC 6761 reserves for this machine, too."""
+    name = host.removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def _https_only() -> str:

@@ -99,6 +99,7 @@ def test_a_private_network_allows_only_its_own_addresses(
     ("url", "network"),
     [
         ("http://127.0.0.1:9000/hook", "127.0.0.0/8"), ("http://localhost:9000/hook", "127.0.0.0/8,::1/128"),
+        ("http://shop.localhost:9000/", "127.0.0.0/8,::1/128"), ("http://localhost.:9000/", "127.0.0.0/8,::1/128"),
         ("http://[::1]:9000/hook", "::1/128"), ("http://10.0.0.8/", "10.0.0.0/24"),
         ("https://192.168.1.7/", "192.168.1.0/24"), ("https://[fd12::7]/", "fd12::/64"),
         ("https://shop.lan/", "172.16.3.0/24"), ("http://unknown.lan/", "10.20.0.0/16"),
@@ -108,6 +109,7 @@ def test_a_refusal_names_a_network_that_would_allow_the_address(
     url: str, network: str, outside: Outside, settings: Any
 ) -> None:
     outside.dns |= {"shop.lan": [["172.16.3.4"]], "unknown.lan": [["10.20.7.7"]]}
+    outside.dns |= {"shop.localhost": [["127.0.0.1", "::1"]], "localhost.": [["127.0.0.1", "::1"]]}
     with pytest.raises(NotSent, match=f"set PRIVATE_NETWORKS={re.escape(network)}, for example, and restart"):
         checked_target(url)
     settings.PRIVATE_NETWORKS = private_networks(network.split(","))
