@@ -43,14 +43,20 @@ def _tables_and_code(found: Sequence[Block]) -> Iterator[Block]:
 
 def _words(line: str) -> str:
     mark, text = _marked(line)
-    if text.count("|") > 2 and text.startswith("|") and text.endswith("|"):
+    borders = [border.start() for border in _CELL_BORDER.finditer(text)]
+    if len(borders) > 2 and borders[0] == 0 and borders[-1] == len(text) - 1:
         return _row(line)
-    return f"{mark}{plain(text.replace('|', _BAR)).replace(_BAR, '|')}".rstrip()
+    return f"{mark}{_plain_with_bars(text)}".rstrip()
 
 
 def _row(line: str) -> str:
     mark, text = _marked(line)
-    return f"{mark}{' · '.join(filter(None, map(plain, _CELL_BORDER.split(text.strip('|')))))}".rstrip()
+    return f"{mark}{' · '.join(filter(None, map(_plain_with_bars, _CELL_BORDER.split(text))))}".rstrip()
+
+
+def _plain_with_bars(text: str) -> str:
+    """Return the visible words with the bars among them; in a table, these are escaped."""
+    return plain(text.replace(r"\|", _BAR).replace("|", _BAR)).replace(_BAR, "|")
 
 
 def _marked(line: str) -> tuple[str, str]:
