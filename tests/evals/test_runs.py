@@ -471,3 +471,19 @@ def test_whoever_has_seen_an_old_run_still_labels_a_new_one_with_copies_of_its_d
     tasks.purge()
     assert hidden_runs([new.pk], ann.pk) == {new.pk}
     assert [row.pk for row in to_label(ann.pk)] == [own.pk]
+
+
+def test_whoever_has_seen_an_old_run_does_not_label_the_copy_of_a_result_about_which_others_are_unsure(
+    workspace: Workspace, bob: User
+) -> None:
+    made, ann = suite(), User.objects.create_user("ann")
+    old, new = (Run.objects.create(suite=made, suite_name="shop", cases=[], total=1) for _ in range(2))
+    Run.objects.update(state="done", finished_at=now())
+    facts: dict[str, Any] = {"number": 1, "passed": True, "judged_good": True, "judged_by": "m", "grades": []}
+    first = Result.objects.create(run=old, key="old", played={}, **facts)
+    Result.objects.create(run=new, key="old", played={}, original=first.pk, **facts)
+    human_labels.label_result(first.pk, "unsure", person=bob)
+    human_labels.show_verdicts(old.pk, ann.pk)
+    Run.objects.filter(pk=old.pk).update(finished_at=now() - retention.RUNS_KEPT_FOR - timedelta(days=1))
+    tasks.purge()
+    assert (to_label(ann.pk).count(), hidden_runs([new.pk], ann.pk)) == (0, set()), "Ann has seen it"
