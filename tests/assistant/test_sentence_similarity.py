@@ -1,7 +1,10 @@
 """Pieces of the passages are compared with the question before the built-in answerer chooses among them."""
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -12,10 +15,11 @@ from kb.indexing.vector_cache import forget
 from kb.ports import embedder
 from kb.search import Retrieval
 from kb.search.confidence import Calibration, answer_calibration
+from kb.search.query_preparation import is_long
 from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import answerability
-from supportbot.assistant.answerability import similarities_of, with_similarity
+from supportbot.assistant.answerability import similarities_of, with_similarity, with_sure_similarity
 from supportbot.assistant.context import build_context
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn_search import Found
@@ -24,6 +28,7 @@ from supportbot.builtin.quotable_pieces import pieces_of
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import Claim, claim_turn
+from supportbot.llm.budget import evaluating
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ModelRequest, Source
 
@@ -79,6 +84,16 @@ def test_the_passage_of_a_follow_up_says_nothing_about_the_follow_up_alone() -> 
     page = replace(LONG, similarity=0.97)
     asked = replace(REQUEST, sources=(page, Source(2, "Poles", POLE, "en")))
     assert similarities_of(asked, "how long")[piece_of(page)] < 0.9
+
+
+def test_the_passage_of_a_long_question_says_nothing_about_the_whole_question() -> None:
+    """Search compared the passage with a part of the question."""
+    page = replace(LONG, similarity=0.97)
+    asked = replace(REQUEST, sources=(page, Source(2, "Poles", POLE, "en")))
+    long = replace(asked, question=" ".join([REQUEST.question] * 20))
+    assert is_long(long.sought) and not is_long(asked.sought)
+    assert similarities_of(asked)[piece_of(page)] == 0.97
+    assert similarities_of(long)[piece_of(page)] < 0.9
 
 
 def test_a_piece_that_is_requested_again_is_embedded_once() -> None:
@@ -147,6 +162,74 @@ def test_only_words_decide_under_load(monkeypatch: pytest.MonkeyPatch) -> None:
     with answerability._slots:
         assert similarities_of(REQUEST) == {}
     assert similarities_of(REQUEST)
+
+
+class NotedSlots(threading.BoundedSemaphore):
+    """Slots that note how many measurements have asked for one."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(value)
+        self.asked = threading.Semaphore(0)
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        self.asked.release()
+        return super().acquire(blocking, timeout)
+
+    __enter__ = acquire
+
+
+@pytest.fixture
+def taken_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[NotedSlots]:
+    """The only slot, taken by another turn. It is free again after the test."""
+    slots = NotedSlots(1)
+    monkeypatch.setattr(answerability, "_slots", slots)
+    slots.acquire()
+    slots.asked.acquire()
+    yield slots
+    with suppress(ValueError):  # the test has freed it
+        slots.release()
+
+
+def quotation_measured() -> Mapping[str, float]:
+    return with_sure_similarity(REQUEST, FOUND).similarities
+
+
+def evaluation_measured() -> Mapping[str, float]:
+    with evaluating():
+        return similarities_of(REQUEST)
+
+
+@pytest.mark.parametrize("measure", [evaluation_measured, quotation_measured])
+def test_evaluations_and_sure_quotations_wait_for_a_free_slot(
+    measure: Callable[[], Mapping[str, float]], taken_slot: NotedSlots
+) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        measured = thread.submit(measure)
+        assert taken_slot.asked.acquire(timeout=5)
+        assert not measured.done() and book() == []
+        taken_slot.release()
+        assert measured.result(5).keys() == {ZIP, POLE}
+
+
+def test_sure_quotations_are_measured_despite_a_remote_model(settings: Settings) -> None:
+    settings.OPENAI_MODEL = "some-model"
+    assert quotation_measured().keys() == {ZIP, POLE}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_evaluation_that_waits_for_a_slot_stops_no_other_coroutine(
+    conversation: Conversation, taken_slot: NotedSlots
+) -> None:
+    claim = await db(said, conversation, "How long can I return unused items?")
+    with evaluating():
+        turn = asyncio.create_task(carry_out(claim))
+    async with asyncio.timeout(20):
+        assert await asyncio.to_thread(taken_slot.asked.acquire, timeout=10)
+        assert not turn.done() and book() == []
+        taken_slot.release()  # by a coroutine, while the turn waits
+        await turn
+    assert "within 60 days" in (await db(messages_of, conversation))[-1].text
+    assert any("within 60 days" in text for text in book())
 
 
 @pytest.mark.parametrize(("bias", "is_answerable"), [(1.0, True), (-1.0, False)])
