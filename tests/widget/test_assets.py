@@ -29,6 +29,23 @@ MENU_BYTES = 1_800  # what the entries of the menu do
 ENTRIES_BYTES = 1_100  # forms with several entries
 ON_DEMAND_TEXT_BYTES = 300
 
+# What earlier bundles import from each file. A chat that was open before an upgrade runs the old panel, and may fetch
+# the current version of the files that it loads on demand. So these names must stay.
+EVER_IMPORTED = {
+    "asking.js": {"asks", "rate"},
+    "blocks.js": {"draw", "drawBlocks", "drawRating", "drawReasons"},
+    "entries.js": {"draw"},
+    "menu_pages.js": {"attempt", "earlier", "endChat", "erase", "languageIs", "load", "privacy"},
+    "panel.js": {"start"},
+    "records.js": {"card", "receipt"},
+}
+_STATIC_IMPORT = re.compile(r"\bimport\s*\{([^}]*)\}\s*from\s*[\"']\./([\w-]+\.js)[\"']")
+_IMPORT_ON_DEMAND = re.compile(
+    r"\bimport\([\"']\./([\w-]+\.js)[\"']\)"
+    r"(?:\.then\(\(\{([^}]*)\}\)=>|\.then\((\w+)=>\3\.(\w+))?"  # .then(({name})=>…) or .then(it=>it.name…)
+)
+_EXPORT = re.compile(r"\bexport\s*\{([^}]*)\}")
+
 
 def size(name: str) -> int:
     today = edition()
@@ -39,6 +56,38 @@ def keys() -> set[str]:
     """Return the keys of the panel's texts, and of those fetched on demand."""
     texts = [(FRONTEND / name).read_text() for name in ("texts.js", "more.js")]
     return set(re.findall(r"^  (\w+): ", "\n".join(texts), re.MULTILINE))
+
+
+def exported_by(name: str) -> set[str]:
+    return {one.split(" as ")[-1].strip() for names in _EXPORT.findall(bundle(name)) for one in names.split(",")}
+
+
+def imported_by(name: str) -> set[tuple[str, str]]:
+    """Return each name that a bundle imports from another, at once or on demand, with the other's file."""
+    text = bundle(name)
+    found = [(file, one.split(" as ")[0]) for names, file in _STATIC_IMPORT.findall(text) for one in names.split(",")]
+    for file, names, _, one in _IMPORT_ON_DEMAND.findall(text):
+        found += [(file, one)] if one else [(file, renamed.split(":")[0]) for renamed in names.split(",") if renamed]
+    return {(file, one.strip()) for file, one in found}
+
+
+def bundle(name: str) -> str:
+    return (DIST / name).read_text()
+
+
+def test_each_name_that_a_bundle_imports_from_another_is_exported_by_it() -> None:
+    imported = {pair for file in DIST.glob("*.js") for pair in imported_by(file.name)}
+    assert {
+        ("blocks.js", "draw"), ("blocks.js", "drawBlocks"), ("blocks.js", "drawRating"), ("blocks.js", "drawReasons"),
+        ("entries.js", "draw"), ("menu_pages.js", "attempt"),
+    } <= imported  # fmt: skip
+    assert [(file, name) for file, name in sorted(imported) if name not in exported_by(file)] == []
+    assert [(file, name) for file, name in sorted(imported) if name not in EVER_IMPORTED[file]] == []
+
+
+@pytest.mark.parametrize("name", EVER_IMPORTED)
+def test_names_that_earlier_bundles_import_stay_exported(name: str) -> None:
+    assert exported_by(name) >= EVER_IMPORTED[name]
 
 
 def test_the_loader_stays_within_its_budget() -> None:
