@@ -2,12 +2,15 @@
 
 The phrases are short, plain and honest, and make no promise that the answerer cannot keep. About actions, they only ask
 questions and refer to the card; they never say that something was done. All of them are questions or courtesies, so
-they need no source. Earlier questions are remembered only by their text in the conversation.
+they need no source. Earlier questions are remembered only by their text in the conversation. So when a question or its
+translation is reworded, the former text is added to `data/former_phrases.json`.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from supportbot.formats import format_day_of_year
@@ -103,6 +106,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "only_asks": msgid("I only want to know how it works"),
     "no_reason": msgid("No reason given"),
 }
+_FORMER: Final = Path(__file__).parent / "data" / "former_phrases.json"
 _REGRET: Final[tuple[Phrase, ...]] = ("regret", "complaint")
 _A_PERSON_CAN_TAKE_OVER: Final[tuple[Phrase, ...]] = ("no_person", "who", "can_do")
 # The labels of the parts of an address, in forms and questions.
@@ -252,7 +256,16 @@ def is_ours(sentence: str) -> bool:
 
 
 def _in_all(phrase: Phrase) -> frozenset[str]:
-    return in_all_languages(_PHRASES[phrase])
+    return in_all_languages(_PHRASES[phrase]) | _former().get(phrase, frozenset())
+
+
+@cache
+def _former() -> Mapping[str, frozenset[str]]:
+    """Return the former wordings, by phrase, which conversations may still contain. They are written with plain spaces,
+    since a conversation's history is normalised.
+    """
+    found: Mapping[str, list[str]] = json.loads(_FORMER.read_text(encoding="utf-8"))
+    return {phrase: frozenset(texts) for phrase, texts in found.items()}
 
 
 @cache

@@ -8,6 +8,7 @@ from supportbot.assistant.texts import NOT_FOUND
 from supportbot.builtin.phrases import (
     IntentPhrase,
     asks_back,
+    cannot_take,
     dated,
     field_title,
     is_offer_of_a_person,
@@ -51,6 +52,25 @@ def test_own_phrases_are_recognised(language: str) -> None:
     assert is_ours(say("foreign_page", language, language=language_name("en", language)))
     assert is_ours(say("nothing_on", language, question="Do you take Klarna"))
     assert is_ours(say("goes_on", language))
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("amount", "Welchen Betrag meinen Sie in Ziffern?"),
+        ("amount", "¿Qué importe quiere decir, en cifras?"),
+        ("amount", normalised("De quel montant parlez-vous, en chiffres ?")),
+        ("address", "Wie lautet die neue Adresse mit Straße und Hausnummer und Postleitzahl und Ort?"),
+        ("entries", "Please enter one or more, with commas in between: Extras."),
+        ("which_of_these", "Which of these orders is it about?"),
+    ],
+)
+def test_former_wordings_of_a_question_are_recognised(phrase: str, text: str) -> None:
+    assert phrase_in(text) == phrase
+
+
+def test_the_former_wording_of_a_value_that_the_chat_cannot_take_is_recognised() -> None:
+    assert cannot_take("I cannot take this in the chat: Photo.")
 
 
 def test_a_phrase_with_an_added_fact_is_not_recognised() -> None:
