@@ -11,6 +11,11 @@ head gives to both kinds together. It is trained on our own rows in `data/person
 kinds. The second finds the request in messages such as "My jacket ripped, get me someone", in which the head mainly
 sees the problem. It distinguishes only requests for a person from all other messages. It is trained on the same rows,
 on our own rows in `data/person_requests.jsonl`, and on all rows of the intents and complaints.
+
+A fourth model recognises requests for something that no catalogue action does, such as an invoice or a repair. In the
+head's view, such a message resembles a refund request if it names an order. `scripts/train_other_requests.py` trains it
+on the requests among the head's rows, and on our own rows in `data/other_requests.jsonl`. It only rules actions out,
+and only those whose own examples resemble the catalogue's.
 """
 
 import re
@@ -34,6 +39,7 @@ from supportbot.llm.types import ToolSpec
 DATA: Final = Path(__file__).parent / "data"
 PERSONS_FILE: Final = DATA / "persons.npz"
 PERSON_REQUESTS_FILE: Final = DATA / "person_requests.npz"
+OTHER_REQUESTS_FILE: Final = DATA / "other_requests.npz"
 READ_MOST: Final = 1_000  # characters; nobody makes a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
@@ -59,6 +65,15 @@ UNDO_AFTER_DEED_FROM: Final = 0.2
 # answered like any other, and the answer ends with an offer to hand over to a person.
 # docs/decisions/built-in-answerer.md has the figures.
 OFFERED_FROM: Final = 0.2
+# Thresholds for the model that recognises requests for something that no catalogue action does. At or above the first
+# one, an action is not prepared at once, and offered only if the head is certain of it; at or above the second one, it
+# is not offered either. docs/decisions/built-in-answerer.md has the figures.
+SOMETHING_ELSE_FROM: Final = 0.6
+SURELY_SOMETHING_ELSE_FROM: Final = 0.8
+# The model says nothing about an action whose examples have this mean probability or a higher one (the catalogue's have
+# at most 0.014). From the second one, the action itself is one that the catalogue lacks, such as "Send the invoice".
+SAME_KIND_BELOW: Final = 0.03
+OWN_KIND_FROM: Final = 0.3
 OTHER: Final = "other_action"  # a request for something that is not in the rows
 UNDO: Final = "undo"  # a request to undo the last action; never a request for another action
 NEAREST: Final = 3
@@ -83,13 +98,15 @@ class Weights(Ensemble):
 
 @dataclass(frozen=True)
 class Classification:
-    """The classification of a message: its unit vector and the probability of each class. `person` is the probability,
-    according to a separate model, that it asks for a person; None if there is no vector.
+    """The classification of a message: its unit vector and the probability of each class. `person` and `something_else`
+    are the probabilities, according to separate models, that it asks for a person, and that it requests something that
+    no catalogue action does. Without a vector, `person` is None and `something_else` is 0.
     """
 
     vector: Array
     chances: Array
     person: float | None = None
+    something_else: float = 0.0
 
     @cached_property  # every turn reads all messages of a conversation
     def kinds(self) -> Mapping[str, float]:
@@ -124,18 +141,27 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class ScoredIntent:
-    """An action, and the probability that a message requests it."""
+    """An action, and the probability that a message requests it. `something_else` is the probability, according to a
+    separate model, that the message requests something else; 0 if the model says nothing about the action.
+    """
 
     action: str
     chance: float
+    something_else: float = 0.0
 
     @property
     def is_certain(self) -> bool:
-        return self.chance >= weights_shipped().acts_from
+        return self.chance >= weights_shipped().acts_from and self.something_else < SOMETHING_ELSE_FROM
 
     @property
     def is_worth_asking(self) -> bool:
-        return self.chance >= weights_shipped().asks_from
+        return self.chance >= weights_shipped().asks_from and not self.is_ruled_out
+
+    @property
+    def is_ruled_out(self) -> bool:
+        """Whether the message requests something else instead of the action."""
+        is_likely = self.chance >= weights_shipped().acts_from
+        return self.something_else >= (SURELY_SOMETHING_ELSE_FROM if is_likely else SOMETHING_ELSE_FROM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +284,8 @@ def classification_of(text: str, vector: Sequence[float] | None) -> Classificati
     chances = _with_person_share(weights.chances(features, side, shape), share)
     if side is None:
         return Classification(weights.net.centre, chances)
-    return Classification(side, chances, float(_person_requests().chances(features, side, shape)[1]))
+    person, other = (float(one.chances(features, side, shape)[1]) for one in (_person_requests(), _other_requests()))
+    return Classification(side, chances, person, other)
 
 
 def _with_person_share(chances: Array, share: float) -> Array:
@@ -281,11 +308,25 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
     logits = evidence_of(message, profiles, weights) @ weights.pair[:-1] + weights.pair[-1]
     chances = (1 / (1 + np.exp(-logits))).tolist()
     is_example = [_is_example(text, tool) for tool in known]
+    others = [message.something_else if profile.something_else < SAME_KIND_BELOW else 0.0 for profile in profiles]
     found = [
-        ScoredIntent(tool.name, 1.0 if is_own else chance)
-        for tool, chance, is_own in zip(known, chances, is_example, strict=True)
+        ScoredIntent(tool.name, 1.0) if is_own else ScoredIntent(tool.name, chance, other)
+        for tool, chance, other, is_own in zip(known, chances, others, is_example, strict=True)
     ]
     return sorted(found, key=lambda intent: intent.chance, reverse=True)
+
+
+def possible_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
+    """Return the same as `score_intents`, but without the actions that are ruled out. For an action that the catalogue
+    lacks, these do not count as rivals either.
+    """
+    found = score_intents(text, tools)
+    possible = [intent for intent in found if not intent.is_ruled_out]
+    if len(possible) == len(found):
+        return found
+    own_kind = [tool for tool in tools if tool.examples and _profile(tool.examples).something_else >= OWN_KIND_FROM]
+    scored = {intent.action: intent for intent in (*possible, *score_intents(text, own_kind))}
+    return sorted(scored.values(), key=lambda intent: intent.chance, reverse=True)
 
 
 def _is_example(text: str, tool: ToolSpec) -> bool:
@@ -298,7 +339,7 @@ def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
     """Return the action that a message requests or, if none is certain, the candidates; neither if it clearly requests
     nothing.
     """
-    found = score_intents(text, tools)
+    found = possible_intents(text, tools)
     if found and wants_undo(text, tools):  # never a request for something new
         return DetectedIntent()
     if found and found[0].is_certain and not wants_undo(text, tools, is_after_deed=True):
@@ -310,10 +351,13 @@ def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
 
 @dataclass(frozen=True)
 class ActionProfile:
-    """An action's profile: the centred vectors of its examples, and how much they resemble each trained request."""
+    """An action's profile: the centred vectors of its examples, how much they resemble each trained request, and the
+    mean probability that they request something that no catalogue action does.
+    """
 
     vectors: Array
     likeness: Array  # one value per class
+    something_else: float
 
 
 def evidence_of(message: Classification, actions: Sequence[ActionProfile], weights: Weights) -> Array:
@@ -336,7 +380,8 @@ def profile_from(readings: Sequence[Classification], weights: Weights) -> Action
     is_wish = np.array([name.endswith("/wish") or name == OTHER for name in weights.classes], dtype=np.float32)
     shares = np.mean([reading.chances * is_wish for reading in readings], axis=0)
     vectors = np.array([centred(reading.vector, weights.net.centre) for reading in readings])
-    return ActionProfile(vectors, (shares / max(float(shares.sum()), 1e-9)).astype(np.float32))
+    likeness = (shares / max(float(shares.sum()), 1e-9)).astype(np.float32)
+    return ActionProfile(vectors, likeness, float(np.mean([reading.something_else for reading in readings])))
 
 
 def centred_vector(text: str) -> Array:
@@ -399,6 +444,15 @@ def _person_or_who() -> Ensemble:
 def _person_requests() -> Ensemble:
     """Return the model that tells requests for a person (class 1) from all other messages."""
     with np.load(PERSON_REQUESTS_FILE) as stored:
+        return ensemble_in(stored)
+
+
+@cache
+def _other_requests() -> Ensemble:
+    """Return the model that tells requests for something that no catalogue action does (class 1) from requests for
+    these actions.
+    """
+    with np.load(OTHER_REQUESTS_FILE) as stored:
         return ensemble_in(stored)
 
 

@@ -91,8 +91,10 @@ def _parts(tools: Sequence[ToolSpec], text: str, best: str, locale: str) -> list
     for part in _split_at_orders(meant, numbers)[:_REQUESTS_MOST]:
         if intents.classify(part).kind in ("denies", *intents.QUESTIONS):
             continue
-        likeliest = intents.score_intents(part, tools)[0]
-        action = likeliest.action if likeliest.is_worth_asking else (found[-1][0] if found else best)
+        possible = intents.possible_intents(part, tools)
+        if not possible:  # "and send me the invoice for WF-20404"
+            continue
+        action = possible[0].action if possible[0].is_worth_asking else (found[-1][0] if found else best)
         found += [] if _tool(tools, action).is_read else [(action, part)]
     return found or [(best, text)]
 

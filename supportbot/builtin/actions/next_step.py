@@ -109,10 +109,10 @@ def needs_account(request: ModelRequest) -> bool:
     """Return whether a visitor asks for something that requires signing in."""
     if any(tool.examples for tool in request.tools):
         return False
-    scored = intents.score_intents(request.question, request.tools_signed_in)
+    possible = intents.possible_intents(request.question, request.tools_signed_in)
     if intents.wants_undo(request.question, request.tools_signed_in):
         return False
-    return bool(scored) and scored[0].is_certain
+    return bool(possible) and possible[0].is_certain
 
 
 def _ask_which_action(tools: Sequence[ToolSpec], language: str) -> Reply:
