@@ -16,6 +16,7 @@ from supportbot.builtin import intents
 from supportbot.builtin.actions.asking import Reply, again, ask_for, ask_which_record, choices_block
 from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
 from supportbot.builtin.actions.limits_in_words import takes_day
+from supportbot.builtin.actions.message_reading import says_why
 from supportbot.builtin.actions.orders import (
     KnownOrder,
     called_with,
@@ -258,7 +259,10 @@ class _Planner:
             days = [day for day in intent.days if day.isoformat() not in arguments.values() and takes_day(shape, day)]
             return ask_for(tool, missing[0], self._locale, sorted(days, key=lambda day: (day < self._today, day)))
         for name in tool.from_chat.intersection(required_by(tool)) - arguments.keys():
-            arguments[name] = whole_text(shapes[name], intent.text) or say("no_reason", language)
+            # "Refund order WF-20417 please" is a command, not a reason.
+            is_told = kind_of(name, shapes[name]) != "reason" or says_why(tool, intent.text)
+            words_of_it = whole_text(shapes[name], intent.text) if is_told else ""
+            arguments[name] = words_of_it or say("no_reason", language)
         may_replace = intent.replaces_card and REPLACES_CARD in tool.parameters.get("properties", {})
         return _call(tool.name, arguments | ({REPLACES_CARD: True} if may_replace else {}))
 
