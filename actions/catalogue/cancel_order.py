@@ -67,6 +67,7 @@ class CancelOrder(OrderAction):
             summary=text_in(locale, "Cancel order {order} and refund {amount}.", order=order, amount=amount),
             button=text_in(locale, "Cancel the order"),
             rows=tuple(row for row in rows if row.value),
+            done=text_in(locale, "We cancelled order {order} and refunded {amount}.", order=order, amount=amount),
         )
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,9 @@ class ChangeShippingAddress(OrderAction):
             summary=text_in(locale, "Send order {order} to {address}.", order=order, address=address),
             button=text_in(locale, "Change address"),
             rows=tuple(row for row in rows if row.value),
+            done=text_in(
+                locale, "The delivery address of order {order} is now {address}.", order=order, address=address
+            ),
         )
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -119,6 +119,7 @@ class RefundOrder(OrderAction):
             summary=text_in(locale, "Refund {amount} for order {order}.", amount=amount, order=order),
             button=title,
             rows=tuple(row for row in rows if row.value),
+            done=text_in(locale, "We refunded {amount} for order {order}.", amount=amount, order=order),
         )
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from actions.cards import card_of, proposed_payload, state_payload
 from actions.facts import Line
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.registry import all_actions
+from actions.registry import action_in_force, all_actions
 from actions.services import run_read
 from actions.testing import FakeShop
 
@@ -38,6 +38,23 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     assert payload["expires_at"] == DateTimeField().to_representation(card.expires_at), "the same text as over REST"
     card.locale = "de"
     assert proposed_payload(card)["title"] == "49,90\u00a0€ erstatten"
+
+
+def test_a_card_says_in_a_sentence_what_was_done(card: ActionRequest) -> None:
+    money = {"order_id": "A-1001", "amount": "49.90", "currency": "EUR"}
+    home = {"name": "Ada", "line1": "14 Mill Lane", "line2": "", "postal_code": "T12", "city": "Cork", "country": "IE"}
+    done = {
+        name: action_in_force(name).card(arguments, {}, "en").done  # type: ignore[union-attr]  # these are writes
+        for name, arguments in {
+            "cancel_order": money,
+            "change_shipping_address": {"order_id": "A-1001", "address": home},
+        }.items()
+    }
+    assert done == {
+        "cancel_order": "We cancelled order A-1001 and refunded €49.90.",
+        "change_shipping_address": "The delivery address of order A-1001 is now Ada, 14 Mill Lane, T12 Cork, IE.",
+    }
+    assert card_of(card, "de").done == "Wir haben 49,90\u00a0€ für Bestellung A-1001 erstattet."
 
 
 def test_the_card_of_a_large_order_stays_short(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:

@@ -158,7 +158,7 @@ def test_an_outcome_that_is_known_only_the_next_day_is_reported(
     request.refresh_from_db()
     assert request.state == State.SUCCEEDED and len(shop.refunds) == 1
     assert "action.succeeded" in read(conversation)
-    assert "Done: " in last_message(conversation)
+    assert "We refunded" in last_message(conversation)
 
 
 def test_an_ended_chat_is_still_notified(shop: FakeShop, principal: Principal, conversation: Conversation) -> None:
@@ -191,7 +191,7 @@ def test_a_chat_with_an_agent_gets_a_system_line(
     handoff.claim(ticket.pk, agent=approver)
     work()
     assert read(conversation)[-1] == "action.succeeded"
-    assert "Done: " in last_message(conversation)
+    assert "We refunded" in last_message(conversation)
 
 
 def test_an_erased_customer_is_paid_nothing_and_nothing_breaks(

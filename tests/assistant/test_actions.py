@@ -89,7 +89,7 @@ async def test_a_refund_goes_from_the_request_to_the_receipt(
     assert [event.event for event in told] == ["action.queued", "action.succeeded", "assistant.final"]
     assert "receipt" not in told[0].payload and told[1].payload["receipt"]["amount"] == "49.90"
     reference = told[1].payload["receipt"]["reference"]
-    done = f"Done: Refund €49.90 for order A-1001. Your reference is {reference}."
+    done = f"We refunded €49.90 for order A-1001. Your reference is {reference}."
     assert (told[2].payload["text"], told[2].payload["by"]) == (done, "builtin")
     assert told[2].payload["request"] == card["request"]
 

@@ -103,7 +103,7 @@ def test_an_unknown_outcome_is_explained_and_goes_to_an_agent(
     reconcile(card.pk)
     assert told(log)[-3:] == ["action.succeeded", "handoff.ended", "assistant.final"]
     assert "reason" not in last(log, "action.succeeded")
-    assert "Done: " in last(log, "assistant.final")["text"]
+    assert "We refunded" in last(log, "assistant.final")["text"]
     assert len(shop.refunds) == 1 and Ticket.objects.get().state == "returned"
 
 
@@ -214,7 +214,7 @@ def test_an_outcome_is_reported_in_german(
     confirm(card.pk, principal=german, digest=card.digest)
     run_queued()
     told(log)
-    assert last(log, "assistant.final")["text"].startswith("Erledigt: 49,90\u00a0€ für Bestellung A-1001 erstatten.")
+    assert last(log, "assistant.final")["text"].startswith("Wir haben 49,90\u00a0€ für Bestellung A-1001 erstattet.")
 
 
 @pytest.mark.long

@@ -51,7 +51,7 @@ def test_a_customer_confirms_and_sees_the_result(page: Page, proposed: dict[str,
     expect(page).to_have_url(re.compile(r"/confirm/[^#]+/$"))  # the code is gone from the address
     check_for_everybody(page)
     page.get_by_role("button", name=re.compile("^Refund")).click()
-    expect(page.get_by_role("status")).to_contain_text("Done:")
+    expect(page.get_by_role("status")).to_contain_text("We refunded")
     expect(page.get_by_role("button")).to_have_count(0)
     check_for_everybody(page)
     status = proposed["agent"].call("action_status", {"request": proposed["request"]}, token=token)

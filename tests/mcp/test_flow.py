@@ -84,7 +84,7 @@ def test_an_agent_proposes_a_customer_confirms_and_a_receipt_follows(
 
     done = agent.call("action_status", {"request": proposed["request"]}, token=token).structured_content
     assert (done["status"], done["state"], done["receipt"]["amount"]) == ("completed", "succeeded", "49.90")
-    assert page.state()["message"].startswith("Done:")
+    assert page.state()["message"].startswith("We refunded")
     assert shop.refunds == [Refund("A-1001", Decimal("49.90"), "EUR")]
     request = ActionRequest.objects.get(pk=UUID(proposed["request"]))
     assert request.proposed_by == "key:" + "_".join(agent.key.split("_")[:2])

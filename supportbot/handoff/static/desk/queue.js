@@ -114,7 +114,8 @@ export class Queue {
       el("span", { class: `avatar av-${row.hue}`, "aria-hidden": "true" }, row.initials || icon("person", "s")),
       el("span", { class: "l1" }, el("b", { dir: "auto" }, row.who), " ",
         el("time", { class: row.level, datetime: row.since_at, "data-counts": isCounted }, row.since)),
-      el("span", { class: "l2", dir: "auto" }, row.what),
+      el("span", { class: "l2" }, el("span", { class: "what", dir: "auto" }, row.what), " ",
+        ...(row.priority ? [el("span", { class: "tag warn" }, row.priority)] : [])),
       el("span", { class: "l3" }, icon(row.icon), el("span", { class: "why" }, row.reason), ...tagsOf(row)),
     ));
   }
@@ -124,7 +125,6 @@ function tagsOf(row) {
   const language = row.language && el("span", { class: "lang" }, el("span", { class: "vh" }, gettext("Language"), " "), row.language);
   return [
     " ", language,
-    row.priority && el("span", { class: "tag warn" }, row.priority),
     row.group === "aside" && el("span", { class: "tag" }, gettext("Snoozed")),
     row.holder && el("span", { class: "with", dir: "auto" }, gettext("with {name}", { name: row.holder })),
   ].filter(Boolean);
