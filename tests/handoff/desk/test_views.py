@@ -80,7 +80,7 @@ def test_the_queue_shows_who_is_waiting_why_and_how_long(ticket: Ticket, bob: Us
     Ticket.objects.filter(pk=second.pk).update(priority=2)
     Ticket.objects.filter(pk=ticket.pk).update(waiting_since=now() - timedelta(minutes=7))
     assert rows(page(browser(bob), "/desk/"), "waiting") == [
-        "Jonas now Mein Paket fehlt. Not covered by our articles Language German Urgent",
+        "Jonas now Mein Paket fehlt. Urgent Not covered by our articles Language German",
         "Alice 7 min, late Wants a new tent pole Asked for a person Language English",
     ]
 
@@ -368,6 +368,17 @@ def test_going_away_keeps_the_conversation_open(claimed: Ticket, bob: User) -> N
     assert client.post("/desk/presence/", fields).headers["Location"] == here
     assert not is_team_online()
     assert client.post("/desk/presence/", {"text": "here", "ticket": "nonsense"}).headers["Location"] == "/desk/"
+
+
+def test_an_agent_who_is_away_sees_how_many_customers_wait(ticket: Ticket, bob: User) -> None:
+    client = browser(bob)
+    client.post("/desk/presence/", {"text": "away"})
+    idle = page(client, "/desk/").css_first("section.idle")
+    assert "You are away" in idle.text()
+    waiting = idle.css_first("p[data-if=waiting]")
+    assert "hidden" not in waiting.attributes and " ".join(waiting.text().split()) == "Waiting: 1"
+    services.claim(ticket.pk, agent=bob)
+    assert "hidden" in page(client, "/desk/").css_first("section.idle p[data-if=waiting]").attributes
 
 
 def test_earlier_conversations_without_a_ticket_lead_to_the_console(ticket: Ticket, alice: Customer, bob: User) -> None:
