@@ -55,7 +55,7 @@ def lacks_figure(request: ModelRequest) -> bool:
     if asked == OTHER:
         return False
     language = detect(request.question, base_language(request.locale))
-    entries = to_quote(ranked(request), language)
+    entries = to_quote(ranked(request), request.question, language)
     return bool(entries) and not any(asked in types_in(entry) for entry in entries)
 
 

@@ -198,7 +198,7 @@ def _answer(request: ModelRequest, language: str) -> str:
 
 
 def _chosen(request: ModelRequest, language: str) -> list[Ranked]:
-    return figure_first(to_quote(ranked(request), language), request.question)
+    return figure_first(to_quote(ranked(request), request.question, language), request.question)
 
 
 def _nothing_on(question: str, language: str) -> str:

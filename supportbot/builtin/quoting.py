@@ -8,6 +8,7 @@ from supportbot.builtin.quotable_pieces import Piece, labelled_in
 from supportbot.builtin.ranking import MAX_QUOTED, MAX_QUOTED_ACROSS, Ranked, is_in, language_of, named_lines
 from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
+from supportbot.language.operators import operators
 from supportbot.language.words import words
 
 # For one question in six, only the second piece is the answer (bench/quotes.py), but rarely if it scores far lower.
@@ -20,11 +21,14 @@ SPECIAL_FROM: Final = 0.5
 # less.
 SPECIAL_FROM_ACROSS: Final = 0.3
 GENERAL_SHARE: Final = 0.75
+# A rule comes before its exclusions if its piece has at least this share of their score.
+RULE_SHARE: Final = 0.6
+_EXCLUDING: Final = frozenset({"not", "none", "without", "except"})  # categories of operators
 MAX_CHARACTERS: Final = 700  # per piece; longer pieces are cut around their best line
 MAX_LINES: Final = 8
 
 
-def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
+def to_quote(ranked: Sequence[Ranked], question: str, language: str) -> list[Ranked]:
     """Return the best piece and the next one that adds something, in reading order if both are from the same
     passage.
     """
@@ -40,7 +44,7 @@ def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
             break
     if len({entry.piece.source.number for entry in chosen}) == 1:
         return sorted(chosen, key=lambda entry: entry.piece.position)
-    return _general_first(chosen, SPECIAL_FROM_ACROSS if is_foreign else SPECIAL_FROM)
+    return _rule_first(_general_first(chosen, SPECIAL_FROM_ACROSS if is_foreign else SPECIAL_FROM), question, language)
 
 
 def _general_first(chosen: list[Ranked], special_from: float) -> list[Ranked]:
@@ -50,6 +54,25 @@ def _general_first(chosen: list[Ranked], special_from: float) -> list[Ranked]:
     first, second, *rest = chosen
     is_special = first.special - second.special >= special_from and second.score >= GENERAL_SHARE * first.score
     return [second, first, *rest] if is_special else chosen
+
+
+def _rule_first(chosen: list[Ranked], question: str, language: str) -> list[Ranked]:
+    """Return the pieces with a rule before one that only lists exclusions ("We do not ship to …"), unless the question
+    is about what is excluded.
+    """
+    if len(chosen) < 2 or _excludes(question, language):
+        return chosen
+    first, second, *rest = chosen
+    is_rule = _only_excludes(first.piece) and not _only_excludes(second.piece)
+    return [second, first, *rest] if is_rule and second.score >= RULE_SHARE * first.score else chosen
+
+
+def _only_excludes(piece: Piece) -> bool:
+    return all(_excludes(line.text, language_of(piece)) for line in piece.lines)
+
+
+def _excludes(text: str, language: str) -> bool:
+    return not _EXCLUDING.isdisjoint(operators(text, language))
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:
