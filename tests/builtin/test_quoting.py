@@ -145,6 +145,38 @@ def test_the_general_rule_comes_before_a_special_case(question: str, title: str,
     assert first(question, *sources).startswith(said)
 
 
+ABROAD = "We do not ship to Norway or to islands. Without a customs form, Germany sends parcels back."
+EVERYWHERE = "We deliver to Germany, Austria and Switzerland. Delivery is free."
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Do you ship to Germany?", EVERYWHERE),
+        ("Where do you not ship in Germany?", ABROAD),  # a question about the exclusions
+    ],
+)
+def test_a_rule_comes_before_its_exclusions(question: str, said: str) -> None:
+    sources = (Source(1, "Abroad", ABROAD, "en", weight=1.0), Source(2, "Delivery", EVERYWHERE, "en", weight=1.0))
+    begins = said.split(".")[0]
+    assert first(question, *sources, similarities={ABROAD.replace(". ", ".\n"): 0.9}).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("question", "excluding", "other"),
+    [
+        ("Do you ship to Germany?", f"{ABROAD} Some parcels go by bicycle.", EVERYWHERE),  # not only exclusions
+        ("Do you ship to Germany?", ABROAD, "We have no shop in Germany."),  # neither contains a rule
+        ("Do you ship to islands of Germany?", ABROAD, EVERYWHERE),  # the rule is far behind
+    ],
+)
+def test_exclusions_stay_first(question: str, excluding: str, other: str) -> None:
+    sources = (Source(1, "Abroad", excluding, "en", weight=1.0), Source(2, "Delivery", other, "en", weight=0.7))
+    said = answer(question, *sources)
+    assert said.startswith("We do not ship to Norway")
+    assert "[2]" in said
+
+
 def test_one_further_word_in_a_title_makes_no_special_case() -> None:
     sources = (
         Source(1, "Cancelling a subscription online", "Cancel your subscription in your account.", "en", weight=1.0),
