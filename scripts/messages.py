@@ -67,6 +67,7 @@ WIDGET: Final = "supportbot/widget/frontend"
 WIDGET_TEXTS: Final = {
     "panel": f"{WIDGET}/src/texts.js",
     "more": f"{WIDGET}/src/more.js",
+    "pages": f"{WIDGET}/src/pages.js",
     "launcher": f"{WIDGET}/src/loader/texts.js",
 }
 TEAM_KEYWORDS: Final = DEFAULT_KEYWORDS | {

@@ -57,7 +57,7 @@ async function bundle(entry, options) {
 }
 
 async function built() {
-  const { panel, more, launcher, rightToLeft } = JSON.parse(await readFile(at("texts.json"), "utf8"));
+  const { panel, more, pages, launcher, rightToLeft } = JSON.parse(await readFile(at("texts.json"), "utf8"));
   const keys = Object.keys(panel.en);
   const define = {
     TEXT_KEYS: JSON.stringify(keys.join(" ")),
@@ -69,6 +69,7 @@ async function built() {
   for (const language of Object.keys(panel).sort()) {
     files[`${language}.js`] = await texts(panel[language], keys);
     files[`more-${language}.js`] = `export default ${JSON.stringify(more[language])};\n`;
+    files[`pages-${language}.js`] = `export default ${JSON.stringify(pages[language])};\n`;
   }
   const content = Object.entries(files).flat().join("\0");
   const edition = createHash("sha256").update(content).digest("hex").slice(0, 16);

@@ -1,17 +1,18 @@
 /**
  * What the menu's entries do: earlier conversations, language, and the customer's own data (download, privacy,
  * deletion); also the question before a chat is ended. The key of an entry's text is the name of its action. This is a
- * separate bundle, fetched when an entry is first pressed.
+ * separate bundle, fetched with its texts (pages.js) when an entry is first pressed.
  */
 
 import { btn, h, icon, set } from "./dom.js";
 import { LANGUAGES, nameOf } from "./languages.js";
 import { link } from "./markdown.js";
 
-/** Run an action; if it fails, show the reason in the chat. */
+/** Run an action with our texts; if it fails, show the reason in the chat. */
 export async function attempt(chat, action) {
   try {
-    await action(chat);
+    const { default: texts } = await import(new URL(`pages-${chat.i18n.language}.js`, import.meta.url)).catch(() => Promise.reject({ code: "other" }));
+    await action(chat, texts);
   } catch (error) {
     if (!error.code) throw error;
     chat.page();
@@ -20,26 +21,26 @@ export async function attempt(chat, action) {
 }
 
 /** A page of the menu, with a button for its action, if it has one, and a back button. */
-function page(chat, key, nodes, action) {
-  chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), chat.t("back"))));
+function page(chat, { back }, key, nodes, action) {
+  chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), back)));
 }
 
 /** Choose the language. */
-export function languageIs(chat) {
+export function languageIs(chat, texts) {
   const speak = (language) => () => {
     chat.back();
     set(chat.element, "locale", language);
   };
   const row = (language) => h("li", h("button", { lang: language, onclick: speak(language), "aria-current": language === chat.i18n.language && "true" }, h("span", nameOf(language)), language === chat.i18n.language && icon("check", "s")));
-  page(chat, "languageIs", h("ul.sugg", [...LANGUAGES].sort((one, other) => nameOf(one).localeCompare(nameOf(other))).map(row)));
+  page(chat, texts, "languageIs", h("ul.sugg", [...LANGUAGES].sort((one, other) => nameOf(one).localeCompare(nameOf(other))).map(row)));
 }
 
-export async function earlier(chat) {
-  const { t, i18n, session, own } = chat;
+export async function earlier(chat, texts) {
+  const { i18n, session, own } = chat;
   const { results } = session.kept.conversation ? await chat.ask("conversations") : { results: [] };
   const go = (conversation) => () => chat.leave({ ...own, conversation }, true, chat.page());
   const rows = results.filter(({ preview }) => preview).map(({ id, preview, last_event_at: at }) => h("li", h("button", { onclick: go(id) }, h("span", h("b", { dir: "auto" }, preview)), h("time", i18n.time(at)))));
-  page(chat, "earlier", rows.length ? h("ul.sugg", rows) : h("p", t("none")));
+  page(chat, texts, "earlier", rows.length ? h("ul.sugg", rows) : h("p", texts.none));
 }
 
 /** Download the conversation as text. */
@@ -50,25 +51,23 @@ export async function load(chat) {
   URL.revokeObjectURL(href);
 }
 
-export function privacy(chat) {
+export function privacy(chat, texts) {
   const { t, element, config } = chat;
   const address = element.option("privacy-url") || config.privacy_url;
-  page(chat, "privacy", [h("p", t("privacyText")), link(address, t("privacy"))]);
+  page(chat, texts, "privacy", [h("p", texts.privacyText), link(address, t("privacy"))]);
 }
 
-export function erase(chat) {
-  const { t } = chat;
+export function erase(chat, texts) {
   const confirmed = async () => {
     await chat.ask("conversations", { method: "DELETE" });
     chat.leave(chat.own);
-    page(chat, "erase", h("p", t("erased")));
+    page(chat, texts, "erase", h("p", texts.erased));
   };
-  page(chat, "erase", h("p", t("eraseText")), btn(".danger", () => attempt(chat, confirmed), icon("trash", "s"), t("erase")));
+  page(chat, texts, "erase", h("p", texts.eraseText), btn(".danger", () => attempt(chat, confirmed), icon("trash", "s"), chat.t("erase")));
 }
 
 /** Ending a chat cannot be undone, so ask first. */
-export function endChat(chat) {
-  const { t } = chat;
+export function endChat(chat, texts) {
   const confirmed = () => chat.endConversation().then(() => chat.back());
-  page(chat, "endChat", h("p", t("endText")), btn(".primary", () => attempt(chat, confirmed), t("endChat")));
+  page(chat, texts, "endChat", h("p", texts.endText), btn(".primary", () => attempt(chat, confirmed), chat.t("endChat")));
 }

@@ -10,11 +10,11 @@ export function face(name, size = "") {
 }
 
 export function firstName(name, { t }) {
-  return name ? name.split(" ")[0] : t("somebody");
+  return name ? name.split(" ")[0] : t("person");
 }
 
 export function human(node, item, chat) {
-  const name = item.author || chat.t("somebody");
+  const name = item.author || chat.t("person");
   node.text = h("div.text");
   draw(node.text, item.text, () => "");
   node.className = "m human";

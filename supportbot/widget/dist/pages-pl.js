@@ -1,0 +1,1 @@
+export default {"back":"Wróć do czatu","none":"Brak wcześniejszych rozmów.","privacyText":"Najpierw odpowiada asystent AI na podstawie naszych stron pomocy. Bez potwierdzenia nic nie zostanie opłacone ani zmienione.","eraseText":"Wszystkie czaty zostaną trwale usunięte, także dla naszego zespołu.","erased":"Czaty zostały usunięte.","endText":"Czat zakończy się dla obu stron."};
