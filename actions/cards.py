@@ -88,9 +88,15 @@ def proposed_payload(request: ActionRequest) -> dict[str, Any]:
         "digest": request.digest,
         "expires_at": iso_datetime(request.expires_at),
         "needs_approval": request.needs_approval,
+        **_language(request),
         **({"note": card.note} if card.note else {}),
         **({"undoes": str(request.undoes)} if request.undoes else {}),
     }
+
+
+def _language(request: ActionRequest) -> dict[str, str]:
+    """Return the locale of a payload's texts, in which a client shows its own words around them."""
+    return {"locale": request.locale} if request.locale else {}
 
 
 def iso_datetime(at: datetime | None) -> str | None:
@@ -100,7 +106,12 @@ def iso_datetime(at: datetime | None) -> str | None:
 
 def state_payload(request: ActionRequest) -> dict[str, Any]:
     """Return the payload of `action.queued`, `.succeeded` and so on; the event is named after the request's state."""
-    payload: dict[str, Any] = {"request": str(request.pk), "action": request.action, "title": card_of(request).title}
+    payload: dict[str, Any] = {
+        "request": str(request.pk),
+        "action": request.action,
+        "title": card_of(request).title,
+        **_language(request),
+    }
     reason = reason_of(request)
     if reason:
         payload["reason"] = reason

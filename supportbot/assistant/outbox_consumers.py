@@ -104,7 +104,14 @@ def _record(conversation: Conversation, request: ActionRequest, step: Step, name
     text = explanation(request)
     if conversation.mode == Conversation.Mode.ASSISTANT:
         is_rejected = request.state == State.REJECTED
-        explain(conversation, text, request=request.pk, blocks=_receipt(request), offers_human=is_rejected)
+        explain(
+            conversation,
+            text,
+            request=request.pk,
+            locale=request.locale,
+            blocks=_receipt(request),
+            offers_human=is_rejected,
+        )
     else:  # an agent has the conversation, so the assistant stays silent
         add_system_message(conversation, text)
     if request.reason_code in _FOR_A_PERSON:

@@ -75,6 +75,7 @@ class Turn:
         self._deltas = DeltaBuffer(claim)
         self._streamed = CheckedStream((), "en")
         self._language = base_language(claim.locale)  # until the question has been read
+        self._locale = ""
         self._status = StatusLine(self._deltas, text_in(self._language, SEARCHING))
         self._trace: RetrievalTrace | None = None
         self._release: UUID | None = None
@@ -119,7 +120,7 @@ class Turn:
 
     async def _answer(self) -> None:
         with leases.kept(self):
-            answer = replace(await self._write(), release=self._release)
+            answer = replace(await self._write(), release=self._release, locale=self._locale)
             self._deltas.flush()
             self._report.phases.mark("first_text")
             with self._report.phases.during("store"):
@@ -159,7 +160,8 @@ class Turn:
                 await vectors_prefetched(self.claim.conversation_id)
                 async with self._admission.searching if self._admission else nullcontext():
                     context = await self._context()
-            self._language, self._trace, self._release = context.language, context.trace, context.release
+            self._language, self._locale = context.language, context.locale
+            self._trace, self._release = context.trace, context.release
             self._begin_answer(context)
             if self.claim.attempt > 1:
                 earlier = await db(proposed_before, self.claim, context.locale)

@@ -77,6 +77,7 @@ class Answer:
     courtesy: str = ""  # the courtesy that it answers, if the customer asked nothing
     release: UUID | None = None  # the release that produced it
     pages: tuple[OfferedPage, ...] = ()  # the help pages that an abstention offers, which its text lists
+    locale: str = ""  # the locale of its text and blocks; empty if it was stopped before the question was read
 
     @property
     def is_withheld(self) -> bool:
@@ -94,6 +95,8 @@ def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
         "offers_human": answer.offers_human,
         "by": answer.by,
     }
+    if answer.locale:
+        payload["locale"] = answer.locale
     if answer.is_confirmed is not None:
         payload["confirmed"] = answer.is_confirmed
     if answer.pages:

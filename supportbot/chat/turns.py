@@ -407,6 +407,7 @@ def explain(
     text: str,
     *,
     request: UUID,
+    locale: str,
     blocks: tuple[Mapping[str, Any], ...] = (),
     offers_human: bool = False,
 ) -> None:
@@ -423,7 +424,7 @@ def explain(
         started_at=Now(),
         finished_at=Now(),
     )
-    answer = Answer(text, (), by="builtin", blocks=blocks, offers_human=offers_human)
+    answer = Answer(text, (), by="builtin", blocks=blocks, offers_human=offers_human, locale=locale)
     payload = {**final_payload(turn.message_id, answer), "request": str(request)}
     message, _ = message_of(conversation, turn.message_id, answer)
     append_event(conversation, "assistant.final", payload, message=message)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def test_a_request_that_is_refused_early_still_has_a_card(proposals: Callable[..., ActionRequest]) -> None:
     request = proposals(order_id="Z-9999")
     assert state_payload(request) == {
-        "request": str(request.pk), "action": "refund_order", "title": "Refund an order",
+        "request": str(request.pk), "action": "refund_order", "title": "Refund an order", "locale": "en",
         "reason": {"code": "order_not_found", "text": "There is no order Z-9999 in your account."},
     }  # fmt: skip
 
@@ -38,6 +38,9 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     assert payload["expires_at"] == DateTimeField().to_representation(card.expires_at), "the same text as over REST"
     card.locale = "de"
     assert proposed_payload(card)["title"] == "49,90\u00a0€ erstatten"
+    assert (proposed_payload(card)["locale"], state_payload(card)["locale"]) == ("de", "de")
+    card.locale = ""
+    assert "locale" not in proposed_payload(card)
 
 
 def test_a_card_says_in_a_sentence_what_was_done(card: ActionRequest) -> None:

@@ -21,6 +21,7 @@ from supportbot.handoff.mail.customer_presence import mark_customers_absent
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tasks import send_mail
 from supportbot.handoff.tickets import services as handoff
+from supportbot.language.detection import detect
 from supportbot.llm.testing import Says
 from supportbot.outbox.delivery import deliver_due
 from tests.actions.conftest import signed_in_as
@@ -121,7 +122,9 @@ async def test_random_keystrokes_are_answered_in_the_language_of_the_conversatio
 ) -> None:
     for text in ("Peut-on payer avec des cryptomonnaies ?", "asdf qwer lol"):
         await carry_out(await db(say, conversation, text))
-    assert payloads(await db(log), "assistant.final")[-1]["text"] == phrases.say("not_understood", "fr")
+    finals = payloads(await db(log), "assistant.final")
+    assert finals[-1]["text"] == phrases.say("not_understood", "fr")
+    assert [final["locale"] for final in finals] == ["fr", "fr"]
 
 
 @pytest.mark.one_in(4)
@@ -134,6 +137,7 @@ async def test_a_card_and_its_receipt_are_in_the_customers_language(
     [card] = payloads(await db(log), "action.proposed")
     [final] = payloads(await db(log), "assistant.final")
     assert (plain(card["summary"]), final["text"]) == (speech.card, speech.confirm)
+    assert card["locale"] == final["locale"] == detect(speech.wish, "en")
 
     def confirm_and_run() -> None:
         with workspace_scope(conversation.workspace_id):
@@ -142,8 +146,10 @@ async def test_a_card_and_its_receipt_are_in_the_customers_language(
         deliver_due()
 
     await db(confirm_and_run)
-    outcome = payloads(await db(log), "assistant.final")[-1]["text"]
-    assert plain(outcome).startswith(speech.done)
+    outcome = payloads(await db(log), "assistant.final")[-1]
+    assert plain(outcome["text"]).startswith(speech.done)
+    [done] = payloads(await db(log), "action.succeeded")
+    assert outcome["locale"] == done["locale"] == card["locale"]
 
 
 @pytest.mark.one_in(4)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def rated(workspace: Workspace) -> Conversation:
     """A conversation with one answer that was rated badly twice."""
     made = talk(("customer", 0))
-    explain(made, "Sixty days.", request=made.pk)
+    explain(made, "Sixty days.", request=made.pk, locale="en")
     answer = Message.objects.get(conversation=made, source="assistant")
     rate(made.pk, score=2, comment="", message_id=answer.pk)
     rate(made.pk, score=1, comment="It is thirty days", message_id=answer.pk, reason="wrong")

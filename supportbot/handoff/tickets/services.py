@@ -78,6 +78,8 @@ def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
     hand_over(conversation, mode=Conversation.Mode.WAITING)
     is_online = is_team_online()
     payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": queue_position(ticket)}
+    if ticket.language:
+        payload["locale"] = ticket.language
     append_event(conversation, "handoff.requested", payload | ({} if is_online else {"away": True}))
     _announce(ticket)
     if ticket.contact_email:

@@ -29,7 +29,7 @@ def test_a_request_for_a_person_stops_the_assistant(conversation: Conversation, 
     event = events_after(conversation.pk, 0)[-1]
     assert (event.event, event.payload) == (
         "handoff.requested",
-        {"ticket": str(ticket.pk), "reason": "customer_asked", "place": 1},
+        {"ticket": str(ticket.pk), "reason": "customer_asked", "place": 1, "locale": "en"},
     )
     assert (conversation.mode, ticket.state, ticket.summary, ticket.language) == (
         "waiting",

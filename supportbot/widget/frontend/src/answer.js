@@ -8,9 +8,10 @@ export function answer(node, item, chat) {
   const { by, isOver, citations, text } = item;
   if (!node.text) {
     node.className = "m bot";
-    node.append(h("div.by", t("assistant"), h("span.ai", t("ai"))), (node.text = h("div")), (node.rest = h("div.rest")));
+    node.append((node.by = h("div.by")), (node.text = h("div")), (node.rest = h("div.rest")));
   }
-  if (!node.cite || node.citations !== citations) Object.assign(node, { citations, cite: citing(node, item, chat) });
+  if (node.citations !== citations || node.chat !== chat) Object.assign(node, { citations, chat, cite: citing(node, item, chat) });
+  node.by.replaceChildren(t("assistant"), h("span.ai", t("ai")));
   const isQuote = isOver && by === "builtin" && citations.length > 0;
   node.text.className = isQuote ? "text quoted" : text && !isOver ? "text growing" : "text";
   draw(node.text, text || "", node.cite);

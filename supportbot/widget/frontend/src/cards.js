@@ -24,7 +24,7 @@ export function card(node, item, chat) {
   set(node, "aria-labelledby", id);
   node.replaceChildren(
     h("div.act-h", icon("card"), h("b", { id }, title), !/proposed|queued/.test(state) && h(`span.tag${colour}`, icon(sign, "s"), chat.t(state))),
-    h("div", reason && h("p.act-t", reason.text), body(item, chat), problem && h("p.act-t.problem", icon("alert", "s"), problem)),
+    h("div", reason && h("p.act-t", reason.text), body(item, chat), problem && h("p.act-t.problem", icon("alert", "s"), chat.i18n.error(problem))),
   );
   // The pressed button is gone: keep the focus on the card.
   if (hadFocus) node.focus({ preventScroll: true });
@@ -51,7 +51,7 @@ function proposed(item, chat) {
     item.note && h("p.act-t", item.note),
     rows(item.rows),
     h("div.act-b", btn(".primary.lg", () => chat.confirm(item), chat.isElsewhere ? t("confirmThere", item) : item.button), btn(".lg", () => chat.decline(item), t("notNow"))),
-    h("p.act-f", { "data-expires": item.expires_at }, expiry(item.expires_at, chat)),
+    h("p.act-f", { "data-expires": item.expires_at, "data-locale": item.locale }, expiry(item.expires_at, chat)),
   ];
 }
 

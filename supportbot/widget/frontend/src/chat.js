@@ -8,7 +8,7 @@ import { credentials, redeemCode, renewIdentity, requestTicket } from "./auth.js
 import { expiry } from "./cards.js";
 import { update, updateConnection, updateUnread } from "./chrome.js";
 import { Connection } from "./connection.js";
-import { I18n } from "./i18n.js";
+import { I18n, base } from "./i18n.js";
 import { Identity, subjectOf } from "./identity.js";
 import { handleEvent, handleFrame } from "./incoming.js";
 import { Log } from "./log.js";
@@ -24,7 +24,8 @@ export class Chat {
   config = {};
   identity = new Identity();
   log = new Log((item) => this.view.invalidate(item));
-  t = (key, gaps) => this.i18n.t(key, gaps);
+  others = { "": this }; // this chat in other languages, by locale
+  fetched = Promise.resolve(); // once the texts that were last needed are here
   human = (reason) => this.requestHuman(reason);
 
   constructor(element, i18n) {
@@ -226,8 +227,8 @@ export class Chat {
   }
 
   /** Keep what was sent until the event that reports the outcome; a problem reopens the card with the reason. */
-  decide({ key }, deciding, code) {
-    this.log.put(key, { deciding, problem: code && this.i18n.error(code) });
+  decide({ key }, deciding, problem) {
+    this.log.put(key, { deciding, problem });
     return deciding;
   }
 
@@ -265,6 +266,28 @@ export class Chat {
   }
 
   // --- For the other modules.
+
+  get t() {
+    return this.i18n.t;
+  }
+
+  /**
+   * Return this chat as it speaks to an item: in the language of the item's own text, or else of the latest text that
+   * names its language. Until these texts are fetched, and if they cannot be, it speaks the page's language.
+   */
+  speaking({ locale = this.log.locale }) {
+    const { others } = this;
+    if (base(locale) === this.i18n.language) return this;
+    if (!others[locale]) {
+      others[locale] = this;
+      const learn = (i18n) => {
+        others[locale] = new Proxy(this, { get: (chat, name) => ({ i18n, t: i18n.t })[name] || chat[name]?.bind?.(chat) || chat[name] });
+        this.log.items.forEach((item) => this.view.invalidate(item));
+      };
+      this.fetched = I18n.load(locale).then(learn, () => {});
+    }
+    return others[locale];
+  }
 
   get channel() {
     return this.element.option("channel");
@@ -345,6 +368,6 @@ export class Chat {
   }
 
   #tick() {
-    for (const line of this.view.node.querySelectorAll("[data-expires]")) line.textContent = expiry(line.dataset.expires, this);
+    for (const line of this.view.node.querySelectorAll("[data-expires]")) line.textContent = expiry(line.dataset.expires, this.speaking(line.dataset));
   }
 }

@@ -8,7 +8,7 @@ const KEYS = TEXT_KEYS.split(" ");
 const REGIONS = { en: "en-GB", pt: "pt-PT" };
 
 /** The language of a tag: `fr` for `fr-CA`. */
-const base = (tag) => tag.split("-")[0].toLowerCase();
+export const base = (tag) => tag.split("-")[0].toLowerCase();
 
 /** The language and the region of a tag, or only its language if it is not a valid tag. */
 export function languageAndRegion(tag) {
@@ -39,6 +39,7 @@ export class I18n {
     this.writeAs(language);
     this.writeAs(locale);
     this.plurals = new Intl.PluralRules(language);
+    this.dir = RIGHT_TO_LEFT.includes(language) ? "rtl" : "ltr";
   }
 
   /**
@@ -54,11 +55,11 @@ export class I18n {
   }
 
   /** Return the text for a key, with its `{gaps}` filled in, and in the plural form for `n` if it has several. */
-  t(key, gaps = {}) {
+  t = (key, gaps = {}) => {
     const text = this.texts[key];
     const form = text.other ? text[this.plurals.select(gaps.n)] || text.other : text;
     return form.replace(/\{(\w+)\}/g, (_, name) => (typeof gaps[name] === "number" ? this.number(gaps[name]) : this.isolate(gaps[name])));
-  }
+  };
 
   /** Return a sentence for an error code. */
   error(code) {
@@ -67,7 +68,7 @@ export class I18n {
 
   /** Return a text to be inserted into one of ours: in Arabic it is isolated, so that a Latin name does not reorder what follows. */
   isolate(text) {
-    return RIGHT_TO_LEFT.includes(this.language) ? `\u2068${text}\u2069` : text;
+    return this.dir === "rtl" ? `\u2068${text}\u2069` : text;
   }
 
   number(n) {

@@ -48,9 +48,8 @@ const HANDLERS = {
     const { log, i18n, view, element, connection } = chat;
     element.emit("error", { code });
     if (log.items.has(key)) {
-      const reason = i18n.error(code);
-      log.put(key, { state: "failed", reason });
-      view.announcer.status(`${chat.t("notSent")} ${reason}`);
+      log.put(key, { state: "failed", reason: code });
+      view.announcer.status(`${chat.t("notSent")} ${i18n.error(code)}`);
     } else if (log.items.has(id)) handleCardError(chat, { code, message }, log.items.get(id));
     else if (code === "erased") {
       chat.leave(chat.own);
@@ -80,7 +79,7 @@ async function handleCardError(chat, error, item) {
   }
   if (isIdentity) chat.element.emit("identity:error", error);
   chat.decide(item, false, isIdentity ? "identity_required" : code);
-  view.announcer.status(item.problem);
+  view.announcer.status(chat.speaking(item).i18n.error(item.problem));
 }
 
 /** Apply one event of the log. */
@@ -99,10 +98,11 @@ export function handleEvent(chat, entry) {
 
 /** Emit and announce an event. Texts are emitted only if the page asked for them. */
 function announceEvent(chat, { event, payload }) {
-  const { element, t, log, view } = chat;
+  const { element, log, view } = chat;
   const { announcer } = view;
   const { message, request: id, action, source, text, author } = payload;
   const item = log.items.get(id || message);
+  const own = chat.speaking(item || log);
   const [topic, step] = event.split(".");
   if (topic === "message" && source !== "customer") {
     element.emit(topic, { message, source, ...chat.exposedText(text) });
@@ -110,13 +110,13 @@ function announceEvent(chat, { event, payload }) {
   } else if (step === "final" || event === "assistant.failed") {
     element.emit("stream:end", { message });
     if (step === "final") element.emit("message", { message, source: topic, ...chat.exposedText(text) });
-    announcer.announceStream(message, t(topic), text || t("brokeOff"), true);
+    announcer.announceStream(message, own.t(topic), text || own.t("brokeOff"), true);
   } else if (topic === "action") {
     const name = { proposed: step, awaiting_approval: "confirmed", queued: "confirmed" }[step] || "result";
     if (step !== "queued" || !item.times.awaiting_approval) element.emit(`action:${name}`, { request: id, action, state: step });
-    announcer.announce(cardSummary(item, chat));
+    chat.fetched.then(() => announcer.announce(cardSummary(item, chat.speaking(item))));
   } else if (topic === "handoff") {
     element.emit(`handoff:${step}`, payload);
-    announcer.status(step === "requested" ? (payload.away ? "" : t("finding")) : log.mark ? markText(log.mark, chat) : "");
+    announcer.status(step === "requested" ? (payload.away ? "" : own.t("finding")) : log.mark ? markText(log.mark, own) : "");
   }
 }

@@ -20,7 +20,7 @@ export class Log {
   clear(kept = []) {
     /** @type {Map<string, Item>} */
     this.items = new Map(kept.map((item) => [item.key, item]));
-    Object.assign(this, NOBODY, { writing: null, isEnded: false, seq: 0 });
+    Object.assign(this, NOBODY, { writing: null, isEnded: false, seq: 0, locale: "" });
   }
 
   /** Whether this customer is still waiting for an agent, or for the outcome of an action. */
@@ -79,6 +79,7 @@ export class Log {
   apply({ seq, event, payload, created_at: at }) {
     this.seq = seq;
     this.mark = null;
+    this.locale = payload.locale || this.locale;
     const [topic, step] = event.split(".");
     const entry = { seq, at, ...payload };
     if (topic === "message") this.#message(entry);

@@ -103,7 +103,10 @@ export class View {
     const node = known || h("div");
     this.nodes.set(item.key, node);
     try {
-      drawItem(node, item, this.chat);
+      const chat = this.chat.speaking(item);
+      set(node, "lang", chat.i18n.language);
+      set(node, "dir", chat !== this.chat && chat.i18n.dir);
+      drawItem(node, item, chat);
     } catch (error) {
       reportError(error); // one item that cannot be drawn must not hide those after it
     }

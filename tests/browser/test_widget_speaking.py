@@ -1,0 +1,134 @@
+"""A customer who writes in another language than the page: each entry of the log is in one language."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from supportbot.chat.notices import end_notice
+from supportbot.translation import text_in
+from tests.browser.conftest import check_in_both_themes
+from tests.browser.shoppage import PLATFORM, SOURCES, Platform, Shop, deliver, message_id, open_chat, visit
+from tests.browser.test_widget_blocks import FORM
+from tests.browser.test_widget_languages import card_in, fits
+
+pytestmark = pytest.mark.browser
+LANGUAGES: Final = ("fr", "ar", "pl")
+
+
+def card(page: Page, language: str) -> Locator:
+    return page.get_by_role("group", name=card_in(language)["title"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_card_is_in_the_customers_language(browser: Browser, language: str) -> None:
+    with visit(browser) as (page, platform):
+        open_chat(page)
+        deliver(page, platform, "…")
+        request = platform.proposes(**card_in(language), locale=language)
+        mine = card(page, language)
+        expect(mine.get_by_role("button")).to_have_text([card_in(language)["button"], text_in(language, "Not now")])
+        expect(mine).to_have_attribute("lang", language)
+        expect(mine).to_have_css("direction", "rtl" if language == "ar" else "ltr")
+        until = text_in(language, "Nothing happens until you confirm. Valid until {time}.", time="#").split("#")[0]
+        expect(mine.locator("[data-expires]")).to_contain_text(until.rstrip("\u2068"))
+        expect(page.get_by_role("log")).to_contain_text(until.rstrip("\u2068"))
+        fits(page)
+        check_in_both_themes(page)
+        mine.get_by_role("button").last.click()
+        expect(mine).to_contain_text(text_in(language, "Sending"))
+        platform.say({"type": "error", "code": "merchant_unavailable", "message": "x", "request": request})
+        expect(mine).to_contain_text(text_in(language, "Our system is not responding. Nothing was done."))
+        platform.step("awaiting_approval", request, locale=language)
+        expect(mine).to_contain_text(text_in(language, "In review"))
+        platform.step("succeeded", request, receipt={"reference": "RF-7"}, locale=language)
+        expect(mine.locator("dt").last).to_have_text(text_in(language, "Reference"))
+        # The rest of the chat stays in the page's language.
+        expect(page.get_by_role("button", name="Close chat")).to_be_visible()
+
+
+def test_the_time_left_is_counted_in_the_cards_language(browser: Browser) -> None:
+    with visit(browser, before="const every = setInterval; setInterval = (run, ms) => every(run, ms / 100)") as (
+        page,
+        platform,
+    ):
+        open_chat(page)
+        soon = (datetime.now(UTC) + timedelta(seconds=62)).isoformat()
+        platform.proposes(**card_in("pl"), locale="pl", expires_at=soon)
+        line = card(page, "pl").locator("[data-expires]")
+        expect(line).to_contain_text("2 minuty")
+        expect(line).to_contain_text("1 minutę")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_answers_forms_and_the_rating_follow_the_customer(browser: Browser, language: str) -> None:
+    with visit(browser) as (page, platform):
+        open_chat(page)
+        deliver(page, platform, "…")
+        sent = page.locator(".me .meta")
+        expect(sent).to_contain_text("Sent")
+        platform.ends(message_id(1), "[1]", citations=SOURCES, locale=language)
+        answer = page.locator(".bot").first
+        expect(answer.locator(".by")).to_contain_text(text_in(language, "Assistant"))
+        expect(answer.get_by_role("button", name=text_in(language, "Good answer"))).to_be_visible()
+        expect(sent).not_to_contain_text("Sent")
+        platform.ends(message_id(2), "?", blocks=[FORM], locale=language)
+        expect(page.locator("form button")).to_have_text(text_in(language, "Send"))
+        expect(page.locator("form label span")).to_have_text(text_in(language, "(optional)"))
+        platform.ends(message_id(3), "…", abstained=True, offers_human=True, locale=language)
+        expect(page.locator(".bot").last.get_by_role("button")).to_contain_text([text_in(language, "Ask a person")])
+        answer.get_by_role("button", name=text_in(language, "Bad answer")).click()
+        expect(answer.locator("legend")).to_have_text(text_in(language, "What was wrong?"))
+        fits(page)
+        check_in_both_themes(page)
+        ended = {"message": message_id(4), "source": "system", "text": end_notice(language), "ends": True}
+        platform.event("message", ended)
+        expect(page.locator("legend").last).to_have_text(text_in(language, "Did we solve your problem?"))
+
+
+def test_each_entry_keeps_its_language_when_the_customer_changes_theirs(chat: Shop) -> None:
+    page, platform = chat
+    platform.proposes(501, **card_in("fr"), locale="fr")
+    expect(card(page, "fr")).to_contain_text("Pas maintenant")
+    platform.ends(message_id(2), "Hello.", locale="en")
+    expect(page.locator(".bot .by")).to_contain_text("Assistant")
+    expect(page.locator(".bot").get_by_role("button", name="Good answer")).to_be_visible()
+    expect(card(page, "fr")).to_contain_text("Pas maintenant")
+    page.reload()
+    expect(card(page, "fr")).to_contain_text("Pas maintenant")
+    expect(page.locator(".bot").get_by_role("button", name="Good answer")).to_be_visible()
+
+
+def test_the_wait_for_a_person_is_in_the_customers_language(chat: Shop) -> None:
+    page, platform = chat
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1, "locale": "fr"})
+    platform.say({"type": "queue", "ticket": ticket, "place": 1})
+    expect(page.locator(".wait b")).to_have_text(text_in("fr", "You are next"))
+
+
+def test_a_card_can_be_answered_if_the_texts_of_its_language_cannot_be_fetched(browser: Browser) -> None:
+    with visit(browser) as (page, platform):
+        page.context.route(re.compile(f"{PLATFORM}/widget/.*/fr.js"), lambda route: route.abort())
+        open_chat(page)
+        deliver(page, platform, "…")  # what came before the socket opened is not announced
+        request = platform.proposes(**card_in("fr"), locale="fr-CA")
+        mine = card(page, "fr")
+        expect(mine.get_by_role("button")).to_have_text([card_in("fr")["button"], "Not now"])
+        expect(page.get_by_role("log")).to_contain_text("Nothing happens until you confirm.")
+        mine.get_by_role("button", name="Not now").click()
+        assert platform.wait_for_frames("decline") == [{"type": "decline", "request": request}]
+
+
+@pytest.mark.parametrize("facts", [{}, {"locale": "sv"}, {"locale": "en-US"}])
+def test_without_texts_in_the_customers_language_a_card_is_in_english(browser: Browser, facts: dict[str, str]) -> None:
+    """A server of an earlier version names no language: then it is the page's."""
+    platform = Platform()
+    platform.proposes(**facts)
+    page_language = "fr" if facts else "en"
+    with visit(browser, language=page_language, platform=platform) as (page, _):
+        page.locator("support-bot .launch").click()
+        buttons = page.get_by_role("group", name="Refund €69.00").get_by_role("button")
+        expect(buttons).to_have_text(["Refund €69.00", "Not now"])
