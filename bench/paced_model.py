@@ -1,4 +1,4 @@
-"""A Chat Completions server with an exact pace, for benchmarks.
+"""A Chat Completions server that streams at an exact pace, for benchmarks.
 
     python -m bench.paced_model --port 9100
 

@@ -24,11 +24,11 @@ _BAR: Final = re.compile(r"(?<!\\)\|")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence or cell with figures: its other words, its values by unit, and what it names.
+    """A sentence or cell with figures: its words, its values by unit, and the names in it.
 
-    `names` are the names and numbers in a sentence, or all words of a row's name (`is_row`). `line` contains a
-    sentence's stems in order. `column` is the name of a cell's column if it has two words or more, since "Price" can be
-    "costs" in a sentence. `words` are all words.
+    `stems` leaves out the words of the figures; `words` are all words. `names` are the names and numbers in a sentence,
+    or all words of a row's name (`is_row`). `line` contains a sentence's stems in order. `column` is the name of a
+    cell's column, if it has two words or more: a sentence may replace a single word, such as "Price", by "costs".
     """
 
     text: str

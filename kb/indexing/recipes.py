@@ -90,7 +90,7 @@ def embedder_of(recipe: Recipe) -> Embedder:
 
 
 def has_embedder(recipe: Recipe) -> bool:
-    """Return whether this installation can make the vectors of `recipe`, even if its server is not responding."""
+    """Return whether this installation can compute vectors for `recipe`, even if its server is not responding."""
     if recipe.is_chosen and (recipe.name.startswith(ROUTED) or packaged_embedder().recipe.name == recipe.name):
         return True
     return embedder().recipe.name == recipe.name

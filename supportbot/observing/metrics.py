@@ -1,6 +1,7 @@
-"""The series that processes count themselves. `health/gauges.py` counts in the database when Prometheus scrapes.
+"""The metrics that each process counts itself. `health/gauges.py` counts in the database when Prometheus scrapes.
 
-Several web processes on one port count into files in PROMETHEUS_MULTIPROC_DIR, and each of them reports the sum.
+Several web processes on one port write their counts to files in PROMETHEUS_MULTIPROC_DIR, and each of them reports the
+sum.
 """
 
 from typing import Final

@@ -325,9 +325,7 @@ class _Document:
         return parsed_parts.Subject(kind, identifier) if identifier else None
 
     def _values(self, scope: Scope) -> dict[str, Expression]:
-        """Return the named values. They may read each other in any order, since the database does not keep the order of
-        keys.
-        """
+        """Return the named values. Each may refer to any other, since the database does not keep the order of keys."""
         given = self._top.raw("values")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_VALUES):
             text = gettext("Write an object of at most {most} names and expressions.")

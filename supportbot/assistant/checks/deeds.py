@@ -138,8 +138,8 @@ class Records:
         return not any(one.kind == "money" and about_it.holds(one) for one in figures)
 
     def comparison(self, sentence: str, language: str) -> ModelInput | None:
-        """Return the text whose vector says whether records confirm the sentence; None if no record is about the same
-        thing.
+        """Return the text to embed in order to check whether records confirm the sentence; None if no record is about
+        the same thing.
         """
         records = self.nearest(sentence, language)
         return model_input(sentence, records, by="records") if records else None

@@ -97,7 +97,7 @@ def _named(cases: Sequence[str]) -> str:
 
 
 def approvers_warning(policy: ActionPolicy) -> str:
-    """Return a warning that says what to do if too few people may decide requests; "" if there are enough."""
+    """Return a warning with advice if too few people are allowed to decide on requests; "" if there are enough."""
     action = action_in_force(policy.action)
     return _warning(policy, rules_of(policy), action if isinstance(action, WriteAction) else None)
 

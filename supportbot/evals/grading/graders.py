@@ -1,4 +1,4 @@
-"""Grades the result of a case against its expectations. Pure, apart from the vectors that `says` needs. A grade
+"""Grades the result of a case against its expectations. Pure, except that `says` needs vectors. A grade
 contains facts and no sentences; `result_texts` phrases them for pages and reports.
 """
 

@@ -219,7 +219,7 @@ def _held(run: Run, runner: str) -> QuerySet[Run]:
 
 @transaction.atomic
 def _store(run: Run, runner: str, result: Result, *, is_kept: bool, took_ms: int) -> None:
-    """Store a try, and extend the lease. Raises _RunTaken."""
+    """Store an attempt, and extend the lease. Raises _RunTaken."""
     counts = {"done": F("done") + 1, "kept": F("kept") + int(is_kept), "played_ms": F("played_ms") + took_ms}
     if not _held(run, runner).update(**counts, lease_until=Now() + LEASE):
         raise _RunTaken()
