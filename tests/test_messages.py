@@ -133,7 +133,8 @@ def test_the_widgets_texts_exist_in_every_language(tree: Path) -> None:
     panel.write_text(
         'export default {\n  // Context: verb\n  to: "Order",\n  n: { one: "{n} day", other: "{n} days" },\n};\n'
     )
-    (tree / messages.WIDGET_TEXTS["more"]).write_text('export default {\n  yes: "Yes",\n};\n')
+    for on_demand in ("more", "pages"):
+        (tree / messages.WIDGET_TEXTS[on_demand]).write_text('export default {\n  yes: "Yes",\n};\n')
     (tree / messages.WIDGET_TEXTS["launcher"]).parent.mkdir()
     (tree / messages.WIDGET_TEXTS["launcher"]).write_text('export default {\n  hello: "Welcome",\n};\n')
     for language in ("ar", "pl"):
