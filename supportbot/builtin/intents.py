@@ -74,6 +74,9 @@ SURELY_SOMETHING_ELSE_FROM: Final = 0.8
 # at most 0.014). From the second one, the action itself is one that the catalogue lacks, such as "Send the invoice".
 SAME_KIND_BELOW: Final = 0.03
 OWN_KIND_FROM: Final = 0.3
+# How much nearer a message may be to the examples of an action that is ruled out than to those of an action that the
+# catalogue lacks, for the latter to be offered. docs/decisions/built-in-answerer.md has the figures.
+RULED_OUT_NEARER_BY_MOST: Final = 0.25
 OTHER: Final = "other_action"  # a request for something that is not in the rows
 UNDO: Final = "undo"  # a request to undo the last action; never a request for another action
 NEAREST: Final = 3
@@ -317,16 +320,25 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
 
 
 def possible_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
-    """Return the same as `score_intents`, but without the actions that are ruled out. For an action that the catalogue
-    lacks, these do not count as rivals either.
+    """Return the same as `score_intents`, but without the actions that are ruled out. If the message resembles an
+    action that the catalogue lacks, these do not count as its rivals either. It is then at most offered, since a lack
+    of rivals raises the probability of any action.
     """
     found = score_intents(text, tools)
-    possible = [intent for intent in found if not intent.is_ruled_out]
+    possible = {intent.action: intent for intent in found if not intent.is_ruled_out}
     if len(possible) == len(found):
         return found
-    own_kind = [tool for tool in tools if tool.examples and _profile(tool.examples).something_else >= OWN_KIND_FROM]
-    scored = {intent.action: intent for intent in (*possible, *score_intents(text, own_kind))}
-    return sorted(scored.values(), key=lambda intent: intent.chance, reverse=True)
+    remaining = [tool for tool in tools if tool.name in possible]
+    without_rivals = {intent.action: intent.chance for intent in score_intents(text, remaining)}
+    nearness = {tool.name: _nearest(_profile(tool.examples).vectors @ centred_vector(text)) for tool in tools}
+    least = max(nearness.values(), default=0.0) - RULED_OUT_NEARER_BY_MOST
+    just_below = weights_shipped().acts_from - 1e-6
+    for tool in remaining:
+        chance = min(without_rivals[tool.name], just_below)
+        is_own_kind = _profile(tool.examples).something_else >= OWN_KIND_FROM
+        if is_own_kind and nearness[tool.name] >= least and chance > possible[tool.name].chance:
+            possible[tool.name] = ScoredIntent(tool.name, chance)
+    return sorted(possible.values(), key=lambda intent: intent.chance, reverse=True)
 
 
 def _is_example(text: str, tool: ToolSpec) -> bool:

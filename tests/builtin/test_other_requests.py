@@ -18,6 +18,18 @@ INVOICE = ToolSpec(
     examples=("Send me the invoice for WF-20444", "I need an invoice", "Could I get a copy of my bill?",
               "Schicken Sie mir bitte die Rechnung", "Je voudrais ma facture", "Quiero la factura de mi pedido"),
 )  # fmt: skip
+PAUSE = ToolSpec(
+    "pause_subscription", "Pause a subscription.", ORDER_NUMBER, title="Pause a subscription",
+    examples=("Pause my subscription", "I want to pause my box for a month", "Please put my subscription on hold"),
+)  # fmt: skip
+LABEL = ToolSpec(
+    "send_return_label", "Send a return label.", ORDER_NUMBER, title="Send a return label",
+    examples=("Send me a return label", "I need a label to send this back", "Please e-mail me the return label"),
+)  # fmt: skip
+VOUCHER = ToolSpec(
+    "send_voucher", "Send a voucher.", ORDER_NUMBER, title="Send a voucher",
+    examples=("Send me a voucher", "I would like a gift voucher", "Please send a gift card to my sister"),
+)  # fmt: skip
 OTHERS = [
     ("I would like my invoice for WF-20414", "en"),
     ("Please repair my poles from WF-20410", "en"),
@@ -76,6 +88,29 @@ def test_an_action_for_something_else_takes_no_other_requests() -> None:
 def test_a_request_next_to_another_one_concerns_only_its_own_order() -> None:
     _, calls = Chat(orders=ORDERS).send("Refund WF-20418 and send me the invoice for WF-20404")
     assert [(name, arguments["order_id"]) for name, arguments in calls] == [("refund_order", "WF-20418")]
+
+
+@pytest.mark.parametrize("own", [(PAUSE,), (LABEL,), (PAUSE, LABEL, VOUCHER)])
+def test_another_request_is_no_second_refund_if_the_shop_has_actions_of_its_own(own: tuple[ToolSpec, ...]) -> None:
+    chat = Chat(tools=(*catalogue(), *own), orders=ORDERS)
+    _, calls = chat.send("Refund WF-20418 and send me the invoice for WF-20404")
+    assert [(name, arguments["order_id"]) for name, arguments in calls] == [("refund_order", "WF-20418")]
+
+
+@pytest.mark.parametrize("own", [(PAUSE,), (LABEL,), (VOUCHER,)])
+@pytest.mark.parametrize("text", ["Send me the invoice for WF-20404", "I want my invoice", *(row[0] for row in OTHERS)])
+def test_an_action_of_the_shop_is_not_started_for_lack_of_rivals(text: str, own: tuple[ToolSpec, ...]) -> None:
+    assert intents.detect_intent(text, (*catalogue(), *own)).action == ""
+
+
+def test_the_nearer_of_a_shops_own_actions_is_offered() -> None:
+    text = "I want to send back WF-20404, give me a label"
+    assert intents.detect_intent(text, (*catalogue(), LABEL, INVOICE)).candidates == (LABEL.name,)
+
+
+def test_an_action_that_is_likely_is_offered_if_another_request_is_not_sure() -> None:
+    text = "I want to send back WF-20404, give me a label"
+    assert intents.detect_intent(text, catalogue()) == intents.DetectedIntent(candidates=("refund_order",))
 
 
 def test_a_customer_is_not_asked_whether_they_mean_a_refund_instead() -> None:

@@ -91,12 +91,19 @@ def _parts(tools: Sequence[ToolSpec], text: str, best: str, locale: str) -> list
     for part in _split_at_orders(meant, numbers)[:_REQUESTS_MOST]:
         if intents.classify(part).kind in ("denies", *intents.QUESTIONS):
             continue
-        possible = intents.possible_intents(part, tools)
-        if not possible:  # "and send me the invoice for WF-20404"
-            continue
-        action = possible[0].action if possible[0].is_worth_asking else (found[-1][0] if found else best)
-        found += [] if _tool(tools, action).is_read else [(action, part)]
+        action = _action_of_part(tools, part, found[-1][0] if found else best)
+        found += [(action, part)] if action and not _tool(tools, action).is_read else []
     return found or [(best, text)]
+
+
+def _action_of_part(tools: Sequence[ToolSpec], part: str, before: str) -> str:
+    """Return the action that a part of a message requests: the one of the part before it, unless another one is
+    likely. Return "" if it requests something else, as in "and send me the invoice for WF-20404".
+    """
+    possible = intents.possible_intents(part, tools)
+    if all(intent.action != before for intent in possible):
+        return possible[0].action if possible and possible[0].is_certain else ""
+    return possible[0].action if possible[0].is_worth_asking else before
 
 
 def request_after_refusal(
