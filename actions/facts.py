@@ -62,8 +62,8 @@ class Order:
 
     @property
     def remaining(self) -> Money:
-        """The amount paid and not yet refunded."""
-        return Money(self.total - self.refunded, self.currency)
+        """The amount paid and not yet refunded; zero if the merchant refunded even more than was paid."""
+        return Money(max(self.total - self.refunded, Decimal(0)), self.currency)
 
     @property
     def is_before_shipping(self) -> bool:

@@ -169,8 +169,9 @@ class FakeShop:
         if not order.is_before_shipping:
             return DidNot("already_shipped", "The order has shipped.", is_final=True)
         paid_back = order.remaining.amount
-        self.change_order(order.id, status="cancelled", refunded=order.total)
-        self.refunds.append(Refund(order.id, paid_back, order.currency, key))
+        self.change_order(order.id, status="cancelled", refunded=order.refunded + paid_back)
+        if paid_back:
+            self.refunds.append(Refund(order.id, paid_back, order.currency, key))
         self.changes.append(Change(order.id, "cancel", {}, key))
         return Happened({"order": order.id, "key": key})
 

@@ -55,19 +55,27 @@ class CancelOrder(OrderAction):
         return Call("cancel", arguments["order_id"], customer, wanted)
 
     def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card:
-        amount, order = formatted_amount(arguments, locale), arguments["order_id"]
+        order, amount = arguments["order_id"], formatted_amount(arguments, locale)
+        if money_of(arguments).amount > 0:
+            destination = shown.get("payment", "")
+            summary = text_in(locale, "Cancel order {order} and refund {amount}.", order=order, amount=amount)
+            done = text_in(locale, "We cancelled order {order} and refunded {amount}.", order=order, amount=amount)
+        else:  # everything was refunded before, or nothing was paid
+            destination = ""
+            summary = text_in(locale, "Cancel order {order}.", order=order)
+            done = text_in(locale, "We cancelled order {order}.", order=order)
         rows = [
             Row(text_in(locale, "Order"), order),
             Row(text_in(locale, "Refund"), amount),
-            Row(ptext_in(locale, "where money goes", "To"), shown.get("payment", "")),
+            Row(ptext_in(locale, "where money goes", "To"), destination),
             Row(text_in(locale, "Reason"), arguments.get("reason", "")),
         ]
         return Card(
             title=text_in(locale, "Cancel order {order}", order=order),
-            summary=text_in(locale, "Cancel order {order} and refund {amount}.", order=order, amount=amount),
+            summary=summary,
             button=text_in(locale, "Cancel the order"),
             rows=tuple(row for row in rows if row.value),
-            done=text_in(locale, "We cancelled order {order} and refunded {amount}.", order=order, amount=amount),
+            done=done,
         )
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:

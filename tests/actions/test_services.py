@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils.timezone import now
 
 from actions import errors
+from actions.cards import card_of
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
@@ -174,6 +175,23 @@ def test_a_cancellation_refunds(proposals: Callable[..., ActionRequest], shop: F
     run_queued()
     assert shop.orders["A-1003"].status == "cancelled"
     assert shop.refunds == [Refund("A-1003", Decimal("25.00"), "EUR")]
+
+
+@pytest.mark.parametrize("refunded", ["25.00", "30.00"])
+def test_a_cancellation_with_nothing_left_to_refund_says_nothing_of_a_refund(
+    proposals: Callable[..., ActionRequest], shop: FakeShop, principal: Principal, refunded: str
+) -> None:
+    shop.change_order("A-1003", refunded=Decimal(refunded))
+    request = proposals("cancel_order", order_id="A-1003")
+    card = card_of(request)
+    assert card.summary == "Cancel order A-1003."
+    assert [(row.label, row.value) for row in card.rows] == [("Order", "A-1003"), ("Refund", "€0.00")]
+    confirm(request.pk, principal=principal, digest=request.digest)
+    run_queued()
+    request.refresh_from_db()
+    assert (request.state, shop.orders["A-1003"].status, shop.refunds) == (State.SUCCEEDED, "cancelled", [])
+    assert card_of(request).done == "We cancelled order A-1003."
+    assert card_of(request, "de").done == "Wir haben Bestellung A-1003 storniert."
 
 
 def test_a_changed_digest_changes_nothing(card: ActionRequest, principal: Principal) -> None:
