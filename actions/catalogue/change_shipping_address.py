@@ -79,7 +79,7 @@ class ChangeShippingAddress(OrderAction):
             button=text_in(locale, "Change address"),
             rows=tuple(row for row in rows if row.value),
             done=text_in(
-                locale, "The delivery address of order {order} is now {address}.", order=order, address=address
+                locale, "We changed the delivery address of order {order} to {address}.", order=order, address=address
             ),
         )
 

@@ -45,7 +45,7 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
 
 def test_a_card_says_in_a_sentence_what_was_done(card: ActionRequest) -> None:
     money = {"order_id": "A-1001", "amount": "49.90", "currency": "EUR"}
-    home = {"name": "Ada", "line1": "14 Mill Lane", "line2": "", "postal_code": "T12", "city": "Cork", "country": "IE"}
+    home = {"name": "Ada", "line1": "3 Mill Lane", "line2": "", "postal_code": "T12", "city": "Cork", "country": "IE"}
     done = {
         name: action_in_force(name).card(arguments, {}, "en").done  # type: ignore[union-attr]  # these are writes
         for name, arguments in {
@@ -55,7 +55,7 @@ def test_a_card_says_in_a_sentence_what_was_done(card: ActionRequest) -> None:
     }
     assert done == {
         "cancel_order": "We cancelled order A-1001 and refunded €49.90.",
-        "change_shipping_address": "The delivery address of order A-1001 is now Ada, 14 Mill Lane, T12 Cork, IE.",
+        "change_shipping_address": "We changed the delivery address of order A-1001 to Ada, 3 Mill Lane, T12 Cork, IE.",
     }
     assert card_of(card, "de").done == "Wir haben 49,90\u00a0€ für Bestellung A-1001 erstattet."
 
