@@ -27,7 +27,9 @@ GERMAN = (
     "Konto, mit dem Sie bezahlt haben. Ihre Erstattung dauert 5 Werktage.\n"
 )
 SOURCES: dict[str, Passage] = {"en": passage(ENGLISH), "de": passage(GERMAN, locale="de")}
-DONE = "Done: Refund €79.00 for order WF-20410. Your reference is RF-B2IP-0410."
+DONE = "We refunded €79.00 for order WF-20410. Your reference is RF-B2IP-0410."
+# The form for actions without a sentence of their own, and formerly for all actions.
+SUMMARY_DONE = "Done: Refund €79.00 for order WF-20410. Your reference is RF-B2IP-0410."
 
 
 def streaming_answer(
@@ -139,6 +141,7 @@ def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None
 
 
 @pytest.mark.one_in(2)
+@pytest.mark.parametrize("record", [DONE, SUMMARY_DONE])
 @pytest.mark.parametrize(
     "line",
     [
@@ -148,8 +151,8 @@ def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None
         "Ihre 79,00 € für WF-20410 wurden erstattet.",
     ],
 )
-def test_a_record_may_be_paraphrased(line: str) -> None:
-    answer = finished(streaming_answer(done=[DONE]), line)
+def test_a_record_may_be_paraphrased(line: str, record: str) -> None:
+    answer = finished(streaming_answer(done=[record]), line)
     assert answer.text == line
     assert answer.is_confirmed is not False
     assert finished(streaming_answer(), line).is_abstention
@@ -169,9 +172,15 @@ def test_a_claim_of_an_action_without_a_record_is_withheld(line: str) -> None:
 
 # The record, a true sentence, and one with the same order and figures but another action or outcome.
 RECORDED = [
-    ("en", "Done: Cancel order WF-20410.", "WF-20410 won't be coming any more.", "WF-20410 has been paid back to you."),
-    ("en", "Done: Send order WF-20410 to 14 Mill Lane, Cork.", "WF-20410 is going to 14 Mill Lane now.",
-     "WF-20410 has been cancelled."),
+    ("en", "We cancelled order WF-20410.", "WF-20410 won't be coming any more.", "WF-20410 has been paid back to you."),
+    ("en", "We changed the delivery address of order WF-20410 to Ada, 14 Mill Lane, T12 Cork, IE.",
+     "WF-20410 is going to 14 Mill Lane now.", "WF-20410 has been cancelled."),
+    ("de", "Wir haben die Lieferadresse der Bestellung WF-20410 geändert in: Ada, Neue Straße 5, 50823 Köln, DE.",
+     "Die Lieferadresse von WF-20410 ist geändert.", "WF-20410 ist storniert."),
+    ("fr", "Nous avons remplacé l’adresse de livraison de la commande WF-20410 par celle-ci\u00a0: Ada, 3 rue du Lac, "
+     "67000 Strasbourg, FR.", "L'adresse de livraison de WF-20410 a été changée.", "WF-20410 a été annulée."),
+    ("ar", "لقد غيرنا عنوان توصيل الطلب WF-20410 إلى: Ada, 14 Mill Lane, T12 Cork, IE.",
+     "لقد غيّرنا عنوان توصيل طلبك WF-20410.", "تم إلغاء الطلب WF-20410."),
     ("de", "Etikett für die Rücksendung von Bestellung 4711 erstellt.", "Das Rücksendeetikett für 4711 ist fertig.",
      "Bestellung 4711 habe ich Ihnen erstattet."),
     ("fr", "Remboursement de 20 € demandé, en attente de validation.",
@@ -403,7 +412,7 @@ def test_a_deed_in_a_language_without_training_rows_is_withheld_wherever_it_stan
 @pytest.mark.long
 def test_four_true_statements_about_four_records_are_all_shown() -> None:
     records = [
-        "Done: Refund €64.00 for order BK-3391. Your reference is RF-77K2.",
+        "We refunded €64.00 for order BK-3391. Your reference is RF-77K2.",
         "Done: Booking LK-4407 moved to 14 June.",
         "Done: Card ending 4471 blocked.",
         "Done: Invoice IN-2093 sent to a.smith@example.com.",
@@ -420,7 +429,7 @@ def test_four_true_statements_about_four_records_are_all_shown() -> None:
 
 
 def test_a_refund_of_one_order_does_not_confirm_one_of_an_order_that_was_only_looked_up() -> None:
-    done, seen = ["Done: Refund €64.00 for order BK-3391."], ["BK-7777 delivered on 3 May"]
+    done, seen = ["We refunded €64.00 for order BK-3391."], ["BK-7777 delivered on 3 May"]
     for text, withheld in (
         ("I have refunded order BK-7777.", "deed"),
         ("I have refunded order BK-3391.", ""),
@@ -433,11 +442,11 @@ def test_a_refund_of_one_order_does_not_confirm_one_of_an_order_that_was_only_lo
 
 # What was done, the look-up of the order, and a statement with the amount of one or the other.
 AMOUNTS = [
-    ("en", "Done: Refund €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
+    ("en", "We refunded €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
      "I have refunded €61.40 for order BK-3391.", "deed"),
-    ("en", "Done: Refund €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
+    ("en", "We refunded €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
      "Of the €61.40 for order BK-3391, I have refunded €18.90.", ""),
-    ("en", "Done: Refund €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
+    ("en", "We refunded €18.90 for order BK-3391.", "BK-3391: delivered, 3 items, total €61.40",
      "The total of BK-3391 was €61.40, and it was delivered.", ""),
     ("nl", "Gedaan: € 8,00 terugbetalen voor bestelling KS-90.", "Bestelling KS-90: geleverd, totaal € 26,00",
      "De € 26,00 voor KS-90 is aan u terugbetaald.", "deed"),
@@ -532,7 +541,7 @@ def test_a_true_statement_is_not_withheld_for_a_figure(language: str, record: st
     "line", ["I have refunded five € for order BK-3391.", "You also get ten % back.", "We have sent you € five."]
 )
 def test_an_amount_in_words_before_a_currency_sign_needs_a_record(line: str) -> None:
-    streamed = CheckedStream([], "en", done=["Done: Refund €64.00 for order BK-3391."])
+    streamed = CheckedStream([], "en", done=["We refunded €64.00 for order BK-3391."])
     finished(streamed, f"I have refunded €64.00 for order BK-3391. {line}")
     assert [bool(one.withheld) for one in streamed.sentences] == [False, True]
 
