@@ -263,6 +263,9 @@ def _in_all(phrase: Phrase) -> frozenset[str]:
 def _former() -> Mapping[str, frozenset[str]]:
     """Return the former wordings, by phrase, which conversations may still contain. They are written with plain spaces,
     since a conversation's history is normalised.
+
+    0.1.0 asked no such questions, so all of them are from development versions. Those that had a placeholder inside
+    their sentence, before "Please enter: {part}." and the like, are left out: they match too many other sentences.
     """
     found: Mapping[str, list[str]] = json.loads(_FORMER.read_text(encoding="utf-8"))
     return {phrase: frozenset(texts) for phrase, texts in found.items()}

@@ -63,10 +63,25 @@ def test_own_phrases_are_recognised(language: str) -> None:
         ("address", "Wie lautet die neue Adresse mit Straße und Hausnummer und Postleitzahl und Ort?"),
         ("entries", "Please enter one or more, with commas in between: Extras."),
         ("which_of_these", "Which of these orders is it about?"),
+        ("order_number", "What is the number of the order?"),
+        ("amount", "Which amount do you mean in digits?"),
+        ("address", "What is the new address with street and house number and postal code and city?"),
+        ("cannot_read", "I still cannot read the answer to this: Arrival."),
     ],
 )
 def test_former_wordings_of_a_question_are_recognised(phrase: str, text: str) -> None:
     assert phrase_in(text) == phrase
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am sorry to hear that. What exactly is it about, and what happens when you try?",
+        normalised("Je n'ai pas compris. Pourriez-vous le dire autrement\u00a0?"),
+    ],
+)
+def test_the_former_wording_of_a_courtesy_is_recognised(text: str) -> None:
+    assert is_small_talk(text)
 
 
 def test_the_former_wording_of_a_value_that_the_chat_cannot_take_is_recognised() -> None:
