@@ -8,9 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions.cards import card_of
@@ -57,9 +56,8 @@ class Summary:
 
 def build_summary(ticket: Ticket) -> Summary:
     """Return the current summary of a ticket's conversation."""
-    conversation = ticket.conversation
-    requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
-    done = [*_sentences(requests, _DONE_LABELS), *_answered_from(conversation.pk), *_replied(ticket)]
+    requests = _requests(ticket)
+    done = [*_sentences(requests, _DONE_LABELS), *_answered_from(ticket), *_replied(ticket)]
     open_items = [*_sentences(requests, _OPEN_LABELS), *_unanswered(ticket)]
     if ticket.is_open and not open_items:
         open_items = [reason_label(ticket)]
@@ -70,6 +68,17 @@ def build_summary(ticket: Ticket) -> Summary:
     )
 
 
+def _requests(ticket: Ticket) -> list[ActionRequest]:
+    """Return the requests with a step in an ended ticket's episode. For an open ticket, return all requests of its
+    conversation, because an earlier one may still concern the agent.
+    """
+    requests = ActionRequest.objects.filter(conversation_id=ticket.conversation_id).order_by("id")
+    if ticket.ended_at is not None:
+        steps = ConversationEvent.objects.filter(_episode(ticket), event__startswith="action.")
+        requests = requests.filter(pk__in=set(steps.values_list("payload__request", flat=True)))
+    return list(requests)
+
+
 def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]) -> list[str]:
     return [
         labelled(card_of(request, active_language()).title, gettext(labels[ActionState(request.state)])) + "."
@@ -78,8 +87,8 @@ def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]
     ]
 
 
-def _answered_from(conversation_id: UUID) -> list[str]:
-    titles = Citation.objects.filter(message__conversation=conversation_id).order_by("title")
+def _answered_from(ticket: Ticket) -> list[str]:
+    titles = Citation.objects.filter(message__in=_messages(ticket, Source.ASSISTANT)).order_by("title")
     found = list(titles.values_list("title", flat=True).distinct()[:MAX_NAMES])
     return [gettext("Answered from {titles}.").format(titles=listed(found))] if found else []
 
@@ -166,19 +175,23 @@ def _customer_texts(ticket: Ticket, order: str) -> list[str]:
 
 
 def _messages(ticket: Ticket, *sources: Source) -> QuerySet[Message]:
-    """Return the messages from `sources` in the ticket's episode.
+    """Return the messages from `sources` in the ticket's episode."""
+    return Message.objects.filter(_episode(ticket), source__in=sources)
+
+
+def _episode(ticket: Ticket) -> Q:
+    """Return the condition for messages and events of the ticket's episode.
 
     A conversation stores only its current episode. The episode of an ended ticket lies between the end of the previous
     ticket and its own end. Both are found by their numbers, because several events may have the same time.
     """
     conversation = ticket.conversation
-    messages = Message.objects.filter(conversation=conversation, source__in=sources)
     if ticket.ended_at is None:
-        return messages.filter(seq__gt=conversation.episode_start_seq)
+        return Q(conversation=conversation, seq__gt=conversation.episode_start_seq)
     ends = ConversationEvent.objects.filter(conversation=conversation, event="handoff.ended")
     ended_seq = _last_seq(ends.filter(payload__ticket=str(ticket.pk))) or conversation.last_seq
     began_seq = _last_seq(ends.filter(seq__lt=ended_seq).exclude(payload__ticket=str(ticket.pk)))
-    return messages.filter(seq__gt=began_seq, seq__lte=ended_seq)
+    return Q(conversation=conversation, seq__gt=began_seq, seq__lte=ended_seq)
 
 
 def _last_seq(rows: QuerySet[Message] | QuerySet[ConversationEvent]) -> int:

@@ -1,16 +1,34 @@
 """The summary of a conversation."""
 
-import pytest
+from collections.abc import Iterator
+from datetime import timedelta
 
-from supportbot.accounts.models import User
+import pytest
+from django.utils.timezone import now
+
+from actions.principals import Principal
+from actions.services import confirm, propose
+from actions.testing import FakeShop, connected, run_queued
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.assistant.outbox_consumers import record_action_events
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note
 from supportbot.handoff.desk.summary import MAX_CHARACTERS, build_summary
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.desk.turns import answer_turn
+from tests.policies import store_policies
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop(workspace: Workspace) -> Iterator[FakeShop]:
+    store_policies(workspace)
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1", "cus_alice", total="50.00")
+        fake.add_order("A-2", "cus_alice", total="60.00")
+        yield fake
 
 
 def test_the_summary_lists_what_is_wanted_done_and_open(conversation: Conversation, bob: User) -> None:
@@ -49,6 +67,35 @@ def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conv
         ("My zip is broken", "Nothing.", "The customer's last message is unanswered."),
         ("And a pole", "Replies by Bob.", "Nothing."),
     ]
+
+
+def test_actions_and_sources_of_another_ticket_are_not_in_the_summary_of_an_ended_one(
+    conversation: Conversation, alice: Customer, bob: User, shop: FakeShop
+) -> None:
+    def refund(order: str) -> None:
+        wish = {"order_id": order, "reason": "Torn"}
+        refunded = propose(principal, "refund_order", wish, proposal_key=order, conversation_id=conversation.pk)
+        confirm(refunded.pk, principal=principal, digest=refunded.digest)
+        run_queued()
+        record_action_events(refunded.pk)
+
+    principal = Principal(
+        alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=now() + timedelta(minutes=10)
+    )
+    add_customer_message(conversation.pk, text="How long can I return boots?", client_id="1")
+    answer_turn(conversation, "60 days. [1]")
+    refund("A-1")
+    first = services.request(conversation.pk, reason="customer_asked", by="customer")
+    services.claim(first.pk, agent=bob)
+    services.resolve(first.pk, agent=bob)
+    second = services.request(conversation.pk, reason="customer_asked", by="customer")
+    services.claim(second.pk, agent=bob)
+    refund("A-2")
+    open_one = build_summary(Ticket.objects.get(pk=second.pk))
+    services.resolve(second.pk, agent=bob)
+    shown = [build_summary(ticket).done for ticket in Ticket.objects.order_by("pk")]
+    assert shown == ["Refund €50.00: done. Answered from Returns.", "Refund €60.00: done."]
+    assert open_one.done == "Refund €50.00: done. Refund €60.00: done.", "an earlier one may concern the agent"
 
 
 def test_the_summary_of_an_ended_ticket_says_what_was_never_answered(conversation: Conversation, bob: User) -> None:
