@@ -5,7 +5,15 @@ from typing import Final
 
 from supportbot.builtin.phrases import language_name, say
 from supportbot.builtin.quotable_pieces import Piece, labelled_in
-from supportbot.builtin.ranking import MAX_QUOTED, MAX_QUOTED_ACROSS, Ranked, is_in, language_of, named_lines
+from supportbot.builtin.ranking import (
+    MAX_QUOTED,
+    MAX_QUOTED_ACROSS,
+    Ranked,
+    asked_in,
+    is_in,
+    language_of,
+    named_lines,
+)
 from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
 from supportbot.language.operators import operators
@@ -23,7 +31,12 @@ SPECIAL_FROM_ACROSS: Final = 0.3
 GENERAL_SHARE: Final = 0.75
 # A rule comes before its exclusions if its piece has at least this share of their score.
 RULE_SHARE: Final = 0.6
-_EXCLUDING: Final = frozenset({"not", "none", "without", "except"})  # categories of operators
+# The same for pages in another language: hardly any word shows then whether the question is about the exclusions.
+RULE_SHARE_ACROSS: Final = 0.75
+# Categories of operators. A negation excludes nothing if it is about a cost or a minimum: "free of charge" (in German
+# "kostenlos"), "it costs you nothing", "there is no minimum".
+_NEGATING: Final = frozenset({"not", "none", "without", "except"})
+_GRANTING: Final = (frozenset({"free"}), frozenset({"least"}), frozenset({"none", "paid"}))
 MAX_CHARACTERS: Final = 700  # per piece; longer pieces are cut around their best line
 MAX_LINES: Final = 8
 
@@ -57,22 +70,41 @@ def _general_first(chosen: list[Ranked], special_from: float) -> list[Ranked]:
 
 
 def _rule_first(chosen: list[Ranked], question: str, language: str) -> list[Ranked]:
-    """Return the pieces with a rule before one that only lists exclusions ("We do not ship to …"), unless the question
-    is about what is excluded.
+    """Return the pieces with a rule before a piece that only lists exclusions ("We do not ship to …"), unless the
+    question is about the exclusions.
     """
-    if len(chosen) < 2 or _excludes(question, language):
+    if len(chosen) < 2:
         return chosen
-    first, second, *rest = chosen
-    is_rule = _only_excludes(first.piece) and not _only_excludes(second.piece)
-    return [second, first, *rest] if is_rule and second.score >= RULE_SHARE * first.score else chosen
+    exclusions, rule, *rest = chosen
+    share = RULE_SHARE if is_in(language, exclusions.piece) else RULE_SHARE_ACROSS
+    has_both = _only_excludes(exclusions.piece) and not _only_excludes(rule.piece)
+    is_near = rule.score >= share * exclusions.score
+    if has_both and is_near and not _asks_for_exclusions(question, language, exclusions, rule):
+        return [rule, exclusions, *rest]
+    return chosen
+
+
+def _asks_for_exclusions(question: str, language: str, exclusions: Ranked, rule: Ranked) -> bool:
+    """Return whether the question is negated, or has a word that the exclusions contain and the rule does not: Norway
+    in "Do you ship to Norway?".
+    """
+    if _negates(question, language):
+        return True
+    return not asked_in(exclusions.piece, question, language) <= asked_in(rule.piece, question, language)
 
 
 def _only_excludes(piece: Piece) -> bool:
+    """Return whether each line of a piece excludes something."""
     return all(_excludes(line.text, language_of(piece)) for line in piece.lines)
 
 
 def _excludes(text: str, language: str) -> bool:
-    return not _EXCLUDING.isdisjoint(operators(text, language))
+    named = operators(text, language).keys()
+    return not _NEGATING.isdisjoint(named) and not any(named >= granting for granting in _GRANTING)
+
+
+def _negates(text: str, language: str) -> bool:
+    return not _NEGATING.isdisjoint(operators(text, language))
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:

@@ -219,12 +219,20 @@ def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
     line are ignored.
     """
     asked = _asked(question, language)
-    held = {
-        line: {term for term in asked if stem_similarity(term, _stems(line.text, language))} for line in piece.lines
-    }
+    held = {line: _terms_in(line.text, asked, language) for line in piece.lines}
     telling = asked - frozenset.intersection(asked, *held.values())
     most = max(len(terms & telling) for terms in held.values())
     return [line for line, terms in held.items() if most and len(terms & telling) == most]
+
+
+def asked_in(piece: Piece, question: str, language: str) -> set[str]:
+    """Return the stems of the question's topic that occur in a piece, its headings or its page's title."""
+    text = "\n".join((piece.source.title, piece.heading, piece.lead, *(line.compared for line in piece.lines)))
+    return _terms_in(text, _asked(question, language), language)
+
+
+def _terms_in(text: str, terms: frozenset[str], language: str) -> set[str]:
+    return {term for term in terms if stem_similarity(term, _stems(text, language))}
 
 
 def _in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
