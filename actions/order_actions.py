@@ -38,12 +38,23 @@ class OrderAction(WriteAction):
         InvalidArguments for a value that is invalid for this order.
         """
 
+    def state_obstacle(self, order: Order) -> Reason | None:
+        """Return why the order's state rules out this action, whatever its other arguments are; None if it does not.
+        Customers are told before they are asked for those arguments, and choose only from the other orders.
+        """
+        return None
+
     def is_applicable(self, order: Order) -> bool:
-        """Return whether the order's state allows this action at all; customers choose only from such orders."""
-        return True
+        return self.state_obstacle(order) is None
 
     @abstractmethod
     def call(self, arguments: Arguments, customer: str) -> Call: ...
+
+    def early_obstacle(self, given: Arguments, identity: Identity) -> Reason | None:
+        if "order_id" not in given:
+            return None
+        order = fetch_own_order(merchant(), given["order_id"], identity)
+        return order if isinstance(order, Reason) else self.state_obstacle(order)
 
     def gather(self, entered: Arguments, identity: Identity) -> Records | Reason:
         order = fetch_own_order(merchant(), entered["order_id"], identity)
@@ -69,6 +80,13 @@ class OrderAction(WriteAction):
 
     def command(self, arguments: Arguments, records: Records, *, key: str) -> Call:
         return self.call(arguments, records.order.customer)
+
+
+def obstacle_before_shipping(order: Order) -> Reason | None:
+    """Return why an action that is possible only before shipping is ruled out; None if it is not."""
+    if order.status == "cancelled":
+        return Reason("order_cancelled", {"order": order.id})
+    return None if order.is_before_shipping else Reason("already_shipped", {"order": order.id})
 
 
 def fetch_own_order(merchant: Merchant, order_id: str, identity: Identity) -> Order | Reason:

@@ -19,7 +19,7 @@ from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import action_named
 from actions.requests.intent_parsing import identity_for
-from actions.spec import Action, Choice, Requests
+from actions.spec import Action, Choice, Requests, WriteAction
 from supportbot.outbound.errors import NoAnswer, NotSent
 
 
@@ -62,18 +62,18 @@ def offer_of(
 ) -> Offer | None:
     """Return the customer's choices for the first missing argument that is chosen from records, and for other arguments
     chosen from the same records. An argument given as an empty text counts as missing, and even a single record is then
-    offered as a choice. Returns None if there is nothing to offer; any mistake in the request is then reported when it
-    is carried out.
+    offered as a choice. If arguments are missing that nobody can choose, but the customer's record rules the action out
+    anyway, the offer is empty and has the reason. Returns None if there is nothing to offer; any mistake in the request
+    is then reported when it is carried out.
 
     Raises UnknownAction, NotSignedIn, MerchantUnavailable, NotConnected, or ReadRefused for a visitor who has looked up
     too much.
     """
     action = action_named(name)
-    policy = policy_of(name) if action.chosen else None
-    if policy is None or not rules_of(policy).is_enabled:
-        return None
-    lacking = _lacking(action, arguments)
+    lacking = _lacking(action, arguments) if action.chosen else None
     if lacking is None:
+        return _ruled_out(principal, action, arguments) if isinstance(action, WriteAction) else None
+    if not _is_enabled(name):
         return None
     identity, requests = identity_for(principal, action), requests_of(principal, name)
     found = action.choices(lacking.arguments, lacking.parsed, identity, principal.locale, requests)
@@ -91,6 +91,25 @@ def offer_of(
     return Offer({one: choices.offered for one, choices in found.items() if choices.offered}, None, complete, requests)
 
 
+def _is_enabled(name: str) -> bool:
+    policy = policy_of(name)
+    return policy is not None and rules_of(policy).is_enabled
+
+
+def _ruled_out(principal: Principal, action: WriteAction, arguments: str | Mapping[str, Any]) -> Offer | None:
+    """Return the reason why the customer's record rules out an action that still lacks arguments; None if it does not
+    or lacks none.
+    """
+    given = _valid(action, arguments)
+    if action.arguments.required.keys() <= given.keys() or not _is_enabled(action.name):
+        return None
+    reason = action.early_obstacle(given, identity_for(principal, action))
+    if reason is None:
+        return None
+    read_refused(principal, action.name, reason)  # records the refusal
+    return Offer({}, reason)
+
+
 def form_choices(
     principal: Principal,
     name: str,
@@ -106,8 +125,7 @@ def form_choices(
     Raises UnknownAction or NotSignedIn.
     """
     action = action_named(name)
-    policy = policy_of(name) if action.chosen else None
-    if policy is None or not rules_of(policy).is_enabled:
+    if not action.chosen or not _is_enabled(name):
         return {}
     made = requests or requests_of(principal, name)
     found = dict(_choices_in_form(principal, action, _valid(action, arguments), made))

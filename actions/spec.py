@@ -296,6 +296,12 @@ class WriteAction(Action):
         before the call.
         """
 
+    def early_obstacle(self, given: Arguments, identity: Identity) -> Reason | None:
+        """Return why the customer's record rules out this action whatever the required arguments are that are still
+        missing; None if it does not, or if that cannot be told yet. Raises MerchantUnavailable or NotConnected.
+        """
+        return None
+
     def is_applicable(self, record: Any) -> bool:
         """Return whether a record's state allows this action at all; customers choose only from such records."""
         return True

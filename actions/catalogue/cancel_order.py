@@ -9,7 +9,7 @@ from actions.argument_types import OrderId, Shape, Text
 from actions.catalogue import texts_of
 from actions.facts import Arguments, Facts, Order
 from actions.money import format_amount
-from actions.order_actions import OrderAction
+from actions.order_actions import OrderAction, obstacle_before_shipping
 from actions.reasons import Reason
 from actions.spec import Call, Card, Limits, Risk, Row, Terms, formatted_amount, money_of, short
 from supportbot.translation import msgid, ptext_in, text_in
@@ -37,18 +37,14 @@ class CancelOrder(OrderAction):
         }
         return Terms(arguments, money, {"payment": order.payment})
 
-    def is_applicable(self, order: Order) -> bool:
-        return order.is_before_shipping
+    def state_obstacle(self, order: Order) -> Reason | None:
+        return obstacle_before_shipping(order)
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
-        order, about = facts.order, {"order": facts.order.id}
-        if order.status == "cancelled":
-            return Reason("order_cancelled", about)
-        if not order.is_before_shipping:
-            return Reason("already_shipped", about)
+        order = facts.order
         if money_of(arguments) != order.remaining:
-            return Reason("terms_changed", about)
-        return None
+            return self.state_obstacle(order) or Reason("terms_changed", {"order": order.id})
+        return self.state_obstacle(order)
 
     def call(self, arguments: Arguments, customer: str) -> Call:
         wanted = {"reason": arguments["reason"]} if "reason" in arguments else {}

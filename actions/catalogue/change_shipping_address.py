@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 from actions.argument_types import OrderId, Shape, Text
 from actions.catalogue import texts_of
 from actions.facts import Address, Arguments, Facts, Order
-from actions.order_actions import OrderAction
+from actions.order_actions import OrderAction, obstacle_before_shipping
 from actions.reasons import Reason
 from actions.spec import Call, Card, Limits, Risk, Row, Terms, short
 from supportbot.translation import msgid, text_in
@@ -47,15 +47,13 @@ class ChangeShippingAddress(OrderAction):
         address = {name: entered["address"].get(name, kept.get(name, "")) for name in _FIELDS}
         return Terms({"order_id": order.id, "address": address}, shown={"before": _one_line(order.address.as_json())})
 
-    def is_applicable(self, order: Order) -> bool:
-        return order.is_before_shipping
+    def state_obstacle(self, order: Order) -> Reason | None:
+        return obstacle_before_shipping(order)
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
         order, about = facts.order, {"order": facts.order.id}
-        if order.status == "cancelled":
-            return Reason("order_cancelled", about)
-        if not order.is_before_shipping:
-            return Reason("already_shipped", about)
+        if (obstacle := self.state_obstacle(order)) is not None:
+            return obstacle
         if arguments["address"]["country"] != order.address.country:
             return Reason("other_country", {**about, "country": order.address.country})
         if Address(**arguments["address"]) == order.address:

@@ -76,18 +76,22 @@ class RefundOrder(OrderAction):
         }
         return Terms(arguments, money, {"payment": order.payment, "items": _named(items, order)})
 
-    def is_applicable(self, order: Order) -> bool:
-        return order.status == "delivered" and order.remaining.amount > 0
-
-    def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
-        order, about = facts.order, {"order": facts.order.id}
+    def state_obstacle(self, order: Order) -> Reason | None:
+        about = {"order": order.id}
         if order.status == "cancelled":
             return Reason("order_cancelled", about)
         if order.remaining.amount <= 0:
             return Reason("already_refunded", about)
         if order.status != "delivered" or order.delivered_at is None:
             return Reason("not_delivered", about)
-        if facts.window_days is not None and (facts.now - order.delivered_at).days >= facts.window_days:
+        return None
+
+    def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
+        order, about = facts.order, {"order": facts.order.id}
+        if (obstacle := self.state_obstacle(order)) is not None:
+            return obstacle
+        days = (facts.now - order.delivered_at).days if order.delivered_at else 0
+        if facts.window_days is not None and days >= facts.window_days:
             return Reason("outside_window", {**about, "days": str(facts.window_days)})
         if "items" in arguments and isinstance(price := _price(arguments["items"], order), Reason):
             return price

@@ -64,6 +64,27 @@ def requests_in(conversation: Conversation) -> list[ActionRequest]:
         return list(ActionRequest.objects.order_by("id"))
 
 
+async def test_a_model_that_lacks_details_is_told_that_the_order_rules_the_action_out(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    shop.change_order("A-1001", status="cancelled")
+    step = Says("", calls=(call("change_shipping_address", order_id="A-1001"),))
+    await turn(conversation, "I moved, please change the address of A-1001", step)
+    final = payloads(await db(log), "assistant.final")[-1]
+    assert (final["text"], final["offers_human"]) == ("Order A-1001 has been cancelled.", True)
+    assert shop.calls == ["order"] and not await db(requests_in, conversation)
+
+
+async def test_a_model_that_lacks_details_for_a_possible_action_is_told_which(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    shop.change_order("A-1001", status="paid", delivered_at=None)
+    steps = (Says("", calls=(call("change_shipping_address", order_id="A-1001"),)), Says("What is the new address?"))
+    model = await turn(conversation, "I moved, please change the address of A-1001", *steps)
+    assert "address" in json.loads(model.requests[-1].messages[-1].content)["fields"]
+    assert payloads(await db(log), "assistant.final")[-1]["text"] == "What is the new address?"
+
+
 async def test_a_refund_goes_from_the_request_to_the_receipt(
     alice: Customer, conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:

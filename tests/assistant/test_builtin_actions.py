@@ -211,6 +211,37 @@ async def test_an_address_is_asked_for(conversation: Conversation, shop: FakeSho
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("A-1001", "Order A-1001 has already left the warehouse, so this can no longer be changed."),
+        ("A-1009", "Order A-1009 has been cancelled."),
+        ("B-2002", "There is no order B-2002 in your account."),
+    ],
+)
+async def test_no_address_is_asked_for_in_vain(
+    conversation: Conversation, shop: FakeShop, order: str, said: str
+) -> None:
+    shop.add_order("A-1009", "cus_alice", total="20.00", status="cancelled", delivered_days_ago=None)
+    events = await turns(conversation, f"I moved, please change the delivery address of {order}")
+    answer = final(events)
+    assert answer["text"].startswith(said) and answer["offers_human"] and not answer["abstained"]
+    assert "address?" not in answer["text"] and not cards(events)
+    with workspace_scope(conversation.workspace_id):
+        assert not await db(lambda: ActionRequest.objects.exists())
+    events = await turns(conversation, "and for A-1007?", "Talstraße 8, 79102 Freiburg")
+    [card] = cards(events)
+    assert card["arguments"]["order_id"] == "A-1007" and card["arguments"]["address"]["line1"] == "Talstraße 8"
+
+
+async def test_a_new_address_in_the_first_message_is_refused_with_the_same_reason(
+    conversation: Conversation, shop: FakeShop
+) -> None:
+    events = await turns(conversation, "Please send A-1001 to Talstraße 8, 79102 Freiburg instead")
+    said = "Order A-1001 has already left the warehouse, so this can no longer be changed."
+    assert final(events)["text"].startswith(said) and not cards(events)
+
+
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "text",

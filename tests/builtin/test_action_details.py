@@ -215,7 +215,10 @@ def test_only_possible_orders_are_offered_as_buttons() -> None:
 
 def test_an_address_is_asked_for_with_a_form_of_its_fields() -> None:
     question = "I need another delivery address for WF-20444"
-    step = next_step(ModelRequest("answer", (), catalogue(), question=question), "en")
+    order = {**ORDERS[0], "id": "WF-20444", "possible_actions": ["change_shipping_address"]}
+    look_up = ChatMessage("tool", json.dumps({"orders": [order]}), tool_call_id="1")
+    messages = (ChatMessage("user", question), look_up)
+    step = next_step(ModelRequest("answer", messages, catalogue(), question=question), "en")
     assert step is not None and step.text == say("address", "en")
     [form] = step.blocks
     assert {"line1", "postal_code", "city"} <= {field["name"] for field in form["fields"]}

@@ -140,6 +140,7 @@ class _Planner:
         open_reads = [tool for tool in tools if tool.is_read and not required_by(tool)]
         look_up = next((tool for tool in open_reads if field_of_kind(tool, "order")), next(iter(open_reads), None))
         self._look_up = _call(look_up.name, {}) if look_up else None
+        self._look_up_tool = look_up
         self._may_look_up = self._orders is None and look_up is not None and look_up.name not in self._called
 
     def combine(self, steps: Sequence[Reply]) -> Reply:
@@ -149,6 +150,8 @@ class _Planner:
         """
         if self._look_up is not None and self._look_up in steps:
             return self._look_up
+        if (of_one := next((step for step in steps if self._is_look_up(step)), None)) is not None:
+            return of_one
         calls = [call for step in steps for call in step.calls]
         together = Reply(calls=tuple(replace(call, id=f"builtin-{at}") for at, call in enumerate(calls, 1)))
         return next((step for step in steps if step.text), together if calls else Reply())
@@ -247,6 +250,10 @@ class _Planner:
                 arguments[order_field] = intent.order.number
             else:
                 return self._ask_which_order(found)
+        if missing_in(tool, arguments) or intent.first_unclear:
+            step = self._state_step(tool, arguments)
+            if step is not None:
+                return step
         if unclear := intent.first_unclear:
             is_amount = kind_of(unclear, shapes[unclear]) == "amount"
             return Reply(say("amount", language)) if is_amount else ask_for(tool, unclear, self._locale)
@@ -265,6 +272,24 @@ class _Planner:
             arguments[name] = words_of_it or say("no_reason", language)
         may_replace = intent.replaces_card and REPLACES_CARD in tool.parameters.get("properties", {})
         return _call(tool.name, arguments | ({REPLACES_CARD: True} if may_replace else {}))
+
+    def _state_step(self, tool: ToolSpec, arguments: Mapping[str, Any]) -> Reply | None:
+        """Return the call that tells the customer why the state of their order rules out the action, before they answer
+        questions in vain, or the look-up of the order if its state is not known; None if nothing is known against it.
+        """
+        look_up, number = self._look_up_tool, arguments.get(field_of_kind(tool, "order"), "")
+        order_field = field_of_kind(look_up, "order") if look_up else ""
+        if look_up is None or not order_field or not number or tool.is_read:
+            return None
+        order = next((order for order in self._orders or () if order.id == number), None)
+        if order is not None:
+            return None if order.allows(tool.name) or tool.name in self._called else _call(tool.name, arguments)
+        if self._arguments.get(look_up.name) != {order_field: number}:
+            return _call(look_up.name, {order_field: number})
+        return None if self._called[look_up.name] else Reply()  # the look-up has said that there is no such order
+
+    def _is_look_up(self, step: Reply) -> bool:
+        return self._look_up_tool is not None and any(call.name == self._look_up_tool.name for call in step.calls)
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:
         """Return a question that asks which order the customer means. If there are no orders, return an empty reply,
