@@ -171,17 +171,17 @@ def decline(request_id: UUID, *, principal: Principal) -> ActionRequest:
 
     Raises NotFound, NotWaiting or AlreadySent.
     """
-    return _withdraw(_own(request_id, principal).pk, actor=principal.actor)
+    return _withdraw(_own(request_id, principal).pk, actor=principal.actor, before_confirmation="declined")
 
 
 @transaction.atomic
-def _withdraw(request_id: UUID, *, actor: str) -> ActionRequest:
+def _withdraw(request_id: UUID, *, actor: str, before_confirmation: str) -> ActionRequest:
     request = lock_request(request_id)
     if request.state not in WITHDRAWABLE:
         raise NotWaiting()
     if may_have_moved(request):  # queued again after an attempt whose outcome is unknown
         raise AlreadySent()
-    reason = "declined" if request.state == State.AWAITING_CONFIRMATION else "withdrawn"
+    reason = before_confirmation if request.state == State.AWAITING_CONFIRMATION else "withdrawn"
     return transition(request, State.CANCELLED, actor=actor, reason=Reason(reason), expires_at=None)
 
 
@@ -267,7 +267,8 @@ def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
     Raises NotApprover, NotWaiting or AlreadySent.
     """
     _check_right(request_id, canceller)
-    return _withdraw(request_id, actor=actor_of(canceller))
+    # "declined" would tell the customers that they declined it themselves.
+    return _withdraw(request_id, actor=actor_of(canceller), before_confirmation="withdrawn")
 
 
 def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: str = "") -> ActionRequest:

@@ -314,6 +314,13 @@ def test_a_colleague_withdraws_an_unsent_request(queued: ActionRequest, approver
     assert shop.refunds == []
 
 
+def test_a_card_that_a_colleague_withdraws_was_not_declined_by_the_customer(
+    card: ActionRequest, approver: User
+) -> None:
+    withdrawn = cancel(card.pk, canceller=approver)
+    assert (withdrawn.state, withdrawn.reason_code) == (State.CANCELLED, "withdrawn")
+
+
 def test_a_preview_stores_nothing(shop: FakeShop, principal: Principal) -> None:
     before = AuditEntry.objects.count()
     shown = preview(principal, "refund_order", {**REFUND, "order_id": "A-1002", "amount": "200.00"})
