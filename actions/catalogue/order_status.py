@@ -70,7 +70,10 @@ class OrderStatus(OrderRead):
         others = [order for order in answer["orders"] if order not in detailed]
         lines = [_sentence(order, locale) for order in detailed]
         older = answer.get("older_orders", 0)
-        return "\n".join([*lines, _summary_line(others, older, locale)] if others else lines)
+        first_day = min(order["placed_on"] for order in detailed)
+        are_earlier = all(order["status"] in _CLOSED and order["placed_on"] < first_day for order in others)
+        summary = _earlier_orders if are_earlier else _other_orders
+        return "\n".join([*lines, summary(others, older, locale)] if others else lines)
 
 
 def _detailed(orders: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
@@ -114,7 +117,8 @@ def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) 
         "status_text": text_in(locale, _STATUS.get(order.status, order.status)),
         "placed_on": order.placed_at.date().isoformat(),
         **{name: moment.date().isoformat() for name, moment in dates.items() if moment},
-        **({"expected_on": order.expected_on} if order.expected_on else {}),
+        # A closed order is not expected any more, even if the merchant still sends the day.
+        **({"expected_on": order.expected_on} if order.expected_on and order.status not in _CLOSED else {}),
         "total": format_money(Money(order.total, order.currency), locale),
         "refunded": format_money(Money(order.refunded, order.currency), locale),
         **({"asked_for": list(asked_for)} if asked_for else {}),
@@ -123,31 +127,34 @@ def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) 
     }
 
 
-def _summary_line(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
-    """Return one line about the orders that are not shown in detail. It mentions only the newest one, since a long list
-    does not help.
-    """
-    named = [f"{order['id']} ({_listed(_closing_facts(order, locale), locale)})" for order in others[:_MAX_EARLIER]]
-    orders, more = _listed(named, locale), max(len(others) - _MAX_EARLIER, 0) + older
-    if all(order["status"] in _CLOSED for order in others):
-        if more > 0:
-            return ntext_in(
-                locale,
-                "Earlier orders: {orders} and {n} more.",
-                "Earlier orders: {orders} and {n} more.",
-                more,
-                orders=orders,
-            )
-        return text_in(locale, "Earlier orders: {orders}.", orders=orders)
-    if more > 0:
+def _earlier_orders(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
+    """Return one line about orders that are not shown in detail."""
+    orders, n = _named(others, older, locale)
+    if n > 0:
         return ntext_in(
             locale,
-            "Other orders: {orders} and {n} more.",
-            "Other orders: {orders} and {n} more.",
-            more,
+            "Earlier orders: {orders} and {n} more.",
+            "Earlier orders: {orders} and {n} more.",
+            n,
             orders=orders,
         )
+    return text_in(locale, "Earlier orders: {orders}.", orders=orders)
+
+
+def _other_orders(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
+    """Like `_earlier_orders`, but for orders some of which are open or were placed later."""
+    orders, n = _named(others, older, locale)
+    if n > 0:
+        return ntext_in(
+            locale, "Other orders: {orders} and {n} more.", "Other orders: {orders} and {n} more.", n, orders=orders
+        )
     return text_in(locale, "Other orders: {orders}.", orders=orders)
+
+
+def _named(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> tuple[str, int]:
+    """Return the newest of these orders in words, and the number of the others. A long list does not help."""
+    named = [f"{order['id']} ({_listed(_closing_facts(order, locale), locale)})" for order in others[:_MAX_EARLIER]]
+    return _listed(named, locale), max(len(others) - _MAX_EARLIER, 0) + older
 
 
 def _listed(facts: Iterable[str], locale: str) -> str:

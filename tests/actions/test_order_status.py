@@ -1,7 +1,7 @@
 """The order status in words: dates are written as people say them, in every language."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -44,6 +44,20 @@ def test_open_orders_are_described_and_others_only_named() -> None:
     assert lines[0].startswith("Order A-2: on its way")
     assert lines[1].startswith("Earlier orders: A-1 (delivered, ") and lines[1].endswith(", refunded €12.50).")
     assert ACTION.words(ACTION.answer([ended], (), "de"), "de").startswith("Bestellung A-1: zugestellt")
+
+
+@pytest.mark.parametrize("status", ["delivered", "cancelled", "returned"])
+def test_a_closed_order_is_not_expected(status: str) -> None:
+    order = FakeShop().add_order("A-1", "cus_alice", status=status, delivered_days_ago=2)
+    answer = ACTION.answer([replace(order, expected_on="2026-11-28")], (), "en")
+    assert "expected" not in str(answer) and "expected" not in ACTION.words(answer, "en")
+
+
+def test_an_order_that_was_placed_later_is_not_an_earlier_one() -> None:
+    shop = FakeShop()
+    sent = shop.add_order("A-1", "cus_alice", status="shipped", delivered_days_ago=None)
+    later = replace(shop.add_order("A-2", "cus_alice", delivered_days_ago=1), placed_at=sent.placed_at + timedelta(2))
+    assert "\nOther orders: A-2 (delivered, " in ACTION.words(ACTION.answer([later, sent], (), "en"), "en")
 
 
 def test_the_refunded_amount_is_shown() -> None:
