@@ -35,7 +35,12 @@ _SENTENCES: Final[dict[str, str]] = {
     "identity_required": msgid("I can only do this for customers who are signed in."),
     "order_not_found": msgid("There is no order {order} in your account."),
     "not_delivered": msgid("Order {order} has not been delivered yet, so it cannot be refunded."),
+    "order_returned": msgid(
+        "Order {order} has been returned, so it cannot be refunded here. A colleague can look into it."
+    ),
     "already_refunded": msgid("Order {order} has already been refunded in full."),
+    "order_cost_nothing": msgid("Order {order} cost nothing, so there is nothing to refund."),
+    "items_cost_nothing": msgid("The chosen part of order {order} cost nothing, so there is nothing to refund."),
     "amount_above_remaining": msgid("At most {left} can still be refunded on order {order}."),
     "refund_requested": msgid(
         "A refund of {pending} for order {order} has already been requested, so nothing more can be refunded at the "
@@ -51,10 +56,12 @@ _SENTENCES: Final[dict[str, str]] = {
     "other_country": msgid("Order {order} can only be sent to an address in {country}."),
     "same_address": msgid("Order {order} is already going to this address."),
     "terms_changed": msgid("Order {order} has changed since you saw this, so nothing was done."),
-    "limit_order": msgid("The refund limit for one order has been reached. A colleague can look into it."),
-    "limit_customer_day": msgid("Today's limit for your account has been reached. A colleague can look into it."),
-    "limit_customer_year": msgid("The limit for your account has been reached. A colleague can look into it."),
-    "limit_workspace_day": msgid("No more requests like this can be made today. A colleague can look into it."),
+    "limit_order": msgid("This would exceed the refund limit for one order. A colleague can look into it."),
+    "limit_customer_day": msgid("This would exceed today's limit for your account. A colleague can look into it."),
+    "limit_customer_year": msgid("This would exceed the limit for your account. A colleague can look into it."),
+    "limit_workspace_day": msgid(
+        "This would exceed today's limit for requests like this. A colleague can look into it."
+    ),
     "limit_count_day": msgid("You have reached the daily limit for requests like this. A colleague can look into it."),
     "declined": msgid("You declined this. Nothing was done."),
     "withdrawn": msgid("It was withdrawn before it was carried out. Nothing was done."),
@@ -77,7 +84,7 @@ _SENTENCES: Final[dict[str, str]] = {
     ),
     "in_progress": msgid("Our system is still working on it. We will tell you here when it is done."),
     "approval_needed": msgid("This now needs a colleague's approval, so nothing was done. Please ask again."),
-    "limit_subject": msgid("The limit for this has been reached. A colleague can look into it."),
+    "limit_subject": msgid("This would exceed the limit. A colleague can look into it."),
     "outcome_with_person": msgid(
         "Our system did not respond. A colleague will find out whether the request went through. It will not be "
         "sent again."

@@ -57,7 +57,7 @@ class RefundOrder(OrderAction):
 
     def terms(self, entered: Arguments, order: Order) -> Terms | Reason:
         if order.remaining.amount <= 0 and order.status != "cancelled":  # a card for "Refund €0.00" would make no sense
-            return Reason("already_refunded", {"order": order.id})
+            return _nothing_left(order)
         if "items" in entered:
             money = _price(entered["items"], order)
         elif "amount" in entered:
@@ -81,7 +81,9 @@ class RefundOrder(OrderAction):
         if order.status == "cancelled":
             return Reason("order_cancelled", about)
         if order.remaining.amount <= 0:
-            return Reason("already_refunded", about)
+            return _nothing_left(order)
+        if order.status == "returned":
+            return Reason("order_returned", about)
         if order.status != "delivered" or order.delivered_at is None:
             return Reason("not_delivered", about)
         return None
@@ -136,6 +138,10 @@ class RefundOrder(OrderAction):
         }
 
 
+def _nothing_left(order: Order) -> Reason:
+    return Reason("already_refunded" if order.total > 0 else "order_cost_nothing", {"order": order.id})
+
+
 def _requested_amount(text: str, currency: str) -> Money:
     if not is_amount_in(text, currency):
         decimals = currency_decimals(currency)
@@ -152,6 +158,8 @@ def _price(items: Sequence[Mapping[str, Any]], order: Order) -> Money | Reason:
         if line is None or line.price * quantity > line.price * line.quantity - line.refunded:
             return Reason("item_not_in_order", {"order": order.id, "sku": sku})
         price += line.price * quantity
+    if price <= 0:
+        return Reason("items_cost_nothing", {"order": order.id})
     return Money(price, order.currency)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,8 @@ from django.db import connection
 from django.utils.timezone import now
 
 from actions import errors
-from actions.cards import card_of
+from actions.cards import card_of, state_payload
+from actions.facts import Line
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import Principal
@@ -138,6 +140,35 @@ def test_requests_against_the_shops_rules_are_refused(
 ) -> None:
     request = proposals(order_id=order)
     assert (request.state, request.reason_code) == (State.REFUSED, reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "chosen", "words"),
+    [
+        ({"status": "returned"}, {},
+         "Order A-1001 has been returned, so it cannot be refunded here. A colleague can look into it."),
+        ({"refunded": Decimal("49.90")}, {}, "Order A-1001 has already been refunded in full."),
+        ({"total": Decimal(0)}, {}, "Order A-1001 cost nothing, so there is nothing to refund."),
+        ({"lines": (Line("GIFT", "Sticker", 1, Decimal(0), Decimal(0)),)}, {"items": [{"sku": "GIFT"}]},
+         "The chosen part of order A-1001 cost nothing, so there is nothing to refund."),
+    ],
+)  # fmt: skip
+def test_a_refused_refund_says_what_is_true_of_the_order(
+    proposals: Callable[..., ActionRequest], shop: FakeShop, change: dict[str, Any], chosen: dict[str, Any], words: str
+) -> None:
+    shop.change_order("A-1001", **change)
+    request = proposals(**chosen)
+    assert request.state == State.REFUSED
+    assert state_payload(request)["reason"]["text"] == words
+
+
+def test_a_first_request_above_a_limit_is_not_told_that_the_limit_was_reached(
+    proposals: Callable[..., ActionRequest],
+) -> None:
+    request = proposals(order_id="A-1002")  # 640.00 with a limit of 400.00 a year, of which nothing is used
+    assert request.reason_code == "limit_customer_year"
+    words = "This would exceed the limit for your account. A colleague can look into it."
+    assert state_payload(request)["reason"]["text"] == words
 
 
 def test_a_new_address_is_sent_to_the_shop(

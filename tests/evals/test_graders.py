@@ -222,7 +222,7 @@ def test_results_are_stored_and_read() -> None:
 def test_a_failure_is_explained_in_the_readers_language() -> None:
     actions = code_actions()
     refusal = Grade("refuses", False, wanted="limit_customer_year", got="false")
-    limit = "The limit for this customer has been reached."
+    limit = "This would exceed the limit for this customer."
     assert why(refusal, actions) == f"refusal: expected “{limit}”, got nothing"
     assert (
         why(Grade("refuses", False, wanted="false", got="own_code"), actions)

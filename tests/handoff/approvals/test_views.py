@@ -293,7 +293,7 @@ def test_changed_rules_end_a_request_instead_of_running_it(waiting: ActionReques
     change_rules(policy(), actor="test", max_per_order=Decimal(100))
     tree = read(decide(browser(approver), waiting, "approve", waiting.digest), 409)
     assert state_of(waiting) == "expired"
-    assert "The refund limit for this order has been reached." in words(tree)
+    assert "This would exceed the refund limit for this order." in words(tree)
 
 
 def test_two_people_approve_and_see_each_other(waiting: ActionRequest, approver: User, bob: User) -> None:
