@@ -132,3 +132,35 @@ def test_without_texts_in_the_customers_language_a_card_is_in_english(browser: B
         page.locator("support-bot .launch").click()
         buttons = page.get_by_role("group", name="Refund €69.00").get_by_role("button")
         expect(buttons).to_have_text(["Refund €69.00", "Not now"])
+
+
+def test_the_menus_pages_open_in_english_while_their_texts_cannot_be_fetched(browser: Browser) -> None:
+    texts = re.compile(f"{PLATFORM}/widget/.*/pages-fr.js")
+    asked: list[str] = []
+    with visit(browser, language="fr") as (page, _):
+        page.on("request", lambda request: asked.append(request.url) if texts.match(request.url) else None)
+        page.context.route(texts, lambda route: route.abort())
+        page.locator("support-bot .launch").click()
+
+        def open_privacy() -> Locator:
+            page.get_by_role("button", name=text_in("fr", "Menu"), exact=True).click()
+            page.get_by_role("button", name=text_in("fr", "Privacy and AI")).click()
+            return page.locator(".w-log > p")
+
+        expect(open_privacy()).to_have_text(re.compile("^An AI assistant answers first"))
+        expect(page.locator(".w-log > p")).to_have_attribute("lang", "en")
+        page.get_by_role("button", name="Back to chat").click()
+        page.context.unroute(texts)
+        expect(open_privacy()).to_have_text(re.compile("^Un assistant IA répond d’abord"))
+        page.get_by_role("button", name=text_in("fr", "Back to chat")).click()
+        # Browsers may remember that an address failed.
+        assert len(set(asked)) == len(asked) == 2
+
+
+def test_the_menus_pages_do_not_wait_long_for_their_texts(browser: Browser) -> None:
+    with visit(browser, language="fr") as (page, _):
+        page.context.route(re.compile(f"{PLATFORM}/widget/.*/pages-fr.js"), lambda _: None)
+        page.locator("support-bot .launch").click()
+        page.get_by_role("button", name=text_in("fr", "Menu"), exact=True).click()
+        page.get_by_role("button", name=text_in("fr", "Delete my chats")).click()
+        expect(page.locator(".w-log > p")).to_have_text(re.compile("^This permanently deletes"))

@@ -1,13 +1,13 @@
 /** The loader's functions for building nodes, our icons, and buttons. */
 
-const { h, set, icon: drawn } = customElements.get("support-bot");
+const { h, set, icon: drawIcon } = customElements.get("support-bot");
 
 // Each is drawn in one stroke, on a grid of 20.
 const PATHS = {
   alert: "M10 3 17.5 16h-15zM10 8v4M10 14v0",
-  book: "M10 5C8.5 4 6.5 3.5 3.5 3.5V15c3 0 5 .5 6.5 1.5 1.5-1 3.5-1.5 6.5-1.5V3.5C13.5 3.5 11.5 4 10 5zv11.5",
+  book: "M10 5Q7.5 3.5 3.5 3.5V15q4 0 6.5 1.5Q12.5 15 16.5 15V3.5q-4 0-6.5 1.5zv11.5",
   card: "M3 5h14v10H3zM3 8.5h14M6 12h2",
-  check: "m4.3 10.5 3.9 3.9L15.7 6",
+  check: "m4 10.5 4 4L16 6",
   close: "m5 5 10 10M15 5 5 15",
   copy: "M7 7h9.5v9.5H7zM13 4H4v9",
   down: "m5 8 5 5 5-5",
@@ -16,7 +16,7 @@ const PATHS = {
   load: "M10 3.5V13M5 8l5 5 5-5M3.5 13.5v3h13v-3",
   lock: "M4 9h12v8H4zM7 9V6a3 3 0 0 1 6 0v3",
   more: "M4 10h1M9.5 10h1M15 10h1",
-  person: "M13 7a3 3 0 1 1-6 0 3 3 0 0 1 6 0zM4 17c.5-3 3-4.5 6-4.5s5.5 1.5 6 4.5",
+  person: "M10 4a3 3 0 1 0 .1 0M4 17q1-4.5 6-4.5t6 4.5",
   plus: "M10 4v12M4 10h12",
   right: "m8 5 5 5-5 5",
   send: "M10 16V4.5m-5 5 5-5 5 5",
@@ -24,10 +24,10 @@ const PATHS = {
   trash: "M4 5.5h12M8 5V3.5h4V5M5 6l1 11h8l1-11",
 };
 
-export { h, set };
+export { h, set, drawIcon };
 
 /** An icon. It always has a text beside it, or is in a button with an accessible name. */
-export const icon = (name, size) => drawn(PATHS[name], size);
+export const icon = (name, size) => drawIcon(PATHS[name], size);
 
 /** A button: its classes, its handler, its content. */
 export const btn = (look, onclick, ...parts) => h(`button.btn${look}`, { onclick }, parts);

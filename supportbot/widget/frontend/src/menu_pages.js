@@ -4,15 +4,22 @@
  * separate bundle, fetched with its texts (pages.js) when an entry is first pressed.
  */
 
-import { btn, h, icon, set } from "./dom.js";
+import { btn, drawIcon, h, set } from "./dom.js";
 import { LANGUAGES, nameOf } from "./languages.js";
 import { link } from "./markdown.js";
+import english from "./pages.js";
+
+// As in dom.js, whose other icons this bundle does not need.
+const CHECK = "m4 10.5 4 4L16 6";
+const TRASH = "M4 5.5h12M8 5V3.5h4V5M5 6l1 11h8l1-11";
+const LONGEST_WAIT_MS = 3000;
+// The query of the texts' address. Browsers may cache a failure, so a failed attempt changes the next one's address.
+let mark = "";
 
 /** Run an action with our texts; if it fails, show the reason in the chat. */
 export async function attempt(chat, action) {
   try {
-    const { default: texts } = await import(new URL(`pages-${chat.i18n.language}.js`, import.meta.url)).catch(() => Promise.reject({ code: "other" }));
-    await action(chat, texts);
+    await action(chat, await textsIn(chat.i18n.language));
   } catch (error) {
     if (!error.code) throw error;
     chat.page();
@@ -20,10 +27,23 @@ export async function attempt(chat, action) {
   }
 }
 
-/** A page of the menu, with a button for its action, if it has one, and a back button. */
-function page(chat, { back }, key, nodes, action) {
-  chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), back)));
+/** Fetch our texts in a language. If that fails or takes long, they are in English, and the next press of an entry tries again. */
+async function textsIn(language) {
+  const late = new Promise((_, refuse) => setTimeout(refuse, LONGEST_WAIT_MS));
+  try {
+    return (await Promise.race([import(new URL(`pages-${language}.js${mark}`, import.meta.url)), late])).default;
+  } catch {
+    mark += "?";
+    return { ...english, lang: "en" };
+  }
 }
+
+/** A page of the menu, with a button for its action, if it has one, and a back button. */
+function page(chat, { back, lang }, key, nodes, action) {
+  chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), { lang }, back)));
+}
+
+const says = ({ lang }, text) => h("p", { lang }, text);
 
 /** Choose the language. */
 export function languageIs(chat, texts) {
@@ -31,7 +51,7 @@ export function languageIs(chat, texts) {
     chat.back();
     set(chat.element, "locale", language);
   };
-  const row = (language) => h("li", h("button", { lang: language, onclick: speak(language), "aria-current": language === chat.i18n.language && "true" }, h("span", nameOf(language)), language === chat.i18n.language && icon("check", "s")));
+  const row = (language) => h("li", h("button", { lang: language, onclick: speak(language), "aria-current": language === chat.i18n.language && "true" }, h("span", nameOf(language)), language === chat.i18n.language && drawIcon(CHECK, "s")));
   page(chat, texts, "languageIs", h("ul.sugg", [...LANGUAGES].sort((one, other) => nameOf(one).localeCompare(nameOf(other))).map(row)));
 }
 
@@ -40,7 +60,7 @@ export async function earlier(chat, texts) {
   const { results } = session.kept.conversation ? await chat.ask("conversations") : { results: [] };
   const go = (conversation) => () => chat.leave({ ...own, conversation }, true, chat.page());
   const rows = results.filter(({ preview }) => preview).map(({ id, preview, last_event_at: at }) => h("li", h("button", { onclick: go(id) }, h("span", h("b", { dir: "auto" }, preview)), h("time", i18n.time(at)))));
-  page(chat, texts, "earlier", rows.length ? h("ul.sugg", rows) : h("p", texts.none));
+  page(chat, texts, "earlier", rows.length ? h("ul.sugg", rows) : says(texts, texts.none));
 }
 
 /** Download the conversation as text. */
@@ -54,20 +74,20 @@ export async function load(chat) {
 export function privacy(chat, texts) {
   const { t, element, config } = chat;
   const address = element.option("privacy-url") || config.privacy_url;
-  page(chat, texts, "privacy", [h("p", texts.privacyText), link(address, t("privacy"))]);
+  page(chat, texts, "privacy", [says(texts, texts.privacyText), link(address, t("privacy"))]);
 }
 
 export function erase(chat, texts) {
   const confirmed = async () => {
     await chat.ask("conversations", { method: "DELETE" });
     chat.leave(chat.own);
-    page(chat, texts, "erase", h("p", texts.erased));
+    page(chat, texts, "erase", says(texts, texts.erased));
   };
-  page(chat, texts, "erase", h("p", texts.eraseText), btn(".danger", () => attempt(chat, confirmed), icon("trash", "s"), chat.t("erase")));
+  page(chat, texts, "erase", says(texts, texts.eraseText), btn(".danger", () => attempt(chat, confirmed), drawIcon(TRASH, "s"), chat.t("erase")));
 }
 
 /** Ending a chat cannot be undone, so ask first. */
 export function endChat(chat, texts) {
   const confirmed = () => chat.endConversation().then(() => chat.back());
-  page(chat, texts, "endChat", h("p", texts.endText), btn(".primary", () => attempt(chat, confirmed), chat.t("endChat")));
+  page(chat, texts, "endChat", says(texts, texts.endText), btn(".primary", () => attempt(chat, confirmed), chat.t("endChat")));
 }
