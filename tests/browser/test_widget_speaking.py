@@ -5,17 +5,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from supportbot.chat.notices import end_notice
 from supportbot.translation import text_in
+from supportbot.widget.assets import edition
 from tests.browser.conftest import check_in_both_themes
-from tests.browser.shoppage import PLATFORM, SOURCES, Platform, Shop, deliver, message_id, open_chat, visit
+from tests.browser.shoppage import (
+    PLATFORM,
+    SOURCES,
+    Platform,
+    Shop,
+    deliver,
+    message_id,
+    open_chat,
+    visit,
+    widget_events,
+)
 from tests.browser.test_widget_blocks import FORM
 from tests.browser.test_widget_languages import card_in, fits
 
 pytestmark = pytest.mark.browser
 LANGUAGES: Final = ("fr", "ar", "pl")
+FRENCH_TEXTS: Final = re.compile(f"{PLATFORM}/widget/.*/fr.js")
 
 
 def card(page: Page, language: str) -> Locator:
@@ -132,6 +144,33 @@ def test_without_texts_in_the_customers_language_a_card_is_in_english(browser: B
         page.locator("support-bot .launch").click()
         buttons = page.get_by_role("group", name="Refund €69.00").get_by_role("button")
         expect(buttons).to_have_text(["Refund €69.00", "Not now"])
+
+
+def from_another_edition(route: Route) -> None:
+    """Answer with the texts of an edition that has one text more than this one, so that each text has another place."""
+    text = edition().files["fr.js"].body.decode().replace("[", '["Nouveau",', 1).replace('"]', 'X"]')
+    route.fulfill(body=text, headers={"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"})
+
+
+def test_texts_of_another_edition_are_refused(browser: Browser) -> None:
+    """A chat that was open during an upgrade gets the new texts, whose places its panel does not know."""
+    with visit(browser) as (page, platform):
+        page.context.route(FRENCH_TEXTS, from_another_edition)
+        open_chat(page)
+        with page.expect_response(FRENCH_TEXTS):
+            platform.proposes(**card_in("fr"), locale="fr")
+        buttons = card(page, "fr").get_by_role("button")
+        expect(buttons).to_have_text([card_in("fr")["button"], "Not now"])
+
+
+def test_a_panel_does_not_start_with_texts_of_another_edition(browser: Browser) -> None:
+    with visit(browser, language="fr") as (page, _):
+        page.context.route(FRENCH_TEXTS, from_another_edition)
+        page.evaluate("SupportBot.open().catch(() => {})")
+        assert widget_events(page, "error") == [{"code": "not_loaded"}]
+        page.context.unroute(FRENCH_TEXTS)
+        page.evaluate("SupportBot.open()")
+        expect(page.get_by_role("button", name=text_in("fr", "Send"))).to_be_visible()
 
 
 def test_the_menus_pages_open_in_english_while_their_texts_cannot_be_fetched(browser: Browser) -> None:

@@ -3,6 +3,8 @@
 import gzip
 import re
 import shutil
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from supportbot.widget.assets import DIST, edition
 
 FRONTEND = DIST.with_name("frontend") / "src"
 SOURCES = sorted([*FRONTEND.rglob("*.js"), *FRONTEND.rglob("*.css")])
-SCRIPTS = [file for file in SOURCES if file.suffix == ".js" and file.name not in ("texts.js", "more.js", "pages.js")]
+TEXTS = ("texts.js", "more.js", "pages.js")
+SCRIPTS = [file for file in SOURCES if file.suffix == ".js" and file.name not in TEXTS]
 
 # Compressed, as a page loads them.
 ON_LOAD_BYTES = 6_000
@@ -25,6 +28,7 @@ OPEN_CHAT_BYTES = 25_000  # with the texts of one language
 LANGUAGE_BYTES = 2_000
 ON_DEMAND_BYTES = 3_500  # choices, forms with dates and lists, and the ratings
 RECORDS_BYTES = 1_500  # cards of records, receipts
+CODES_BYTES = 400  # one-time codes, on the hosted page
 MENU_BYTES = 1_800  # what the entries of the menu do
 ENTRIES_BYTES = 1_100  # forms with several entries
 ON_DEMAND_TEXT_BYTES = 300
@@ -35,6 +39,7 @@ MENU_TEXT_BYTES = 400
 EVER_IMPORTED = {
     "asking.js": {"asks", "rate"},
     "blocks.js": {"draw", "drawBlocks", "drawRating", "drawReasons"},
+    "codes.js": {"redeem"},
     "entries.js": {"draw"},
     "menu_pages.js": {"attempt", "earlier", "endChat", "erase", "languageIs", "load", "privacy"},
     "panel.js": {"start"},
@@ -55,7 +60,7 @@ def size(name: str) -> int:
 
 def keys() -> set[str]:
     """Return the keys of the panel's texts, and of those fetched on demand."""
-    texts = [(FRONTEND / name).read_text() for name in ("texts.js", "more.js", "pages.js")]
+    texts = [(FRONTEND / name).read_text() for name in TEXTS]
     return set(re.findall(r"^  (\w+): ", "\n".join(texts), re.MULTILINE))
 
 
@@ -72,6 +77,11 @@ def imported_by(name: str) -> set[tuple[str, str]]:
     return {(file, one.strip()) for file, one in found}
 
 
+def bundle_languages() -> list[str]:
+    [found] = re.findall(r'"(en(?:,\w\w)+)"\.split', bundle("panel.js"))
+    return str(found).split(",")
+
+
 def bundle(name: str) -> str:
     return (DIST / name).read_text()
 
@@ -80,7 +90,7 @@ def test_each_name_that_a_bundle_imports_from_another_is_exported_by_it() -> Non
     imported = {pair for file in DIST.glob("*.js") for pair in imported_by(file.name)}
     assert {
         ("blocks.js", "draw"), ("blocks.js", "drawBlocks"), ("blocks.js", "drawRating"), ("blocks.js", "drawReasons"),
-        ("entries.js", "draw"), ("menu_pages.js", "attempt"),
+        ("codes.js", "redeem"), ("entries.js", "draw"), ("menu_pages.js", "attempt"),
     } <= imported  # fmt: skip
     assert [(file, name) for file, name in sorted(imported) if name not in exported_by(file)] == []
     assert [(file, name) for file, name in sorted(imported) if name not in EVER_IMPORTED[file]] == []
@@ -106,6 +116,7 @@ def test_the_bundle_on_demand_stays_within_its_budget() -> None:
     assert size("records.js") <= RECORDS_BYTES
     assert size("entries.js") <= ENTRIES_BYTES
     assert size("menu_pages.js") <= MENU_BYTES
+    assert size("codes.js") <= CODES_BYTES
     assert max(size(f"more-{language}.js") for language in LANGUAGES) <= ON_DEMAND_TEXT_BYTES
     assert max(size(f"pages-{language}.js") for language in LANGUAGES) <= MENU_TEXT_BYTES
 
@@ -174,7 +185,16 @@ def test_the_bundle_contains_every_language_of_the_catalogues(language: str) -> 
     texts = (DIST / f"{language}.js").read_text()
     assert text_in(language, "You are talking to an AI assistant. A person can take over at any time.") in texts
     assert text_in(language, "Open chat") in (DIST / "v1.js").read_text()
-    assert f" {language}" in re.search(r'"(en( \w\w)+)"\.split', (DIST / "panel.js").read_text())[0] or language == "en"
+    assert language in bundle_languages()
+
+
+def test_a_panel_knows_the_texts_that_have_its_keys() -> None:
+    """A panel that is open during an upgrade gets the new texts: it must not take one text for another."""
+    keys = re.findall(r"^  (\w+): ", (FRONTEND / "texts.js").read_text(), re.MULTILINE)
+    mark = urlsafe_b64encode(sha256(",".join(keys).encode()).digest()).decode()[:4]
+    assert f'"{",".join([*keys, mark])}".split(",")' in bundle("panel.js")
+    for language in LANGUAGES:
+        assert bundle(f"{language}.js").endswith(f',"{mark}"];\n')
 
 
 @pytest.mark.parametrize("name", ["texts.js", "more.js", "pages.js", "loader/texts.js"])

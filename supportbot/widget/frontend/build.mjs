@@ -19,25 +19,32 @@ import { build, transform } from "esbuild";
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const DIST = at("../dist/");
 
-/** Style sheets are imported as text, minified: the widget adopts them in its shadow root. */
+/**
+ * Style sheets are imported as text, minified: the widget adopts them in its shadow root. esbuild leaves the values of
+ * custom properties as they are.
+ */
 const styles = {
   name: "styles",
   setup({ onLoad }) {
     onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true });
-      return { contents: code.trim(), loader: "text" };
+      return { contents: code.trim().replace(/(--[\w-]+:|,) /g, "$1"), loader: "text" };
     });
   },
 };
 
 /**
  * Return a language's texts as a module: only their values, in the order of the English keys. The panel knows the keys,
- * so no language repeats them.
+ * so no language repeats them. After the texts comes a hash of the keys, because a panel that was open during an upgrade
+ * gets the new texts: it refuses them if their keys are not its own.
  */
 async function texts(own, keys) {
-  const { code } = await transform(`export default ${JSON.stringify(keys.map((key) => own[key]))}`, { minify: true, charset: "utf8", target: "es2022" });
+  const { code } = await transform(`export default ${JSON.stringify([...keys.map((key) => own[key]), hashOf(keys)])}`, { minify: true, charset: "utf8", target: "es2022" });
   return code;
 }
+
+const sha256 = (text, encoding) => createHash("sha256").update(text).digest(encoding);
+const hashOf = (keys) => sha256(keys.join(), "base64url").slice(0, 4);
 
 /** Return the bundle of one entry point. The modules that it imports on demand are entry points of their own. */
 async function bundle(entry, options) {
@@ -48,7 +55,7 @@ async function bundle(entry, options) {
     charset: "utf8",
     legalComments: "none",
     target: "es2022",
-    external: ["./blocks.js", "./records.js", "./entries.js", "./menu_pages.js"],
+    external: ["./blocks.js", "./records.js", "./entries.js", "./menu_pages.js", "./codes.js"],
     plugins: [styles],
     write: false,
     ...options,
@@ -60,19 +67,19 @@ async function built() {
   const { panel, more, pages, launcher, rightToLeft } = JSON.parse(await readFile(at("texts.json"), "utf8"));
   const keys = Object.keys(panel.en);
   const define = {
-    TEXT_KEYS: JSON.stringify(keys.join(" ")),
-    TEXT_LANGUAGES: JSON.stringify(Object.keys(panel).join(" ")),
+    TEXT_KEYS: JSON.stringify([...keys, hashOf(keys)].join()),
+    TEXT_LANGUAGES: JSON.stringify(Object.keys(panel).join()),
     RIGHT_TO_LEFT: JSON.stringify(rightToLeft),
   };
   const files = {};
-  for (const entry of ["panel.js", "blocks.js", "records.js", "entries.js", "menu_pages.js", "asking.js"]) files[entry] = await bundle(entry, { format: "esm", define });
+  for (const entry of ["panel.js", "blocks.js", "records.js", "entries.js", "menu_pages.js", "codes.js", "asking.js"]) files[entry] = await bundle(entry, { format: "esm", define });
   for (const language of Object.keys(panel).sort()) {
     files[`${language}.js`] = await texts(panel[language], keys);
     files[`more-${language}.js`] = `export default ${JSON.stringify(more[language])};\n`;
     files[`pages-${language}.js`] = `export default ${JSON.stringify(pages[language])};\n`;
   }
   const content = Object.entries(files).flat().join("\0");
-  const edition = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const edition = sha256(content, "hex").slice(0, 16);
   const loader = await bundle("v1.js", {
     format: "iife",
     define: { EDITION: JSON.stringify(`${edition}/`), WORDS: JSON.stringify(launcher), RIGHT_TO_LEFT: define.RIGHT_TO_LEFT },

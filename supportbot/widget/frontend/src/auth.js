@@ -74,18 +74,3 @@ export async function renewIdentity(chat) {
   const token = await chat.token(true);
   if (token) chat.connection.send({ type: "identify", token });
 }
-
-/** On the hosted page, redeem the one-time code in the address for the customer's identity, kept in memory only. */
-export async function redeemCode(chat) {
-  const { channel, element, identity } = chat;
-  const [, code] = location.hash.split("#code=");
-  if (!code || element.layout !== "fullscreen") return;
-  history.replaceState(null, "", location.pathname);
-  try {
-    const { token, conversation } = await chat.ask("widget/codes/redeem", { body: { channel, code } });
-    identity.set({ token });
-    chat.leave({ conversation });
-  } catch (error) {
-    chat.refuse(error.code);
-  }
-}

@@ -4,7 +4,7 @@
  */
 
 import { request } from "./api.js";
-import { credentials, redeemCode, renewIdentity, requestTicket } from "./auth.js";
+import { credentials, renewIdentity, requestTicket } from "./auth.js";
 import { expiry } from "./cards.js";
 import { update, updateConnection, updateUnread } from "./chrome.js";
 import { Connection } from "./connection.js";
@@ -52,7 +52,7 @@ export class Chat {
   async open({ isQuiet } = {}) {
     if (!this.isOpen) this.#setOpen(true);
     if (!isQuiet) this.focus();
-    await redeemCode(this);
+    if (/#code=./.test(location.hash)) await import("./codes.js").then((its) => its.redeem(this), () => this.refuse("other"));
     this.connection.start();
   }
 

@@ -61,7 +61,7 @@ export function updateConnection(chat, state, code) {
 
 function strip(chat) {
   const { state } = chat.connection;
-  const isBad = state === "offline" || state === "closed";
+  const isBad = /offline|closed/.test(state);
   clearTimeout(chat.stripTimer);
   chat.stripTimer = 0;
   chat.view.drawStrip(state === "open" || state === "idle" ? "" : chat.t(isBad ? state : "reconnecting"), isBad);

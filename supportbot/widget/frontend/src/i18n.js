@@ -2,8 +2,9 @@
 
 import { LANGUAGES } from "./languages.js";
 
-// The build defines TEXT_KEYS. A language's file contains only its texts, in the order of these keys.
-const KEYS = TEXT_KEYS.split(" ");
+// The build defines TEXT_KEYS. A language's file contains only its texts, in the order of these keys. The last key is a
+// hash of the others, and its text is the same hash.
+const KEYS = TEXT_KEYS.split(",");
 // Languages whose default region in browsers differs from that of our texts, as in supportbot/formats.py.
 const REGIONS = { en: "en-GB", pt: "pt-PT" };
 
@@ -20,22 +21,32 @@ export function languageAndRegion(tag) {
   }
 }
 
+// The query of the files' addresses. Browsers may cache a failure, so a failed attempt changes the next one's address, as
+// it does in the loader, whose query the first attempt has.
+let mark = new URL(import.meta.url).search;
+
 export class I18n {
   /**
-   * Fetch the texts for a locale; the loader has asked for the same file already.
+   * Fetch the texts for a locale; the loader has asked for the same file already. Fails if they are not for our keys: a
+   * panel that was open during an upgrade gets the new texts.
    * @param {string} locale
    * @returns {Promise<I18n>}
    */
   static async load(locale) {
     const language = LANGUAGES.includes(base(locale)) ? base(locale) : LANGUAGES[0];
-    // After a failed attempt the loader adds a query, since browsers may cache the failure: use the same one.
-    const { default: texts } = await import(new URL(`${language}.js${new URL(import.meta.url).search}`, import.meta.url));
-    return new I18n(locale, language, texts);
+    try {
+      const { default: texts } = await import(new URL(`${language}.js${mark}`, import.meta.url));
+      if (texts.at(-1) !== KEYS.at(-1)) throw Error(language);
+      return new I18n(locale, language, texts);
+    } catch (error) {
+      mark += "?";
+      throw error;
+    }
   }
 
   constructor(locale, language, texts) {
     this.language = language;
-    this.texts = Object.fromEntries(KEYS.map((key, place) => [key, texts[place]]));
+    this.texts = texts;
     this.writeAs(language);
     this.writeAs(locale);
     this.plurals = new Intl.PluralRules(language);
@@ -56,14 +67,14 @@ export class I18n {
 
   /** Return the text for a key, with its `{gaps}` filled in, and in the plural form for `n` if it has several. */
   t = (key, gaps = {}) => {
-    const text = this.texts[key];
+    const text = this.texts[KEYS.indexOf(key)];
     const form = text.other ? text[this.plurals.select(gaps.n)] || text.other : text;
     return form.replace(/\{(\w+)\}/g, (_, name) => (typeof gaps[name] === "number" ? this.number(gaps[name]) : this.isolate(gaps[name])));
   };
 
   /** Return a sentence for an error code. */
   error(code) {
-    return this.t(code === "expired" ? "expired_card" : this.texts[code] ? code : "other");
+    return this.t(code === "expired" ? "expired_card" : KEYS.includes(code) ? code : "other");
   }
 
   /** Return a text to be inserted into one of ours: in Arabic it is isolated, so that a Latin name does not reorder what follows. */

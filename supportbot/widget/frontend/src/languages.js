@@ -1,6 +1,6 @@
 /** The languages that the chat speaks: the build defines TEXT_LANGUAGES, English first. */
 
-export const LANGUAGES = TEXT_LANGUAGES.split(" ");
+export const LANGUAGES = TEXT_LANGUAGES.split(",");
 
 /** Return a language's name in that language. */
 export function nameOf(language) {

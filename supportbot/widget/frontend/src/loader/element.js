@@ -142,14 +142,11 @@ export class SupportBotElement extends HTMLElement {
 
   /** Load the panel once, and its texts in parallel; after a failure, the next call tries again. */
   load() {
-    this.panel ||= this.#fetch().then(
-      ([{ start }]) => start(this),
-      (error) => {
-        this.panel = null;
-        this.emit("error", { code: "not_loaded" });
-        throw error;
-      },
-    );
+    this.panel ||= this.#fetch().then(([{ start }]) => start(this)).catch((error) => {
+      this.panel = null;
+      this.emit("error", { code: "not_loaded" });
+      throw error;
+    });
     return this.panel;
   }
 

@@ -1,0 +1,1 @@
+async function l(e){let{channel:n,element:c,identity:r}=e,[,o]=location.hash.split("#code=");if(!(!o||c.layout!=="fullscreen")){history.replaceState(null,"",location.pathname);try{let{token:t,conversation:a}=await e.ask("widget/codes/redeem",{body:{channel:n,code:o}});r.set({token:t}),e.leave({conversation:a})}catch(t){e.refuse(t.code)}}}export{l as redeem};
