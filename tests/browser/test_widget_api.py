@@ -350,6 +350,14 @@ def test_a_conversation_that_is_deleted_while_it_is_open_is_mentioned(shop: Shop
     expect(log).not_to_contain_text("A question")
 
 
+def test_announcements_of_a_conversation_go_with_it(chat: Shop) -> None:
+    page, platform = chat
+    platform.ends(message_id(1), "Your parcel is on its way.")
+    expect(page.get_by_role("log")).to_contain_text("Your parcel")
+    page.evaluate("SupportBot.logout()")
+    expect(page.get_by_role("log")).to_be_empty()
+
+
 def test_a_page_without_a_signed_in_customer_gets_a_visitors_chat(browser: Browser) -> None:
     kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
     with visit(browser, before=f"localStorage['supportbot:pk_test'] ||= '{kept}';") as (page, platform):

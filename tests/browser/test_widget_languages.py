@@ -120,7 +120,7 @@ def conversation(page: Page, platform: Platform, language: str) -> None:
     platform.proposes(531, **card)
     soon = (datetime.now(UTC) + timedelta(seconds=170)).isoformat()
     platform.proposes(532, **card, expires_at=soon)
-    expect(page.locator("[data-expires]")).to_have_count(2)
+    expect(page.locator(".until")).to_have_count(2)
 
 
 def card_in(language: str) -> dict[str, Any]:

@@ -24,10 +24,23 @@ from tests.browser.shoppage import (
 )
 from tests.browser.test_widget_blocks import FORM
 from tests.browser.test_widget_languages import card_in, fits
+from tests.browser.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 LANGUAGES: Final = ("fr", "ar", "pl")
 FRENCH_TEXTS: Final = re.compile(f"{PLATFORM}/widget/.*/fr.js")
+# Collects the text of every button in the log, frame by frame.
+SHOWN: Final = """
+window.shown = new Set();
+const look = () => {
+  const found = document.querySelector("support-bot")?.shadowRoot?.querySelectorAll(".w-log button") || [];
+  for (const { textContent } of found) shown.add(textContent);
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+# A minute passes in a moment, so that a test sees what is tried again later.
+SHORT_MINUTES: Final = "const after = setTimeout; setTimeout = (run, ms) => after(run, ms === 60000 ? 50 : ms)"
 
 
 def card(page: Page, language: str) -> Locator:
@@ -45,7 +58,7 @@ def test_a_card_is_in_the_customers_language(browser: Browser, language: str) ->
         expect(mine).to_have_attribute("lang", language)
         expect(mine).to_have_css("direction", "rtl" if language == "ar" else "ltr")
         until = text_in(language, "Nothing happens until you confirm. Valid until {time}.", time="#").split("#")[0]
-        expect(mine.locator("[data-expires]")).to_contain_text(until.rstrip("\u2068"))
+        expect(mine.locator(".until")).to_contain_text(until.rstrip("\u2068"))
         expect(page.get_by_role("log")).to_contain_text(until.rstrip("\u2068"))
         fits(page)
         check_in_both_themes(page)
@@ -69,7 +82,7 @@ def test_the_time_left_is_counted_in_the_cards_language(browser: Browser) -> Non
         open_chat(page)
         soon = (datetime.now(UTC) + timedelta(seconds=62)).isoformat()
         platform.proposes(**card_in("pl"), locale="pl", expires_at=soon)
-        line = card(page, "pl").locator("[data-expires]")
+        line = card(page, "pl").locator(".until")
         expect(line).to_contain_text("2 minuty")
         expect(line).to_contain_text("1 minutę")
 
@@ -100,6 +113,20 @@ def test_answers_forms_and_the_rating_follow_the_customer(browser: Browser, lang
         expect(page.locator("legend").last).to_have_text(text_in(language, "Did we solve your problem?"))
 
 
+def test_the_log_is_not_shown_in_the_pages_language_first(browser: Browser) -> None:
+    platform = Platform()
+    mine = {"message": message_id(1), "source": "customer", "text": "Bonjour", "client_id": message_id(901)}
+    platform.event("message", mine)
+    platform.proposes(**card_in("fr"), locale="fr")
+    platform.ends(message_id(2), "?", blocks=[FORM], locale="fr")
+    with visit(browser, platform=platform, before=SHOWN) as (page, _):
+        page.locator("support-bot .launch").click()
+        expect(page.locator("form button")).to_have_text(text_in("fr", "Send"))
+        shown = page.evaluate("[...shown]")
+        assert text_in("fr", "Not now") in shown and text_in("fr", "Send") in shown
+        assert {"Not now", "Send"}.isdisjoint(shown)
+
+
 def test_each_entry_keeps_its_language_when_the_customer_changes_theirs(chat: Shop) -> None:
     page, platform = chat
     platform.proposes(501, **card_in("fr"), locale="fr")
@@ -123,7 +150,7 @@ def test_the_wait_for_a_person_is_in_the_customers_language(chat: Shop) -> None:
 
 def test_a_card_can_be_answered_if_the_texts_of_its_language_cannot_be_fetched(browser: Browser) -> None:
     with visit(browser) as (page, platform):
-        page.context.route(re.compile(f"{PLATFORM}/widget/.*/fr.js"), lambda route: route.abort())
+        page.context.route(FRENCH_TEXTS, lambda route: route.abort())
         open_chat(page)
         deliver(page, platform, "…")  # what came before the socket opened is not announced
         request = platform.proposes(**card_in("fr"), locale="fr-CA")
@@ -132,6 +159,10 @@ def test_a_card_can_be_answered_if_the_texts_of_its_language_cannot_be_fetched(b
         expect(page.get_by_role("log")).to_contain_text("Nothing happens until you confirm.")
         mine.get_by_role("button", name="Not now").click()
         assert platform.wait_for_frames("decline") == [{"type": "decline", "request": request}]
+        # Each text has the language in which it is, for screen readers.
+        expect(mine).to_have_attribute("lang", "en")
+        expect(mine.locator("b")).to_have_attribute("lang", "fr-CA")
+        expect(mine.locator("dl")).to_have_attribute("lang", "fr-CA")
 
 
 @pytest.mark.parametrize("facts", [{}, {"locale": "sv"}, {"locale": "en-US"}])
@@ -154,13 +185,18 @@ def from_another_edition(route: Route) -> None:
 
 def test_texts_of_another_edition_are_refused(browser: Browser) -> None:
     """A chat that was open during an upgrade gets the new texts, whose places its panel does not know."""
-    with visit(browser) as (page, platform):
+    with visit(browser, before=SHORT_MINUTES) as (page, platform):
         page.context.route(FRENCH_TEXTS, from_another_edition)
         open_chat(page)
         with page.expect_response(FRENCH_TEXTS):
-            platform.proposes(**card_in("fr"), locale="fr")
+            request = platform.proposes(**card_in("fr"), locale="fr")
         buttons = card(page, "fr").get_by_role("button")
         expect(buttons).to_have_text([card_in("fr")["button"], "Not now"])
+        # The texts are asked for again later, and a page can then get those of its edition.
+        page.context.unroute(FRENCH_TEXTS)
+        page.wait_for_timeout(100)
+        platform.step("awaiting_approval", request, locale="fr")
+        expect(card(page, "fr")).to_contain_text(text_in("fr", "In review"))
 
 
 def test_a_panel_does_not_start_with_texts_of_another_edition(browser: Browser) -> None:
@@ -171,6 +207,74 @@ def test_a_panel_does_not_start_with_texts_of_another_edition(browser: Browser) 
         page.context.unroute(FRENCH_TEXTS)
         page.evaluate("SupportBot.open()")
         expect(page.get_by_role("button", name=text_in("fr", "Send"))).to_be_visible()
+
+
+def test_an_entry_without_a_language_of_its_own_keeps_the_one_it_was_shown_in(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "Bonjour")
+    mine = page.locator(".me .meta")
+    platform.ends(message_id(1), "Bonjour.", locale="fr")
+    expect(mine).to_contain_text(text_in("fr", "Sent {time}", time="").strip())
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1, "locale": "fr"})
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})
+    joined = text_in("fr", "{name} joined, {time}", name="Ines", time="")
+    expect(page.locator(".mark-line")).to_contain_text(joined)
+    for _ in range(2):
+        platform.ends(message_id(2), "Hello.", locale="en")
+        expect(page.locator(".bot").last).to_have_attribute("lang", "en")
+        platform.event("read", {"who": "agent", "seq": 1})
+        expect(mine).to_contain_text(text_in("fr", "Read {time}", time="").strip())
+        expect(page.locator(".mark-line")).to_contain_text(joined)
+        page.reload()
+    expect(page.locator(".bot").last).to_have_attribute("lang", "en")
+    expect(page.locator(".mark-line")).to_contain_text(joined)
+
+
+def test_only_texts_whose_language_is_known_have_one(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "Guten Tag")
+    platform.ends(message_id(1), "Bonjour.", locale="fr")
+    expect(page.locator(".bot .text")).to_have_attribute("lang", "fr")
+    expect(page.locator(".bot")).to_have_attribute("lang", "fr")  # our own words in it
+    expect(page.locator(".me")).to_have_attribute("lang", "fr")
+    expect(page.locator(".me > p")).to_have_attribute("lang", "")
+    line = {"message": message_id(2), "source": "agent", "author": "Ines Kowalski", "text": "Dzień dobry"}
+    platform.event("message", line)
+    expect(page.locator(".human .text")).to_have_attribute("lang", "")
+    platform.event("message", {"message": message_id(3), "source": "system", "text": "Hinweis"})
+    expect(page.locator(".hint", has_text="Hinweis")).to_have_attribute("lang", "")
+    platform.starts(4)
+    platform.streams(message_id(4), "Dzień")
+    expect(page.locator(".bot .text").last).to_have_attribute("lang", "")
+    announced = page.get_by_role("log").locator("p")
+    expect(announced.first).to_have_attribute("lang", "fr")
+
+
+def test_announcements_do_not_wait_long_for_a_language_and_stay_in_order(chat: Shop) -> None:
+    page, platform = chat
+    held: list[Route] = []
+    page.context.route(FRENCH_TEXTS, lambda route: held.append(route))
+    request = platform.proposes(**card_in("fr"), locale="fr")
+    platform.step("awaiting_approval", request, locale="fr")
+    line = {"message": message_id(2), "source": "agent", "author": "Ines", "text": "Bonjour"}
+    platform.event("message", line)
+    title = card_in("fr")["title"]
+    announced = page.get_by_role("log").locator("p")
+    said = [re.compile(f"^{re.escape(title)}\\. Nothing happens"), f"{title}. In review", "Ines: Bonjour"]
+    expect(announced).to_have_text(said)
+    wait_for(page, lambda: held)[0].fallback()
+    expect(card(page, "fr")).to_contain_text(text_in("fr", "In review"))
+    platform.step("succeeded", request, locale="fr")
+    expect(announced).to_have_text([*said, f"{title}. {text_in('fr', 'Done')}"])
+
+
+def test_a_growing_answer_is_announced_in_the_customers_language(chat: Shop) -> None:
+    page, platform = chat
+    platform.ends(message_id(1), "Dzień dobry.", locale="pl")
+    expect(page.locator(".bot")).to_have_attribute("lang", "pl")
+    platform.streams(platform.starts(2), "Tak. ", "Nie")
+    expect(page.get_by_role("log").locator("p").last).to_have_text(f"{text_in('pl', 'Assistant')}: Tak.")
 
 
 def test_the_menus_pages_open_in_english_while_their_texts_cannot_be_fetched(browser: Browser) -> None:

@@ -12,12 +12,17 @@ export class Announcer {
   log = h("div.vh", { role: "log", "aria-live": "polite" });
   line = h("div.vh", { role: "status" });
 
+  constructor(chat) {
+    this.chat = chat;
+  }
+
   status(text) {
     this.line.textContent = text;
   }
 
-  announce(text) {
-    this.log.append(h("p", { dir: "auto" }, text));
+  /** Announce what `compose` says about an item in its language, after everything that was to be announced before. */
+  announce(item, compose) {
+    this.chat.texts.then(() => this.log.append(h("p", { dir: "auto", lang: item.locale || "" }, compose(item, this.chat.speaking(item)))));
   }
 
   clear() {
@@ -25,13 +30,14 @@ export class Announcer {
     this.spoken = {};
   }
 
-  /** Announce the finished sentences of a growing text, and the rest once it is complete; `who` is announced first. */
-  announceStream(key, who, text, isOver) {
-    const spoken = (this.spoken[key] ||= new Set());
+  /** Announce the finished sentences of a growing text, and the rest once it is complete; `who` (a text's key) comes first. */
+  announceStream(item, who, text, isOver) {
+    const spoken = (this.spoken[item.key] ||= new Set());
     const cut = new Intl.Segmenter([], { granularity: "sentence" }).segment(plain(text));
-    const sentences = Array.from(cut, ({ segment }) => segment.trim());
+    const sentences = [...cut].map(({ segment }) => segment.trim());
     const fresh = (isOver ? sentences : sentences.slice(0, -1)).filter((sentence) => sentence && !spoken.has(sentence));
-    if (fresh.length) this.announce((spoken.size ? "" : `${who}: `) + fresh.join(" "));
+    const isFirst = !spoken.size;
+    if (fresh.length) this.announce(item, (_, { t }) => (isFirst ? `${t(who)}: ` : "") + fresh.join(" "));
     for (const sentence of fresh) spoken.add(sentence);
   }
 }

@@ -14,6 +14,7 @@ export function answer(node, item, chat) {
   node.by.replaceChildren(t("assistant"), h("span.ai", t("ai")));
   const isQuote = isOver && by === "builtin" && citations.length > 0;
   node.text.className = isQuote ? "text quoted" : text && !isOver ? "text growing" : "text";
+  node.text.lang = item.locale || "";
   draw(node.text, text || "", node.cite);
   const doing = !text && h("p.doing", h("span.pulse"), item.status || t("looking"));
   node.rest.replaceChildren(...h("div", isOver ? [isQuote && h("p.hint", t("quoted")), ending(node, item, chat)] : doing).children);

@@ -12,7 +12,7 @@ const REVIEW_HOURS = 24;
 const BODIES = { proposed, awaiting_approval: approval, queued, unknown, succeeded, failed };
 
 export function card(node, item, chat) {
-  const { state, key, title, reason, problem } = item;
+  const { state, key, title, reason, problem, locale: lang } = item;
   const hadFocus = node.contains(chat.view.focused);
   const [colour, sign] = TAGS[state] || ["", "close"];
   const body = BODIES[state] || folded;
@@ -23,8 +23,8 @@ export function card(node, item, chat) {
   node.tabIndex = -1;
   set(node, "aria-labelledby", id);
   node.replaceChildren(
-    h("div.act-h", icon("card"), h("b", { id }, title), !/proposed|queued/.test(state) && h(`span.tag${colour}`, icon(sign, "s"), chat.t(state))),
-    h("div", reason && h("p.act-t", reason.text), body(item, chat), problem && h("p.act-t.problem", icon("alert", "s"), chat.i18n.error(problem))),
+    h("div.act-h", icon("card"), h("b", { id, lang }, title), !/proposed|queued/.test(state) && h(`span.tag${colour}`, icon(sign, "s"), chat.t(state))),
+    h("div", reason && h("p.act-t", { lang }, reason.text), body(item, chat), problem && h("p.act-t.problem", icon("alert", "s"), chat.i18n.error(problem))),
   );
   // The pressed button is gone: keep the focus on the card.
   if (hadFocus) node.focus({ preventScroll: true });
@@ -46,22 +46,26 @@ export function expiry(iso, { t, i18n }) {
 
 function proposed(item, chat) {
   const { t } = chat;
-  if (item.deciding) return [rows(item.rows), steps(item, chat, "sending")];
+  const { locale: lang } = item;
+  if (item.deciding) return [rows(item), steps(item, chat, "sending")];
+  const until = h("p.act-f.until");
+  until.count = () => (until.textContent = expiry(item.expires_at, chat));
+  until.count();
   return [
-    item.note && h("p.act-t", item.note),
-    rows(item.rows),
-    h("div.act-b", btn(".primary.lg", () => chat.confirm(item), chat.isElsewhere ? t("confirmThere", item) : item.button), btn(".lg", () => chat.decline(item), t("notNow"))),
-    h("p.act-f", { "data-expires": item.expires_at, "data-locale": item.locale }, expiry(item.expires_at, chat)),
+    item.note && h("p.act-t", { lang }, item.note),
+    rows(item),
+    h("div.act-b", btn(".primary.lg", () => chat.confirm(item), chat.isElsewhere ? t("confirmThere", item) : h("span", { lang }, item.button)), btn(".lg", () => chat.decline(item), t("notNow"))),
+    until,
   ];
 }
 
 function approval(item, chat) {
-  return [rows(item.rows), steps(item, chat, "colleague", chat.t("byTime", { n: REVIEW_HOURS })), withdrawal(item, chat)];
+  return [rows(item), steps(item, chat, "colleague", chat.t("byTime", { n: REVIEW_HOURS })), withdrawal(item, chat)];
 }
 
 function queued(item, chat) {
   const until = heldUntil(item, chat);
-  return [rows(item.rows), steps(item, chat, until ? "waiting" : "working", until), until ? withdrawal(item, chat) : h("p.act-f", chat.t("closeWindow"))];
+  return [rows(item), steps(item, chat, until ? "waiting" : "working", until), until ? withdrawal(item, chat) : h("p.act-f", chat.t("closeWindow"))];
 }
 
 /** The time at which a confirmed request that is held back will be sent; until then, the customer can withdraw it. */
@@ -81,11 +85,11 @@ function unknown(item, chat) {
 function succeeded({ receipt = {}, receipt_rows: own, title }, { t, i18n, human }) {
   const value = (name) => (name === "amount" ? i18n.money(receipt.amount, receipt.currency) : receipt[name]);
   const known = ["order", "amount", "to", "address", "reference"].filter((name) => receipt[name]);
-  return [rows(own || known.map((name) => ({ label: t(name), value: value(name) }))), h("div.act-b", btn(".quiet.sm", () => human(title), t("askHuman")))];
+  return [rows({ rows: own || known.map((name) => ({ label: t(name), value: value(name) })) }), h("div.act-b", btn(".quiet.sm", () => human(title), t("askHuman")))];
 }
 
-function failed({ rows: known, title }, { t, human }) {
-  return [rows(known), h("div.act-b", btn(".primary.lg", () => human(title), icon("person", "s"), t("askHuman")))];
+function failed(item, { t, human }) {
+  return [rows(item), h("div.act-b", btn(".primary.lg", () => human(item.title), icon("person", "s"), t("askHuman")))];
 }
 
 /** A card that ended without effect: small, with the reason and a next step. */
@@ -96,8 +100,9 @@ function folded({ state, title, summary }, chat) {
   return h("div.act-b", btn(".sm", () => human(title), icon("person", "s"), t("askHuman")));
 }
 
-function rows(known) {
-  return known?.length > 0 && h("dl", known.flatMap(({ label, value }) => [h("dt", label), h("dd", h("bdi", value))]));
+/** The server's text has the language that it names; the words around it may be in another one. */
+function rows({ rows: known, locale: lang }) {
+  return known?.length > 0 && h("dl", { lang }, known.flatMap(({ label, value }) => [h("dt", label), h("dd", h("bdi", value))]));
 }
 
 /** Completed steps with a tick, and the current one. */

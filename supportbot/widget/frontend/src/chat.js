@@ -5,7 +5,6 @@
 
 import { request } from "./api.js";
 import { credentials, renewIdentity, requestTicket } from "./auth.js";
-import { expiry } from "./cards.js";
 import { update, updateConnection, updateUnread } from "./chrome.js";
 import { Connection } from "./connection.js";
 import { I18n, base } from "./i18n.js";
@@ -18,14 +17,16 @@ import { View } from "./view.js";
 import { fitPanel } from "./viewport.js";
 
 const TICK_MS = 15_000;
+const RETRY_MS = 60_000;
+const LONGEST_WAIT_MS = 1000;
 
 export class Chat {
   removed = new AbortController();
   config = {};
   identity = new Identity();
   log = new Log((item) => this.view.invalidate(item));
-  others = { "": this }; // this chat in other languages, by locale
-  fetched = Promise.resolve(); // once the texts that were last needed are here
+  speakers = {}; // this chat in other languages, by locale; itself while it has no texts in that language
+  texts = Promise.resolve();
   human = (reason) => this.requestHuman(reason);
 
   constructor(element, i18n) {
@@ -40,7 +41,7 @@ export class Chat {
     this.fit = fitPanel(element, this.view.node, signal);
     element.frame.append(this.view.peek, this.view.node);
     addEventListener("visibilitychange", () => updateUnread(this), { signal });
-    this.ticking = setInterval(() => this.#tick(), TICK_MS);
+    this.ticking = setInterval(() => this.view.node.querySelectorAll(".until").forEach((line) => line.count()), TICK_MS);
     const { draft, unsent = [] } = this.session.tab;
     if (draft) this.view.composer.text = draft;
     for (const { key, text, frame } of unsent) this.log.addOwn(key, text, frame);
@@ -272,21 +273,23 @@ export class Chat {
   }
 
   /**
-   * Return this chat as it speaks to an item: in the language of the item's own text, or else of the latest text that
-   * names its language. Until these texts are fetched, and if they cannot be, it speaks the page's language.
+   * Return this chat as it speaks around an item: in the language of the item's text, or else in the one in which the item
+   * was first shown. Until these texts are fetched, and if they cannot be, it speaks the page's language. What is new is
+   * drawn and announced once `texts` resolves: when they are here, but at most a second later.
    */
-  speaking({ locale = this.log.locale }) {
-    const { others } = this;
-    if (base(locale) === this.i18n.language) return this;
-    if (!others[locale]) {
-      others[locale] = this;
-      const learn = (i18n) => {
-        others[locale] = new Proxy(this, { get: (chat, name) => ({ i18n, t: i18n.t })[name] || chat[name]?.bind?.(chat) || chat[name] });
-        this.log.items.forEach((item) => this.view.invalidate(item));
-      };
-      this.fetched = I18n.load(locale).then(learn, () => {});
+  speaking({ shownIn, locale = shownIn }) {
+    const { log, speakers } = this;
+    if (!locale || base(locale) === this.i18n.language) return this;
+    if (!speakers[locale]) {
+      speakers[locale] = this;
+      const fetched = I18n.load(locale).then((i18n) => {
+        // Bound, because a method that is called on a proxy cannot reach the chat's private methods.
+        speakers[locale] = new Proxy(this, { get: (chat, name) => ({ i18n, t: i18n.t })[name] || chat[name]?.bind?.(chat) || chat[name] });
+        log.items.forEach(log.changed);
+      }, () => setTimeout(() => (speakers[locale] = null), RETRY_MS));
+      this.texts = Promise.all([this.texts, Promise.race([fetched, new Promise((go) => setTimeout(go, LONGEST_WAIT_MS))])]);
     }
-    return others[locale];
+    return speakers[locale];
   }
 
   get channel() {
@@ -342,10 +345,10 @@ export class Chat {
     connection.stop();
     connection.seq = 0;
     connection.kept = [];
-    this.announceAfter = undefined;
-    this.gone = this.missing = undefined;
+    this.announceAfter = this.gone = this.missing = undefined;
     this.log.clear();
     view.rebuild([]);
+    view.announcer.clear();
     element.showUnread(0);
     view.peek.hidden = true;
     element.state.conversation = null;
@@ -365,9 +368,5 @@ export class Chat {
     this.element.setOpen(isOpen);
     this.view.flush();
     updateUnread(this);
-  }
-
-  #tick() {
-    for (const line of this.view.node.querySelectorAll("[data-expires]")) line.textContent = expiry(line.dataset.expires, this.speaking(line.dataset));
   }
 }

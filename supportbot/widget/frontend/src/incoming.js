@@ -24,8 +24,8 @@ const HANDLERS = {
     const { message } = delta;
     if (!log.items.get(message)?.text) element.emit("stream:start", { message });
     log.delta(delta);
-    const { text, isOver } = log.items.get(message);
-    if (!isOver) view.announcer.announceStream(message, chat.t("assistant"), text);
+    const item = log.items.get(message);
+    if (!item.isOver) view.announcer.announceStream(item, "assistant", item.text);
   },
   status({ log }, { message, text }) {
     log.patch(message, { status: text });
@@ -99,24 +99,23 @@ export function handleEvent(chat, entry) {
 /** Emit and announce an event. Texts are emitted only if the page asked for them. */
 function announceEvent(chat, { event, payload }) {
   const { element, log, view } = chat;
-  const { announcer } = view;
   const { message, request: id, action, source, text, author } = payload;
-  const item = log.items.get(id || message);
+  const item = log.items.get(message || id);
   const own = chat.speaking(item || log);
   const [topic, step] = event.split(".");
   if (topic === "message" && source !== "customer") {
     element.emit(topic, { message, source, ...chat.exposedText(text) });
-    announcer.announce((author ? `${author}: ` : "") + plain(text));
+    view.announcer.announce(item, () => (author ? `${author}: ` : "") + plain(text));
   } else if (step === "final" || event === "assistant.failed") {
     element.emit("stream:end", { message });
     if (step === "final") element.emit("message", { message, source: topic, ...chat.exposedText(text) });
-    announcer.announceStream(message, own.t(topic), text || own.t("brokeOff"), true);
+    view.announcer.announceStream(item, topic, text || own.t("brokeOff"), true);
   } else if (topic === "action") {
     const name = { proposed: step, awaiting_approval: "confirmed", queued: "confirmed" }[step] || "result";
     if (step !== "queued" || !item.times.awaiting_approval) element.emit(`action:${name}`, { request: id, action, state: step });
-    chat.fetched.then(() => announcer.announce(cardSummary(item, chat.speaking(item))));
+    view.announcer.announce({ ...item }, cardSummary);
   } else if (topic === "handoff") {
     element.emit(`handoff:${step}`, payload);
-    announcer.status(step === "requested" ? (payload.away ? "" : own.t("finding")) : log.mark ? markText(log.mark, own) : "");
+    view.announcer.status(log.mark ? markText(log.mark, own) : step === "requested" && !payload.away ? own.t("finding") : "");
   }
 }

@@ -11,7 +11,7 @@ export function drawItem(node, item, chat) {
   DRAWERS[item.kind]?.(node, item, chat);
   node.part = "message";
   // Blocks and the rating are in a bundle that is fetched on demand.
-  if (item.blocks || item.kind === "rate") import("./blocks.js").then((its) => its.draw(node, item, chat));
+  if (item.blocks || item.kind === "rate") import("./blocks.js").then((its) => its.draw(node, item, chat.speaking(item)));
 }
 
 function me(node, item, chat) {
@@ -20,11 +20,12 @@ function me(node, item, chat) {
   const state = item.state === "sent" ? t(item.readAt ? "read" : "sent", { time: i18n.time(item.readAt || item.at) }) : isFailed ? `${t("notSent")} ${i18n.error(item.reason)} ` : t(item.state);
   const again = isFailed && h("button.link", { onclick: () => chat.transmit(item) }, t("tryAgain"));
   node.className = isFailed ? "m me bad" : "m me";
-  node.replaceChildren(h("p", { dir: "auto" }, item.text), h("span.meta", isFailed && icon("alert", "s"), state, again));
+  node.replaceChildren(h("p", { dir: "auto", lang: "" }, item.text), h("span.meta", isFailed && icon("alert", "s"), state, again));
 }
 
 function note(node, item) {
   node.className = "m hint";
   node.dir = "auto";
+  node.lang = "";
   node.textContent = item.text;
 }

@@ -44,7 +44,7 @@ export class Log {
 
   /** Change or add an item; its position is that of its first event. */
   put(key, { seq, ...facts }) {
-    const item = this.items.get(key) || { key, seq: seq ?? this.seq + 0.5 };
+    const item = this.items.get(key) || { key, seq: seq ?? this.seq + 0.5, shownIn: this.locale };
     // A seq from the server confirms that the message is stored.
     if (item.seq === Infinity && seq) item.seq = seq;
     this.items.set(key, Object.assign(item, facts));
@@ -79,6 +79,8 @@ export class Log {
   apply({ seq, event, payload, created_at: at }) {
     this.seq = seq;
     this.mark = null;
+    // Until an event names its language, ours for the log is unknown. What came before is then shown in this language.
+    if (!this.locale && payload.locale) this.items.forEach(({ key }) => this.put(key, { shownIn: payload.locale }));
     this.locale = payload.locale || this.locale;
     const [topic, step] = event.split(".");
     const entry = { seq, at, ...payload };
@@ -86,7 +88,7 @@ export class Log {
     else if (topic === "assistant") this.#answer(entry, step);
     else if (topic === "action") this.#card(entry, step);
     else if (topic === "handoff") this.#handoff(entry, step);
-    else if (topic === "read" && payload.who !== "customer") for (const { key, seq: sent, readAt } of this.of("me")) if (sent <= payload.seq && !readAt) this.put(key, { readAt: at });
+    else if (topic === "read" && payload.who !== "customer") for (const item of this.of("me")) if (item.seq <= payload.seq && !item.readAt) this.put(item.key, { readAt: at });
   }
 
   #message({ client_id: clientId, ...entry }) {

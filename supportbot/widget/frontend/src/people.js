@@ -15,7 +15,7 @@ export function firstName(name, { t }) {
 
 export function human(node, item, chat) {
   const name = item.author || chat.t("person");
-  node.text = h("div.text");
+  node.text = h("div.text", { lang: "" });
   draw(node.text, item.text, () => "");
   node.className = "m human";
   node.rest = h("span.meta", `${chat.i18n.isolate(firstName(name, chat))}, ${chat.i18n.time(item.at)}`);

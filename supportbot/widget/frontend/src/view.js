@@ -20,7 +20,7 @@ export class View {
 
   constructor(chat) {
     this.chat = chat;
-    this.announcer = new Announcer();
+    this.announcer = new Announcer(chat);
     this.composer = new Composer(chat);
     this.typing = h("div.m.human", { hidden: true });
     this.spacer = h("div");
@@ -35,7 +35,7 @@ export class View {
       this.#settle();
       if (this.#wasAtEnd) this.toEnd();
     }).observe(this.list);
-    this.more = h("button.btn.sm.more", { hidden: true, onclick: () => this.toEnd() });
+    this.more = btn(".sm.more", () => this.toEnd(), { hidden: true });
     this.fine = h("p.w-fine");
     this.foot = h("div.w-foot", this.composer.note, this.composer.node, this.fine);
     this.head = h("div.w-head", { part: "header" });
@@ -49,10 +49,12 @@ export class View {
     return this.node.getRootNode().activeElement;
   }
 
-  /** Mark an item as changed; it is drawn with the next frame. */
+  /** Mark an item as changed; it is drawn with the next frame, or once the texts of its language are here. */
   invalidate(item) {
+    const { chat } = this;
     this.stale.add(item);
-    this.frame ||= requestAnimationFrame(() => this.flush());
+    chat.speaking(item); // fetches them
+    this.frame ||= requestAnimationFrame(() => chat.texts.then(() => this.flush()));
   }
 
   flush() {
@@ -69,7 +71,7 @@ export class View {
 
   /** Draw everything again, for a different conversation or language. */
   rebuild(items) {
-    for (const node of this.nodes.values()) node.remove();
+    this.nodes.forEach((node) => node.remove());
     this.nodes.clear();
     this.question = null;
     this.stale = new Set(items);
@@ -104,7 +106,7 @@ export class View {
     this.nodes.set(item.key, node);
     try {
       const chat = this.chat.speaking(item);
-      set(node, "lang", chat.i18n.language);
+      node.lang = chat.i18n.language;
       set(node, "dir", chat !== this.chat && chat.i18n.dir);
       drawItem(node, item, chat);
     } catch (error) {
@@ -158,7 +160,7 @@ export class View {
 
   drawStrip(text, isWarning) {
     this.strip.hidden = !text;
-    this.strip.className = isWarning ? "w-strip warn" : "w-strip";
+    this.strip.classList.toggle("warn", isWarning);
     this.strip.replaceChildren(isWarning ? icon("alert", "s") : h("span.pulse"), text);
     this.announcer.status(text);
   }
