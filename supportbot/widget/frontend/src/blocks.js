@@ -4,7 +4,7 @@
  */
 
 import { btn, h } from "./dom.js";
-import { insert } from "./insertion.js";
+import { insert } from "./item_insertion.js";
 import { drawRating } from "./ratings.js";
 import { group } from "./form_fields.js";
 

@@ -1,7 +1,7 @@
 /** The rating at the end of a chat, and the question about what was wrong with an answer. */
 
 import { btn, h } from "./dom.js";
-import { insert } from "./insertion.js";
+import { insert } from "./item_insertion.js";
 
 const REASONS = ["wrong", "off_topic", "incomplete", "unclear"];
 
