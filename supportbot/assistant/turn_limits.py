@@ -12,7 +12,9 @@ STATUS_AFTER_SECONDS: Final = 0.3
 STILL_WORKING_AFTER_SECONDS: Final = 8.0
 # how many characters of an answer that arrives all at once are checked before other chats get their turn
 PIECE_CHARACTERS: Final = 200
-WINDOW_SECONDS: Final = 0.07  # deltas are joined into frames at this interval: 14 a second
+# Deltas are joined into frames at this interval. It is shorter than the one at which answers are read
+# (`llm.providers.transport`), so a delta rarely waits for a timer.
+WINDOW_SECONDS: Final = 0.05
 SAVE_EVERY_SECONDS: Final = 1.0  # the heartbeat of the lease also saves the partial text
 DRAIN_SECONDS: Final = 10.0  # the time for running turns at shutdown
 POLL_SECONDS: Final = 2.0

@@ -1,4 +1,4 @@
-"""The body of an answer: data that arrives while reading is paused is read all at once afterwards."""
+"""The body of an answer: data that arrives between the common reading times is read all at once."""
 
 import asyncio
 import errno
@@ -9,14 +9,14 @@ import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from fcntl import ioctl
-from types import SimpleNamespace
+from functools import partial
 
 import aiohttp
 import httpx2
 import pytest
 
 from supportbot.llm.providers import transport
-from supportbot.llm.providers.transport import BODY, PAUSED_BYTES, Body, Transport
+from supportbot.llm.providers.transport import BODY, MOST_BYTES, Body, Transport
 from tests.patience import PATIENCE_SECONDS
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -47,14 +47,14 @@ class Server:
     async def request(self) -> Write:
         """Wait for the next request; return how to write to it."""
         self._writer = await self._writers.get()
-        return self._write
+        return partial(self._write, self._writer)
 
     def cut(self) -> None:
         self._writer.close()
 
-    async def _write(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        writer.write(data)
+        await writer.drain()
         await asyncio.sleep(SOON)  # until the data has arrived
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,80 +105,108 @@ async def until_arrived(connected: socket.socket, data: bytes) -> None:
 
 
 @pytest.fixture
-def is_over(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """An event that ends the pause, however long the test takes until then."""
-    ending = asyncio.Event()
-
-    async def sleep(seconds: float) -> None:
-        await ending.wait()
-
-    monkeypatch.setattr(transport, "asyncio", SimpleNamespace(sleep=sleep))
-    return ending
+def come(monkeypatch: pytest.MonkeyPatch) -> Callable[[Body], None]:
+    """Make the common reading time come only when a test calls this, however long the test takes until then."""
+    monkeypatch.setattr(transport, "READ_EVERY_SECONDS", 3600.0)
+    monkeypatch.setattr(transport, "_LEAST_SECONDS", 0.0)
+    return lambda body: body._times._read(asyncio.get_running_loop())
 
 
-async def test_data_that_arrives_during_a_pause_is_one_chunk(is_over: asyncio.Event) -> None:
+async def test_data_that_gathers_is_one_chunk(come: Callable[[Body], None]) -> None:
     sent = [chunk(word) for word in (b"two", b"three", b"four")]
     async with reading() as (_, body, chunks, write):
+        body.gather()
+        next_read = asyncio.ensure_future(anext(chunks))
         with connected_socket(body) as connected:
-            resting = asyncio.create_task(body.rest(SOON))
-            await asyncio.sleep(0)
             for data in sent:
                 await write(data)
             await until_arrived(connected, b"".join(sent))
-        assert not resting.done()
+        assert not next_read.done()
         assert body._response.content.total_bytes == len(b"one")  # the rest is still in the socket
-        is_over.set()
-        await resting
-        assert await anext(chunks) == b"twothreefour"
+        come(body)
+        assert await next_read == b"twothreefour"
         await write(END)
         assert [more async for more in chunks] == []
 
 
-async def test_data_that_arrives_during_a_pause_does_not_wake_the_event_loop(is_over: asyncio.Event) -> None:
+async def test_data_that_gathers_does_not_wake_the_event_loop(come: Callable[[Body], None]) -> None:
     async with reading() as (_, body, _, write):
+        body.gather()
         with connected_socket(body) as connected:
-            resting = asyncio.create_task(body.rest(SOON))
-            await asyncio.sleep(0)
             await write(chunk(b"two"))
             await until_arrived(connected, chunk(b"two"))
             assert connected.recv(100, socket.MSG_PEEK) == chunk(b"two")
             assert not select.select([connected], [], [], 0)[0], "no event loop would be woken"
-            is_over.set()
-            await resting
+            come(body)
             assert select.select([connected], [], [], 0)[0] == [connected]
 
 
+async def test_more_data_than_usual_is_read_early(come: Callable[[Body], None]) -> None:
+    """The last events of an answer come at once, and a reader should not wait for its end."""
+    async with reading() as (_, body, chunks, write):
+        body._began_at -= transport.READ_EVERY_SECONDS  # so "one" is what usually arrives between two reads
+        body.gather()
+        await write(chunk(b"two and three"))
+        assert await anext(chunks) == b"two and three"
+
+
+async def test_data_is_read_freely_if_it_does_not_gather(come: Callable[[Body], None]) -> None:
+    async with reading() as (_, body, chunks, write):
+        body.gather()
+        come(body)
+        for word in (b"two", b"three"):
+            await write(chunk(word))
+            assert await anext(chunks) == word
+
+
+async def test_answers_are_read_at_common_times(come: Callable[[Body], None]) -> None:
+    async with (
+        Server().running() as server,
+        httpx2.AsyncClient(transport=Transport()) as client,
+        answering(server, client) as (one, write_one),
+        answering(server, client) as (other, write_other),
+    ):
+        next_reads = []
+        for body, write in ((one, write_one), (other, write_other)):
+            chunks = aiter(body)
+            await anext(chunks)
+            body.gather()
+            next_reads.append(asyncio.ensure_future(anext(chunks)))
+            await write(chunk(b"two"))
+        assert not any(read.done() for read in next_reads)
+        come(one)
+        assert await asyncio.gather(*next_reads) == [b"two", b"two"]
+
+
 async def test_an_answer_goes_on_if_no_more_files_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause needs a copy of the connection's socket; without one, tokens wake the event loop."""
+    """Data needs a copy of the connection's socket to gather; without one, tokens wake the event loop."""
 
     def refuse(_: socket.socket) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     async with reading() as (_, body, chunks, write):
         monkeypatch.setattr(socket.socket, "dup", refuse)
-        await body.rest(SOON)
+        body.gather()
         await write(chunk(b"two") + END)
         assert [more async for more in chunks] == [b"two"]
 
 
-async def test_much_data_that_arrives_during_a_pause_is_read() -> None:
+async def test_much_data_is_read_early(come: Callable[[Body], None]) -> None:
     async with reading() as (_, body, chunks, write):
-        resting = asyncio.create_task(body.rest(SOON * 5))
-        await asyncio.sleep(0)
-        much = b"x" * PAUSED_BYTES * 40  # more than the sockets hold
+        body.gather()
+        much = b"x" * MOST_BYTES * 40  # more than the sockets hold
         writing = asyncio.ensure_future(write(chunk(much) + END))
-        await resting
         assert b"".join([more async for more in chunks]) == much
         await writing
 
 
-async def test_the_connection_of_a_paused_answer_may_be_used_again() -> None:
+async def test_the_connection_of_an_answer_that_gathered_may_be_used_again() -> None:
     async with Server().running() as server, httpx2.AsyncClient(transport=Transport()) as client:
         for _ in range(2):
             async with answering(server, client) as (body, write):
                 chunks = aiter(body)
                 await anext(chunks)
-                await body.rest(SOON)
+                body.gather()
                 await write(chunk(b"two") + END)
                 assert [more async for more in chunks] == [b"two"]
     assert server.connections == 1
@@ -189,30 +217,31 @@ async def test_a_connection_whose_answer_has_ended_is_used_again() -> None:
         for _ in range(2):
             async with answering(server, client) as (body, write):
                 await write(END)
-                await body.rest(SOON)  # there is nothing left to delay
+                body.gather()  # there is nothing left to wait for
                 assert [more async for more in body] == [b"one"]
     assert server.connections == 1
 
 
-async def test_an_answer_cut_off_during_a_pause_ends_with_an_error() -> None:
+async def test_an_answer_cut_off_while_data_gathers_ends_with_an_error(come: Callable[[Body], None]) -> None:
     async with reading() as (server, body, chunks, _write):
-        resting = asyncio.create_task(body.rest(SOON * 2))
-        await asyncio.sleep(0)
+        body.gather()
         server.cut()
-        await resting
         with pytest.raises(aiohttp.ClientPayloadError):
             await anext(chunks)
 
 
-async def test_leaving_during_a_pause_closes_the_connection() -> None:
+async def test_leaving_while_data_gathers_closes_the_connection(come: Callable[[Body], None]) -> None:
     async with Server().running() as server, httpx2.AsyncClient(transport=Transport()) as client:
         async with answering(server, client) as (body, _write):
             connection = body._response.connection
             assert connection is not None and connection.transport is not None
             socket = connection.transport
+            chunks = aiter(body)
+            await anext(chunks)
+            body.gather()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(SOON):
-                    await body.rest(SOON * 50)
+                    await anext(chunks)
         assert socket.is_closing()
 
 

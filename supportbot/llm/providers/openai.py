@@ -27,17 +27,14 @@ from supportbot.llm.providers.context_overflow import is_overflow
 from supportbot.llm.providers.missing_features import REFUSES_A_FIELD, Features, simpler
 from supportbot.llm.providers.openai_errors import TRANSPORT_ERRORS, provider_errors
 from supportbot.llm.providers.sse import MAX_STREAM_BYTES, EventReader, NotAnEventStream, TooLarge
-from supportbot.llm.providers.transport import BODY, Body, Transport
+from supportbot.llm.providers.transport import BODY, READ_EVERY_SECONDS, Body, Transport
 from supportbot.llm.tokens import estimated_usage
 from supportbot.llm.types import Finished, ModelRequest
 
 CONNECT_SECONDS = 5.0
 # How long a finished answer waits for its usage figures and the end marker.
 TAIL_SECONDS = 2.0
-# The pause between two reads of an answer. Readers get a frame every 70 ms, so everything that arrives in between is
-# read at once. Each read passes through a dozen generators, the checks and a socket, which costs more than its tokens.
-PAUSE_SECONDS = 0.07
-# A read this large may have left data behind, because the server is faster than the pauses.
+# A read this large may have left data behind, because the server is faster than the reads.
 _LONG_READ_BYTES = 8 * 1024
 # How long a refusal is remembered. The limit is short because an address may have old and new servers, and servers get
 # replaced.
@@ -226,13 +223,12 @@ def _may_be_a_field(error: openai.APIStatusError) -> bool:
 
 
 async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
-    """Yield at most one event per read, until the answer is complete or too long. Pause between reads of text."""
+    """Yield at most one event per read, until the answer is complete or too long. Between reads, text gathers."""
     reader = EventReader()
     body: Body | None = response.extensions.get(BODY)
     # Reading the raw body takes fewer steps than decoding it; servers are asked not to encode it.
     is_plain = body is not None and "content-encoding" not in response.headers
     chunks = aiter(body) if body is not None and is_plain else response.aiter_bytes()
-    rest = asyncio.sleep if body is None else body.rest
     async for chunk in chunks:
         payloads = reader.feed(chunk)
         event = answer.feed(payloads) if payloads else None
@@ -244,7 +240,10 @@ async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[P
             await _read_tail(chunks, reader, answer)
             return
         if answer.has_word and len(chunk) < _LONG_READ_BYTES:  # never before the first word
-            await rest(PAUSE_SECONDS)
+            if body is None:
+                await asyncio.sleep(READ_EVERY_SECONDS)
+            else:
+                body.gather()
     answer.feed(reader.finish())
     if answer.finish_reason is None and not answer.is_done:
         raise ProviderUnclear(Reason.CUT, "the stream ended in the middle")

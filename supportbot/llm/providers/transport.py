@@ -1,9 +1,10 @@
-"""Requests to model servers over aiohttp, with a pause between reads of an answer's body.
+"""Requests to model servers over aiohttp, whose answers are read a few tokens at a time.
 
-During a pause, incoming data stays in the socket, and is then read all at once. Without pauses, each token would wake
-the event loop, which takes most of the reading time.
+Between two reads, incoming data gathers in the socket. Otherwise, each token would wake the event loop, which takes
+most of the reading time. For the same reason, all answers are read at common times.
 
-A paused socket counts as readable only when much data has arrived. If the event loop stopped watching it instead, it
+Meanwhile, a socket counts as readable only once it holds more than usually arrives between two reads: the end of an
+answer, which comes as several events at once, is read early. If the event loop stopped watching the socket instead, it
 would still be woken by the next token, only to learn that nobody is reading.
 """
 
@@ -18,23 +19,37 @@ import httpx2
 
 MAX_CONNECTIONS: Final = 1_000
 KEEP_ALIVE_SECONDS: Final = 5.0
-PAUSED_BYTES: Final = 32 * 1024  # more than arrives in a pause, unless the server is much faster than a model
+# Readers get a frame at this interval. Each read passes through a dozen generators, the checks and a socket, which
+# costs more than its tokens.
+READ_EVERY_SECONDS: Final = 0.07
+_LEAST_SECONDS: Final = READ_EVERY_SECONDS / 4  # between a read and the common time of the next one
+_MORE_THAN_USUAL: Final = 1.25  # times the usual data
+MOST_BYTES: Final = 32 * 1024  # more than gathers, unless the server is much faster than a model
 BODY: Final = "supportbot.body"  # the body's name in the extensions of its response
 
 
 class Body(httpx2.AsyncByteStream):
     """The body of one response. Each chunk is everything that has arrived by then. Raises aiohttp's errors."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, times: "ReadingTimes") -> None:
         self._response = response
-        self._socket: socket.socket | None = None  # the connection's socket, after the first pause
+        self._times = times
+        self._socket: socket.socket | None = None  # a copy of the connection's socket, once data has gathered in it
+        self._bytes = 0
+        self._began_at = 0.0  # the time of the first read, on the loop's clock
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self._response.content.readany():
+            self._stop_gathering()
+            if not self._bytes:
+                self._began_at = asyncio.get_running_loop().time()
+            self._bytes += len(chunk)
             yield chunk
 
-    async def rest(self, seconds: float) -> None:
-        """Pause reading, leaving incoming data in the socket for a while."""
+    def gather(self) -> None:
+        """Let data gather in the socket: the next read waits for the next common time, unless more data than usual
+        arrives before, or the server closes the connection.
+        """
         connection = self._response.connection
         transport = connection.transport if connection is not None else None
         if transport is None or transport.is_closing():  # everything has arrived, or nothing more will
@@ -43,21 +58,60 @@ class Body(httpx2.AsyncByteStream):
             # With too many open files, every token wakes the event loop, but the answer goes on.
             with suppress(OSError):
                 self._socket = transport.get_extra_info("socket").dup()  # uvloop would make a copy for each option
-        connected = self._socket
-        if connected is None:
-            await asyncio.sleep(seconds)
-            return
-        _count_as_readable(connected, from_bytes=PAUSED_BYTES)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            _count_as_readable(connected, from_bytes=1)
+        if self._socket is not None:
+            seconds = asyncio.get_running_loop().time() - self._began_at
+            usual = self._bytes * READ_EVERY_SECONDS / max(seconds, 0.001)
+            self.count_as_readable(from_bytes=min(int(usual * _MORE_THAN_USUAL), MOST_BYTES))
+            self._times.add(self)
+
+    def count_as_readable(self, *, from_bytes: int = 1) -> None:
+        """Make the socket count as readable only when it contains this many bytes or the peer has closed the
+        connection.
+        """
+        if self._socket is not None:
+            with suppress(OSError):  # macOS refuses this for a closed connection
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, from_bytes)
+
+    def _stop_gathering(self) -> None:
+        if self._times.discard(self):
+            self.count_as_readable()
 
     async def aclose(self) -> None:
+        self._stop_gathering()  # the connection may be used again
         self._response.release()  # closes the connection unless everything was read
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+class ReadingTimes:
+    """The common times at which answers are read. Answers that are read together wake the event loop only once."""
+
+    def __init__(self) -> None:
+        self._gathering: dict[Body, float] = {}  # the earliest time to read each body, on the loop's clock
+        self._timer: asyncio.TimerHandle | None = None  # only while data gathers
+
+    def add(self, body: Body) -> None:
+        """Let a body be read at the next common time."""
+        loop = asyncio.get_running_loop()
+        self._gathering[body] = loop.time() + _LEAST_SECONDS
+        if self._timer is None:
+            self._set_timer(loop)
+
+    def discard(self, body: Body) -> bool:
+        """Return whether the body was waiting for a common time. It no longer is."""
+        return self._gathering.pop(body, None) is not None
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_at((loop.time() // READ_EVERY_SECONDS + 1) * READ_EVERY_SECONDS, self._read, loop)
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        for body, earliest in self._gathering.items():
+            if earliest <= loop.time():
+                body.count_as_readable()
+        self._timer = None
+        if self._gathering:
+            self._set_timer(loop)
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -67,6 +121,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._times = ReadingTimes()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if self._session is None:
@@ -83,7 +138,7 @@ class Transport(httpx2.AsyncBaseTransport):
             )
         except aiohttp.ClientConnectionError as error:
             raise httpx2.ConnectError(str(error), request=request) from error
-        body = Body(response)
+        body = Body(response, self._times)
         return httpx2.Response(
             response.status, headers=response.raw_headers, stream=body, request=request, extensions={BODY: body}
         )
@@ -91,12 +146,6 @@ class Transport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
-
-
-def _count_as_readable(connected: socket.socket, *, from_bytes: int) -> None:
-    """Make a socket count as readable only when it contains this many bytes or the peer has closed the connection."""
-    with suppress(OSError):  # macOS refuses this for a closed connection
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, from_bytes)
 
 
 def _new_session() -> aiohttp.ClientSession:
