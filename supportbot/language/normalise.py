@@ -97,6 +97,8 @@ def visible(text: str) -> str:
 
 _MARKUP: Final = re.compile(r"[*_~`\\]+(?=\w)|(?<=\w)[*_~`\\]+")
 _FENCE_LINE: Final = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[^\n]*$", re.MULTILINE)
+# Short vowels, doubled letters and stretched lines in Arabic; vowel points in Hebrew. Few people write them.
+_VOWEL_MARKS: Final = re.compile("[\u0640\u064b-\u065f\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]")
 _APART: Final = re.compile(r"(?<!\w)(?:[^\W\d_][ ·•.|/-]){3,}[^\W\d_](?!\w)")
 
 
@@ -133,12 +135,13 @@ def plain_words(text: str) -> str:
 
 @lru_cache(maxsize=512)  # each sentence is read several times
 def as_read(text: str) -> str:
-    """Return the text as readers perceive it: without homoglyphs, without markup inside words, and with spaced letters
-    joined.
+    """Return the text as readers perceive it: without homoglyphs, without markup inside words, with spaced letters
+    joined, and without the vowel marks that Arabic and Hebrew may add to any word.
 
     Unlike `fold_homoglyphs`, this keeps accents, for code that depends on the language.
     """
     plain = plain_words(without_entities(text))
+    plain = plain if plain.isascii() else _VOWEL_MARKS.sub("", plain)
     plain = _MARKUP.sub("", _FENCE_LINE.sub("", plain)).strip()
     return _APART.sub(lambda found: re.sub(r"[^\w]", "", found.group()), plain)
 

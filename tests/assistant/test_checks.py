@@ -181,6 +181,8 @@ RECORDED = [
      "67000 Strasbourg, FR.", "L'adresse de livraison de WF-20410 a été changée.", "WF-20410 a été annulée."),
     ("ar", "لقد غيرنا عنوان توصيل الطلب WF-20410 إلى: Ada, 14 Mill Lane, T12 Cork, IE.",
      "لقد غيّرنا عنوان توصيل طلبك WF-20410.", "تم إلغاء الطلب WF-20410."),
+    ("ar", "لقد غيّرنا عنوان توصيل الطلب WF-20410 إلى: Ada, 14 Mill Lane, T12 Cork, IE.",
+     "لقد غيرنا عنوان توصيل طلبك WF-20410.", "تمّ إلغاء الطلب WF-20410."),
     ("de", "Etikett für die Rücksendung von Bestellung 4711 erstellt.", "Das Rücksendeetikett für 4711 ist fertig.",
      "Bestellung 4711 habe ich Ihnen erstattet."),
     ("fr", "Remboursement de 20 € demandé, en attente de validation.",

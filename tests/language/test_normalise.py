@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normalised, shown_text, visible
+from supportbot.language.normalise import as_read, fold_homoglyphs, mixes_scripts, normalised, shown_text, visible
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,15 @@ def test_homoglyphs_are_replaced_by_the_letters_a_reader_sees(written: str, read
 def test_a_word_of_one_script_is_kept(text: str) -> None:
     assert normalised(text) == text == visible(text)
     assert not mixes_scripts(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("غَيَّرْنا العنـــوان", "غيرنا العنوان"), ("שָׁלוֹם", "שלום"), ("Żółw à côté", "Żółw à côté")],
+    ids=["Arabic", "Hebrew", "Latin accents"],
+)
+def test_vowel_marks_do_not_change_what_is_read(written: str, read: str) -> None:
+    assert as_read(written) == read
 
 
 def test_an_overlong_question_is_cut() -> None:
