@@ -95,7 +95,7 @@ def test_an_id_that_redirects_elsewhere_is_refused_and_a_generated_one_is_the_ne
 def test_a_translation_is_linked_and_outdated_once_its_source_changes(enter: Enter, client: Client) -> None:
     source, german, editor = published("returns"), published("rueckgabe", "de"), enter("editor")
     page, listed = f"/admin/kb/article/{german.pk}/change/", "/admin/kb/article/?state=older"
-    for wrong in ("nothing", "rueckgabe"):
+    for wrong in ("nothing", "rueckgabe", "noth\x00ing"):
         assert editor.post(page, form(german, translation_of=wrong)).status_code == 400
     assert editor.post(page, form(german, translation_of="returns")).status_code == 302
     shown = LexborHTMLParser(client.get("/help/wrenfell/returns/").content.decode())

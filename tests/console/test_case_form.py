@@ -183,6 +183,7 @@ def test_switching_tabs_keeps_the_entered_values_and_stores_nothing(client: Clie
     ("told", "words"),
     [
         ({"source": ["No such article"]}, "No article has the id or title “No such article”."),
+        ({"source": ["No such\x00 article"]}, "No article has the id or title “No such article”."),
         ({"figures": ""}, "the case has no expectation"),
         ({"ask": ""}, "`ask`"),
         ({"figures": "\n".join(f"{number} days" for number in range(31))}, "at most 30 lines"),

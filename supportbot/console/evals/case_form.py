@@ -105,7 +105,7 @@ class CaseForm(forms.Form):
         """Return the ids of the entered articles. An article may also be entered by its title."""
         named: list[str] = list(dict.fromkeys(self.cleaned_data["source"]))
         known = _listed(_expect_of(self.document).get("source")) or []
-        return [name if name in known else _id_of(name) for name in named]
+        return [name if name in known else _id_of(name.replace("\x00", "")) for name in named]
 
     def clean(self) -> dict[str, Any]:
         for name in LISTED[1:]:

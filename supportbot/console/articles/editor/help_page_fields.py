@@ -23,7 +23,8 @@ def wanted(request: HttpRequest, article: Article | None) -> dict[str, Any]:
     if "slug" not in request.POST:
         return {}
     slug = check_free_slug(request.POST["slug"], article=article)
-    return {"slug": slug, "translation_of": _source(request.POST.get("translation_of", "").strip(), article)}
+    source = request.POST.get("translation_of", "").replace("\x00", "").strip()
+    return {"slug": slug, "translation_of": _source(source, article)}
 
 
 def settle(article: Article, facts: dict[str, Any]) -> None:
