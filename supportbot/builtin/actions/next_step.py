@@ -284,9 +284,11 @@ class _Planner:
         order = next((order for order in self._orders or () if order.id == number), None)
         if order is not None:
             return None if order.allows(tool.name) or tool.name in self._called else _call(tool.name, arguments)
-        if self._arguments.get(look_up.name) != {order_field: number}:
+        if look_up.name not in self._called:
             return _call(look_up.name, {order_field: number})
-        return None if self._called[look_up.name] else Reply()  # the look-up has said that there is no such order
+        # Two orders are not looked up in turn, since only the last look-up counts.
+        is_missing = self._arguments[look_up.name] == {order_field: number} and not self._called[look_up.name]
+        return Reply() if is_missing else None  # the look-up has said that there is no such order
 
     def _is_look_up(self, step: Reply) -> bool:
         return self._look_up_tool is not None and any(call.name == self._look_up_tool.name for call in step.calls)
