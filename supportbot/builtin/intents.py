@@ -324,6 +324,7 @@ def possible_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]
     action that the catalogue lacks, these do not count as its rivals either. It is then at most offered, since a lack
     of rivals raises the probability of any action.
     """
+    tools = [tool for tool in tools if tool.examples]
     found = score_intents(text, tools)
     possible = {intent.action: intent for intent in found if not intent.is_ruled_out}
     if len(possible) == len(found):

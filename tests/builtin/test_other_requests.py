@@ -103,6 +103,12 @@ def test_an_action_of_the_shop_is_not_started_for_lack_of_rivals(text: str, own:
     assert intents.detect_intent(text, (*catalogue(), *own)).action == ""
 
 
+def test_a_tool_without_examples_is_never_meant() -> None:
+    bare = ToolSpec("bare", "Do something.", ORDER_NUMBER)
+    detected = intents.detect_intent("Mi serve la fattura dell'ordine WF-20404", (HUMAN, bare, *catalogue("it"), LABEL))
+    assert not {detected.action, *detected.candidates} & {HUMAN.name, bare.name}
+
+
 def test_the_nearer_of_a_shops_own_actions_is_offered() -> None:
     text = "I want to send back WF-20404, give me a label"
     assert intents.detect_intent(text, (*catalogue(), LABEL, INVOICE)).candidates == (LABEL.name,)
