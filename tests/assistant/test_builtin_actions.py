@@ -234,6 +234,19 @@ async def test_no_address_is_asked_for_in_vain(
     assert card["arguments"]["order_id"] == "A-1007" and card["arguments"]["address"]["line1"] == "Talstraße 8"
 
 
+async def test_an_order_that_does_not_exist_hides_no_other_request(conversation: Conversation, shop: FakeShop) -> None:
+    asked = "Please change the delivery address of X-9991 and cancel A-1007"
+    events = await turns(conversation, asked, "Talstraße 8, 79102 Freiburg")
+    assert [(card["action"], card["arguments"]["order_id"]) for card in cards(events)] == [("cancel_order", "A-1007")]
+    assert "There is no order X-9991 in your account." in final(events)["text"]
+
+
+async def test_an_address_goes_to_the_order_that_was_named_for_it(conversation: Conversation, shop: FakeShop) -> None:
+    asked = "Change the delivery address of A-1001, then cancel A-1008"
+    events = await turns(conversation, asked, "My new address is Talstraße 8, 79102 Freiburg")
+    assert [(card["action"], card["arguments"]["order_id"]) for card in cards(events)] == [("cancel_order", "A-1008")]
+
+
 async def test_a_new_address_in_the_first_message_is_refused_with_the_same_reason(
     conversation: Conversation, shop: FakeShop
 ) -> None:

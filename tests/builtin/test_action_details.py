@@ -228,8 +228,7 @@ def test_an_address_is_asked_for_with_a_form_of_its_fields() -> None:
 def test_two_orders_of_a_message_are_not_looked_up_in_turn() -> None:
     chat = Chat()
     words, calls = chat.send("Change the address of WF-20444 and the address of WF-20404")
-    assert words == say("address", "en") and not calls
-    assert [call.name for call in chat.asked] == ["order_status"]
+    assert words == say("address", "en") and not calls and not chat.asked
 
 
 def block_of(chat: Chat, text: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
         case "ambiguous":
             return _ask_which_action([dialogue.tool(action) for action in dialogue.candidates], language)
         case "advanced":
-            planner = _Planner(tools, request.messages, language, locale)
+            planner = _Planner(tools, request.messages, language, locale, has_one_intent=len(dialogue.open) == 1)
             steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
             reply = planner.combine(steps)
             # The dialogue does not know the records, but if the same question is asked again, the last answer named
@@ -130,7 +130,16 @@ class _Planner:
     missing; otherwise, its call.
     """
 
-    def __init__(self, tools: Sequence[ToolSpec], messages: Sequence[ChatMessage], language: str, locale: str) -> None:
+    def __init__(
+        self,
+        tools: Sequence[ToolSpec],
+        messages: Sequence[ChatMessage],
+        language: str,
+        locale: str,
+        *,
+        has_one_intent: bool,
+    ) -> None:
+        self._has_one_intent = has_one_intent
         self._orders = orders_in(messages)
         self._called = refused_by_call(messages)
         self._choices, self._arguments = choices_in_turn(messages), called_with(messages)
@@ -150,8 +159,6 @@ class _Planner:
         """
         if self._look_up is not None and self._look_up in steps:
             return self._look_up
-        if (of_one := next((step for step in steps if self._is_look_up(step)), None)) is not None:
-            return of_one
         calls = [call for step in steps for call in step.calls]
         together = Reply(calls=tuple(replace(call, id=f"builtin-{at}") for at, call in enumerate(calls, 1)))
         return next((step for step in steps if step.text), together if calls else Reply())
@@ -281,17 +288,15 @@ class _Planner:
         order_field = field_of_kind(look_up, "order") if look_up else ""
         if look_up is None or not order_field or not number or tool.is_read:
             return None
+        if not self._has_one_intent:  # the answer about this order would end the turn, and hide the other intents
+            return None
         order = next((order for order in self._orders or () if order.id == number), None)
         if order is not None:
             return None if order.allows(tool.name) or tool.name in self._called else _call(tool.name, arguments)
         if look_up.name not in self._called:
             return _call(look_up.name, {order_field: number})
-        # Two orders are not looked up in turn, since only the last look-up counts.
         is_missing = self._arguments[look_up.name] == {order_field: number} and not self._called[look_up.name]
         return Reply() if is_missing else None  # the look-up has said that there is no such order
-
-    def _is_look_up(self, step: Reply) -> bool:
-        return self._look_up_tool is not None and any(call.name == self._look_up_tool.name for call in step.calls)
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:
         """Return a question that asks which order the customer means. If there are no orders, return an empty reply,
