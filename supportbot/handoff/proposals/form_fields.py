@@ -17,6 +17,7 @@ from actions.spec import Action, Choice
 from actions.team_reasons import team_sentence
 from supportbot.team_formats import active_language
 
+MAX_DIGITS: Final = 16  # the same as in argument_types.Count
 _TRUE: Final = "true"
 _FALSE: Final = "false"
 
@@ -104,8 +105,10 @@ def _options(action: Action, name: str, field: Any) -> tuple[tuple[str, str], ..
 
 
 def _value(field: Any, text: str) -> Any:
-    """Return typed text as a JSON value for the field. An invalid value stays text, so that the error can quote it."""
-    if isinstance(field, argument_types.Count) and text.removeprefix("-").isdecimal():
+    """Return typed text as a JSON value for the field. An invalid value stays text, and the field refuses it: int()
+    itself fails above 4,300 digits.
+    """
+    if isinstance(field, argument_types.Count) and len(text) <= MAX_DIGITS and text.removeprefix("-").isdecimal():
         return int(text)
     return text == _TRUE if isinstance(field, argument_types.Flag) and text in (_TRUE, _FALSE) else text
 

@@ -97,6 +97,22 @@ def test_the_records_stay_when_another_field_is_wrong(taken: Ticket, bobs: Clien
     assert hint_of(again, "order_id").startswith("Remove control characters")
 
 
+@pytest.mark.parametrize("days", ["-1", "9" * 17, "9" * 5_000, "-" + "9" * 5_000, "two"])
+def test_a_number_out_of_range_is_refused_next_to_its_field(
+    taken: Ticket, bobs: Client, put_in_force: Put, days: str
+) -> None:
+    """The page failed above 4,300 digits."""
+    made = call_off()
+    made["arguments"]["days"] = {"type": "integer", "description": "For how many days."}
+    put_in_force(made)
+    for step, status in (("", 200), ("check", 400), ("send", 400)):
+        told = bobs.post(proposing(taken), {"order_id": FIRST, "reason": WHY, "days": days, "step": step})
+        assert told.status_code == status
+        assert field_of(told, "days").attributes["value"] == days
+    assert hint_of(told, "days") == "Enter a whole number from 0 to 1000000."
+    assert not ActionRequest.objects.exists()
+
+
 def test_a_list_that_depends_on_another_field_appears_once_that_is_filled_in(
     taken: Ticket, bobs: Client, put_in_force: Put, retail: LoopbackShop
 ) -> None:
