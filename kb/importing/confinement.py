@@ -15,6 +15,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.errors import InvalidDocument
 from kb.importing import confined
+from kb.importing.confined.html_depth import MAX_LEVELS, OUT_OF_TIME
 from supportbot import team_formats as formats
 
 Kind = Literal["page", "pdf", "pdf_text", "word", "zip", "picture", "logo"]
@@ -54,6 +55,14 @@ REASONS: Final[Mapping[str, str]] = {
     "picture_svg": gettext_noop("The file is an SVG drawing, which can contain scripts. Save it as PNG."),
     "picture_damaged": gettext_noop("The picture is damaged or incomplete. Export it again."),
     "picture_pixels": gettext_noop("The picture has more than {limit} million pixels. Make it smaller."),
+    "page_levels": gettext_noop(
+        "The page's elements are nested more than {limit} levels deep. Remove some of the enclosing elements, or "
+        "import the text as Markdown."
+    ),
+    "page_time": gettext_noop(
+        "Reading the page takes too long: its elements are nested too deeply (at most {limit} levels are read), or one "
+        "of them has thousands of attributes. Simplify the page, or import the text as Markdown."
+    ),
     "memory": gettext_noop("Reading the file takes more memory than allowed. Split it."),
     "disk": gettext_noop("The disk is full, so the file was not read. Free some space, then try again."),
     "time": gettext_noop("Reading the file takes too long. Split it."),
@@ -149,6 +158,8 @@ def _result(kind: Kind, file: Path) -> Iterator[IO[bytes]]:
             ) from error
         if code == errno.ENOSPC:
             raise InvalidDocument(reason_in_words("disk", {}))
+        if code == -OUT_OF_TIME:
+            raise InvalidDocument(reason_in_words("page_time", {"limit": MAX_LEVELS}))
         if code:
             raise ReaderEnded(reason_in_words("time" if code == -signal.SIGXCPU else "ended", {}))
         output.seek(0)

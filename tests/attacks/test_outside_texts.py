@@ -1,6 +1,8 @@
 """External text (sites, files, links, names) must neither stop a process, nor break a page, nor disclose secrets."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.suite_formats.files import read_suite
 from supportbot.language.personal_data import without_names
 from supportbot.llm import connections
+from tests.kb.import_command import failures, run
 
 
 def suite(case: dict[str, Any]) -> bytes:
@@ -63,10 +66,31 @@ def test_a_sitemap_of_spaces_cannot_stop_the_worker() -> None:
 def test_a_page_of_many_levels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With 20,000 levels and as many headers, half a megabyte took hours."""
     monkeypatch.setattr(html, "MAX_UNTRIED", 500)
-    with pytest.raises(InvalidDocument):
+    with pytest.raises(InvalidDocument, match="nested more than 512 levels deep"):
         read_page("<div>" * 600 + "<header></header>" * 600, "https://a.example/", Frame())
     page = read_page("<main><h1>Wool</h1>" + "<p>Wash it.</p>" * 600 + "</main>", "https://a.example/", Frame())
     assert (page.title, page.body.count("Wash it.")) == ("Wool", 600)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ("<div>" * 100_000, "The page's elements are nested more than 512 levels deep."),
+        (
+            "<p>Wool</p>" * 10_000 + "<div>" * 100_000,
+            "its elements are nested too deeply (at most 512 levels are read)",
+        ),
+        ("<p " + " ".join(f"a{n}" for n in range(100_000)) + ">Wool", "has thousands of attributes"),
+    ],
+)
+def test_a_page_that_takes_too_long_is_refused(tmp_path: Path, page: str, told: str) -> None:
+    """The first page took 17 seconds; the last one took 13, in the program's own process."""
+    (tmp_path / "page.html").write_text(page)
+    assert told in failures(run(tmp_path / "page.html"))["page.html"]
+    with pytest.raises(InvalidDocument, match=re.escape(told)):
+        read_page(page, "https://a.example/", Frame())
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,9 @@ from supportbot.team_formats import number
 
 # Deeper trees are attacks on parsers; below this depth, only the text is used.
 MAX_DEPTH = 120
-# A page with at most this many `<` cannot have a harmful tree.
+# A page with at most this many `<` and characters cannot have a harmful tree.
 MAX_UNTRIED = 5_000
+MAX_UNTRIED_CHARACTERS = 100_000
 # Each enclosing list and quotation prefixes a line with its mark or indent; deeper ones become plain lines, or the text
 # would grow with its depth.
 MAX_NESTED_MARKS = 10
@@ -85,11 +86,11 @@ def markdown_of_html(text: str, taken: PicturesTaken | None = None) -> tuple[str
 
 def parsed_html(text: str) -> LexborHTMLParser:
     """Return the tree of a page. Raises InvalidDocument if it cannot be stored, or is nested so deeply that it must be
-    an attack. The time to build a tree grows with the square of its depth, so a large page is first tried in a process
-    with a time limit.
+    an attack. The time to build a tree grows with the square of its depth, and of the number of a tag's attributes, so
+    a large page is first tried in a process with a time limit.
     """
     text = check_storable("html", text)
-    if text.count("<") > MAX_UNTRIED:
+    if text.count("<") > MAX_UNTRIED or len(text) > MAX_UNTRIED_CHARACTERS:
         with NamedTemporaryFile(prefix="supportbot-page-") as file:
             file.write(text.encode())
             file.flush()
