@@ -276,6 +276,11 @@ def normalised(text: str) -> str:
     return _NUMBER.sub("12345", text[:READ_MOST])
 
 
+def without_records(text: str) -> str:
+    """Return the text without its order numbers and other numbers of records."""
+    return " ".join(_NUMBER.sub(" ", text).split())
+
+
 def classification_of(text: str, vector: Sequence[float] | None) -> Classification:
     """Return the classification of the text. `vector` is the packaged embedder's `query` vector, or None if it cannot
     run.

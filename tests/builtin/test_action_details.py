@@ -9,7 +9,7 @@ import pytest
 
 from supportbot.builtin.actions.next_step import ONLY_ASKS, needs_account, next_step
 from supportbot.builtin.answerer import reply_to
-from supportbot.builtin.phrases import is_offer_of_a_person, say
+from supportbot.builtin.phrases import is_offer_of_a_person, phrase_in, say
 from supportbot.llm.types import ChatMessage, ModelRequest, Source
 from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, doubtful, order
 from tests.events import check_event
@@ -153,8 +153,32 @@ def test_a_withdrawn_intent_is_forgotten(taken_back: str) -> None:
 def test_text_does_not_confirm_a_card(text: str) -> None:
     chat = Chat()
     chat.send("Refund WF-20404")
+    chat.tools = (HUMAN, WITHDRAW, *catalogue())  # the card waits
     words, calls = chat.send(text)
     assert words in {say("use_card", language) for language in LANGUAGES} and calls == []
+
+
+def test_a_yes_after_a_refusal_points_to_no_card() -> None:
+    chat = Chat()
+    chat.send("Refund WF-20404")  # without the tool that withdraws cards, none is waiting
+    assert chat.send("yes please") == (say("offer", "en"), [])
+    assert [name for name, _ in chat.send("yes")[1]] == ["request_human"]
+
+
+@pytest.mark.parametrize("text", ["sorry, WF-20444", "sorry, I meant WF-20444", "pardon, je voulais dire WF-20444"])
+def test_a_corrected_number_is_no_cancellation(text: str) -> None:
+    chat = Chat()
+    chat.send("Refund WF-20418")
+    asked, calls = chat.send(text)
+    assert not calls and phrase_in(asked) == "meant"
+    assert [one["id"] for one in chat.blocks[0]["options"]][:2] == ["refund_order", "cancel_order"]
+
+
+@pytest.mark.parametrize("text", ["Cancel WF-20444", "please also cancel WF-20444", "sorry, please cancel WF-20444"])
+def test_a_further_request_that_says_what_it_wants_is_carried_out(text: str) -> None:
+    chat = Chat()
+    chat.send("Refund WF-20418")
+    assert [(name, given["order_id"]) for name, given in chat.send(text)[1]] == [("cancel_order", "WF-20444")]
 
 
 @pytest.mark.parametrize(

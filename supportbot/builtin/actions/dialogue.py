@@ -187,6 +187,8 @@ class DialogueState:
         is_story = is_answer and not is_short(text)
         if self._is_correction(text, kind, detected) and self._correct(text):
             return "advanced"
+        if self._may_only_name_another_record(text, detected):
+            return self._ask_back(text, [self.settled[-1].action, detected.action])
         if not is_story and (requests := requests_in(self.tools, text, detected, self.locale)):
             return self._begin(requests)
         candidates = [detected.action] if detected.action else list(detected.candidates)
@@ -349,6 +351,19 @@ class DialogueState:
         intent = self.settled[-1]
         tool, given = self.tool(intent.action), self._corrected(text)
         return detected.action == intent.action and not names_another_record(tool, intent, given)
+
+    def _may_only_name_another_record(self, text: str, detected: DetectedIntent) -> bool:
+        """Return whether a message directly after a card or a refusal requests a different action only as long as it
+        names a record: "Sorry, I meant WF-20410" looks like a cancellation, but may correct the number.
+        """
+        if not detected.action or not self._corrects(text) or self._since_settled > 1:
+            return False
+        intent = self.settled[-1]
+        if intent.action == detected.action or not names_another_record(
+            self.tool(intent.action), intent, self._corrected(text)
+        ):
+            return False
+        return not intents.detect_intent(intents.without_records(text), self.tools).action
 
     def _correct(self, text: str) -> bool:
         """Correct the settled intent if the message names a different order, amount, day or number; return whether it
