@@ -11,12 +11,13 @@ from django.db import transaction
 
 from actions import audit
 from actions.argument_json import as_text, read_arguments
-from actions.argument_types import parse_arguments
-from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
+from actions.argument_types import Shape, parse_arguments
+from actions.audit import record_refusal
+from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected, ReadRefused
 from actions.lookup_refusals import read_refused, requests_of
 from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
-from actions.reasons import Reason
+from actions.reasons import Reason, sentence
 from actions.registry import action_named
 from actions.requests.intent_parsing import identity_for
 from actions.spec import Action, Choice, Requests, WriteAction
@@ -97,17 +98,30 @@ def _is_enabled(name: str) -> bool:
 
 
 def _ruled_out(principal: Principal, action: WriteAction, arguments: str | Mapping[str, Any]) -> Offer | None:
-    """Return the reason why the customer's record rules out an action that still lacks arguments; None if it does not
-    or lacks none.
+    """Return the reason why the customer's record rules out an action that still lacks arguments; None if it does not,
+    if no argument is missing, or if one is invalid.
     """
-    given = _valid(action, arguments)
-    if action.arguments.required.keys() <= given.keys() or not _is_enabled(action.name):
+    given = _given(action, arguments)
+    if given is None or action.arguments.required.keys() <= given.keys() or not _is_enabled(action.name):
         return None
     reason = action.early_obstacle(given, identity_for(principal, action))
     if reason is None:
         return None
-    read_refused(principal, action.name, reason)  # records the refusal
+    error = ReadRefused(reason.code, sentence(reason, principal.locale))
+    record_refusal("wish.refused", error, actor=principal.actor, action=action.name, reason=reason.code)
     return Offer({}, reason)
+
+
+def _given(action: Action, arguments: str | Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the parsed arguments, some of which may be missing; None if one is invalid or unknown."""
+    try:
+        return parse_arguments(_all_optional(action), read_arguments(arguments))
+    except InvalidArguments:
+        return None
+
+
+def _all_optional(action: Action) -> Shape:
+    return replace(action.arguments, required={}, optional=action.arguments.all_fields)
 
 
 def form_choices(
@@ -162,16 +176,17 @@ def _choices_in_form(
 
 
 def _valid(action: Action, arguments: str | Mapping[str, Any]) -> dict[str, Any]:
-    every = replace(action.arguments, required={}, optional=action.arguments.all_fields)
     try:
         given = read_arguments(arguments)
     except InvalidArguments:
         return {}
     try:
-        return parse_arguments(every, given)
+        return parse_arguments(_all_optional(action), given)
     except InvalidArguments as error:
         wrong = {path.partition(".")[0] for path in error.fields}
-        return parse_arguments(every, {name: value for name, value in given.items() if name not in wrong})
+        return parse_arguments(
+            _all_optional(action), {name: value for name, value in given.items() if name not in wrong}
+        )
 
 
 def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _MissingArguments | None:
@@ -181,8 +196,7 @@ def _lacking(action: Action, arguments: str | Mapping[str, Any]) -> _MissingArgu
     try:
         read = read_arguments(arguments)
         given = {name: value for name, value in read.items() if value != "" or name not in action.chosen}
-        every = replace(action.arguments, required={}, optional=action.arguments.all_fields)
-        parsed = parse_arguments(every, given)
+        parsed = parse_arguments(_all_optional(action), given)
     except InvalidArguments:
         return None
     missing = [one for one in action.arguments.required if one not in given]

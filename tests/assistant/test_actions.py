@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from actions.models import ActionRequest
+from actions.models import ActionRequest, AuditEntry
 from actions.policy_store import policy_of, switch
 from actions.principals import principal_in_conversation
+from actions.record_choices import offer_of
 from actions.selectors import states_in
 from actions.services import confirm, decline
 from actions.testing import FakeShop, Refund, run_queued
@@ -73,6 +74,36 @@ async def test_a_model_that_lacks_details_is_told_that_the_order_rules_the_actio
     final = payloads(await db(log), "assistant.final")[-1]
     assert (final["text"], final["offers_human"]) == ("Order A-1001 has been cancelled.", True)
     assert shop.calls == ["order"] and not await db(requests_in, conversation)
+
+    def refusals() -> list[tuple[str, str]]:
+        with workspace_scope(conversation.workspace_id):
+            entries = AuditEntry.objects.filter(event="wish.refused")
+            return [(entry.payload["action"], entry.payload["reason"]) for entry in entries]
+
+    assert await db(refusals) == [("change_shipping_address", "order_cancelled")]
+
+
+@pytest.mark.parametrize(
+    "given", [{"order_id": "A-1001", "customer_id": "cus_x"}, {"order_id": "A-1001", "address": 5}]
+)
+async def test_a_call_with_wrong_arguments_asks_the_shop_nothing(
+    conversation: Conversation, shop: FakeShop, given: dict[str, Any]
+) -> None:
+    steps = (Says("", calls=(call("change_shipping_address", **given),)), Says("What is the new address?"))
+    await turn(conversation, "I moved, please change the address of A-1001", *steps)
+    assert shop.calls == []
+
+
+async def test_an_action_that_was_switched_off_asks_the_shop_nothing(
+    alice: Customer, conversation: Conversation, shop: FakeShop
+) -> None:
+    def look() -> None:
+        with workspace_scope(conversation.workspace_id):
+            switch(policy_of("change_shipping_address"), is_enabled=False, actor="test")
+            assert offer_of(signed_in_as(alice), "change_shipping_address", {"order_id": "A-1001"}) is None
+
+    await db(look)
+    assert shop.calls == []
 
 
 async def test_a_model_that_lacks_details_for_a_possible_action_is_told_which(

@@ -114,6 +114,12 @@ def test_the_nearer_of_a_shops_own_actions_is_offered() -> None:
     assert intents.detect_intent(text, (*catalogue(), LABEL, INVOICE)).candidates == (LABEL.name,)
 
 
+@pytest.mark.parametrize("own", [VOUCHER, PAUSE])
+def test_an_action_of_the_shop_that_is_far_from_the_message_is_not_offered(own: ToolSpec) -> None:
+    text = "Send me the invoice for WF-20404"
+    assert intents.detect_intent(text, (*catalogue(), own)) == intents.DetectedIntent()
+
+
 def test_an_action_that_is_likely_is_offered_if_another_request_is_not_sure() -> None:
     text = "I want to send back WF-20404, give me a label"
     assert intents.detect_intent(text, catalogue()) == intents.DetectedIntent(candidates=("refund_order",))

@@ -232,6 +232,16 @@ def test_a_negated_cost_is_no_exclusion_in_german() -> None:
     assert first_of_two("Wie geht die Rückgabe?", free, days, "de") == free
 
 
+def test_a_word_in_a_title_counts_like_one_in_the_rule() -> None:
+    sources = (
+        Source(1, "Page", FOOD, "en"),
+        Source(2, "Returning opened food", RETURNS, "en"),
+        Source(3, "Page", REPAIRS, "en"),
+    )
+    said = answer("Can I return opened food?", *sources, similarities={FOOD: 0.9, RETURNS: 0.87, REPAIRS: 0.7})
+    assert said.startswith(RETURNS)
+
+
 def test_exclusions_stay_first_if_the_rule_is_far_behind() -> None:
     rule = "You can return anything. Food is checked by us."
     assert first_of_two("Can I return food?", FOOD, rule, near=0.75) == FOOD
