@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from kb.errors import InvalidDocument
 from kb.models import Audience, State
@@ -25,6 +25,25 @@ MAX_URL_CHARACTERS = 2_000
 MAX_NAME_CHARACTERS = 120
 # The names of an article's switches.
 SWITCHES = ("on_help_pages", "for_assistant")
+# The labels of fields in the console.
+_LABELS = {
+    "body": gettext_noop("Text"),
+    "category": gettext_noop("Category"),
+    "collection": gettext_noop("Collection"),
+    "description": gettext_noop("Description"),
+    "external_id": gettext_noop("ID"),
+    "html": "HTML",
+    "locale": gettext_noop("Language"),
+    "name": gettext_noop("Name"),
+    "phrasings": gettext_noop("Questions answered with this text, one per line"),
+    "slug": gettext_noop("Page address"),
+    "text": gettext_noop("Text"),
+    "title": gettext_noop("Title"),
+    "translation_of": gettext_noop("Translation of"),
+    "translations": gettext_noop("Description"),
+    "url": gettext_noop("Web address"),
+    "words": gettext_noop("Words"),
+}
 
 _LOCALE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}")
 _OPENING_CHARACTERS = 2_000
@@ -80,23 +99,33 @@ def language_of(wording: ArticleText, default: str) -> str:
 def check_storable(field: str, text: str) -> str:
     """Return `text` without a byte order mark; PostgreSQL accepts neither NUL nor lone surrogates."""
     if "\x00" in text:
-        _refuse(
-            field,
-            gettext("The {field} contains a NUL character ({place}). Remove it.").format(
-                field=field, place=_place(text, text.index(chr(0)))
-            ),
+        place = text.index("\x00")
+        problem = (
+            gettext("“{field}” contains a NUL character (line {line}). Remove it.")
+            if "\n" in text
+            else gettext("“{field}” contains a NUL character. Remove it.")
         )
+        _refuse(field, problem.format(field=_label(field), line=_line(text, place)))
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        where = _place(text, error.start)
-        _refuse(
-            field,
+        problem = (
             gettext(
-                "The {field} contains half of a surrogate pair ({where}). Replace it with the intended character."
-            ).format(field=field, where=where),
+                "“{field}” contains half of a surrogate pair (line {line}). Replace it with the intended character."
+            )
+            if "\n" in text
+            else gettext("“{field}” contains half of a surrogate pair. Replace it with the intended character.")
         )
+        _refuse(field, problem.format(field=_label(field), line=_line(text, error.start)))
     return text.removeprefix("\ufeff")
+
+
+def _label(field: str) -> str:
+    return gettext(_LABELS.get(field, field))
+
+
+def _line(text: str, index: int) -> int:
+    return text.count("\n", 0, index) + 1
 
 
 def check_external_id(value: str) -> str:
@@ -211,10 +240,6 @@ def _is_safe_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _place(text: str, index: int) -> str:
-    return f"line {text.count(chr(10), 0, index) + 1}"
 
 
 def _shown(value: str) -> str:

@@ -135,6 +135,19 @@ def test_an_error_is_linked_to_its_field(editor: Client, wool: Article, name: st
     assert tree.css_first(f"#{field.attributes['aria-describedby']}.err").text()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"external_id": "wo\0ol"}, "„ID“ enthält ein NUL-Zeichen. Entfernen Sie es."),
+        ({"body": "Wash.\n\nWo\0ol."}, "„Text“ enthält ein NUL-Zeichen (Zeile 3). Entfernen Sie es."),
+    ],
+)
+def test_a_nul_is_reported_in_the_readers_language(editor: Client, wrong: dict[str, str], told: str) -> None:
+    User.objects.update(language="de")
+    answer = editor.post(f"{LISTED}add/", words(**wrong))
+    assert answer.status_code == 400 and told in answer.content.decode()
+
+
 def test_a_collection_of_another_workspace_cannot_be_chosen(
     editor: Client, wool: Article, other_workspace: Workspace
 ) -> None:

@@ -58,10 +58,31 @@ cases:
 """
 
 
+def problem(answer: Any) -> str:
+    return visible_text(LexborHTMLParser(answer.content.decode()).css_first("[role=alert]"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"text": "just words"}, "A mapping of keys to values is required here."),
+        ({"text": "name: shop"}, "Unknown key `name`. Use one of: `about`, `cases`, `defaults`, `suite`, `title`."),
+        ({"text": " # nothing\n"}, "The text is empty."),
+        ({"file": b"\n"}, "empty.yaml: the file is empty."),
+        ({"file": b"name: shop"}, "empty.yaml: unknown key `name`."),
+    ],
+)
+def test_the_error_of_a_suite_begins_a_sentence(enter: Enter, sent: dict[str, Any], told: str) -> None:
+    if "file" in sent:
+        sent = {"file": SimpleUploadedFile("empty.yaml", sent["file"])}
+    assert told in problem(enter("supervisor").post(reverse("admin:evals_suite_new"), sent))
+
+
 def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_article: Article) -> None:
     client = enter("supervisor")
     broken = client.post(reverse("admin:evals_suite_new"), {"text": SUITE.replace("figures", "figure")})
-    assert broken.status_code == 400 and b"unknown key `figure`" in broken.content
+    assert broken.status_code == 400 and "Case window: expect: unknown key `figure`. Use one of: " in problem(broken)
+    assert "`abstains`, `answerable`, `cites`" in problem(broken)
     file = SimpleUploadedFile("shop.yaml", SUITE.encode())
     assert client.post(reverse("admin:evals_suite_new"), {"file": file}).status_code == 302
     suite = Suite.objects.get()

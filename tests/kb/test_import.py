@@ -220,7 +220,8 @@ def test_vectors_are_read_from_the_file_and_added_to_it(folder: Path, embedder: 
 
 BROKEN = {
     "unclosed.md": (b"---\ntitle: x\n\nText", "has no end"),
-    "not-yaml.md": (b"---\ntitle: a: b: c\n---\nText", "line 2"),
+    "not-yaml.md": (b"---\ntitle: a: b: c\n---\nText", "(line 2, column 9). Put"),
+    "open.md": (b"---\ntitle: x\ntags: [a, b\n---\nText", "(line 3, column 7). Put"),
     "list.md": (b"---\n- a\n- b\n---\nText", "not a list of keys"),
     "nested.md": (b"---\ntitle: [a, b]\n---\nText", "not a single value"),
     "deep.md": (b"---\nx: " + b"[" * 1_000 + b"\n---\nText", "cannot be read"),
@@ -336,7 +337,7 @@ def test_two_imports_at_once_duplicate_nothing_and_share_the_work(workspace: Wor
 
 
 def test_an_error_in_the_front_matter_names_the_line_in_the_readers_language() -> None:
-    with override("de"), pytest.raises(InvalidDocument, match=r"nicht gelesen werden \(Zeile 3\): "):
+    with override("de"), pytest.raises(InvalidDocument, match=r"nicht gelesen werden \(Zeile 3, Spalte 7\)\. Setzen"):
         split_front_matter("---\ntitle: Fees\nurl: a: b\n---\nText")
 
 

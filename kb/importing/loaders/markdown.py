@@ -118,20 +118,24 @@ def _parsed(block: str) -> object:
         # The base loader returns every value as text, so a numeric id stays as written, and "no" stays a word.
         return yaml.load(block, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
-        raise InvalidDocument(_problem_of(error)) from error
+        raise InvalidDocument(_problem_of(error, block)) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise InvalidDocument(_unreadable()) from error
 
 
-def _problem_of(error: yaml.MarkedYAMLError) -> str:
-    mark = error.problem_mark or error.context_mark
+def _problem_of(error: yaml.MarkedYAMLError, block: str) -> str:
+    """Return the place of an error. The parser's own description is left out: it is in English, and in YAML's terms."""
+    mark = error.problem_mark
+    # The error of an open bracket or quotation mark is found at the end; the context is where it was opened.
+    if error.context_mark and (mark is None or mark.line >= block.count("\n")):
+        mark = error.context_mark
     if mark is None:
         return _unreadable()
     text = gettext(
-        "The front matter cannot be read (line {line}): {problem}. Put the value in quotes, or fix the line."
+        "The front matter cannot be read (line {line}, column {column}). Put the value in quotes, or fix the line."
     )
     # The opening hyphens are line one.
-    return text.format(line=mark.line + 2, problem=error.problem or gettext("it is not YAML"))
+    return text.format(line=mark.line + 2, column=mark.column + 1)
 
 
 def _unreadable() -> str:

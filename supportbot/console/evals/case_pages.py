@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from supportbot.accounts.principals import Staff
@@ -122,7 +123,7 @@ def _case_page(
         "form": form,
         "kept": listed(kept_of(form.document)) if form else "",
         "articles": articles_offered() if form else [],
-        "problem": problem,
+        "problem": capfirst(problem),
         "suites": suites,
         "suite": own,
         "chosen": request.POST.get("suite", ""),

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from supportbot.console.display import error_text
@@ -64,12 +65,12 @@ def edit(request: HttpRequest, suite_id: UUID | None = None) -> HttpResponse:
     suite = suite_with_id(suite_id) if suite_id else None
     text, problem = suite_as_yaml(document_of(suite)) if suite else _EMPTY, ""
     if request.method == "POST":
+        name, data = _sent(request)
+        text = data.decode(errors="replace")
         try:
-            name, data = _sent(request)
-            text = data.decode(errors="replace")
             stored = services.save_suite(read_suite(data, file=name))
-        except SupportBotError as refusal:
-            problem = error_text(refusal)
+        except SupportBotError as refusal:  # without a file's name, the error is a sentence
+            problem = error_text(refusal) if name else capfirst(error_text(refusal))
         else:
             messages.success(request, gettext("Saved: {name_of}.").format(name_of=stored.title))
             return redirect("admin:evals_suite_change", stored.pk)

@@ -2,7 +2,7 @@
 value. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any, Final
 
@@ -44,7 +44,12 @@ def mapping_of(value: Any, where: str) -> Mapping[str, Any]:
 def only(found: Mapping[str, Any], known: frozenset[str], where: str) -> None:
     for name in found:
         if name not in known:
-            raise InvalidSuite(placed(where, gettext("unknown key `{key}`.").format(key=str(name)[:60])))
+            raise InvalidSuite(placed(where, unknown_key(name, known)))
+
+
+def unknown_key(name: object, known: Iterable[str]) -> str:
+    names = ", ".join(f"`{one}`" for one in sorted(known))
+    return gettext("unknown key `{key}`. Use one of: {names}.").format(key=str(name)[:60], names=names)
 
 
 def text_of(found: Mapping[str, Any], name: str, where: str, *, needed: bool = False) -> str:

@@ -58,6 +58,8 @@ def read_suite(data: bytes, *, file: str) -> Suite:
     except UnicodeDecodeError as error:
         raise InvalidSuite(f"{file}: " + gettext("the file is not UTF-8 text.")) from error
     found = structure_of(text, file)
+    if found is None:
+        raise InvalidSuite(f"{file}: " + gettext("the file is empty.") if file else gettext("the text is empty."))
     name = _NOT_IN_NAME.sub("-", Path(file).stem.lower()).strip("-_")[:60] or "suite"
     if task_files.is_tasks(found):
         found = task_files.as_suite(found, name=name, file=file)
@@ -116,6 +118,8 @@ def as_yaml(document: Mapping[str, Any]) -> str:
 def case_from_yaml(text: str) -> Case:
     """Return the case described by YAML. Raises InvalidSuite."""
     found = structure_of(text)
+    if found is None:
+        raise InvalidSuite(gettext("the text is empty."))
     if not isinstance(found, Mapping) or not str(found.get("id", "")).strip():
         return parse_case({"id": "new", **found} if isinstance(found, Mapping) else found)
     return parse_case(found)

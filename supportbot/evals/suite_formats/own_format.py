@@ -24,8 +24,9 @@ from supportbot.evals.suite_formats.document_values import (
     placed,
     text_of,
     texts_of,
+    unknown_key,
 )
-from supportbot.evals.suite_formats.expectations import checked_value, is_expectation
+from supportbot.evals.suite_formats.expectations import EXPECTATIONS, checked_value, is_expectation
 
 MAX_CASES: Final = 2_000
 MAX_STEPS: Final = 20
@@ -217,7 +218,7 @@ def _expectations(value: Any, where: str) -> Expectations:
     found = mapping_of(value, here)
     for name in found:
         if not is_expectation(name):
-            raise InvalidSuite(placed(here, gettext("unknown key `{key}`.").format(key=str(name)[:60])))
+            raise InvalidSuite(placed(here, unknown_key(name, EXPECTATIONS)))
     return {name: checked_value(name, one, where=placed(here, name)) for name, one in found.items()}
 
 
