@@ -184,6 +184,8 @@ def test_switching_tabs_keeps_the_entered_values_and_stores_nothing(client: Clie
     [
         ({"source": ["No such article"]}, "No article has the id or title “No such article”."),
         ({"source": ["No such\x00 article"]}, "No article has the id or title “No such article”."),
+        ({"source": ["x" * 70_000]}, f"No article has the id or title “{'x' * 99}…”."),
+        ({"figures": "no number " * 50}, f"“{('no number ' * 10)[:99]}…” contains no figure."),
         ({"figures": ""}, "the case has no expectation"),
         ({"ask": ""}, "`ask`"),
         ({"figures": "\n".join(f"{number} days" for number in range(31))}, "at most 30 lines"),

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +20,7 @@ from kb.models import Article
 from supportbot.console.display import error_text
 from supportbot.errors import SupportBotError
 from supportbot.evals.suite_formats.document_values import MAX_TEXT, mapping_of
-from supportbot.evals.suite_formats.expectations import MAX_VALUE_TEXT, MAX_VALUES
+from supportbot.evals.suite_formats.expectations import MAX_SHOWN, MAX_VALUE_TEXT, MAX_VALUES
 from supportbot.evals.suite_formats.files import as_yaml, structure_of
 
 if TYPE_CHECKING:
@@ -226,5 +227,5 @@ def _id_of(name: str) -> str:
         text = gettext("No article has the id or title “{name}”.") if not titled else gettext(
             "Several articles are called “{name}”. Enter the id."
         )  # fmt: skip
-        raise ValidationError(text.format(name=name))
+        raise ValidationError(text.format(name=Truncator(name).chars(MAX_SHOWN)))
     return str(titled[0])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 
 from actions.definitions.parsing.patterns import problem_of
@@ -14,6 +15,7 @@ from supportbot.language.figures import all_figures_in
 
 MAX_VALUES: Final = 30
 MAX_VALUE_TEXT: Final = 2_000
+MAX_SHOWN: Final = 100  # characters of a value in an error
 MAX_OPEN: Final = 2  # unbounded repetitions per pattern, because `graders` searches lines of up to 500 characters
 
 
@@ -64,7 +66,7 @@ def _figures(value: Any) -> list[str]:
     figures = _texts(value)
     for figure in figures:
         if not all_figures_in(figure, "en"):
-            raise ValueError(gettext("“{text}” contains no figure.").format(text=figure))
+            raise ValueError(gettext("“{text}” contains no figure.").format(text=Truncator(figure).chars(MAX_SHOWN)))
     return figures
 
 
