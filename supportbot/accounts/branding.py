@@ -4,7 +4,8 @@ Pure. The model's fields use the validators, so the console, REST and commands r
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, TypeVar
 from unicodedata import category
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.accounts.colour import DARK, LIGHT, fit
 from supportbot.language.detection import base_language
 from supportbot.language.words import person_titles
+from supportbot.team_formats import labelled
 from supportbot.translation import language_of, msgid, text_in
 
 T = TypeVar("T")
@@ -85,20 +87,32 @@ def theme_colours(accent: str) -> dict[str, Any]:
 def validate_suggestions(value: object) -> None:
     """Raise ValidationError unless `value` is {locale: [up to three short lines]}."""
     for locale, lines in _by_locale(value).items():
-        if not isinstance(lines, list) or len(lines) > MAX_SUGGESTIONS:
-            raise ValidationError(
-                gettext("{locale}: enter a list of at most {max_suggestions} suggestions.").format(
-                    locale=locale, max_suggestions=MAX_SUGGESTIONS
-                )
-            )
-        for line in lines:
-            _check_line(locale, line, MAX_SUGGESTION_CHARACTERS)
+        with _naming(locale):
+            validate_suggestion_lines(lines)
+
+
+def validate_suggestion_lines(lines: object) -> None:
+    """Raise ValidationError unless `lines` are up to three short lines."""
+    if not isinstance(lines, list) or len(lines) > MAX_SUGGESTIONS:
+        raise ValidationError(gettext("Enter at most {number} suggestions.").format(number=MAX_SUGGESTIONS))
+    for line in lines:
+        _check_line(line, MAX_SUGGESTION_CHARACTERS)
 
 
 def validate_greetings(value: object) -> None:
     """Raise ValidationError unless `value` is {locale: greeting}."""
     for locale, line in _by_locale(value).items():
-        _check_line(locale, line, MAX_GREETING_CHARACTERS)
+        with _naming(locale):
+            _check_line(line, MAX_GREETING_CHARACTERS)
+
+
+@contextmanager
+def _naming(locale: str) -> Iterator[None]:
+    """Add the language to an error."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ValidationError(labelled(locale, " ".join(error.messages))) from error
 
 
 def _by_locale(value: object) -> dict[str, object]:
@@ -113,10 +127,8 @@ def _by_locale(value: object) -> dict[str, object]:
     return value
 
 
-def _check_line(locale: str, line: object, limit: int) -> None:
+def _check_line(line: object, limit: int) -> None:
     if not isinstance(line, str) or not line.strip() or any(category(char) in _NOT_IN_A_LINE for char in line):
-        raise ValidationError(gettext("{locale}: enter one line of text.").format(locale=locale))
+        raise ValidationError(gettext("Enter one line of text, without control characters."))
     if len(line) > limit:
-        raise ValidationError(
-            gettext("{locale}: a line can have at most {limit} characters.").format(locale=locale, limit=limit)
-        )
+        raise ValidationError(gettext("A line can have at most {limit} characters.").format(limit=limit))

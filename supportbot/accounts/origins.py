@@ -10,8 +10,10 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import idna
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 
 from supportbot.accounts.models import Channel
@@ -28,6 +30,8 @@ _ORIGIN: Final = re.compile(
 )
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII | re.IGNORECASE)
+_ANY_HOST: Final = re.compile(r"(https?://)([^\s/:@?#\[\]]{1,253})([:/].*)?", re.IGNORECASE)
+MAX_SHOWN: Final = 100  # characters of an entry in an error
 
 
 def read_origin(header: str | None) -> str | None:
@@ -78,14 +82,17 @@ def clean_origins(origins: Iterable[str]) -> list[str]:
 
 
 def clean_origin(origin: str) -> str:
-    """Return scheme://host[:port] in lower case. Raises InvalidInput for anything that is not exactly an origin."""
-    parts = _ORIGIN.fullmatch(origin.strip())
+    """Return scheme://host[:port] in lower case, as browsers send it: münchen.example becomes xn--mnchen-3ya.example.
+
+    Raises InvalidInput for anything that is not exactly an origin.
+    """
+    parts = _ORIGIN.fullmatch(_with_ascii_host(origin.strip()))
     if parts is None or not _is_host(parts["host"]) or int(parts["port"] or 0) > MAX_PORT:
         raise InvalidInput(
             fields={
                 "allowed_origins": [
                     gettext("“{origin}” is not an origin. Enter one such as https://shop.example.").format(
-                        origin=origin
+                        origin=Truncator(origin).chars(MAX_SHOWN)
                     )
                 ]
             }
@@ -93,6 +100,17 @@ def clean_origin(origin: str) -> str:
     scheme, port = parts["scheme"].lower(), int(parts["port"] or 0)
     default = {"http": 80, "https": 443}[scheme]
     return f"{scheme}://{parts['host'].lower()}" + (f":{port}" if port and port != default else "")
+
+
+def _with_ascii_host(origin: str) -> str:
+    """Return the origin with its host as browsers send it (UTS 46, non-transitional: ß stays different from ss)."""
+    parts = None if origin.isascii() else _ANY_HOST.fullmatch(origin)
+    if parts is None:
+        return origin
+    try:
+        return f"{parts[1]}{idna.encode(parts[2], uts46=True).decode()}{parts[3] or ''}"
+    except idna.IDNAError:
+        return origin
 
 
 def _is_host(host: str) -> bool:

@@ -26,6 +26,7 @@ from supportbot.accounts.branding import (
     personalised_greeting,
     theme_colours,
     validate_greetings,
+    validate_suggestion_lines,
     validate_suggestions,
 )
 from supportbot.accounts.business_hours import DAYS, hours_of, validate_hours
@@ -161,7 +162,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     def clean_suggestion_lines(self) -> Any:
         lines = self.cleaned_data["suggestion_lines"]
-        validate_suggestions({"en": lines})
+        validate_suggestion_lines(lines)
         return lines
 
     def clean_position(self) -> str:

@@ -134,6 +134,10 @@ class WorkspaceForm(FactsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in RETENTION:  # the form field of a positive integer has its own minimum, 0
+            field = self.fields[name]
+            field.validators = [one for one in field.validators if getattr(one, "limit_value", None) != 0]
+            field.widget.attrs["min"] = 1
         days = self.fields["keep_bodies_days"]
         days.validators = [*days.validators, MaxValueValidator(TEXT_DAYS)]
         days.widget.attrs["max"] = TEXT_DAYS

@@ -86,7 +86,7 @@ def test_a_channel_changes_and_keeps_its_key(admins: APIClient, workspace: Works
         ({"allowed_origins": ["https://h.com:65536"]}, "allowed_origins"),
         ({"allowed_origins": ["https://-h.com"]}, "allowed_origins"),
         ({"allowed_origins": ["https://h..com"]}, "allowed_origins"),
-        ({"allowed_origins": ["https://h\u00e4.com"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://h\u202e.com"]}, "allowed_origins"),
         ({"allowed_origins": ["null"]}, "allowed_origins"),
         ({"allowed_origins": "https://shop.example"}, "allowed_origins"),
         ({"name": ""}, "name"),

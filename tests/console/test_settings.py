@@ -1,5 +1,6 @@
 """Channels, keys and workspaces in the console: secrets are shown once, and wrong values are reported."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -79,9 +80,13 @@ def test_a_language_is_asked_for_by_its_name_or_code(enter: Enter, workspace: Wo
     [
         ({"allowed_origins": "https://shop.example/path"}, "is not an origin"),
         ({"allowed_origins": "*"}, "is not an origin"),
+        ({"allowed_origins": "x" * 6_000}, f"“{'x' * 99}…” is not an origin"),
+        ({"allowed_origins": "https://m\u202eünchen.example"}, "is not an origin"),
         ({"accent": "red"}, "Enter a colour such as #1f5b45."),
         ({"privacy_url": "javascript:x"}, "Enter an address such as"),
-        ({"suggestion_lines": "1\n2\n3\n4"}, "at most 3"),
+        ({"suggestion_lines": "1\n2\n3\n4"}, ">Enter at most 3 suggestions."),
+        ({"suggestion_lines": "x" * 81}, ">A line can have at most 80 characters."),
+        ({"other_suggestions": f"de: {'x' * 81}"}, ">de: A line can have at most 80 characters."),
         ({"locale": "e n"}, "This language is unknown. Type its name, or a code"),
         ({"locale": "12345"}, "This language is unknown. Type its name, or a code"),
         ({"locale": "xx"}, "This language is unknown. Type its name, or a code"),
@@ -93,9 +98,22 @@ def test_an_invalid_value_is_reported_next_to_its_field_and_changes_nothing(
 ) -> None:
     made = create_channel(workspace, "Old", allowed_origins=["https://old.example"]).channel
     answer = admin.post(f"{CHANNELS}{made.pk}/change/", channel(**wrong))
-    assert (answer.status_code, said in answer.content.decode()) == (200, True)
+    shown = re.sub(r">\s+", ">", answer.content.decode())
+    assert (answer.status_code, said in shown) == (200, True)
     made.refresh_from_db()
     assert (made.name, made.allowed_origins) == ("Old", ["https://old.example"])
+
+
+def test_an_origin_is_stored_as_browsers_send_it(admin: Client, workspace: Workspace) -> None:
+    made = create_channel(workspace, "Old").channel
+    hosts = ("münchen.example", "STRAẞE.example:8443", "παράδειγμα.example/", "xn--mnchen-3ya.example")
+    admin.post(f"{CHANNELS}{made.pk}/change/", channel(allowed_origins="\n".join(f"https://{one}" for one in hosts)))
+    made.refresh_from_db()
+    assert made.allowed_origins == [
+        "https://xn--mnchen-3ya.example",
+        "https://xn--strae-oqa.example:8443",
+        "https://xn--hxajbheg2az3al.example",
+    ]
 
 
 def test_a_changed_channel_keeps_its_keys(admin: Client, workspace: Workspace) -> None:
@@ -249,6 +267,24 @@ def test_a_shorter_retention_says_what_it_erases_tonight(admin: Client, workspac
     assert "will be permanently deleted tonight" not in save("3")  # nothing has changed
     assert "will be permanently deleted tonight" not in save("")
     assert Conversation.objects.filter(pk=quiet.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "told"),
+    [
+        ("keep_conversations_days", "-5", "greater than or equal to 1."),
+        ("keep_bodies_days", "-5", "greater than or equal to 1."),
+        ("keep_bodies_days", "0", "greater than or equal to 1."),
+        ("keep_bodies_days", "31", "less than or equal to 30."),
+    ],
+)
+def test_the_days_to_keep_have_one_minimum(
+    admin: Client, workspace: Workspace, name: str, days: str, told: str
+) -> None:
+    facts = {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin", name: days}
+    page = LexborHTMLParser(admin.post(f"{WORKSPACES}{workspace.pk}/change/", facts).content.decode())
+    assert [one.text().strip() for one in page.css(".errorlist li, .err")] == [f"Ensure this value is {told}"]
+    assert page.css_first(f"[name={name}]").attributes["min"] == "1"
 
 
 def test_hiding_personal_data_is_on_by_default_and_changes_are_recorded(admin: Client, workspace: Workspace) -> None:
