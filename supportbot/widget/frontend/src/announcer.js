@@ -35,7 +35,8 @@ export class Announcer {
     const spoken = (this.spoken[item.key] ||= new Set());
     const cut = new Intl.Segmenter([], { granularity: "sentence" }).segment(plain(text));
     const sentences = [...cut].map(({ segment }) => segment.trim());
-    const fresh = (isOver ? sentences : sentences.slice(0, -1)).filter((sentence) => sentence && !spoken.has(sentence));
+    if (!isOver) sentences.pop();
+    const fresh = sentences.filter((sentence) => sentence && !spoken.has(sentence));
     const isFirst = !spoken.size;
     if (fresh.length) this.announce(item, (_, { t }) => (isFirst ? `${t(who)}: ` : "") + fresh.join(" "));
     for (const sentence of fresh) spoken.add(sentence);

@@ -1,6 +1,6 @@
 /** Draws the assistant's answers: the text as it grows, its sources, and its tools. */
 
-import { btn, h, icon, iconBtn, set } from "./dom.js";
+import { btn, h, icon, iconBtn } from "./dom.js";
 import { draw, link, plain } from "./markdown.js";
 
 export function answer(node, item, chat) {
@@ -52,7 +52,7 @@ function tools(node, { citations, abstained, request: id, hasCard, message, text
   const toggle = h("button.srcs", { onclick: () => node.show(list.hidden ? 0 : -1) }, icon("book", "s"), t("sources", { n }), icon("down", "s"));
   node.show = (number) => {
     list.hidden = number < 0;
-    set(toggle, "aria-expanded", String(!list.hidden));
+    toggle.ariaExpanded = !list.hidden;
     [...list.children].forEach((row, index) => row.classList.toggle("on", index + 1 === number));
     list.querySelector(".on :is(a, b)")?.focus();
   };
@@ -61,7 +61,7 @@ function tools(node, { citations, abstained, request: id, hasCard, message, text
     const pressed = iconBtn(`.sm${turned}`, "good", t(word), () => {
       chat.rate(score, "", message);
       if (turned || node.why) import("./blocks.js").then(({ drawReasons }) => drawReasons(node, score, message, chat));
-      for (const other of pressed.parentNode.children) set(other, "aria-pressed", other === pressed && "true");
+      for (const other of pressed.parentNode.children) other.ariaPressed = other === pressed || null;
     });
     return pressed;
   };

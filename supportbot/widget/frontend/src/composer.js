@@ -23,8 +23,8 @@ export class Composer {
   }
 
   update(placeholder, isWriting) {
-    set(this.input, "placeholder", placeholder);
-    set(this.input, "aria-label", this.chat.t("message"));
+    this.input.placeholder = placeholder;
+    this.input.ariaLabel = this.chat.t("message");
     this.isWriting = isWriting;
     this.#button();
   }
@@ -66,6 +66,6 @@ export class Composer {
     this.go.replaceChildren(icon(does));
     this.go.className = `w-send ${does}`;
     this.go.disabled = !this.isStop && !hasText;
-    set(this.go, "aria-label", this.chat.t(does));
+    this.go.ariaLabel = this.chat.t(does);
   }
 }

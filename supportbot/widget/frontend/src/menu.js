@@ -1,13 +1,13 @@
 /** The menu. What its entries do is in menu_pages.js, a separate bundle, fetched when an entry is first pressed. */
 
-import { h, icon, set } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { nameOf } from "./languages.js";
 
 /** Open the menu below its button, or close it and return the focus there. */
 export function toggleMenu(chat) {
   const { menuButton, node, head } = chat.view;
   const open = node.querySelector(".menu");
-  set(menuButton, "aria-expanded", String(!open));
+  menuButton.ariaExpanded = !open;
   open?.remove();
   menuButton.focus();
   if (open) return;

@@ -150,11 +150,11 @@ export class View {
     // The logo replaces our mark only after it has loaded, because the page's policy may forbid it.
     else if (chat.config.logo) h("img", { src: chat.config.logo, alt: "", height: 36, onload() { mark.replaceWith(this); } });
     this.menuButton = iconBtn("", "more", chat.t("menu"), () => toggleMenu(chat));
-    set(this.menuButton, "aria-expanded", "false");
+    this.menuButton.ariaExpanded = false;
     head.replaceChildren(mark, h("div.w-who", h("b", name), h("span", about)), this.menuButton, iconBtn(".w-close", "close", chat.t("close"), () => chat.close()));
     if (had) this.menuButton.focus();
-    set(this.node, "aria-label", name);
-    for (const list of [this.list, this.announcer.log]) set(list, "aria-label", chat.t("conversation"));
+    this.node.ariaLabel = name;
+    this.list.ariaLabel = this.announcer.log.ariaLabel = chat.t("conversation");
     this.more.replaceChildren(chat.t("newAnswer"), icon("down", "s"));
   }
 

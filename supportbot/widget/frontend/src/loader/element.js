@@ -184,9 +184,9 @@ export class SupportBotElement extends HTMLElement {
     const { words, frame, launcher, uiLanguage } = this;
     const { unread, isOpen } = this.state;
     const { classList, style } = frame;
-    set(frame, "aria-label", this.option("title") || words.chat);
-    set(frame, "lang", uiLanguage);
-    set(launcher, "aria-label", unread ? `${words.open}, ${words.unread.replace("{n}", unread.toLocaleString(uiLanguage))}` : words.open);
+    frame.ariaLabel = this.option("title") || words.chat;
+    frame.lang = uiLanguage;
+    launcher.ariaLabel = unread ? `${words.open}, ${words.unread.replace("{n}", unread.toLocaleString(uiLanguage))}` : words.open;
     launcher.title = "";
     launcher.hidden = isOpen || this.option("launcher") === "hide";
     classList.toggle("at-start", this.option("position") === "start");
@@ -206,7 +206,7 @@ export class SupportBotElement extends HTMLElement {
     this.call("open").catch(() => {
       this.badge.hidden = false;
       this.badge.textContent = "!";
-      set(this.launcher, "aria-label", (this.launcher.title = this.words.failed));
+      this.launcher.ariaLabel = this.launcher.title = this.words.failed;
     });
   }
 }
