@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from supportbot.widget.assets import edition
 from tests.browser.conftest import check_for_everybody
@@ -24,6 +24,7 @@ from tests.browser.shoppage import (
     widget_events,
     write,
 )
+from tests.browser.test_widget_languages import card_in
 from tests.browser.waiting import until, wait_for
 
 pytestmark = pytest.mark.browser
@@ -356,6 +357,29 @@ def test_announcements_of_a_conversation_go_with_it(chat: Shop) -> None:
     expect(page.get_by_role("log")).to_contain_text("Your parcel")
     page.evaluate("SupportBot.logout()")
     expect(page.get_by_role("log")).to_be_empty()
+
+
+def test_announcements_that_wait_for_a_language_go_with_their_conversation(browser: Browser) -> None:
+    endless_second = "const after = setTimeout; setTimeout = (run, ms) => ms === 1000 || after(run, ms);"
+    with visit(browser, before=endless_second) as (page, platform):
+        held: list[Route] = []
+        page.context.route(f"{PLATFORM}/widget/*/fr.js", lambda route: held.append(route))
+        open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
+        platform.proposes(**card_in("fr"), locale="fr")
+        line = {"source": "agent", "author": "Ines Kowalski"}
+        platform.event("message", {**line, "message": message_id(1), "text": "Bonjour"})
+        until(page, "heard.some(([name]) => name === 'message')")
+        platform.log.clear()
+        page.evaluate("SupportBot.logout()")
+        until(page, "SupportBot.state.connection === 'open'")
+        expect(page.get_by_role("log")).to_be_empty()
+        wait_for(page, lambda: held)[0].fallback()
+        # The next customer's announcements come after those that waited.
+        platform.event("message", {**line, "message": message_id(2), "text": "Hello"})
+        announced = page.get_by_role("log").locator("p")
+        expect(announced.last).to_have_text("Ines Kowalski: Hello")
+        assert announced.all_inner_texts() == ["Ines Kowalski: Hello"]
 
 
 def test_a_page_without_a_signed_in_customer_gets_a_visitors_chat(browser: Browser) -> None:

@@ -20,9 +20,13 @@ export class Announcer {
     this.line.textContent = text;
   }
 
-  /** Announce what `compose` says about an item in its language, after everything that was to be announced before. */
+  /**
+   * Announce what `compose` says about an item in its language, after everything that was to be announced before. An item
+   * whose conversation was left meanwhile is not announced: the next customer may be listening.
+   */
   announce(item, compose) {
-    this.chat.texts.then(() => this.log.append(h("p", { dir: "auto", lang: item.locale || "" }, compose(item, this.chat.speaking(item)))));
+    const { chat, log } = this;
+    chat.texts.then(() => chat.log.items.has(item.key) && log.append(h("p", { dir: "auto", lang: item.locale || "" }, compose(item, chat.speaking(item)))));
   }
 
   clear() {
