@@ -382,6 +382,23 @@ def test_announcements_that_wait_for_a_language_go_with_their_conversation(brows
         assert announced.all_inner_texts() == ["Ines Kowalski: Hello"]
 
 
+def test_a_chat_opens_if_its_code_cannot_be_redeemed(browser: Browser) -> None:
+    """The code stays in the address, and a reload redeems it."""
+    codes = f"{PLATFORM}/widget/*/codes.js"
+    with visit(browser, script_tag(layout="fullscreen")) as (page, platform):
+        page.context.route(codes, lambda route: route.abort())
+        page.evaluate("location.hash = 'code=c_1'")
+        page.reload()
+        expect(page.locator(".w-note")).to_have_text("That did not work. Try again, or ask a person.")
+        deliver(page, platform, "Hello")
+        expect(page.locator(".me")).to_contain_text("Sent")
+        assert page.url == f"{SHOP}/#code=c_1"
+        page.context.unroute(codes)
+        page.reload()
+        wait_for(page, lambda: ("POST", "widget/codes/redeem", "") in platform.requests)
+        until(page, "!location.hash")
+
+
 def test_a_page_without_a_signed_in_customer_gets_a_visitors_chat(browser: Browser) -> None:
     kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
     with visit(browser, before=f"localStorage['supportbot:pk_test'] ||= '{kept}';") as (page, platform):

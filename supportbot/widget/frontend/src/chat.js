@@ -53,6 +53,7 @@ export class Chat {
   async open({ isQuiet } = {}) {
     if (!this.isOpen) this.#setOpen(true);
     if (!isQuiet) this.focus();
+    // If the bundle cannot be fetched, the code stays in the address: it has not been redeemed, so a reload can redeem it.
     if (/#code=./.test(location.hash)) await import("./codes.js").then((its) => its.redeem(this), () => this.refuse("other"));
     this.connection.start();
   }
