@@ -103,13 +103,17 @@ class ReadingTimes:
         return self._gathering.pop(body, None) is not None
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_at((loop.time() // READ_EVERY_SECONDS + 1) * READ_EVERY_SECONDS, self._read, loop)
+        # uvloop's clock has whole milliseconds, and a division may put a common time into the interval before it.
+        # Without an earliest time, the timer would be set to the present again and again until the millisecond ends.
+        earliest = loop.time() + _LEAST_SECONDS
+        self._timer = loop.call_at((earliest // READ_EVERY_SECONDS + 1) * READ_EVERY_SECONDS, self._read, loop)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        for body, earliest in self._gathering.items():
-            if earliest <= loop.time():
-                body.count_as_readable()
         self._timer = None
+        now = loop.time()
+        for body in [body for body, earliest in self._gathering.items() if earliest <= now]:
+            del self._gathering[body]  # its socket counts as readable from now on, even if the server is silent
+            body.count_as_readable()
         if self._gathering:
             self._set_timer(loop)
 
