@@ -97,6 +97,17 @@ def connected_socket(body: Body) -> socket.socket:
     return copy
 
 
+def readable_from(connected: socket.socket) -> int:
+    """Return how many bytes a socket must hold to count as readable."""
+    return connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+
+
+def gather_with_little_usual(body: Body) -> None:
+    """Let data gather as if "one" were all that usually arrives between two reads."""
+    body._seconds = transport.READ_EVERY_SECONDS
+    body.gather()
+
+
 async def until_arrived(connected: socket.socket, data: bytes) -> None:
     """Return once this much data can be read."""
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -144,10 +155,23 @@ async def test_data_that_gathers_does_not_wake_the_event_loop(come: Callable[[Bo
 async def test_more_data_than_usual_is_read_early(come: Callable[[Body], None]) -> None:
     """The last events of an answer come at once, and a reader should not wait for its end."""
     async with reading() as (_, body, chunks, write):
-        body._began_at -= transport.READ_EVERY_SECONDS  # so "one" is what usually arrives between two reads
-        body.gather()
+        gather_with_little_usual(body)
         await write(chunk(b"two and three"))
         assert await anext(chunks) == b"two and three"
+
+
+async def test_silence_and_thoughts_do_not_change_what_is_usual() -> None:
+    """A model may think for long. If the silence counted in full, each token after it would wake the event loop."""
+    async with reading() as (_, body, chunks, write):
+        for data in (b"thought " * 1000, b"x" * 600):
+            await write(chunk(data))
+            assert await anext(chunks) == data
+        body.gather()
+        assert body._gathered_at is not None
+        body._gathered_at -= 1000
+        body.gather()
+        with connected_socket(body) as connected:
+            assert 600 / 4 <= readable_from(connected) <= 600 * 2
 
 
 async def test_data_is_read_freely_if_it_does_not_gather(come: Callable[[Body], None]) -> None:

@@ -23,6 +23,7 @@ KEEP_ALIVE_SECONDS: Final = 5.0
 # costs more than its tokens.
 READ_EVERY_SECONDS: Final = 0.07
 _LEAST_SECONDS: Final = READ_EVERY_SECONDS / 4  # between a read and the common time of the next one
+_MOST_SECONDS: Final = READ_EVERY_SECONDS * 3  # that count between two reads; the rest is silence
 _MORE_THAN_USUAL: Final = 1.25  # times the usual data
 MOST_BYTES: Final = 32 * 1024  # more than gathers, unless the server is much faster than a model
 BODY: Final = "supportbot.body"  # the body's name in the extensions of its response
@@ -35,15 +36,14 @@ class Body(httpx2.AsyncByteStream):
         self._response = response
         self._times = times
         self._socket: socket.socket | None = None  # a copy of the connection's socket, once data has gathered in it
-        self._bytes = 0
-        self._began_at = 0.0  # the time of the first read, on the loop's clock
+        self._bytes = 0  # read since data first gathered, and in the read before that
+        self._seconds = 0.0  # in which they arrived, without most of each silence
+        self._gathered_at: float | None = None  # when data last began to gather, on the loop's clock
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self._response.content.readany():
             self._stop_gathering()
-            if not self._bytes:
-                self._began_at = asyncio.get_running_loop().time()
-            self._bytes += len(chunk)
+            self._bytes = len(chunk) + (0 if self._gathered_at is None else self._bytes)
             yield chunk
 
     def gather(self) -> None:
@@ -59,10 +59,21 @@ class Body(httpx2.AsyncByteStream):
             with suppress(OSError):
                 self._socket = transport.get_extra_info("socket").dup()  # uvloop would make a copy for each option
         if self._socket is not None:
-            seconds = asyncio.get_running_loop().time() - self._began_at
-            usual = self._bytes * READ_EVERY_SECONDS / max(seconds, 0.001)
-            self.count_as_readable(from_bytes=min(int(usual * _MORE_THAN_USUAL), MOST_BYTES))
+            self.count_as_readable(from_bytes=self._more_than_usual())
             self._times.add(self)
+
+    def _more_than_usual(self) -> int:
+        """Return how many bytes are more than usually arrives between two common times.
+
+        A model may think before its first word or between two words. If silence counted in full, every token after it
+        would be more than usual and wake the event loop.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._gathered_at is not None:
+            self._seconds += min(now - self._gathered_at, _MOST_SECONDS)
+        self._gathered_at = now
+        usual = self._bytes * READ_EVERY_SECONDS / max(self._seconds, 0.001)
+        return max(min(int(usual * _MORE_THAN_USUAL), MOST_BYTES), 1)
 
     def count_as_readable(self, *, from_bytes: int = 1) -> None:
         """Make the socket count as readable only when it contains this many bytes or the peer has closed the
