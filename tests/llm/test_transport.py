@@ -160,6 +160,17 @@ async def test_more_data_than_usual_is_read_early(come: Callable[[Body], None]) 
         assert await anext(chunks) == b"two and three"
 
 
+async def test_a_socket_that_was_read_early_counts_as_readable_again(come: Callable[[Body], None]) -> None:
+    async with reading() as (_, body, chunks, write):
+        gather_with_little_usual(body)
+        with connected_socket(body) as connected:
+            assert readable_from(connected) > 1
+            await write(chunk(b"two and three"))
+            await anext(chunks)
+            assert readable_from(connected) == 1
+        assert not body._times._gathering
+
+
 async def test_silence_and_thoughts_do_not_change_what_is_usual() -> None:
     """A model may think for long. If the silence counted in full, each token after it would wake the event loop."""
     async with reading() as (_, body, chunks, write):
@@ -233,6 +244,29 @@ async def test_the_connection_of_an_answer_that_gathered_may_be_used_again() -> 
                 body.gather()
                 await write(chunk(b"two") + END)
                 assert [more async for more in chunks] == [b"two"]
+    assert server.connections == 1
+
+
+async def test_the_connection_of_an_answer_that_nobody_read_to_its_end_may_be_used_again(
+    come: Callable[[Body], None],
+) -> None:
+    """A reader may be cancelled after the end has arrived: the next answer must not wait for more data than its own."""
+    async with Server().running() as server, httpx2.AsyncClient(transport=Transport()) as client:
+        async with answering(server, client) as (body, write):
+            await anext(aiter(body))
+            gather_with_little_usual(body)
+            connected = connected_socket(body)
+            await write(chunk(b"two and three") + END)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not body._response.content.is_eof():  # noqa: ASYNC110  # no event is set
+                    await asyncio.sleep(SOON)
+            assert readable_from(connected) > 1
+        with connected:
+            assert readable_from(connected) == 1
+        assert not body._times._gathering
+        async with answering(server, client) as (body, write):
+            await write(END)
+            assert [more async for more in body] == [b"one"]
     assert server.connections == 1
 
 
