@@ -24,6 +24,7 @@ from tests.browser.shoppage import (
     widget_events,
     write,
 )
+from tests.browser.test_widget import choose
 from tests.browser.test_widget_languages import card_in
 from tests.browser.waiting import until, wait_for
 
@@ -268,6 +269,24 @@ def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     page.evaluate("SupportBot.logout()")
     assert json.loads(page.evaluate("localStorage['supportbot:pk_test']")) == {}
     assert len(platform.wait_for_frames("logout")) == 1
+
+
+@pytest.mark.parametrize("change", ["SupportBot.logout()", "SupportBot.identify({ token: other })"])
+def test_neither_a_draft_nor_a_menu_page_stays_for_the_next_customer(shop: Shop, change: str) -> None:
+    page, platform = shop
+    platform.conversations = [
+        {"id": message_id(77), "preview": "Your tent is on its way", "last_event_at": "2026-11-22T10:00:00Z"}
+    ]
+    page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
+    open_chat(page)
+    until(page, "SupportBot.state.connection === 'open'")
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("My account number is 12345")
+    choose(page, "Earlier conversations")
+    expect(page.get_by_role("dialog")).to_contain_text("Your tent")
+    page.evaluate(f"other => {{ {change} }}", token("cus_2"))
+    expect(field).to_have_value("")
+    expect(page.get_by_role("dialog")).not_to_contain_text("Your tent")
 
 
 @pytest.mark.long

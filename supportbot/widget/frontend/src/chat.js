@@ -114,10 +114,9 @@ export class Chat {
     this.identity.set(who);
     const token = await this.token();
     const { sub, until } = this.session.kept;
-    // A different customer is signed in now: nothing of the previous chat may stay on this screen.
     const { connection } = this;
     const isUp = connection.state !== "idle";
-    if (sub && sub !== subjectOf(token)) this.leave({}, isUp);
+    if (sub && sub !== subjectOf(token)) this.#changeCustomer(isUp);
     // A ticket with the token binds the visitor's conversation to the customer.
     else if (token && (isUp || until > Date.now())) await connection.connect();
   }
@@ -125,7 +124,7 @@ export class Chat {
   logout() {
     this.identity.set();
     this.connection.send({ type: "logout" });
-    this.leave({}, this.isOpen);
+    this.#changeCustomer(this.isOpen);
   }
 
   /** An attribute of the element changed. */
@@ -339,6 +338,13 @@ export class Chat {
   leave(kept, goesOn) {
     this.session.forget(kept);
     this.clear(goesOn);
+  }
+
+  /** Nothing of the previous customer may stay on this screen: neither their chat nor their draft, nor a page of the menu. */
+  #changeCustomer(goesOn) {
+    this.leave({}, goesOn);
+    this.view.composer.text = "";
+    this.page();
   }
 
   clear(goesOn) {
