@@ -82,7 +82,6 @@ async def test_another_customers_order_looks_like_a_missing_one(
     [
         (call("refund_order", order_id="A-1001", reason="x", customer="cus_stranger"), "customer"),
         (call("refund_order", order_id="A-1001", reason="x", amount="1e2"), "amount"),
-        (call("refund_order", order_id="A-1001"), "reason"),
         (ToolCall("1", "refund_order", '{"order_id": "A-1001", "order_id": "A-1005", "reason": "x"}'), "order_id"),
         (ToolCall("1", "refund_order", '{"order_id": '), "arguments"),
         (ToolCall("1", "order_status", '{"customer_id": "cus_stranger"}'), "customer_id"),
@@ -100,6 +99,20 @@ async def test_malformed_arguments_are_explained_back(
     assert not [event for event in events if event.event.startswith("action.")]
     assert payloads(events, "assistant.final")[0]["text"].startswith("Which of your orders")
     assert shop.calls == []
+
+
+async def test_a_missing_argument_is_explained_back_after_the_order_was_only_read(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    # The order is read, since its state may rule the refund out before anyone is asked for the reason.
+    wish = call("refund_order", order_id="A-1001")
+    model = await turn(conversation, "Do it", Says(calls=(wish,)), Says("What happened to your order?"))
+    result = json.loads(model.requests[1].messages[-1].content)
+    assert "reason" in result["fields"]
+    events = await db(log)
+    assert not [event for event in events if event.event.startswith("action.")]
+    assert payloads(events, "assistant.final")[0]["text"] == "What happened to your order?"
+    assert shop.calls == ["order"] and shop.refunds == []
 
 
 @pytest.mark.one_in(3)
