@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from supportbot.llm.providers.transport import READ_EVERY_SECONDS, Body, ReadingTimes
+from supportbot.llm.providers.transport import READ_EVERY_SECONDS, Body, ReadingTimes, reading_times
 
 JUST_AFTER = READ_EVERY_SECONDS * 0.1
 JUST_BEFORE = READ_EVERY_SECONDS * 0.9
@@ -77,6 +77,15 @@ def test_answers_are_read_together_and_wake_the_loop_once(loop: Loop, times: Rea
     assert loop.calls == 1
 
 
+def test_half_of_the_answers_are_read_between_the_common_times_of_the_others(loop: Loop) -> None:
+    """Otherwise, the end of an answer would wait for the text of all others."""
+    groups = reading_times()
+    answers = [gathering(next(groups), loop, 0.0) for _ in range(6)]
+    loop.wait_until(READ_EVERY_SECONDS)
+    assert [answer.read_at for answer in answers] == [[READ_EVERY_SECONDS], [READ_EVERY_SECONDS / 2]] * 3
+    assert loop.calls == 2
+
+
 def test_an_answer_that_was_just_read_waits_for_the_common_time_after_the_next(loop: Loop, times: ReadingTimes) -> None:
     """A read for a single token would cost as much as one for many."""
     early, late = gathering(times, loop, JUST_AFTER), gathering(times, loop, JUST_BEFORE)
@@ -112,15 +121,17 @@ def test_an_answer_that_was_read_early_is_not_waited_for(loop: Loop, times: Read
 
 
 @pytest.mark.parametrize("interval", [1, 1_000, 12_345_678])
-def test_a_common_time_comes_once_on_a_clock_of_milliseconds(loop: Loop, times: ReadingTimes, interval: int) -> None:
+@pytest.mark.parametrize("phase", [0.0, READ_EVERY_SECONDS / 2])
+def test_a_common_time_comes_once_on_a_clock_of_milliseconds(loop: Loop, phase: float, interval: int) -> None:
     """uvloop calls back at whole milliseconds. In floating point, most common times lie in the interval before them."""
-    every_ms = round(READ_EVERY_SECONDS * 1000)
+    times = ReadingTimes(phase)
+    every_ms, phase_ms = round(READ_EVERY_SECONDS * 1000), round(phase * 1000)
     for number in range(interval, interval + 1_000):
-        loop.now = number * every_ms / 1000
+        loop.now = (number * every_ms + phase_ms) / 1000
         times.add(cast(Body, Answer(loop)))
         ((when, callback, arguments),) = loop.timers
         assert round((when - loop.now) * 1000) == every_ms
         loop.timers.clear()
-        loop.now = (number + 1) * every_ms / 1000
+        loop.now = ((number + 1) * every_ms + phase_ms) / 1000
         callback(*arguments)
         assert not loop.timers

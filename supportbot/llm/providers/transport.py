@@ -1,7 +1,8 @@
 """Requests to model servers over aiohttp, whose answers are read a few tokens at a time.
 
 Between two reads, incoming data gathers in the socket. Otherwise, each token would wake the event loop, which takes
-most of the reading time. For the same reason, all answers are read at common times.
+most of the reading time. For the same reason, answers are read at common times: one half of them together, and the
+other half between these times, so that the end of an answer does not have to wait for the text of all others.
 
 Meanwhile, a socket counts as readable only once it holds more than usually arrives between two reads: the end of an
 answer, which comes as several events at once, is read early. If the event loop stopped watching the socket instead, it
@@ -10,8 +11,9 @@ would still be woken by the next token, only to learn that nobody is reading.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from itertools import cycle
 from typing import Any, Final
 
 import aiohttp
@@ -24,6 +26,7 @@ KEEP_ALIVE_SECONDS: Final = 5.0
 READ_EVERY_SECONDS: Final = 0.07
 _LEAST_SECONDS: Final = READ_EVERY_SECONDS / 4  # between a read and the common time of the next one
 _MOST_SECONDS: Final = READ_EVERY_SECONDS * 3  # that count between two reads; the rest is silence
+_GROUPS: Final = 2  # of answers that are read together
 _MORE_THAN_USUAL: Final = 1.25  # times the usual data
 MOST_BYTES: Final = 32 * 1024  # more than gathers, unless the server is much faster than a model
 BODY: Final = "supportbot.body"  # the body's name in the extensions of its response
@@ -96,9 +99,12 @@ class Body(httpx2.AsyncByteStream):
 
 
 class ReadingTimes:
-    """The common times at which answers are read. Answers that are read together wake the event loop only once."""
+    """The common times at which a group of answers is read. Answers that are read together wake the event loop only
+    once. The phase is how much later than those of the first group the common times are, in seconds.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, phase: float = 0.0) -> None:
+        self._phase = phase
         self._gathering: dict[Body, float] = {}  # the earliest time to read each body, on the loop's clock
         self._timer: asyncio.TimerHandle | None = None  # only while data gathers
 
@@ -116,8 +122,9 @@ class ReadingTimes:
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         # uvloop's clock has whole milliseconds, and a division may put a common time into the interval before it.
         # Without an earliest time, the timer would be set to the present again and again until the millisecond ends.
-        earliest = loop.time() + _LEAST_SECONDS
-        self._timer = loop.call_at((earliest // READ_EVERY_SECONDS + 1) * READ_EVERY_SECONDS, self._read, loop)
+        earliest = loop.time() + _LEAST_SECONDS - self._phase
+        common = (earliest // READ_EVERY_SECONDS + 1) * READ_EVERY_SECONDS
+        self._timer = loop.call_at(common + self._phase, self._read, loop)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
@@ -129,6 +136,11 @@ class ReadingTimes:
             self._set_timer(loop)
 
 
+def reading_times() -> Iterator[ReadingTimes]:
+    """Yield the common times of each further answer, so that the groups are of the same size."""
+    return cycle([ReadingTimes(phase=READ_EVERY_SECONDS * number / _GROUPS) for number in range(_GROUPS)])
+
+
 class Transport(httpx2.AsyncBaseTransport):
     """A transport that belongs to the event loop that sends its first request. Raises httpx's ConnectError if there is
     no response.
@@ -136,7 +148,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
-        self._times = ReadingTimes()
+        self._times = reading_times()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if self._session is None:
@@ -153,7 +165,7 @@ class Transport(httpx2.AsyncBaseTransport):
             )
         except aiohttp.ClientConnectionError as error:
             raise httpx2.ConnectError(str(error), request=request) from error
-        body = Body(response, self._times)
+        body = Body(response, next(self._times))
         return httpx2.Response(
             response.status, headers=response.raw_headers, stream=body, request=request, extensions={BODY: body}
         )
