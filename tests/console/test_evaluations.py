@@ -68,6 +68,8 @@ def problem(answer: Any) -> str:
         ({"text": "just words"}, "A mapping of keys to values is required here."),
         ({"text": "name: shop"}, "Unknown key `name`. Use one of: `about`, `cases`, `defaults`, `suite`, `title`."),
         ({"text": " # nothing\n"}, "The text is empty."),
+        ({"text": '{"id": "a"}\n{"id"'}, "Line 2 is not valid JSON."),
+        ({"text": "tests: cases.csv"}, "`tests` must be a list in this file."),
         ({"file": b"\n"}, "empty.yaml: the file is empty."),
         ({"file": b"name: shop"}, "empty.yaml: unknown key `name`."),
     ],

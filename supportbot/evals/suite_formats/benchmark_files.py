@@ -85,7 +85,7 @@ def _is_question(row: Any) -> bool:
 def suite_of_questions(data: list[Mapping[str, Any]], *, name: str, file: str) -> dict[str, Any]:
     """Return the document of a suite. Raises InvalidSuite."""
     try:
-        cases = [_question_case(dict(row), f"{file}: {place}") for place, row in enumerate(data, 1)]
+        cases = [_question_case(dict(row), placed(file, str(place))) for place, row in enumerate(data, 1)]
     except InvalidDocument as error:
         raise InvalidSuite(error.message) from error
     return {"suite": name, "cases": cases}

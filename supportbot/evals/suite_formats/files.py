@@ -19,6 +19,7 @@ from actions.definitions.importing.bounded_parsing import InvalidFile, check_dep
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.retail import task_files
 from supportbot.evals.suite_formats import benchmark_files, foreign_suites
+from supportbot.evals.suite_formats.document_values import placed
 from supportbot.evals.suite_formats.own_format import (
     Case,
     Suite,
@@ -52,14 +53,14 @@ def read_suite(data: bytes, *, file: str) -> Suite:
     """Return the suite in a file's bytes. Raises InvalidSuite, which names the file, the case and the key."""
     if len(data) > MAX_BYTES:
         problem = gettext("the file has more than {most} MB.").format(most=MAX_BYTES // 1_000_000)
-        raise InvalidSuite(f"{file}: {problem}")
+        raise InvalidSuite(placed(file, problem))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidSuite(f"{file}: " + gettext("the file is not UTF-8 text.")) from error
+        raise InvalidSuite(placed(file, gettext("the file is not UTF-8 text."))) from error
     found = structure_of(text, file)
     if found is None:
-        raise InvalidSuite(f"{file}: " + gettext("the file is empty.") if file else gettext("the text is empty."))
+        raise InvalidSuite(placed(file, gettext("the file is empty.")) if file else gettext("the text is empty."))
     name = _NOT_IN_NAME.sub("-", Path(file).stem.lower()).strip("-_")[:60] or "suite"
     if task_files.is_tasks(found):
         found = task_files.as_suite(found, name=name, file=file)
@@ -86,7 +87,7 @@ def structure_of(text: str, file: str = "") -> Any:
         check_depth(rows)
         return rows
     except InvalidFile as error:
-        raise InvalidSuite(f"{file}: {error.message}" if file else error.message) from error
+        raise InvalidSuite(placed(file, error.message)) from error
 
 
 def _line(line: str, file: str, number: int) -> Any:
@@ -94,7 +95,7 @@ def _line(line: str, file: str, number: int) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
         problem = gettext("line {number} is not valid JSON.").format(number=number)
-        raise InvalidSuite(f"{file}: {problem}") from error
+        raise InvalidSuite(placed(file, problem)) from error
 
 
 def _from_lines(rows: list[Any], name: str) -> Mapping[str, Any]:

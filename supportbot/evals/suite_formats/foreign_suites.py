@@ -18,6 +18,7 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.suite_formats.document_values import placed
 from supportbot.evals.suite_formats.expectations import MAX_VALUE_TEXT
 from supportbot.evals.suite_formats.own_format import MAX_CASES
 
@@ -58,11 +59,11 @@ def suite_of_promptfoo(data: Mapping[str, Any], *, name: str, file: str) -> dict
     """Return the document of a suite. Raises InvalidSuite."""
     tests = data["tests"]
     if not isinstance(tests, list):  # it may be the name of a different file or a program
-        raise InvalidSuite(f"{file}: " + gettext("`tests` must be a list in this file."))
+        raise InvalidSuite(placed(file, gettext("`tests` must be a list in this file.")))
     if len(tests) > MAX_CASES:
-        raise InvalidSuite(f"{file}: " + gettext("a suite can have at most {most} cases.").format(most=MAX_CASES))
+        raise InvalidSuite(placed(file, gettext("a suite can have at most {most} cases.").format(most=MAX_CASES)))
     shared = _mapping_in(data, "defaultTest", file)
-    cases = [_case(test, shared, _template(data), f"{file}: tests[{place}]") for place, test in enumerate(tests)]
+    cases = [_case(test, shared, _template(data), placed(file, f"tests[{place}]")) for place, test in enumerate(tests)]
     return {"suite": name, "title": str(data.get("description") or name), "cases": cases}
 
 
@@ -224,7 +225,7 @@ def is_deepeval(data: Any) -> bool:
 
 def suite_of_deepeval(data: Any, *, name: str, file: str) -> dict[str, Any]:
     """Return the document of a suite. Raises InvalidSuite."""
-    cases = [_deepeval_case(row, f"{file}: {place}") for place, row in enumerate(_goldens(data), 1)]
+    cases = [_deepeval_case(row, placed(file, str(place))) for place, row in enumerate(_goldens(data), 1)]
     return {"suite": name, "cases": cases}
 
 
