@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from supportbot.assistant.action_tools import may_replace_card
 from supportbot.builtin.actions.next_step import ONLY_ASKS, needs_account, next_step
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import is_offer_of_a_person, phrase_in, say
-from supportbot.llm.types import ChatMessage, ModelRequest, Source
+from supportbot.llm.types import REPLACES_CARD, ChatMessage, ModelRequest, Source
 from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, doubtful, order
 from tests.events import check_event
 
@@ -172,6 +173,17 @@ def test_a_corrected_number_is_no_cancellation(text: str) -> None:
     asked, calls = chat.send(text)
     assert not calls and phrase_in(asked) == "meant"
     assert [one["id"] for one in chat.blocks[0]["options"]][:2] == ["refund_order", "cancel_order"]
+
+
+def test_a_corrected_number_keeps_the_amount_and_replaces_the_card() -> None:
+    chat = Chat()
+    chat.send("Refund 10 euros for WF-20418")
+    chat.tools = (HUMAN, WITHDRAW, *map(may_replace_card, catalogue()))  # the card waits
+    asked, calls = chat.send("sorry, I meant WF-20444")
+    assert not calls and phrase_in(asked) == "meant"
+    _, [(name, arguments)] = chat.send("Refund an order")
+    assert (name, arguments["order_id"], arguments["amount"]) == ("refund_order", "WF-20444", "10")
+    assert arguments[REPLACES_CARD] is True
 
 
 @pytest.mark.parametrize("text", ["Cancel WF-20444", "please also cancel WF-20444", "sorry, please cancel WF-20444"])

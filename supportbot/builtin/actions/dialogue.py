@@ -79,6 +79,7 @@ class DialogueState:
     _last_order: str = ""  # the order number that was named last
     _ambiguous_text: str = ""
     _ambiguous_whole: str = ""
+    _may_be_correction: bool = False  # the ambiguous text may only correct the settled intent
     _idle: int = 0
     _since_settled: int = 0  # messages from the customer since an intent was settled, including the newest
     _written_on: date | None = None  # the day of the newest message
@@ -188,7 +189,9 @@ class DialogueState:
         if self._is_correction(text, kind, detected) and self._correct(text):
             return "advanced"
         if self._may_only_name_another_record(text, detected):
-            return self._ask_back(text, [self.settled[-1].action, detected.action])
+            outcome = self._ask_back(text, [self.settled[-1].action, detected.action])
+            self._may_be_correction = True
+            return outcome
         if not is_story and (requests := requests_in(self.tools, text, detected, self.locale)):
             return self._begin(requests)
         candidates = [detected.action] if detected.action else list(detected.candidates)
@@ -213,15 +216,18 @@ class DialogueState:
         waiting = next((intent.action for intent in self.open if self._asks_for_words()), "")
         is_new = waiting not in ("", *candidates) and (bool(candidates) or is_question_instead(text, DetectedIntent()))
         self.candidates = [*candidates, *([waiting] if is_new else [])]
-        self._ambiguous_text, self._ambiguous_whole = text, self._whole
+        self._ambiguous_text, self._ambiguous_whole, self._may_be_correction = text, self._whole, False
         self._idle += 1
         self.open = [] if self._idle >= _PATIENCE else self.open
         return "ambiguous" if candidates or (is_new and not self.is_answerable) else "nothing"
 
     def _accept(self, action: str) -> Outcome:
         """Start the action that the customer says they meant. If it is the open action, their earlier text is the
-        answer to its question.
+        answer to its question; if it is the settled one, the text may correct it.
         """
+        is_settled = bool(self.settled) and self.settled[-1].action == action
+        if self._may_be_correction and is_settled and self._correct(self._ambiguous_text):
+            return "advanced"
         place = next((at for at, intent in enumerate(self.open) if intent.action == action), None)
         lacking = "" if place is None else self._next_missing(self.open[place])
         if place is None or not self._takes_words(self.open[place], lacking):
