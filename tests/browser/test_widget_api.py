@@ -30,6 +30,8 @@ from tests.browser.waiting import until, wait_for
 
 pytestmark = pytest.mark.browser
 
+EARLIER = [{"id": message_id(77), "preview": "Your tent is on its way", "last_event_at": "2026-11-22T10:00:00Z"}]
+
 DELETED = "Your earlier conversation has been deleted."
 UNAVAILABLE = "Your earlier conversation is no longer available."
 CALLS = (
@@ -274,9 +276,7 @@ def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
 @pytest.mark.parametrize("change", ["SupportBot.logout()", "SupportBot.identify({ token: other })"])
 def test_neither_a_draft_nor_a_menu_page_stays_for_the_next_customer(shop: Shop, change: str) -> None:
     page, platform = shop
-    platform.conversations = [
-        {"id": message_id(77), "preview": "Your tent is on its way", "last_event_at": "2026-11-22T10:00:00Z"}
-    ]
+    platform.conversations = EARLIER
     page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
     open_chat(page)
     until(page, "SupportBot.state.connection === 'open'")
@@ -287,6 +287,61 @@ def test_neither_a_draft_nor_a_menu_page_stays_for_the_next_customer(shop: Shop,
     page.evaluate(f"other => {{ {change} }}", token("cus_2"))
     expect(field).to_have_value("")
     expect(page.get_by_role("dialog")).not_to_contain_text("Your tent")
+
+
+@pytest.mark.parametrize(
+    ("signed_in", "is_same"),
+    [
+        ("SupportBot.identify({ token: same })", True),
+        ("SupportBot.identify({ getToken: async () => same })", True),
+        ("SupportBot.identify({ getToken: async () => { throw Error() } })", True),  # it may still be the same customer
+        ("SupportBot.identify({ token: other })", False),
+        ("SupportBot.identify({ getToken: async () => other })", False),
+        ("", False),
+    ],
+)
+def test_what_a_tab_kept_for_a_customer_is_restored_only_for_them(
+    browser: Browser, signed_in: str, is_same: bool
+) -> None:
+    """A shop that loads a page for each step signs customers out without a call to the chat."""
+    frame = {"type": "message", "text": "Am I late?"}
+    tab = {"draft": "My account number is 12345", "unsent": [{"key": "k1", "text": "Am I late?", "frame": frame}]}
+    keeping = (
+        f"""localStorage["supportbot:pk_test"] = '{json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})}';"""
+        f"""sessionStorage["supportbot:pk_test.tab"] = '{json.dumps(tab)}';"""
+        f"""window.same = {json.dumps(token("cus_1"))}; window.other = {json.dumps(token("cus_2"))};"""
+    )
+    with visit(browser, before=keeping) as (page, platform):
+        page.evaluate(f"{{ {signed_in} }}")
+        open_chat(page)
+        field = page.get_by_role("textbox", name="Message")
+        if is_same:
+            expect(field).to_have_value("My account number is 12345")
+            expect(page.locator(".me")).to_contain_text("Am I late?")
+            return
+        until(page, "SupportBot.state.connection === 'open'")
+        platform.catch_up()
+        assert (field.input_value(), page.locator(".me").count()) == ("", 0)
+        assert platform.frames_of("message") == []
+        assert "12345" not in page.evaluate("sessionStorage['supportbot:pk_test.tab']")
+
+
+def test_signing_out_in_one_tab_leaves_nothing_in_the_others(shop: Shop) -> None:
+    page, platform = shop
+    platform.conversations = EARLIER
+    other = page.context.new_page()
+    other.goto(f"{SHOP}/")
+    for tab in (page, other):
+        tab.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
+        open_chat(tab)
+        until(tab, "SupportBot.state.connection === 'open'")
+    field = other.get_by_role("textbox", name="Message")
+    field.fill("My account number is 12345")
+    choose(other, "Earlier conversations")
+    expect(other.get_by_role("dialog")).to_contain_text("Your tent")
+    page.evaluate("SupportBot.logout()")
+    expect(other.get_by_role("dialog")).not_to_contain_text("Your tent")
+    expect(field).to_have_value("")
 
 
 @pytest.mark.long

@@ -11,13 +11,14 @@ export async function credentials(chat) {
   const { session, channel, connection } = chat;
   const known = await chat.token(chat.isStale);
   const token = known || undefined;
-  const { conversation, visitor, sub } = session.kept;
+  const { sub } = session.kept;
+  // The page has signed in a different customer, or signed this one out.
+  if (sub && known !== null && sub !== subjectOf(token)) session.forget({});
+  else if (!chat.log.items.size) chat.restore();
   // If the page's token function fails, the customer may still be the same, so it is called a few more times.
   if (sub && known === null && connection.failures < TOKEN_TRIES) throw { code: "no_token" };
-  if (!sub || known === null || sub === subjectOf(token)) return { channel, conversation, visitor, token };
-  // The page has signed in a different customer, or signed this one out.
-  session.forget({});
-  return { channel, token };
+  const { conversation, visitor } = session.kept;
+  return { channel, conversation, visitor, token };
 }
 
 /** Request a ticket. A stale credential that is refused is dropped, and the request is repeated without it. */

@@ -17,7 +17,7 @@ export function card(node, item, chat) {
   const [colour, sign] = TAGS[state] || ["", "close"];
   const body = BODIES[state] || folded;
   const id = `sb-${key}`;
-  node.hidden = Boolean(item.isSaid);
+  node.hidden = item.isSaid;
   node.className = body === folded ? "act folded" : "act";
   node.role = "group";
   node.tabIndex = -1;

@@ -33,7 +33,10 @@ export class Chat {
     const { signal } = this.removed;
     this.element = element;
     this.i18n = i18n;
-    this.session = new Session(element, signal, () => this.clear(this.isTheirs));
+    this.session = new Session(element, signal, (isOther) => {
+      if (isOther) this.view.composer.text = "";
+      this.clear(this.isTheirs);
+    });
     this.identity.set(element.identity);
     this.view = new View(this);
     const handlers = { state: (state, code) => updateConnection(this, state, code), frame: (frame) => handleFrame(this, frame), event: (event) => handleEvent(this, event) };
@@ -42,6 +45,11 @@ export class Chat {
     element.frame.append(this.view.peek, this.view.node);
     addEventListener("visibilitychange", () => updateUnread(this), { signal });
     this.ticking = setInterval(() => this.view.node.querySelectorAll(".until").forEach((line) => line.count()), TICK_MS);
+    update(this);
+  }
+
+  /** Show the draft and the unsent messages that this tab stored, once it is known that they are this customer's. */
+  restore() {
     const { draft, unsent = [] } = this.session.tab;
     if (draft) this.view.composer.text = draft;
     for (const { key, text, frame } of unsent) this.log.addOwn(key, text, frame);
@@ -340,13 +348,13 @@ export class Chat {
     this.clear(goesOn);
   }
 
-  /** Nothing of the previous customer may stay on this screen: neither their chat nor their draft, nor a page of the menu. */
+  /** Nothing of the previous customer may stay on this screen: neither their chat nor their draft. */
   #changeCustomer(goesOn) {
     this.leave({}, goesOn);
     this.view.composer.text = "";
-    this.page();
   }
 
+  /** Clear the screen except for the draft, which may be for the next conversation. */
   clear(goesOn) {
     const { connection, element, view } = this;
     connection.stop();
@@ -354,12 +362,13 @@ export class Chat {
     connection.kept = [];
     this.announceAfter = this.gone = this.missing = undefined;
     this.log.clear();
+    this.keepUnsent();
     view.rebuild([]);
     view.announcer.clear();
     element.showUnread(0);
     view.peek.hidden = true;
     element.state.conversation = null;
-    update(this);
+    this.page();
     if (goesOn) connection.start();
   }
 

@@ -18,7 +18,7 @@ export function update(chat) {
   const suggestions = element.option("suggestions").split("|").filter(Boolean);
   intro(chat, greeting, suggestions.length ? suggestions : config.suggestions || []);
   const placeholder = isEnded ? "askAnew" : mode === "person" ? "askPerson" : "ask";
-  view.composer.update(t(placeholder, { name: firstName(agent, chat) }), Boolean(log.writing));
+  view.composer.update(t(placeholder, { name: firstName(agent, chat) }), log.writing);
   const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting", "stopWaiting", () => chat.connection.deliver({ type: "cancel_human" })], person: ["withPerson", "endChat", () => press(chat, "endChat")] }[mode];
   view.drawFoot(t(text), t(label), action);
 }

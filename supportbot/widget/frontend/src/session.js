@@ -10,7 +10,8 @@ export class Session {
   /**
    * @param {{storage?: string, storageKey: string}} element
    * @param {AbortSignal} signal
-   * @param {() => void} moved called when another tab changes the conversation, logs out or deletes it
+   * @param {(isOther: boolean) => void} moved called when another tab changes the conversation, logs out or deletes it;
+   *     `isOther` says whether it signed a customer out
    */
   constructor({ storage, storageKey }, signal, moved) {
     this.keys = { kept: storageKey, tab: `${storageKey}.tab` };
@@ -22,7 +23,7 @@ export class Session {
       const { conversation, sub } = this.kept;
       if (key !== storageKey || storageArea !== window[storage]) return;
       this.#read("kept");
-      if (conversation && (this.kept.conversation !== conversation || this.kept.sub !== sub)) moved();
+      if (conversation && (this.kept.conversation !== conversation || this.kept.sub !== sub)) moved(sub && this.kept.sub !== sub);
     };
     addEventListener("storage", handle, { signal });
   }
