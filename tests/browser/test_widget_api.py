@@ -344,6 +344,25 @@ def test_signing_out_in_one_tab_leaves_nothing_in_the_others(shop: Shop) -> None
     expect(field).to_have_value("")
 
 
+def test_an_answer_that_arrives_after_signing_out_is_not_shown(shop: Shop) -> None:
+    page, platform = shop
+    platform.conversations = EARLIER
+    held: list[Route] = []
+    page.context.route(f"{PLATFORM}/api/v1/conversations", lambda route: held.append(route))
+    page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
+    open_chat(page)
+    until(page, "SupportBot.state.connection === 'open'")
+    choose(page, "Earlier conversations")
+    request = wait_for(page, lambda: held)[0]
+    page.evaluate("SupportBot.logout()")
+    until(page, "SupportBot.state.connection === 'open'")
+    with page.expect_response(f"{PLATFORM}/api/v1/conversations"):
+        request.fallback()
+    platform.catch_up()
+    expect(page.get_by_role("dialog")).not_to_contain_text("Your tent")
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+
+
 @pytest.mark.long
 def test_the_chat_continues_if_the_token_function_fails_for_a_while(browser: Browser) -> None:
     short = json.dumps(token("cus_1", lives_seconds=1))

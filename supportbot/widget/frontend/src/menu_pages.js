@@ -13,6 +13,7 @@ import english from "./pages.js";
 const CHECK = "m4 10.5 4 4L16 6";
 const TRASH = "M4 5.5h12M8 5V3.5h4V5M5 6l1 11h8l1-11";
 const LONGEST_WAIT_MS = 3000;
+const LEFT = {};
 // The query of the texts' address. Browsers may cache a failure, so a failed attempt changes the next one's address.
 let mark = "";
 
@@ -21,9 +22,20 @@ export async function attempt(chat, action) {
   try {
     await action(chat, await textsIn(chat.i18n.language));
   } catch (error) {
+    if (error === LEFT) return;
     if (!error.code) throw error;
     chat.page();
     chat.refuse(error.code);
+  }
+}
+
+/** Make a request as the customer. Fails with `LEFT` if this browser has somebody else's chat when it is answered. */
+async function ask(chat, path, options) {
+  const { visitor, sub } = chat.own;
+  try {
+    return await chat.ask(path, options);
+  } finally {
+    if (chat.own.visitor !== visitor || chat.own.sub !== sub) throw LEFT;
   }
 }
 
@@ -57,15 +69,15 @@ export function languageIs(chat, texts) {
 
 export async function earlier(chat, texts) {
   const { i18n, session, own } = chat;
-  const { results } = session.kept.conversation ? await chat.ask("conversations") : { results: [] };
-  const go = (conversation) => () => chat.leave({ ...own, conversation }, true, chat.page());
+  const { results } = session.kept.conversation ? await ask(chat, "conversations") : { results: [] };
+  const go = (conversation) => () => chat.leave({ ...own, conversation }, true);
   const rows = results.filter(({ preview }) => preview).map(({ id, preview, last_event_at: at }) => h("li", h("button", { onclick: go(id) }, h("span", h("b", { dir: "auto" }, preview)), h("time", i18n.time(at)))));
   page(chat, texts, "earlier", rows.length ? h("ul.sugg", rows) : says(texts, texts.none));
 }
 
 /** Download the conversation as text. */
 export async function load(chat) {
-  const text = await chat.ask(`conversations/${chat.session.kept.conversation}/transcript`);
+  const text = await ask(chat, `conversations/${chat.session.kept.conversation}/transcript`);
   const href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
   h("a", { href, download: "chat.txt" }).click();
   URL.revokeObjectURL(href);
@@ -79,7 +91,7 @@ export function privacy(chat, texts) {
 
 export function erase(chat, texts) {
   const confirmed = async () => {
-    await chat.ask("conversations", { method: "DELETE" });
+    await ask(chat, "conversations", { method: "DELETE" });
     chat.leave(chat.own);
     page(chat, texts, "erase", says(texts, texts.erased));
   };
