@@ -166,10 +166,12 @@ def test_a_yes_after_a_refusal_points_to_no_card() -> None:
     assert [name for name, _ in chat.send("yes")[1]] == ["request_human"]
 
 
+@pytest.mark.parametrize("between", [(), ("thanks",), ("How long does that take?", "thanks")])
 @pytest.mark.parametrize("text", ["sorry, WF-20444", "sorry, I meant WF-20444", "pardon, je voulais dire WF-20444"])
-def test_a_corrected_number_is_no_cancellation(text: str) -> None:
+def test_a_corrected_number_is_no_cancellation(text: str, between: tuple[str, ...]) -> None:
     chat = Chat()
-    chat.send("Refund WF-20418")
+    for earlier in ("Refund WF-20418", *between):
+        chat.send(earlier)
     asked, calls = chat.send(text)
     assert not calls and phrase_in(asked) == "meant"
     assert [one["id"] for one in chat.blocks[0]["options"]][:2] == ["refund_order", "cancel_order"]

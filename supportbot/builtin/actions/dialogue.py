@@ -359,10 +359,10 @@ class DialogueState:
         return detected.action == intent.action and not names_another_record(tool, intent, given)
 
     def _may_only_name_another_record(self, text: str, detected: DetectedIntent) -> bool:
-        """Return whether a message directly after a card or a refusal requests a different action only as long as it
-        names a record: "Sorry, I meant WF-20410" looks like a cancellation, but may correct the number.
+        """Return whether a message after a card or a refusal requests a different action only as long as it names a
+        record: "Sorry, I meant WF-20410" looks like a cancellation, but may correct the number.
         """
-        if not detected.action or not self._corrects(text) or self._since_settled > 1:
+        if not detected.action or not self._corrects(text):
             return False
         intent = self.settled[-1]
         if intent.action == detected.action or not names_another_record(
