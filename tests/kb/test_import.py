@@ -222,6 +222,7 @@ BROKEN = {
     "unclosed.md": (b"---\ntitle: x\n\nText", "has no end"),
     "not-yaml.md": (b"---\ntitle: a: b: c\n---\nText", "(line 2, column 9). Put"),
     "open.md": (b"---\ntitle: x\ntags: [a, b\n---\nText", "(line 3, column 7). Put"),
+    "bracket.md": (b"---\ntitle: [New\nurl: x\nlocale: en\n---\nText", "(line 2, column 8). Put"),
     "list.md": (b"---\n- a\n- b\n---\nText", "not a list of keys"),
     "nested.md": (b"---\ntitle: [a, b]\n---\nText", "not a single value"),
     "deep.md": (b"---\nx: " + b"[" * 1_000 + b"\n---\nText", "cannot be read"),

@@ -126,8 +126,9 @@ def _parsed(block: str) -> object:
 def _problem_of(error: yaml.MarkedYAMLError, block: str) -> str:
     """Return the place of an error. The parser's own description is left out: it is in English, and in YAML's terms."""
     mark = error.problem_mark
-    # The error of an open bracket or quotation mark is found at the end; the context is where it was opened.
-    if error.context_mark and (mark is None or mark.line >= block.count("\n")):
+    # An open bracket or quotation mark is noticed in a later line or at the end; the context is where it was opened.
+    is_later = mark is None or mark.line >= block.count("\n") or "flow" in (error.context or "")
+    if error.context_mark and is_later:
         mark = error.context_mark
     if mark is None:
         return _unreadable()
