@@ -344,7 +344,8 @@ def test_signing_out_in_one_tab_leaves_nothing_in_the_others(shop: Shop) -> None
     expect(field).to_have_value("")
 
 
-def test_an_answer_that_arrives_after_signing_out_is_not_shown(shop: Shop) -> None:
+@pytest.mark.parametrize("entry", ["Earlier conversations", "Delete my chats"])
+def test_an_answer_that_arrives_after_signing_out_changes_nothing(shop: Shop, entry: str) -> None:
     page, platform = shop
     platform.conversations = EARLIER
     held: list[Route] = []
@@ -352,7 +353,9 @@ def test_an_answer_that_arrives_after_signing_out_is_not_shown(shop: Shop) -> No
     page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
     open_chat(page)
     until(page, "SupportBot.state.connection === 'open'")
-    choose(page, "Earlier conversations")
+    choose(page, entry)
+    if entry == "Delete my chats":
+        page.get_by_role("button", name=entry).click()
     request = wait_for(page, lambda: held)[0]
     page.evaluate("SupportBot.logout()")
     until(page, "SupportBot.state.connection === 'open'")
@@ -361,6 +364,8 @@ def test_an_answer_that_arrives_after_signing_out_is_not_shown(shop: Shop) -> No
     platform.catch_up()
     expect(page.get_by_role("dialog")).not_to_contain_text("Your tent")
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+    assert json.loads(page.evaluate("localStorage['supportbot:pk_test']"))["conversation"] == CONVERSATION
+    assert page.evaluate("SupportBot.state.connection") == "open"
 
 
 @pytest.mark.long

@@ -177,6 +177,8 @@ def test_switching_tabs_keeps_the_entered_values_and_stores_nothing(client: Clie
     assert not odd.css("[name=ask], [name=abstains], [name=says]") and odd.css("[name=figures]")
     broken = shown(client, address("plain"), **{**posted, "text": "[:"})
     assert broken.css("[role=alert]") and broken.css_first("textarea[name=text]").text().strip() == "[:"
+    empty = shown(client, address("plain"), **{**posted, "show": "", "text": "# nothing"})
+    assert "The text is empty." in visible_text(empty.css_first("[role=alert]"))
 
 
 @pytest.mark.parametrize(
