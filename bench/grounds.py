@@ -10,8 +10,8 @@ the sentences that it finds with the question.
 
 For each corpus, it prints the results of a fit on the other corpora: AUC, and the share of answerable questions and of
 each other kind that are answered, by the grounds alone and together with the search's own confidence. The lines `folds`
-do the same with fifths of all conversations, and the lines `all` with one fit on everything, whose numbers come last.
-`--out` writes these numbers in the format of `kb/search/calibrations/answers.json`.
+give the same results for fifths of all conversations, and the lines `all` for one fit on everything. The numbers of
+this last fit come at the end. `--out` writes them in the format of `kb/search/calibrations/answers.json`.
 """
 
 import argparse

@@ -5,8 +5,9 @@
 
 This program makes the manual of a bottling line as one PDF: thirty machines with ten pages each, so that every
 page has twenty-nine others that say nearly the same about another machine. Twenty questions in a reader's words ask for
-one sentence each. Prints how often one of the first eight passages contains it and begins on its page (`right_page`),
-how often one of the six that a model is given does, and how often the first does. Goal: 19 of 20.
+one sentence each. Prints for how many questions one of the first eight passages contains the sentence and begins on its
+page (`right_page`); the same for the six passages that a model is given; and the same for the first passage. Goal: 19
+of 20.
 """
 
 import argparse

@@ -23,7 +23,7 @@ If the customer wants a person, call the tool request_human."""
 
 @dataclass(frozen=True)
 class Words:
-    """An article in which `new` replaces `old`, or the whole text if `old` is empty."""
+    """An article in which `new` replaces `old` or, if `old` is empty, the whole text."""
 
     article: str
     old: str

@@ -5,16 +5,16 @@
                            [--threshold P] [--alone] [--show N]
 
 Every question goes through a complete turn in a temporary installation: search, choice of pieces, checks, citations.
-For answerable questions, it prints how often the first cited article, and how often any, is a right one (`gold`). If
-the rows list the sentences that answer (`answers`), it also prints how often the first quote, and how often any, is one
-of them (`right`). An answer is `wrong` if it quotes neither such a sentence nor a right article, and `beside` if it
-quotes a right article but no such sentence. It also prints how often the answer was "not found", and its number of
-lines. For unanswerable questions, it prints how often the answer was "not found", how often anything was searched for,
-and how often help pages were offered instead. `found` is the share of the unanswered answerable questions with a right
-article among the pages offered. Rows with a `group` count in that group as well as in their language. The messages in
-`before` are sent first in the same conversation; with `--alone`, the question is asked without them. `--threshold` sets
-a different probability that passages must reach to count as containing the answer. `--show` prints N answers per
-language.
+For answerable questions, it prints how often the first cited article, and how often any cited article, is a right one
+(`gold`). If the rows list the sentences that answer (`answers`), it also prints how often the first quote, and how
+often any quote, is one of them (`right`). An answer is `wrong` if it quotes neither such a sentence nor a right
+article, and `beside` if it quotes a right article but no such sentence. It also prints how often the answer was "not
+found", and its number of lines. For unanswerable questions, it prints how often the answer was "not found", how often
+anything was searched for, and how often help pages were offered instead. `found` is the share of the unanswered
+answerable questions with a right article among the pages offered. Rows with a `group` count in that group as well as in
+their language. The messages in `before` are sent first in the same conversation; with `--alone`, the question is asked
+without them. `--threshold` sets a different probability that passages must reach to count as containing the answer.
+`--show` prints N answers per language.
 """
 
 import argparse

@@ -77,7 +77,7 @@ class Category(TenantModel):
 
 
 class CollectionUserPermission(UserObjectPermissionBase):
-    """A person's right on a collection. This is a direct table, because guardian's generic tables compare text keys."""
+    """A person's right to a collection. This is a direct table, because guardian's generic tables compare text keys."""
 
     content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
 

@@ -1,4 +1,5 @@
-"""Calibrating the confidence: known questions are put to known corpora, and the confidence is fitted to the results.
+"""Calibrating the confidence: known questions are searched for in known corpora, and the confidence is fitted to the
+results.
 
 The report covers only held-out data: the other half of the questions, and entire corpora left out of the fit.
 """
@@ -22,12 +23,12 @@ from kb.search import evidence_for, search
 from kb.search.confidence import Calibration
 from supportbot.accounts.scope import workspace_scope
 
-# How many questions from another corpus are put to this one; more would not help.
+# How many questions from another corpus are searched for in this one; more would not help.
 MAX_FOREIGN = 60
 # Unanswerable questions that look answerable; used for the report, not for fitting.
 NEAR_MISS = "near_miss"
 
-# The message by whether questions with an answer (True) or without one (False) are missing.
+# The message if questions with an answer (True) or questions without an answer (False) are missing.
 _TOO_FEW = {
     True: gettext_noop(
         "{corpus} has too few questions with an answer. Use about twenty: half of them are for fitting, half for "

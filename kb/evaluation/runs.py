@@ -1,4 +1,4 @@
-"""Evaluation runs: questions with known answers are put to the search, and the results are scored by article."""
+"""Evaluation runs: questions with known answers are run through the search, and the results are scored by article."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,8 +84,8 @@ def evaluate(
     limit: int = CUTOFF,
     each: Callable[[int], None] = lambda done: None,
 ) -> RunScores:
-    """Put every question to the search; return the scores of the first `limit` articles. `each` is called with the
-    number done.
+    """Run every question through the search; return the scores of the first `limit` articles. `each` is called with the
+    number of questions done.
     """
     run = RunScores([], [])
     for done, question in enumerate(questions, start=1):

@@ -40,7 +40,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """One passage of a body; `heading_path` is its headings from the outermost in, joined by " > ".
+    """One passage of a body; `heading_path` is its headings from the outermost inwards, joined by " > ".
 
     If rows of a long table are in a later passage than the column names, these names are the innermost heading.
     """

@@ -181,7 +181,7 @@ def _all_counts(scope: Scope, queries: Sequence[str]) -> tuple[int, dict[str, in
 
 
 def _counts(scope: Scope, queries: Sequence[str], *, row_by_row: bool) -> dict[str, int]:
-    """Return how many chunks in scope match each query. `row_by_row` is that of `Scope.filter`."""
+    """Return how many chunks in scope match each query. `row_by_row` is passed to `Scope.filter`."""
     matching = _matching(scope, queries, row_by_row=row_by_row)
     [(counts,)] = sql.fetch(f"SELECT {matching.text}", matching.values)
     return dict(zip(queries, counts, strict=True))
@@ -245,7 +245,7 @@ def lexical_matches(
 ) -> Sequence[Candidate]:
     """Return the chunks that match `query`, one of the part's queries, best first.
 
-    At most MAX_RANKED matches are ranked, whichever the index returns first. `row_by_row` is that of `Scope.filter`.
+    At most MAX_RANKED matches are ranked, whichever the index returns first. `row_by_row` is passed to `Scope.filter`.
     """
     assert part.words is not None, "the index of words is searched"
     steps = _word_search(scope, part.words, query, limit, row_by_row=row_by_row)
@@ -263,7 +263,7 @@ def approximate_neighbours(
     scope: Scope, vector: Sequence[float], terms: Sequence[Term] = (), *, limit: int, row_by_row: bool = False
 ) -> Sequence[Candidate]:
     """Like `exact_neighbours`, through the approximate index: for scopes too large for an exact scan. `row_by_row` is
-    that of `Scope.filter`.
+    passed to `Scope.filter`.
     """
     _, near, _ = sql.fetch_each(*_index_scan(scope, vector, terms, limit, row_by_row=row_by_row))
     return _candidates(near).by_vector

@@ -60,7 +60,7 @@ def _replace_originals(old: QuerySet[Run]) -> None:
 
 
 def _purge_article_checks() -> None:
-    """Keep those whose cases are still broken."""
+    """Delete old article checks, except those whose cases are still broken."""
     with across_workspaces("old article checks"):
         workspaces = Workspace.objects.filter(pk__in=ArticleCheck.objects.values("workspace"))
         ids = list(workspaces.values_list("pk", flat=True))

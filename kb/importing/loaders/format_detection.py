@@ -59,7 +59,7 @@ _FOREIGN: Final = (
 
 
 def format_of(file: Path, name: str) -> Format:
-    """Return the format of a file called `name`. Raises InvalidDocument for one that is empty or cannot be read."""
+    """Return the format of a file called `name`. Raises InvalidDocument if it is empty or cannot be read."""
     named = next((_BY_ENDING[ending] for ending in KNOWN_ENDINGS if name.lower().endswith(ending)), None)
     begin = _begin(file)
     if not begin:

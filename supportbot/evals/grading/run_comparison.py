@@ -2,8 +2,8 @@
 
 Only cases that are the same in both runs are compared. If neither run used a model for a case, its answers do not vary,
 so a change needs no test. The other cases are samples. If each case was tried once in both runs, McNemar's test
-compares the passed cases; with repetitions, a randomisation test compares the shares of passed tries. For single tries,
-both tests are equivalent.
+compares the passed cases; with repetitions, a randomisation test compares the shares of tries that passed. For
+single tries, both tests are equivalent.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ class Comparison:
 
     `sampled` counts the compared cases that a model answered or judged; `sampled_worse` and `sampled_better` count
     those of them that changed. Only these changes may be due to chance. `difference` is the mean change of the share of
-    passed tries in the sampled cases, and `interval` is its interval. `p` is the probability that chance alone causes
-    at least as large a change in either direction.
+    tries that passed in the sampled cases, and `interval` is its confidence interval. `p` is the probability that
+    chance alone causes at least as large a change in either direction.
     """
 
     compared: int

@@ -1,9 +1,9 @@
 """The report of a run: shares with intervals, failed `must` cases, and regressions from a baseline. Pure. A case passes
-if all of its tries pass.
+only if it passes in every try.
 
 A deterministic or `must` case that passed in the baseline and fails now is a regression. The other cases are samples:
-their shares of passed tries are compared with those in the baseline, and count as worse only if chance is an unlikely
-explanation (`statistics.signs_worse`). Cases that have been edited since the baseline are not compared.
+their shares of tries that passed are compared with those in the baseline, and count as worse only if chance is an
+unlikely explanation (`statistics.signs_worse`). Cases that have been edited since the baseline are not compared.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,8 +50,8 @@ class CaseTries:
 class Report:
     """The result of a run. `interval` is the interval of the share of passed cases.
 
-    `sampled` counts the compared cases that are samples. `difference` is the mean change of their shares of passed
-    tries, with its interval; `worse_p` is the probability that chance alone causes at least this loss.
+    `sampled` counts the compared cases that are samples. `difference` is the mean change of their shares of tries
+    that passed, with its interval; `worse_p` is the probability that chance alone causes at least this loss.
     """
 
     cases: int

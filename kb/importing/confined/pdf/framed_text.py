@@ -14,7 +14,7 @@ TOUCH_POINTS: Final = 3.0  # largest distance between lines that belong together
 MAX_DRAWN_LINES: Final = 200  # lines on a page; a drawing has more
 MIN_NOTE_WORDS: Final = 3  # words in a line of a note; cells and fields of forms have fewer
 SAME_HEIGHT_POINTS: Final = 1.0
-MAX_SHARED_HEIGHTS: Final = 0.5  # share of a frame's lines that are level with text beside it; above, they are rows
+MAX_SHARED_HEIGHTS: Final = 0.5  # share of a frame's lines that are level with text beside it; with more, they are rows
 
 Rows = list[list[Line]]
 
