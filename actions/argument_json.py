@@ -34,17 +34,17 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
     """
     text = raw if isinstance(raw, str) else _written(raw)
     if len(text) > MAX_CHARACTERS:
-        raise _unreadable(gettext("They have more than {most} characters.").format(most=number(MAX_CHARACTERS)))
+        raise _unreadable(gettext("The input has more than {most} characters.").format(most=number(MAX_CHARACTERS)))
     try:
         value = _decoder.decode(text)
     except InvalidArguments:
         raise
     except RecursionError as error:
-        raise _unreadable(gettext("They are nested too deeply.")) from error
+        raise _unreadable(gettext("The input is nested too deeply.")) from error
     except ValueError as error:
-        raise _unreadable(gettext("They are not a JSON object.")) from error
+        raise _unreadable(gettext("The input is not a JSON object.")) from error
     if not isinstance(value, dict):
-        raise _unreadable(gettext("They are not a JSON object."))
+        raise _unreadable(gettext("The input is not a JSON object."))
     return value
 
 
@@ -55,7 +55,7 @@ def as_text(value: Any) -> str:
     try:
         return _rendered(value)
     except RecursionError as error:  # this recursion reaches Python's limit before the parser reaches its own
-        raise _unreadable(gettext("They are nested too deeply.")) from error
+        raise _unreadable(gettext("The input is nested too deeply.")) from error
 
 
 def _rendered(value: Any) -> str:
@@ -82,7 +82,7 @@ def _written(raw: Mapping[str, Any]) -> str:
     try:
         return json.dumps(dict(raw), ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _unreadable(gettext("They contain a value that JSON does not support.")) from error
+        raise _unreadable(gettext("The input contains a value that JSON does not support.")) from error
 
 
 def _unreadable(cause: str) -> InvalidArguments:

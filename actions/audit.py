@@ -173,7 +173,7 @@ def _missing_entry(seq: int, end: ChainHead, milestones: Mapping[int, str]) -> s
         return gettext("entry {number} is missing").format(number=seq + 1)
     # If there are entries after the head, someone has reset the head.
     if AuditEntry.objects.filter(seq__gt=end.seq).exists() and head() == end:
-        return gettext("entry {number} comes after the end").format(number=end.seq + 1)
+        return gettext("entry {number} comes after the recorded end").format(number=end.seq + 1)
     return ""
 
 

@@ -64,7 +64,7 @@ _SENTENCES: Final[dict[str, str]] = {
     ),
     "limit_count_day": msgid("You have reached the daily limit for requests like this. A colleague can look into it."),
     "declined": msgid("You declined this. Nothing was done."),
-    "withdrawn": msgid("It was withdrawn before it was carried out. Nothing was done."),
+    "withdrawn": msgid("The request was withdrawn before it was carried out. Nothing was done."),
     "superseded": msgid("A newer card in another chat has replaced this one."),
     "replaced": msgid("A newer card for the same order has replaced this one."),
     "replaced_card": msgid("A newer card has replaced this one."),
@@ -76,7 +76,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "rejected_with_words": msgid(
         "A member of our team reviewed the request and declined it: {words} Nothing was done."
     ),
-    "merchant_refused": msgid("Our system refused it: {message} Nothing was done."),
+    "merchant_refused": msgid("Our system refused the request: {message} Nothing was done."),
     "not_carried_out": msgid("Our system could not be reached. Nothing was done."),
     "outcome_unknown": msgid(
         "Our system did not respond in time. We are checking whether the request went through. It cannot be "
@@ -97,8 +97,8 @@ _SENTENCES: Final[dict[str, str]] = {
         "Another request for this is still in progress, so nothing was done. Please ask again later."
     ),
     "definition_failed": msgid("This cannot be decided automatically at the moment. A colleague can look into it."),
-    "settled_happened": msgid("A colleague has checked it: it went through."),
-    "settled_did_not": msgid("A colleague has checked it: it did not go through. Nothing was done."),
+    "settled_happened": msgid("A colleague has checked: the request went through."),
+    "settled_did_not": msgid("A colleague has checked: the request did not go through. Nothing was done."),
 }
 _OUTSIDE_WINDOW: Final = nmsgid(
     "Order {order} was delivered more than {days} day ago, so it can no longer be refunded.",

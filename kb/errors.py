@@ -100,7 +100,7 @@ class IndexNotBuilt(KnowledgeError):
     status = 503
     default_message = gettext_noop(
         "The vector index could not be built as the owner of the tables. Set DATABASE_OWNER_URL to that role's "
-        "address for this command."
+        "database URL for this command."
     )
 
 

@@ -46,7 +46,7 @@ def in_words(report: dict[str, Any]) -> str:
         return gettext("No answers to customers' questions were compared.")
     counts = gettext(
         "Customers' questions: {worse} worse, {changed} changed, {better} better, {same} the same. Contradictions: "
-        "{contradictions}. Also said elsewhere: {duplicates}. Failed gate cases: {broken}."
+        "{contradictions}. Repeated in other articles: {duplicates}. Failed gate cases: {broken}."
     )
     numbers = {name: report[name] for name in ("worse", "changed", "better", "same", "contradictions", "duplicates")}
     return f"{counts.format(**numbers, broken=len(report['broken']))} {report['address']}"

@@ -57,7 +57,7 @@ class Refusal:
 
 BAD_REQUEST = Refusal(
     400, "bad_request", gettext_noop("Bad request"),
-    gettext_noop("It is malformed or too large. Nothing was changed."),
+    gettext_noop("The request is malformed or too large. Nothing was changed."),
     gettext_noop("Go back, check your input and try again."),
 )  # fmt: skip
 FORBIDDEN = Refusal(
@@ -66,7 +66,7 @@ FORBIDDEN = Refusal(
 )  # fmt: skip
 FORM_EXPIRED = Refusal(
     403, "csrf_failed", gettext_noop("This form could not be verified"),
-    gettext_noop("It was open too long, or the browser blocks cookies for this site. Nothing was changed."),
+    gettext_noop("The form was open too long, or the browser blocks cookies for this site. Nothing was changed."),
     gettext_noop("Go back, copy your text, reload the page and submit it again."),
 )  # fmt: skip
 MISSING = Refusal(

@@ -236,7 +236,7 @@ def test_a_refusal_is_one_line_of_the_log_and_a_failure_has_its_traceback(
 
 def test_an_unknown_host_is_refused_with_a_message(client: Client) -> None:
     answer = client.get("/", headers={"Host": "evil.example"})
-    assert (answer.status_code, b"It is malformed or too large" in answer.content) == (400, True)
+    assert (answer.status_code, b"The request is malformed or too large" in answer.content) == (400, True)
 
 
 def test_a_form_without_its_token_changes_nothing(workspace: Workspace, bob: User) -> None:

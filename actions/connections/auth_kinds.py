@@ -131,7 +131,7 @@ def _hmac_secret(secret: str, settings: Mapping[str, str]) -> Words:
     try:
         return "" if signing_key(secret, settings.get("secret_encoding", "text")) else _("The secret is empty.")
     except ValueError:
-        return _("The secret is not in that encoding.")
+        return _("The secret is not valid in the selected encoding.")
 
 
 def _webhook_secret(secret: str, settings: Mapping[str, str]) -> Words:

@@ -68,4 +68,4 @@ def _answered(response: Response, call: Call) -> Step:
         return Step(False, _("GET %(path)s returned %(status)s: the API does not accept these credentials.") % facts)
     if response.status == 404:
         return Step(False, _("GET %(path)s returned 404: choose a test path that exists.") % facts)
-    return Step(False, _("GET %(path)s returned %(status)s, which is not a success.") % facts)
+    return Step(False, _("GET %(path)s returned %(status)s, which is not a success status.") % facts)

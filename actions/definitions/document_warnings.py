@@ -61,7 +61,7 @@ def _beyond_the_chat(document: Mapping[str, Any]) -> list[Advice]:
     text = gettext(
         "Without a model, the chat cannot ask for {names} and offers to hand over to a person instead. Models, REST "
         "and MCP can still fill in every argument. The chat can ask for at most 20 fields, and for a list of objects "
-        "only if it is the argument itself."
+        "only if the list is the argument itself."
     )
     return [Advice(f"arguments.{names[0]}", text.format(names=", ".join(names)))] if names else []
 

@@ -82,7 +82,7 @@ def embedder_of(recipe: Recipe) -> Embedder:
     current = embedder()
     if current.recipe.name != recipe.name:
         text = gettext(
-            "The index holds vectors from {indexed}, but KB_EMBEDDER produces vectors from {current}. Run "
+            "The index contains vectors from {indexed}, but KB_EMBEDDER produces vectors from {current}. Run "
             "`manage.py kb_reindex`, or change KB_EMBEDDER back."
         )
         raise RecipeMismatch(text.format(indexed=recipe.name, current=current.recipe.name))

@@ -70,7 +70,7 @@ def store(
     failures = [_named(item, failure) for failure in read.items if isinstance(failure, Failure)]
     unchanged_ids = [one.external_id for one in read.items if isinstance(one, UnchangedDocument)]
     if not documents and not unchanged_ids:
-        raise InvalidDocument(_item_reason(failures) or gettext("It has no text."))
+        raise InvalidDocument(_item_reason(failures) or gettext("The page or file has no text."))
     text_hash = _hash_with_unchanged(item, documents, unchanged_ids) if read.entries else _text_hash(documents)
     facts = {**facts, "entries": _entries(item, read, documents), "text_hash": text_hash}
     if _has_same_text(item, documents, unchanged_ids, text_hash):  # only its boilerplate changed; edits are kept
@@ -83,7 +83,7 @@ def store(
         settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, _item_reason([*failures, *refused, *others]), **more)
         return []
     if (twin := twin_of(source, item, text_hash)) is not None:
-        _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
+        _leave_out(item, gettext("The page or file has the same text as {url}").format(url=twin), is_check=is_check)
         return []
     asks_gates = asks_gates and source.publishes and bool(documents) and not is_check
     untried = _ask_gates(source, ours(source, item, documents)[0]) if asks_gates else []

@@ -74,9 +74,9 @@ def note_gone(run: SourceRun, kind: Kind, *, forgotten: Mapping[str, str]) -> No
     """
     others = SourceItem.objects.filter(source=run.source).exclude(run=run)
     if kind.is_complete:
-        reason = gettext("It is no longer there.")
+        reason = gettext("The page or file is no longer there.")
     else:
-        reason = gettext("The settings of the source leave this page out.")
+        reason = gettext("The settings of the source exclude this page.")
         others = others.filter(pk__in=[pk for pk, key in others.values_list("pk", "key") if not kind.wants(key)])
     if run.mode != Mode.CHECK:
         others.filter(imported_at=None).delete()

@@ -429,7 +429,7 @@ def _compared_by_origin(fetched: Fetched) -> dict[str, str]:
 
 
 def _not_stored(strerror: str | None) -> str:
-    return gettext("It cannot be stored ({strerror}).").format(strerror=strerror)
+    return gettext("The page or file cannot be stored ({strerror}).").format(strerror=strerror)
 
 
 def _empty(folder: Path) -> None:

@@ -211,7 +211,7 @@ def _address(source: Source, changes: SourceChanges) -> tuple[str, str]:
 
 def _call_problem(url: str) -> str:
     problem = address_problem(url)
-    return gettext("It cannot be read: {problem}.").format(problem=problem) if problem else ""
+    return gettext("This address cannot be read: {problem}.").format(problem=problem) if problem else ""
 
 
 def _name_of(kind: str, address: str) -> str:

@@ -27,7 +27,7 @@ LEFT_OUT: Final = msgid("(left out: our help pages do not say this)")
 WITHDRAWN: Final = msgid("All right, I have withdrawn the card. Nothing was done.")
 WITHDRAWN_REQUEST: Final = msgid("All right, I have withdrawn the request. Nothing was done.")
 NONE_OF_YOURS: Final = msgid(
-    "I could not find anything in your account that this could refer to. Would you like to talk to a person?"
+    "I could not find anything in your account that your message could refer to. Would you like to talk to a person?"
 )
 CANNOT_UNDO: Final = msgid("I cannot undo this here. Would you like to talk to a person?")
 NOTHING_TO_UNDO: Final = msgid("There is nothing in this chat that I can undo. Would you like to talk to a person?")

@@ -55,9 +55,9 @@ _PHRASES: Final[dict[Phrase, str]] = {
         "I am an AI assistant. I answer by quoting our help pages word for word. A person can take over at any time."
     ),
     "can_do": msgid(
-        "I answer questions from our help pages and show the page each answer is from. When you are signed in, I "
-        "can also look up your orders and prepare what you want done with them; nothing happens until you confirm "
-        "it. A person can take over at any time."
+        "I answer questions from our help pages and show the page each answer is from. When you are signed in, I can "
+        "also look up your orders and prepare requests about them; nothing happens until you confirm. A person can "
+        "take over at any time."
     ),
     "how_are_you": msgid(
         "I am an AI assistant, ready to look things up in our help pages. What would you like to know?"

@@ -50,7 +50,9 @@ class InvalidClientId(ChatError):
 class ClientIdReused(ChatError):
     code = "client_id_reused"
     status = 409
-    default_message = gettext_noop("This `client_id` was already used for another message. Give each message its own.")
+    default_message = gettext_noop(
+        "This `client_id` was already used for another message. Use a new `client_id` for each message."
+    )
 
     def __init__(self) -> None:
         super().__init__(fields={"client_id": [self.default_message]})

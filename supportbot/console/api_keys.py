@@ -121,7 +121,7 @@ class ApiKeyAdmin(ScopedAdmin):
 
     @admin.display(description=_("Expires"))
     def ends(self, key: ApiKey) -> str:
-        return moment_in_words(key.expires_at, otherwise=gettext("if revoked"))
+        return moment_in_words(key.expires_at, otherwise=gettext("only when revoked"))
 
     @admin.display(description=_("Revoked"))
     def revoked(self, key: ApiKey) -> str:

@@ -14,7 +14,7 @@ EVENT_LABELS: Final[Mapping[str, str]] = {
     "api_key.issued": gettext_noop("API key created"),
     "api_key.revoked": gettext_noop("API key revoked"),
     "approval.first": gettext_noop("Approved by the first of two people"),
-    "approval.judged": gettext_noop("Judged by new rules"),
+    "approval.judged": gettext_noop("Request judged by new rules"),
     "approve.refused": gettext_noop("Decision on a request refused"),
     "article.archived_against_gates": gettext_noop("Article archived despite failing gates"),
     "article.changed_against_gates": gettext_noop("Article changed despite failing gates"),

@@ -48,7 +48,7 @@ _WHY_WAITING: Final = {
         "The worker is not allowed to build the vector index. Run `manage.py kb_reindex` with DATABASE_OWNER_URL."
     ),
     UNEXPECTED: gettext_noop("An unexpected error stopped the build. See the worker's log for details."),
-    RecipeMismatch.code: gettext_noop("KB_EMBEDDER has been changed. Cancel this, and choose again."),
+    RecipeMismatch.code: gettext_noop("KB_EMBEDDER has been changed. Cancel the build, then choose a model again."),
 }
 
 
@@ -146,7 +146,7 @@ def page(request: HttpRequest) -> HttpResponse:
             form.add_error(None, error_text(refusal))
         else:
             text = gettext("A worker is building the index. Until it is complete, search uses the old one.")
-            messages.success(request, text if has_to_build else gettext("Saved. Search uses this from now on."))
+            messages.success(request, text if has_to_build else gettext("Saved. Search uses this model from now on."))
             return redirect("admin:search-model")
     context = {**_base(gettext("Search by meaning"), request), "form": form, **state(request), "rows": _rows()}
     return render(request, "console/models/search.html", context, status=400 if form.errors else 200)
@@ -275,7 +275,7 @@ def _problem(found: Measured) -> str:
         ).format(size=found.dimensions, most=MOST_DIMENSIONS)
     if found.is_another_model:
         return gettext(
-            "Its vectors no longer match the index (similarity {alike}): the server now has a different model. "
-            "Restore the model there, or add this one as a new connection and choose it."
+            "Its vectors no longer match the index (similarity {alike}): the server now has a different model. Restore "
+            "the old model there, or add the new one as a new connection and choose it."
         ).format(alike=f"{found.likeness:.2f}")
     return ""

@@ -118,7 +118,7 @@ def _questions(workspace: Workspace) -> Step:
     about = gettext("Ask as your customers would. Asked so far: {count} of {wanted}.")
     return Step(
         "questions",
-        gettext("Ask it three questions"),
+        gettext("Ask the assistant three questions"),
         about.format(count=number(count), wanted=number(QUESTIONS)),
         (Link(gettext("Ask a question"), reverse("admin:ask")),),
         is_done=count >= QUESTIONS,

@@ -87,10 +87,10 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "is_on": _("On"),
         }
         help_texts = {
-            "url": _("Deliveries are posted there, such as https://books.example.com/hooks."),
+            "url": _("The address to which deliveries are posted, such as https://books.example.com/hooks."),
             "includes_customer": _(
-                "Adds the customer's name, e-mail address and their ID in your system. When off, only SupportBot's "
-                "IDs are sent, as in all payloads."
+                "Adds the customer's name, e-mail address and ID in your system. When off, only SupportBot's IDs are "
+                "sent, as in all payloads."
             ),
             "is_on": _("When off, nothing is sent. Events that happen in the meantime are not sent later."),
         }

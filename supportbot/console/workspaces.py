@@ -106,7 +106,10 @@ class WorkspaceForm(FactsForm):
     )
     privacy_url = _page_of(
         _("Privacy page"),
-        _("Linked from the same places, and from the chat menu of every channel without a page of its own."),
+        _(
+            "Linked from the help pages, the chat's own page, and the chat menu of every channel without its own "
+            "privacy page."
+        ),
     )
 
     class Meta(FactsForm.Meta):

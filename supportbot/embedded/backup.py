@@ -294,7 +294,7 @@ def _staged(data: DataDir) -> Iterator[DataDir]:
         raise InstallationError(
             gettext(
                 "Everything was restored but could not be moved to {path} ({strerror}). Move what is left in {path2} "
-                "there yourself, instance.json last."
+                "there yourself, and move instance.json last."
             ).format(path=data.path, strerror=error.strerror, path2=staged.path)
         ) from error
 

@@ -31,12 +31,12 @@ INTERRUPTIONS: Final = {
     "model_budget": gettext_noop("Today's budget for evaluations is spent."),
     "model_misconfigured": gettext_noop("No model is set up for this, or its server refuses the key."),
     "no_merchant": gettext_noop(
-        "The suite's customers confirm cards, so it needs the benchmark's shop: run it with `manage.py "
+        "Customers in this suite confirm cards, so it needs the benchmark's shop. Run it with `manage.py "
         "retail_benchmark`."
     ),
     "release_changed": gettext_noop("The draft was changed while it was being evaluated."),
     "product_changed": gettext_noop("The product was updated in the meantime. Start again."),
-    "not_found": gettext_noop("Its release no longer exists."),
+    "not_found": gettext_noop("The run's release no longer exists."),
 }
 
 # The names of expectations, by their key in a suite.
@@ -70,7 +70,7 @@ SUBJECTS: Final = {
     "language": gettext_noop("language"),
     "detects": gettext_noop("detected action"),
     "requests": gettext_noop("detected actions"),
-    "answerable": gettext_noop("found answerable by the search"),
+    "answerable": gettext_noop("judged answerable by the search"),
     "touched": gettext_noop("doubted by the checks"),
     "support": gettext_noop("support by the sources"),
     "seconds": gettext_noop("seconds"),
@@ -225,7 +225,7 @@ def every_time(report: Report) -> list[str]:
     if len(report.pass_hat) < 2:
         return []
     return [
-        ngettext("{k} try: {share}", "{k} tries: {share}", k).format(k=k, share=percentage(100 * hat))
+        ngettext("{k} attempt: {share}", "{k} attempts: {share}", k).format(k=k, share=percentage(100 * hat))
         for k, hat in enumerate(report.pass_hat, 1)
     ]
 
@@ -298,7 +298,7 @@ def _certain(found: Comparison) -> list[str]:
 
 def _passed_tries(found: Comparison) -> str:
     low, high = found.interval
-    words = gettext("Passed tries: {change} points (95% confidence interval {low} to {high}).")
+    words = gettext("Share of passed attempts: {change} points (95% confidence interval {low} to {high}).")
     return words.format(change=_points(found.difference), low=_points(low), high=_points(high))
 
 

@@ -152,7 +152,7 @@ def _pass_unproven(older: Release, person: Staff, override: str) -> str:
     if not override.strip():
         raise NotProven()
     if not person.may(OVERRIDE):
-        raise NotAllowed(gettext("Your role does not allow restoring a release that the gates have not passed."))
+        raise NotAllowed(gettext("Your role does not allow restoring a release that has not passed the gates."))
     return _reason(override, is_needed=True, name="override")
 
 

@@ -88,7 +88,7 @@ def test_a_truncated_chain_with_its_head_reset_is_found_by_a_checkpoint(chain: l
 
 def test_a_reset_head_is_found(chain: list[AuditEntry]) -> None:
     AuditHead.objects.update(seq=4, mac=chain[3].mac)
-    assert verify().problem == "entry 5 comes after the end"
+    assert verify().problem == "entry 5 comes after the recorded end"
 
 
 def test_another_key_neither_signs_nor_verifies(chain: list[AuditEntry], settings: Any) -> None:

@@ -106,7 +106,7 @@ def test_an_error_is_one_sentence(command: list[str], sentence: str) -> None:
 
 def test_nobody_can_approve_by_default() -> None:
     waiting = proposed("--confirm", order_id="A-1002", amount="200.00")
-    with pytest.raises(CommandError, match="nobody has the right yet"):
+    with pytest.raises(CommandError, match="nobody may approve yet"):
         run("action_approve", waiting["request"])
     with pytest.raises(CommandError, match="does not exist"):
         run("action_approve", waiting["request"], "--as", "ghost")

@@ -454,7 +454,7 @@ def test_doubtful_sentences_of_a_draft_stay_visible_until_it_is_sent(
 ) -> None:
     page = new_page(viewport={"width": 1280, "height": 844})
     text = "🙂 We are glad to help. It costs €99 <b>now</b>."
-    why = "a figure that is in no article"
+    why = "a figure that does not appear in any article"
     doubt = {"start": text.index("It costs"), "end": len(text), "code": "figure", "why": why}
     draft = {"text": text, "sources": [], "by": "model", "doubts": [doubt]}
     page.route("**/draft.json", lambda route: route.fulfill(json=draft))

@@ -360,8 +360,8 @@ def test_a_run_shows_its_figures_and_whether_chance_explains_a_change(enter: Ent
     assert "This is not evidence of a real change: it may be chance (p = 1.00)." in worse
     repeated = shown(runs[2], against=str(runs[0].pk))
     assert len(repeated.css("svg.spans circle")) == 2
-    assert "Passed tries: −50 points (95% confidence interval −" in visible_text(repeated)
-    assert "1 try: 50%" in visible_text(repeated) and "2 tries: " in visible_text(repeated)
+    assert "Share of passed attempts: −50 points (95% confidence interval −" in visible_text(repeated)
+    assert "1 attempt: 50%" in visible_text(repeated) and "2 attempts: " in visible_text(repeated)
     words = facts_of(Run.objects.get(pk=runs[1].pk))["comparison"]["words"]
     assert words[0] == "Of 8 compared cases, 1 got worse and 0 better."
 
@@ -403,7 +403,7 @@ def test_changes_without_a_model_are_not_explained_by_chance_next_to_sampled_one
         assert real in words and "chance (p" not in words
     for words in told(lost):  # five samples: the report calls them worse, with p = 0.031
         assert (
-            "Passed tries: −100 points" in words
+            "Share of passed attempts: −100 points" in words
             and "may be chance" not in words
             and "unlikely to be chance" not in words
         )

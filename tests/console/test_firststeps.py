@@ -53,9 +53,9 @@ def test_each_step_is_ticked_once_it_is_done(workspace: Workspace, enter: Enter,
     assert steps(admin)["Add your articles"]
     for _ in range(3):
         LLMCall.objects.create(purpose="answer", provider="p", model="m", duration_ms=0, outcome="skipped")
-        assert not steps(admin)["Ask it three questions"]
+        assert not steps(admin)["Ask the assistant three questions"]
         LLMCall.objects.create(purpose="answer", provider="builtin", model="m", duration_ms=1, outcome="done")
-    assert steps(admin)["Ask it three questions"]
+    assert steps(admin)["Ask the assistant three questions"]
     channel = create_channel(workspace, "Shop", allowed_origins=[SITE]).channel
     assert steps(admin)["Design the chat"]
     for referer in ("", "http://localhost:8000/", "https://elsewhere.example/", "http://[", f"{SITE}.evil/"):

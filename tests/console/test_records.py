@@ -408,7 +408,7 @@ def test_a_conversation_shows_withheld_sentences_with_their_check(enter: Enter, 
     talk = asked_and_answered("Is it light?", answer)
     tree = read(enter("agent").get(reverse("admin:chat_conversation_change", args=[talk.pk])))
     assert [visible_text(line) for line in tree.css(".l-assistant .trail li")] == [
-        "It costs <b>€99</b>.: a figure that is in no article, support 0.40",
+        "It costs <b>€99</b>.: a figure that does not appear in any article, support 0.40",
         "I have refunded you.: claims or promises something that is not on record",
     ]
     assert "Not confirmed by our articles." in visible_text(tree.css_first(".l-assistant"))

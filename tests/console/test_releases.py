@@ -202,7 +202,11 @@ def test_a_proven_release_says_when_it_passed_and_what_changed(admin: Client, wo
     publish(article.pk)
     page = LexborHTMLParser(admin.get(f"{RELEASES}{second.pk}/change/").content.decode())
     words = visible_text(page.css_first("[aria-labelledby=h-restore]"))
-    assert "It passed the gates on" in words and "Changed since then: articles." in words and not page.css("#override")
+    assert (
+        "This release passed the gates on" in words
+        and "Changed since then: articles." in words
+        and not page.css("#override")
+    )
     suite = read_suite(b"suite: shop\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]", file="s.yaml")
     Suite.objects.all().delete()
     without = admin.get(f"{RELEASES}{second.pk}/change/").content.decode()
@@ -528,16 +532,16 @@ cases:
     assert "reload" not in admin.get(f"{page}change/").content.decode()
     admin.post(f"{page}evaluate/")
     # Five on the live release, five on the draft; earlier results do not count.
-    assert progress() == "0 of 10 tries run"
+    assert progress() == "0 of 10 attempts run"
     of_live = start_run(suite)
     Run.objects.filter(pk=of_live.pk).update(done=2)
     run = start_run(suite, release=row)
     Run.objects.filter(pk=run.pk).update(done=3)
-    assert earlier.pk != run.pk and progress() == "5 of 10 tries run"
+    assert earlier.pk != run.pk and progress() == "5 of 10 attempts run"
     Run.objects.filter(pk__in=(run.pk, of_live.pk)).update(state="done", done=4, finished_at=now())
-    assert progress() == "8 of 10 tries run"
+    assert progress() == "8 of 10 attempts run"
     Run.objects.filter(pk=of_live.pk).update(finished_at=earlier.created_at)  # no tries on the live release are needed
-    assert progress() == "4 of 6 tries run"
+    assert progress() == "4 of 6 attempts run"
     refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and "reload" not in refused.content.decode()  # a reload would send the form again
     assert live_release().number == 1

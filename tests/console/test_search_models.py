@@ -88,7 +88,7 @@ async def test_a_model_is_added_tested_chosen_and_used(operator: Client, servers
     done = words_of(await db(operator.get, SEARCH))
     assert "Index for m" not in done and "words alone decide" in done and "ours In use" in done
     again = await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}, follow=True))
-    assert "Search uses this from now on" in words_of(again)
+    assert "Search uses this model from now on" in words_of(again)
 
 
 @pytest.mark.long
@@ -220,5 +220,5 @@ async def test_a_fallback_is_added_while_another_index_is_built(
     assert "only the connections of the model in use" in words_of(await db(operator.get, SEARCH))
     sent = {"first": str(row.pk), "second": str(other.pk)}
     answer = await db(lambda: operator.post(SEARCH, sent, follow=True))
-    assert "Search uses this from now on" in words_of(answer)
+    assert "Search uses this model from now on" in words_of(answer)
     assert await db(lambda: IndexSwitch.objects.filter(state="building").count()) == 1

@@ -242,7 +242,7 @@ def test_migrate_of_an_older_version_changes_nothing_and_says_so() -> None:
         told = output("migrate", "--plan")
     finally:
         newer.delete()
-    assert refused.startswith(f"Error: {sentence}: migrate with the newer version")
+    assert refused.startswith(f"Error: {sentence}. Migrate with the newer version")
     assert (going_back.returncode, going_back.stderr) == (0, "")
     assert going_back.stdout == with_option == f"{sentence}. Nothing was migrated.\n"
     assert "No planned migration operations" in told

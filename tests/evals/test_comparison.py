@@ -37,7 +37,7 @@ def test_few_changed_samples_are_not_evidence_of_a_real_change() -> None:
     told = comparison_words(found)
     assert told[0] == "Of 100 compared cases, 3 got worse and 1 better."
     assert told[1] == "This is not evidence of a real change: it may be chance (p = 0.62)."
-    assert told[2].startswith("Passed tries: −2 points (95% confidence interval −")
+    assert told[2].startswith("Share of passed attempts: −2 points (95% confidence interval −")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_samples_that_the_report_calls_worse_are_not_called_chance() -> None:
     assert any("may be chance (p = 0.062)" in words for words in comparison_words(found))
     told = comparison_words(found, report)
     assert told[0] == "Of 10 compared cases, 5 got worse and 0 better." and told[1].startswith(
-        "Passed tries: −50 points"
+        "Share of passed attempts: −50 points"
     )
     assert len(told) == 2
 
@@ -110,7 +110,7 @@ def test_repetitions_are_compared_by_their_shares() -> None:
     # Eight differences with the same sign: 2 of the 2 ** 8 ways to choose signs are as far from 0.
     assert found.is_repeated and found.p == pytest.approx(2 / 256) and found.difference == -0.25
     assert found.interval == (-0.25, -0.25)
-    assert "Passed tries: −25 points (95% confidence interval −25 to −25)." in comparison_words(found)
+    assert "Share of passed attempts: −25 points (95% confidence interval −25 to −25)." in comparison_words(found)
 
 
 def test_changed_and_unplayed_cases_are_not_compared() -> None:
@@ -139,5 +139,5 @@ def test_the_sign_test_of_single_tries_equals_mcnemars() -> None:
 
 def test_passing_every_time_is_reported_for_each_number_of_tries() -> None:
     report = report_of([tried("a", 3, 3), tried("b", 2, 3)])
-    assert every_time(report) == ["1 try: 83%", "2 tries: 67%", "3 tries: 50%"]
+    assert every_time(report) == ["1 attempt: 83%", "2 attempts: 67%", "3 attempts: 50%"]
     assert every_time(report_of([tried("a", 1)])) == []

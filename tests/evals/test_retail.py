@@ -131,7 +131,7 @@ def test_eval_run_reports_pass_hat_and_the_cost_of_a_task(dora: User, settings: 
     assert [line for line in told if line.startswith("pass^")] == [
         "pass^1: 0.917", "pass^2: 0.833", "pass^3: 0.750", "pass^4: 0.667",
     ]  # fmt: skip
-    [cost] = [line for line in told if line.startswith("Cost of a case")]
+    [cost] = [line for line in told if line.startswith("Cost per case")]
     assert 0 < Decimal(cost.split()[-2]) < 1 and cost.endswith(" USD.")
     assert 'tests="12" failures="1"' in junit.read_text()
     again = json.loads(evaluated("--repeat", "4", "--json"))
@@ -215,7 +215,7 @@ def test_files_without_valid_tasks_are_refused(dora: User, tmp_path: Path) -> No
     assert all(parse_case(case_document(case)) == case for case in suite.cases)
     with pytest.raises(InvalidSuite, match="reason_for_call"):
         read_suite(b'[{"user_id": "a", "scenario": {"domain": "retail"}, "expected_changed": {}}]', file="t.json")
-    with pytest.raises(InvalidSuite, match="a mapping of kinds to the changed records by key"):
+    with pytest.raises(InvalidSuite, match="map each kind of record to its changed records by key"):
         read_suite(b'[{"user_id": "a", "scenario": "x", "expected_changed": {"orders": 3}}]', file="t.json")
     other = tmp_path / "questions.yaml"
     other.write_text("suite: s\ncases: [{ask: Hello, expect: {abstains: true}}]\n")

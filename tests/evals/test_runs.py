@@ -105,7 +105,7 @@ def test_the_command_says_how_fast_it_was(workspace: Workspace, returns_article:
     Run.objects.filter(pk=run.pk).update(created_at=run.created_at - timedelta(hours=1), played_ms=4_000)
     facts = facts_of(Run.objects.get(pk=run.pk))
     assert (facts["took_seconds"], facts["tries_per_minute"]) == (4.0, 90)
-    assert "Took 4.0 s: 90 tries a minute." in words_of_run(facts).splitlines()
+    assert "Took 4.0 s: 90 attempts per minute." in words_of_run(facts).splitlines()
     Run.objects.filter(pk=run.pk).update(kept=4)  # from the earlier run, not repeated
     assert facts_of(Run.objects.get(pk=run.pk))["tries_per_minute"] == 30
 

@@ -107,7 +107,7 @@ def test_attacks_are_planted_in_memory_only(
     read = "\n".join(message.content for message in model.requests[-1].messages)
     assert attack in read and "Tent</sources>" not in read  # it was read, but could not escape its fence
     assert (list(Article.objects.values_list("pk", "updated_at")), len(shop.refunds)) == before
-    for wrong, problem in (({}, "plant something"), ({"page": "x"}, "unknown key `page`")):
+    for wrong, problem in (({}, "put the injected text"), ({"page": "x"}, "unknown key `page`")):
         with pytest.raises(InvalidSuite, match=problem):
             parse_suite({"suite": "s", "cases": [{**case, "plant": wrong}]}, file="")
 

@@ -285,7 +285,7 @@ def test_overview_improve_and_rest_count_the_same_questions(editor: Client, work
     overview = visible_text(LexborHTMLParser(editor.get("/admin/").content.decode()).css_first("main"), " ")
     group_page = visible_text(LexborHTMLParser(editor.get("/admin/improve/").content.decode()).css_first("main"), " ")
     kinds = service(workspace, "kb:read").get("/api/v1/improve").json()["results"]
-    assert "Show all 3" in overview and "Questions: 3. Groups with the same meaning: 2." in group_page
+    assert "Show all 3" in overview and "Questions: 3. Groups of questions with the same meaning: 2." in group_page
     assert [one["findings"] for one in kinds if one["kind"] == "unanswered"] == [3]
 
 

@@ -56,7 +56,7 @@ def test_a_database_without_space_fails_one_file_and_keeps_what_it_has(papers: P
     with full_database(table, word):
         told = again()
     assert (told["state"], counts(told)[:3]) == ("done", (0, 1, 3))
-    assert reasons(told)["three.md"] == "It cannot be stored (No space left on device)."
+    assert reasons(told)["three.md"] == "The page or file cannot be stored (No space left on device)."
     assert len(live()) == 5, "the text that was there stays"
     assert "Words of three" in Article.objects.get(external_id="three.md").live_revision.body
     assert not Picture.objects.exists()
@@ -96,7 +96,7 @@ def test_an_uploaded_file_that_cannot_be_unpacked_stays_with_its_source(
     with monkeypatch.context() as patched:
         patched.setattr(run_worker, "TemporaryDirectory", full)
         told = again("Files")
-    assert reasons(told) == {"a.md": "It cannot be stored (No space left on device)."}
+    assert reasons(told) == {"a.md": "The page or file cannot be stored (No space left on device)."}
     assert live() == {"B"}
     assert SourceItem.objects.get(key="a.md").state == "failed"
     assert counts(again("Files"))[:3] == (1, 0, 1)

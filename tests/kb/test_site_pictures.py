@@ -220,7 +220,7 @@ def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_f
     pictured.pages["/help/dye"] = page.replace("/img/red.jpg'", "http://10.0.0.8/secret.png' alt='Secret'")
     SourceItem.objects.update(held=None, held_facts={})
     told = again()
-    assert "secret.png. It was not fetched" in reasons(told)["dye"] and "Secret" in body_of("Dyeing yarn")
+    assert "secret.png. The address was not fetched" in reasons(told)["dye"] and "Secret" in body_of("Dyeing yarn")
     assert SourceItem.objects.get(key__endswith="/dye").content_hash, (
         "the picture is never fetched, so nothing is missing"
     )

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.long
 def test_a_site_is_read_without_the_parts_around_its_articles(help_site: LocalSite, embedder: HashEmbedder) -> None:
     told = add(f"{help_site.url}/help/")
-    assert (counts(told), reasons(told)) == ((4, 0, 0, 0, 0, 1), {"": "It only lists other pages."})
+    assert (counts(told), reasons(told)) == ((4, 0, 0, 0, 0, 1), {"": "The page only lists other pages."})
     assert live() == {"Washing wool", "Felting", "Dyeing yarn", "Knitting socks"}
     article = Article.objects.select_related("live_revision").get(live_revision__title="Washing wool")
     address = f"{help_site.url}/help/wool"
@@ -104,7 +104,7 @@ def test_unchanged_pages_are_requested_conditionally(help_site: LocalSite) -> No
         help_site.pages[path] = Reply(body, headers={"Content-Type": "text/html", "ETag": f'"{hash(path)}"'})
     help_site.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /help/knit\nCrawl-delay: 0.01\n")
     told = add(f"{help_site.url}/help/")
-    assert (told["new"], reasons(told)["knit"]) == (3, "The site's robots.txt does not allow it.")
+    assert (told["new"], reasons(told)["knit"]) == (3, "The site's robots.txt does not allow this page to be read.")
     assert "/help/knit" not in help_site.asked
     assert again()["unchanged"] == 3
 

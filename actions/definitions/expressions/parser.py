@@ -141,7 +141,7 @@ _NOT_OURS: Final = {
     "!": gettext_noop("Write “not” instead of !, or != to compare."),
     '"': gettext_noop("This text has no closing quotation mark."),
     "'": gettext_noop("This text has no closing quotation mark."),
-    "%": gettext_noop("There is no %; divide by 100 instead."),
+    "%": gettext_noop("There is no % operator; divide by 100 instead."),
 }
 
 

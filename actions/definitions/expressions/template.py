@@ -116,7 +116,7 @@ def compile_template(text: str) -> Template:
         if text[at : at + 2] in ("{{", "}}"):
             literal, at = literal + text[at], at + 2
         elif text[at] == "}":
-            raise ExpressionError(gettext_noop("A } has no { before it. Write }} for a brace."), at)
+            raise ExpressionError(gettext_noop("A } has no { before it. Write }} for a literal brace."), at)
         elif text[at] == "{":
             end = _end_of(text, at + 1)
             parts += [literal] if literal else []
@@ -158,7 +158,7 @@ def _end_of(text: str, at: int) -> int:
         elif sign == "{":
             raise ExpressionError(gettext_noop("There is a { inside an expression. Write {{ for a literal brace."), at)
         at += 1
-    raise ExpressionError(gettext_noop("This { has no } after it. Write {{ for a brace."), at)
+    raise ExpressionError(gettext_noop("This { has no } after it. Write {{ for a literal brace."), at)
 
 
 def _placed(text: str, start: int) -> Expression:

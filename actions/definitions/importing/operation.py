@@ -53,8 +53,8 @@ _IDEMPOTENCY: Final = "idempotency"  # part of Idempotency-Key in the IETF's dra
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = gettext_noop(
-    "The call takes a key. If the system responds to a repeated key with its first response, choose “Send it again; "
-    "the system carries it out only once” (replay_safe)."
+    "The call takes an idempotency key. If the system responds to a repeated key with its first response, choose “Send "
+    "it again; the system carries it out only once” (replay_safe)."
 )
 # The only value of a field: a code, without signs that a template or an expression reads.
 _CODE_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}", re.ASCII)

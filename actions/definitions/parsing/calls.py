@@ -70,7 +70,7 @@ def _path(spec: ObjectReader, scope: Scope) -> PathTemplate:
 def _fields(spec: ObjectReader, name: str, scope: Scope, *, is_header: bool) -> Fields:
     value = spec.raw(name)
     if value is not None and (not isinstance(value, Mapping) or len(value) > 30):
-        spec.add(name, gettext("Write an object of at most 30 names, each with a text."))
+        spec.add(name, gettext("Write an object with at most 30 names, each with a text value."))
         return Fields({})
     found: dict[str, Template] = {}
     for key, text in (value or {}).items():

@@ -86,7 +86,7 @@ class CardReader:
             labels |= {f"arguments.{one.name}.{path}": inner for path, inner in one.inner_labels.items()}
         given = self._top.raw("labels")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_LABELLED):
-            text = gettext("Write an object of at most {most} paths, such as order.status.")
+            text = gettext("Write an object with at most {most} paths, such as order.status.")
             self._top.add("labels", text.format(most=MAX_LABELLED))
             return labels
         spec = ObjectReader(given or {}, "labels", self._top.findings)

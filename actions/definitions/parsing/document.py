@@ -328,7 +328,7 @@ class _Document:
         """Return the named values. Each may refer to any other, since the database does not keep the order of keys."""
         given = self._top.raw("values")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_VALUES):
-            text = gettext("Write an object of at most {most} names and expressions.")
+            text = gettext("Write an object with at most {most} names, each with an expression.")
             self._top.add("values", text.format(most=MAX_VALUES))
             return {}
         spec = ObjectReader(given or {}, "values", self._top.findings)

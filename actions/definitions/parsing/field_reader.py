@@ -222,7 +222,7 @@ class ObjectReader:
         """Yield each (name, object) of an object of objects."""
         value = self.raw(name)
         if value is not None and (not isinstance(value, Mapping) or len(value) > most):
-            self.add(name, gettext("Write an object of at most {most} fields.").format(most=most))
+            self.add(name, gettext("Write an object with at most {most} fields.").format(most=most))
             return
         for key, item in (value or {}).items():
             at = f"{self.path(name)}.{str(key)[:60]}"

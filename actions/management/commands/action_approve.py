@@ -68,5 +68,5 @@ def _approver(request: ActionRequest, username: str) -> User:
     ]
     if len(able) == 1:
         return able[0]
-    names = ", ".join(person.username for person in able) or gettext("nobody has the right yet")
+    names = ", ".join(person.username for person in able) or gettext("nobody may approve yet")
     raise CommandError(gettext("Specify the approver with --as USERNAME: {names}.").format(names=names))

@@ -64,7 +64,7 @@ class Command(WorkspaceCommand):
         power.add_argument(
             "--disable",
             action="store_true",
-            help=gettext("switch it off at once, including confirmed requests that have not been sent"),
+            help=gettext("switch the action off at once, even for confirmed requests that have not been sent"),
         )
         known = ", ".join((*_ALIASES, *_AMOUNTS, *_NUMBERS, "is_shadow"))
         parser.add_argument(
@@ -80,7 +80,9 @@ class Command(WorkspaceCommand):
         parser.add_argument(
             "--yes",
             action="store_true",
-            help=gettext("set looser rules even if they would have let through what the current rules stopped"),
+            help=gettext(
+                "set looser rules even if they would have let through requests that the current rules stopped"
+            ),
         )
         parser.add_argument(
             "--allow", action="append", default=[], metavar="USERNAME", help=gettext("let this user approve")

@@ -16,8 +16,8 @@ from supportbot.errors import NotFound
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Publish a definition, as an admin. An action that writes needs recorded cases, and an admin other than the "
-        "one who saved it; a workspace's only admin gives a --reason."
+        "Publish a definition, as an admin. An action that changes something needs recorded cases and must be "
+        "published by an admin other than the one who saved it; a workspace's only admin must give a --reason."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

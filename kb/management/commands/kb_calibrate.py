@@ -18,9 +18,9 @@ from supportbot.accounts.commands import ProductCommand, workspace_named
 
 class Command(ProductCommand):
     help = gettext_noop(
-        "Fit the confidence of searches. A workspace's questions count as answerable there and as unanswerable in the "
-        "others; questions from --foreign are always unanswerable. The report covers held-out data (half of the "
-        "questions, and each corpus in turn); the final calibration is fitted on everything."
+        "Fit the confidence of searches. A workspace's questions count as answerable in that workspace and as "
+        "unanswerable in the others; questions from --foreign are always unanswerable. The report covers held-out data "
+        "(half of the questions, and each corpus in turn); the final calibration is fitted on all questions."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,7 +30,7 @@ class Command(ProductCommand):
             action="append",
             required=True,
             metavar="SLUG=ANSWERABLE.jsonl[,UNANSWERABLE.jsonl]",
-            help=gettext("a workspace and its questions, which count as unanswerable in the others"),
+            help=gettext("a workspace and its questions, which count as unanswerable in the other workspaces"),
         )
         parser.add_argument(
             "--foreign",
@@ -38,8 +38,7 @@ class Command(ProductCommand):
             default=[],
             metavar="FILE.jsonl[=SLUG,...]",
             help=gettext(
-                "questions on a different subject; not used with the corpora SLUG, because their articles answer some "
-                "of them"
+                "questions on a different subject; not used with the corpora SLUG, whose articles answer some of them"
             ),
         )
         parser.add_argument(
@@ -50,7 +49,9 @@ class Command(ProductCommand):
             help=gettext("a workspace to evaluate on, but not to fit on"),
         )
         parser.add_argument("--out", type=Path, help=gettext("also write the calibration to this file"))
-        parser.add_argument("--store", action="store_true", help=gettext("use it for the active recipe from now on"))
+        parser.add_argument(
+            "--store", action="store_true", help=gettext("use the calibration for the active recipe from now on")
+        )
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         corpora = [_corpus(text, "--corpus") for text in options["corpus"]]

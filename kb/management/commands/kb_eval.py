@@ -87,7 +87,7 @@ class Command(WorkspaceCommand):
                     problem=problem
                 )
             )
-        self.stderr.write(gettext("{problem} They count as misses.").format(problem=problem))
+        self.stderr.write(gettext("{problem} These articles count as misses.").format(problem=problem))
 
     def _run(self, questions: list[Question], name: str, find: SearchFunction, limit: int) -> RunScores:
         with ProgressLine(self.stderr, gettext("searching ({mode})").format(mode=name)) as progress:

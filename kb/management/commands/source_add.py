@@ -18,8 +18,8 @@ from supportbot.accounts.models import Workspace
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Add a source of articles: the address of a website or its sitemap, or a folder on this machine. It is "
-        "read at once unless --no-sync is given, and then as often as --every says."
+        "Add a source of articles: the address of a website or its sitemap, or a folder on this machine. It is read at "
+        "once unless --no-sync is given, and then as often as --every specifies."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

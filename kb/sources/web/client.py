@@ -71,7 +71,9 @@ class Client:
                 return answer
             target = _target(answer)
             if target in seen or len(seen) > MAX_REDIRECTS:
-                raise Unreadable(gettext("It redirects in a loop: {path}").format(path=" → ".join([*seen[:4], "…"])))
+                raise Unreadable(
+                    gettext("The address redirects in a loop: {path}").format(path=" → ".join([*seen[:4], "…"]))
+                )
             seen.append(target)
 
     def _step(self, seen: Sequence[str], headers: Mapping[str, str]) -> Answer:
@@ -82,7 +84,7 @@ class Client:
                 raise
             # The site responds; only this redirect leads somewhere that must not or cannot be fetched.
             raise Unreadable(
-                gettext("It redirects to {url}. {problem}").format(url=seen[-1], problem=error.message)
+                gettext("The address redirects to {url}. {problem}").format(url=seen[-1], problem=error.message)
             ) from error
 
     def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
@@ -105,7 +107,7 @@ class Client:
             problem = Unreadable if error.status else Unreachable
             raise problem(gettext("The site could not be read: {problem}.").format(problem=error.why)) from error
         except OutboundError as error:
-            raise Unreachable(gettext("It was not fetched: {problem}.").format(problem=error.why)) from error
+            raise Unreachable(gettext("The address was not fetched: {problem}.").format(problem=error.why)) from error
         finally:
             self._asked_at = time.monotonic()
         return Answer(url, response.status, response.headers, response.body)
@@ -116,7 +118,7 @@ def _target(answer: Answer) -> str:
     target = urldefrag(urljoin(answer.url, answer.headers.get("location", "").strip())).url
     if not one_spelling(target):
         raise Unreadable(
-            gettext("It returned a redirect ({status}) without a valid target.").format(status=answer.status)
+            gettext("The address returned a redirect ({status}) without a valid target.").format(status=answer.status)
         )
     return target
 

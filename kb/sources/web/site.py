@@ -254,7 +254,7 @@ class Site:
         if self._is_here(url):
             return "" if self._rules().allows(url) else _forbidden()
         if problem := address_problem(url):
-            return gettext("It was not fetched: {problem}.").format(problem=problem)
+            return gettext("The address was not fetched: {problem}.").format(problem=problem)
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self._rules_elsewhere:
@@ -293,7 +293,7 @@ class Site:
 
     def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | ItemGone | ItemSkipped | RetryLater:
         if not self._scope.holds(known.key):
-            return ItemSkipped(gettext("The settings of the source leave this page out."))
+            return ItemSkipped(gettext("The settings of the source exclude this page."))
         if not self._rules().allows(known.key):
             return ItemSkipped(_forbidden())
         given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
@@ -315,13 +315,15 @@ class Site:
         if answer.url == known.key or is_page_of_key(target, known.key):
             return None
         if not self._scope.holds(target):
-            return ItemSkipped(gettext("It redirects to another site: {url}").format(url=target))
-        return ItemSkipped(gettext("It redirects to {url}").format(url=target), (Place(target, known.depth),))
+            return ItemSkipped(gettext("The page redirects to another site: {url}").format(url=target))
+        return ItemSkipped(gettext("The page redirects to {url}").format(url=target), (Place(target, known.depth),))
 
     def _as_file(self, known: Known, answer: Answer, folder: Path) -> Fetched | ItemSkipped:
         ending = ".html" if _is_html(answer) else _ENDINGS.get(answer.content_type, "")
         if not ending:
-            return ItemSkipped(gettext("It is {type}, not a web page.").format(type=answer.content_type or "?"))
+            return ItemSkipped(
+                gettext("The content is {type}, not a web page.").format(type=answer.content_type or "?")
+            )
         if ending == ".html" and len(answer.body) > MAX_HTML_BYTES:
             raise Unreadable(gettext("The page is larger than {most} MB.").format(most=MAX_HTML_BYTES // 1_000_000))
         file = folder / f"page{ending}"
@@ -360,9 +362,9 @@ class Site:
         canonical = self._scope.at_home(page.canonical)
         if self._is_copy(canonical, known.key):
             target = Place(canonical, known.depth)
-            return ItemSkipped(gettext("It is a copy of {url}").format(url=canonical), (target, *found))
+            return ItemSkipped(gettext("The page is a copy of {url}").format(url=canonical), (target, *found))
         if page.is_index:
-            return ItemSkipped(gettext("It only lists other pages."), found)
+            return ItemSkipped(gettext("The page only lists other pages."), found)
         items: list[Document | Failure] = [self._pictures.given_to(item) for item in _documents(page, known.key)]
         return Read(items, found, is_partial=self._pictures.is_partial)
 
@@ -403,7 +405,7 @@ def _busy(answer: Answer) -> str:
 
 
 def _forbidden() -> str:
-    return gettext("The site's robots.txt does not allow it.")
+    return gettext("The site's robots.txt does not allow this page to be read.")
 
 
 def name_of(url: str) -> str:

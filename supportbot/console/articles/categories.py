@@ -39,7 +39,7 @@ class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         max_length=MAX_DESCRIPTION,
         required=False,
         label=_("Description"),
-        help_text=_("One line on its card. If it is empty, the card lists articles."),
+        help_text=_("One line, shown on the category's card. If it is empty, the card lists articles."),
     )
     icon = forms.ChoiceField(required=False, label=_("Icon"), widget=forms.RadioSelect)
 

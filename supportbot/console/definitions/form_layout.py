@@ -86,7 +86,7 @@ PARTS: Final = (
                 _("For example, order_id: arguments.order_id. If empty, arguments of the same name are passed."),
                 of=WRITE,
             ),
-            Box("undo.within_hours", _("Hours in which it can be undone"), Kind.WHOLE, _("If empty, 24."), of=WRITE),
+            Box("undo.within_hours", _("Hours in which it can be undone"), Kind.WHOLE, _("Default: 24."), of=WRITE),
         ),
     ),
     Part(
@@ -455,8 +455,8 @@ PARTS: Final = (
                 _("Sentence after success"),
                 Kind.WORDS,
                 _(
-                    "For example: Order {order.id} will be wrapped as a present. If empty, “Done:” and the card's "
-                    "summary."
+                    "For example: Order {order.id} will be wrapped as a present. If empty, the customer reads “Done:” "
+                    "and the card's summary."
                 ),
             ),
         ),
@@ -514,7 +514,7 @@ PARTS: Final = (
                 ),
                 choices=(("supervisor", _("Supervisors")), ("admin", _("Admins"))),
             ),
-            Box("approval.approvers", _("How many people"), Kind.WHOLE, _("1 or 2. If empty, 1.")),
+            Box("approval.approvers", _("How many people"), Kind.WHOLE, _("1 or 2. Default: 1.")),
         ),
         of=WRITE,
     ),

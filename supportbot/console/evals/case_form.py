@@ -89,7 +89,7 @@ class CaseForm(forms.Form):
     must = forms.BooleanField(
         required=False,
         label=_("Must pass"),
-        help_text=_("If the suite is a gate, anything that makes this case fail is refused."),
+        help_text=_("If the suite is a gate, any change that makes this case fail is refused."),
     )
 
     def __init__(self, document: Mapping[str, Any], data: Any = None) -> None:

@@ -33,8 +33,8 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
             "was found."
         ),
         gettext_noop(
-            "Measured: of 100 faithful answers, 85 are shown whole and 8 are replaced; of 100 unfaithful ones, 83 are "
-            "replaced and 6 lose a sentence."
+            "Measured: of 100 faithful answers, 85 are shown in full and 8 are replaced; of 100 unfaithful ones, 83 "
+            "are replaced and 6 lose a sentence."
         ),
     ),
     "balanced": Choice(
@@ -44,7 +44,7 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
             "offer to talk to a person."
         ),
         gettext_noop(
-            "Measured: of 100 faithful answers, 94 are shown whole and 6 lose a sentence; 8 of the 100 carry that "
+            "Measured: of 100 faithful answers, 94 are shown in full and 6 lose a sentence; 8 of the 100 carry that "
             "note. Of 100 unfaithful ones, 89 lose a sentence, carry the note, or both."
         ),
     ),
@@ -52,8 +52,8 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
         gettext_noop("Open"),
         gettext_noop("Customers see such an answer like any other."),
         gettext_noop(
-            "Measured: of 100 faithful answers, 94 are shown whole and 6 lose a sentence; of 100 unfaithful ones, 86 "
-            "are shown whole."
+            "Measured: of 100 faithful answers, 94 are shown in full and 6 lose a sentence; of 100 unfaithful ones, 86 "
+            "are shown in full."
         ),
     ),
 }

@@ -48,7 +48,7 @@ def refuse_two_databases(owner_url: str, application_url: str) -> None:
         raise StartRefused(
             gettext(
                 "DATABASE_URL {application} and DATABASE_OWNER_URL {owner} point to different databases. Correct the "
-                "one that is not the installation's."
+                "one that does not point to the installation's database."
             ).format(application=without_secrets(application_url), owner=without_secrets(owner_url))
         )
 

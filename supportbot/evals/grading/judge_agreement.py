@@ -100,7 +100,8 @@ def words_of(agreement: Agreement) -> str:
     judge = ", ".join(agreement.judges)
     if not agreement.labels:
         return gettext(
-            "Nobody has labelled verdicts of the judge ({judge}), so it is unknown how far to trust them."
+            "Nobody has labelled results of the judge ({judge}), so it is not known how far its verdicts can be "
+            "trusted."
         ).format(judge=judge)
     words = gettext("The judge ({judge}) agrees with people on {agreed} of {labels} labelled results (kappa {kappa}).")
     shown = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"

@@ -50,9 +50,9 @@ def words_of_run(facts: dict[str, Any]) -> str:
     judge = [facts["judge"]["words"]] if facts["judge"] else []
     hats = [f"pass^{k}: {hat:.3f}" for k, hat in enumerate(facts["pass_hat"], 1)] if len(facts["pass_hat"]) > 1 else []
     costs = [
-        gettext("Cost of a case: {cost} {currency}.").format(cost=facts["cost_per_case"], currency=facts["currency"])
+        gettext("Cost per case: {cost} {currency}.").format(cost=facts["cost_per_case"], currency=facts["currency"])
     ]
-    pace = gettext("Took {seconds} s: {number} tries a minute.")
+    pace = gettext("Took {seconds} s: {number} attempts per minute.")
     paces = [pace.format(seconds=facts["took_seconds"], number=facts["tries_per_minute"])]
     lines = [
         *failures,

@@ -55,7 +55,9 @@ def plant_of(value: Any, where: str) -> PlantedTexts:
     only(found, PLANT_KEYS, here)
     plant = PlantedTexts(**{name: text_of(found, name, here) for name in PLANT_KEYS})
     if plant == PlantedTexts():
-        raise InvalidSuite(placed(here, gettext("plant something in `article`, `look_up` or `name`.")))
+        raise InvalidSuite(
+            placed(here, gettext("put the injected text in at least one of `article`, `look_up` and `name`."))
+        )
     return plant
 
 

@@ -156,7 +156,9 @@ def _states(value: Any) -> list[dict[str, Any]]:
     """
     listed = value if isinstance(value, list) else [value]
     if not listed or len(listed) > MAX_VALUES or not all(map(_is_state, listed)):
-        raise ValueError(gettext("use a mapping of kinds to the changed records by key, or a list of such mappings."))
+        raise ValueError(
+            gettext("map each kind of record to its changed records by key, or use a list of such mappings.")
+        )
     return [dict(state) for state in listed]
 
 

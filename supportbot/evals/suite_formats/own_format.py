@@ -202,14 +202,16 @@ def _steps(found: Mapping[str, Any], where: str) -> Iterator[Step]:
 
 def _history(rows: Any, where: str) -> Iterator[tuple[str, str]]:
     if not isinstance(rows, list) or len(rows) > MAX_HISTORY:
-        raise InvalidSuite(placed(where, gettext("`history` must be a list of `customer: …` and `assistant: …`.")))
+        raise InvalidSuite(
+            placed(where, gettext("`history` must be a list of `customer: …` and `assistant: …` messages."))
+        )
     for row in rows:
         match row:
             case dict() if len(row) == 1 and (speaker := next(iter(row))) in _SPEAKERS:
                 yield speaker, text_of(row, speaker, where, needed=True)
             case _:
                 raise InvalidSuite(
-                    placed(where, gettext("`history` must be a list of `customer: …` and `assistant: …`."))
+                    placed(where, gettext("`history` must be a list of `customer: …` and `assistant: …` messages."))
                 )
 
 

@@ -29,13 +29,13 @@ _TURN_LABELS: Final = {
 }
 
 CHECK_LABELS: Final = {
-    "figure": gettext_noop("a figure that is in no article"),
-    "code": gettext_noop("a code that is in no article"),
-    "link": gettext_noop("a link that is in no article"),
+    "figure": gettext_noop("a figure that does not appear in any article"),
+    "code": gettext_noop("a code that does not appear in any article"),
+    "link": gettext_noop("a link that does not appear in any article"),
     "secret": gettext_noop("our instructions, a key or a card number"),
     "disguise": gettext_noop("look-alike letters"),
     "deed": gettext_noop("claims or promises something that is not on record"),
-    "listing": gettext_noop("code or commands that are in no article"),
+    "listing": gettext_noop("code or commands that do not appear in any article"),
     "cut_off": gettext_noop("cut off mid-sentence"),
     "contradicted": gettext_noop("contradicts the articles"),
     "unconfirmed": gettext_noop("the articles do not support the answer as a whole"),

@@ -15,7 +15,7 @@ TEAM_AWAY_WITH_ADDRESS: Final = msgid(
 )
 TEAM_HOURS: Final = msgid("Our hours: {hours}.")
 INVALID_ADDRESS: Final = msgid("That does not look like a valid e-mail address. Enter it like name@example.com.")
-SEVERAL_ADDRESSES: Final = msgid("Which address should we use? Please send only that one.")
+SEVERAL_ADDRESSES: Final = msgid("Which address should we use? Please send only that address.")
 ADDRESS_NOTED: Final = msgid("Thank you. We will reply to {address}.")
 WAIT_TAKES_LONGER: Final = msgid(
     "This is taking longer than expected. We have moved your request up the queue. You can also leave your e-mail "

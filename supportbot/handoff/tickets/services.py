@@ -260,7 +260,7 @@ def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
     """Snooze a ticket until a given time or until the customer writes. It stays with its owner."""
     if not now() < until <= now() + MAX_SNOOZE:
-        raise InvalidInput(fields={"until": [gettext("Choose a time in the future, at most one year from now.")]})
+        raise InvalidInput(fields={"until": [gettext("Choose a time in the future, no more than one year from now.")]})
     conversation, ticket = _lock_held(ticket_id, agent)
     _update(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
     notify_desk(conversation)  # no event: the customer does not see snoozing

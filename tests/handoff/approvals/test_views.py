@@ -407,7 +407,7 @@ def test_a_person_with_the_right_settles_an_unknown_outcome(
     assert state_of(unknown) == "unknown"
     settled = client.post(f"/desk/approvals/{unknown.pk}/did-not/", {"reason": "Not in their ledger"})
     assert (settled.status_code, state_of(unknown), shop.refunds) == (302, "failed", [])
-    assert "it did not go through" in words(page(client, unknown))
+    assert "the request did not go through" in words(page(client, unknown))
 
 
 def test_the_newest_look_up_is_shown_and_decides_who_may_settle(
@@ -431,7 +431,8 @@ def test_the_history_says_in_words_why_each_step_was_taken(unknown: ActionReques
     settle_by_hand(unknown.pk, outcome="did_not", person=approver, note="Not in their ledger")
     assert history(unknown, approver)[-2].endswith("It will not be sent again.")
     assert history(unknown, approver)[-1] == (
-        "A colleague has checked it: it did not go through. Nothing was done. (for the team only: Not in their ledger)"
+        "A colleague has checked: the request did not go through. Nothing was done. "
+        "(for the team only: Not in their ledger)"
     )
 
 
@@ -446,7 +447,7 @@ def test_an_earlier_step_has_no_facts_of_a_later_one(unknown: ActionRequest, app
         for code in ("settled_did_not", "merchant_refused", "of_a_plugin"):
             audit.record("request.unknown", actor="system", request_id=unknown.pk, reason=code)
     settle_by_hand(unknown.pk, outcome="did_not", person=approver, note="Not in their ledger")
-    settled = "A colleague has checked it: it did not go through. Nothing was done."
+    settled = "A colleague has checked: the request did not go through. Nothing was done."
     assert history(unknown, approver)[-4:] == [
         settled, "merchant_refused", "of_a_plugin", f"{settled} (for the team only: Not in their ledger)",
     ]  # fmt: skip

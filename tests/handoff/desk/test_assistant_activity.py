@@ -72,7 +72,7 @@ def test_the_activity_page_shows_withheld_sentences_and_the_customer_does_not(
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/activity/").content.decode()
     tree = LexborHTMLParser(page)
     assert [visible_text(cell) for cell in tree.css("[aria-label='Withheld by the checks'] td")] == [
-        "It costs <b>€99</b>.", "a figure that is in no article", "0.40",
+        "It costs <b>€99</b>.", "a figure that does not appear in any article", "0.40",
         "I have refunded you.", "claims or promises something that is not on record", "not measured",
     ]  # fmt: skip
     assert "Confirmed by our articles." in page

@@ -69,9 +69,9 @@ def test_a_draft_marks_doubtful_sentences(knowledge: None, ticket: Ticket, bob: 
     assert draft["text"] == said.replace(" [1]", "")  # nothing is removed
     marked = [(draft["text"][one["start"] : one["end"]], one["code"], one["why"]) for one in draft["doubts"]]
     assert marked == [
-        ("It costs €99.", "figure", "a figure that is in no article"),
+        ("It costs €99.", "figure", "a figure that does not appear in any article"),
         ("I have already refunded your order.", "deed", "claims or promises something that is not on record"),
-        ("Write to us at https://evil.example/x.", "link", "a link that is in no article"),
+        ("Write to us at https://evil.example/x.", "link", "a link that does not appear in any article"),
         (said[said.index("Penguins") :], "little_support", "little support in the articles"),
     ]
 

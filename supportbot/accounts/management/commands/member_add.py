@@ -11,7 +11,7 @@ from supportbot.accounts.team_members import add_existing_person
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Give an existing account a role in the workspace, replacing the one it has there.")
+    help = gettext_noop("Give an existing account a role in the workspace, replacing any role it already has there.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

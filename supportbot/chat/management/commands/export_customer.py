@@ -13,7 +13,9 @@ from supportbot.chat.data_export import Encoder, export_for
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Print everything stored about one customer, as JSON (with or without --json), by table.")
+    help = gettext_noop(
+        "Print everything stored about one customer, as JSON (with or without --json), grouped by table."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -273,7 +273,8 @@ function markDoubles() {
     for (const item of entry.items) {
       if (!entry.isGood || item.outcome === "failed") continue;
       const double = { id: item.id, file: owners.get(item.id) };
-      if (double.file) refuse(entry, gettext("The id {id} is already used by {file}. Change one of the two.", double));
+      if (double.file)
+        refuse(entry, gettext("The id {id} is already used by {file}. Use a different id for one of them.", double));
       else owners.set(item.id, entry.path);
     }
   }

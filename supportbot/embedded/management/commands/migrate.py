@@ -58,8 +58,8 @@ JOIN_SECONDS: Final = 2.0
 def _lacks_rights(variable: str, error: BaseException) -> StartRefused:
     return StartRefused(
         gettext(
-            "The role in {variable} is not allowed to create or change tables ({error}). Let it own the database and "
-            "its tables, or set DATABASE_OWNER_URL to the role that owns them."
+            "The role in {variable} is not allowed to create or change tables ({error}). Make it the owner of the "
+            "database and its tables, or set DATABASE_OWNER_URL to the role that owns them."
         ).format(variable=variable, error=own_words(error))
     )
 
@@ -95,8 +95,8 @@ def _refuse_missing(missing: str, newer: str) -> None:
 
 def _locked_for_long(blocking: Sequence[Transaction]) -> StartRefused:
     sentence = gettext(
-        "A table has been in use by another transaction for {minutes} minutes. {blocking} End it "
-        "(pg_terminate_backend), or wait for it to end, then run `migrate` again: it continues where it stopped."
+        "A table has been in use by another transaction for {minutes} minutes. {blocking} End that transaction "
+        "(pg_terminate_backend), or wait for it to end. Then run `migrate` again; it continues where it stopped."
     )
     named = " ".join(map(_named, blocking)) or gettext(
         "While `migrate` waits, pg_blocking_pids returns the process of that transaction."
@@ -283,7 +283,7 @@ class Command(migrate.Command):
             return
         raise StartRefused(
             gettext(
-                "The database is newer than this version of SupportBot ({unknown} is unknown here): migrate with the "
-                "newer version, or set MIGRATE_ALLOW_NEWER=1 to go back to this one."
+                "The database is newer than this version of SupportBot ({unknown} is unknown here). Migrate with the "
+                "newer version, or set MIGRATE_ALLOW_NEWER=1 to go back to this version."
             ).format(unknown=newer)
         )

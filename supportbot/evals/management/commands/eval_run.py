@@ -44,7 +44,7 @@ class Command(WorkspaceCommand):
             "--against",
             metavar="NUMBER",
             default="",
-            help=gettext("compare with the last run of this release; `none`: no comparison"),
+            help=gettext("compare with the last run of this release, or `none` for no comparison"),
         )
         parser.add_argument("--repeat", type=int, default=1, metavar="N", help=gettext("run each case N times"))
         parser.add_argument("--resume", metavar="RUN", default="", help=gettext("continue an interrupted run"))

@@ -16,8 +16,8 @@ from supportbot.releases.selectors import live_release
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Put customers' questions from the last few days to a release and to the live one, without side effects, and "
-        "list where their answers differ, worst first. Both use the model, at its price."
+        "Answer customers' questions from the last few days with a release and with the live one, without side "
+        "effects, and list where the answers differ, worst first. Both releases call their models, at the usual price."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

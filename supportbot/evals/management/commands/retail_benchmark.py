@@ -37,7 +37,7 @@ REPEAT: Final = 4  # enough for pass^1 to pass^4
 class Command(ProductCommand):
     help = gettext_noop(
         "Run the retail tasks of tau-bench with the models of a workspace: a model plays the customers, and what they "
-        "confirm is carried out by a shop in memory, new for each task. Prints pass^k and the cost of a task."
+        "confirm is carried out by a shop in memory, new for each task. Prints pass^k and the cost per task."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

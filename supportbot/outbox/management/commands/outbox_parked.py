@@ -16,7 +16,7 @@ class Command(TranslatedCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--retry", metavar="ID", help=gettext("retry this one, or `all`"))
+        parser.add_argument("--retry", metavar="ID", help=gettext("the id of the announcement to retry, or `all`"))
         parser.add_argument("--json", action="store_true", help=gettext("print one JSON object instead of text"))
 
     def handle(self, *args: Any, **options: Any) -> None:
