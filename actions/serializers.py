@@ -12,7 +12,7 @@ from actions.money import format_amount
 from actions.reasons import MAX_CHARACTERS
 from actions.requests.undo import offer_of
 from actions.selectors import approvals_given
-from supportbot.serializer_fields import ClosedSerializerMixin, TextField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, OneOfField, TextField, example
 
 # The characters that actions.reasons refuses, for the OpenAPI schema: control characters other than white space.
 _LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]+$"}
@@ -158,7 +158,7 @@ class RejectInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 @example(outcome="happened", note="The shop's ledger has it as RF-20")
 class SettleInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    outcome = serializers.ChoiceField(choices=["happened", "did_not"])
+    outcome = OneOfField(choices=["happened", "did_not"])
     note = TextField(
         max_length=MAX_CHARACTERS, required=False, allow_blank=True, schema=_LINE, help_text="For the team only."
     )

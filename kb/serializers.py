@@ -24,7 +24,14 @@ from kb.validation import (
     MAX_URL_CHARACTERS,
     check_locale,
 )
-from supportbot.serializer_fields import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
+from supportbot.serializer_fields import (
+    ClosedSerializerMixin,
+    OneOfField,
+    TextField,
+    WholeNumberField,
+    example,
+    more_than_spaces,
+)
 
 # The checks of kb.validation, for the OpenAPI schema.
 _TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MAX_TITLE_CHARACTERS}
@@ -96,7 +103,7 @@ class CategoryChangeSerializer(ClosedSerializerMixin, serializers.Serializer[Cat
 
     name = TextField(required=False, max_length=MAX_CATEGORY_CHARACTERS)
     description = TextField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
-    icon = serializers.ChoiceField(choices=["", *ICONS], required=False)
+    icon = OneOfField(choices=["", *ICONS], required=False)
     translations = serializers.DictField(
         child=CategoryWordsSerializer(),
         required=False,
@@ -234,7 +241,7 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
     """An article's metadata."""
 
     locale = TextField(required=False, schema=_LOCALE)
-    audience = serializers.ChoiceField(choices=Audience.choices, required=False)
+    audience = OneOfField(choices=Audience.choices, required=False)
     on_help_pages = serializers.BooleanField(required=False, help_text="Whether the article has a help page.")
     for_assistant = serializers.BooleanField(
         required=False, help_text="Whether the assistant may use the article in answers."
@@ -317,8 +324,8 @@ class SearchResultSerializer(serializers.Serializer[Any]):
 class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     """Filters and paging for a list of articles."""
 
-    state = serializers.ChoiceField(choices=State.choices, required=False)
-    audience = serializers.ChoiceField(choices=Audience.choices, required=False)
+    state = OneOfField(choices=State.choices, required=False)
+    audience = OneOfField(choices=Audience.choices, required=False)
     locale = LocaleField(required=False)
     external_id = TextField(required=False)
     collection = serializers.UUIDField(required=False)
@@ -335,8 +342,8 @@ class SearchQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     q = TextField(max_length=4_000, help_text="The question or words to search for.")
     limit = serializers.IntegerField(min_value=1, max_value=50, default=8)
     locale = LocaleField(required=False, help_text="Articles in this language come first.")
-    mode = serializers.ChoiceField(choices=["hybrid", "lexical", "vector"], default="hybrid")
-    surface = serializers.ChoiceField(
+    mode = OneOfField(choices=["hybrid", "lexical", "vector"], default="hybrid")
+    surface = OneOfField(
         choices=[str(one) for one in (Surface.ASSISTANT, Surface.HELP_PAGES, Surface.ALL)],
         default=str(Surface.ASSISTANT),
         help_text="Which articles: those of the assistant, those of the help pages, or all that are live.",

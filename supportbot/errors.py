@@ -3,7 +3,7 @@
 import errno
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, InternalError, OperationalError
@@ -27,6 +27,7 @@ _MESSAGES = {
     ),
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+MAX_FIELD_NAME: Final = 200
 logger = logging.getLogger(__name__)
 
 
@@ -106,8 +107,17 @@ def is_database_away(error: BaseException) -> bool:
 
 
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:
-    """Return the JSON body that every failed request gets."""
-    return {"code": code, "message": message, "fields": fields or {}}
+    """Return the JSON body that every failed request gets.
+
+    A field's name may be made up by the caller: it is cut, and lone surrogates are replaced, because UTF-8 cannot
+    encode them.
+    """
+    named = {_encodable(name)[:MAX_FIELD_NAME]: list(map(_encodable, texts)) for name, texts in (fields or {}).items()}
+    return {"code": code, "message": _encodable(message), "fields": named}
+
+
+def _encodable(text: object) -> str:
+    return str(text).encode(errors="replace").decode()
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | None":

@@ -12,6 +12,7 @@ S = TypeVar("S", bound=serializers.BaseSerializer[Any])
 # PostgreSQL cannot store NUL. `_SPACES` is what `str.strip` removes.
 STORABLE: Final = r"^[^\u0000]+$"
 _SPACES: Final = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+MOST_UNKNOWN: Final = 20  # unknown fields in one error
 
 
 def more_than_spaces(*, without: str = r"\u0000", unseen: str = "") -> str:
@@ -75,6 +76,16 @@ class FlagField(serializers.BooleanField):
         return data
 
 
+class OneOfField(serializers.ChoiceField):
+    """One of several strings. The error lists them instead of repeating the value, which may be of any length."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or data not in self.choices:
+            known = ", ".join(map(str, filter(None, self.choices)))
+            raise serializers.ValidationError(f"Choose one of {known}.", code="invalid_choice")
+        return data
+
+
 class WholeNumberField(serializers.IntegerField):
     """A JSON integer, which may be written as 7.0. Text that could be converted is rejected."""
 
@@ -102,7 +113,7 @@ class ClosedSerializerMixin:
         known = self.fields  # type: ignore[attr-defined]  # provided by the serializer it is mixed into
         unknown = [name for name in data if name not in known]
         if unknown:
-            raise serializers.ValidationError({str(name): ["Unknown field."] for name in unknown})
+            raise serializers.ValidationError({str(name): ["Unknown field."] for name in unknown[:MOST_UNKNOWN]})
         return super().to_internal_value(data)  # type: ignore[misc]  # the serializer's own
 
 

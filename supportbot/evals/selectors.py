@@ -23,7 +23,8 @@ from supportbot.releases.selectors import gates
 
 def suite_named(name: str) -> Suite:
     """Return the workspace's suite with this name. Raises SuiteMissing."""
-    found: Suite | None = Suite.objects.filter(name=name).first()
+    # PostgreSQL accepts neither NUL nor lone surrogates.
+    found: Suite | None = Suite.objects.filter(name=name).first() if name.isprintable() else None
     if found is None:
         raise SuiteMissing(gettext("There is no suite called “{name}”.").format(name=name[:60]))
     return found

@@ -8,7 +8,7 @@ from supportbot.chat.services import CONTROLS
 from supportbot.handoff.models import Reason, Ticket
 from supportbot.handoff.tickets.selectors import queue_position
 from supportbot.handoff.tickets.text_cleaning import MAX_NOTE_CHARACTERS
-from supportbot.serializer_fields import ClosedSerializerMixin, TextField, example
+from supportbot.serializer_fields import ClosedSerializerMixin, OneOfField, TextField, example
 
 _NOTE: Final = {"pattern": f"^[^{CONTROLS}]+$", "maxLength": MAX_NOTE_CHARACTERS}
 
@@ -77,7 +77,7 @@ class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A request for a person. Only the team can set `reason`; for customers it is always `customer_asked`."""
 
     conversation = serializers.UUIDField()
-    reason = serializers.ChoiceField(choices=Reason.choices, required=False)
+    reason = OneOfField(choices=Reason.choices, required=False)
     summary = TextField(max_length=1000, allow_blank=True, required=False)
 
 

@@ -156,6 +156,23 @@ def test_a_request_is_rejected_and_cancelled_over_rest(
     assert act(alice_client, card, "cancel").status_code == 409
 
 
+@pytest.mark.parametrize("outcome", ['"\\ud800"', '"' + "x" * 10_000 + '"', "5", '["happened"]'])
+def test_an_unknown_outcome_is_refused_with_the_known_ones(
+    bob_client: APIClient, waiting: ActionRequest, outcome: str
+) -> None:
+    body = f'{{"outcome": {outcome}}}'
+    answer = bob_client.post(f"{REQUESTS}/{waiting.pk}/settle", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["fields"]) == (400, {"outcome": ["Choose one of happened, did_not."]})
+
+
+def test_a_made_up_field_is_named_in_short(bob_client: APIClient, waiting: ActionRequest) -> None:
+    body = f'{{"\\ud800": 1, "{"k" * 10_000}": 1}}'
+    answer = bob_client.post(f"{REQUESTS}/{waiting.pk}/cancel", body, content_type="application/json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["?", "k" * 200])
+    many = act(bob_client, waiting, "cancel", **{f"k{number}": 1 for number in range(10_000)})
+    assert (many.status_code, len(many.json()["fields"])) == (400, 20)
+
+
 def test_actions_are_listed_and_filtered(bob_client: APIClient, alice_client: APIClient, shop: FakeShop) -> None:
     listed = {entry["name"]: entry for entry in bob_client.get("/api/v1/actions", {"locale": "de"}).json()}
     assert listed["refund_order"]["title"] == "Bestellung erstatten"

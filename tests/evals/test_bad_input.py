@@ -59,6 +59,12 @@ def draft_of(program: Any, **document: object) -> str:
     return f"{RELEASES}/{made.json()['id']}"
 
 
+@pytest.mark.parametrize("name", ["\0", "x" * 10_000])
+def test_runs_of_a_suite_that_cannot_exist_are_not_found(program: Any, name: str) -> None:
+    assert program.post(RUNS, {"suite": name}, format="json").status_code in (400, 404)
+    assert program.get(RUNS, {"suite": name}).status_code == 404
+
+
 def refusal(program: Any, page: str, live: Release) -> tuple[int, str, str]:
     """Publish a draft over REST; return the status, the code and the message."""
     answer = program.post(f"{page}/publish", {"instead_of": live.number, "reason": "better"}, format="json")
