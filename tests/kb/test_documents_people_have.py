@@ -301,6 +301,13 @@ def test_a_csv_file_has_an_article_per_row(imported: Any, tmp_path: Path, separa
     assert counts(run(tmp_path / "faq.csv")) == (0, 0, 1, 0)
 
 
+@pytest.mark.parametrize("answer", ["body", "Content"])
+def test_names_of_columns_are_no_article(workspace: Workspace, tmp_path: Path, answer: str) -> None:
+    (tmp_path / "faq.csv").write_text(f"title,{answer}\nReturns,60 days.\n")
+    assert counts(run(tmp_path / "faq.csv")) == (1, 0, 0, 0)
+    assert Article.objects.get().live_revision.title == "Returns"
+
+
 def test_several_columns_can_be_named_and_a_bad_row_stops_no_other(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "faq.csv").write_text(
         "id,Question,Answer,locale,owner\n"

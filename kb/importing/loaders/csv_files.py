@@ -21,7 +21,7 @@ from kb.importing.parsed_document import Document, Failure
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 QUESTION: Final = ("question", "title")
-ANSWER: Final = ("answer", "text", "markdown", "content")
+ANSWER: Final = ("answer", "text", "markdown", "content", "body")
 ROWS_JUDGED: Final = 50
 MOST_NAME_WORDS: Final = 3  # names of columns are shorter than a question and its answer
 
