@@ -38,6 +38,7 @@ web_address_validator: Final = URLValidator(
 
 _GREETING: Final = msgid("Hello {name}. What can I do for you?")
 _NAME_PLACEHOLDER: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
+_BRACE: Final = re.compile(r"[{}]")
 _NOT_IN_A_NAME: Final = re.compile(r"[@{}<>\d]")
 _MAX_NAME_CHARACTERS: Final = 40
 
@@ -104,6 +105,13 @@ def validate_greetings(value: object) -> None:
     for locale, line in _by_locale(value).items():
         with _naming(locale):
             _check_line(line, MAX_GREETING_CHARACTERS)
+            validate_placeholders(str(line))
+
+
+def validate_placeholders(greeting: str) -> None:
+    """Raise ValidationError if a greeting has curly brackets other than `{name}`; customers would see them."""
+    if _BRACE.search(greeting.replace("{name}", "")):
+        raise ValidationError(gettext("Write curly brackets only in {name}, the customer's first name."))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Workspaces, and their team members, customers, channels and API keys."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, tzinfo
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.timezone import now
@@ -22,6 +23,7 @@ from supportbot.accounts.branding import (
     greeting_in,
     in_language,
     validate_greetings,
+    validate_placeholders,
     validate_suggestions,
     web_address_validator,
 )
@@ -252,6 +254,15 @@ class Channel(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        super().clean_fields(exclude)
+        if exclude and "greeting" in exclude:
+            return
+        try:
+            validate_placeholders(self.greeting)
+        except ValidationError as error:
+            raise ValidationError({"greeting": error.messages}) from error
 
     def greeting_in(self, locale: str, *, otherwise: Mapping[str, str] = NONE) -> str:
         """Return the greeting in a locale: the channel's own or, if it has none, the workspace's, given as

@@ -20,6 +20,7 @@ from supportbot.accounts.models import Channel
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.errors import InvalidInput
 
+MAX_ORIGINS: Final = 50  # of a channel; the hosted page's content security policy lists them all
 MAX_HOST_CHARACTERS: Final = 253
 MAX_PORT: Final = 65_535
 # An origin in the form that browsers send: an ASCII host name (others as xn--…) or an IP address; no user, wildcard or
@@ -77,8 +78,12 @@ def _channels_of(origin: str) -> QuerySet[Channel]:
 
 
 def clean_origins(origins: Iterable[str]) -> list[str]:
-    """Return each origin once, in its canonical form."""
-    return list(dict.fromkeys(clean_origin(origin) for origin in origins))
+    """Return each origin once, in its canonical form. Raises InvalidInput if there are too many or one is invalid."""
+    cleaned = list(dict.fromkeys(clean_origin(origin) for origin in origins))
+    if len(cleaned) > MAX_ORIGINS:
+        problem = gettext("Enter at most {most} origins; these are {number}. Create another channel for the rest.")
+        raise InvalidInput(fields={"allowed_origins": [problem.format(most=MAX_ORIGINS, number=len(cleaned))]})
+    return cleaned
 
 
 def clean_origin(origin: str) -> str:

@@ -15,6 +15,7 @@ from supportbot.accounts.branding import (
 )
 from supportbot.accounts.channels import hosted_url, snippet
 from supportbot.accounts.models import Channel, Customer, Workspace
+from supportbot.accounts.origins import MAX_ORIGINS
 from supportbot.serializer_fields import (
     ClosedSerializerMixin,
     FlagField,
@@ -23,8 +24,6 @@ from supportbot.serializer_fields import (
     example,
     more_than_spaces,
 )
-
-MAX_ORIGINS = 50
 
 # The validation by services and models, for the OpenAPI schema.
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

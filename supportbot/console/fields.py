@@ -15,7 +15,7 @@ from django.utils.translation import get_language_info, gettext
 from kb.importing.picture_reencoding import redrawn_logo
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.field_checks import is_language_code
-from supportbot.accounts.origins import clean_origin
+from supportbot.accounts.origins import clean_origins
 from supportbot.accounts.stored_pictures import MAX_BYTES, too_large
 from supportbot.errors import InvalidInput
 from supportbot.translation import LANGUAGES
@@ -173,7 +173,7 @@ class ByLanguage(Lines):
 class Origins(Lines):
     def to_python(self, value: Any) -> Any:
         try:
-            return list(dict.fromkeys(clean_origin(origin) for origin in super().to_python(value)))
+            return clean_origins(super().to_python(value))
         except InvalidInput as refusal:
             raise ValidationError([text for texts in refusal.fields.values() for text in texts]) from refusal
 

@@ -123,7 +123,9 @@ def test_invalid_suggestions_are_refused(value: Any) -> None:
         validate_suggestions(value)
 
 
-@pytest.mark.parametrize("value", [["x"], {"en": ["x"]}, {"en": " "}, {"en": "x" * 301}, {"??": "x"}])
+@pytest.mark.parametrize(
+    "value", [["x"], {"en": ["x"]}, {"en": " "}, {"en": "x" * 301}, {"??": "x"}, {"en": "Hi {name"}]
+)
 def test_invalid_greetings_are_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
         validate_greetings(value)
@@ -169,6 +171,10 @@ def test_a_channel_is_created_and_changed_with_branding(admins: APIClient) -> No
         ("suggestions", {"en": ["a", "b", "c", "d"]}),
         ("suggestions", "x"),
         ("greetings", {"en": 5}),
+        ("greetings", {"en": "Hi {name}, {x}"}),
+        ("greeting", "Hi {name"),
+        ("greeting", "Hi {{name}}"),
+        ("allowed_origins", [f"https://{number}.example" for number in range(51)]),
         ("assistant_name", 5),
         ("confirms_on_hosted_page", "perhaps"),
     ],

@@ -252,7 +252,13 @@ def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
 @pytest.mark.long
 def test_an_invalid_form_is_shown_again_with_the_error_next_to_its_field(admin: Client, workspace: Workspace) -> None:
     row = draft(admin)
-    for field, value in [("greetings", "Hello"), ("greetings", "english: Hello"), ("passages", "0"), ("edits", "7")]:
+    for field, value in [
+        ("greetings", "Hello"),
+        ("greetings", "english: Hello"),
+        ("greetings", "en: A\nen: B"),
+        ("passages", "0"),
+        ("edits", "7"),
+    ]:
         answer = admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **{field: value}))
         assert answer.status_code == 400 and b"alert" in answer.content, field
     half = admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **{"g-0-when": "they greet"}))

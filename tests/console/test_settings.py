@@ -82,6 +82,12 @@ def test_a_language_is_asked_for_by_its_name_or_code(enter: Enter, workspace: Wo
         ({"allowed_origins": "*"}, "is not an origin"),
         ({"allowed_origins": "x" * 6_000}, f"“{'x' * 99}…” is not an origin"),
         ({"allowed_origins": "https://m\u202eünchen.example"}, "is not an origin"),
+        (
+            {"allowed_origins": "\n".join(f"https://{number}.example" for number in range(51))},
+            "Enter at most 50 origins; these are 51.",
+        ),
+        ({"greeting": "Hi {name"}, ">Write curly brackets only in {name}"),
+        ({"other_greetings": "de: Hallo {vorname}"}, ">de: Write curly brackets only in {name}"),
         ({"accent": "red"}, "Enter a colour such as #1f5b45."),
         ({"privacy_url": "javascript:x"}, "Enter an address such as"),
         ({"suggestion_lines": "1\n2\n3\n4"}, ">Enter at most 3 suggestions."),

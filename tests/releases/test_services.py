@@ -414,6 +414,7 @@ def test_without_a_judge_no_gate_can_be_named(ada: Staff, settings: Settings) ->
         ({"guidelines": [{"when": "always"}]}, "guidelines"),
         ({"guidelines": [{"when": "a", "do": "b", "asker": "nobody"}]}, "guidelines"),
         ({"greetings": {"english": "Hello"}}, "greetings"),
+        ({"greetings": {"en": "Hello {name"}}, "greetings"),
         ({"routes": {"embed": ["x"]}}, "routes"),
         ({"routes": {"answer": ["x", "x"]}}, "routes"),
         ({"parameters": {"answer": {"temperature": 3}}}, "parameters"),

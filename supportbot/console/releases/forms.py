@@ -141,6 +141,8 @@ class DraftForm(forms.Form):
                 raise ValidationError(
                     gettext("Start each line with a language code and a colon, for example “en: Hello”.")
                 )
+            if locale.strip() in found:
+                raise ValidationError(gettext("Enter one greeting per language."))
             if line.strip():
                 found[locale.strip()] = text.strip()
         return found
