@@ -9,7 +9,14 @@ from supportbot.accounts.branding import LOCALE
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import CONTROLS, MAX_MESSAGE_CHARACTERS
 from supportbot.language.normalise import UNSEEN_IN_SCHEMAS
-from supportbot.serializer_fields import ClosedSerializerMixin, PatternField, TextField, example, more_than_spaces
+from supportbot.serializer_fields import (
+    ClosedSerializerMixin,
+    OneOfField,
+    PatternField,
+    TextField,
+    example,
+    more_than_spaces,
+)
 
 _SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCHEMAS)
 _TEXT: Final = {"allOf": [{"pattern": _SAYS_SOMETHING}], "maxLength": MAX_MESSAGE_CHARACTERS}
@@ -128,7 +135,7 @@ class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
     client_id = TextField(max_length=128, trim_whitespace=False, schema={"pattern": "^[!-~]+$"})
     text = TextField(trim_whitespace=False, allow_blank=True, schema=_TEXT)
-    kind = serializers.ChoiceField(
+    kind = OneOfField(
         choices=["reply", "note"],
         required=False,
         help_text="Only for the team: a `reply` goes to the customer, a `note` only to colleagues.",
