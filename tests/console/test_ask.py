@@ -111,6 +111,7 @@ def test_passages_without_an_answering_sentence_are_reported_separately(confiden
     ("data", "said"),
     [
         ({"question": "  "}, "Enter a question first."),
+        ({"question": "x" * 4_001}, "The message has 4,001 characters. The limit is 4,000."),
         ({"body": "x\x00y", "title": "T"}, "NUL"),
         ({"body": "words", "title": "T" * 400}, "The title has 400 characters."),
         ({"body": "words", "title": "T", "locale": "klingonish"}, "klingonish"),

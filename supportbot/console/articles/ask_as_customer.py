@@ -14,6 +14,7 @@ from kb.selectors import article_with_id
 from kb.services import Change
 from kb.validation import check_article_text
 from supportbot.accounts.models import Workspace
+from supportbot.chat.services import clean_text
 from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
@@ -45,6 +46,7 @@ def ask_page(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest, question: str, workspace: Workspace) -> dict[str, Any]:
     if not question:
         raise InvalidInput(gettext("Enter a question first."))
+    clean_text(question)  # refuses what the chat refuses, such as 15,000 characters
     if count(f"preview:{person_of(request).pk}", seconds=60) > MAX_PER_MINUTE:
         raise InvalidInput(gettext("Too many questions in a minute. Wait a moment and try again."))
     audience = _asker(request)
