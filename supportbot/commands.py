@@ -2,14 +2,16 @@
 alike.
 """
 
+import errno
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.core.management import ManagementUtility, get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
@@ -30,6 +32,9 @@ def terminal_language(environment: Mapping[str, str]) -> str:
     return team_language(set_to.partition(".")[0].partition("_")[0].lower())
 
 
+MAX_ARGUMENT: Final = 200  # characters of an argument that an error repeats
+
+
 class Error(CommandError):
     """An error of a command. Django prints the class's name before the message, and `manage.py` prints "Error:" before
     other errors, so this name makes all of them look alike.
@@ -37,14 +42,31 @@ class Error(CommandError):
 
 
 @contextmanager
-def errors_by_one_name() -> Iterator[None]:
-    """Raise each CommandError in this block as an Error."""
+def errors_by_one_name(arguments: Iterable[object] = ()) -> Iterator[None]:
+    """Raise each CommandError in this block as an Error. Long arguments in its message are cut.
+
+    A name that is too long for a file ends in a sentence as well; a path may be checked before anything else.
+    """
     try:
         yield
     except SystemCheckError:  # its message has a format of its own, for several findings
         raise
     except CommandError as error:
-        raise Error(str(error), returncode=error.returncode) from error
+        raise Error(_with_short(arguments, str(error)), returncode=error.returncode) from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        text = gettext("This name of a file is too long: {name}").format(name=error.filename)
+        raise Error(_with_short(arguments, text)) from error
+
+
+def _with_short(arguments: Iterable[object], message: str) -> str:
+    for argument in arguments:
+        if isinstance(argument, list | tuple):
+            message = _with_short(argument, message)
+        elif len(text := str(argument)) > MAX_ARGUMENT:
+            message = message.replace(text, f"{text[: MAX_ARGUMENT - 1]}…")
+    return message
 
 
 class TranslatedCommand(BaseCommand):
@@ -59,10 +81,16 @@ class TranslatedCommand(BaseCommand):
         with override(terminal_language(os.environ)):
             self.help = gettext(self.help) if self.help else ""
             parser: CommandParser = super().create_parser(*args, **options)
-            return parser
+        report: Callable[[str], NoReturn] = parser.error
+
+        def report_in_short(message: str) -> NoReturn:
+            report(_with_short(sys.argv[1:], message))
+
+        parser.error = report_in_short  # type: ignore[method-assign]  # Django creates the parser itself
+        return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with override(terminal_language(os.environ)), errors_by_one_name():
+        with override(terminal_language(os.environ)), errors_by_one_name(options.values()):
             output: str | None = super().execute(*args, **options)
             return output
 
@@ -96,6 +124,20 @@ def _summary(command: BaseCommand) -> str:
     """Return the first sentence of a command's help."""
     text = gettext(command.help) if command.help else ""
     return text.partition(". ")[0].rstrip(".")
+
+
+def a_path(text: str) -> Path:
+    """Return an argument as a path. Raises ArgumentTypeError if it is empty."""
+    return Path(not_empty(text))
+
+
+def not_empty(text: str) -> str:
+    """Return a path or address. Raises ArgumentTypeError if it is empty: an unset variable of a shell would otherwise
+    mean the current folder.
+    """
+    if not text:
+        raise ArgumentTypeError(gettext("the path is empty; write a dot (.) for the current folder"))
+    return text
 
 
 def text_of(name: str) -> str:

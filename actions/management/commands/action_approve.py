@@ -1,5 +1,6 @@
 """`manage.py action_approve ID`: approve a waiting request, as a person who has the right."""
 
+from argparse import ArgumentTypeError
 from typing import Any
 from uuid import UUID
 
@@ -49,7 +50,7 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise CommandError(gettext("“{text}” is not a request ID (UUID).").format(text=text)) from error
+        raise ArgumentTypeError(gettext("“{text}” is not a request ID (UUID).").format(text=text)) from error
 
 
 def _approver(request: ActionRequest, username: str) -> User:

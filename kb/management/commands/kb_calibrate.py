@@ -14,6 +14,7 @@ from kb.evaluation.calibration import Corpus, ForeignQuestions, fit_and_check, r
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.terminal_progress import ProgressLine
 from supportbot.accounts.commands import ProductCommand, workspace_named
+from supportbot.commands import a_path
 
 
 class Command(ProductCommand):
@@ -48,7 +49,7 @@ class Command(ProductCommand):
             metavar="SLUG=ANSWERABLE.jsonl,UNANSWERABLE.jsonl",
             help=gettext("a workspace to evaluate on, but not to fit on"),
         )
-        parser.add_argument("--out", type=Path, help=gettext("also write the calibration to this file"))
+        parser.add_argument("--out", type=a_path, help=gettext("also write the calibration to this file"))
         parser.add_argument(
             "--store", action="store_true", help=gettext("use the calibration for the active recipe from now on")
         )

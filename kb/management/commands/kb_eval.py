@@ -1,6 +1,5 @@
 """`manage.py kb_eval FILE`: measure how well the search finds the articles that answer known questions."""
 
-from pathlib import Path
 from typing import Any, get_args
 
 from django.core.management.base import CommandError, CommandParser
@@ -23,6 +22,7 @@ from kb.search import Mode
 from kb.terminal_progress import ProgressLine
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+from supportbot.commands import a_path
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 SHOWN_MISSING = 5
@@ -37,7 +37,7 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=a_path)
         parser.add_argument(
             "-k",
             type=positive,

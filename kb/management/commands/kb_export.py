@@ -1,6 +1,5 @@
 """`manage.py kb_export DIR`: export the knowledge base as Markdown files that `kb_import` can read."""
 
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,6 +8,7 @@ from django.utils.translation import gettext, gettext_noop
 from kb.importing.exporter import export_live, export_with_drafts
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+from supportbot.commands import a_path
 
 
 class Command(WorkspaceCommand):
@@ -18,7 +18,7 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR", type=Path, help=gettext("created if it does not exist"))
+        parser.add_argument("folder", metavar="DIR", type=a_path, help=gettext("created if it does not exist"))
         parser.add_argument(
             "--drafts", action="store_true", help=gettext("also export articles that were never published")
         )

@@ -26,6 +26,7 @@ from kb.terminal_progress import ProgressLine
 from kb.validation import check_name
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+from supportbot.commands import a_path, not_empty
 from supportbot.team_formats import labelled
 
 GATE_SECONDS: Final = 300.0  # the articles' rows are locked for this long
@@ -40,10 +41,15 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("paths", nargs="+", metavar="PATH|URL", help=gettext("a web address, a file or a folder"))
+        parser.add_argument(
+            "paths", nargs="+", metavar="PATH|URL", type=not_empty, help=gettext("a web address, a file or a folder")
+        )
         parser.add_argument("--collection", metavar="NAME", default="", help=gettext("the collection for the articles"))
         parser.add_argument(
-            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file, and add new ones to it")
+            "--vectors",
+            metavar="FILE",
+            type=a_path,
+            help=gettext("read vectors from this file, and add new ones to it"),
         )
         parser.add_argument(
             "--allow-private", action="store_true", help=gettext("let this source reach addresses in private networks")

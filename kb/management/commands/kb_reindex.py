@@ -1,7 +1,6 @@
 """`manage.py kb_reindex`: rebuild the index, for a different embedding model or after an upgrade."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -13,6 +12,7 @@ from kb.indexing.reindex import reindex, wanted_recipe
 from kb.indexing.vector_file import VectorFile, VectorFileClosed
 from kb.terminal_progress import ProgressLine
 from supportbot.accounts.commands import ProductCommand
+from supportbot.commands import a_path
 
 
 class Command(ProductCommand):
@@ -24,7 +24,10 @@ class Command(ProductCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file, and add new ones to it")
+            "--vectors",
+            metavar="FILE",
+            type=a_path,
+            help=gettext("read vectors from this file, and add new ones to it"),
         )
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from kb.sources.runs import Mode, next_due
 from kb.sources.services import SourceChanges, add_source
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+from supportbot.commands import not_empty
 
 
 class Command(WorkspaceCommand):
@@ -24,7 +25,9 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("address", metavar="ADDRESS|PATH", help=gettext("a web address, a file or a folder"))
+        parser.add_argument(
+            "address", metavar="ADDRESS|PATH", type=not_empty, help=gettext("a web address, a file or a folder")
+        )
         parser.add_argument("--name", default="", help=gettext("name of the source (default: its address)"))
         parser.add_argument("--collection", metavar="NAME", help=gettext("the collection for the articles"))
         parser.add_argument("--audience", choices=Audience.values, help=gettext("who may read the articles"))

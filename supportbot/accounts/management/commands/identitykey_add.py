@@ -10,6 +10,7 @@ from supportbot.accounts.channels import channel_named
 from supportbot.accounts.commands import WorkspaceCommand, operator
 from supportbot.accounts.identity_keys import add_identity_key, add_public_key
 from supportbot.accounts.models import Workspace
+from supportbot.commands import a_path
 
 
 class Command(WorkspaceCommand):
@@ -23,7 +24,7 @@ class Command(WorkspaceCommand):
         parser.add_argument(
             "--public-key",
             metavar="FILE",
-            type=Path,
+            type=a_path,
             help=gettext("your own public key (PEM, P-256), for tokens signed with ES256"),
         )
 

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
+from supportbot.commands import a_path
 from supportbot.embedded.backup import back_up
 from supportbot.embedded.servers.database_roles import refuse_two_databases
 from supportbot.installation.errors import InstallationError
@@ -20,7 +21,7 @@ class Command(ProductCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "file", type=Path, metavar="FILE", help=gettext("the file to create; it must not exist yet")
+            "file", type=a_path, metavar="FILE", help=gettext("the file to create; it must not exist yet")
         )
         parser.add_argument(
             "--without-secrets", action="store_true", help=gettext("leave out secrets.json, if you keep it elsewhere")

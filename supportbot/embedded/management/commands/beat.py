@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.commands import TranslatedCommand
+from supportbot.commands import TranslatedCommand, a_path
 from supportbot.embedded.data_dir import require_writable
 from supportbot.embedded.separate_processes import beat
 from supportbot.embedded.setting_checks import require_part_settings
@@ -19,7 +19,7 @@ class Command(TranslatedCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--schedule",
-            type=Path,
+            type=a_path,
             default=Path(settings.DATA_DIR) / "beat" / "schedule",
             metavar="FILE",
             help=gettext("file that records which tasks were started; can be lost without harm"),

@@ -1,12 +1,12 @@
 """`manage.py restore FILE`: restore a backup into a new data directory or an empty database."""
 
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
+from supportbot.commands import a_path
 from supportbot.embedded.backup import restore
 from supportbot.installation.errors import InstallationError
 from supportbot.installation.start_plan import plan_from_environment
@@ -19,7 +19,7 @@ class Command(ProductCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, metavar="FILE", help=gettext("a file written by `manage.py backup`"))
+        parser.add_argument("file", type=a_path, metavar="FILE", help=gettext("a file written by `manage.py backup`"))
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         plan = plan_from_environment()

@@ -1,7 +1,6 @@
 """`manage.py finetune_export DIR`: write approved conversations as masked chat JSON Lines, with a data card."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -10,6 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import LABELS, WorkspaceCommand, days
 from supportbot.accounts.models import Workspace
+from supportbot.commands import a_path
 from supportbot.insights.finetune import write_examples
 
 
@@ -30,7 +30,7 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("folder", type=Path, metavar="DIR", help=gettext("a new or empty folder"))
+        parser.add_argument("folder", type=a_path, metavar="DIR", help=gettext("a new or empty folder"))
         parser.add_argument(
             "--days",
             type=days,
