@@ -174,4 +174,7 @@ def _address(rule: Expression | None, hosts: frozenset[str], names: Names) -> st
     value = rule.evaluate_if_present(names) if rule else None
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         return ""
-    return value if urlsplit(value).netloc in hosts else ""
+    try:
+        return value if urlsplit(value).netloc in hosts else ""
+    except ValueError:  # brackets without an IPv6 address
+        return ""

@@ -63,7 +63,10 @@ def _address(value: Any, origins: Set[str]) -> str:
     """Return an address as a browser will read it; "" if it leads to a different origin."""
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         return ""
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # brackets without an IPv6 address
+        return ""
     return value if f"{parts.scheme}://{parts.netloc}" in origins else ""
 
 

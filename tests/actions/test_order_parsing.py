@@ -53,6 +53,7 @@ def test_an_order_that_is_not_an_object_is_refused(data: Any) -> None:
         ("https://shop.test/orders#A-7", True), ("https://shop.test:444/", False), ("http://shop.test/", False),
         ("https://shop.test@evil.test/", False), ("https://evil.test/?https://shop.test/", False),
         ("javascript:alert(1)//https://shop.test", False), ("https://shop.test\\@evil.test/", False), (7, False),
+        ("https://[", False),
     ],
 )  # fmt: skip
 def test_page_and_picture_must_be_on_the_shops_own_site(address: Any, is_shown: bool) -> None:

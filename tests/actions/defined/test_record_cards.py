@@ -82,7 +82,7 @@ def test_a_record_is_shown_as_a_card_to_customer_and_team(
 @pytest.mark.parametrize(
     "address",
     [
-        "http://shop.example/1", "https://evil.example/1", "https://shop.example@evil.example/", "javascript:alert(1)",
+        "http://shop.example/1", "https://evil.example/1", "https://shop.example@evil.example/", "javascript:alert(1)", "https://[x",
         "https://shop.example.evil.example/", "https://shop.example:8443/", "https://shop.example\\@evil.example/",
         7, None, "//shop.example/1", "https://shop.example/ x", "data:image/png;base64,AAAA",
     ],
