@@ -216,7 +216,10 @@ def _call_problem(url: str) -> str:
 
 def _name_of(kind: str, address: str) -> str:
     if kind == SITE:
-        parts = urlsplit(with_scheme(address))
+        try:
+            parts = urlsplit(with_scheme(address))
+        except ValueError:  # such as brackets without an IPv6 address; the address's own check says so
+            return address
         return f"{parts.netloc}{parts.path.rstrip('/')}"
     return PurePosixPath(address).name if kind == FOLDER else gettext("Files")
 

@@ -153,6 +153,8 @@ def test_an_error_is_shown_next_to_its_field(enter: Enter, settings: Any) -> Non
         ("http://10.0.0.1/", "must use https"),
         ("https://192.168.1.1/help", "neither on the public internet"),
         ("javascript:alert(1)", "Enter a web address"),
+        ("http://[", "Enter a web address"),
+        ("[1,2", "Enter a web address"),
         ("", "required"),
     ):
         page = add_site(client, address)
