@@ -39,7 +39,8 @@ def document_of(suite: Suite) -> own_format.Suite:
 
 def missing_suites(names: Sequence[str]) -> list[str]:
     """Return the given names that no suite has. The setting `RELEASES_MISSING_SUITES` refers to this function."""
-    known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
+    possible = [name for name in names if name.isprintable()]  # without NUL
+    known = set(Suite.objects.filter(name__in=possible).values_list("name", flat=True))
     return [name for name in names if name not in known]
 
 

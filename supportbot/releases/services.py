@@ -38,6 +38,7 @@ from supportbot.releases.selectors import forget, gates, live_release, next_numb
 
 OVERRIDE: Final = "releases:override"
 RESTORED: Final = "release_restored"  # the topic of an announcement
+MAX_NAMES_SHOWN, MAX_NAME_CHARACTERS_SHOWN = 10, 60  # of suites, in an error
 
 
 @transaction.atomic
@@ -167,7 +168,8 @@ def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
         raise NoGates()
     if missing := ports.missing_suites(chosen):
         problem = gettext("These suites do not exist: {names}. Create or import them under Evaluations first.")
-        raise InvalidInput(fields={"suites": [problem.format(names=", ".join(missing))]})
+        shown = ", ".join(name[:MAX_NAME_CHARACTERS_SHOWN] for name in missing[:MAX_NAMES_SHOWN])
+        raise InvalidInput(fields={"suites": [problem.format(names=shown)]})
     before = gates()
     begun = {} if before else {"chosen_at": timezone.now()}
     ReleaseGates.objects.update_or_create(workspace_id=current_workspace_id(), defaults={"suites": chosen, **begun})

@@ -249,6 +249,12 @@ def test_a_route_that_cannot_serve_its_purpose_is_neither_offered_nor_saved(
     assert live_release().number == 1
 
 
+@pytest.mark.parametrize("name", ["\0", "x" * 10_000])
+def test_a_suite_that_cannot_exist_is_no_gate(admin: Client, workspace: Workspace, name: str) -> None:
+    shown = admin.post(f"{RELEASES}gates/", {"suites": [name]}, follow=True).content.decode()
+    assert "These suites do not exist: " in shown and "x" * 100 not in shown
+
+
 @pytest.mark.long
 def test_an_invalid_form_is_shown_again_with_the_error_next_to_its_field(admin: Client, workspace: Workspace) -> None:
     row = draft(admin)
