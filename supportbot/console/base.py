@@ -150,15 +150,23 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the form. If a service refuses a change, a message above the form says why."""
+        """Show the form. If a service refuses a change, the form is shown again with what was entered, and says why."""
         try:
             response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         except (NotAllowed, NotFound):
             raise
         except SupportBotError as refusal:
-            messages.error(request, error_text(refusal))
-            return redirect(request.get_full_path())
+            request.refusal = refusal  # type: ignore[attr-defined]  # for `get_form`
+            for _, uploads in request.FILES.lists():
+                for upload in uploads:
+                    upload.seek(0)
+            response = super().changeform_view(request, *args, **kwargs)
         return response
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        refusal: SupportBotError | None = getattr(request, "refusal", None)
+        return form if refusal is None else refused_form(form, refusal)
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
         """Tell the person which of their other workspaces has the row, since a link in an e-mail does not choose a
@@ -208,6 +216,22 @@ class ScopedAdmin(Scoped, ModelAdmin):
         except ValidationError as error:  # a selected value that is not an id
             raise InvalidInput(gettext(NOTHING_SELECTED)) from error
         return answer
+
+
+def refused_form(form: Any, refusal: SupportBotError) -> Any:
+    """Return the form class with a service's refusal as errors: of the fields that it names, or of the form."""
+
+    class Refused(form):
+        def full_clean(self) -> None:
+            super().full_clean()
+            named = {name: texts for name, texts in refusal.fields.items() if name in self.fields}
+            for name, texts in named.items():
+                self.add_error(name, list(texts))
+            others = {name: texts for name, texts in refusal.fields.items() if name not in named}
+            if others or not named:
+                self.add_error(None, error_text(SupportBotError(refusal.message, fields=others)))
+
+    return Refused
 
 
 def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:

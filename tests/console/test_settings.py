@@ -110,6 +110,17 @@ def test_an_invalid_value_is_reported_next_to_its_field_and_changes_nothing(
     assert (made.name, made.allowed_origins) == ("Old", ["https://old.example"])
 
 
+def test_a_refusal_by_a_service_keeps_what_was_entered(admin: Client, workspace: Workspace) -> None:
+    me = Membership.objects.get(role="admin", workspace=workspace)
+    typed = {"name": "Ada Lovelace", "email": "ada@example.com", "role": "agent"}
+    answer = admin.post(f"{TEAM}{me.pk}/change/", typed)
+    page = LexborHTMLParser(answer.content.decode())
+    assert answer.status_code == 200 and page.css_first("#id_name").attributes["value"] == "Ada Lovelace"
+    assert "This is the workspace's only admin." in page.css_first("#form-errors").text()
+    me.refresh_from_db()
+    assert (me.role, me.user.email) == ("admin", "")
+
+
 def test_an_origin_is_stored_as_browsers_send_it(admin: Client, workspace: Workspace) -> None:
     made = create_channel(workspace, "Old").channel
     hosts = ("münchen.example", "STRAẞE.example:8443", "παράδειγμα.example/", "xn--mnchen-3ya.example")
