@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from supportbot.widget.assets import edition
 from tests.browser.conftest import check_for_everybody
@@ -273,6 +273,15 @@ def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     assert len(platform.wait_for_frames("logout")) == 1
 
 
+def leave_a_draft_and_a_menu_page(page: Page) -> Locator:
+    """Type into the message field and open the earlier conversations; return the field."""
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("My account number is 12345")
+    choose(page, "Earlier conversations")
+    expect(page.get_by_role("dialog")).to_contain_text("Your tent")
+    return field
+
+
 @pytest.mark.parametrize("change", ["SupportBot.logout()", "SupportBot.identify({ token: other })"])
 def test_neither_a_draft_nor_a_menu_page_stays_for_the_next_customer(shop: Shop, change: str) -> None:
     page, platform = shop
@@ -280,10 +289,7 @@ def test_neither_a_draft_nor_a_menu_page_stays_for_the_next_customer(shop: Shop,
     page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
     open_chat(page)
     until(page, "SupportBot.state.connection === 'open'")
-    field = page.get_by_role("textbox", name="Message")
-    field.fill("My account number is 12345")
-    choose(page, "Earlier conversations")
-    expect(page.get_by_role("dialog")).to_contain_text("Your tent")
+    field = leave_a_draft_and_a_menu_page(page)
     page.evaluate(f"other => {{ {change} }}", token("cus_2"))
     expect(field).to_have_value("")
     expect(page.get_by_role("dialog")).not_to_contain_text("Your tent")
@@ -335,10 +341,7 @@ def test_signing_out_in_one_tab_leaves_nothing_in_the_others(shop: Shop) -> None
         tab.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
         open_chat(tab)
         until(tab, "SupportBot.state.connection === 'open'")
-    field = other.get_by_role("textbox", name="Message")
-    field.fill("My account number is 12345")
-    choose(other, "Earlier conversations")
-    expect(other.get_by_role("dialog")).to_contain_text("Your tent")
+    field = leave_a_draft_and_a_menu_page(other)
     page.evaluate("SupportBot.logout()")
     expect(other.get_by_role("dialog")).not_to_contain_text("Your tent")
     expect(field).to_have_value("")
