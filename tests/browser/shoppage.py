@@ -4,7 +4,9 @@ The page has a different origin than the widget, and a strict content security p
 what it receives.
 """
 
+import base64
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -398,3 +400,9 @@ def deliver(page: Page, platform: Platform, text: str) -> None:
 def open_chat(page: Page) -> None:
     page.get_by_role("button", name="Open chat").click()
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+
+
+def token(subject: str, *, lives_seconds: int = 3600) -> str:
+    """Return a token like those of a merchant's server; the widget does not check the signature."""
+    claims = json.dumps({"sub": subject, "exp": int(time.time()) + lives_seconds}).encode()
+    return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.{'s' * 43}"
