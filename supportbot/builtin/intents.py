@@ -74,6 +74,9 @@ SURELY_SOMETHING_ELSE_FROM: Final = 0.8
 # at most 0.014). From the second one, the action itself is one that the catalogue lacks, such as "Send the invoice".
 SAME_KIND_BELOW: Final = 0.03
 OWN_KIND_FROM: Final = 0.3
+# The minimum probability that a message is about an action, for the action to count as named. Most words that only
+# correct a number reach at most 0.17. docs/decisions/built-in-answerer.md has the figures.
+NAMED_FROM: Final = 0.3
 # How much nearer a message may be to the examples of an action that is ruled out than to those of an action that the
 # catalogue lacks, for the latter to be offered. docs/decisions/built-in-answerer.md has the figures.
 RULED_OUT_NEARER_BY_MOST: Final = 0.25
@@ -345,6 +348,25 @@ def possible_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]
         if is_own_kind and nearness[tool.name] >= least and chance > possible[tool.name].chance:
             possible[tool.name] = ScoredIntent(tool.name, chance)
     return sorted(possible.values(), key=lambda intent: intent.chance, reverse=True)
+
+
+def names_action(text: str, tool: ToolSpec) -> bool:
+    """Return whether a message is about an action, whether it requests it or not: a single word such as "cancel" looks
+    more like a question about cancellations than like a request for one.
+    """
+    if not text.strip():
+        return False
+    return float(_subjects(classify(text).chances) @ _subjects(_profile(tool.examples).likeness)) >= NAMED_FROM
+
+
+def _subjects(of_classes: Array) -> Array:
+    """Return the sums of the values of all classes about the same action, in the order of the trained actions."""
+    found: dict[str, float] = {}
+    for name, value in zip(weights_shipped().classes, of_classes.tolist(), strict=True):
+        action, _, stance = name.partition("/")
+        if stance or action == OTHER:
+            found[action] = found.get(action, 0.0) + value
+    return np.array(list(found.values()), dtype=np.float32)
 
 
 def _is_example(text: str, tool: ToolSpec) -> bool:

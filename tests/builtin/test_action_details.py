@@ -188,7 +188,13 @@ def test_a_corrected_number_keeps_the_amount_and_replaces_the_card() -> None:
     assert arguments[REPLACES_CARD] is True
 
 
-@pytest.mark.parametrize("text", ["Cancel WF-20444", "please also cancel WF-20444", "sorry, please cancel WF-20444"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cancel WF-20444", "please also cancel WF-20444", "sorry, please cancel WF-20444", "annulez WF-20444",
+        "storniere WF-20444", "WF-20444 stornieren", "cancela WF-20444", "annulla WF-20444", "annuleer WF-20444",
+    ],
+)  # fmt: skip
 def test_a_further_request_that_says_what_it_wants_is_carried_out(text: str) -> None:
     chat = Chat()
     chat.send("Refund WF-20418")

@@ -360,7 +360,8 @@ class DialogueState:
 
     def _may_only_name_another_record(self, text: str, detected: DetectedIntent) -> bool:
         """Return whether a message after a card or a refusal requests a different action only as long as it names a
-        record: "Sorry, I meant WF-20410" looks like a cancellation, but may correct the number.
+        record: "Sorry, I meant WF-20410" looks like a cancellation, but may correct the number. "Annulez WF-20410" does
+        not, because the rest of the message is about the action.
         """
         if not detected.action or not self._corrects(text):
             return False
@@ -369,7 +370,7 @@ class DialogueState:
             self.tool(intent.action), intent, self._corrected(text)
         ):
             return False
-        return not intents.detect_intent(intents.without_records(text), self.tools).action
+        return not intents.names_action(intents.without_records(text), self.tool(detected.action))
 
     def _correct(self, text: str) -> bool:
         """Correct the settled intent if the message names a different order, amount, day or number; return whether it
