@@ -27,6 +27,7 @@ from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff_here, workspaces_of
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
+from supportbot.values_saved_meanwhile import KeepsNewerValues
 
 NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")
 
@@ -165,6 +166,8 @@ class ScopedAdmin(Scoped, ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
+        if obj is not None:
+            form = type(form.__name__, (KeepsNewerValues, form), {"Meta": form.Meta})
         refusal: SupportBotError | None = getattr(request, "refusal", None)
         return form if refusal is None else refused_form(form, refusal)
 

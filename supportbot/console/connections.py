@@ -159,7 +159,8 @@ class ConnectionAdmin(ScopedAdmin):
         return moment_in_words(connection.previous_until, otherwise="–")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return form_of(_kind_of(request, obj), is_new=obj is None)
+        form = form_of(_kind_of(request, obj), is_new=obj is None)
+        return super().get_form(request, obj, change, **{**kwargs, "form": form, "fields": form.Meta.fields})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         kind = _kind_of(request, obj)

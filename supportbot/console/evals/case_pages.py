@@ -29,6 +29,7 @@ from supportbot.evals.suite_formats.files import as_yaml, case_as_yaml, case_fro
 from supportbot.insights.improve.cases import case_of_answer, case_of_finding
 from supportbot.insights.improve.findings import Kind
 from supportbot.team_formats import listed
+from supportbot.values_saved_meanwhile import SEALED, ChangedMeanwhile, as_texts, check_current, seal
 
 _EMPTY_CASE: Final = "id: new\n"
 
@@ -38,9 +39,9 @@ def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpRespon
     needs(request, WRITE)
     suite = suite_with_id(suite_id)
     known = next((case for case in document_of(suite).cases if key and case.key == key), None)
-    if key and known is None:
+    if key and known is None and request.method != "POST":  # a POST of a deleted case may add it again
         raise NotFound()
-    text = case_as_yaml(known) if known else _EMPTY_CASE
+    text = case_as_yaml(known) if known else "" if key else _EMPTY_CASE
     return _case_form(request, text, suites=[suite], own=suite, replacing=key)
 
 
@@ -94,7 +95,9 @@ def _case_form(
 
     `own` is the suite from which the case was opened.
     """
-    show = partial(_case_page, request, suites=suites, own=own)
+    shown = {"text": as_texts(text)} if own else {}
+    sealed = request.POST.get(SEALED) or seal(shown)
+    show = partial(_case_page, request, suites=suites, own=own, sealed=sealed)
     if request.method != "POST":
         return show(text, CaseForm(document_in(text)))
     text, form, problem = entered(request)
@@ -103,7 +106,10 @@ def _case_form(
     try:
         if tab := request.POST.get("show", ""):
             return show(text, CaseForm(document_in(text)) if tab == FORM else None)
+        check_current(sealed, shown)
         return _saved(request, text, replacing)
+    except ChangedMeanwhile as refusal:
+        return show(text, form, refusal.message, sealed=seal(shown))
     except SupportBotError as refusal:
         return show(text, form, error_text(refusal))
 
@@ -116,6 +122,7 @@ def _case_page(
     *,
     suites: list[Suite],
     own: Suite | None,
+    sealed: str,
 ) -> HttpResponse:
     """Return a case's page. Without a `form`, it shows the YAML."""
     context = {
@@ -126,6 +133,7 @@ def _case_page(
         "problem": capfirst(problem),
         "suites": suites,
         "suite": own,
+        "sealed": sealed,
         "chosen": request.POST.get("suite", ""),
     }
     is_wrong = bool(problem or (form and form.errors))

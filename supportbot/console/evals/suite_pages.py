@@ -32,6 +32,7 @@ from supportbot.evals.suite_formats.files import (
     suite_as_yaml,
 )
 from supportbot.releases.selectors import gates
+from supportbot.values_saved_meanwhile import SEALED, ChangedMeanwhile, as_texts, check_current, seal
 
 
 def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
@@ -64,18 +65,23 @@ def edit(request: HttpRequest, suite_id: UUID | None = None) -> HttpResponse:
     needs(request, WRITE)
     suite = suite_with_id(suite_id) if suite_id else None
     text, problem = suite_as_yaml(document_of(suite)) if suite else _EMPTY, ""
+    shown = {"text": as_texts(text)} if suite else {}
+    sealed = request.POST.get(SEALED) or seal(shown)
     if request.method == "POST":
         name, data = _sent(request)
         text = data.decode(errors="replace")
         try:
+            if not name:  # a file replaces the suite in any case
+                check_current(request.POST.get(SEALED, ""), shown)
             stored = services.save_suite(read_suite(data, file=name))
         except SupportBotError as refusal:  # without a file's name, the error is a sentence
             problem = error_text(refusal) if name else capfirst(error_text(refusal))
+            sealed = seal(shown) if isinstance(refusal, ChangedMeanwhile) else sealed
         else:
             messages.success(request, gettext("Saved: {name_of}.").format(name_of=stored.title))
             return redirect("admin:evals_suite_change", stored.pk)
     shipped = [] if suite else [(name, read_suite_file(SHIPPED / f"{name}.yaml")) for name in shipped_suites()]
-    context = {"suite": suite, "text": text, "problem": problem, "shipped": shipped}
+    context = {"suite": suite, "text": text, "problem": problem, "shipped": shipped, "sealed": sealed}
     title = suite.title if suite else gettext("New suite")
     return render_page(request, "edit", title, context, status=400 if problem else 200)
 

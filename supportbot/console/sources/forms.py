@@ -15,6 +15,7 @@ from kb.sources.services import SourceChanges
 from kb.sources.uploads import MAX_FILE_BYTES
 from kb.sources.web.site import MAX_DEPTH
 from supportbot.errors import SupportBotError
+from supportbot.values_saved_meanwhile import KeepsNewerValues
 
 MOST_FILES: Final = 100  # files in one request; a zip file may contain more
 _LINES: Final = forms.Textarea(attrs={"rows": 2, "class": "field", "spellcheck": "false"})
@@ -81,7 +82,7 @@ class FilesForm(PlaceForm):
     pass
 
 
-class SettingsForm(PlaceForm):
+class SettingsForm(KeepsNewerValues, PlaceForm):
     name = forms.CharField(label=_("Name"), max_length=120)
     schedule = forms.ChoiceField(label=_("How often to read it"), choices=Source.Schedule, required=False)
     field_order = ["name", "schedule"]

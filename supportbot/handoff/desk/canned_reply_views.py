@@ -14,6 +14,7 @@ from supportbot.handoff.desk.canned_replies import delete_reply, matching_replie
 from supportbot.handoff.desk.page_frame import agent_required, render_page
 from supportbot.handoff.models import CannedReply
 from supportbot.handoff.tickets.access import ticket_for, user_of
+from supportbot.values_saved_meanwhile import SEALED, Texts, as_texts, merge, said_of, seal
 
 LANGUAGES = (("", _("All languages")), *settings.LANGUAGES)
 
@@ -53,7 +54,7 @@ def suggestions(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResp
 
 
 def _form(request: HttpRequest, staff: Staff, found: CannedReply | None) -> HttpResponse:
-    values = {"title": found.title, "text": found.text, "locale": found.locale} if found else {}
+    values = stored = {"title": found.title, "text": found.text, "locale": found.locale} if found else {}
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         _check_may_write(staff)
@@ -61,6 +62,10 @@ def _form(request: HttpRequest, staff: Staff, found: CannedReply | None) -> Http
         if values["locale"] not in dict(LANGUAGES):
             values["locale"] = ""
         try:
+            merged = merge(request.POST.get(SEALED, ""), entered=_texts(values), stored=_texts(stored))
+            values |= {name: "".join(newer) for name, newer in merged.kept.items()}
+            if merged.disputed:
+                raise InvalidInput(fields={name: [said_of(newer)] for name, newer in merged.disputed.items()})
             save_reply(**values, reply_id=found.pk if found else None)
             return redirect("desk-replies")
         except InvalidInput as error:
@@ -70,10 +75,15 @@ def _form(request: HttpRequest, staff: Staff, found: CannedReply | None) -> Http
         "changed": found,
         "values": values,
         "errors": errors,
+        "sealed": seal(_texts(stored)),
         "languages": LANGUAGES,
         "may_write": staff.may("conversations:write"),
     }
     return render_page(request, staff, "desk/replies.html", context, status=400 if errors else 200)
+
+
+def _texts(values: dict[str, str]) -> dict[str, Texts]:
+    return {name: as_texts(text) for name, text in values.items()}
 
 
 def _check_may_write(staff: Staff) -> None:

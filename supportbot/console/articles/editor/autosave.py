@@ -17,6 +17,7 @@ from supportbot.console.articles.editor.plan_fields import FIELDS as TIMES
 from supportbot.console.articles.editor.review_fields import FIELDS as CARE
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
+from supportbot.values_saved_meanwhile import SEALED
 
 # The fields of the editor's form.
 FIELDS: Final = (
@@ -32,7 +33,7 @@ def autosave(request: HttpRequest, article_id: UUID | None = None) -> JsonRespon
     if "forget" in request.POST:
         forget(person_of(request), article_id)
         return JsonResponse({"kept": False})
-    values = {name: check_storable(name, request.POST.get(name, "")) for name in FIELDS}
+    values = {name: check_storable(name, request.POST.get(name, "")) for name in (*FIELDS, SEALED)}
     others = [text for name, text in values.items() if name != "body"]
     if len(values["body"]) > MAX_BODY_CHARACTERS or any(len(text) > MAX_URL_CHARACTERS for text in others):
         raise InvalidInput(gettext("This text is too long for an article."))

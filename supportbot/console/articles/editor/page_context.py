@@ -24,6 +24,7 @@ from kb.validation import SWITCHES
 from supportbot.console.articles.comparisons import address_of, counts_of
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, kept_for
+from supportbot.console.articles.editor.newer_values import sealed
 from supportbot.console.articles.gate_check import OVERRIDE_FIELD, OVERRIDES, ArticleRefused, gate_cases
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
@@ -138,6 +139,7 @@ def page(request: HttpRequest, article: Article | None, typed: EditorValues) -> 
         "may_override": staff(request).may(OVERRIDE),
         "cases": gate_cases(request, [one.name for one in typed.failures]),
         "based_on": _based_on_what(request, article, typed),
+        "sealed": sealed(stored(article).values) if article else "",
         "address": article_address(article) if article else "",
         "origin_url": _web_address(article.origin) if article else "",
         "origin_source": article.source_item.source if article and article.source_item else None,

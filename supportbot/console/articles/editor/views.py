@@ -26,6 +26,7 @@ from kb.validation import SWITCHES
 from supportbot.console.articles.editor import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.editor.autosave import FIELDS, based_on
 from supportbot.console.articles.editor.gate_verdicts import Terms, asked, publishes, reasons_in, settle_terms, terms_of
+from supportbot.console.articles.editor.newer_values import keep_newer_values
 from supportbot.console.articles.editor.page_context import EditorValues, page, refused, stored
 from supportbot.console.articles.gate_check import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.publication_messages import show_published
@@ -72,6 +73,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
     if request.POST.get("do") == "archive":
         return _archived(request, article)
     try:
+        keep_newer_values(request, stored(article).values)
         change, author = _change(request), person_of(request)
         check_may_write(author, change.collection)
         is_published, base = publishes(request), based_on(request)

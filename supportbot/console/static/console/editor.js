@@ -93,6 +93,7 @@ function offerKept() {
     title.value = kept.title;
     body.value = kept.body;
     form.elements.based_on.value = kept.on ?? ""; // overwrites a colleague's newer text only after a warning
+    if (kept.values?._shown) form.elements._shown.value = kept.values._shown; // likewise for the other fields
     note.hidden = true;
     changed();
     body.focus();
