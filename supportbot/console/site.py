@@ -15,14 +15,16 @@ from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.core.checks import CheckMessage
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 from unfold.sites import UnfoldAdminSite
 
 from supportbot.accounts.expired_login import log_in_again
@@ -65,7 +67,7 @@ class ConsoleSite(UnfoldAdminSite):
         admin.autodiscover()
         # Leave out the theme's search, which caches results per person across workspaces.
         switcher = path("workspace/", self.admin_view(require_POST(switch)), name="switch")
-        return [switcher, *self._pages, *AdminSite.get_urls(self)]
+        return [switcher, path("session/", session, name="session"), *self._pages, *AdminSite.get_urls(self)]
 
     def check(self, app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]:
         admin.autodiscover()  # otherwise, classes would be neither registered nor checked
@@ -136,6 +138,16 @@ def switch(request: HttpRequest) -> HttpResponse:
     target = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
     return redirect(target if is_ours else "admin:index")
+
+
+@require_safe
+@never_cache
+def session(request: HttpRequest) -> JsonResponse:
+    """Return the workspace chosen for the session and a token for forms; both are "" if nobody is logged in."""
+    person = staff_here(request)
+    if person is None:
+        return JsonResponse({"workspace": "", "token": ""})
+    return JsonResponse({"workspace": str(person.workspace_id), "token": get_token(request)})
 
 
 def _scoped(view: View) -> View:

@@ -31,11 +31,37 @@ FORM = "application/x-www-form-urlencoded"
 OPEN = {
     "login",
     "logout",
+    "session",
     "admin_password_reset",
     "password_reset_done",
     "password_reset_confirm",
     "password_reset_complete",
 }
+
+
+def test_pages_ask_whether_the_person_is_still_logged_in_to_their_workspace(
+    enter: Enter, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    client, address = enter("editor"), reverse("admin:session")
+    shown = (
+        LexborHTMLParser(client.get(reverse("admin:index")).content.decode()).css_first("template#session").attributes
+    )
+    now = client.get(address)
+    assert now.json()["workspace"] == shown["data-workspace"] == str(workspace.pk)
+    assert shown["data-check"] == address
+    assert "no-store" in now.headers["Cache-Control"]
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = client.cookies
+    sent = {"title": "Wool", "body": "Wash it.", "csrfmiddlewaretoken": strict.get(address).json()["token"]}
+    assert strict.post(reverse("admin:kb_article_add"), sent).status_code == 302
+    with workspace_scope(other_workspace.pk):
+        Membership.objects.create(
+            workspace=other_workspace, user=User.objects.get(pk=client.session["_auth_user_id"]), role="editor"
+        )
+    client.post(reverse("admin:switch"), {"workspace": str(other_workspace.pk)})
+    assert client.get(address).json()["workspace"] == str(other_workspace.pk)
+    client.logout()
+    assert client.get(address).json() == {"workspace": "", "token": ""}
 
 
 # Pages that use another word for their model than its class name.
