@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from supportbot.chat.errors import EmptyMessage, UnreadableText
+from supportbot.chat.services import clean_text
 from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import (
     SHOP,
@@ -128,6 +130,25 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("Sent")
     assert platform.wait_for_frames("message", 2)[1] == first
     assert len(platform.log) == 1
+
+
+def test_a_text_that_the_server_would_refuse_is_not_sent(chat: Shop) -> None:
+    """Pasted text may contain control characters or nothing visible. Sending it again would never help."""
+    page, platform = chat
+    field, send = page.get_by_role("textbox", name="Message"), page.get_by_role("button", name="Send")
+    for invisible in ("\u200b\u200b", "\u2060 \u3164", "\u202e"):
+        write(page, invisible)
+        with pytest.raises(EmptyMessage):
+            clean_text(invisible)
+        expect(send).to_be_disabled()
+    pasted = "Where\x07 is\tmy\x0bparcel\x85\nto the \N{ADULT}\u200d\N{MICROSCOPE}?"
+    with pytest.raises(UnreadableText):
+        clean_text(pasted)
+    field.fill(pasted)
+    send.click()
+    [sent] = platform.wait_for_frames("message")
+    assert sent["text"] == "Where  is my parcel \nto the \N{ADULT}\u200d\N{MICROSCOPE}?"
+    assert clean_text(sent["text"]) == sent["text"]
 
 
 def test_gaps_and_resets_are_filled_from_the_log(chat: Shop) -> None:

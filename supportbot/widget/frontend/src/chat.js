@@ -28,6 +28,7 @@ export class Chat {
   speakers = {}; // this chat in other languages, by locale; itself while it has no texts in that language
   texts = Promise.resolve();
   human = (reason) => this.requestHuman(reason);
+  hide = this.close;
 
   constructor(element, i18n) {
     const { signal } = this.removed;
@@ -75,10 +76,6 @@ export class Chat {
 
   toggle() {
     return this.isOpen ? this.close() : this.open();
-  }
-
-  hide() {
-    this.close();
   }
 
   /** Send a message as the customer; resolves with its client id. */

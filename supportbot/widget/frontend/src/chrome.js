@@ -27,9 +27,7 @@ export function update(chat) {
 function drawIfChanged(chat, part, facts, draw) {
   const known = JSON.stringify(facts);
   const before = (chat.drawn ||= {});
-  if (before[part] === known) return;
-  before[part] = known;
-  draw();
+  if (before[part] !== known) draw((before[part] = known));
 }
 
 /** The greeting and, always before the first answer, the notice that an AI answers. */

@@ -49,10 +49,11 @@ export class Composer {
   }
 
   #send() {
-    const text = this.input.value.trim();
+    // The server refuses control characters, which may be in pasted text, and a text that nobody would see.
+    const text = this.input.value.replace(/[^\P{Cc}\n]/gu, " ").trim();
     const { chat } = this;
     if (chat.isTooLong(text)) this.refuse(chat.t("tooLong", { n: chat.longest }));
-    else if (text) {
+    else if (text.replace(/\p{DI}/gu, "").trim()) {
       this.text = "";
       chat.send(text);
     }
@@ -60,12 +61,12 @@ export class Composer {
 
   /** The button sends what was typed; without any text, it stops the answer being written. */
   #button() {
-    const hasText = this.input.value.trim();
-    const does = this.isWriting && !hasText ? "stop" : "send";
-    this.isStop = does === "stop";
+    const hasText = this.input.value.replace(/\p{DI}/gu, "").trim();
+    this.isStop = this.isWriting && !hasText;
+    const does = this.isStop ? "stop" : "send";
     this.go.replaceChildren(icon(does));
     this.go.className = `w-send ${does}`;
-    this.go.disabled = !this.isStop && !hasText;
+    this.go.disabled = !this.isWriting && !hasText;
     this.go.ariaLabel = this.chat.t(does);
   }
 }

@@ -193,7 +193,7 @@ export class View {
   /** Show a page of the menu instead of the log; if there are no nodes, show the log again. */
   drawPage(nodes) {
     this.page?.remove();
-    this.page = nodes.length ? h("div.w-log", { tabindex: "-1" }, nodes) : null;
+    this.page = nodes[0] && h("div.w-log", { tabindex: "-1" }, nodes);
     this.list.hidden = this.foot.hidden = Boolean(this.page);
     if (!this.page) return;
     this.list.after(this.page);
