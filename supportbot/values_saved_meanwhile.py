@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django import forms
 from django.http import QueryDict
-from django.utils.text import Truncator
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.errors import SupportBotError
@@ -26,6 +26,7 @@ CHANGED_MEANWHILE: Final = gettext_noop(
 REPLACES: Final = gettext_noop(
     "Changed in the meantime to “{value}”. If you save again, your entry replaces this value."
 )
+KEPT: Final = gettext_noop("Changed in the meantime, and kept: {fields}.")
 REFILLS: Final = gettext_noop("Emptied in the meantime. If you save again, your entry is stored.")
 Texts = Sequence[str]  # a field's value as the page shows it: none, one or, for a multiple choice, several
 
@@ -104,6 +105,8 @@ else:
 class KeepsNewerValues(_Base):
     """For a form of something stored, whose page contains `shown_values` in a hidden field."""
 
+    kept_labels: Sequence[str] = ()  # the fields whose newer values were kept
+
     def shown_values(self) -> str:
         return seal(self._stored_texts())
 
@@ -123,6 +126,7 @@ class KeepsNewerValues(_Base):
             for name, texts in merged.kept.items():
                 _enter(data, self[name], texts)
             self.data = data
+            self.kept_labels = [capfirst(str(self[name].label)) for name in merged.kept]
         return merged
 
     def _compared(self) -> list[str]:

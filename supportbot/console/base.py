@@ -27,7 +27,8 @@ from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff_here, workspaces_of
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
-from supportbot.values_saved_meanwhile import KeepsNewerValues
+from supportbot.team_formats import listed
+from supportbot.values_saved_meanwhile import KEPT, KeepsNewerValues
 
 NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")
 
@@ -188,6 +189,11 @@ class ScopedAdmin(Scoped, ModelAdmin):
                 messages.warning(request, text.format(workspace=workspace.name))
                 return redirect("admin:index")
         raise NotFound()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if kept := getattr(form, "kept_labels", ()):
+            messages.info(request, gettext(KEPT).format(fields=listed(kept)))
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Log what was changed. Saving an unchanged form logs nothing."""

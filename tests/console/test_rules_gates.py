@@ -58,13 +58,15 @@ def policy(workspace: Workspace, alice: Customer, shop: FakeShop) -> ActionPolic
 
 @pytest.fixture
 def saved(enter: Enter, policy: ActionPolicy) -> Saved:
-    """Return a function that saves rules on their page and returns the response and the rules then in force."""
+    """Return a function that opens the rules' page, saves rules on it, and returns the response and the rules then in
+    force.
+    """
     admin, page = enter("admin"), f"/admin/actions/actionpolicy/{policy.pk}/change/"
-    shown = LexborHTMLParser(admin.get(page).content.decode()).css("form.sheet input")
-    form = {one.attributes["name"] or "": one.attributes.get("value") or "" for one in shown}
-    form = {name: value for name, value in form.items() if name not in ("is_shadow", "csrfmiddlewaretoken")}
 
     def save(client: Any = admin, **rules: str) -> tuple[str, Rules]:
+        shown = LexborHTMLParser(admin.get(page).content.decode()).css("form.sheet input")
+        form = {one.attributes["name"] or "": one.attributes.get("value") or "" for one in shown}
+        form = {name: value for name, value in form.items() if name not in ("is_shadow", "csrfmiddlewaretoken")}
         answer = client.post(page, {**form, "is_enabled": "on", **rules}, follow=True).content.decode()
         policy.refresh_from_db()
         return answer, rules_of(policy)

@@ -128,6 +128,11 @@ def test_a_switch_that_was_turned_off_stays_off(admin: Client, sample: Sample) -
     assert admin.post(page, {**there, "greeting": "Hello there"}).status_code == 302
     stored = Channel.objects.get()
     assert (stored.greeting, stored.is_live) == ("Hello there", False)
+    told = LexborHTMLParser(admin.get("/admin/accounts/channel/").content.decode()).css(".told .notice")
+    assert [visible_text(one) for one in told] == [
+        "Changed in the meantime, and kept: Live.",
+        f"Saved: {sample.channel.name}.",
+    ]
 
 
 @pytest.mark.parametrize("seal", ["", "nonsense", "[1]", '{"name": 7}', '{"unknown": "0"}'])
