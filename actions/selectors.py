@@ -24,7 +24,9 @@ _DECIDED: Final = (*OPEN, *_UNSUCCESSFUL, State.SUCCEEDED)
 _RECENT: Final = timedelta(days=30)
 # Written in SQL, because these statements run in each turn.
 _ENABLED: Final = "SELECT action FROM actions_actionpolicy WHERE workspace_id = %s AND is_enabled"
-_STATES: Final = "SELECT DISTINCT state FROM actions_actionrequest WHERE conversation_id = %s AND workspace_id = %s"
+_REQUESTS: Final = (
+    "SELECT DISTINCT action, state FROM actions_actionrequest WHERE conversation_id = %s AND workspace_id = %s"
+)
 
 
 def approvals_given(request: ActionRequest) -> int:
@@ -65,10 +67,11 @@ def enabled_actions() -> frozenset[str]:
     return frozenset((stored - tried.keys()) | {action for action, rules in tried.items() if rules.is_enabled})
 
 
-def states_in(conversation_id: UUID) -> frozenset[State]:
-    """Return the states of a conversation's requests; most conversations have none."""
-    found = sql.fetch(_STATES, [conversation_id, current_workspace_id()])
-    return frozenset(State(state) for (state,) in found if state in State)  # a newer version may have other states
+def states_in(conversation_id: UUID) -> frozenset[tuple[str, State]]:
+    """Return the actions and states of a conversation's requests; most conversations have none."""
+    found = sql.fetch(_REQUESTS, [conversation_id, current_workspace_id()])
+    # a newer version may have other states
+    return frozenset((action, State(state)) for action, state in found if state in State)
 
 
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:

@@ -329,7 +329,9 @@ RELEASES_REFERENCES = {
 ACTIONS_GATES = "supportbot.evals.action_rule_gates.refusals"
 ACTIONS_MERCHANT = "actions.merchant_api.merchant.connected_merchant"
 # The assistant's own tools; defined actions cannot use their names.
-ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "undo_last", "search", "ask", "action_status")
+ACTIONS_RESERVED_NAMES = (
+    "request_human", "withdraw_cards", "undo_last", "recorded_actions", "search", "ask", "action_status",
+)  # fmt: skip
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
 # --- External agents over MCP: the limits per API key on all calls, and on those that ask the assistant.

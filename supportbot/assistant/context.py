@@ -88,7 +88,7 @@ def context_of(
     language = _language(question, (*earlier, *messages), base_language(conversation.locale))
     release, is_signed_in = current(), not conversation.customer.is_anonymous
     document, viewer = release.document, viewer_in(conversation, language)
-    requests = states_in(conversation.pk) if is_signed_in else frozenset[State]()
+    requests = states_in(conversation.pk) if is_signed_in else frozenset[tuple[str, State]]()
     topics = (*earlier, *messages) if is_incomplete(question) else messages
     sought = _sought(question, viewer, topics, also, limit=document.passages)
     guidelines = document.guidelines_for(is_signed_in=is_signed_in, language=language)
@@ -103,7 +103,7 @@ def context_of(
         request.locale,
         tuple(message.text for message in dialogue if message.source == Source.CUSTOMER),
         instructions.now,
-        done_in(conversation) if State.SUCCEEDED in requests else (),
+        done_in(conversation) if State.SUCCEEDED in {state for _, state in requests} else (),
         document.strictness,
         _small_talk(question),
         release.id,

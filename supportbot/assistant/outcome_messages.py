@@ -2,6 +2,7 @@
 writes it.
 """
 
+from datetime import tzinfo
 from typing import Final
 
 from django.db.models import QuerySet
@@ -9,23 +10,35 @@ from django.db.models import QuerySet
 from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
 from actions.states import State
+from supportbot.assistant.texts import AWAITS_APPROVAL, CONFIRM_ABOVE
 from supportbot.chat.models import Conversation
+from supportbot.formats import format_moment
 from supportbot.translation import msgid, text_in
 
 _MAX_REQUESTS: Final = 20  # number of a conversation's newest requests to read
 _NOT_DONE: Final = msgid("Not done: {what}. {reason}")
 _IN_PROGRESS: Final = msgid("In progress: {what}. {reason}")
+_IF_STILL_WANTED: Final = msgid("Not done: {what}. {reason} If you still want it, ask me again for a new card.")
 _TEXTS: Final[dict[State, str]] = {
     State.SUCCEEDED: msgid("Done: {what}."),
     State.FAILED: _NOT_DONE,
     State.UNKNOWN: msgid("Not certain yet: {what}. {reason}"),
     State.REJECTED: _NOT_DONE,
-    State.EXPIRED: msgid("Not done: {what}. {reason} If you still want it, ask me again for a new card."),
+    State.EXPIRED: _IF_STILL_WANTED,
+    State.CANCELLED: _IF_STILL_WANTED,
+    State.REFUSED: _NOT_DONE,
+    State.QUEUED: _IN_PROGRESS,
+    State.EXECUTING: _IN_PROGRESS,
+}
+_WAITING: Final[dict[State, str]] = {
+    State.PROPOSED: CONFIRM_ABOVE,
+    State.AWAITING_CONFIRMATION: CONFIRM_ABOVE,
+    State.AWAITING_APPROVAL: AWAITS_APPROVAL,
 }
 
 
 def explanation(request: ActionRequest, locale: str = "") -> str:
-    """Return the text for a request that succeeded, failed, was rejected, expired or has an unknown outcome."""
+    """Return the text for a request that is no longer waiting for the customer or the team."""
     locale = locale or request.locale
     reason = reason_of(request, locale)
     card = card_of(request, locale)
@@ -38,6 +51,18 @@ def explanation(request: ActionRequest, locale: str = "") -> str:
     if not reference:
         return text.strip()
     return " ".join([text, text_in(locale, "Your reference is {reference}.", reference=reference)])
+
+
+def status_of(request: ActionRequest, locale: str, zone: tzinfo) -> str:
+    """Return what is on record about a request: what was done, when and with which reference, or why it was not."""
+    if (waiting := _WAITING.get(State(request.state))) is not None:
+        what = card_of(request, locale).summary.rstrip(".")
+        return " ".join([text_in(locale, msgid("Not done yet: {what}."), what=what), text_in(locale, waiting)])
+    text = explanation(request, locale)
+    if request.state != State.SUCCEEDED:
+        return text
+    moment = format_moment(request.changed_at.astimezone(zone), locale)
+    return " ".join([text, text_in(locale, msgid("Carried out: {moment}."), moment=moment)])
 
 
 def done_in(conversation: Conversation) -> tuple[str, ...]:

@@ -30,4 +30,5 @@ NONE_OF_YOURS: Final = msgid(
     "I could not find anything in your account that your message could refer to. Would you like to talk to a person?"
 )
 CANNOT_UNDO: Final = msgid("I cannot undo this here. Would you like to talk to a person?")
+NOTHING_OF_THE_KIND: Final = msgid("Nothing of the kind was done in this chat.")
 NOTHING_TO_UNDO: Final = msgid("There is nothing in this chat that I can undo. Would you like to talk to a person?")

@@ -15,6 +15,8 @@ from supportbot.assistant.action_tools import (
     withdraw_cards,
 )
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
+from supportbot.assistant.recorded_actions import NAME as RECORDED_ACTIONS
+from supportbot.assistant.recorded_actions import recorded_actions, recorded_actions_tool
 from supportbot.assistant.texts import TO_PERSON
 from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.assistant.turn_limits import MAX_CALLS
@@ -60,20 +62,22 @@ class TurnTools(NamedTuple):
     after_signing_in: tuple[ToolSpec, ...] = ()
 
 
-def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> TurnTools:
+def tools_for(conversation: Conversation, language: str, requests: Collection[tuple[str, State]]) -> TurnTools:
     """Return the tools for a turn in this conversation. Anonymous visitors have no orders, so their only actions are
     the look-ups that are open to visitors.
 
-    `requests` contains the states of the conversation's requests.
+    `requests` contains the actions and states of the conversation's requests.
     """
     if conversation.customer.is_anonymous:
         is_open, is_not = visitor_specs(language)
         return TurnTools((REQUEST_HUMAN, *is_open), is_not)
-    undo = (UNDO_LAST,) if any(state in UNDOING for state in requests) else ()
+    states = {state for _, state in requests}
+    undo = () if states.isdisjoint(UNDOING) else (UNDO_LAST,)
+    recorded = (recorded_actions_tool({action for action, _ in requests}),) if requests else ()
     actions = action_specs(language)
-    if State.AWAITING_CONFIRMATION in requests:
-        return TurnTools((REQUEST_HUMAN, WITHDRAW_CARDS, *undo, *map(may_replace_card, actions)))
-    return TurnTools((REQUEST_HUMAN, *undo, *actions))
+    if State.AWAITING_CONFIRMATION in states:
+        return TurnTools((REQUEST_HUMAN, WITHDRAW_CARDS, *undo, *recorded, *map(may_replace_card, actions)))
+    return TurnTools((REQUEST_HUMAN, *undo, *recorded, *actions))
 
 
 class Tools:
@@ -104,7 +108,9 @@ class Tools:
         if call.name == REQUEST_HUMAN.name:
             return _request_human(call, place)
         if call.name == UNDO_LAST.name:
-            return undo_last(_undo_arguments(call), place)
+            return undo_last(texts_of(call, {"number"}), place)
+        if call.name == RECORDED_ACTIONS:
+            return recorded_actions(texts_of(call, {"action", "number"}), place)
         return withdraw_cards(place) if call.name == WITHDRAW_CARDS.name else use_action(call, place)
 
     def _audit(self, refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
@@ -130,13 +136,12 @@ def handoff_reason(call: ToolCall) -> str:
     return str(arguments.get("reason", "")).strip()[:MAX_REASON_CHARACTERS]
 
 
-def _undo_arguments(call: ToolCall) -> dict[str, Any]:
-    """Return a model's arguments for the undo tool. Raises BadArguments."""
+def texts_of(call: ToolCall, names: set[str]) -> dict[str, str]:
+    """Return a model's arguments for a tool that takes only optional texts. Raises BadArguments."""
     arguments = parse_arguments(call.arguments)
-    if arguments is None or set(arguments) - {"number"}:
+    if arguments is None or set(arguments) - names:
         raise BadArguments()
-    number = arguments.get("number", "")
-    if not isinstance(number, str) or not number.isprintable():  # PostgreSQL refuses NUL
+    if not all(isinstance(text, str) and text.isprintable() for text in arguments.values()):  # PostgreSQL refuses NUL
         raise BadArguments()
     return arguments
 

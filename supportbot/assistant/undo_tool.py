@@ -78,8 +78,19 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
 
 
 def _about(requests: QuerySet[ActionRequest], number: str) -> QuerySet[ActionRequest]:
-    """Return the requests about an order. The number may lack its letters, but 42 does not match 1042."""
-    return requests.filter(subject_id__iregex=rf"(^|[^0-9]){re.escape(number)}$") if number else requests
+    """Return the requests about an order, which is found as by `is_number_of`."""
+    return requests.filter(subject_id__iregex=_ending_in(number)) if number else requests
+
+
+def is_number_of(number: str, subject: str) -> bool:
+    """Return whether a number that a customer names is the number of a record. It may lack its letters, but 42 does not
+    match 1042.
+    """
+    return re.search(_ending_in(number), subject, re.IGNORECASE) is not None
+
+
+def _ending_in(number: str) -> str:
+    return rf"(^|[^0-9]){re.escape(number)}$"
 
 
 def _withdrew_before(place: Place) -> bool:

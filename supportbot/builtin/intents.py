@@ -16,6 +16,11 @@ A fourth model recognises requests for something that no catalogue action does, 
 head's view, such a message resembles a refund request if it names an order. `scripts/train_other_requests.py` trains it
 on the requests among the head's rows, and on our own rows in `data/other_requests.jsonl`. It only rules actions out,
 and only those whose own examples resemble the catalogue's.
+
+A fifth model recognises questions about whether something was done, such as "Did you refund it?", which look to the
+head like a request to look up an order or to undo something. `scripts/train_done_questions.py` trains it on our own
+rows in `data/done_questions.jsonl`, and on all rows of the intents and complaints. It counts only in a conversation
+with actions.
 """
 
 import re
@@ -40,6 +45,7 @@ DATA: Final = Path(__file__).parent / "data"
 PERSONS_FILE: Final = DATA / "persons.npz"
 PERSON_REQUESTS_FILE: Final = DATA / "person_requests.npz"
 OTHER_REQUESTS_FILE: Final = DATA / "other_requests.npz"
+DONE_QUESTIONS_FILE: Final = DATA / "done_questions.npz"
 READ_MOST: Final = 1_000  # characters; nobody makes a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
@@ -74,6 +80,9 @@ SURELY_SOMETHING_ELSE_FROM: Final = 0.8
 # at most 0.014). From the second one, the action itself is one that the catalogue lacks, such as "Send the invoice".
 SAME_KIND_BELOW: Final = 0.03
 OWN_KIND_FROM: Final = 0.3
+# At or above this probability, a message asks whether something was done. docs/decisions/built-in-answerer.md has the
+# figures.
+DONE_QUESTION_FROM: Final = 0.5
 # The minimum probability that a message is about an action, for the action to count as named. Most words that only
 # correct a number reach at most 0.17. docs/decisions/built-in-answerer.md has the figures.
 NAMED_FROM: Final = 0.3
@@ -104,15 +113,17 @@ class Weights(Ensemble):
 
 @dataclass(frozen=True)
 class Classification:
-    """The classification of a message: its unit vector and the probability of each class. `person` and `something_else`
-    are the probabilities, according to separate models, that it asks for a person, and that it requests something that
-    no catalogue action does. Without a vector, `person` is None and `something_else` is 0.
+    """The classification of a message: its unit vector and the probability of each class. `person`, `something_else`
+    and `done_question` are the probabilities, according to separate models, that it asks for a person, that it requests
+    something that no catalogue action does, and that it asks whether something was done. Without a vector, `person` is
+    None, and the others are 0.
     """
 
     vector: Array
     chances: Array
     person: float | None = None
     something_else: float = 0.0
+    done_question: float = 0.0
 
     @cached_property  # every turn reads all messages of a conversation
     def kinds(self) -> Mapping[str, float]:
@@ -260,6 +271,11 @@ def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool
     return not any(_is_example(text, tool) for tool in tools) and len(order_numbers_in(text)) <= 1
 
 
+def asks_whether_done(text: str) -> bool:
+    """Return whether the customer asks whether something was done, such as "Has it been cancelled?"."""
+    return bool(text.strip()) and classify(text).done_question >= DONE_QUESTION_FROM
+
+
 def wants_person(text: str, tools: Sequence[ToolSpec] = ()) -> bool:
     """Return whether the customer asks to be put in touch with a human being. A message that matches one of an
     action's examples, such as "I need a technician", requests that action instead.
@@ -295,8 +311,8 @@ def classification_of(text: str, vector: Sequence[float] | None) -> Classificati
     chances = _with_person_share(weights.chances(features, side, shape), share)
     if side is None:
         return Classification(weights.net.centre, chances)
-    person, other = (float(one.chances(features, side, shape)[1]) for one in (_person_requests(), _other_requests()))
-    return Classification(side, chances, person, other)
+    models = (_person_requests(), _other_requests(), _done_questions())
+    return Classification(side, chances, *(float(one.chances(features, side, shape)[1]) for one in models))
 
 
 def _with_person_share(chances: Array, share: float) -> Array:
@@ -493,6 +509,13 @@ def _other_requests() -> Ensemble:
     these actions.
     """
     with np.load(OTHER_REQUESTS_FILE) as stored:
+        return ensemble_in(stored)
+
+
+@cache
+def _done_questions() -> Ensemble:
+    """Return the model that tells questions about whether something was done (class 1) from all other messages."""
+    with np.load(DONE_QUESTIONS_FILE) as stored:
         return ensemble_in(stored)
 
 

@@ -29,8 +29,8 @@ Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
     "to_person", "no_person", "once_signed_in", "number_range", "number_from", "number_until", "day_range", "day_from",
     "day_until", "wants", "last_said", "answered", "nothing_said", "not_understood",
-    "nothing_to_undo", "regret", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
-    "parts_in_lines", "example", "meant_look_up",
+    "nothing_to_undo", "nothing_done", "regret", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts",
+    "add", "remove", "parts_in_lines", "example", "meant_look_up",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -40,6 +40,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     ),
     "not_understood": msgid("I did not understand that. Could you put it in other words?"),
     "nothing_to_undo": msgid("There is nothing in this chat that I can undo. Would you like to talk to a person?"),
+    "nothing_done": msgid("Nothing of the kind was done in this chat."),
     "nothing_on": msgid("I found nothing about “{question}” in our help pages."),
     "foreign_page": msgid("Our page on this is in {language}:"),
     "goes_on": msgid("That page says more about this."),

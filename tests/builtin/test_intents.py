@@ -277,3 +277,11 @@ def test_any_text_is_classified_quickly(text: str) -> None:
     intents.classify("warm")
     with bounded(10):
         intents.detect_intent(text, catalogue())
+
+
+def test_questions_about_what_was_done_are_recognised() -> None:
+    rows = [json.loads(line) for line in (EVALUATION / "done_questions.jsonl").open()]
+    heard = [intents.asks_whether_done(row["text"]) for row in rows if row["done"]]
+    mistaken = [intents.asks_whether_done(row["text"]) for row in rows if not row["done"]]
+    assert sum(heard) >= 0.9 * len(heard)
+    assert sum(mistaken) <= 0.05 * len(mistaken)

@@ -34,8 +34,11 @@ from supportbot.builtin.phrases import IntentPhrase, denies_order, field_title, 
 from supportbot.language.order_numbers import order_numbers_in, placed_order_numbers
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
-Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card", "undo"]
+Outcome = Literal[
+    "nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card", "undo", "recorded", "not_done",
+]  # fmt: skip
 UNDO_TOOL: Final = "undo_last"  # offered when something can be undone
+RECORD_TOOL: Final = "recorded_actions"  # offered when something was requested in this conversation
 _ASKING: Final = frozenset(
     {
         "which_of_these",
@@ -66,6 +69,7 @@ class DialogueState:
     locale: str = ""
     is_after_deed: bool = False  # something was prepared or done in this conversation
     is_answerable: bool = False  # the help pages answer the newest message
+    recorded: frozenset[str] = frozenset()  # the actions that were requested in this conversation
     open: list[Intent] = field(default_factory=list)
     settled: list[Intent] = field(default_factory=list)
     candidates: list[str] = field(default_factory=list)  # actions that may have been meant
@@ -107,7 +111,12 @@ class DialogueState:
         chosen = named or (candidates if kind == "affirm" else [])
         is_after_deed = self.is_after_deed and not (self.open and self._asked)  # "the last one" is an answer
         wants_undo = intents.wants_undo(text, self.tools, is_after_deed=is_after_deed) and not self._is_option(text)
-        if wants_undo and (intents.wants_undo(text, self.tools) or not self._corrects(text)):
+        if self._asks_whether_done(text):
+            about = self.action_named(text) or ("" if self.recorded else intents.detect_intent(text, self.tools).action)
+            self.outcome = "recorded" if about in ("", *self.recorded) else "not_done"
+            if self.outcome == "not_done":
+                self._ask_back(text, [about])
+        elif wants_undo and (intents.wants_undo(text, self.tools) or not self._corrects(text)):
             self.outcome, self.open, self.settled = "undo", [], []
         elif self._asked == "meant" and pressed:
             self.outcome = self._accept(pressed)
@@ -127,6 +136,23 @@ class DialogueState:
                 self._asked = "other"
             self.outcome = self._detect(text, kind)
         self._last_order = self._newest_order(text)
+
+    def _asks_whether_done(self, text: str) -> bool:
+        """Return whether the customer asks whether an action was carried out. If there were no requests in this
+        conversation, the question is only about what it names, such as an order's state, unless it would start an
+        action.
+        """
+        if (self.open and self._asked) or not intents.asks_whether_done(text):
+            return False
+        action = intents.detect_intent(text, self.tools).action
+        return bool(self.recorded) or (bool(action) and not self.tool(action).is_read)
+
+    def action_named(self, text: str) -> str:
+        """Return the action that a message is about, whether it requests it or not, and that is not a look-up; "" if
+        there is none.
+        """
+        said = intents.without_records(text)
+        return next((one.name for one in self.tools if not one.is_read and intents.names_action(said, one)), "")
 
     def _newest_order(self, text: str) -> str:
         """Return the order number that was named last; "" if it is unclear which of several the text means."""
@@ -403,11 +429,18 @@ def _of_form(tool: ToolSpec, form: dict[str, Any]) -> Intent:
     return Intent(tool.name, OrderRef(str(number)) if number else None, form)
 
 
+def _recorded(request: ModelRequest) -> frozenset[str]:
+    found = next((tool.parameters for tool in request.tools if tool.name == RECORD_TOOL), None)
+    return frozenset(found["properties"]["action"]["enum"]) if found else frozenset()
+
+
 def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> DialogueState:
     """Return the state of a request's conversation after its newest message."""
     may_undo = UNDO_TOOL in {tool.name for tool in request.tools}
     is_answerable = request.is_answerable and bool(request.sources)
-    dialogue = DialogueState(tools, request.locale, is_after_deed=may_undo, is_answerable=is_answerable)
+    dialogue = DialogueState(
+        tools, request.locale, is_after_deed=may_undo, is_answerable=is_answerable, recorded=_recorded(request)
+    )
     messages = [one for one in request.messages if one.role in ("user", "assistant") and one.content]
     if not messages or messages[-1].role != "user":
         messages.append(ChatMessage("user", request.question))

@@ -14,7 +14,7 @@ import orjson
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.asking import Reply, again, ask_for, ask_which_record, choices_block
-from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
+from supportbot.builtin.actions.dialogue import RECORD_TOOL, UNDO_TOOL, DialogueState, follow_dialogue
 from supportbot.builtin.actions.limits_in_words import takes_day
 from supportbot.builtin.actions.message_reading import says_why
 from supportbot.builtin.actions.orders import (
@@ -64,6 +64,11 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             return Reply(say("offer", language))
         case "undo":
             return undo_step(request, language)
+        case "recorded":
+            return _record_step(request, dialogue)
+        case "not_done":
+            asked = _ask_which_action([dialogue.tool(action) for action in dialogue.candidates], language)
+            return replace(asked, text=f"{say('nothing_done', language)}\n\n{asked.text}")
         case "ambiguous":
             return _ask_which_action([dialogue.tool(action) for action in dialogue.candidates], language)
         case "advanced":
@@ -106,6 +111,13 @@ def undo_step(request: ModelRequest, language: str) -> Reply | None:
         numbers = order_numbers_in(request.question)
         return _call(UNDO_TOOL, {"number": numbers[0]} if numbers else {})
     return Reply(say("nothing_to_undo", language)) if intents.is_surely(intents.UNDO, request.question) else None
+
+
+def _record_step(request: ModelRequest, dialogue: DialogueState) -> Reply:
+    """Return the call that answers, from the requests on record, whether something was done."""
+    action, numbers = dialogue.action_named(request.question), order_numbers_in(request.question)
+    arguments = ({"action": action} if action else {}) | ({"number": numbers[0]} if numbers else {})
+    return _call(RECORD_TOOL, arguments)
 
 
 def needs_account(request: ModelRequest) -> bool:

@@ -47,6 +47,8 @@ from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
 from supportbot.assistant.outcome_messages import explanation
+from supportbot.assistant.recorded_actions import NAME as RECORDED_ACTIONS
+from supportbot.assistant.recorded_actions import record_of, recorded_actions_tool
 from supportbot.assistant.texts import AWAITS_APPROVAL, CANNOT_UNDO, WITHDRAWN
 from supportbot.assistant.tool_results import Place, ToolResult
 from supportbot.assistant.tools import (
@@ -56,6 +58,7 @@ from supportbot.assistant.tools import (
     handed_over,
     handoff_reason,
     parse_arguments,
+    texts_of,
 )
 from supportbot.assistant.turn import Turn
 from supportbot.assistant.turn_search import ON_TOPIC_FROM
@@ -90,6 +93,7 @@ class SimulatedConversation:
         self.cards: dict[tuple[str, str, str], ActionRequest] = {}
         self.is_handed_over = False
         self._done: list[str] = []  # texts about the actions carried out
+        self._pressed: list[ActionRequest] = []  # requests that the customer confirmed or declined
 
     @property
     def principal(self) -> Principal:
@@ -128,6 +132,9 @@ class SimulatedConversation:
             calls.append(
                 MadeCall(request.action, request.arguments, end, request.reason_code, card_of(request).summary)
             )
+            if not confirms:
+                request.state, request.reason_code = State.CANCELLED, "declined"
+            self._pressed.append(request)
         self.cards.clear()
         text = "\n".join(texts)
         if text:
@@ -150,9 +157,16 @@ class SimulatedConversation:
         context = context_of(self.conversation, before, [question], turn_id=turn_id, also=self.plant.passages)
         context = replace(context, done=(*context.done, *self._done))
         tools = (*((WITHDRAW_CARDS,) if self.cards else ()), *((UNDO_LAST,) if self.cards or self._done else ()))
+        if requests := self.requests:
+            tools = (*tools, recorded_actions_tool({request.action for request in requests}))
         request = context.request
         offered = tuple(map(may_replace_card, request.tools)) if self.cards else request.tools
         return replace(context, request=replace(request, tools=(*offered, *tools)))
+
+    @property
+    def requests(self) -> list[ActionRequest]:
+        """The requests of this conversation, the newest first."""
+        return [*reversed(self.cards.values()), *reversed(self._pressed)]
 
     def keep(self, card: ActionRequest, *, corrects: bool) -> None:
         """Add an open card. It replaces the card for the same record or, if it is a correction, the action's newest
@@ -268,6 +282,11 @@ class _Tools(Tools):
             closing = text_in(place.locale, CANNOT_UNDO)
             self._note(call, "refused", "cannot_undo", closing)
             return ToolResult(closing, closing=closing, offers_human=True)
+        if call.name == RECORDED_ACTIONS:
+            arguments, zone = texts_of(call, {"action", "number"}), self._simulated.conversation.workspace.zone
+            found = record_of(self._simulated.requests, arguments, place.locale, zone)
+            self._note(call, "answered", words=found.closing)
+            return found
         return result_of(lambda: self._act(call, place), place.locale)
 
     def _act(self, call: ToolCall, place: Place) -> ToolResult:
