@@ -26,6 +26,7 @@ from supportbot.assistant.texts import CANNOT_UNDO, CONFIRM, NOTHING_TO_UNDO, WI
 from supportbot.assistant.tool_results import Place
 from supportbot.assistant.tools import Tools, tools_for
 from supportbot.async_db import db
+from supportbot.builtin.phrases import say as say_phrase
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.chat.turns import claim_turn, release_turn
@@ -318,3 +319,24 @@ async def lost_after(conversation: Conversation, call: ToolCall) -> None:
     again = await db(die)
     assert again is not None
     await carry_out(again)
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("text", ["yes", "yep, great", "ja", "oui"])
+async def test_a_yes_after_something_was_done_asks_what_else_to_do(
+    conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None], text: str
+) -> None:
+    await turns(conversation, "Please refund A-1001")
+    await db(carried_out)
+    answer = final(await turns(conversation, text))
+    assert answer["text"] == say_phrase("left_alone", "en") and not answer["offers_human"]
+
+
+async def test_a_yes_after_a_refusal_still_offers_a_person(
+    conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
+) -> None:
+    await turns(conversation, "Please refund A-1001")
+    await db(carried_out)
+    refused = final(await turns(conversation, "Please also refund order A-1005"))
+    assert refused["offers_human"]
+    assert final(await turns(conversation, "yes"))["text"] == say_phrase("offer", "en")

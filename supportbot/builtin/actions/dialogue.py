@@ -75,6 +75,7 @@ class DialogueState:
     candidates: list[str] = field(default_factory=list)  # actions that may have been meant
     outcome: Outcome = "nothing"
     unread: int = 0  # consecutive answers without a value for the question
+    has_outcome: bool = False  # the chat has reported the outcome of the settled intents
     has_new_value: bool = False  # the newest message contains a value for an open intent or card
     _asked: IntentPhrase | None = None
     _has_asked: bool = False  # the assistant asked for a value of the open intents
@@ -85,6 +86,7 @@ class DialogueState:
     _ambiguous_whole: str = ""
     _may_be_correction: bool = False  # the ambiguous text may only correct the settled intent
     _idle: int = 0
+    _answers: int = 0  # the assistant's messages since the customer's newest one
     _since_settled: int = 0  # messages from the customer since an intent was settled, including the newest
     _written_on: date | None = None  # the day of the newest message
     _whole: str = ""  # the full text, because a form may be longer than the part of other texts that is read
@@ -94,7 +96,7 @@ class DialogueState:
 
     def on_user(self, text: str, written_on: date | None = None) -> None:
         """Update the state with a message from the customer."""
-        self._written_on, self._whole, self.has_new_value = written_on, text, False
+        self._written_on, self._whole, self.has_new_value, self._answers = written_on, text, False, 0
         self._since_settled += 1
         if self._take_record(text):
             self.outcome = "advanced"
@@ -172,6 +174,9 @@ class DialogueState:
 
     def on_assistant(self, text: str) -> None:
         """Update the state with an answer from the assistant, which asks for more or settles the intent."""
+        self._answers += 1
+        if self.settled and self._answers > 1:  # the first answer showed the card
+            self.has_outcome = True
         phrase = phrase_in(text)
         self._asked = phrase if phrase in _ASKING else None
         self.asked_which = [*self.asked_which, text] if phrase == "which_record" else []
@@ -180,6 +185,7 @@ class DialogueState:
             self._last_order = ""
         self._offered = frozenset(plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
         if self.outcome == "advanced" and phrase is None and not text.rstrip().endswith("?"):
+            self.has_outcome = self.has_outcome and not self.open
             self.open, self.settled = [], self.open or self.settled
             self._since_settled = 0
 

@@ -60,6 +60,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             return Reply(say("left_alone", language))
         case "use_card" if WITHDRAW_TOOL in {tool.name for tool in request.tools}:  # a card waits
             return Reply(say("use_card", language))
+        case "use_card" if dialogue.has_outcome and dialogue.is_after_deed:
+            return Reply(say("left_alone", language))
         case "use_card":  # a refusal has no card; it offers a person with a button
             return Reply(say("offer", language))
         case "undo":
