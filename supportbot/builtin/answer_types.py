@@ -31,6 +31,8 @@ AnswerType = Literal["other", "money", "duration", "weight", "size", "count", "t
 TYPES: Final[tuple[AnswerType, ...]] = get_args(AnswerType)
 OTHER: Final[AnswerType] = "other"
 CERTAIN_FROM: Final = 0.5  # minimum probability of a kind
+# The share of the best piece's score that the next one of its page needs, if only the next one contains the figure.
+FIGURE_SHARE: Final = 0.35
 _TYPES_OF_UNITS: Final[Mapping[str, AnswerType]] = {
     "second": "duration", "month": "duration",
     "milligram": "weight", "ounce": "weight", "pound": "weight",
@@ -55,19 +57,33 @@ def lacks_figure(request: ModelRequest) -> bool:
     if asked == OTHER:
         return False
     language = detect(request.question, base_language(request.locale))
-    entries = to_quote(ranked(request), request.question, language)
+    entries = _with_figure(ranked(request), request.question, language, asked)
     return bool(entries) and not any(asked in types_in(entry) for entry in entries)
 
 
-def figure_first(entries: Sequence[Ranked], question: str) -> list[Ranked]:
-    """Return the pieces to quote, beginning with one that contains the kind of figure that the question asks for.
-    Pieces of one passage stay in reading order.
+def figure_first(entries: Sequence[Ranked], question: str, language: str) -> list[Ranked]:
+    """Return the pieces to quote of these ranked ones, beginning with one that contains the kind of figure that the
+    question asks for. Pieces of one passage stay in reading order.
     """
     asked = asked_type(question, weights_shipped())
+    entries = _with_figure(entries, question, language, asked)
     if asked == OTHER or len({entry.piece.source.number for entry in entries}) < 2:
         return list(entries)
     first = next((entry for entry in entries if asked in types_in(entry)), entries[0])
     return [first, *(entry for entry in entries if entry is not first)]
+
+
+def _with_figure(entries: Sequence[Ranked], question: str, language: str, asked: AnswerType) -> list[Ranked]:
+    """Return the pieces to quote. If only the best piece would be quoted and it lacks the kind of figure asked for, the
+    next one is quoted, too, provided that it is from the same page and contains such a figure: "This page tells you
+    what shipping costs" only resembles the question.
+    """
+    chosen = to_quote(entries, question, language)
+    if asked == OTHER or len(chosen) != 1 or asked in types_in(chosen[0]) or len(entries) < 2:
+        return chosen
+    best, second = entries[:2]
+    is_near = second.piece.source.title == best.piece.source.title and second.score >= FIGURE_SHARE * best.score
+    return [best, second] if is_near and chosen == [best] and asked in types_in(second) else chosen
 
 
 def asked_type(question: str, weights: Linear) -> AnswerType:

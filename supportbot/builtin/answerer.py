@@ -20,7 +20,7 @@ from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language
 from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, phrase_in, say
 from supportbot.builtin.question_rewriting import MAX_QUOTE, said_by_customer, standalone
 from supportbot.builtin.quotable_pieces import Piece
-from supportbot.builtin.quoting import lead_to, quoted, to_quote
+from supportbot.builtin.quoting import lead_to, quoted
 from supportbot.builtin.ranking import Ranked, ranked
 from supportbot.language.detection import base_language, detect
 from supportbot.language.follow_ups import asks_something, is_question
@@ -198,7 +198,7 @@ def _answer(request: ModelRequest, language: str) -> str:
 
 
 def _chosen(request: ModelRequest, language: str) -> list[Ranked]:
-    return figure_first(to_quote(ranked(request), request.question, language), request.question)
+    return figure_first(ranked(request), request.question, language)
 
 
 def _nothing_on(question: str, language: str) -> str:

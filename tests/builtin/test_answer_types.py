@@ -1,8 +1,11 @@
 """A question about an amount or a duration has no answer in pieces without one."""
 
+from dataclasses import replace
+
 import pytest
 
-from supportbot.builtin.answer_types import asked_type, lacks_figure, types_in_words, weights_shipped
+from supportbot.builtin.answer_types import asked_type, figure_first, lacks_figure, types_in_words, weights_shipped
+from supportbot.builtin.ranking import ranked
 from supportbot.llm.types import ModelRequest, Source
 
 FIT = "The jacket is cut with room for a fleece. Take the size that you normally wear."
@@ -93,3 +96,24 @@ def test_the_numbers_of_a_table_may_be_of_any_kind(heading: str) -> None:
 
 def test_nothing_is_lacking_if_there_is_nothing_to_quote() -> None:
     assert not lacks_figure(ModelRequest("answer", (), question="How much is the jacket?"))
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "share", "is_quoted"),
+    [
+        ("Delivery", "Germany costs 5 euro, Austria 7 euro.", 0.4, True),
+        ("Delivery", "Germany costs 5 euro, Austria 7 euro.", 0.3, False),
+        ("Delivery", "We deliver to Germany and Austria.", 0.4, False),
+        ("Returns", "Germany costs 5 euro, Austria 7 euro.", 0.4, False),
+    ],
+)
+def test_the_next_piece_of_the_page_may_hold_the_figure(title: str, text: str, share: float, is_quoted: bool) -> None:
+    question, intro = "How much is delivery?", "This page tells you what delivery costs."
+    sources = (Source(1, "Delivery", intro, "en"), Source(2, title, text, "en"))
+    found = {
+        entry.piece.text: entry for entry in ranked(ModelRequest("answer", (), question=question, sources=sources))
+    }
+    entries = [replace(found[intro], score=1.0), replace(found[text], score=share)]
+    assert [entry.piece.text for entry in figure_first(entries, question, "en")] == (
+        [text, intro] if is_quoted else [intro]
+    )
