@@ -87,6 +87,9 @@ def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
     want this action at all.
     """
     question = request.question
+    if _ends_look_up(step, request) and is_complaint(question) and not asks_something(question):
+        # "It says delivered, but it is not here": the look-up tells the state, and a page may say what to do.
+        return Reply(_with_offer(_answer(request, language), question, language)) if request.is_answerable else step
     makes_card = not _actions_in(request).isdisjoint(call.name for call in step.calls)
     if makes_card and _has_called_action(request):  # the apology came with the first call
         return step
@@ -97,6 +100,12 @@ def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
         return step
     regret = say("regret" if asks_something(question) else "complaint", language)
     return replace(step, text="\n\n".join(part for part in (regret, step.text) if part))
+
+
+def _ends_look_up(step: Reply, request: ModelRequest) -> bool:
+    """Return whether a step adds nothing to a look-up of this turn, whose result is the answer."""
+    look_ups = {tool.name for tool in request.tools if tool.is_read}
+    return step == Reply() and not look_ups.isdisjoint(called_with(request.messages))
 
 
 def _has_called_action(request: ModelRequest) -> bool:

@@ -9,6 +9,9 @@ import pytest
 
 from actions.models import ActionRequest
 from actions.testing import FakeShop
+from kb.indexing.sync import sync_articles
+from kb.models import Article
+from kb.services import Change, create_article, publish
 from supportbot.accounts.channels import create_channel
 from supportbot.accounts.customers import new_visitor
 from supportbot.accounts.models import Customer
@@ -380,3 +383,25 @@ async def test_a_refusal_says_why(conversation: Conversation, shop: FakeShop) ->
     events = await turns(conversation, "I want my money back for A-1005")
     assert final(events)["text"].startswith("Order A-1005 was delivered more than 60 days ago")
     assert not cards(events)
+
+
+MISSING = """If a parcel is marked as delivered but is not there, ask your neighbours first, and tell us on the next \
+working day."""
+
+
+@pytest.fixture
+def missing_parcels_article(returns_article: Article) -> None:
+    article = create_article(Change(title="Parcel marked as delivered", body=MISSING, locale="en"), external_id="gone")
+    publish(article.pk)
+    sync_articles([article.pk])
+
+
+@pytest.mark.usefixtures("missing_parcels_article")
+async def test_a_problem_with_an_order_gets_the_page_about_it_and_the_order(
+    conversation: Conversation, shop: FakeShop
+) -> None:
+    status = final(await turns(conversation, "Where are my orders?"))["text"]
+    answer = final(await turns(conversation, "My parcel is marked as delivered, but it is not there"))
+    assert answer["text"].startswith(phrase("complaint", "en")) and answer["offers_human"]
+    assert "ask your neighbours first" in answer["text"]
+    assert answer["text"].endswith(status) and answer["citations"]
