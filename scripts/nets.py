@@ -14,7 +14,7 @@ import numpy as np
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from supportbot.builtin import intents
-from supportbot.language.classifiers import BUCKETS, hashed_features, softmax
+from supportbot.language.classifiers import BUCKETS, Ensemble, hashed_features, softmax
 from supportbot.language.normalise import fold_homoglyphs
 
 VECTORS = Path(tempfile.gettempdir()) / f"supportbot-vectors-{RECIPE.name}.npz"
@@ -151,6 +151,13 @@ def two_sided(
     net_arrays = averaged(inputs, wanted, shares, classes=2, training=training)
     pieces, bias = linear(texts, wanted, shares, classes=2, words=intents.FEATURE_WORDS_MOST, rounds=rounds)
     return {"centre": centre, "scale": scale, **net_arrays, "pieces": pieces, "pieces_bias": bias}
+
+
+def chance_of(weights: Ensemble, text: str, vector: np.ndarray) -> float:
+    """Return the probability that a message belongs to the second class of a model by `two_sided`."""
+    plain = intents.normalised(text)
+    features = hashed_features(fold_homoglyphs(plain), most=intents.FEATURE_WORDS_MOST)
+    return float(weights.chances(features, vector, intents.shape_of(plain))[1])
 
 
 def save(arrays: dict[str, np.ndarray], file: Path) -> None:

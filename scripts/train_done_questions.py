@@ -20,10 +20,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided
+from scripts.nets import Training, chance_of, message_vectors, rows_of_intents, save, two_sided
 from supportbot.builtin import intents
-from supportbot.language.classifiers import ensemble_in, hashed_features
-from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.classifiers import ensemble_in
 
 TRAINING: Final = Training(nets=3, hidden=24, rounds=30, dropout=0.5)
 FEATURES_ROUNDS: Final = 150
@@ -68,9 +67,7 @@ def report(rows: Sequence[Row], vectors: np.ndarray) -> None:
         weights = ensemble_in(fitted([rows[at] for at in inside], vectors[inside]))
         reached: dict[bool, list[bool]] = {True: [], False: []}
         for at in outside:
-            text = intents.normalised(rows[at]["text"])
-            features = hashed_features(fold_homoglyphs(text), most=intents.FEATURE_WORDS_MOST)
-            chance = weights.chances(features, vectors[at], intents.shape_of(text))[1]
+            chance = chance_of(weights, rows[at]["text"], vectors[at])
             reached[rows[at]["done"]].append(chance >= intents.DONE_QUESTION_FROM)
         sides = (("recognised", reached[True]), ("mistaken", reached[False]))
         shares = {side: round(float(np.mean(found)), 3) for side, found in sides if found}

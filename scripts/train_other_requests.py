@@ -28,10 +28,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
 django.setup()  # the registry reads models
 
 from actions.registry import code_actions  # noqa: E402
-from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided  # noqa: E402
+from scripts.nets import Training, chance_of, message_vectors, rows_of_intents, save, two_sided  # noqa: E402
 from supportbot.builtin import intents  # noqa: E402
-from supportbot.language.classifiers import ensemble_in, hashed_features  # noqa: E402
-from supportbot.language.normalise import fold_homoglyphs  # noqa: E402
+from supportbot.language.classifiers import ensemble_in  # noqa: E402
 
 TRAINING: Final = Training(nets=6, hidden=40, rounds=50, dropout=0.6)
 FEATURES_ROUNDS: Final = 150
@@ -83,9 +82,7 @@ def report(rows: Sequence[Row], vectors: np.ndarray) -> None:
         weights = ensemble_in(fitted([rows[at] for at in inside], vectors[inside]))
         chances: dict[bool, list[float]] = {True: [], False: []}
         for at in outside:
-            text = intents.normalised(rows[at]["text"])
-            features = hashed_features(fold_homoglyphs(text), most=intents.FEATURE_WORDS_MOST)
-            share = float(weights.chances(features, vectors[at], intents.shape_of(text))[1])
+            share = chance_of(weights, rows[at]["text"], vectors[at])
             chances[rows[at]["other"]].append(share)
         for is_other, found in chances.items():
             reached = {f"from {least}": round(float(np.mean(np.array(found) >= least)), 3) for least in THRESHOLDS}

@@ -21,10 +21,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.nets import Training, message_vectors, rows_of_intents, save, two_sided
+from scripts.nets import Training, chance_of, message_vectors, rows_of_intents, save, two_sided
 from supportbot.builtin import intents
-from supportbot.language.classifiers import ensemble_in, hashed_features
-from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.classifiers import ensemble_in
 
 TRAINING: Final = Training(nets=3, hidden=24, rounds=60, dropout=0.5)
 REQUESTS_TRAINING: Final = Training(nets=3, hidden=24, rounds=30, dropout=0.5)
@@ -84,9 +83,7 @@ def report(name: str, rows: Sequence[Row], vectors: np.ndarray, training: Traini
         weights = ensemble_in(fitted([rows[at] for at in inside], vectors[inside], training))
         right: dict[bool, list[bool]] = {True: [], False: []}
         for at in outside:
-            text = intents.normalised(rows[at]["text"])
-            features = hashed_features(fold_homoglyphs(text), most=intents.FEATURE_WORDS_MOST)
-            share = weights.chances(features, vectors[at], intents.shape_of(text))[1]
+            share = chance_of(weights, rows[at]["text"], vectors[at])
             right[rows[at]["person"]].append((share >= 0.5) == rows[at]["person"])
         sides = (("person", right[True]), ("others", right[False]))
         shares = {side: round(sum(found) / len(found), 3) for side, found in sides if found}
