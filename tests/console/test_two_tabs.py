@@ -158,6 +158,18 @@ def test_an_article_that_was_made_internal_does_not_become_public_again(admin: C
     assert article.live_revision.body == "Wash it cold.\n"
 
 
+def test_times_that_a_colleague_has_set_for_an_article_are_kept(admin: Client, sample: Sample) -> None:
+    page = article_page(sample.article)
+    here, there = (fields_of(admin.get(page)) for _ in range(2))
+    assert admin.post(page, {**here, "archive_at": "2030-01-01T10:00", "do": "save"}).status_code == 302
+    assert admin.post(page, {**there, "category": "Washing", "do": "save"}).status_code == 302
+    stored = fields_of(admin.get(page))
+    assert (stored["archive_at"], stored["category"]) == ("2030-01-01T10:00", "Washing")
+    refused = admin.post(page, {**there, "category": "Washing", "archive_at": "2031-01-01T10:00", "do": "save"})
+    assert errors_of(refused)[0].startswith("Changed in the meantime to “2030-01-01 10:00”.")
+    assert fields_of(admin.get(page))["archive_at"] == "2030-01-01T10:00"
+
+
 def test_readers_of_an_article_changed_by_two_are_shown_again(admin: Client, sample: Sample) -> None:
     article = sample.article
     there = fields_of(admin.get(article_page(article)))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 
 from kb.models import Audience, Collection
 from supportbot.accounts.models import User
+from supportbot.console.articles.editor.plan_fields import FIELDS as TIMES
 from supportbot.errors import InvalidInput
 from supportbot.values_saved_meanwhile import CHANGED_MEANWHILE, SEALED, Texts, as_texts, merge, said_of, seal
 
@@ -40,12 +41,14 @@ def _texts(values: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Tex
 
 
 def _labelled(name: str, texts: Texts) -> Texts:
-    """Return the value as the page shows it, instead of an id."""
+    """Return the value as the page shows it, instead of an id or a code."""
     value = "".join(texts)
     if name == "audience":
         return [str(Audience(value).label)]
     if name == "collection":
         return [Collection.objects.get(pk=UUID(value)).name]
+    if name in TIMES and value:
+        return [value.replace("T", " ")]  # as people enter it without a date picker
     if name in ("owner", "reviewer") and value:
         return [User.objects.get(pk=UUID(value)).display_name]
     return texts

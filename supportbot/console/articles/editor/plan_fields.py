@@ -63,12 +63,13 @@ def is_new(article: Article | None, times: Wanted, step: Step) -> bool:
 
 
 def times_of(article: Article) -> dict[str, str]:
-    """Return the times of the plans as form values, without those of plans that failed."""
-    return {
+    """Return the times of the plans as form values, "" for a step without a plan or whose plan failed."""
+    planned = {
         field_of(Step(plan.step)): f"{localtime(plan.at):%Y-%m-%dT%H:%M}"
         for plan in article.plans.all()
         if not plan.problem
     }
+    return dict.fromkeys(FIELDS, "") | planned
 
 
 def shown_plans(article: Article) -> list[PlanTag]:
