@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django import forms
 from django.http import QueryDict
+from django.utils.html import strip_tags
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext, gettext_noop
 
@@ -91,7 +92,7 @@ def _hash(texts: Texts) -> str:
 def _unsealed(sealed: str) -> dict[str, Any]:
     try:
         found = json.loads(sealed)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -158,6 +159,9 @@ def _enter(data: Any, bound: forms.BoundField, texts: Texts) -> None:
 
 
 def _labelled(one: forms.Field, texts: Texts) -> Texts:
-    """Return the labels of chosen values."""
-    labels = {str(value): str(label) for value, label in getattr(one, "choices", ()) if isinstance(label, str) or label}
+    """Return the labels of chosen values as plain text; some labels are HTML."""
+    labels = {
+        str(value): strip_tags(label) if hasattr(label, "__html__") else str(label)
+        for value, label in getattr(one, "choices", ())
+    }
     return [labels.get(text, text) for text in texts]

@@ -121,6 +121,17 @@ def test_boxes_ticked_by_two_are_both_kept(admin: Client, sample: Sample) -> Non
     assert list(writers_of(sample.collection)) == [ann]
 
 
+def test_events_of_a_webhook_changed_by_two_are_named_without_markup(
+    admin: Client, sample: Sample, settings: Any
+) -> None:
+    settings.PRIVATE_NETWORKS = (ip_network("10.0.0.8/32"),)
+    page = page_of(sample.webhook)
+    here, there = (fields_of(admin.get(page)) for _ in range(2))
+    assert admin.post(page, {**here, "kinds": ["ticket.claimed"]}).status_code == 302
+    [said] = errors_of(admin.post(page, {**there, "kinds": ["ticket.expired"]}))
+    assert said.startswith("Changed in the meantime to “ticket.claimed an agent took a ticket”.")
+
+
 def test_a_switch_that_was_turned_off_stays_off(admin: Client, sample: Sample) -> None:
     page = page_of(sample.channel)
     there = fields_of(admin.get(page))
@@ -135,7 +146,7 @@ def test_a_switch_that_was_turned_off_stays_off(admin: Client, sample: Sample) -
     ]
 
 
-@pytest.mark.parametrize("seal", ["", "nonsense", "[1]", '{"name": 7}', '{"unknown": "0"}'])
+@pytest.mark.parametrize("seal", ["", "nonsense", "[1]", '{"name": 7}', '{"unknown": "0"}', "[" * 100_000])
 def test_an_unreadable_hidden_field_is_no_error(admin: Client, sample: Sample, seal: str) -> None:
     page = page_of(sample.channel)
     there = fields_of(admin.get(page))
