@@ -115,6 +115,26 @@ async def test_nothing_was_done_about_another_order(
     assert "A-1007" in final(await turns(conversation, "is everything done?"))["text"]
 
 
+@pytest.mark.parametrize("text", ["La commande A-1007 a-t-elle été livrée ?", "¿Se ha enviado el pedido A-1007?"])
+async def test_a_question_about_the_state_of_an_order_is_not_about_what_was_done(
+    conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None], text: str
+) -> None:
+    await turns(conversation, REFUND)
+    await db(carried_out)
+    answer = final(await turns(conversation, text))
+    assert "A-1007" in answer["text"] and "30,00" in answer["text"] and not answer["offers_human"]
+
+
+async def test_a_question_about_two_orders_tells_what_was_done_about_both(
+    conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
+) -> None:
+    for text in ("Please cancel order A-1007", "Cancel order A-1008"):
+        await turns(conversation, text)
+        await db(carried_out)
+    answer = final(await turns(conversation, "Did you cancel A-1007 and A-1008?"))["text"]
+    assert "A-1007" in answer and "A-1008" in answer
+
+
 async def test_a_question_prepares_nothing_before_anything_was_requested(
     conversation: Conversation, shop: FakeShop
 ) -> None:

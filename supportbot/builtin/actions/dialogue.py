@@ -142,12 +142,15 @@ class DialogueState:
     def _asks_whether_done(self, text: str) -> bool:
         """Return whether the customer asks whether an action was carried out. If there were no requests in this
         conversation, the question is only about what it names, such as an order's state, unless it would start an
-        action.
+        action. "Was WF-1001 delivered?" names no action, so it is about the order's state in any case.
         """
         if (self.open and self._asked) or not intents.asks_whether_done(text):
             return False
         action = intents.detect_intent(text, self.tools).action
-        return bool(self.recorded) or (bool(action) and not self.tool(action).is_read)
+        is_look_up = bool(action) and self.tool(action).is_read
+        if not self.recorded:
+            return bool(action) and not is_look_up
+        return not (is_look_up and order_numbers_in(text)) or bool(self.action_named(text))
 
     def action_named(self, text: str) -> str:
         """Return the action that a message is about, whether it requests it or not, and that is not a look-up; "" if

@@ -116,9 +116,11 @@ def undo_step(request: ModelRequest, language: str) -> Reply | None:
 
 
 def _record_step(request: ModelRequest, dialogue: DialogueState) -> Reply:
-    """Return the call that answers, from the requests on record, whether something was done."""
+    """Return the call that answers, from the requests on record, whether something was done. A question about several
+    orders gets what is on record about all of them.
+    """
     action, numbers = dialogue.action_named(request.question), order_numbers_in(request.question)
-    arguments = ({"action": action} if action else {}) | ({"number": numbers[0]} if numbers else {})
+    arguments = ({"action": action} if action else {}) | ({"number": numbers[0]} if len(numbers) == 1 else {})
     return _call(RECORD_TOOL, arguments)
 
 
