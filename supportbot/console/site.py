@@ -143,11 +143,12 @@ def switch(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def session(request: HttpRequest) -> JsonResponse:
-    """Return the workspace chosen for the session and a token for forms; both are "" if nobody is logged in."""
+    """Return who is logged in, the workspace chosen for the session and a token for forms; all "" if nobody is."""
     person = staff_here(request)
     if person is None:
-        return JsonResponse({"workspace": "", "token": ""})
-    return JsonResponse({"workspace": str(person.workspace_id), "token": get_token(request)})
+        return JsonResponse({"user": "", "workspace": "", "token": ""})
+    user, workspace = str(request.user.pk), str(person.workspace_id)
+    return JsonResponse({"user": user, "workspace": workspace, "token": get_token(request)})
 
 
 def _scoped(view: View) -> View:

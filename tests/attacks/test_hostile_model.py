@@ -65,7 +65,9 @@ def _check(row: Row, scenario: Scenario, before: int, told: str) -> None:
     if "M9" in row.must:
         checks.audited(scenario, before)
     if "M4" in row.must:
-        checks.assert_inert(_desk_page(scenario), allowed=OUR_PAGES)
+        page = _desk_page(scenario)
+        checks.assert_inert(page, allowed={*OUR_PAGES, "template"})
+        assert [attributes["id"] for tag, attributes in checks.tags_of(page) if tag == "template"] == ["session"]
 
 
 def _nothing_is_claimed(scenario: Scenario) -> None:

@@ -67,7 +67,9 @@ def test_a_form_is_not_sent_to_another_workspace_or_into_the_void(page: Page, op
     open_as(page, "hanna", "/admin/kb/synonyms/add/")
     words, save = page.get_by_label("Words"), page.get_by_role("button", name="Save", exact=True)
     words.fill("gaiter, gamash")
-    page.route("**/admin/session/", lambda route: route.fulfill(json={"workspace": "another", "token": "x"}))
+    user = page.locator("#session").get_attribute("data-user")
+    elsewhere = {"user": user, "workspace": "another", "token": "x"}
+    page.route("**/admin/session/", lambda route: route.fulfill(json=elsewhere))
     page.evaluate(COME_BACK)
     save.click()
     notice = page.get_by_role("alert")
@@ -95,3 +97,25 @@ def test_a_canned_reply_outlives_a_logout_in_another_tab(
     log_in_there(page, "noor")
     follow(page.get_by_role("button", name="Save reply"))
     expect(page.get_by_role("heading", name="Gaiters")).to_be_visible()
+
+
+def test_a_form_is_not_sent_as_another_person(
+    page: Page, open_as: OpenAs, log_in_there: Callable[[Page, str], None]
+) -> None:
+    open_as(page, "hanna", "/admin/kb/synonyms/add/")
+    words, save = page.get_by_label("Words"), page.get_by_role("button", name="Save", exact=True)
+    words.fill("crampon, grappin")
+    log_out_in_another_tab(page)
+    save.click()
+    log_in_there(page, "tariq")
+    save.click()
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Someone else has logged in, in another tab, so nothing was sent."
+    )
+    expect(words).to_have_value("crampon, grappin")
+    check_for_everybody(page)
+    log_out_in_another_tab(page)
+    save.click()
+    log_in_there(page, "hanna")
+    follow(save)
+    expect(page.get_by_role("link", name="crampon, grappin")).to_be_visible()

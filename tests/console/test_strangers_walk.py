@@ -43,11 +43,10 @@ def test_pages_ask_whether_the_person_is_still_logged_in_to_their_workspace(
     enter: Enter, workspace: Workspace, other_workspace: Workspace
 ) -> None:
     client, address = enter("editor"), reverse("admin:session")
-    shown = (
-        LexborHTMLParser(client.get(reverse("admin:index")).content.decode()).css_first("template#session").attributes
-    )
+    shown = LexborHTMLParser(client.get(reverse("admin:index")).content.decode()).css_first("#session").attributes
     now = client.get(address)
     assert now.json()["workspace"] == shown["data-workspace"] == str(workspace.pk)
+    assert now.json()["user"] == shown["data-user"] == client.session["_auth_user_id"]
     assert shown["data-check"] == address
     assert "no-store" in now.headers["Cache-Control"]
     strict = Client(enforce_csrf_checks=True)
@@ -61,7 +60,7 @@ def test_pages_ask_whether_the_person_is_still_logged_in_to_their_workspace(
     client.post(reverse("admin:switch"), {"workspace": str(other_workspace.pk)})
     assert client.get(address).json()["workspace"] == str(other_workspace.pk)
     client.logout()
-    assert client.get(address).json() == {"workspace": "", "token": ""}
+    assert client.get(address).json() == {"user": "", "workspace": "", "token": ""}
 
 
 # Pages that use another word for their model than its class name.
