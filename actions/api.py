@@ -84,7 +84,7 @@ class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
     @extend_schema(
         parameters=[
             OpenApiParameter("state", str, enum=State.values),
-            OpenApiParameter("customer", UUID, description="Only requests of this customer."),
+            OpenApiParameter("customer", UUID, description="Only requests from this customer."),
             OpenApiParameter("conversation", UUID, description="Only requests from this conversation."),
         ],
     )

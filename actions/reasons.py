@@ -89,7 +89,7 @@ _SENTENCES: Final[dict[str, str]] = {
         "Our system did not respond. A colleague will find out whether the request went through. It will not be "
         "sent again."
     ),
-    "too_many_lookups": msgid("You have looked up a lot in the last hour. Please try again later."),
+    "too_many_lookups": msgid("You have reached the hourly limit for look-ups. Please try again later."),
     "record_not_found": msgid("There is no such record in your account."),
     "choice_not_offered": msgid("This choice is no longer available. Please ask again and choose another one."),
     "record_changed": msgid("This has changed since you saw it, so nothing was done."),

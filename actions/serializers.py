@@ -76,7 +76,8 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
     subject = SubjectSerializer(source="*", read_only=True)
     order_id = serializers.CharField(
         read_only=True,
-        help_text="The subject's id if it is an order, else empty. Deprecated, removed in 0.3: use `subject`.",
+        help_text="The subject's id if it is an order, otherwise empty. Deprecated; use `subject`. Will be removed "
+        "in 0.3.",
     )
     amount = AmountField("amount")
     undoes = serializers.UUIDField(read_only=True, allow_null=True, help_text="The request that this one undoes.")
@@ -85,7 +86,9 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
     arguments = serializers.DictField(read_only=True)
     receipt = serializers.DictField(read_only=True, allow_null=True)
     held_until = serializers.DateTimeField(
-        read_only=True, allow_null=True, help_text="When it will be sent; until then, the customer can cancel it."
+        read_only=True,
+        allow_null=True,
+        help_text="When the request will be sent; until then, the customer can cancel it.",
     )
     approvals = ApprovalsSerializer(source="*", read_only=True)
     title = serializers.SerializerMethodField()
@@ -166,7 +169,7 @@ class SettleInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):
     max_per_subject = AmountField("max_per_order")
-    max_per_order = AmountField("max_per_order", help_text="Deprecated, removed in 0.3: use `max_per_subject`.")
+    max_per_order = AmountField("max_per_order", help_text="Deprecated; use `max_per_subject`. Will be removed in 0.3.")
     max_per_customer_day = AmountField("max_per_customer_day")
     max_per_customer_year = AmountField("max_per_customer_year")
     max_per_workspace_day = AmountField("max_per_workspace_day")

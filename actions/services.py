@@ -284,7 +284,7 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
     with transaction.atomic():
         request = lock_request(request_id)
         if request.state != State.UNKNOWN:
-            raise NotWaiting(gettext("This request is not waiting for someone to find out what happened."))
+            raise NotWaiting(gettext("Nobody needs to find out what happened to this request."))
         if outcome == "did_not" and (why := why_not_settled_as_not_done(request)):
             raise NotWaiting(why)
         forget_command(request)

@@ -25,7 +25,7 @@ _ABOUT_THE_CUSTOMER: Final[dict[str, str]] = {
     "approval_needed": gettext_noop(
         "This now needs a colleague's approval, so nothing was done. The customer can ask again."
     ),
-    "too_many_lookups": gettext_noop("The customer has looked up a lot in the last hour."),
+    "too_many_lookups": gettext_noop("The customer has reached the hourly limit for look-ups."),
     "record_not_found": gettext_noop("The customer has no such record."),
     "choice_not_offered": gettext_noop(
         "This choice is no longer available. The customer can ask again and choose another one."

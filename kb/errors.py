@@ -134,7 +134,8 @@ class IndexReplaced(KnowledgeError):
     code = "index_replaced"
     status = 409
     default_message = gettext_noop(
-        "Meanwhile, search was switched to another index, which stays in use. Run `manage.py kb_reindex` again."
+        "Search was switched to another index in the meantime, and that index stays in use. Run `manage.py "
+        "kb_reindex` again."
     )
 
 

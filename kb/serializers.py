@@ -53,7 +53,7 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
         model = Collection
         fields = ["id", "slug", "name", "created_at"]
 
-    slug = serializers.CharField(read_only=True, help_text="Letters and digits of any script, and dashes.")
+    slug = serializers.CharField(read_only=True, help_text="Use letters and digits of any script, and dashes.")
 
 
 @example(gate=True)
@@ -107,7 +107,7 @@ class CategoryChangeSerializer(ClosedSerializerMixin, serializers.Serializer[Cat
     translations = serializers.DictField(
         child=CategoryWordsSerializer(),
         required=False,
-        help_text="By language, such as `de`. These replace the stored ones.",
+        help_text="Translations by language code, such as `de`. They replace the stored ones.",
     )
 
 
@@ -263,11 +263,14 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
         help_text="The name in the help page's address, instead of the external id. Former names redirect.",
     )
     translation_of = serializers.UUIDField(
-        required=False, allow_null=True, help_text="The id of the article that it translates."
+        required=False, allow_null=True, help_text="The id of the article that this one translates."
     )
     owner = TextField(required=False, allow_null=True, max_length=150, help_text="A user name.")
     reviewer = TextField(
-        required=False, allow_null=True, max_length=150, help_text="A user name: this person is asked for a review."
+        required=False,
+        allow_null=True,
+        max_length=150,
+        help_text="The user name of the person who is asked for a review.",
     )
     check_by = serializers.DateField(required=False, allow_null=True, help_text="When the article is due for a review.")
 
@@ -310,7 +313,7 @@ class PassageSerializer(serializers.Serializer[Any]):
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     revision = serializers.IntegerField()
-    page = serializers.IntegerField(allow_null=True, help_text="The page of a PDF on which the passage begins.")
+    page = serializers.IntegerField(allow_null=True, help_text="The page of the PDF where the passage begins.")
 
 
 class SearchResultSerializer(serializers.Serializer[Any]):
@@ -346,5 +349,5 @@ class SearchQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     surface = OneOfField(
         choices=[str(one) for one in (Surface.ASSISTANT, Surface.HELP_PAGES, Surface.ALL)],
         default=str(Surface.ASSISTANT),
-        help_text="Which articles: those of the assistant, those of the help pages, or all that are live.",
+        help_text="Which articles to search: those for the assistant, those on the help pages, or all that are live.",
     )

@@ -46,8 +46,8 @@ ARCHIVED_AT_ONCE: Final = 200
 GATE_SECONDS: Final = 20.0  # the caller waits this long, with the article's row locked
 Facts = dict[str, str | bool | Collection]
 _AUDIENCE_WIDENED = gettext_noop(
-    "The new readers would see the text that is live now, not this one. Publish the text when you change the readers, "
-    "or before."
+    "The new readers would see the text that is live now, not this one. Publish the text first, or together with the "
+    "change of readers."
 )
 
 

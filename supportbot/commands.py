@@ -56,7 +56,7 @@ def errors_by_one_name(arguments: Iterable[object] = ()) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        text = gettext("This name of a file is too long: {name}").format(name=error.filename)
+        text = gettext("This file name is too long: {name}").format(name=error.filename)
         raise Error(_with_short(arguments, text)) from error
 
 

@@ -27,7 +27,7 @@ _ITEM = Shape(
             example="TENT-2",
         )
     },
-    optional={"quantity": Count(gettext_noop("The number of units. If left out, 1."))},
+    optional={"quantity": Count(gettext_noop("The number of units; 1 if left out."))},
 )
 
 

@@ -134,7 +134,7 @@ def _intent(principal: Principal, action: str, arguments: str | Mapping[str, Any
 
 def _spec(intent: Intent) -> WriteAction:
     if not isinstance(intent.action, WriteAction):
-        text = gettext("{action} is a look-up: it is answered at once and needs no request.")
+        text = gettext("{action} is a look-up: it is answered immediately and needs no request.")
         error = UnknownAction(text.format(action=intent.action.name))
         record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
         raise error

@@ -81,7 +81,7 @@ def clean_origins(origins: Iterable[str]) -> list[str]:
     """Return each origin once, in its canonical form. Raises InvalidInput if there are too many or one is invalid."""
     cleaned = list(dict.fromkeys(clean_origin(origin) for origin in origins))
     if len(cleaned) > MAX_ORIGINS:
-        problem = gettext("Enter at most {most} origins; these are {number}. Create another channel for the rest.")
+        problem = gettext("Enter at most {most} origins; you entered {number}. Create another channel for the rest.")
         raise InvalidInput(fields={"allowed_origins": [problem.format(most=MAX_ORIGINS, number=len(cleaned))]})
     return cleaned
 

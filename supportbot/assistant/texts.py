@@ -8,7 +8,7 @@ NOT_FOUND: Final = msgid(
     "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
 )
 CLOSEST_PAGES: Final = msgid("This is the closest I found, but it may not answer your question:")
-BUSY: Final = msgid("Many customers are asking right now. Your answer will come in a moment.")
+BUSY: Final = msgid("Many customers are asking questions right now. You will get an answer in a moment.")
 READING: Final = msgid("Reading “{title}”")
 SEARCHING: Final = msgid("Looking through our help pages")
 TO_PERSON: Final = msgid("I am passing this on to a person.")
@@ -30,5 +30,5 @@ NONE_OF_YOURS: Final = msgid(
     "I could not find anything in your account that your message could refer to. Would you like to talk to a person?"
 )
 CANNOT_UNDO: Final = msgid("I cannot undo this here. Would you like to talk to a person?")
-NOTHING_OF_THE_KIND: Final = msgid("Nothing of the kind was done in this chat.")
+NOTHING_OF_THE_KIND: Final = msgid("Nothing like that was done in this chat.")
 NOTHING_TO_UNDO: Final = msgid("There is nothing in this chat that I can undo. Would you like to talk to a person?")

@@ -40,7 +40,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     ),
     "not_understood": msgid("I did not understand that. Could you put it in other words?"),
     "nothing_to_undo": msgid("There is nothing in this chat that I can undo. Would you like to talk to a person?"),
-    "nothing_done": msgid("Nothing of the kind was done in this chat."),
+    "nothing_done": msgid("Nothing like that was done in this chat."),
     "nothing_on": msgid("I found nothing about “{question}” in our help pages."),
     "foreign_page": msgid("Our page on this is in {language}:"),
     "goes_on": msgid("That page says more about this."),
@@ -56,9 +56,9 @@ _PHRASES: Final[dict[Phrase, str]] = {
         "I am an AI assistant. I answer by quoting our help pages word for word. A person can take over at any time."
     ),
     "can_do": msgid(
-        "I answer questions from our help pages and show the page each answer is from. When you are signed in, I can "
-        "also look up your orders and prepare requests about them; nothing happens until you confirm. A person can "
-        "take over at any time."
+        "I answer questions from our help pages and show the page each answer comes from. When you are signed in, I "
+        "can also look up your orders and prepare requests about them; nothing happens until you confirm. A person "
+        "can take over at any time."
     ),
     "how_are_you": msgid(
         "I am an AI assistant, ready to look things up in our help pages. What would you like to know?"
@@ -82,7 +82,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "entries": msgid("Please enter one or more, separated by commas: {part}."),
     "parts": msgid("Please enter these details: {part}. I need: {fields}."),
     "parts_in_lines": msgid("Write each detail on its own line, beginning with its name and a colon."),
-    "several_parts": msgid("You can make {minimum} to {maximum} entries, with an empty line between them."),
+    "several_parts": msgid("Enter {minimum} to {maximum} items, with an empty line between them."),
     "add": msgid("Add another"),
     "remove": msgid("Remove"),
     "unread": msgid("I could not read that."),
@@ -95,7 +95,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "day_from": msgid("Please choose a day on or after {minimum}."),
     "day_until": msgid("Please choose a day on or before {maximum}."),
     "example": msgid("For example: {example}."),
-    "cannot_read": msgid("I still cannot make out your answer to this: {part}."),
+    "cannot_read": msgid("I still do not understand your answer to this: {part}."),
     "yes": msgid("Yes"),
     "no": msgid("No"),
     "sign_in": msgid("Could you sign in to your account first and then ask me again?"),
@@ -142,7 +142,7 @@ def language_name(of: str, language: str) -> str:
 
 
 def field_title(name: str, shape: Mapping[str, Any], language: str) -> str:
-    """Return the label of a field. Questions put it after a colon, because it may not fit into a sentence."""
+    """Return the label of a field. Questions put it after a colon, because it may not fit in a sentence."""
     if name in _TITLES and "title" not in shape:
         return text_in(language, _TITLES[name])
     words = _field_words(name, shape)
@@ -210,7 +210,7 @@ def is_regret(text: str) -> bool:
 
 
 def without_offer_of_a_person(text: str) -> str:
-    """Return `text` without the offer to talk to a person, at its end or after the apology with which it begins."""
+    """Return `text` without the offer to talk to a person, either at the end or after an initial apology."""
     bare = _without_end(text, "offer")
     complaint = next((said for said in _in_all("complaint") if bare.startswith(said)), "")
     return f"{_without_end(complaint, 'offer')}{bare.removeprefix(complaint)}"

@@ -76,7 +76,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
     @extend_schema(
         parameters=[
             OpenApiParameter("mode", str, enum=Conversation.Mode.values, description="Who answers."),
-            OpenApiParameter("customer", UUID, description="Only conversations of this customer."),
+            OpenApiParameter("customer", UUID, description="Only conversations with this customer."),
             OpenApiParameter(
                 "rated",
                 str,

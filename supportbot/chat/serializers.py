@@ -114,7 +114,9 @@ class EventSerializer(serializers.Serializer[Any]):
     seq = serializers.IntegerField()
     prev_seq = serializers.IntegerField()
     event = serializers.CharField()
-    payload = serializers.DictField(help_text="Its fields depend on the event: supportbot/chat/schemas/events.json.")
+    payload = serializers.DictField(
+        help_text="The payload's fields depend on the event: supportbot/chat/schemas/events.json."
+    )
     created_at = serializers.DateTimeField()
 
 

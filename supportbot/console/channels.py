@@ -97,7 +97,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         validators=[colour_validator],
         widget=ColourInput(),
         label=_("Colour"),
-        help_text=_("Adjusted where text would be hard to read. Leave empty for the workspace's colour."),
+        help_text=_("Made lighter or darker where text would be hard to read. Leave empty for the workspace's colour."),
     )
     position = forms.ChoiceField(
         required=False,
@@ -136,7 +136,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "greeting": _(
                 "The first line of a chat; {name} is the customer's first name. Leave empty for the default greeting."
             ),
-            "is_live": _("When off, the chat does not open anywhere. This takes effect at once."),
+            "is_live": _("When off, the chat does not open anywhere. This takes effect immediately."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

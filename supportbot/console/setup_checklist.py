@@ -167,7 +167,9 @@ def _channel(workspace: Workspace) -> Step:
 def _tag(workspace: Workspace) -> Step:
     seen = Channel.objects.exclude(seen_at=None).order_by("seen_at").first()
     channel = seen or Channel.objects.order_by("created_at").first()
-    about = gettext("Paste one line into your pages. This turns green when someone opens a page that contains it.")
+    about = gettext(
+        "Paste one line into your pages. This step turns green when someone opens a page that contains the line."
+    )
     if seen:
         about = gettext("Installed: seen on {origin}.").format(origin=seen.seen_origin)
     elif channel and channel.refused_origin:

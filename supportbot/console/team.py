@@ -66,7 +66,7 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
         super().__init__(*args, **kwargs)
         if not has_mail_server():
             self.fields["email"].help_text = gettext(
-                "No mail server is set up. You will get the link to set a password, and have to pass it on."
+                "No mail server is set up. You will get the link to set a password, and must pass it on yourself."
             )
 
     def clean_username(self) -> str:

@@ -87,7 +87,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "is_on": _("On"),
         }
         help_texts = {
-            "url": _("The address to which deliveries are posted, such as https://books.example.com/hooks."),
+            "url": _("The address that deliveries are posted to, such as https://books.example.com/hooks."),
             "includes_customer": _(
                 "Adds the customer's name, e-mail address and ID in your system. When off, only SupportBot's IDs are "
                 "sent, as in all payloads."

@@ -1,4 +1,4 @@
-"""The workspace's settings, and the page on which the first administrator creates the first workspace."""
+"""The workspace's settings, and the page where the first administrator creates the first workspace."""
 
 from typing import Any, Final
 
@@ -74,7 +74,9 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         validators=[colour_validator],
         widget=ColourInput(),
         label=_("Colour"),
-        help_text=_("Used for your help pages and new channels. Adjusted where text would be hard to read."),
+        help_text=_(
+            "Used for your help pages and new channels. Made lighter or darker where text would be hard to read."
+        ),
     )
     logo = Picture(required=False, label=_("Logo"), help_text=_("PNG, JPEG or WebP; shown small."))
 

@@ -171,8 +171,8 @@ def check_proxies(plan: Plan) -> str:
     number = settings.REST_FRAMEWORK["NUM_PROXIES"]
     if plan.public_url.startswith("https://") and not number:
         return gettext(
-            "NUM_PROXIES is 0, but PUBLIC_URL begins with https://. Behind a proxy, all customers would seem to have "
-            "its address and would share the per-address limits. Set NUM_PROXIES to the number of proxies."
+            "NUM_PROXIES is 0, but PUBLIC_URL begins with https://. Behind a proxy, all customers would appear to "
+            "have the proxy's address and would share its rate limits. Set NUM_PROXIES to the number of proxies."
         )
     return f"NUM_PROXIES {number}"
 
@@ -290,8 +290,8 @@ def check_given_database(plan: Plan) -> str:
     if allowed >= wanted:
         return found
     return gettext(
-        "{found}, but it allows {allowed} connections, and the web processes, a worker and a beat on this machine may "
-        "open {wanted}: raise max_connections, or lower DATABASE_POOL_SIZE"
+        "{found}, but it allows only {allowed} connections, and the web processes, a worker and a beat on this "
+        "machine may open {wanted}: raise max_connections, or lower DATABASE_POOL_SIZE"
     ).format(found=found, allowed=allowed, wanted=wanted)
 
 

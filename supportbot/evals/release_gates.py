@@ -139,7 +139,7 @@ def _played(suite: Suite, release: Release, *, baseline: Run | None = None, keep
 
 
 def _proven(suite: Suite, release: Release) -> UUID | None:
-    """Return the run of this suite on which the release's verdict is based; None unless only articles have changed
+    """Return the run of this suite that the release's verdict is based on; None unless only articles have changed
     since.
     """
     verdict = release.verdict
@@ -154,7 +154,7 @@ def _proven(suite: Suite, release: Release) -> UUID | None:
 
 
 def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | None) -> UUID | None:
-    """Return the live release's run on which a draft's verdict is based; None if anything except articles has changed
+    """Return the live release's run that a draft's verdict is based on; None if anything except articles has changed
     since.
 
     The verdict contains the fingerprints of everything that the draft referred to. A live release with different models
@@ -182,8 +182,8 @@ def _interrupted(run: Run, release: Release) -> RunInterrupted:
     if release.is_draft:
         return RunInterrupted(gettext("The suites could not be run. {why} Try again later.").format(why=why))
     problem = gettext(
-        "The suites could not be run on the live release, with which the draft is compared. {why} Try again later, or "
-        "give a reason to publish despite failing gates."
+        "The suites could not be run on the live release, which the draft is compared with. {why} Try again later, "
+        "or give a reason to publish despite failing gates."
     )
     return RunInterrupted(problem.format(why=why))
 

@@ -86,8 +86,8 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 class RunDetailSerializer(RunSerializer):
     comparison = serializers.SerializerMethodField(
         help_text=(
-            "How it differs from its baseline, and whether chance explains it (`p`); null without a baseline and until "
-            "it is done."
+            "How the run differs from its baseline, and whether chance explains the difference (`p`); null without a "
+            "baseline and until the run is done."
         )
     )
 
@@ -106,7 +106,7 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
     passed = serializers.BooleanField(
         read_only=True,
         allow_null=True,
-        help_text="null while a model's verdict is hidden from the person for whom the key acts.",
+        help_text="Null while a model's verdict is hidden from the person the key acts for.",
     )
     grades = serializers.ListField(child=serializers.DictField(), read_only=True, allow_null=True)
     reasons = serializers.SerializerMethodField(help_text="The reasons for failing, one sentence per expectation.")

@@ -42,7 +42,9 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     language = serializers.CharField(help_text="The language of the first question, such as `de`.")
     ending = serializers.ChoiceField(choices=[ending.value for ending in Ending])
     came_back = serializers.BooleanField(help_text="The customer asked in another conversation within 7 days.")
-    reopened = serializers.BooleanField(help_text="The customer asked again after it was resolved, or a day later.")
+    reopened = serializers.BooleanField(
+        help_text="The customer asked again after the chat was resolved, or a day later."
+    )
     first_response_seconds = serializers.FloatField(
         allow_null=True, help_text="From the first question to the first word of an answer."
     )
@@ -80,7 +82,7 @@ class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
                 str,
                 description=f"Only conversations that began before this time; outcomes are as of this time. {_WHEN}",
             ),
-            OpenApiParameter("channel", str, description="Only conversations of this channel (UUID)."),
+            OpenApiParameter("channel", str, description="Only conversations in this channel (UUID)."),
         ],
         responses=OutcomeSerializer(many=True),
     )

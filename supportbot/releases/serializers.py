@@ -109,10 +109,9 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
     verdict = serializers.SerializerMethodField(
         help_text=(
             "The gates' verdict on this content: whether it `passed`, the `must` cases that it fails and its "
-            "regressions (each as `suite: case`), and the ids of its runs. null if they have not judged it, or if a "
-            "draft was judged by other gates. `outdated` lists whatever a draft depends on that has changed since, "
-            "such as `knowledge` or `suites`: unless it is empty, the draft must be evaluated again before it is "
-            "published."
+            "regressions (each as `suite: case`), and the ids of its runs. Null if they have not judged it, or if "
+            "the gates of a draft have changed since. `outdated` lists what has changed since, such as `knowledge` "
+            "or `suites`; unless it is empty, the draft must be evaluated again before it can be published."
         )
     )
     evaluation_problem = serializers.CharField(
@@ -141,7 +140,7 @@ class DraftInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """The fields that differ from those of the live release or, if it is given, of `made_from`."""
 
     document = DocumentField(required=False)
-    made_from = serializers.UUIDField(required=False, help_text="The release to start from; by default, the live one.")
+    made_from = serializers.UUIDField(required=False, help_text="The release to copy; by default, the live one.")
 
 
 class LiveInput(ClosedSerializerMixin, serializers.Serializer[Any]):
@@ -155,7 +154,7 @@ class PublishInput(LiveInput):
         max_length=300,
         required=False,
         allow_blank=True,
-        help_text="Why it is published without having passed the gates. Needs `releases:override`.",
+        help_text="The reason for publishing it although it has not passed the gates. Needs `releases:override`.",
     )
 
 
@@ -165,5 +164,5 @@ class RestoreInput(LiveInput):
         max_length=300,
         required=False,
         allow_blank=True,
-        help_text="Why it is restored without having passed the gates. Needs `releases:override`.",
+        help_text="The reason for restoring it although it has not passed the gates. Needs `releases:override`.",
     )

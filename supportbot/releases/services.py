@@ -1,7 +1,7 @@
 """Changes releases: creates, edits and publishes drafts, restores older releases, and chooses the gates.
 
-Invariant: a release goes live only under the lock on the workspace's live release, and only in place of the release
-with which it was compared. So one of two simultaneous publications is refused.
+Invariant: a release goes live only under the lock on the workspace's live release, and only in place of the release it
+was compared with. So one of two simultaneous publications is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ MAX_NAMES_SHOWN, MAX_NAME_CHARACTERS_SHOWN = 10, 60  # of suites, in an error
 
 @transaction.atomic
 def create_draft(*, person: Staff, made_from: UUID | None = None, document: object = None) -> Release:
-    """Create a draft from a release (by default, the live one), in which the given fields are replaced."""
+    """Create a draft from a release (by default, the live one) with the given fields replaced."""
     live = _locked_live()
     first = release_with_id(made_from) if made_from else live
     contents = first.contents if document is None else _merged(first.contents, document, person)
@@ -80,7 +80,7 @@ def discard(release_id: UUID) -> None:
 def publish(
     release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "", edits: int | None = None
 ) -> Release:
-    """Make a draft live in place of release number `instead_of`, with which the person has compared it.
+    """Make a draft live in place of release number `instead_of`, which the person has compared it with.
 
     If the gates have rejected the draft or not judged it, `override` is the reason for publishing it nevertheless,
     which requires a right. Raises AnotherWentLive, ReleaseChanged, NotADraft, NothingChanged, NotEvaluated,
@@ -208,9 +208,8 @@ def _why(verdict: Mapping[str, Any]) -> str:
             names=named
         )
     named = ", ".join(verdict["regressions"][:5])
-    return gettext("This release answers worse than the live one: {names}. Correct it, then evaluate again.").format(
-        names=named
-    )
+    sentence = gettext("This release gives worse answers than the live one: {names}. Correct it, then evaluate again.")
+    return sentence.format(names=named)
 
 
 def _go_live(release: Release, live: Release, person: Staff) -> None:
@@ -232,7 +231,7 @@ def _locked_live() -> Release:
 
 
 def _merged(before: Document, changes: object, person: Staff) -> Document:
-    """Return a document in which the given fields are changed. New guidelines get this person as their author."""
+    """Return a document with the given fields changed. New guidelines get this person as their author."""
     if not isinstance(changes, Mapping):
         return parsed(changes)
     written = stored(before)

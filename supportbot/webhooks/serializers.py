@@ -39,7 +39,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
     off_reason = serializers.ChoiceField(
         choices=[("", ""), *WebhookEndpoint.Off.choices],
         read_only=True,
-        help_text="Why the installation switched it off; empty if it did not.",
+        help_text="Why the installation switched the webhook off; empty if it did not.",
     )
 
     class Meta:
@@ -85,7 +85,7 @@ class WebhookInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 class WebhookChangeInput(WebhookInput):
     """Changes to an endpoint. Fields that are left out stay the same."""
 
-    is_on = FlagField(required=False, help_text="Events that happen while it is off are not sent later.")
+    is_on = FlagField(required=False, help_text="Events that happen while the webhook is off are not sent later.")
 
 
 @example(keep_hours=24)
@@ -98,9 +98,9 @@ class RotateInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
     """One event for one endpoint, with the result of the last attempt."""
 
-    message_id = serializers.CharField(read_only=True, help_text="The `webhook-id` of every attempt.")
+    message_id = serializers.CharField(read_only=True, help_text="The `webhook-id` that every attempt has.")
     payload = serializers.DictField(
-        help_text="Its fields depend on the event: supportbot/webhooks/schemas/events.json."
+        help_text="The payload's fields depend on the event: supportbot/webhooks/schemas/events.json."
     )
 
     class Meta:

@@ -56,17 +56,17 @@ class WidgetConfigSerializer(serializers.Serializer[Any]):
     channel = serializers.CharField(help_text="The channel's name.")
     name = serializers.CharField(help_text="The assistant's name. Empty if it has none.")
     locale = serializers.CharField()
-    hour12 = serializers.BooleanField(help_text="Whether the clock of this locale has twelve hours.")
+    hour12 = serializers.BooleanField(help_text="Whether this locale uses a 12-hour clock.")
     greeting = serializers.CharField()
     notice = serializers.CharField(help_text="Says that an AI answers. Must be shown before the first answer.")
     limits = serializers.DictField(child=serializers.IntegerField())
     suggestions = serializers.ListField(child=serializers.CharField())
     logo = serializers.CharField(help_text="The address of the workspace's logo. Empty if it has none.")
-    look = serializers.DictField(help_text="The accent's colours for light and dark themes. Empty: the defaults.")
+    look = serializers.DictField(help_text="The accent colours for the light and dark themes. Empty for the defaults.")
     privacy_url = serializers.CharField()
     confirm_on_hosted_page = serializers.BooleanField()
     hosted_url = serializers.CharField()
-    is_ended = serializers.BooleanField(help_text="Whether this conversation takes no more messages.")
+    is_ended = serializers.BooleanField(help_text="Whether this conversation accepts no more messages.")
 
 
 class TicketSerializer(serializers.Serializer[Any]):

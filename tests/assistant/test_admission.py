@@ -22,7 +22,7 @@ from supportbot.observing.metrics import LOOP_LAG
 from tests.assistant.conftest import payloads, say
 from tests.patience import PATIENCE_SECONDS
 
-BUSY = "Many customers are asking right now. Your answer will come in a moment."
+BUSY = "Many customers are asking questions right now. You will get an answer in a moment."
 
 
 async def burst(admission: Admission, turns: int) -> tuple[list[int], list[asyncio.Task[None]]]:

@@ -147,7 +147,7 @@ def test_a_plan_ends_if_its_author_has_lost_the_right(
     comes_due()
     carry_out_plans()
     assert live_number(returns) == 1 and Article.objects.get(pk=returns.pk).is_live
-    reason = "Only selected writers" if lost == "collection" else "may no longer write"
+    reason = "Only selected writers" if lost == "collection" else "no longer allowed to write"
     assert all(reason in plan.problem for plan in Plan.objects.all()) and Plan.objects.count() == 2
     shown = visible_text(LexborHTMLParser(enter("admin").get(page).content.decode()).css_first("main"), " ")
     assert reason in shown and "Not published on schedule" in shown

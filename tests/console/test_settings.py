@@ -84,7 +84,7 @@ def test_a_language_is_asked_for_by_its_name_or_code(enter: Enter, workspace: Wo
         ({"allowed_origins": "https://m\u202eünchen.example"}, "is not an origin"),
         (
             {"allowed_origins": "\n".join(f"https://{number}.example" for number in range(51))},
-            "Enter at most 50 origins; these are 51.",
+            "Enter at most 50 origins; you entered 51.",
         ),
         ({"greeting": "Hi {name"}, ">Write curly brackets only in {name}"),
         ({"other_greetings": "de: Hallo {vorname}"}, ">de: Write curly brackets only in {name}"),

@@ -298,7 +298,7 @@ def test_too_few_connections_are_reported(plan: Plan, plain_role: str) -> None:
     for limit, is_reported in ((71, True), (72, False)):
         with psycopg.connect(database_url(), autocommit=True) as administrator:
             administrator.execute(f"ALTER ROLE plain CONNECTION LIMIT {limit}".encode())
-        words = "but it allows 71 connections, and the web processes, a worker and a beat on this machine may open 72: "
+        words = "only 71 connections, and the web processes, a worker and a beat on this machine may open 72: "
         assert (words in checks.check_given_database(plan)) == is_reported
 
 

@@ -76,7 +76,7 @@ def test_chats_do_not_wait_behind_a_waiting_migration(
     told = capsys.readouterr()
     name, pid = "widget.0003_rating_reason", backup.info.backend_pid
     assert re.fullmatch(
-        rf"{name} changes a table that another transaction uses, such as a backup\. "
+        rf"{name} changes a table that another transaction, such as a backup, is using\. "
         rf"`migrate` is waiting for process {pid} \(backup\), whose transaction has been open for \d+ s\.\n",
         told.err,
     )

@@ -119,7 +119,7 @@ def test_a_live_release_that_cannot_answer_leaves_the_draft_without_a_verdict(
     suite()
     release = draft(workspace, routes={"answer": ["builtin"]})
     away = ScriptedModel(*[Says(fails=ProviderRefused(Reason.UNREACHABLE))] * 20)
-    said = r"the live release, with which the draft is compared\. The model is not"
+    said = r"the live release, which the draft is compared with\. The model is not"
     with answering(away, with_builtin=True):
         with pytest.raises(RunInterrupted, match=said):
             release_gates.judge(workspace, release, ["shop"])

@@ -412,7 +412,7 @@ class TestCostReport:
         assert [row["currency"] for row in rows] == ["EUR", ""]
         out = StringIO()
         call_command("cost_report", stdout=out)
-        assert "2 calls, 1 failed, 1 skipped for the budget, tokens: 2000 in" in out.getvalue()
+        assert "2 calls, 1 failed, 1 skipped because of the budget, tokens: 2000 in" in out.getvalue()
         assert out.getvalue().strip().endswith(" out, no price")
         assert len(self.report("--workspace", "wrenfell", "--days", "60")["rows"]) == 3
 

@@ -164,7 +164,7 @@ def less(left: Any, right: Any) -> bool:
             return bool(left.amount < right.amount)
         case Span():
             return bool(left.length < right.length)
-    raise NoValue(gettext_noop("{kind} has no order; compare numbers, money, dates or times"), kind=kind_of(left))
+    raise NoValue(gettext_noop("{kind} cannot be ordered; compare numbers, money, dates or times"), kind=kind_of(left))
 
 
 # How to convert one of two values of different kinds so that they can be compared.

@@ -87,8 +87,8 @@ def _readers(tools: Sequence[Any]) -> dict[str, _Reader]:
 
 
 def _suggest_records(draft: Draft, readers: Mapping[str, _Reader]) -> None:
-    """Suggest the look-up of the record that a tool's arguments refer to, and the identity for an id by which nothing
-    can be read. A suggestion takes effect only when a person accepts it.
+    """Suggest the look-up of the record that a tool's arguments refer to, and the identity for an id that nothing can
+    be looked up by. A suggestion takes effect only when a person accepts it.
     """
     arguments = {name: one for name, one in draft.document["arguments"].items() if one.get("from") != "identity"}
     nouns = {noun_of_id(name) for name in arguments} - {""}
@@ -182,8 +182,8 @@ def _note_claims(tool: Mapping[str, Any], draft: Draft) -> None:
         shown = ", ".join(printable(name, 40) for name in claimed[:5])
         draft.note(
             gettext_noop(
-                "The server says about this tool: {hints}. It is still treated as a write and called at most once. If "
-                "it only reads, select that under Basics, What it does."
+                "The server's hints about this tool: {hints}. The tool is still treated as a write and called at "
+                "most once. If it only reads, select that under Basics, What it does."
             ),
             hints=shown,
         )

@@ -64,7 +64,7 @@ class Command(WorkspaceCommand):
         power.add_argument(
             "--disable",
             action="store_true",
-            help=gettext("switch the action off at once, even for confirmed requests that have not been sent"),
+            help=gettext("switch the action off immediately, even for confirmed requests that have not been sent"),
         )
         known = ", ".join((*_ALIASES, *_AMOUNTS, *_NUMBERS, "is_shadow"))
         parser.add_argument(

@@ -13,7 +13,7 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Verify the audit chain, also against the checkpoints stored outside the database.")
+    help = gettext_noop("Verify the audit chain, including against the checkpoints stored outside the database.")
     labels = {
         "workspace": gettext_noop("Workspace"),
         "entries": gettext_noop("Entries"),

@@ -26,7 +26,7 @@ class Command(WorkspaceCommand):
             "--keep-hours",
             type=int,
             default=24,
-            help=gettext("hours during which calls are also signed with the old secret, for Standard Webhooks (24)"),
+            help=gettext("for Standard Webhooks: hours during which calls are also signed with the old secret (24)"),
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ SHOWN_MISSING = 5
 class Command(WorkspaceCommand):
     help = gettext_noop(
         'Search for every question in a file, one {"id", "question", "gold": [external ids], "exclude"?: [...]} per '
-        'line, and print how often and how high the articles were ranked. Put earlier messages under "history", or '
+        "line, and print how often the articles were found and how high they ranked. Put earlier "
+        'messages under "history", or '
         'the whole conversation under "messages"; each message is {"role", "content"}.'
     )
 

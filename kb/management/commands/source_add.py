@@ -19,8 +19,8 @@ from supportbot.commands import not_empty
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Add a source of articles: the address of a website or its sitemap, or a folder on this machine. It is read at "
-        "once unless --no-sync is given, and then as often as --every specifies."
+        "Add a source of articles: the address of a website or its sitemap, or a folder on this machine. It is read "
+        "immediately (unless --no-sync is given), and then as often as --every specifies."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

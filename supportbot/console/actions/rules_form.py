@@ -115,7 +115,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         fields = ["is_enabled"]
         labels = {"is_enabled": _("Enabled")}
         help_texts = {
-            "is_enabled": _("Turning it off takes effect at once, even for confirmed requests that have not been sent.")
+            "is_enabled": _(
+                "Turning it off takes effect immediately, even for confirmed requests that have not been sent."
+            )
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -71,15 +71,19 @@ def _check_rights(plan: Plan) -> None:
     person = plan.person
     planner = staff_of(person, current_workspace_id()) if person else None
     if (plan.by_program or plan.key_id) and not _is_key_live(plan):
-        raise NotAllowed(gettext("The API key that scheduled this may no longer write articles. Schedule it again."))
+        raise NotAllowed(
+            gettext("The API key that scheduled this is no longer allowed to write articles. Schedule it again.")
+        )
     if not plan.by_program and (planner is None or not planner.may("kb:write")):
         raise NotAllowed(
-            gettext("Whoever scheduled this may no longer write articles. Check it and schedule it again.")
+            gettext("Whoever scheduled this is no longer allowed to write articles. Check it and schedule it again.")
         )
     check_may_write(person, Article.objects.select_related("collection").get(pk=plan.article_id).collection)
     if plan.override and not (planner and planner.may(OVERRIDE)):
         raise NotAllowed(
-            gettext("Whoever scheduled this may no longer override the gates. Check it and schedule it again.")
+            gettext(
+                "Whoever scheduled this is no longer allowed to override the gates. Check it and schedule it again."
+            )
         )
 
 

@@ -238,7 +238,7 @@ def _each(
     tried = [article for article in allowed if article not in refused and article not in untried]
     late = [article for article in tried if not do(article)]
     if len(allowed) < len(chosen):
-        messages.warning(request, gettext("Articles in collections you may not write in were not changed."))
+        messages.warning(request, gettext("Articles in collections you cannot write to were not changed."))
     for article, refusal in list(refused.items())[:MOST_EXPLAINED]:
         messages.warning(request, _why(article, refusal))
     if more := list(refused)[MOST_EXPLAINED:]:

@@ -14,12 +14,12 @@ _LABELS: Final[Mapping[Ending, tuple[str, str]]] = {
     ),
     Ending.SILENT: (
         gettext_noop("Silent"),
-        gettext_noop("The assistant answered, and the customer neither confirmed this nor wrote anything more."),
+        gettext_noop("The assistant answered, and the customer neither confirmed the answer nor wrote again."),
     ),
     Ending.PERSON: (gettext_noop("A person helped"), gettext_noop("A team member wrote to the customer.")),
     Ending.WAITING: (
         gettext_noop("Waiting for a person"),
-        gettext_noop("A person was requested but has not written yet."),
+        gettext_noop("A person was requested, but nobody has written yet."),
     ),
     Ending.REOPENED: (
         gettext_noop("Reopened"),

@@ -49,7 +49,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     Kind.HANDED_OVER: (
         gettext_noop("Handed over"),
-        gettext_noop("Customers were passed to a person after an answer from an article."),
+        gettext_noop("Customers were handed over to a person after an answer from an article."),
     ),
     contradicting.KIND: (
         gettext_noop("Contradictory"),

@@ -50,7 +50,7 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
     ),
     "open": Choice(
         gettext_noop("Open"),
-        gettext_noop("Customers see such an answer like any other."),
+        gettext_noop("To customers, such an answer looks like any other."),
         gettext_noop(
             "Measured: of 100 faithful answers, 94 are shown in full and 6 lose a sentence; of 100 unfaithful ones, 86 "
             "are shown in full."
@@ -59,7 +59,7 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
 }
 # The figures come from `python -m bench.checks FILE --strictness …` for these answers.
 IN_ALL: Final = _(
-    "In all three, the assistant leaves out links, figures and promises without evidence. A change applies from the "
-    "next answer. The figures are from 158 faithful and 35 unfaithful answers by GPT-4o, Llama 3.1 and people to "
-    "questions from MTRAG, a public benchmark; three people judged each answer."
+    "With every setting, the assistant leaves out links, figures and promises that have no evidence. A change "
+    "applies from the next answer. These results come from the public benchmark MTRAG: three people each judged 158 "
+    "faithful and 35 unfaithful answers, written by GPT-4o, Llama 3.1 and people."
 )

@@ -48,7 +48,7 @@ class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
         source="mended",
         child=serializers.CharField(),
         read_only=True,
-        help_text="Cases that an earlier check reported and that pass again.",
+        help_text="Cases that an earlier check reported and that now pass again.",
     )
     articles = serializers.SerializerMethodField()
     played = serializers.IntegerField(read_only=True, help_text="Cases that were run.")
@@ -141,7 +141,9 @@ class ComparisonSerializer(serializers.Serializer[Any]):
         choices=STATES, help_text="`none`: nothing was compared, or it was deleted after seven days."
     )
     articles = serializers.ListField(child=serializers.UUIDField())
-    left_out = serializers.IntegerField(help_text="Changed articles beyond 500, which were not compared.")
+    left_out = serializers.IntegerField(
+        help_text="The number of changed articles that were not compared because they exceed 500."
+    )
     played = serializers.IntegerField(help_text="The number of questions asked so far.")
     total = serializers.IntegerField(allow_null=True, help_text="The total number of questions, at most 36.")
     outcomes = OutcomeCountsSerializer()

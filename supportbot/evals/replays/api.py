@@ -82,7 +82,7 @@ class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
 
 
 class InOrderPagination(NewestFirstPagination):
-    """Questions in the order in which they are asked: newest first."""
+    """Questions in the order they are asked: newest first."""
 
     ordering = "id"
     invalid_cursor = "Invalid cursor. Leave it out to start with the first question."
@@ -169,8 +169,8 @@ class ReplayedQuestionList(ReplayView, ListAPIView[ReplayedQuestion]):
                 "show",
                 str,
                 enum=[DIFFERENT, *KINDS, SAME, UNPLAYED],
-                description="Only questions with a `different` answer, with this kind of difference, with the `same` "
-                "answer, or `unplayed` (one release could not answer).",
+                description="`different`, `same` or `unplayed` (one release could not answer), or a kind of "
+                "difference: only questions with that result.",
             )
         ]
     )

@@ -91,8 +91,8 @@ def draft_reply(conversation: Conversation) -> Draft:
     if not text:
         raise NothingToAnswer(
             gettext(
-                "The assistant drafted nothing, for example because the customer only asks for a person. Write the "
-                "reply yourself."
+                "The assistant did not write a draft, for example because the customer only asked for a person. "
+                "Write the reply yourself."
             )
         )
     written = GeneratedDraft(text, request, found.passages, answer.provider, is_cut_off=answer.finish_reason in CUT_OFF)

@@ -89,8 +89,8 @@ class ItemSerializer(serializers.Serializer[Any]):
     question = serializers.CharField(help_text="The newest question.")
     questions = serializers.ListField(child=serializers.CharField(), help_text="All wordings, newest first.")
     answer = serializers.CharField(help_text="The assistant's answer to the newest question.")
-    reason = serializers.CharField(help_text="The reason for a rating.")
-    comment = serializers.CharField(help_text="The comment with a rating.")
+    reason = serializers.CharField(help_text="The reason given with a rating.")
+    comment = serializers.CharField(help_text="The comment that came with a rating.")
     replies = serializers.ListField(child=serializers.CharField(), help_text="Team members' answers.")
     last_at = serializers.DateTimeField(allow_null=True)
     conversations = serializers.ListField(

@@ -398,7 +398,7 @@ def test_a_person_with_the_right_settles_an_unknown_outcome(
 ) -> None:
     client = browser(approver)
     tree = page(client, unknown)
-    assert "nothing is sent again" in words(tree)
+    assert "nothing will be sent again" in words(tree)
     assert [button.text().strip() for button in tree.css(".decide button")] == [
         "It went through", "It did not go through",
     ]  # fmt: skip

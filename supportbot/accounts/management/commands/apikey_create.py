@@ -12,7 +12,7 @@ from supportbot.accounts.principals import SCOPES
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Create an API key. It is printed once and stored hashed.")
+    help = gettext_noop("Create an API key. It is printed once and stored as a hash.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

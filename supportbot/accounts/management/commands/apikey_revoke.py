@@ -11,7 +11,7 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Revoke an API key at once.")
+    help = gettext_noop("Revoke an API key immediately.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -12,7 +12,7 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Revoke a channel's signing key at once.")
+    help = gettext_noop("Revoke a channel's signing key immediately.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

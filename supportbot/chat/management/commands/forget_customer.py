@@ -13,8 +13,8 @@ from supportbot.chat.erasure import forget_customer
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Permanently erase a customer, their conversations and everything that belongs to them. Financial records are "
-        "kept, with ids that refer to nobody. Exports, sent e-mails and backups are not affected."
+        "Permanently erase a customer, their conversations and everything that belongs to them. Financial records "
+        "are kept, with ids that no longer refer to anyone. Exports, sent e-mails and backups are not affected."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

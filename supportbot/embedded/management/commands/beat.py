@@ -22,7 +22,7 @@ class Command(TranslatedCommand):
             type=a_path,
             default=Path(settings.DATA_DIR) / "beat" / "schedule",
             metavar="FILE",
-            help=gettext("file that records which tasks were started; can be lost without harm"),
+            help=gettext("file that records which tasks were started; losing it does no harm"),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -63,7 +63,7 @@ class Command(TranslatedCommand):
         parser.add_argument(
             "--no-demo",
             action="store_true",
-            help=gettext("check what a start without the demo workspace and demo shop needs"),
+            help=gettext("check only what is needed to start without the demo workspace and the demo shop"),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -3,9 +3,9 @@
 Only one can run at a time. It never runs on a database that a newer version has migrated, because it would grant too
 many privileges on tables that it does not know.
 
-A change to a table waits for the transactions that use the table, such as a backup. Meanwhile, every chat's statements
-on that table queue behind the change. A migration therefore waits for at most two seconds, and tries again after a
-pause.
+A change to a table waits for the transactions that use the table, such as a backup. In the meantime, every chat's
+statements on that table queue behind the change. A migration therefore waits for at most two seconds, and tries again
+after a pause.
 """
 
 import itertools
@@ -269,7 +269,7 @@ class Command(migrate.Command):
         if self._asked_verbosity and self._reported != self._begun:
             self.stdout.write("")  # Django has not ended its line about this migration yet
         self._reported, self._reported_pids = self._begun, pids
-        sentence = gettext("{migration} changes a table that another transaction uses, such as a backup.")
+        sentence = gettext("{migration} changes a table that another transaction, such as a backup, is using.")
         self.stderr.write(" ".join([sentence.format(migration=self._begun), *map(_named, blocking)]))
 
     def _leave_as_it_is(self, newer: str, *, is_allowed: bool) -> None:

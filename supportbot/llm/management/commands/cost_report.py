@@ -44,7 +44,7 @@ def _in_words(row: dict[str, Any]) -> str:
     figures = [
         ngettext("{number} call", "{number} calls", row["calls"]).format(number=row["calls"]),
         gettext("{number} failed").format(number=row["failed"]) if row["failed"] else "",
-        gettext("{number} skipped for the budget").format(number=row["skipped"]) if row["skipped"] else "",
+        gettext("{number} skipped because of the budget").format(number=row["skipped"]) if row["skipped"] else "",
         gettext("tokens: {incoming} in, {outgoing} out").format(
             incoming=row["input_tokens"], outgoing=row["output_tokens"]
         ),
