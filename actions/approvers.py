@@ -32,7 +32,7 @@ def approvers_of(policy: ActionPolicy) -> list[User]:
 
 
 def policies_approved_by(person: User) -> list[ActionPolicy]:
-    """Return the current workspace's policies under which a person may approve requests, sorted by action."""
+    """Return the current workspace's policies that allow a person to approve requests, sorted by action."""
     right = Q(permission__codename=APPROVE)
     own = ActionPolicyUserPermission.objects.filter(right, user=person).values("content_object")
     of_groups = ActionPolicyGroupPermission.objects.filter(right, group__user=person).values("content_object")

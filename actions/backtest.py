@@ -34,7 +34,7 @@ BY_RULES: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A past request on which the old and the new rules decide differently."""
+    """A past request that the old and the new rules decide differently."""
 
     request: ActionRequest
     before: Decision

@@ -95,7 +95,7 @@ def proposed_payload(request: ActionRequest) -> dict[str, Any]:
 
 
 def _language(request: ActionRequest) -> dict[str, str]:
-    """Return the locale of a payload's texts, in which a client shows its own words around them."""
+    """Return the locale of a payload's texts; a client shows its own words around them in the same locale."""
     return {"locale": request.locale} if request.locale else {}
 
 

@@ -11,9 +11,9 @@ Value = Union[str, int, "DeferredText"]
 
 
 class DeferredText(str):
-    """An English sentence that keeps its message (marked with `gettext_noop`) and its values, so that `translated` can
-    show it in the reader's language. A value is a number, another deferred sentence, or external text, which is not
-    translated.
+    """An English sentence stored as a message (marked with `gettext_noop`) and its values, so that `translated` can
+    show it in the reader's language. A value is a number, another deferred sentence, or external text, which stays
+    untranslated.
     """
 
     message: str

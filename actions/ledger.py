@@ -43,8 +43,8 @@ def lock() -> None:
 def used(request: ActionRequest, moment: datetime) -> Used:
     """Return the amounts that the action has used so far, without this request. They are exact only under the lock.
 
-    A request keeps the day on which its amount was reserved: if it is approved or executed after midnight, it does not
-    use the new day's limit. With sample orders, all amounts are zero.
+    A request keeps the day its amount was reserved: if it is approved or executed after midnight, it does not use the
+    new day's limit. With sample orders, all amounts are zero.
     """
     if sample_shop() is not None:
         return Used(subject_kind=request.subject_kind)
@@ -144,5 +144,5 @@ def release(request: ActionRequest) -> None:
 
 
 def workspace_day(moment: datetime) -> date:
-    """Return the date in the workspace's time zone, in which daily limits reset at midnight."""
+    """Return the date in the workspace's time zone; daily limits reset at midnight in that zone."""
     return workspace_time(moment).date()

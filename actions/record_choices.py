@@ -113,7 +113,7 @@ def _ruled_out(principal: Principal, action: WriteAction, arguments: str | Mappi
 
 
 def _given(action: Action, arguments: str | Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the parsed arguments, some of which may be missing; None if one is invalid or unknown."""
+    """Return the parsed arguments (some may be missing); None if one is invalid or unknown."""
     try:
         return parse_arguments(_all_optional(action), read_arguments(arguments))
     except InvalidArguments:

@@ -182,7 +182,7 @@ class Planned(KnowledgeView):
         the step.
 
         The gates run when the step is due. If they refuse it, if a newer revision was saved in the meantime, or if the
-        API key may no longer write articles, nothing changes and the schedule's `problem` says why.
+        API key is no longer allowed to write articles, nothing changes and the schedule's `problem` says why.
         """
         check_may_write(_author(request), article_with_id(article_id).collection)
         data = NewPlanSerializer(data=request.data)

@@ -28,7 +28,7 @@ class Statement:
 
     `stems` leaves out the words of the figures; `words` are all words. `names` are the names and numbers in a sentence,
     or all words of a row's name (`is_row`). `line` contains a sentence's stems in order. `column` is the name of a
-    cell's column, if it has two words or more: a sentence may replace a single word, such as "Price", by "costs".
+    cell's column, if it has two words or more: a sentence may say "costs" instead of a single word such as "Price".
     """
 
     text: str

@@ -168,7 +168,7 @@ def delete_unused_pictures() -> int:
 
 
 def _named_in_texts() -> Iterator[str]:
-    """Yield the pictures to which texts refer; a text that is older than its picture has no `PictureUse`."""
+    """Yield the pictures that texts refer to; a text that is older than its picture has no `PictureUse`."""
     revisions = Revision.objects.filter(body__contains="/pictures/").order_by().values_list("body", flat=True)
     for body in revisions.iterator(chunk_size=50):
         yield from digests_in(body)

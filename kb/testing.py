@@ -43,7 +43,7 @@ class HashEmbedder:
 
 
 def hashed_vector(text: str, dimensions: int) -> list[float]:
-    """Return a unit vector in which every word of `text` has moved one dimension up or down."""
+    """Return a unit vector where each word of `text` has moved one dimension up or down."""
     vector = [0.0] * dimensions
     for word in _WORD.findall(text.casefold()):
         digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -213,7 +213,7 @@ def check_name(value: str) -> str:
 
 
 def check_url(value: str) -> str:
-    """Return an address to which readers may be sent: http, https, or a path on this host; "" means the help page."""
+    """Return an address that readers may be sent to: http, https, or a path on this host; "" means the help page."""
     url = check_storable("url", value).strip()
     if url and not _is_safe_address(url):
         _refuse(

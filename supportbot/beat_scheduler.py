@@ -21,7 +21,7 @@ class Unstored:
 
 
 class TickingScheduler(PersistentScheduler):
-    """Celery's scheduler with a tick, from which a probe sees when it was last awake.
+    """Celery's scheduler with a tick that tells a probe when it was last awake.
 
     It also survives a clock that is set back. Celery's own scheduler would start nothing until the clock has caught up,
     even after a restart.

@@ -20,7 +20,7 @@ POLICY = "; ".join(
 
 
 def socket_origin(request: HttpRequest | Request) -> str:
-    """Return the origin at which sockets are opened: PUBLIC_URL or, if that is not set, the host of this request."""
+    """Return the origin where sockets are opened: PUBLIC_URL or, if that is not set, the host of this request."""
     base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
     return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"
 

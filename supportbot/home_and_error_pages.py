@@ -265,7 +265,7 @@ def _first_paragraph(text: str) -> str:
 
 
 def _with_code(text: str) -> SafeString:
-    """Return a description as HTML. It is Markdown from the schema, in which backticks mark code."""
+    """Return a description as HTML. It is Markdown from the schema, where backticks mark code."""
     words, *pairs = CODE.split(text)
     marked = format_html_join("", "<code>{}</code>{}", zip(pairs[::2], pairs[1::2], strict=True))
     return format_html("{}{}", words, marked)

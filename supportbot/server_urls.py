@@ -1,5 +1,5 @@
-"""The URLs that an operator sets: PUBLIC_URL, at which browsers reach the installation, and DATABASE_URL, REDIS_URL and
-EMAIL_URL, at which its servers are.
+"""The URLs that an operator sets: PUBLIC_URL, where browsers reach the installation, and DATABASE_URL, REDIS_URL and
+EMAIL_URL, the addresses of its servers.
 
 Every refusal is an ImproperlyConfigured whose message shows no password.
 """

@@ -1,4 +1,4 @@
-"""The languages of the team's pages, and the language in which a person sees them.
+"""The languages of the team's pages, and the one that a person sees them in.
 
 Customers' languages are separate: texts for customers are in the language of the conversation, whoever is at the desk.
 """

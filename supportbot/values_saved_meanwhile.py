@@ -68,7 +68,7 @@ def merge(sealed: str, *, entered: Mapping[str, Texts], stored: Mapping[str, Tex
 
 
 def check_current(sealed: str, stored: Mapping[str, Texts]) -> None:
-    """Raise ChangedMeanwhile if something else is stored now than the page showed."""
+    """Raise ChangedMeanwhile if what is stored differs from what the page showed."""
     if any(name in stored and shown != _hash(stored[name]) for name, shown in _unsealed(sealed).items()):
         raise ChangedMeanwhile
 
@@ -81,7 +81,7 @@ def said_of(newer: Texts) -> str:
 
 
 def as_texts(value: str) -> Texts:
-    """Return a text as a value. Browsers send line breaks in a format of their own."""
+    """Return text as a value, with normalised line breaks; browsers send them in their own format."""
     return [value.replace("\r\n", "\n")] if value else []
 
 

@@ -142,7 +142,7 @@ def _earlier_orders(others: Sequence[Mapping[str, Any]], older: int, locale: str
 
 
 def _other_orders(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
-    """Like `_earlier_orders`, but for orders some of which are open or were placed later."""
+    """Like `_earlier_orders`, but for orders that include open ones or ones placed later."""
     orders, n = _named(others, older, locale)
     if n > 0:
         return ntext_in(

@@ -48,7 +48,7 @@ def probe(connection: Connection) -> Report:
 
 
 def _way(trace: Trace) -> list[Step]:
-    """Return the steps of the call, as far as it got."""
+    """Return the steps that the call completed."""
     steps = []
     if trace.addresses:
         steps.append(Step(True, _("The name resolves to %(found)s.") % {"found": ", ".join(trace.addresses)}))

@@ -148,7 +148,9 @@ def _accepts_status(rule: Any, status: int) -> bool:
 
 
 def unaskable(arguments: Mapping[str, Argument]) -> list[str]:
-    """Return the names of the required arguments for which a chat without a model has to hand over to a person."""
+    """Return the names of the required arguments that a chat without a model cannot ask for, and so hands over to a
+    person.
+    """
     spoken = (one for one in arguments.values() if one.origin in (Origin.CUSTOMER, Origin.MODEL))
     return [one.name for one in spoken if one.is_required and not is_askable(one.accepts)]
 

@@ -1,6 +1,5 @@
 """Restoring the order of a document's keys, which the database does not keep. Arguments and their fields stay in the
-order in which they were entered. When a document is written as text, all other keys are in the order of the reference.
-Pure.
+order they were entered. When a document is written as text, all other keys are in the order of the reference. Pure.
 """
 
 import json

@@ -88,7 +88,7 @@ class ActionDefinitionVersion(TenantModel):
         return f"version {self.number}"
 
     def in_entered_order(self) -> dict[str, Any]:
-        """Return the document with its arguments and their fields in the order in which they were entered."""
+        """Return the document with its arguments and their fields in the order they were entered."""
         document: dict[str, Any] = self.document
         given = document.get("arguments")
         if not isinstance(given, dict) or not self.argument_order:

@@ -135,9 +135,8 @@ def unbound(
 def _unproven(
     call: CallTemplate, named: "_Named", own: Set[str], stated: Set[str], guards: Sequence[Guard]
 ) -> dict[str, bool]:
-    """Return the arguments outside the path that may be record ids and for which proof is missing: no look-up finds a
-    record by them, and no guard compares them with the customer's records. The value is true if the argument is named
-    like an id.
+    """Return the arguments outside the path that may be record ids and lack proof: no look-up finds a record by them,
+    and no guard compares them with the customer's records. The value is true if the argument is named like an id.
     """
     compared = [named.read(guard.require.paths()) for guard in guards]
     proven = stated | {name for read in compared if read & own for name in read}
@@ -379,7 +378,7 @@ class _Named:
         return frozenset(self._followed(paths, frozenset()))
 
     def by_calls(self, lookups: Iterable[Lookup]) -> frozenset[str]:
-        """Return the open arguments by which these look-ups find their records."""
+        """Return the open arguments that these look-ups use to find their records."""
         found: set[str] = set()
         for lookup in lookups:
             found |= self.read(lookup.call.paths() | (lookup.for_each.paths() if lookup.for_each else frozenset()))

@@ -1,4 +1,4 @@
-"""The lists from which customers choose an argument: their entries, and the entry that was chosen.
+"""The lists that customers choose an argument from: their entries, and the entry that was chosen.
 
 Pure except for the `ask` function that is passed in.
 """
@@ -25,7 +25,7 @@ MAX_CHOICES: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """The entries of a list: by the form in which the argument accepts their values, then by their own spelling."""
+    """The entries of a list: by the form of their values that the argument accepts, then by their own spelling."""
 
     names: Names
     element: str  # the name of an entry

@@ -116,7 +116,7 @@ def published_versions() -> dict[str, int]:
 
 
 def picture_hosts() -> list[str]:
-    """Return the hosts on which published look-ups may show pictures, in alphabetical order."""
+    """Return the hosts that published look-ups may show pictures from, in alphabetical order."""
     published = ActionDefinition.objects.filter(state=ActionDefinition.State.PUBLISHED)
     cards = published.values_list("current__document__result__card", flat=True)
     return sorted({host for card in cards if card and card.get("picture") for host in card["hosts"]})
@@ -131,7 +131,7 @@ def definition_named(name: str) -> ActionDefinition:
 
 
 def newest_version(definition: ActionDefinition) -> ActionDefinitionVersion:
-    """Return the latest version, published or not, with its arguments in the order in which they were entered."""
+    """Return the latest version, published or not, with its arguments in the order they were entered."""
     found: ActionDefinitionVersion = definition.versions.order_by("-number")[0]
     found.document = found.in_entered_order()
     return found

@@ -80,7 +80,7 @@ def _equal_version(
     same file again adds nothing.
 
     If a tool of the newest version or of the document has changed since its review, only the newest version counts: an
-    import then creates the draft in which the tool is reviewed again, even if an earlier version is equal.
+    import then creates a draft for reviewing the tool again, even if an earlier version is equal.
     """
     if _is_same(newest, document):
         return newest

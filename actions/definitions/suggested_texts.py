@@ -34,7 +34,7 @@ def with_texts(document: Mapping[str, Any], texts: Mapping[str, str]) -> dict[st
 
 def only_adds_texts(before: Mapping[str, Any], after: Mapping[str, Any], suggestions: Any) -> bool:
     """Return whether a document differs from the one before only by suggested texts in fields that were empty. Both
-    have their arguments in the order in which they were entered, since that is the order of the questions.
+    have their arguments in the order they were entered, because that is the order of the questions.
     """
     used = {path: text for path, text in open_texts(before, suggestions).items() if _at(after, path) == text}
     orders = {entered_order(one.get("arguments")) for one in (before, after)}

@@ -64,7 +64,7 @@ def unclear_from(request: ActionRequest) -> datetime:
 
 
 def pause(request: ActionRequest, moment: datetime) -> timedelta:
-    """Return how long to wait after a check at this moment before the next one: half the time for which the outcome has
-    been unknown, but at least FIRST_RECHECK and at most MAX_PAUSE.
+    """Return how long to wait after a check at this moment before the next one: half the time that the outcome has been
+    unknown, but at least FIRST_RECHECK and at most MAX_PAUSE.
     """
     return min(max((moment - request.changed_at) / 2, FIRST_RECHECK), MAX_PAUSE)

@@ -1,5 +1,5 @@
-"""The time window in which a completed request can be undone. It is checked when the undo request is proposed, when it
-is confirmed and approved, and right before it is sent.
+"""The time window for undoing a completed request. It is checked when the undo request is proposed, when it is
+confirmed and approved, and right before it is sent.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Window:
     until: datetime
 
     def decided_by(self, rules: Rules) -> datetime:
-        """Return the latest time at which the undo request can be decided and still be sent in time, even if these
-        rules hold it back.
+        """Return the latest time when the undo request can be decided and still be sent in time, even if these rules
+        hold it back.
         """
         return self.until - timedelta(minutes=rules.hold_minutes or 0)
 

@@ -28,7 +28,7 @@ Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
 class FineTunedModel:
-    """A copy of the packaged model in which the tensors in `weights` replace those with the same names.
+    """A copy of the packaged model with the tensors in `weights` in place of those with the same names.
 
     Raises `EmbeddingUnavailable` if the packaged model is not installed, or if a tensor's name or size does not fit it.
     """
@@ -60,7 +60,7 @@ class FineTunedModel:
 
 
 def _with_tensors(weights: Weights) -> mmap.mmap:
-    """Return a private mapping of the packaged model's file in which these tensors are replaced."""
+    """Return a private mapping of the packaged model's file with these tensors replaced."""
     with (package_folder() / MODEL).open("rb") as file:
         image = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     places = places_in(image)

@@ -111,7 +111,7 @@ def summary(body: str) -> str:
 
 
 def section_name(article: Article) -> str:
-    """Return the heading under which an article is listed."""
+    """Return the heading that an article is listed under."""
     return article.category or article.collection.name
 
 

@@ -1,5 +1,4 @@
-"""The help centre: a start page with search, and a page per article, on which a citation's link opens the cited
-passage.
+"""The help centre: a start page with search, and a page per article, where a citation's link opens the cited passage.
 
 Everyone may read these pages, so they show only public articles. They work without scripts; with scripts, they also
 have the chat, and the assistant's answer above search results. Lists are in the reader's language, and an article's
@@ -178,7 +177,7 @@ def _declarations(colours: Mapping[str, str]) -> str:
 
 
 def _citation(request: HttpRequest) -> Citation | None:
-    """Return the passage to which the address refers; None if its numbers are invalid."""
+    """Return the passage that the address refers to; None if its numbers are invalid."""
     try:
         numbers = [int(request.GET.get(name, "")) for name in ("r", "start", "end")]
     except ValueError:

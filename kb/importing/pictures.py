@@ -67,7 +67,7 @@ def embedded(reference: str) -> bytes | None:
 class PicturesTaken:
     """The pictures of one document, as its reader finds them.
 
-    `name_of` returns the name by which `beside` knows the picture at an address. With `least_undescribed`, pictures
+    `name_of` returns the name that `beside` uses for the picture at an address. With `least_undescribed`, pictures
     without a description are taken, too, if they have at least this many pixels per side; smaller ones are decorations.
     `is_decoration` says whether a picture is known to be one, so that it need not be read.
     """
@@ -171,7 +171,7 @@ def _reason_text(why: str) -> str:
 
 
 def with_pictures(document: Document, beside: Beside) -> Document:
-    """Return a Markdown document with the pictures that its text refers to by relative addresses."""
+    """Return a Markdown document, with the pictures that its text refers to by relative paths."""
     taken = PicturesTaken(beside)
     references: dict[str, str] = {}
 

@@ -20,7 +20,7 @@ from supportbot.ids import uuid7
 
 
 class Recipe(models.Model):
-    """The method by which the index's vectors are computed, with its calibration; the same for all workspaces."""
+    """How the index's vectors are computed, with the calibration; the same for all workspaces."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200, unique=True)

@@ -232,7 +232,7 @@ def _search(
 
 
 def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
-    """Return the evidence on which `search` bases its confidence, one row per part of the question; for fitting."""
+    """Return the evidence that `search` bases its confidence on, one row per part of the question; for fitting."""
     opened, texts = open_scope(viewer), query_preparation.split(query)
     (query_terms,), stats = _query_terms(opened, [" ".join(texts)])
     return _retrieve(texts, query_terms, stats, opened, mode, OVERFETCH).evidence()

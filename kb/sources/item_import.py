@@ -179,7 +179,7 @@ def _entries(item: SourceItem, read: Read, documents: Sequence[Document]) -> dic
 
 
 def _hash_with_unchanged(item: SourceItem, documents: Sequence[Document], unchanged_ids: Sequence[str]) -> str:
-    """Return the hash of all texts in a zip file, some of which were not read again."""
+    """Return the hash of all texts in a zip file, including those that were not read again."""
     texts = {document.external_id: _text_hash([document]) for document in documents}
     texts |= {name: item.entries[name]["text"] for name in unchanged_ids}
     return hashlib.sha256("\0".join(f"{name}\0{texts[name]}" for name in sorted(texts)).encode()).hexdigest()

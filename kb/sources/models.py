@@ -24,7 +24,7 @@ UPLOADS: Final = "uploads"
 
 
 class Source(TenantModel):
-    """A place from which articles are read."""
+    """A place that articles are read from."""
 
     class Schedule(models.TextChoices):
         NEVER = "never", _("Only on request")

@@ -141,7 +141,7 @@ class Me(ScopedAPIView):
 
 
 def _actor_of(request: Request) -> str:
-    """Return the name by which records identify the caller of a view for the team."""
+    """Return the name that records use for the caller of a view for the team."""
     return cast(Staff, request.auth).actor
 
 

@@ -59,7 +59,7 @@ def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
 
 
 def _soft(colour: Colour, theme: Theme) -> Colour:
-    """Return a tint on which even the theme's faintest text is legible."""
+    """Return a tint that keeps even the theme's faintest text legible."""
     share, surface, ink = theme.soft_share, parse(theme.surface), parse(theme.faintest_ink)
     while share > 0 and contrast(ink, blend(colour, surface, share)) < TEXT + MARGIN:
         share -= 0.01

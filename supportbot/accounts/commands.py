@@ -131,7 +131,7 @@ class WorkspaceCommand(ProductCommand):
 
 
 def operator() -> str:
-    """Return the name by which records identify the person at the terminal: their account on this machine."""
+    """Return the name that records use for the person at the terminal: their account on this machine."""
     return f"operator:{account_name()}"
 
 

@@ -91,7 +91,7 @@ def customer_by_visitor_secret(secret: str) -> CustomerCaller:
 
 
 def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
-    """Return the customer for whom an identity token or page pass is valid on this channel. Raises InvalidToken."""
+    """Return the customer whose identity token or page pass is valid on this channel. Raises InvalidToken."""
     if token.startswith(PREFIX):
         return _by_page_pass(channel, token)
     identity = verify_identity(channel, token)

@@ -1,7 +1,7 @@
 """Page passes (`hp_…`), which the hosted chat page keeps in memory instead of an identity token or visitor secret.
 
 This installation signs a pass for one customer on one channel. It is valid for an hour at most, and never longer than
-the credential on which it is based. It works like an identity token, but cannot be used to get a new pass.
+the credential it is based on. It works like an identity token, but cannot be used to get a new pass.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Identity tokens, in which a merchant's server states who its signed-in customer is.
+"""Identity tokens: a merchant's server states who its signed-in customer is.
 
 The algorithm comes from the stored key, never from the token. Only the channel's own keys are tried, and headers that
 point elsewhere (`jku`, `x5u`, `jwk`) are never followed. A token is valid for an hour at most.

@@ -39,7 +39,7 @@ NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def hash_secret(secret: str) -> str:
-    """Return a secret in the form in which it is stored.
+    """Return a secret in its stored form.
 
     The secret has at least 128 random bits, so it needs no slow hash.
     """
@@ -215,7 +215,7 @@ class Channel(TenantModel):
     """One place where the widget is embedded. Its key is public: it identifies the channel and grants nothing."""
 
     class Position(models.TextChoices):
-        """The corner in which the launcher appears, relative to the writing direction."""
+        """The launcher's corner, relative to the writing direction."""
 
         END = "end", _("Right")
         START = "start", _("Left")
@@ -330,7 +330,7 @@ class ApiKey(TenantModel):
 
     @property
     def actor(self) -> str:
-        """The name by which records identify the key. It is unique and contains no personal data."""
+        """The name that records use for the key. It is unique and contains no personal data."""
         return f"key:{self.prefix}"
 
     @property

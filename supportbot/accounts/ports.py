@@ -29,7 +29,7 @@ def record_change(event: str, *, actor: str, **payload: str | int | bool) -> Non
 
 
 def person_in_records(person: User | None) -> str:
-    """Return the name by which records identify a person: their id, which is not personal data, or "service" for a
-    program that acts for nobody.
+    """Return the name that records use for a person: their id, which is not personal data, or "service" for a program
+    that acts for nobody.
     """
     return f"user:{person.pk}" if person else "service"

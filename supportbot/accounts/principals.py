@@ -69,7 +69,7 @@ class Staff:
 
     @property
     def actor(self) -> str:
-        """The name by which records identify this caller. It does not change and contains no personal data."""
+        """The name that records use for this caller. It does not change and contains no personal data."""
         return f"user:{self.user_id}" if self.user_id else f"key:{self.name}"
 
 
@@ -77,7 +77,7 @@ class Staff:
 class CustomerCaller:
     """A customer. They are verified if the merchant's server has confirmed their identity; a visitor has only a secret.
 
-    `is_hosted` means that they use the hosted chat page, on which none of the merchant's scripts run.
+    `is_hosted` means that they use the hosted chat page, where none of the merchant's scripts run.
     """
 
     workspace_id: UUID

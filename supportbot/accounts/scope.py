@@ -31,7 +31,7 @@ _scope: ContextVar[UUID | _AcrossWorkspaces | None] = ContextVar("workspace_scop
 
 @contextmanager
 def workspace_scope(workspace_id: UUID) -> Iterator[None]:
-    """Limit tenant queries to this workspace, to which new rows also belong."""
+    """Limit tenant queries to this workspace; new rows also belong to it."""
     token = _scope.set(workspace_id)
     try:
         yield

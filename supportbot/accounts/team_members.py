@@ -61,8 +61,8 @@ def add_existing_person(workspace: Workspace, username: str, *, role: str, actor
 
 
 def works_only_here(person: User) -> bool:
-    """Return whether a workspace may change this account and its address, to which links for setting a new password are
-    sent.
+    """Return whether a workspace may change this account and its address (links for setting a new password are sent
+    there).
     """
     return not person.is_superuser and Membership.objects.filter(user=person).count() == 1
 

@@ -32,7 +32,7 @@ def searches_at_once() -> int:
 
 
 class Admission:
-    """Admits the turns of one event loop in the order in which they arrive."""
+    """Admits the turns of one event loop in order of arrival."""
 
     def __init__(self) -> None:
         self._lag = 0.0

@@ -41,8 +41,8 @@ def with_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest
 
 
 def with_sure_similarity(request: llm.ModelRequest, found: Found) -> llm.ModelRequest:
-    """Return the same as `with_similarity`, but always measure, whatever the model or the load. This is for quotations
-    that are used to judge an article.
+    """Like `with_similarity`, but always measures, whatever the model or the load. This is for quotations that are used
+    to judge an article.
     """
     return _with(_measured_in_turn, request, found)
 

@@ -180,7 +180,7 @@ def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
 
 
 def _topics_of(messages: Sequence[Message]) -> list[EarlierMessage]:
-    """Return the messages to which a question may refer, without greetings and our "I could not find this"."""
+    """Return the messages that a question may refer to, without greetings and our "I could not find this"."""
     return [
         EarlierMessage(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
         for message in messages

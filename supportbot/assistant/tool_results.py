@@ -31,7 +31,7 @@ def key_prefix(turn_id: UUID) -> str:
 class ToolResult:
     """The result of a call. `for_model` is returned to the model; `closing`, our own text, ends the turn. `summary` is
     our own text about a look-up, which becomes the answer if the model adds nothing. `looked_up` contains all texts
-    found, on which an answer may rely. `cards` contains the records to show with the answer. `hand_over` is the summary
+    found, which an answer may rely on. `cards` contains the records to show with the answer. `hand_over` is the summary
     for a person if the call hands the conversation over.
     """
 

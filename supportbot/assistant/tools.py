@@ -162,8 +162,7 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
 
 
 def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
-    """Return a call in the form in which it is sent back to the model with its result: with our own id and valid
-    arguments.
+    """Return a call in the form that is sent back to the model with its result: with our own id and valid arguments.
 
     Providers repeat or omit ids, and servers reject a history with duplicate ids or invalid JSON arguments, so a single
     mistake by the model would cost the whole answer. An id of nine letters and digits satisfies even the strictest

@@ -47,7 +47,7 @@ NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answ
 
 
 def viewer_in(conversation: Conversation, language: str) -> Viewer:
-    """Return the viewer for whom a turn searches."""
+    """Return the viewer that a turn searches for."""
     return Viewer(Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN, language)
 
 
@@ -138,7 +138,7 @@ class _Search:
 
 
 def _context(question: str, earlier_messages: Sequence[EarlierMessage]) -> str:
-    """Return the text to which a follow-up refers: the last answer or, without one, the customer's last message."""
+    """Return the text that a follow-up refers to: the last answer or, without one, the customer's last message."""
     others = [one for one in earlier_messages if one.text.strip() and one.text.strip() != question.strip()]
     answers = [one.text for one in others if not one.is_customer]
     return (answers or [one.text for one in others] or [""])[-1]

@@ -1,4 +1,4 @@
-"""The tool with which a model or the built-in answerer undoes the last action in a conversation.
+"""The tool that lets a model or the built-in answerer undo the last action in a conversation.
 
 `actions.requests.undo` decides what can be undone and until when; this module only finds the action that the customer
 means. It never starts any other kind of action: if nothing can be undone, the answer says so and offers to hand over to

@@ -130,8 +130,8 @@ def _with_offer(answer: str, question: str, language: str) -> str:
 
 
 def _draft(request: ModelRequest, language: str) -> str:
-    """Return a quotation for an agent's reply, without phrases in which the assistant speaks about itself. Return ""
-    for courtesies such as a greeting, and if the customer asks for a person, because the agent is one.
+    """Return a quotation for an agent's reply, without the assistant's phrases about itself. Return "" for courtesies
+    such as a greeting, and if the customer asks for a person, because the agent is one.
     """
     if _asks_for_a_person(request) or _has_accepted_offer(request) or courtesy(request.question):
         return ""

@@ -217,9 +217,7 @@ def language_in(latest: str, earlier: str, expected: str) -> str:
 
 
 def courtesy(text: str) -> Courtesy | None:
-    """Return the courtesy of which the whole message consists; None if it says more. There is no search for
-    courtesies.
-    """
+    """Return the courtesy that makes up the whole message; None if it says more. There is no search for courtesies."""
     if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):
         return "how_are_you"  # "??"
     if not text.strip() or classify(text).asks_for_a_person:  # "no more robots, thanks"
@@ -238,7 +236,7 @@ def is_mere_no(text: str) -> bool:
 
 
 def courtesy_by_words(text: str) -> Courtesy | None:
-    """Return the same as `courtesy`, but based on the words alone, without a vector. This misses a few courtesies."""
+    """Like `courtesy`, but based on the words alone, without a vector. This misses a few courtesies."""
     return _sure_courtesy(classification_of(normalised(text), None)) if text.strip() else None
 
 
@@ -344,9 +342,9 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
 
 
 def possible_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
-    """Return the same as `score_intents`, but without the actions that are ruled out. If the message resembles an
-    action that the catalogue lacks, these do not count as its rivals either. It is then at most offered, since a lack
-    of rivals raises the probability of any action.
+    """Like `score_intents`, but without the actions that are ruled out. If the message resembles an action that the
+    catalogue lacks, these do not count as its rivals either. It is then at most offered, since a lack of rivals raises
+    the probability of any action.
     """
     tools = [tool for tool in tools if tool.examples]
     found = score_intents(text, tools)

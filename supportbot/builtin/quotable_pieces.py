@@ -36,9 +36,7 @@ class Piece:
 
 
 def labelled_in(locale: str) -> str:
-    """Return how a label and its value are written in a language: a text with the placeholders `{label}` and
-    `{value}`.
-    """
+    """Return the pattern for a label and its value in a language, with the placeholders `{label}` and `{value}`."""
     return text_in(locale, _LABELLED)
 
 

@@ -1,4 +1,4 @@
-"""Finds the language in which a conversation's customer writes. Notices use it, whatever the page's language."""
+"""Finds the language that a conversation's customer writes in. Notices use it, whatever the page's language."""
 
 from typing import Final
 

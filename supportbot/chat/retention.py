@@ -60,8 +60,8 @@ LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answ
 class Report:
     """The result of one run in one workspace.
 
-    `kept` counts old conversations with open work; `left` counts the conversations, bodies and visitors for which there
-    was no time left. Both are 0 if they could not be counted, which also counts as a failure.
+    `kept` counts old conversations with open work; `left` counts the conversations, bodies and visitors that there was
+    no time left for. Both are 0 if they could not be counted, which also counts as a failure.
     """
 
     conversations: int

@@ -124,7 +124,7 @@ class AuditEntryAdmin(ScopedAdmin):
 
     @admin.display(description=_("Event"), ordering="event")
     def shown_event(self, entry: AuditEntry) -> str:
-        """Return what happened, and the event's name with positions at which it may wrap."""
+        """Return what happened, and the event's name with the positions where it may wrap."""
         name = format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _WORDS.findall(entry.event)))
         return format_html('{} <code class="sub">{}</code>', event_label(entry.event), name)
 

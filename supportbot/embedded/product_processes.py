@@ -198,6 +198,6 @@ class CommandRunner:
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log, in which Python reports the error."""
+    """Return the last line of a log, where Python reports the error."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1].strip().rstrip(".") if lines else without_a_word(log)

@@ -143,9 +143,8 @@ def action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict
 
 
 def settled_action_in(conversation: Conversation, rows: QuerySet[ActionRequest]) -> dict[str, Any]:
-    """Return the same as `action_in`, but only if the customer confirmed the action or the rules refused it: then it
-    can be expected again, whatever facts the team added. Return {} for an action that nobody confirmed or that was
-    rejected.
+    """Like `action_in`, but only if the customer confirmed the action or the rules refused it: it can then be expected
+    again, whatever facts the team added. Return {} for an action that nobody confirmed or that was rejected.
     """
     newest = rows.order_by("-created_at", "-id").first()
     return action_in(conversation, rows) if newest is not None and newest.state in SETTLED else {}

@@ -131,9 +131,7 @@ def stopped() -> str:
 
 
 def why(grade: Grade, actions: Mapping[str, Action]) -> str:
-    """Return a text that says why an expectation failed: its name and the difference. `actions` are those in force, by
-    name.
-    """
+    """Return why an expectation failed: its name and the difference. `actions` are those in force, by name."""
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
     if grade.grader == "answered":
         return f"{place}{failure(grade.got)}"
@@ -209,7 +207,7 @@ def reasons(stored: Iterable[Mapping[str, Any]], actions: Mapping[str, Action]) 
 
 
 def summary(report: Report) -> str:
-    """Return a text with the number of cases passed and the confidence interval of the pass rate."""
+    """Return a sentence with the number of cases passed and the confidence interval of the pass rate."""
     share = round(100 * report.passed / report.cases) if report.cases else 0
     words = ngettext(
         "{passed} of {cases} case passed ({share}%, 95% confidence interval {low}% to {high}%).",

@@ -167,7 +167,7 @@ class Contact(ScopedAPIView):
 
     @extend_schema(request=ContactInput, responses=CustomerTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Set the address to which the team's replies are sent while the chat is closed."""
+        """Set the address that the team's replies are sent to while the chat is closed."""
         caller = cast(CustomerCaller, request.auth)
         ticket = ticket_for(caller, ticket_id)
         services.set_contact_email(ticket.pk, email=_validated(ContactInput, request)["email"])

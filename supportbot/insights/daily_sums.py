@@ -1,4 +1,4 @@
-"""Daily sums, from which the figures for longer periods can be computed, for one channel or for all. Pure.
+"""Daily sums, used to compute the figures for longer periods, for one channel or for all. Pure.
 
 Durations are kept individually, because the median of a period cannot be computed from daily medians.
 """

@@ -71,7 +71,7 @@ class Example:
 
     @property
     def split(self) -> str:
-        """Return the split to which this example belongs. It is the same for all of a customer's conversations and in
+        """Return the split that this example belongs to. It is the same for all of a customer's conversations and in
         every export.
         """
         share = int.from_bytes(hashlib.sha256(self.customer.bytes).digest()[:4]) % 100

@@ -44,8 +44,8 @@ def begun_in(since: datetime, until: datetime) -> QuerySet[Conversation]:
 
 
 def outcomes(conversations: QuerySet[Conversation], until: datetime) -> list[ConversationOutcome]:
-    """Return the outcomes, as of `until`, of those conversations in which the customer asked a question, in the same
-    order. If customers came back later, that is ignored, so that a period can be compared with an earlier one.
+    """Return the outcomes, as of `until`, of the conversations with a question from the customer, in the same order.
+    Whether customers came back later is ignored, so that a period can be compared with an earlier one.
     """
     rows = list(conversations.values_list("pk", "customer_id", "created_at", "channel_id", "locale"))
     if not rows:
@@ -158,7 +158,7 @@ def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[d
 
 
 def _began(customers: Any, until: datetime) -> Mapping[UUID, Sequence[tuple[UUID, datetime]]]:
-    """Return when each customer started conversations in which they asked a question."""
+    """Return when each customer started conversations that contain a question from them."""
     questions = Message.objects.filter(conversation=OuterRef("pk"), source=Source.CUSTOMER, courtesy="")
     rows = Conversation.objects.filter(Exists(questions), customer__in=customers, created_at__lt=until)
     return _grouped((row[0], row[1:]) for row in rows.values_list("customer_id", "pk", "created_at"))

@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def local_url(self) -> str:
-        """The address at which the supervisor checks the web server."""
+        """The address that the supervisor uses to check the web server."""
         host = _LOOPBACK_OF.get(self.host, self.host)
         return f"http://{_bracketed(host)}:{self.port}"
 

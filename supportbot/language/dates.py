@@ -36,9 +36,7 @@ class Day:
 
 
 def days_in(text: str, locale: str, written_on: date | None = None) -> tuple[Day, ...]:
-    """Return the days in the text, in order. Relative days are included if it is known on which day the text was
-    written.
-    """
+    """Return the days in the text, in order. Relative days are included if the day the text was written is known."""
     plain = _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
     found = [*_days_in(plain, locale)]
     years = [day.year if day else 0 for _, _, day, _ in found]

@@ -1,4 +1,4 @@
-"""Reads days that are relative to the day on which a text was written: "tomorrow", "on Friday", "in 3 days". Pure.
+"""Reads days that are relative to the day a text was written: "tomorrow", "on Friday", "in 3 days". Pure.
 
 The words come from CLDR (`data/days.json`, made by `scripts/make_figure_words.py`). A weekday alone means the next such
 day. "Next Friday" may be the coming Friday or that of the following week, and "last Friday" is ambiguous in the same
@@ -137,7 +137,7 @@ def _words_of(language: str) -> _Words | None:
 
 
 def _plain(words: str) -> str:
-    """Return words in the form in which they are compared: casefolded, with the same "i" for the dotted and the dotless
+    """Return words in the form used for comparison: casefolded, with the same "i" for the dotted and the dotless
     letter.
     """
     return words.replace("’", "'").casefold().translate(_DOTS)

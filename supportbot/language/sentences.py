@@ -4,7 +4,7 @@ A sentence ends with its full stop and any markers after it, but only after the 
 also ends a sentence. A fenced code block is a sentence, including the markers on the line after it.
 
 A doubtful full stop ends a sentence, because two joined sentences would be judged as one: splitting too often may lose
-a citation, but joining could hide an invention behind a fact. The words on which this depends ("source", "step",
+a citation, but joining could hide an invention behind a fact. The words that this depends on ("source", "step",
 abbreviations) are data for all languages (`data/sentences.json`).
 """
 
@@ -143,7 +143,7 @@ def _split_off_fence(text: str) -> tuple[str, str] | None:
 
 
 def _end_of_fence(text: str) -> int:
-    """Return the position at which the code block at the beginning ends; 0 while it is open or if there is none."""
+    """Return the position where the code block at the beginning ends; 0 while it is open or if there is none."""
     opening = _FENCE.match(text)
     if opening is None:
         return 0

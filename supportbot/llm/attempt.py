@@ -124,7 +124,7 @@ class Attempt:
             self.duration_seconds = time.monotonic() - self._started
 
     def skip(self, reason: Reason) -> None:
-        """End an attempt for which the model is not called."""
+        """End an attempt without calling the model."""
         self.outcome, self.reason = Outcome.SKIPPED, reason
 
     def usage(self) -> Usage:

@@ -207,7 +207,7 @@ def is_evaluating() -> bool:
 
 
 def booked_as(purpose: str) -> str:
-    """Return the purpose under which a call is recorded and paid for."""
+    """Return the purpose that a call is recorded and paid for under."""
     return EVALUATION if is_evaluating() else purpose
 
 

@@ -1,7 +1,7 @@
 """A workspace's connections to models. The console changes them, and every process sees the changes within two seconds.
 
-A connection may have any address that the checks on outgoing requests allow. Its key is sent only to the host for which
-it was entered.
+A connection may have any address that the checks on outgoing requests allow. Its key is sent only to the host that it
+was entered for.
 """
 
 from collections.abc import Mapping

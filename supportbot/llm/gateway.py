@@ -66,7 +66,7 @@ def always() -> bool:
 
 
 class Call:
-    """The attempts of one call. Create it inside the workspace scope to which its record will belong.
+    """The attempts of one call. Create it inside the workspace scope that its record will belong to.
 
     A remote provider reads placeholders instead of personal data, and a shortened version of a long conversation. The
     record contains what the provider read.

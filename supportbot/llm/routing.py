@@ -1,4 +1,4 @@
-"""Decides which providers serve a purpose, and in which order.
+"""Decides which providers serve a purpose, and in what order.
 
 If the workspace's release specifies connections, they are used; otherwise, the settings decide. No model is named here.
 Each event loop has its own objects, because a client belongs to the loop that created it.

@@ -1,4 +1,4 @@
-"""The callers of the MCP server: a program with an API key and, if there is one, the customer for whom it acts.
+"""The callers of the MCP server: a program with an API key and, if there is one, the customer it acts for.
 
 The customer comes from an identity token signed by the merchant's server, never from an argument. The token must belong
 to a channel of the key's workspace.
@@ -30,7 +30,7 @@ RECORDED_PER_MINUTE: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A program with an API key of one workspace. `actor` is the name by which records identify it."""
+    """A program with an API key of one workspace. `actor` is the name that records use for it."""
 
     workspace_id: UUID
     key_id: UUID
@@ -41,9 +41,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Represented:
-    """The customer for whom an agent acts in one call, the channel whose key signed their identity, and the agent's API
-    key.
-    """
+    """The customer of an agent's call, the channel whose key signed their identity, and the agent's API key."""
 
     caller: CustomerCaller
     principal: Principal

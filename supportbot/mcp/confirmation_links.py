@@ -1,4 +1,4 @@
-"""Links to pages on which customers confirm what an external agent proposes.
+"""Links to pages where customers confirm what an external agent proposes.
 
 A link's code is in its URL's fragment, which browsers do not send, so it never reaches a log. It can be redeemed once,
 on its channel, before the card expires. The page gets a pass for this one request and nothing else. Both the code and
@@ -65,7 +65,7 @@ def open_link(channel: Channel, code: str) -> str:
 
 
 def opened_link(channel: Channel, page_pass: str) -> OpenedLink:
-    """Return the request for which a page's pass is valid. Raises LinkRefused."""
+    """Return the request that a page's pass is valid for. Raises LinkRefused."""
     is_fresh = Q(opened_at__gt=now() - PASS_LIFE)
     own = ConfirmationLink.objects.filter(pass_hash=hash_secret(page_pass), channel=channel)
     link = own.filter(is_fresh, _has_live_key()).first()

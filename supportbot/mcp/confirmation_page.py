@@ -156,7 +156,7 @@ class PageView(APIView):
         return response
 
     def answer(self, channel: Channel, data: dict[str, Any], language: str) -> dict[str, Any]:
-        """Return the request in the form in which the page shows it."""
+        """Return the request in the form shown on the page."""
         return shown(opened_link(channel, data["token"]), language)
 
 

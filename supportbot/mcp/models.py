@@ -1,4 +1,4 @@
-"""The MCP server's table: links to pages on which customers confirm what an external agent proposes.
+"""The MCP server's table: links to pages where customers confirm what an external agent proposes.
 
 Invariant: a link opens one page. A conditional UPDATE uses up its code, so it never works twice.
 """

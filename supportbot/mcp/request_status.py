@@ -27,7 +27,7 @@ STATUS: Final[dict[State, str]] = {
 def outcome(request: ActionRequest, locale: str, *, confirm_url: str = "") -> dict[str, Any]:
     """Return a request's state and texts as JSON.
 
-    `confirm_url` is the page on which the customer confirms it, if they still have to.
+    `confirm_url` is the page where the customer confirms it, if they still have to.
     """
     card, state = card_of(request, locale), State(request.state)
     found: dict[str, Any] = {

@@ -124,7 +124,7 @@ async def _answer_to(agent: Agent, ctx: Context, params: CallToolRequestParams) 
 
 
 def _request_in(state: str) -> UUID:
-    """Return the id of the request for which a client repeats its call. Who owns the request is checked later."""
+    """Return the id of the request that a client repeats its call for. Who owns the request is checked later."""
     try:
         return UUID(state)
     except ValueError as error:

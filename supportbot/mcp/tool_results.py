@@ -10,7 +10,7 @@ from supportbot.errors import SupportBotError
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A page on which the customer confirms a request. Some clients can open it for them."""
+    """A page where the customer confirms a request. Some clients can open it for them."""
 
     request_id: UUID
     message: str

@@ -103,7 +103,7 @@ def record_span(described: Described, *, began: datetime, seconds: float) -> Non
 
 
 def trace_id() -> str | None:
-    """Return the id under which a tracing tool shows the current work, or None if nothing is recorded."""
+    """Return the id that a tracing tool shows the current work under, or None if nothing is recorded."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 

@@ -66,7 +66,7 @@ class ReleaseDetail(ReleaseView):
 class Publish(ReleaseView):
     @extend_schema(request=PublishInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Make a draft live. `instead_of` is the number of the live release with which it was compared."""
+        """Make a draft live. `instead_of` is the number of the live release it was compared with."""
         validated = _validated(PublishInput, request)
         return Response(ReleaseSerializer(services.publish(release_id, person=self.person, **validated)).data)
 

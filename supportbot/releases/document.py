@@ -38,8 +38,7 @@ MAX_TEMPERATURE: Final = 2.0
 @dataclass(frozen=True, slots=True)
 class Guideline:
     """A rule for the model: in the situation `when`, `do` something. `asker` and `languages` (empty means all) limit
-    the conversations in which it applies. Higher priorities come first. `author` is the name of the person who wrote
-    it.
+    the conversations it applies to. Higher priorities come first. `author` is the name of the person who wrote it.
     """
 
     when: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gates' verdict on a release: the `must` cases that it fails, and the suites in which it got worse."""
+    """The gates' verdict on a release: the `must` cases that it fails, and the suites where it got worse."""
 
     passed: bool
     failed_must: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Judge(Protocol):
 
 
 class MissingSuites(Protocol):
-    """Returns those names for which the workspace has no suite. The setting `RELEASES_MISSING_SUITES` specifies the
+    """Returns the names that no suite in the workspace has. The setting `RELEASES_MISSING_SUITES` specifies the
     function.
     """
 

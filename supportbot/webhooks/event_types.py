@@ -1,4 +1,4 @@
-"""The kinds of events to which an endpoint can subscribe. `schemas/events.json` describes their payloads."""
+"""The kinds of events that an endpoint can subscribe to. `schemas/events.json` describes their payloads."""
 
 from typing import Final
 

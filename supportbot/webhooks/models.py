@@ -1,7 +1,7 @@
 """The tables for outgoing webhooks.
 
 Invariants, enforced by the database: an endpoint has only one delivery per event, however often the event is announced.
-A waiting delivery has a time at which it is due.
+A waiting delivery has a time when it is due.
 """
 
 from django.db import models

@@ -1,4 +1,4 @@
-"""`/chat/<channel>/`: a channel's chat on a hosted page, on which none of the merchant's scripts run.
+"""`/chat/<channel>/`: a channel's chat on a hosted page, where none of the merchant's scripts run.
 
 It is opened from a link, a QR code or a web view, and the merchant's pages may frame it. Its content security policy
 allows only our own scripts. A one-time code in the URL's fragment carries the customer's identity; views never see it.

@@ -41,7 +41,7 @@ class Name(Node):
 
 @dataclass(frozen=True, slots=True)
 class Path(Node):
-    """Successive fields and elements: `of.key[key]`. `ends` are the positions at which their texts end."""
+    """Successive fields and elements: `of.key[key]`. `ends` are the positions where their texts end."""
 
     of: Node
     keys: tuple[Node, ...]

@@ -223,7 +223,7 @@ def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
 
 
 def _as_many_as_fit(entries: Sequence[str]) -> Sequence[str]:
-    """Return the first entries that fit into a row together, at least one."""
+    """Return the first entries that fit in a row together, at least one."""
     ends = accumulate(len(entry) + len(", ") for entry in entries)
     fitting = sum(end <= MAX_ROW_VALUE for end in ends)
     return entries[: max(fitting, 1)]

@@ -1,6 +1,6 @@
 """Checking the patterns that a definition sets for texts: a small subset of regular expressions that always runs fast.
 A pattern comes from an editor or an imported file, and is applied to what customers write. So nested repetition is not
-allowed, and the number of ways in which the pattern could match is limited.
+allowed, and the number of ways the pattern could match is limited.
 """
 
 import re

@@ -66,7 +66,7 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def items_of_file(file: Path, name: str, origin: str, beside: Beside | None = None) -> Iterator[Document | Failure]:
-    """Yield the items of a file or zip file; `name` is its path in the import, from which ids are derived.
+    """Yield the items of a file or zip file; `name` is its path in the import, which ids are derived from.
 
     `beside` reads the pictures next to the file.
     """

@@ -1,1 +1,1 @@
-"""Websites as a source: which addresses are read, by which rules, and which parts of a page are kept."""
+"""Websites as a source: which addresses are read, the rules for reading them, and which parts of a page are kept."""

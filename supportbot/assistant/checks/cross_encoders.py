@@ -46,7 +46,7 @@ def model_input(sentence: str, beside: Sequence[str], *, by: Model) -> ModelInpu
 
 
 def together(sentence: str, beside: Sequence[str]) -> str:
-    """Return a sentence joined with the texts it is compared with, in the form on which the models were trained."""
+    """Return a sentence joined with the texts it is compared with, in the form that the models were trained on."""
     parts = (_MARK.sub("", as_read(part)) for part in (sentence, *beside))  # so that no part can look like two
     return _BETWEEN.join(part[:LONGEST_PART] for part in parts)
 

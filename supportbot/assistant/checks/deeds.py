@@ -81,7 +81,7 @@ def may_be_deed(pieces: Kind, read: Kind, *, records_decide: bool) -> bool:
 
 
 def joint(pieces: Kind, read: Kind) -> float:
-    """Return how likely a sentence is to be a deed, according to both models together."""
+    """Return the combined estimate of both models that a sentence is a deed."""
     return 1 / (1 + math.exp(-(READ_SHARE * _odds(read.deed) + (1 - READ_SHARE) * _odds(pieces.deed))))
 
 
@@ -220,7 +220,7 @@ def _is_in_its_words(sentence: str, record: str) -> bool:
 
 
 def plainly(text: str) -> str:
-    """Return the form of a text whose vector shows which deed is meant. All figures are replaced by the same one,
+    """Return the form of a text whose vector shows which deed it means. All figures are replaced with the same one,
     because figures are compared separately.
     """
     return without_figures(as_read(text))

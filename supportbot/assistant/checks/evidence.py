@@ -289,7 +289,7 @@ class Evidence:
 
     @cached_property
     def windows(self) -> tuple[str, ...]:
-        """The texts with which a sentence is compared by meaning: windows of two sentences from the first pages."""
+        """The texts that a sentence is compared with, by meaning: windows of two sentences from the first pages."""
         pages = (windows_of_page(source.passage.title, source.passage.text) for source in self.sources)
         return tuple(dict.fromkeys(islice(chain.from_iterable(pages), MAX_WINDOWS)))
 

@@ -123,7 +123,7 @@ class Opening:
     """The beginning of a sentence, read word by word. As long as it is harmless, it may be shown before the rest
     arrives.
 
-    This works only in the languages in which the model for pieces was trained. In all other languages, a sentence waits
+    This works only in the languages that the model for pieces was trained on. In all other languages, a sentence waits
     until it is complete.
     """
 

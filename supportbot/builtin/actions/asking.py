@@ -173,7 +173,7 @@ def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Repl
 
 
 def _named(titles: Sequence[str]) -> str:
-    """Return a text with as many titles as fit into a question. The form shows all of them."""
+    """Return text with as many titles as fit in a question. The form shows all of them."""
     joined = ", ".join(titles)
     return joined if len(joined) <= _NAMED_MOST else f"{joined[:_NAMED_MOST].rpartition(', ')[0]}, …"
 

@@ -40,7 +40,7 @@ _OTHERS: Final = ("time", "money", "measure", "date")  # kinds of figures that a
 
 
 def corrected(tool: ToolSpec, intent: Intent, text: str, *, locale: str, written_on: date | None) -> Intent:
-    """Return the intent with only the values that the text changes."""
+    """Return the intent, reduced to the values that the text changes."""
 
     def named(part: str) -> Named:
         return _named(tool, intent, part, _given(tool, intent, part, locale, written_on))
@@ -88,7 +88,7 @@ def _without(given: Intent, unclear: Sequence[str]) -> Intent:
 
 
 def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: date | None) -> Intent:
-    """Return an intent with all values in the text, including those that equal the card's."""
+    """Return an intent with all values found in the text, including those that equal the card's."""
     counting = _without_ordinals(text, detect(text, base_language(locale)), is_also_day=False)
     given = replace(slots_in(tool, counting, locale=locale, written_on=written_on), text=text)
     values = {**_numbers_of_the_same_form(tool, intent, text), **_number(tool, intent, text, locale), **given.values}
@@ -96,8 +96,8 @@ def _given(tool: ToolSpec, intent: Intent, text: str, locale: str, written_on: d
 
 
 def _named(tool: ToolSpec, intent: Intent, text: str, given: Intent) -> Named:
-    """Return the arguments for which a text names the card's own value, and those for which it names a different value.
-    A number may also stand for the card's day.
+    """Return the arguments that a text gives the card's own value, and those that it gives a different value. A number
+    may also stand for the card's day.
     """
     own = {name for name, value in given.values.items() if value == intent.values.get(name)}
     codes = _codes_in(text)
@@ -200,7 +200,7 @@ def _days_of(tool: ToolSpec, intent: Intent) -> dict[str, date]:
 
 
 def _with_whole_days(text: str, before: date, days: Sequence[Day], taken: dict[str, Any], language: str) -> str:
-    """Return the text with each incomplete day replaced by the nearest possible day to `before`, in ISO 8601."""
+    """Return the text with each incomplete day replaced by the possible day nearest to `before`, in ISO 8601."""
     known = [
         (day.start, day.end, min(day.possible, key=lambda one: abs(one - before)))
         for day in days

@@ -128,12 +128,11 @@ def is_another(
     given: Intent,
     open_intents: Sequence[Intent],
 ) -> bool:
-    """Return whether a message requests, or may request, a different action instead of answering the question.
-
-    It does if it lacks the requested value and names a record for the other action; digits without a record are a
-    mistyped answer. Words alone are enough if they are clearly a request and cannot be part of the answer. If free
+    """Return whether a message requests, or may request, a different action instead of answering the question. That is
+    the case if it lacks the requested value and names a record for the other action; digits that name no record count
+    as a mistyped answer. Words alone are enough if they are clearly a request and cannot be part of the answer. If free
     text was requested, the answer may also name a record, so the message must be clearly a request, or consist of a few
-    words that do not fit into the field.
+    words that do not fit the field.
     """
     other = next(iter([detected.action] if detected.action else detected.candidates), "")
     if not other or any(intent.action == other for intent in open_intents):

@@ -25,7 +25,7 @@ _BETWEEN: Final = 2  # maximum number of words between a "not" and the denied va
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The arguments for which a text names the card's own value, and those for which it names a different value."""
+    """The arguments that a text gives the card's own value, and those that it gives a different value."""
 
     own: frozenset[str] = frozenset()
     other: frozenset[str] = frozenset()

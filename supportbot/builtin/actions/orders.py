@@ -43,7 +43,7 @@ class KnownOrder:
 
     @property
     def line(self) -> str:
-        """The order's text in a list or on a button. It contains only what the look-up returned."""
+        """The text for an order in a list or on a button. It contains only what the look-up returned."""
         state = str(self.fields.get("status_text") or self.fields.get("status") or "")
         goods = " + ".join(name for name in self.names[:3] if name)
         parts = [f"{self.id}: {goods}", state, str(self.fields.get("total", ""))]

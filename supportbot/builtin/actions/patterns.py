@@ -79,7 +79,7 @@ def form_of(pattern: str) -> re.Pattern[str]:
 
 
 def _longest(text: str, read: Callable[[str], str], may_be: Callable[[str], bool]) -> list[tuple[int, int, str]]:
-    """Return (start, end, value) for the longest parts of the text for which `read` returns a value. Parts of several
+    """Return (start, end, value) for the longest parts of the text that `read` returns a value for. Parts of several
     words are read only if they pass `may_be`.
     """
     found = list[tuple[int, int, str]]()

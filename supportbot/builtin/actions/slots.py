@@ -163,13 +163,13 @@ def _in_own_format(shape: Shape, text: str, order: OrderRef | None) -> OrderRef 
 
 
 def _amount(tool: ToolSpec, text: str, locale: str, *, is_asked: bool) -> tuple[str, bool]:
-    """Return the amount that the text means, and whether it is ambiguous."""
+    """Return the amount meant in the text, and whether it is ambiguous."""
     meant = meant_in(text, locale, placed_amounts(text, is_asked=is_asked), request_words(tool))
     return ("", True) if meant is None else amount_in(meant, is_asked=is_asked)
 
 
 def _meant_record(tool: ToolSpec, shape: Shape, text: str, locale: str) -> str | None:
-    """Return the same as `meant_order`, but for numbers in the format of an argument."""
+    """Like `meant_order`, but for numbers in the format of an argument."""
     return meant_in(text, locale, placed_records(shape, text), request_words(tool))
 
 

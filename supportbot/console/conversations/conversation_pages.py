@@ -234,7 +234,7 @@ def _mode(conversation: Conversation) -> tuple[str, str]:
 
 
 def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> list[Line]:
-    """Return the newest events that have a text, oldest first. Answers include their model calls."""
+    """Return the newest events that contain text, oldest first. Answers include their model calls."""
     turns: dict[str, UUID] = {
         str(message): pk
         for pk, message in Turn.objects.filter(conversation=conversation).values_list("pk", "message_id")

@@ -149,11 +149,11 @@ class PartForm(forms.Form):
         self.groups.append(Group(legend, names, remove, is_blank, self, row, further, summary, is_only=is_only))
 
     def offers_texts(self) -> bool:
-        """Return whether the imported file suggests a text for a field that is empty."""
+        """Return whether the imported file suggests text for an empty field."""
         return any(name in self.fields and _is_text(name) and not self.initial.get(name) for name in self.suggestions)
 
     def show_gaps(self, names: Iterable[str]) -> None:
-        """Open the rows in which these fields are incomplete."""
+        """Open the rows that have these fields incomplete."""
         for group in self.groups:
             group.gaps = frozenset(names)
 

@@ -132,8 +132,8 @@ class CaseForm(forms.Form):
 def entered(request: HttpRequest) -> tuple[str, CaseForm | None, str]:
     """Return the submitted case as YAML, the form with its errors, and an error.
 
-    The form is None if the YAML tab was submitted, or if the YAML that came with the form cannot be read. Only in the
-    second case does the error contain a text.
+    The form is None if the YAML tab was submitted, or if the YAML that came with the form cannot be read. The error has
+    a text only in the second case.
     """
     text = request.POST.get("text", "")
     if request.POST.get("tab", DOCUMENT) != FORM:

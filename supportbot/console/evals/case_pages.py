@@ -93,7 +93,7 @@ def _case_form(
 ) -> HttpResponse:
     """Show a case as a form or, on the other tab, as YAML. A POST stores it in the chosen suite.
 
-    `own` is the suite from which the case was opened.
+    `own` is the suite that the case was opened from.
     """
     shown = {"text": as_texts(text)} if own else {}
     sealed = request.POST.get(SEALED) or seal(shown)

@@ -46,7 +46,7 @@ register.simple_tag(tag)
 
 @register.filter
 def likelihood(value: float) -> str:
-    """Return a probability, from 0 to 1, as a percentage between 1 and 99, because it is never certain."""
+    """Return a probability, from 0 to 1, as a percentage from 1 to 99, since no probability here is ever certain."""
     return percentage(100 * min(max(value, 0.01), 0.99))
 
 

@@ -129,9 +129,9 @@ class PreviewQuestion:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state of the articles in which questions are asked. `make` creates it; it is rolled back afterwards.
+    """A state of the articles that questions are asked in. `make` creates it; it is rolled back afterwards.
 
-    `without` contains the articles hidden from search, and `names` the external ids with which copies are cited.
+    `without` contains the articles hidden from search, and `names` the external ids that copies are cited by.
     """
 
     make: Callable[[], object] | None = None

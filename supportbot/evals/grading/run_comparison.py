@@ -43,7 +43,7 @@ class Comparison:
 
     @property
     def certain(self) -> int:
-        """The number of changed cases in which no model was used, so that the change cannot be due to chance."""
+        """The number of changed cases that used no model, so the change cannot be due to chance."""
         return self.worse + self.better - self.sampled_worse - self.sampled_better
 
     @property

@@ -131,7 +131,7 @@ def _played(release: Release, cases: Sequence[Case]) -> list[CaseTry]:
 
 
 def kinds_of(before: CaseTry, after: CaseTry) -> tuple[str, ...]:
-    """Return the ways in which the answer `after` differs from `before`, worst first; () if they are the same."""
+    """Return how the answer `after` differs from `before`, worst first; () if they are the same."""
     one, other = before.last, after.last
     differs = {
         "lost_answer": other.is_abstention and not one.is_abstention,

@@ -1,4 +1,4 @@
-"""Reads the benchmark's task files as a suite in which a model plays the customer. Pure.
+"""Reads the benchmark's task files as a suite whose customers are played by a model. Pure.
 
 A task passes if the changed records at the end are the expected ones and the answers contain the required information.
 """

@@ -14,7 +14,7 @@ from supportbot.releases.selectors import live_release, release_with_id, using
 
 @contextmanager
 def under(release_id: UUID | None, digest: str) -> Iterator[None]:
-    """Use this release for answers inside this block. Raises NoSuchRelease, and ReleaseChangedMeanwhile if its content
+    """Use this release for answers within this block. Raises NoSuchRelease, and ReleaseChangedMeanwhile if its content
     has changed.
     """
     if release_id is None:

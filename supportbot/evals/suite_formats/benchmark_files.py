@@ -1,6 +1,6 @@
 """Reads the files of our own benchmarks as suites. Pure.
 
-A row of `bench.checks` is an answer with its passages and a label; answers on which people disagreed ("between") are
+A row of `bench.checks` is an answer with its passages and a label; answers that people disagreed on ("between") are
 left out. A row of `bench.intents` is a message with the action that it requests, or a conversation with the calls that
 it should lead to. A question of `kb_eval` must find one of its articles (`gold`); if it has none, the answer must cite
 none. If it says whether it is `answerable`, search must agree, as in the report of `kb_calibrate`.

@@ -161,7 +161,7 @@ class DeskConsumer(Socket):
         """Authenticate again, so that a revoked permission takes effect with the next frame.
 
         Raises NotLoggedIn, or WorkspaceChanged if the agent has switched workspaces: the socket remains subscribed to
-        the one in which it was opened.
+        the one it was opened in.
         """
         previous, agent = self._agent, await db(authenticate, self._session_key)
         if previous is not None and previous.staff.workspace_id != agent.staff.workspace_id:

@@ -128,7 +128,7 @@ def use_of(draft: str, sent: str, *, language: str) -> Use:
 
 
 def _draft_for(reply: Message) -> OfferedDraft | None:
-    """Return the draft on which a reply may be based, or None if it was already sent before the customer's latest
+    """Return the draft that a reply may be based on, or None if it was already sent before the customer's latest
     message.
     """
     if reply.author_id is None:

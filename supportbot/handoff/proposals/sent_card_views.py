@@ -1,4 +1,4 @@
-"""The page on which an agent looks up a record, previews its card, and sends the card or a receipt."""
+"""The page where an agent looks up a record, previews its card, and sends the card or a receipt."""
 
 from collections.abc import Mapping
 from contextlib import suppress

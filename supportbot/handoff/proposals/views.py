@@ -1,4 +1,4 @@
-"""The page on which an agent fills in an action for a customer, previews it and sends it."""
+"""The page where an agent fills in an action for a customer, previews it and sends it."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -101,7 +101,7 @@ def listed(names: Iterable[object]) -> str:
 
 @register.filter
 def capped(count: int, most: int) -> str:
-    """Return a count, or a text such as `99+` if it is above `most`."""
+    """Return a count, or text such as `99+` if it is above `most`."""
     return f"{most}+" if count > most else str(count)
 
 

@@ -27,7 +27,7 @@ class WaitingTicket:
 
 
 def serving_order(queue: Iterable[WaitingTicket]) -> list[WaitingTicket]:
-    """Return the queue in the order in which it is served: highest priority first, then longest wait."""
+    """Return the queue in the order it is served: highest priority first, then longest wait."""
     return sorted(queue, key=lambda one: (-one.priority, one.since, one.ticket_id))
 
 
@@ -61,7 +61,7 @@ def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
 
 
 def since_on_return(since: datetime, now: datetime, *, has_address: bool) -> datetime:
-    """Return the time from which the wait of a ticket that returns to the queue is counted.
+    """Return the time that counts as the start of the wait of a ticket that returns to the queue.
 
     The ticket keeps its age, and therefore its position in the queue. Without an address, its age is reduced if less
     than LEAST_WAIT would be left before it expires.

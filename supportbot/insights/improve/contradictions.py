@@ -82,7 +82,7 @@ def contradiction_with(subject: UUID) -> Contradiction:
 
 
 def contradictions_if_quick() -> list[Contradiction] | None:
-    """Return the same as `contradictions`, or None if this process would first have to compare many articles, which
+    """Return the result of `contradictions`, or None if this process would first have to compare many articles, which
     takes seconds.
     """
     is_quick = _is_known(_articles()) or _articles().count() <= FEW_ARTICLES
@@ -167,7 +167,7 @@ def differs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> bool:
 
 
 def differing(ours: Sequence[Figure], theirs: Sequence[Figure]) -> list[Figure]:
-    """Return our figures for which the other side has a different value with the same unit."""
+    """Return our figures that have a different value, with the same unit, on the other side."""
     lost, new = without(ours, theirs), without(theirs, ours)
     return [one for one in lost if any(_units(one) & _units(other) for other in new)]
 

@@ -66,8 +66,8 @@ class OutdatedAnswers:
 
 
 def outdated_answers() -> list[OutdatedAnswers]:
-    """Return the articles in which a figure that customers were given has recently changed, newest change first.
-    Dismissed sentences are left out.
+    """Return the articles where a figure that customers were given has recently changed, newest change first. Dismissed
+    sentences are left out.
     """
     since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
     changed = Article.objects.filter(state=State.LIVE, published_at__gte=since, live_revision__number__gt=1)

@@ -71,7 +71,7 @@ def agreeing(pair: Contradiction, article: Article) -> Edit:
 
 
 def _end(figure: Figure, text: str) -> int:
-    """Return the position at which a figure ends, without a full stop that belongs to its unit or ends the sentence."""
+    """Return the position where a figure ends, without a full stop that belongs to its unit or ends the sentence."""
     return figure.start + len(text[figure.start : figure.end].rstrip("."))
 
 

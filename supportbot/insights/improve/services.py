@@ -21,7 +21,7 @@ MAX_REASON: int = 300
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A text that fixes findings, for an existing or a new article. `based_on` is the number of the revision that it
+    """Text that fixes findings, for an existing or a new article. `based_on` is the number of the revision that it
     changes.
     """
 

@@ -50,7 +50,7 @@ async def embed_by_first(
 async def embed(
     provider: EmbeddingProvider, texts: Sequence[str], purpose: str, limits: Limits, size: int | None = None
 ) -> list[list[float]]:
-    """Return one vector for each text, with `size` numbers if given. Raises ModelUnavailable, DeadlineExceeded or
+    """Return one vector per text, with `size` numbers if given. Raises ModelUnavailable, DeadlineExceeded or
     BudgetExceeded.
 
     Outside a workspace, the call serves only to find out the size of a server's vectors, so no budget applies.

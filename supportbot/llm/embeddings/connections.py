@@ -1,6 +1,6 @@
 """Servers of embedding models. Operators add them in the console for all workspaces, which share one index.
 
-A key is sent only to the host for which it was entered. A connection can be used as soon as its test has returned the
+A key is sent only to the host that it was entered for. A connection can be used as soon as its test has returned the
 vectors of a few fixed texts. These show the size of its vectors and whether two servers have the same model.
 
 The server named in the environment variables is one of the connections, in a row that nobody can edit. If the variables

@@ -101,7 +101,7 @@ class Answer:
         return self._text_event([_string(text)]) if text else None
 
     def tool_calls(self) -> list[ToolCall]:
-        """Return the tool calls that have a name, in the order in which they began."""
+        """Return the tool calls that have a name, in the order they began."""
         return [
             ToolCall(_whole(call.id), _whole(call.name), _whole("".join(call.arguments)))
             for call in self._calls

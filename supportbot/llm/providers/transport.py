@@ -99,8 +99,8 @@ class Body(httpx2.AsyncByteStream):
 
 
 class ReadingTimes:
-    """The common times at which a group of answers is read. Answers that are read together wake the event loop only
-    once. The phase is how much later than those of the first group the common times are, in seconds.
+    """The common times when a group of answers is read. Answers that are read together wake the event loop only once.
+    The phase is how much later than those of the first group the common times are, in seconds.
     """
 
     def __init__(self, phase: float = 0.0) -> None:

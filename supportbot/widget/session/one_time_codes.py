@@ -1,7 +1,7 @@
 """One-time codes, which carry a customer's identity from a merchant's page to the hosted chat page.
 
 Invariants: a conditional UPDATE ensures that a code can be redeemed only once, within a minute, on its channel. The
-code is in the URL's fragment, which browsers do not send, so it never reaches a log. The pass for which it is exchanged
+code is in the URL's fragment, which browsers do not send, so it never reaches a log. The pass that it is exchanged for
 expires no later than the identity.
 """
 

@@ -25,7 +25,7 @@ HISTORY: Final = timedelta(days=7)
 
 
 def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
-    """Return a frame for each of these conversations in which a customer is waiting for an agent."""
+    """Return a frame for each of these conversations that has a customer waiting for an agent."""
     with across_workspaces("queue positions of waiting customers"):
         mine = Ticket.objects.filter(conversation_id__in=set(conversation_ids), state=State.WAITING)
         waiting = {ticket.pk: ticket for ticket in mine}

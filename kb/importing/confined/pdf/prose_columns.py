@@ -179,7 +179,7 @@ class _Band:
 
 
 def _bands(lines: Sequence[Line], x: float, bars: Sequence[Bar]) -> Iterator[_Band]:
-    """Yield the bands in which no line crosses the position `x`, with prose or cells beside it."""
+    """Yield the bands where no line crosses the position `x`, with prose or cells beside it."""
     crossing = sorted(line.y for line in lines if line.x0 < x - SLACK and line.x1 > x + SLACK)
     for bottom, top in pairwise([float("-inf"), *crossing, float("inf")]):
         beside = [line for line in lines if bottom < line.y < top]

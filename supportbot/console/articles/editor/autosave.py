@@ -56,6 +56,6 @@ def kept_for(request: HttpRequest, article: Article | None, stored: Mapping[str,
 
 
 def based_on(request: HttpRequest) -> int | None:
-    """Return the number of the revision on which the form is based."""
+    """Return the number of the revision that the form is based on."""
     number = request.POST.get("based_on", "")
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None

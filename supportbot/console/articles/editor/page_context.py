@@ -177,7 +177,7 @@ def may_write_here(request: HttpRequest, article: Article | None) -> bool:
 
 
 def _based_on_what(request: HttpRequest, article: Article | None, typed: EditorValues) -> int | str:
-    """Return the revision on which the next save is based: the newest one if this page reports a conflict with it,
+    """Return the revision that the next save is based on: the newest one if this page reports a conflict with it,
     otherwise the one that the person read.
     """
     newest = article.latest_revision.number if article and article.latest_revision else ""

@@ -46,7 +46,7 @@ def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
 
 @require_safe
 def comparison(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Return a text that says how the newest publication has changed the answers to customers' questions, as far as
+    """Return a sentence about how the newest publication has changed the answers to customers' questions, as far as
     they have been compared.
     """
     needs(request, "kb:read")
