@@ -65,13 +65,13 @@ def fetch(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list
 
 
 def fetch_planned(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Like `fetch`, but for a statement whose best plan depends on its parameters. It is planned anew each time."""
+    """Like `fetch`, but for a statement whose best plan depends on its parameters. It is planned again each time."""
     return _run(statement, parameters, lambda cursor: cursor.fetchall(), may_prepare=False)
 
 
 def fetch_each(*statements: Statement) -> list[list[tuple[Any, ...]]]:
     """Run statements in one round trip and one transaction, which may be the caller's. Return the rows of each. All are
-    planned anew.
+    planned again.
 
     Only Django's cursor can send several: it inserts the parameters itself.
     """

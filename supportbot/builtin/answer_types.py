@@ -3,8 +3,8 @@ quote contain one. Pure.
 
 However similar a piece is to the question, it does not answer "How much is the jacket?" if it contains no amount.
 `scripts/train_answer_types.py` trains the model on our own rows in six languages (`data/answer_types.jsonl`) and on the
-rows of the intents. The model reads only words, so in other languages, questions hardly ever seem to ask for a figure,
-and nothing changes.
+rows of the intents. The model reads only words, so in other languages, questions rarely seem to ask for a figure, and
+nothing changes.
 """
 
 import re

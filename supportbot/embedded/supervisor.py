@@ -41,7 +41,7 @@ class Service(Protocol):
 
 @dataclass
 class _Managed:
-    """A service, how often it has exited recently, and when it will be restarted."""
+    """A service, how many times it has exited recently, and when it will be restarted."""
 
     service: Service
     deaths: int = 0

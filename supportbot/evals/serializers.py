@@ -29,7 +29,9 @@ class SuiteSerializer(serializers.ModelSerializer[Suite]):
 @example(suite="demo", repeat=3)
 class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     suite = serializers.RegexField(r"^[a-z0-9][a-z0-9_-]{0,59}$", help_text="The name of a suite.")
-    repeat = WholeNumberField(min_value=1, max_value=MAX_REPEAT, default=1, help_text="How often each case is run.")
+    repeat = WholeNumberField(
+        min_value=1, max_value=MAX_REPEAT, default=1, help_text="How many times each case is run."
+    )
     release = WholeNumberField(
         min_value=1,
         max_value=999_999_999,

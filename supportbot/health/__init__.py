@@ -2,6 +2,6 @@
 and metrics.
 
 `probe_responses.py` defines the addresses and who may see details. Web processes answer in a middleware before the host
-check, because probes and Prometheus address a process by its IP address. Worker and beat have a small server of their
-own.
+check, because probes and Prometheus address a process by its IP address. Workers and beat each have a small server of
+their own.
 """

@@ -2,9 +2,9 @@
 
 Dates in digits are read in the locale's order: "5/3/2027" is in March in Germany and in May in the United States.
 English without a region may mean either, so it is read only if both orders give the same day. Dots always mean that the
-day comes first. A day without a year is read only if a later day in the same range has a year, or if it is known on
-which day the text was written. In the latter case, the matching days in the last and in the next twelve months are
-possible, and so are both meanings of "next Friday". `relative_days` reads days such as "tomorrow".
+day comes first. A day without a year is read only if a later day in the same range has a year, or if the day the text
+was written is known. In the latter case, the matching days in the last and in the next twelve months are possible, and
+so are both meanings of "next Friday". `relative_days` reads days such as "tomorrow".
 """
 
 import re
@@ -92,9 +92,7 @@ def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, st
 
 
 def _in_year_of_next(month_day: str, years: list[int]) -> date | None:
-    """Return a day without a year in the year that the next day in the text has, as in "from 5 March to 7 March
-    2027".
-    """
+    """Return a day without a year in the year of the next day in the text, as in "from 5 March to 7 March 2027"."""
     return _day(f"{years[0]}-{month_day}") if month_day and years and years[0] else None
 
 

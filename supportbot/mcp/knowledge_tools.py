@@ -1,6 +1,6 @@
 """The tools `search` and `ask`: the workspace's knowledge. Without a customer's token, they use only what is public.
 
-An answer is one turn of the assistant in a conversation of its own, with the usual checks, citations, record and cost.
+An answer is one turn of the assistant in a separate conversation, with the usual checks, citations, record and cost.
 The conversation belongs to the token's customer or, without a token, to an anonymous visitor named after the key.
 """
 

@@ -82,7 +82,7 @@ def address_problem(url: str) -> str:
 def with_scheme(typed: str) -> str:
     """Return an address that someone typed, with a scheme if it has none.
 
-    This is usually https. It is http for this machine and for private networks, whose servers hardly ever have a
+    This is usually https. It is http for this machine and for private networks, whose servers rarely have a
     certificate, unless the port is one used for https.
     """
     if not typed or "://" in typed:

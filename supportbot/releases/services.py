@@ -82,9 +82,9 @@ def publish(
 ) -> Release:
     """Make a draft live in place of release number `instead_of`, which the person has compared it with.
 
-    If the gates have rejected the draft or not judged it, `override` is the reason for publishing it nevertheless,
-    which requires a right. Raises AnotherWentLive, ReleaseChanged, NotADraft, NothingChanged, NotEvaluated,
-    VerdictOutdated, GateRefused, GateMissing, NotAllowed or InvalidInput.
+    If the gates have rejected the draft or not judged it, `override` is the reason for publishing it anyway, which
+    requires a right. Raises AnotherWentLive, ReleaseChanged, NotADraft, NothingChanged, NotEvaluated, VerdictOutdated,
+    GateRefused, GateMissing, NotAllowed or InvalidInput.
     """
     live = _locked_live()
     draft = locked_draft(release_id)
@@ -112,7 +112,7 @@ def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str, ov
     """Restore an older release as a new one, which goes live at once. The suites run only afterwards (announced as
     `release_restored`), because undoing a publication must not wait for them.
 
-    If the release is not proven (`is_proven`), `override` is the reason for restoring it nevertheless, which requires a
+    If the release is not proven (`is_proven`), `override` is the reason for restoring it anyway, which requires a
     right. Raises AnotherWentLive, NothingToRestore, NotProven, NotAllowed or InvalidInput.
     """
     live, older = _locked_live(), release_with_id(release_id)

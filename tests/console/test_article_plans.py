@@ -242,7 +242,7 @@ def test_a_lost_right_to_override_ends_a_plan_against_the_gates(enter: Enter, re
     Membership.objects.filter(user=Plan.objects.get().person).update(role="editor")
     comes_due()
     carry_out_plans()
-    assert live_number(returns) == 1 and "no longer override the gates" in Plan.objects.get().problem
+    assert live_number(returns) == 1 and "no longer allowed to override the gates" in Plan.objects.get().problem
 
 
 def test_one_worker_tests_a_plan_and_its_refusal_does_not_stop_a_newer_plan(

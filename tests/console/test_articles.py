@@ -315,7 +315,7 @@ def test_a_text_for_a_wider_audience_is_published_in_one_step_or_not_saved(
     told = words(body="Everybody may read this.\n", audience="public")
     refused = editor.post(page(wool), told)
     assert refused.status_code == 400
-    assert "Publish the text when you change the readers" in read(refused).text()
+    assert "Publish the text first, or together with the change of readers" in read(refused).text()
     assert "Everybody may read this." in read(refused).css_first("textarea[name=body]").text()
     wool.refresh_from_db()
     assert (wool.audience, wool.latest_revision_id) == ("internal", wool.live_revision_id)

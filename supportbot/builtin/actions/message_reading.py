@@ -44,8 +44,8 @@ def given_in(tool: ToolSpec, text: str, asked: str, *, whole: str, locale: str, 
 
 
 def is_try(text: str) -> bool:
-    """Return whether a message without a readable value is nevertheless meant as an answer. If so, the question is
-    repeated, because the help pages cannot answer the message.
+    """Return whether a message without a readable value is still meant as an answer. If so, the question is repeated,
+    because the help pages cannot answer the message.
     """
     if is_short(text):
         is_courtesy = intents.courtesy(text) in _NO_TRY and not any(sign.isdigit() for sign in text)

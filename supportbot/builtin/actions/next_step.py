@@ -300,7 +300,8 @@ class _Planner:
 
     def _state_step(self, tool: ToolSpec, arguments: Mapping[str, Any]) -> Reply | None:
         """Return the call that tells the customer why the state of their order rules out the action, before they answer
-        questions in vain, or the look-up of the order if its state is not known; None if nothing is known against it.
+        questions for nothing, or the look-up of the order if its state is not known; None if nothing is known against
+        it.
         """
         look_up, number = self._look_up_tool, arguments.get(field_of_kind(tool, "order"), "")
         order_field = field_of_kind(look_up, "order") if look_up else ""

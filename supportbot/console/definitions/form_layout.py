@@ -56,7 +56,7 @@ PARTS: Final = (
                 "kind",
                 _("What it does"),
                 Kind.CHOICE,
-                _("If it only reads, its call becomes a look-up, and nothing has to be confirmed."),
+                _("If it only reads, its call becomes a look-up and needs no confirmation."),
                 choices=(("write", _("It changes something")), ("read", _("It looks something up"))),
             ),
             Box(

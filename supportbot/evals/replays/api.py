@@ -73,7 +73,7 @@ class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
         allow_null=True,
         help_text="How the answers differ, worst first; null until the question has been asked.",
     )
-    times = serializers.IntegerField(read_only=True, help_text="How often customers asked it.")
+    times = serializers.IntegerField(read_only=True, help_text="How many times customers asked it.")
 
     class Meta:
         model = ReplayedQuestion

@@ -50,7 +50,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class CustomerQuestion:
-    """A customer's question as a case, with the last customer who asked it and how often it was asked."""
+    """A customer's question as a case, with the last customer who asked it and the number of times it was asked."""
 
     case: Case
     customer_id: UUID

@@ -128,7 +128,7 @@ def test_a_customer_who_asks_for_a_person_gets_no_draft_that_offers_one(
     add_customer_message(ticket.conversation_id, text=words, client_id="1")
     answer = ask_for_draft(bob, ticket)
     assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_answer")
-    assert "because the customer only asks for a person" in answer.json()["message"]
+    assert "because the customer only asked for a person" in answer.json()["message"]
 
 
 def test_without_a_question_there_is_no_draft(ticket: Ticket, bob: User) -> None:
