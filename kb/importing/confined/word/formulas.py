@@ -1,4 +1,6 @@
-"""Formulas of Word files as a line of text: fractions with a slash, raised and lowered parts after ^ and _. Pure."""
+"""Converts the formulas of Word files to a line of text: fractions with a slash, raised and lowered parts after ^ and
+_. Pure.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Final

@@ -246,7 +246,7 @@ async function follow() {
     if (!isSearchable) tell(gettext("Preparing for search: {done} of {total} passages", { done: state.done, total: state.passages }));
     await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
   }
-  if (!isSearchable) tell(gettext("Searchable by its words now, and by its meaning once it has been indexed"));
+  if (!isSearchable) tell(gettext("Searchable by words now, and by meaning once it has been indexed"));
 }
 
 async function look() {
