@@ -192,8 +192,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if kept := getattr(form, "kept_labels", ()):
-            messages.info(request, gettext(KEPT).format(fields=listed(kept)))
+        report_kept(request, form)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Log what was changed. Saving an unchanged form logs nothing."""
@@ -225,6 +224,12 @@ class ScopedAdmin(Scoped, ModelAdmin):
         except ValidationError as error:  # a selected value that is not an id
             raise InvalidInput(gettext(NOTHING_SELECTED)) from error
         return answer
+
+
+def report_kept(request: HttpRequest, form: Any) -> None:
+    """Say which newer values a form has kept that someone else has saved while it was open."""
+    if kept := getattr(form, "kept_labels", ()):
+        messages.info(request, gettext(KEPT).format(fields=listed(kept)))
 
 
 def refused_form(form: Any, refusal: SupportBotError) -> Any:

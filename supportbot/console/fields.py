@@ -46,7 +46,11 @@ class PriceField(forms.DecimalField):
 
 
 class PictureInput(forms.ClearableFileInput):
-    """A file field that shows the stored picture."""
+    """A file field that shows the stored picture. A hidden field says which one that was."""
+
+    @staticmethod
+    def shown_name(name: str) -> str:
+        return f"{name}-shown"
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         shown, clear = "", ""
@@ -56,7 +60,8 @@ class PictureInput(forms.ClearableFileInput):
             clear = format_html('<label class="row"><input type="checkbox" name="{}"> {}</label>', *words)
         more = {"type": "file", "accept": PICTURES}
         field = forms.FileInput(attrs=more).render(name, None, attrs, renderer)
-        return format_html('<span class="row">{}{}</span>{}', shown, field, clear)
+        which = format_html('<input type="hidden" name="{}" value="{}">', self.shown_name(name), value or "")
+        return format_html('<span class="row">{}{}</span>{}{}', shown, field, clear, which)
 
 
 class Picture(forms.FileField):

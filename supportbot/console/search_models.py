@@ -26,6 +26,7 @@ from kb.indexing.reindex import switch_under_way
 from kb.ports import embedder, packaged_embedder
 from kb.search.confidence import shipped_calibration
 from supportbot.accounts.models import User
+from supportbot.console.base import report_kept
 from supportbot.console.display import error_text
 from supportbot.console.fields import PriceField
 from supportbot.console.llm_test_failures import problem_of
@@ -37,6 +38,7 @@ from supportbot.llm.embeddings.connection_check import MOST_DIMENSIONS, Measured
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
 from supportbot.llm.models import EmbeddingConnection
 from supportbot.team_formats import percentage
+from supportbot.values_saved_meanwhile import KeepsNewerValues
 
 RIGHT: Final = "connections:write"
 _WHY_WAITING: Final = {
@@ -52,7 +54,7 @@ _WHY_WAITING: Final = {
 }
 
 
-class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class ConnectionForm(KeepsNewerValues, forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     key = forms.CharField(
         required=False,
         max_length=4_000,
@@ -89,7 +91,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
             self.add_error(name, texts)
 
 
-class ChoiceForm(forms.Form):
+class ChoiceForm(KeepsNewerValues, forms.Form):
     """The servers for search, first choice first. The models that come with the product need no fallback."""
 
     first = forms.ChoiceField(label=_("Model for search"))
@@ -145,6 +147,7 @@ def page(request: HttpRequest) -> HttpResponse:
         except SupportBotError as refusal:
             form.add_error(None, error_text(refusal))
         else:
+            report_kept(request, form)
             text = gettext("A worker is building the index. Until it is complete, search uses the old one.")
             messages.success(request, text if has_to_build else gettext("Saved. Search uses this model from now on."))
             return redirect("admin:search-model")
@@ -192,6 +195,7 @@ def connection(request: HttpRequest, connection_id: UUID | None = None) -> HttpR
         except InvalidInput as refusal:
             form.note(refusal)
         else:
+            report_kept(request, form)
             messages.success(request, gettext("Saved: {name}. Test it, then choose it.").format(name=saved.name))
             return redirect("admin:search-model-connection", saved.pk)
     title = gettext("New connection") if row is None else embedding_connections.connection_with_id(row.pk).name

@@ -26,7 +26,7 @@ from supportbot.accounts.team_members import add_member
 from supportbot.accounts.workspaces import CURRENCY, create_workspace
 from supportbot.chat.retention import count_expired, latest_runs
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
+from supportbot.console.fields import ColourInput, LanguageCode, Picture, PictureInput, TimeZone
 from supportbot.console.request_context import enter, needs_workspace, person_of
 from supportbot.handoff.desk.offered_drafts import TEXT_DAYS
 from supportbot.outbound.targets import with_scheme
@@ -88,6 +88,20 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         super().__init__(*args, **kwargs)
         if self.instance.pk and not self.instance._state.adding:
             self.initial["logo"] = logo_path(self.instance)
+
+    def clean_logo(self) -> Any:
+        """Refuse to replace or remove a logo that the page did not show. The browser forgets a chosen file, so it has
+        to be chosen again.
+        """
+        chosen = self.cleaned_data["logo"]
+        stored = self.initial.get("logo", "")
+        if chosen is not None and self.data.get(PictureInput.shown_name("logo"), stored) != stored:
+            raise forms.ValidationError(
+                gettext(
+                    "The logo has been changed since you opened this page. To replace this one, choose yours again."
+                )
+            )
+        return chosen
 
 
 def _page_of(label: Any, help_text: Any) -> forms.URLField:

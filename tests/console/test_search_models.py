@@ -22,6 +22,7 @@ from supportbot.llm import gateway, loop_thread
 from supportbot.llm.embeddings import routes as embedding_routes
 from supportbot.llm.models import EmbeddingConnection
 from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # loaded before a deadline runs
+from supportbot.values_saved_meanwhile import SEALED
 from tests.console.conftest import Enter
 from tests.kb.test_index import published
 from tests.modelserver import Behaviour, ModelServer
@@ -141,6 +142,25 @@ async def test_a_fallback_of_another_model_is_refused(operator: Client, servers:
     assert answer.status_code == 400
     assert "other cannot stand in for ours: for the same texts, its vectors are different" in words_of(answer)
     assert not await db(IndexSwitch.objects.exists)
+
+
+async def test_a_page_opened_before_another_choice_does_not_undo_it(
+    operator: Client, servers: tuple[ModelServer, ...]
+) -> None:
+    row, _ = await db(add, operator, servers[0], "ours")
+    page = await db(operator.get, SEARCH)
+    hidden = LexborHTMLParser(page.content.decode()).css_first(f"[name={SEALED}]")
+    assert hidden is not None
+    there = {SEALED: hidden.attributes["value"], **page.context["form"].initial}
+    await db(lambda: operator.post(SEARCH, {"first": str(row.pk)}))
+    assert await db(carry_on)
+    answer = await db(lambda: operator.post(SEARCH, there, follow=True))
+    assert "Changed in the meantime, and kept: Model for search." in answer.content.decode()
+    assert (await db(active_recipe)).model == "m"
+    other, _ = await db(add, operator, servers[0], "other")
+    refused = await db(lambda: operator.post(SEARCH, {**there, "first": str(other.pk)}))
+    assert "Changed in the meantime to “ours (m)”." in words_of(refused)
+    assert not await db(lambda: IndexSwitch.objects.filter(state="building").exists())
 
 
 async def test_a_server_that_fails_its_test_says_why(operator: Client, servers: tuple[ModelServer, ...]) -> None:

@@ -2,21 +2,27 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
+from io import BytesIO
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from PIL import Image
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.collections import set_writers, writers_of
 from kb.models import Article
 from kb.services import Change, save_draft
-from supportbot.accounts.models import Channel
+from supportbot.accounts.logos import logo_path
+from supportbot.accounts.models import Channel, User
 from supportbot.evals.models import Case
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
+from supportbot.llm.models import EmbeddingConnection
 from supportbot.values_saved_meanwhile import SEALED
 from tests.console.conftest import SECRET, Enter, Sample, person
 from tests.pages import visible_text
@@ -107,6 +113,31 @@ def test_a_field_changed_by_two_is_shown_again_and_then_saved(
     assert fields_of(admin.get(page))[field] == mine
 
 
+@pytest.fixture
+def operator(admin: Client) -> Client:
+    User.objects.filter(pk=admin.session["_auth_user_id"]).update(is_superuser=True)
+    return admin
+
+
+def test_a_search_models_connection_is_changed_in_two_tabs(operator: Client, settings: Any) -> None:
+    settings.PRIVATE_NETWORKS = (ip_network("10.0.0.8/32"),)
+    row = EmbeddingConnection.objects.create(name="ours", base_url="https://10.0.0.8/v1", model="m", currency="EUR")
+    page = reverse("admin:search-model-connection", args=[row.pk])
+    here, there = (fields_of(operator.get(page)) for _ in range(2))
+    assert operator.post(page, {**here, "input_price": "2.5", "name": "theirs"}).status_code == 302
+    refused = operator.post(page, {**there, "name": "mine"})
+    assert errors_of(refused) == [
+        "Changed in the meantime to “theirs”. If you save again, your entry replaces this value."
+    ]
+    saved = operator.post(page, fields_of(refused), follow=True)
+    row.refresh_from_db()
+    assert (row.name, row.input_price, row.key) == ("mine", Decimal("2.5"), "")
+    saved = operator.post(page, {**there, "name": "mine", "model": "n"}, follow=True)
+    row.refresh_from_db()
+    assert (row.input_price, row.model) == (Decimal("2.5"), "n")
+    assert "Changed in the meantime, and kept: Input price." in saved.content.decode()
+
+
 def test_boxes_ticked_by_two_are_both_kept(admin: Client, sample: Sample) -> None:
     ann, ben = (person(sample.workspace, "editor", name) for name in ("ann", "ben"))
     page = page_of(sample.collection)
@@ -144,6 +175,28 @@ def test_a_switch_that_was_turned_off_stays_off(admin: Client, sample: Sample) -
         "Changed in the meantime, and kept: Live.",
         f"Saved: {sample.channel.name}.",
     ]
+
+
+def test_logos_uploaded_by_two(admin: Client, sample: Sample) -> None:
+    page = page_of(sample.workspace)
+    here, there = (fields_of(admin.get(page)) for _ in range(2))
+    assert admin.post(page, {**here, "logo": logo("red")}).status_code == 302
+    first = logo_path(sample.workspace)
+    refused = admin.post(page, {**there, "logo": logo("blue")})
+    assert errors_of(refused) == [
+        "The logo has been changed since you opened this page. To replace this one, choose yours again."
+    ]
+    assert admin.post(page, {**there, "site_url": "https://a.example/1"}).status_code == 302
+    assert admin.post(page, {**there, "logo-clear": "on"}).status_code == 200
+    assert logo_path(sample.workspace) == first
+    assert admin.post(page, {**fields_of(refused), "logo": logo("blue")}).status_code == 302
+    assert logo_path(sample.workspace) not in ("", first)
+
+
+def logo(colour: str) -> SimpleUploadedFile:
+    drawn = BytesIO()
+    Image.new("RGB", (8, 8), colour).save(drawn, "PNG")
+    return SimpleUploadedFile("logo.png", drawn.getvalue())
 
 
 @pytest.mark.parametrize("seal", ["", "nonsense", "[1]", '{"name": 7}', '{"unknown": "0"}', "[" * 100_000])
