@@ -190,21 +190,21 @@ def finalize(
     """Return the answer with its tool calls' closing texts. The text before them is kept only if it has sources, or if
     it is the built-in answerer's apology.
 
-    Without a closing text, an abstention is replaced by the summaries of the look-ups. A quotation by the built-in
-    answerer is followed by them, and any other answer keeps its buttons and forms. If there are none, cards show the
-    newest records that were looked up. An answer with a closing text has no cards. A handoff is offered if a tool call
-    requests it.
+    Without a closing text, an abstention is replaced by the summaries of the look-ups. A quotation or an apology by the
+    built-in answerer is followed by them, and any other answer keeps its buttons and forms. If there are none, cards
+    show the newest records that were looked up. An answer with a closing text has no cards. A handoff is offered if a
+    tool call requests it.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))
     shown = () if closings else cards[-MAX_CARDS:]
     is_quotation = answer.by == "builtin" and bool(answer.citations)
-    if not closings and (answer.is_abstention or is_quotation):
+    has_regret = answer.by == "builtin" and is_regret(answer.text)
+    if not closings and (answer.is_abstention or is_quotation or has_regret):
         closings = list(dict.fromkeys(summaries))
     if not closings:
         asked = () if answer.is_abstention else blocks
         return replace(answer, offers_human=answer.offers_human or offers_human, blocks=asked or shown)
-    has_regret = answer.by == "builtin" and is_regret(answer.text)
     before = answer.text if answer.citations or has_regret else ""
     offers_human = offers_human or ((has_regret or is_quotation) and answer.offers_human)
     new = [closing for closing in closings if closing not in before]

@@ -13,12 +13,14 @@ from kb.ports import EarlierMessage
 from kb.search import Passage, Retrieval, search
 from kb.search.query_preparation import is_long
 from supportbot.assistant.turn_limits import PASSAGES
+from supportbot.builtin.complaints import reports_order_problem
 from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
 from supportbot.builtin.question_rewriting import questions_in, standalone
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.follow_ups import content_words, is_incomplete, is_question
 from supportbot.language.normalise import normalised
+from supportbot.language.order_numbers import order_numbers_in, without_order_numbers
 from supportbot.language.spelling import corrected_spelling, word_counts
 from supportbot.language.words import stop_words
 from supportbot.llm import types as llm
@@ -208,11 +210,23 @@ def _found(text: str, look_up: _Search) -> Found:
     found = look_up(text)
     if is_long(text):
         return Found(text, found)
+    plain = _without_unknown_order(text, found.passages)
+    if plain != text:
+        text, found = plain, look_up(plain)
     corrected = _corrected(text, found.passages, look_up.viewer.locale or "")
     if corrected == text:
         return Found(text, found)
     again = look_up(corrected)
     return Found(corrected, again) if again.confidence > found.confidence else Found(text, found)
+
+
+def _without_unknown_order(text: str, passages: Sequence[Passage]) -> str:
+    """Return a report of a problem with an order without the order's number if no passage contains it, because it only
+    makes the report less like the page about the problem. A mere question about the order is about nothing else.
+    """
+    numbers = [number.casefold() for number in order_numbers_in(text)]
+    is_known = any(number in passage.text.casefold() for number in numbers for passage in passages)
+    return without_order_numbers(text) if numbers and not is_known and reports_order_problem(text) else text
 
 
 def _corrected(text: str, passages: Sequence[Passage], language: str) -> str:

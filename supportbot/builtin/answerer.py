@@ -15,8 +15,16 @@ from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import gives_figure, needs_account, next_step, says_yes_to_card
 from supportbot.builtin.actions.orders import called_with
 from supportbot.builtin.answer_types import figure_first
-from supportbot.builtin.complaints import BEFORE_CARD_FROM, COMPLAINT_FROM, is_complaint
-from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, language_of, wants_person, wants_undo
+from supportbot.builtin.complaints import BEFORE_CARD_FROM, COMPLAINT_FROM, is_complaint, reports_order_problem
+from supportbot.builtin.intents import (
+    courtesy,
+    is_mere_no,
+    is_surely,
+    language_of,
+    wants_person,
+    wants_undo,
+    without_records,
+)
 from supportbot.builtin.phrases import Courtesy, Phrase, is_unanswered_offer_of_a_person, phrase_in, say
 from supportbot.builtin.question_rewriting import MAX_QUOTE, said_by_customer, standalone
 from supportbot.builtin.quotable_pieces import Piece
@@ -87,9 +95,12 @@ def _heard(step: Reply, request: ModelRequest, language: str) -> Reply:
     want this action at all.
     """
     question = request.question
-    if _ends_look_up(step, request) and is_complaint(question) and not asks_something(question):
+    if _ends_look_up(step, request) and reports_order_problem(question):
         # "It says delivered, but it is not here": the look-up tells the state, and a page may say what to do.
-        return Reply(_with_offer(_answer(request, language), question, language)) if request.is_answerable else step
+        answer = _answer(request, language) if request.is_answerable else ""
+        if not answer and not (order_numbers_in(question) and is_complaint(without_records(question))):
+            return step
+        return Reply("\n\n".join(part for part in (say("complaint", language), answer) if part))
     makes_card = not _actions_in(request).isdisjoint(call.name for call in step.calls)
     if makes_card and _has_called_action(request):  # the apology came with the first call
         return step

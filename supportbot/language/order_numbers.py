@@ -35,6 +35,13 @@ def placed_order_numbers(text: str, *, is_asked: bool = False) -> list[tuple[int
     return [(*match.span(), re.sub(r"\s", joint, match.group())) for match in found]
 
 
+def without_order_numbers(text: str) -> str:
+    """Return the text without its order numbers."""
+    for start, end, _ in reversed(placed_order_numbers(text)):
+        text = text[:start] + text[end:]
+    return " ".join(text.split())
+
+
 def _is_year(digits: str) -> bool:
     return digits.startswith(("19", "20")) and len(digits) == 4
 

@@ -405,3 +405,15 @@ async def test_a_problem_with_an_order_gets_the_page_about_it_and_the_order(
     assert answer["text"].startswith(phrase("complaint", "en")) and answer["offers_human"]
     assert "ask your neighbours first" in answer["text"]
     assert answer["text"].endswith(status) and answer["citations"]
+
+
+@pytest.mark.usefixtures("missing_parcels_article")
+async def test_a_problem_with_a_numbered_order_gets_the_page_about_it_and_a_question_only_the_state(
+    conversation: Conversation, shop: FakeShop
+) -> None:
+    status = final(await turns(conversation, "Where is A-1001?"))
+    answer = final(await turns(conversation, "A-1001 is marked as delivered but it never came"))
+    assert answer["text"].startswith(phrase("complaint", "en")) and answer["offers_human"]
+    assert "ask your neighbours first" in answer["text"]
+    assert answer["text"].endswith(status["text"]) and answer["citations"]
+    assert not status["citations"] and not status["offers_human"]

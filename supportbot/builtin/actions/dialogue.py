@@ -235,13 +235,16 @@ class DialogueState:
         return self._ask_back(text, candidates)
 
     def _can_be_looked_up(self, action: str, text: str) -> bool:
-        """Return whether an action is a look-up and the text contains everything it requires. It can then be carried
-        out without asking, because it changes nothing.
+        """Return whether an action is a look-up and the text contains everything it requires, or the order's number if
+        it requires nothing. It can then be carried out without asking, because it changes nothing.
         """
         tool = self.tool(action)
-        if not tool.is_read or not required_by(tool):
+        if not tool.is_read:
             return False
-        return not missing_in(tool, slots_in(tool, text, locale=self.locale, written_on=self._written_on).values)
+        given = slots_in(tool, text, locale=self.locale, written_on=self._written_on)
+        if not required_by(tool):
+            return given.order is not None and given.order.is_whole
+        return not missing_in(tool, given.values)
 
     def _ask_back(self, text: str, candidates: Sequence[str]) -> Outcome:
         """Ask the customer which action a message is about. If the assistant asked for free text, the message may also
