@@ -127,6 +127,20 @@ def test_the_log_is_not_shown_in_the_pages_language_first(browser: Browser) -> N
         assert {"Not now", "Send"}.isdisjoint(shown)
 
 
+def test_what_is_said_about_a_message_is_in_the_language_of_its_answer(chat: Shop) -> None:
+    page, platform = chat
+    sent = page.locator(".me .meta")
+    deliver(page, platform, "Wo ist mein Paket?")
+    platform.ends(message_id(1), "Unterwegs.", locale="de")
+    expect(sent).to_contain_text([text_in("de", "Sent {time}", time="")])
+    deliver(page, platform, "And where is my other parcel?")
+    platform.ends(message_id(2), "On its way.", locale="en")
+    both = [text_in("de", "Sent {time}", time=""), "Sent"]
+    expect(sent).to_contain_text(both)
+    page.reload()
+    expect(sent).to_contain_text(both)
+
+
 def test_each_entry_keeps_its_language_when_the_customer_changes_theirs(chat: Shop) -> None:
     page, platform = chat
     platform.proposes(501, **card_in("fr"), locale="fr")

@@ -17,10 +17,12 @@ export function drawItem(node, item, chat) {
 function me(node, item, chat) {
   const { t, i18n } = chat;
   const isFailed = item.state === "failed";
-  const state = item.state === "sent" ? t(item.readAt ? "read" : "sent", { time: i18n.time(item.readAt || item.at) }) : isFailed ? `${t("notSent")} ${i18n.error(item.reason)} ` : t(item.state);
-  const again = isFailed && h("button.link", { onclick: () => chat.transmit(item) }, t("tryAgain"));
+  const state = isFailed ? `${t("notSent")} ${i18n.error(item.reason)} ` : t(item.readAt ? "read" : item.state, { time: i18n.time(item.readAt || item.at) });
   node.className = isFailed ? "m me bad" : "m me";
-  node.replaceChildren(h("p", { dir: "auto", lang: "" }, item.text), h("span.meta", isFailed && icon("alert", "s"), state, again));
+  node.replaceChildren(
+    h("p", { dir: "auto", lang: "" }, item.text),
+    h("span.meta", isFailed && icon("alert", "s"), state, isFailed && h("button.link", { onclick: () => chat.transmit(item) }, t("tryAgain"))),
+  );
 }
 
 function note(node, item) {

@@ -77,11 +77,13 @@ export class Log {
 
   /** @param {{seq: number, event: string, payload: object, created_at: string}} event */
   apply({ seq, event, payload, created_at: at }) {
-    this.seq = seq;
-    this.mark = null;
-    // Until an event names its language, ours for the log is unknown. What came before is then shown in this language.
-    if (!this.locale && payload.locale) this.items.forEach(({ key }) => this.put(key, { shownIn: payload.locale }));
-    this.locale = payload.locale || this.locale;
+    Object.assign(this, { seq, mark: null });
+    // Until an event names its language, ours for the log is unknown; what came before is then shown in this language. A
+    // message does not say its language, so it is shown in that of its answer.
+    if (payload.locale) {
+      this.locale = payload.locale;
+      for (const item of this.items.values()) if (!item.shownIn || (item.kind === "me" && item.seq > this.last)) this.put(item.key, { shownIn: this.locale });
+    }
     const [topic, step] = event.split(".");
     const entry = { seq, at, ...payload };
     if (topic === "message") this.#message(entry);
@@ -109,6 +111,7 @@ export class Log {
       return;
     }
     if (this.writing === message) this.writing = null;
+    this.last = entry.seq; // of all answers
     this.put(message, { citations: [], ...entry, kind: "bot", isOver: true, isFailed: step === "failed" });
     // A refused card is hidden if the answer already gives its reason.
     for (const { key, state, reason } of this.of("card")) if (state === "refused" && entry.text?.includes(reason?.text)) this.put(key, { isSaid: true });
