@@ -117,4 +117,6 @@ lock: ## pin the packages of requirements*.txt with hashes (needs uv)
 	uv pip compile --generate-hashes --universal --python-version 3.11 -c requirements.lock \
 	  requirements-otel.txt -o requirements-otel.lock
 	uv pip compile --generate-hashes --universal --python-version 3.11 -c requirements.lock -c requirements-otel.lock \
-	  requirements-dev.txt -o requirements-dev.lock
+	  requirements-onnx.txt -o requirements-onnx.lock
+	uv pip compile --generate-hashes --universal --python-version 3.11 -c requirements.lock -c requirements-otel.lock \
+	  -c requirements-onnx.lock requirements-dev.txt -o requirements-dev.lock

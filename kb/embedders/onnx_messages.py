@@ -1,15 +1,13 @@
 """Writes an ONNX model as bytes: the few kinds of messages that `onnx_graph` needs.
 
-The package `onnx`, which does this in general, is larger than ONNX Runtime itself needs to be. The numbers of fields
-and types are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3), and the encoding is that
-of Protocol Buffers: a tag (field number and wire type), then a number, or a length and bytes.
+The package `onnx` does this in general, but would be another 35 MB to install. The numbers of fields and types are
+those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3), and the encoding is that of Protocol
+Buffers: a tag (field number and wire type), then a number, or a length and bytes.
 """
 
 import struct
 from collections.abc import Sequence
 from typing import Final
-
-import numpy as np
 
 from kb.embedders.model_file import Array
 
@@ -27,7 +25,7 @@ Attribute = int | float
 def tensor(name: str, values: Array) -> bytes:
     """TensorProto: a constant of a graph."""
     dims = b"".join(_number(1, size) for size in values.shape)
-    data = np.ascontiguousarray(values).tobytes()
+    data = values.tobytes()
     return dims + _number(2, _DATA_TYPES[values.dtype.name]) + _text(8, name) + _bytes(9, data)
 
 

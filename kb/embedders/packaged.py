@@ -44,7 +44,9 @@ RECIPE = RecipeSpec(
 
 
 class PackagedEmbedder:
-    """Vectors of multilingual-e5-small, one thread per text; the model is loaded at the first call and shared by all instances."""
+    """Vectors of multilingual-e5-small, one thread per text; the model is loaded at the first call, and shared by all
+    instances.
+    """
 
     recipe = RECIPE
     _model: ClassVar[engines.Engine | None] = None

@@ -56,7 +56,7 @@ class Tokenizer:
         """Return the pieces of a word that follows a space: Viterbi's algorithm. All positions are in bytes."""
         read = (SPACE + word).encode()
         size = len(read)
-        # The best way to read what comes before a position: the sum of its scores, its last piece, and where that starts.
+        # The best way to read what comes before a position: the sum of its scores, its last piece, and where it starts
         best, pieces, starts = [_UNREACHED] * (size + 1), [0] * (size + 1), [0] * (size + 1)
         best[0] = 0.0
         for start in range(size):
