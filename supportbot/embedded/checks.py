@@ -18,6 +18,7 @@ from django.core.mail import get_connection
 from django.utils.translation import gettext
 from psycopg import sql
 
+from kb.embedders import engines
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.accounts.encrypted_fields import encrypted_columns, number_of_undecryptable
@@ -257,7 +258,20 @@ def check_embedder(plan: Plan) -> str:
                 "OPENAI_EMBEDDING_MODEL, or use another machine."
             )
         )
-    return gettext("the packaged model can run")
+    return _engine_of_packaged_model()
+
+
+def _engine_of_packaged_model() -> str:
+    if not engines.uses_onnx_runtime():
+        return gettext("the packaged model can run")
+    if find_spec(engines.ONNX_RUNTIME) is None:
+        raise StartRefused(
+            gettext(
+                "KB_EMBEDDING_ENGINE=onnx needs the package onnxruntime. Install requirements-onnx.lock, or unset the "
+                "variable."
+            )
+        )
+    return gettext("the packaged model can run, with ONNX Runtime")
 
 
 def _cpu_flags() -> set[str]:

