@@ -6,12 +6,14 @@ Both use the same weights, and their vectors are interchangeable, so both have t
 
 import logging
 from importlib.util import find_spec
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from django.conf import settings
 
-from kb.embedders.model_file import Array, Weights
 from kb.errors import EmbeddingUnavailable
+
+if TYPE_CHECKING:
+    from kb.embedders.model_file import Array, Weights
 
 ONNX_RUNTIME: Final = "onnxruntime"
 logger = logging.getLogger(__name__)
@@ -20,11 +22,11 @@ logger = logging.getLogger(__name__)
 class Engine(Protocol):
     """Vectors of single texts, normalised to length 1. Threads may call it at the same time once it is loaded."""
 
-    def query(self, text: str) -> Array: ...
+    def query(self, text: str) -> "Array": ...
 
-    def passage(self, text: str) -> Array: ...
+    def passage(self, text: str) -> "Array": ...
 
-    def with_weights(self, weights: Weights) -> "Engine":
+    def with_weights(self, weights: "Weights") -> "Engine":
         """Return the model with other tensors. Raises EmbeddingUnavailable if a name or a size does not fit it."""
 
 
