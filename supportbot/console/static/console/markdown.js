@@ -85,7 +85,7 @@ async function paste(event, body, address, token, refuse) {
     // no network: paste the plain text
   }
   insert(body, markdown.includes("\n") ? inOwnParagraph(body, markdown) : markdown || plain);
-  if (leftOut) refuse(ngettext("{number} picture was not pasted. Copy it on its own, or drop its file here.", "{number} pictures were not pasted. Copy each by itself, or drop their files here.", leftOut));
+  if (leftOut) refuse(ngettext("{number} picture was not pasted. Copy it on its own, or drop its file here.", "{number} pictures were not pasted. Copy each on its own, or drop their files here.", leftOut));
 }
 
 function offerArticles(body, address) {
