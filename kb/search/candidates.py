@@ -217,7 +217,9 @@ def covers(scope: Scope, article_id: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PartQuery:
-    """One part of a question; the index of vectors is searched for its vector, and the index of words for `words`."""
+    """One part of a question; the index of vectors is searched for its vector, and the index of words for `words`. For
+    each candidate, it is found out which `terms` it contains.
+    """
 
     vector: Sequence[float] | None
     terms: Sequence[Term]
@@ -345,7 +347,9 @@ def _described(
     """
     text = f"""
         WITH {", ".join(step.text for step in steps)}
-        SELECT found.is_match, c.id::text, 1 - (c.embedding <=> %s::halfvec), found.score, c.article_id::text, a.locale,
+        SELECT found.is_match, c.id::text,
+               1 - CASE WHEN found.is_match THEN c.embedding <=> %s::halfvec ELSE found.place END,
+               found.score, c.article_id::text, a.locale,
                ARRAY(SELECT coalesce(unpacked.words @@ t.query, false)
                      FROM (SELECT strip(c.search_vector) AS words OFFSET 0) unpacked,
                           unnest(%s::tsquery[]) WITH ORDINALITY t(query, place) ORDER BY t.place)::text
