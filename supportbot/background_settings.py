@@ -88,7 +88,7 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
         "supportbot.handoff.mail.delivery.on_agent_replied",
         "supportbot.handoff.desk.offered_drafts.on_agent_replied",
     ],
-    "conversation_changed": ["supportbot.webhooks.outbox_consumers.on_conversation_changed"],
+    "conversation_changed": ["supportbot.webhooks.outbox_consumers.on_conversations_changed"],
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversations_erased",
         "actions.erasure.on_conversations_erased",

@@ -192,9 +192,10 @@ CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background_settings.TASK_ROUTES, back
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS = background_settings.OUTBOX_CONSUMERS
-# Each night's retention announces thousands of these. Only workers deliver them, because web processes have to serve
-# chats, and the consumers take many at once.
-OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
+# Each night's retention announces thousands of these, so only workers deliver them: web processes have to serve chats.
+OUTBOX_OF_WORKERS = ["conversation_erased"]
+# The consumers of these take many at once: thousands of erased conversations, or the chats that begin during a rush.
+OUTBOX_TOGETHER = ["conversation_changed", "conversation_erased"]
 # Each is called with a workspace before its old conversations are erased.
 BEFORE_RETENTION = ["supportbot.insights.stored_daily_sums.roll_up_workspace"]
 # Each is called every night and clears texts that are kept for a shorter time than their conversations.

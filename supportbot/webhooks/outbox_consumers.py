@@ -28,36 +28,38 @@ MAX_AGE: Final = timedelta(days=14)
 
 
 def on_ticket_changed(announcement: Announcement) -> None:
-    _enqueue("ticket.", facts_of_ticket, announcement.object_id)
+    _enqueue("ticket.", facts_of_ticket, [announcement])
 
 
-def on_conversation_changed(announcement: Announcement) -> None:
-    _enqueue("conversation.", facts_of_conversation, announcement.object_id)
+def on_conversations_changed(announcements: Sequence[Announcement]) -> None:
+    _enqueue("conversation.", facts_of_conversation, announcements)
 
 
 def on_action_changed(announcement: Announcement) -> None:
-    _enqueue("action.", facts_of_request, announcement.object_id)
+    _enqueue("action.", facts_of_request, [announcement])
 
 
 def on_article_changed(announcement: Announcement) -> None:
-    _enqueue("article.", facts_of_article, announcement.object_id)
+    _enqueue("article.", facts_of_article, [announcement])
 
 
 def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
     write_deliveries(_listening(), [fact_of_erasure(one.object_id, one.created_at) for one in announcements])
 
 
-on_conversation_erased = on_conversations_erased  # its former name, which settings may contain until 0.3
+# Their former names, which settings may contain until 0.3.
+on_conversation_changed = on_conversations_changed
+on_conversation_erased = on_conversations_erased
 
 
 def on_customer_forgotten(announcement: Announcement) -> None:
     write_deliveries(_listening(), [fact_of_forgetting(announcement.object_id, announcement.created_at)])
 
 
-def _enqueue(kinds: str, facts_of: Callable[[UUID], Iterable[Fact]], object_id: UUID) -> None:
+def _enqueue(kinds: str, facts_of: Callable[[UUID], Iterable[Fact]], announcements: Sequence[Announcement]) -> None:
     endpoints = [one for one in _listening() if any(kind.startswith(kinds) for kind in one.kinds)]
     if endpoints:
-        write_deliveries(endpoints, facts_of(object_id))
+        write_deliveries(endpoints, [fact for one in announcements for fact in facts_of(one.object_id)])
 
 
 def _listening() -> list[WebhookEndpoint]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now, timedelta
 
 from actions.models import ActionRequest
@@ -19,6 +21,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as tickets
 from supportbot.handoff.tickets.periodic_changes import expire_abandoned
+from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import ACTION_STATES, KINDS, TEST
@@ -200,6 +203,27 @@ def test_only_subscribed_events_are_sent_and_only_from_then_on(inbox: Receiver, 
     tickets.resolve(ticket.pk, agent=bob)  # announces all of the ticket's steps again
     send_all()
     assert inbox.kinds == ["ticket.resolved"]
+
+
+def test_chats_that_begin_together_cost_as_many_statements_as_one(alice: Customer) -> None:
+    """Otherwise, a rush of new chats would keep the relay's thread busy while the first answers are written."""
+    statements = []
+    for count in (1, 12):
+        for _ in range(count):
+            start_conversation(alice.pk)
+        with CaptureQueriesContext(connection) as captured:
+            assert deliver_due() == count
+        statements.append(len(captured))
+    assert statements[0] == statements[1] and not Announcement.objects.filter(delivered_at=None).exists()
+
+
+def test_each_chat_that_begins_during_a_rush_is_reported(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
+    started = [str(start_conversation(alice.pk).pk) for _ in range(3)]
+    send_all()
+    assert inbox.kinds == ["conversation.started"] * 3
+    assert sorted(one.body["data"]["conversation"] for one in inbox.received) == sorted(started)
 
 
 def test_other_workspaces_receive_nothing(
