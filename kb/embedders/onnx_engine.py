@@ -12,7 +12,6 @@ import numpy as np
 from django.utils.translation import gettext
 
 from kb.embedders import onnx_graph
-from kb.embedders.engines import threads_per_text
 from kb.embedders.model_file import Array, ModelFile, Weights, numbers_of, open_model
 from kb.embedders.tokenizer import Tokenizer
 from kb.errors import EmbeddingUnavailable
@@ -27,19 +26,19 @@ _ERRORS_ONLY: Final = 3
 
 
 class OnnxEngine:
-    def __init__(self, model: ModelFile, tokenizer: Tokenizer, lower: "InferenceSession") -> None:
-        self._model, self._tokenizer, self._lower = model, tokenizer, lower
+    def __init__(self, model: ModelFile, tokenizer: Tokenizer, lower: "InferenceSession", threads: int) -> None:
+        self._model, self._tokenizer, self._lower, self._threads = model, tokenizer, lower, threads
         self._words = model.blocks("emb.word")
         positions = model.numbers("emb.pos").reshape(-1, model.sizes.width)
         self._positions = positions + model.numbers("emb.type")[: model.sizes.width]  # all tokens are of type 0
-        self._upper = _session(onnx_graph.upper_layers(model, FIRST_UPPER_LAYER))
+        self._upper = _session(onnx_graph.upper_layers(model, FIRST_UPPER_LAYER), threads)
 
     @classmethod
-    def load(cls) -> "OnnxEngine":
+    def load(cls, threads: int) -> "OnnxEngine":
         """Raises EmbeddingUnavailable if the model, ONNX Runtime, or one of its operators is missing."""
         model = open_model()
-        lower = _session(onnx_graph.lower_layers(model, FIRST_UPPER_LAYER))
-        engine = cls(model, Tokenizer(model.vocabulary), lower)
+        lower = _session(onnx_graph.lower_layers(model, FIRST_UPPER_LAYER), threads)
+        engine = cls(model, Tokenizer(model.vocabulary), lower, threads)
         engine.query("ready")  # some operators are only checked when they run
         return engine
 
@@ -51,9 +50,10 @@ class OnnxEngine:
 
     def with_weights(self, weights: Weights) -> "OnnxEngine":
         model = self._model.with_weights(weights)
-        is_lower_changed = any(not _is_upper(name) for name in weights)
-        lower = _session(onnx_graph.lower_layers(model, FIRST_UPPER_LAYER)) if is_lower_changed else self._lower
-        return OnnxEngine(model, self._tokenizer, lower)
+        lower = self._lower
+        if any(not _is_upper(name) for name in weights):
+            lower = _session(onnx_graph.lower_layers(model, FIRST_UPPER_LAYER), self._threads)
+        return OnnxEngine(model, self._tokenizer, lower, self._threads)
 
     def _vector(self, text: str) -> Array:
         """Return the vector of a text. If it is longer than the model reads at once, its parts are averaged."""
@@ -82,9 +82,8 @@ def _is_upper(name: str) -> bool:
     return layer.startswith("l") and int(layer[1:]) >= FIRST_UPPER_LAYER
 
 
-def _session(graph: bytes) -> "InferenceSession":
+def _session(graph: bytes, threads: int) -> "InferenceSession":
     """Return a graph that is ready to run."""
-    threads = threads_per_text()
     try:
         import onnxruntime
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.conf import settings
 from prometheus_client import Counter
@@ -23,6 +23,9 @@ from kb.embedders import engines
 from kb.indexing.chunking import EMBEDDING_CHARACTERS
 from kb.ports import RecipeSpec
 from supportbot.installation.cores import usable_cores
+
+if TYPE_CHECKING:
+    from kb.embedders.model_file import Weights
 
 VECTOR_SECONDS = Counter("supportbot_vector_cpu_seconds", "Processor time for vectors of questions, in this process")
 LOWEST_PRIORITY: Final = 19
@@ -70,12 +73,28 @@ class PackagedEmbedder:
 
     def load(self) -> engines.Engine:
         """Load the model now, and return its engine. It must not be loaded twice at the same time, nor while a copy of
-        it is loaded (`fine_tuned`).
+        it is loaded (`FineTunedModel`).
         """
         with self._loading:
             if PackagedEmbedder._model is None:
                 PackagedEmbedder._model = engines.load()
             return PackagedEmbedder._model
+
+
+class FineTunedModel:
+    """A copy of the packaged model in which the tensors in `weights` replace those with the same names.
+
+    Raises `EmbeddingUnavailable` if the packaged model is not installed, or if a tensor's name or size does not fit it.
+    """
+
+    def __init__(self, weights: "Weights") -> None:
+        self._engine = PackagedEmbedder().load().with_weights(weights)
+
+    def query(self, text: str) -> tuple[float, ...]:
+        """Return the vector of a question: RECIPE.dimensions numbers, normalised to length 1."""
+        with question_slot():
+            vector = self._engine.query(readable(text))
+        return tuple(vector.tolist())
 
 
 class _Question:

