@@ -21,7 +21,7 @@ from supportbot.chat.turns import Claim, claim_turn, fail_turn, finish_turn
 from supportbot.handoff.models import Reason
 from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.delivery import deliver_due
-from supportbot.widget.ratings import rate
+from supportbot.widget.services import rate
 from tests.actions.conftest import limit, signed_in_as
 from tests.events import EVENT_SCHEMA, check_event, names_in_schema
 from tests.widget.page import schema as widget_schema

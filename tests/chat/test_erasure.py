@@ -51,7 +51,7 @@ from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.outbox.delivery import deliver_due
 from supportbot.outbox.models import Announcement
 from supportbot.widget.models import PageCode, Rating, SocketTicket
-from supportbot.widget.ratings import rate
+from supportbot.widget.services import rate
 from supportbot.widget.session import tickets
 from supportbot.widget.session.tickets import TicketRequest, issue_ticket
 from tests.rest import caller, identity_token, person, service, signed_in

@@ -24,7 +24,7 @@ from supportbot.handoff.models import OfferedDraft
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.improve.findings import Kind, findings
 from supportbot.insights.improve.services import dismiss
-from supportbot.widget.ratings import rate
+from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
 from tests.policies import store_policies

@@ -30,7 +30,7 @@ from supportbot.insights.models import Handled
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.releases.models import ReleaseGates
-from supportbot.widget.ratings import rate
+from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
 from tests.pages import visible_text

@@ -10,7 +10,7 @@ from supportbot.chat.models import Conversation, Message
 from supportbot.chat.turns import explain
 from supportbot.handoff.desk.conversation_lines import lines_of, reader_of
 from supportbot.handoff.tickets import services as handoff
-from supportbot.widget.ratings import rate
+from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.console.test_overview import ANSWERED, talk
 from tests.pages import visible_text

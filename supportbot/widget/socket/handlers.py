@@ -21,8 +21,7 @@ from supportbot.chat.turns import Slot, request_stop
 from supportbot.errors import NotFound
 from supportbot.handoff.tickets import services as handoff
 from supportbot.widget.errors import AttachmentsNotSupported
-from supportbot.widget.ratings import rate
-from supportbot.widget.services import confirm, decline, stop_waiting, undo
+from supportbot.widget.services import confirm, decline, rate, stop_waiting, undo
 from supportbot.widget.session.tickets import Session
 from supportbot.widget.socket.protocol import (
     Ack,
