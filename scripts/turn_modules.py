@@ -1,8 +1,9 @@
 """A pytest plugin that records which product modules run in a test: `-p scripts.turn_modules` with TURN_MODULES=<file>.
 
 The file gets a JSON object: each module in which a function was called, with the modules that its functions called.
-Calls in all threads count; code at the top of a module, which runs on import, does not. The oldest Python that this
-project supports has no `sys.monitoring`, so every call is inspected, and a test takes several times as long.
+Calls in all threads count. Code at the top of a module, which runs on import, does not, nor does anything that a web
+process loads when it starts. The oldest Python that this project supports has no `sys.monitoring`, so every call is
+inspected, and a test takes several times as long.
 """
 
 import json
@@ -10,6 +11,7 @@ import os
 import sys
 import threading
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -25,20 +27,28 @@ class Recorder:
         self.next_modules: defaultdict[str, set[str]] = defaultdict(set)
 
     def profile(self, frame: FrameType, event: str, _: Any) -> None:
-        if not self.is_on or event != "call" or frame.f_code.co_name == "<module>":
+        if not self.is_on or event != "call":
             return
         called = module_of(frame.f_code.co_filename)
-        if called is None:
+        if called is None or any(_is_importing(one) for one in _stack(frame)):
             return
         self.next_modules[called]  # adds the module, even if it calls no other
-        caller = frame.f_back
-        while caller is not None:
-            name = module_of(caller.f_code.co_filename)
-            if name is not None:
-                if name != called:
-                    self.next_modules[name].add(called)
-                return
-            caller = caller.f_back
+        callers = (module_of(one.f_code.co_filename) for one in _stack(frame.f_back))
+        caller = next((name for name in callers if name is not None), called)
+        if caller != called:
+            self.next_modules[caller].add(called)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and its callers."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_importing(frame: FrameType) -> bool:
+    """Return whether a frame runs the code at the top of a product module."""
+    return frame.f_code.co_name == "<module>" and module_of(frame.f_code.co_filename) is not None
 
 
 @cache
@@ -61,6 +71,12 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_call() -> None:
+    # Imported here because their models need a configured Django.
+    from kb.embedders.packaged import PackagedEmbedder
+    from supportbot.lifespan import warm_up
+
+    warm_up()
+    PackagedEmbedder().load()  # in tests, the index has another embedder
     recorder.is_on = True
 
 

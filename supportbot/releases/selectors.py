@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, scoped_workspace_id
-from supportbot.releases.document import Document, Strictness, stored
+from supportbot.releases.document import Document, Strictness, loaded, stored
 from supportbot.releases.errors import NoSuchRelease
 from supportbot.releases.models import Release, ReleaseGates
 
@@ -141,7 +141,7 @@ def _live(workspace_id: UUID) -> ReleaseInForce:
 
 
 def _in_force(release: Release) -> ReleaseInForce:
-    return ReleaseInForce(release.pk, release.number, release.workspace_pk, release.contents)
+    return ReleaseInForce(release.pk, release.number, release.workspace_pk, loaded(release.document))
 
 
 def _first() -> Release:
