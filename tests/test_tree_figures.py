@@ -1,4 +1,6 @@
-"""The figures of `scripts/tree_figures.py`, counted on a small tree with known figures."""
+"""The figures of `scripts/tree_figures.py`, counted on a small tree with known figures; and the limits that the product
+keeps.
+"""
 
 import subprocess
 import sys
@@ -24,6 +26,19 @@ FILES = {
     "shed/migrations/__init__.py": "",
     "shed/migrations/0001_first.py": "from shed import door\n",
 }
+
+
+MOST_SMALL_MODULES = 10  # pure decisions with their own tests, and modules that Django finds by their name
+
+
+def test_the_product_keeps_its_limits() -> None:
+    modules = tree_figures.product_modules(tree_figures.ROOT, tree_figures.PACKAGES)
+    graph = grimp.build_graph(*tree_figures.PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
+    assert tree_figures.import_circles(modules, graph) == []
+    assert tree_figures.long_functions(modules) == ()
+    assert tree_figures.long_template_lines(tree_figures.templates_in(tree_figures.ROOT)) == ()
+    small = tree_figures.small_modules_with_one_importer(modules, graph)
+    assert len(small) <= MOST_SMALL_MODULES, "\n".join(small)
 
 
 @pytest.fixture

@@ -105,8 +105,7 @@ class DialogueState:
         is_order = self._asked == "which_of_these" and plain(text) in self._offered
         text = (text.partition(":")[0] if is_order else text)[: intents.READ_MOST]
         kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
-        is_plain = chance >= _SURE and is_short(text) and not any(sign.isdigit() for sign in text)
-        is_plain = is_plain and not self._is_option(text)  # "no longer needed" may be one of the offered reasons
+        is_plain = chance >= _SURE and self._may_be_plain_reply(text)
         candidates, self.candidates = self.candidates, []
         named = [tool.name for tool in self.tools if tool.title and tool.title.casefold() in text.casefold()]
         pressed = next((tool.name for tool in self.tools if tool.title == plain(text)), "")
@@ -114,10 +113,7 @@ class DialogueState:
         is_after_deed = self.is_after_deed and not (self.open and self._asked)  # "the last one" is an answer
         wants_undo = intents.wants_undo(text, self.tools, is_after_deed=is_after_deed) and not self._is_option(text)
         if self._asks_whether_done(text):
-            about = self.action_named(text) or ("" if self.recorded else intents.detect_intent(text, self.tools).action)
-            self.outcome = "recorded" if about in ("", *self.recorded) else "not_done"
-            if self.outcome == "not_done":
-                self._ask_back(text, [about])
+            self._answer_from_records(text)
         elif wants_undo and (intents.wants_undo(text, self.tools) or not self._corrects(text)):
             self.outcome, self.open, self.settled = "undo", [], []
         elif self._asked == "meant" and pressed:
@@ -138,6 +134,18 @@ class DialogueState:
                 self._asked = "other"
             self.outcome = self._detect(text, kind)
         self._last_order = self._newest_order(text)
+
+    def _may_be_plain_reply(self, text: str) -> bool:
+        """Return whether a message is short and contains nothing but its wording that could answer a question."""
+        is_in_words = is_short(text) and not any(sign.isdigit() for sign in text)
+        return is_in_words and not self._is_option(text)  # "no longer needed" may be one of the offered reasons
+
+    def _answer_from_records(self, text: str) -> None:
+        """Handle the question whether an action was carried out. If it is about one that was not, offer that one."""
+        about = self.action_named(text) or ("" if self.recorded else intents.detect_intent(text, self.tools).action)
+        self.outcome = "recorded" if about in ("", *self.recorded) else "not_done"
+        if self.outcome == "not_done":
+            self._ask_back(text, [about])
 
     def _asks_whether_done(self, text: str) -> bool:
         """Return whether the customer asks whether an action was carried out. If there were no requests in this

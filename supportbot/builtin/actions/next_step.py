@@ -259,22 +259,12 @@ class _Planner:
         """Return the action's call with all its arguments, or the question about the first argument that is missing or
         unclear.
         """
-        arguments, shapes, language = dict(intent.values), fields_of(tool), self._language
-        order_field = field_of_kind(tool, "order")
+        shapes, language = fields_of(tool), self._language
         if any(name not in self._choices for name in self._called.get(tool.name, ())):
             return self._after_refusal(tool)
-        if order_field and tool.is_read and order_field not in required_by(tool):
-            arguments |= {order_field: intent.order.number} if intent.order and intent.order.number else {}
-        elif order_field:
-            if self._look_up is not None and self._may_look_up and _needs_look_up(tool, intent):
-                return self._look_up
-            found = matching_orders(intent, self._orders or ())
-            if len(found) == 1 and not (intent.order and intent.order.is_unclear):
-                arguments = _for_order(tool, intent, found[0])
-            elif intent.order and intent.order.number:
-                arguments[order_field] = intent.order.number
-            else:
-                return self._ask_which_order(found)
+        arguments = self._arguments_with_order(tool, intent)
+        if isinstance(arguments, Reply):
+            return arguments
         if missing_in(tool, arguments) or intent.first_unclear:
             step = self._state_step(tool, arguments)
             if step is not None:
@@ -297,6 +287,23 @@ class _Planner:
             arguments[name] = words_of_it or say("no_reason", language)
         may_replace = intent.replaces_card and REPLACES_CARD in tool.parameters.get("properties", {})
         return _call(tool.name, arguments | ({REPLACES_CARD: True} if may_replace else {}))
+
+    def _arguments_with_order(self, tool: ToolSpec, intent: Intent) -> dict[str, Any] | Reply:
+        """Return the arguments known so far, with the order if the action needs one; or the look-up of the customer's
+        orders, or the question which of them is meant.
+        """
+        order_field = field_of_kind(tool, "order")
+        if not order_field:
+            return dict(intent.values)
+        number = intent.order.number if intent.order else ""
+        if tool.is_read and order_field not in required_by(tool):
+            return {**intent.values, **({order_field: number} if number else {})}
+        if self._look_up is not None and self._may_look_up and _needs_look_up(tool, intent):
+            return self._look_up
+        found = matching_orders(intent, self._orders or ())
+        if len(found) == 1 and not (intent.order and intent.order.is_unclear):
+            return _for_order(tool, intent, found[0])
+        return {**intent.values, order_field: number} if number else self._ask_which_order(found)
 
     def _state_step(self, tool: ToolSpec, arguments: Mapping[str, Any]) -> Reply | None:
         """Return the call that tells the customer why the state of their order rules out the action, before they answer
