@@ -95,7 +95,8 @@ def _page(
         "items": items,
         "shown": shown,
         "case": approval_case(found, user_of(staff)) if found else None,
-        # The console lets only admins change rules. This package may not import that right; a test checks the link.
+        # The link is for admins, because the console lets only them change rules. This package may not import the
+        # console's check; a test makes sure that the link works.
         "rules": policy_of(found.action) if found and staff.role == Membership.Role.ADMIN else None,
         "error": error.message if error else "",
         "reason_error": next((text for texts in error.fields.values() for text in texts), "") if error else "",

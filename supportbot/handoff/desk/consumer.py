@@ -105,7 +105,7 @@ class DeskConsumer(Socket):
                 task.cancel()
 
     async def connect(self) -> None:
-        await self.accept()  # even if it is refused next: clients see the close code only of an open socket
+        await self.accept()  # even if it is refused next: clients see a close code only if the socket was open
         headers = list(self.scope["headers"])
         self._session_key = session_key_of(headers)
         self._accepted_languages = dict(headers).get(b"accept-language", b"").decode("latin-1")

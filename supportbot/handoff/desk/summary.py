@@ -25,7 +25,7 @@ from supportbot.team_formats import active_language, labelled, listed
 MAX_CHARACTERS: Final = 280  # the limit on each of the two messages
 MAX_MESSAGES_READ: Final = 30
 MAX_NAMES: Final = 3
-# Other courtesies, such as "It does not work" and "Are you there?", do need a reply.
+# Other short messages, such as "It does not work" and "Are you there?", do need a reply.
 _NEEDS_NO_REPLY: Final = ("greeting", "thanks", "farewell", "acknowledgement")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _ENDS: Final = ".!?…:。！？؟۔।"

@@ -1,6 +1,6 @@
 """What an agent can do with a ticket on its page: claim it, reply, assign it, and so on.
 
-Each action is a form that calls one service. Submitting the same form twice has one effect.
+Each action is a form that calls one service. Submitting a form twice has the same effect as submitting it once.
 """
 
 from collections.abc import Callable

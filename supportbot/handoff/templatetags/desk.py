@@ -89,7 +89,7 @@ def month(value: datetime) -> str:
 
 @register.filter
 def figure(value: float | Decimal, decimals: int) -> str:
-    """Return a number with `decimals` decimals."""
+    """Return a number with `decimals` decimal places."""
     return formats.number(value, decimals=decimals)
 
 

@@ -88,8 +88,8 @@ def release_of_former_agents() -> int:
     """Return to the queue the tickets of people who have left the team, changed role or had their account closed;
     return how many there were.
 
-    This includes snoozed tickets and those with replies from their owner, because nobody else sees these as theirs. The
-    console and the commands change only accounts, so this sweep finds such tickets however the role was lost.
+    This includes snoozed tickets and those with replies from their owner, because nobody else would take care of these.
+    The console and the commands change only accounts, so this sweep finds such tickets however the role was lost.
     """
     role = Membership.objects.filter(
         workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),

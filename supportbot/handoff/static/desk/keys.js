@@ -1,4 +1,5 @@
-// Keyboard shortcuts. Single letters work only outside fields and can be turned off. Approving deliberately has none.
+// Keyboard shortcuts. Single letters work only outside fields and can be turned off. Approving deliberately has
+// no shortcut.
 
 import { announce, byId } from "./dom.js";
 import { closeMenus, openMenu, openSheet } from "./menus.js";
