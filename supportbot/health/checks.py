@@ -37,7 +37,7 @@ AWAY: Final = (AnyDatabaseError, BrokerError, EmbeddingUnavailable, *LAYER_ERROR
 def outcomes(names: Iterable[str]) -> dict[str, str]:
     """Return the result of each of these checks: "ok" or the problem.
 
-    Trying to reach a database that is away takes up to 15 seconds, so only one check tries.
+    Trying to reach an unavailable database takes up to 15 seconds, so only one check tries.
     """
     found, away = {}, ""
     for name in names:

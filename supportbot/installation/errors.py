@@ -11,7 +11,7 @@ class InstallationError(ImproperlyConfigured):
 
 
 class StartRefused(InstallationError):
-    """The machine, the settings or the data directory do not allow a start; nothing has changed."""
+    """A start is not possible with this machine, these settings or this data directory; nothing has changed."""
 
 
 class AlreadyRunning(InstallationError):
