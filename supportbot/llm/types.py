@@ -8,7 +8,7 @@ from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
 Purpose = Literal["answer", "verify", "summarise", "rewrite", "judge", "translate", "draft", "embed"]
-# The argument that tells a call that the customer is correcting the open card, so the new card replaces it.
+# The argument which says that the customer is correcting the open card, so the new card replaces it.
 REPLACES_CARD: Final = "replaces_card"
 CUT_OFF = frozenset({"length", "content_filter"})  # finish reasons of an unfinished text
 

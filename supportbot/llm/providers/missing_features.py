@@ -1,4 +1,4 @@
-"""Finds out which features a compatible server lacks, and words requests without them. Pure.
+"""Finds out which features a compatible server lacks, and builds requests without them. Pure.
 
 Some "OpenAI-compatible" servers refuse `stream_options`, tools or streaming. A refused request was not carried out, so
 sending a simpler one is not a retry. Refusals are remembered for ten minutes (`providers/openai.py`).

@@ -223,7 +223,7 @@ def _may_be_a_field(error: openai.APIStatusError) -> bool:
 
 
 async def _events(response: httpx2.Response, answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
-    """Yield at most one event per read, until the answer is complete or too long. Between reads, text gathers."""
+    """Yield at most one event per read, until the answer is complete or too long. Text accumulates between reads."""
     reader = EventReader()
     body: Body | None = response.extensions.get(BODY)
     # Reading the raw body takes fewer steps than decoding it; servers are asked not to encode it.

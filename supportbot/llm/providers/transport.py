@@ -24,11 +24,11 @@ KEEP_ALIVE_SECONDS: Final = 5.0
 # Readers get a frame at this interval. Each read passes through a dozen generators, the checks and a socket, which
 # costs more than its tokens.
 READ_EVERY_SECONDS: Final = 0.07
-_LEAST_SECONDS: Final = READ_EVERY_SECONDS / 4  # between a read and the common time of the next one
-_MOST_SECONDS: Final = READ_EVERY_SECONDS * 3  # that count between two reads; the rest is silence
-_GROUPS: Final = 2  # of answers that are read together
+_LEAST_SECONDS: Final = READ_EVERY_SECONDS / 4  # the shortest time between a read and the common time of the next read
+_MOST_SECONDS: Final = READ_EVERY_SECONDS * 3  # the longest time that counts between two reads; the rest is silence
+_GROUPS: Final = 2  # the number of groups of answers that are read together
 _MORE_THAN_USUAL: Final = 1.25  # times the usual data
-MOST_BYTES: Final = 32 * 1024  # more than gathers, unless the server is much faster than a model
+MOST_BYTES: Final = 32 * 1024  # more than accumulates, unless the server is much faster than a model
 BODY: Final = "supportbot.body"  # the body's name in the extensions of its response
 
 
@@ -39,8 +39,8 @@ class Body(httpx2.AsyncByteStream):
         self._response = response
         self._times = times
         self._socket: socket.socket | None = None  # a copy of the connection's socket, once data has gathered in it
-        self._bytes = 0  # read since data first gathered, and in the read before that
-        self._seconds = 0.0  # in which they arrived, without most of each silence
+        self._bytes = 0  # the bytes read since data first gathered, and in the read before that
+        self._seconds = 0.0  # the time in which they arrived, without most of each silence
         self._gathered_at: float | None = None  # when data last began to gather, on the loop's clock
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -51,7 +51,7 @@ class Body(httpx2.AsyncByteStream):
 
     def gather(self) -> None:
         """Let data gather in the socket: the next read waits for the next common time, unless more data than usual
-        arrives before, or the server closes the connection.
+        arrives before that, or the server closes the connection.
         """
         connection = self._response.connection
         transport = connection.transport if connection is not None else None
@@ -100,7 +100,7 @@ class Body(httpx2.AsyncByteStream):
 
 class ReadingTimes:
     """The common times when a group of answers is read. Answers that are read together wake the event loop only once.
-    The phase is how much later than those of the first group the common times are, in seconds.
+    The phase is the number of seconds between the first group's common times and those of this group.
     """
 
     def __init__(self, phase: float = 0.0) -> None:
@@ -137,7 +137,7 @@ class ReadingTimes:
 
 
 def reading_times() -> Iterator[ReadingTimes]:
-    """Yield the common times of each further answer, so that the groups are of the same size."""
+    """Yield the common times for one answer after another, so that all groups are equally large."""
     return cycle([ReadingTimes(phase=READ_EVERY_SECONDS * number / _GROUPS) for number in range(_GROUPS)])
 
 
