@@ -92,7 +92,7 @@ async def _call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolRes
         except SupportBotError as refusal:
             answer = refused(refusal)
         except Exception:
-            # The edge of one call: the agent gets a readable error, and the log contains the reason.
+            # Catch every error of a call: the agent gets a readable error, and the log contains the reason.
             logger.exception("the tool %s failed", params.name)
             raise MCPError(INTERNAL_ERROR, "Something went wrong on this server. Try again in a moment.") from None
     if answer.confirmation is not None and _can_open_pages(ctx):

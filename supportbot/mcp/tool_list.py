@@ -1,6 +1,6 @@
 """The tools that an agent is offered: names, descriptions and schemas.
 
-`knowledge_tools` and `action_tools` carry them out.
+`knowledge_tools` and `action_tools` implement them.
 """
 
 from collections.abc import Mapping

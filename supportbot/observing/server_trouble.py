@@ -13,8 +13,8 @@ NOT_RESPONDING: Final = "it is not responding"
 
 
 class ServerTrouble:
-    """Logs this process's problems with a server: each cause at first and then every ten minutes, and when it has
-    ended.
+    """Logs this process's problems with a server: each cause when it first occurs and every ten minutes after
+    that, and the end of the outage.
 
     There is one instance per process and server, because an outage affects all of the process's loops, tasks and
     requests.
