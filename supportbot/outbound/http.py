@@ -88,7 +88,7 @@ class Trace:
 def request(request: Request, *, trace: Trace | None = None) -> Response:
     """Send one request and return its response, whatever its status. Raises NotSent or NoAnswer.
 
-    A response is unusable if it is a redirect (unless those were asked for), compressed, truncated or larger than
+    A response is unusable if it is a redirect (unless the caller wants redirects), compressed, truncated or larger than
     `max_bytes`. NoAnswer then contains its status.
     """
     trace = trace or Trace()

@@ -59,7 +59,7 @@ def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks
     if not _may_resolve(endpoint, also):
         raise NotSent(_needs_https(endpoint))
     found = _resolved(endpoint, seconds)
-    # A single forbidden address among others is a trap, so all of them must be allowed.
+    # A single forbidden address among allowed ones may be a trap, so all of them must be allowed.
     for address in found:
         if not _may_connect(endpoint, address, also):
             raise NotSent(_why_closed(endpoint, address))

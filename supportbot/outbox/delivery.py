@@ -76,7 +76,7 @@ def _deliver(ids: Sequence[int]) -> int:
                 _consume(claimed)
                 _mark_delivered(claimed)
     except Exception as error:
-        # The edge of a consumer: the relay continues and this announcement is retried, whatever the consumer raises.
+        # Catch every error: the relay continues and this announcement is retried, whatever the consumer raises.
         if not claimed:
             raise
         if len(claimed) > 1:

@@ -63,7 +63,7 @@ class Relay:
             trouble.happened(error)
             return 0
         except Exception:
-            # The edge of the thread: otherwise, this process would stop delivering.
+            # Catch every error: otherwise, this process would stop delivering.
             logger.exception("outbox: a round failed; retrying")
             return 0
         return handled
