@@ -171,7 +171,7 @@ def judge_claimed(claim: Claim) -> None:
             logger.warning("release %s was not judged: %s", release_id, error.code)
             store_problem(release_id, error.message)
         except Exception:
-            # The edge of a task: a broken suite must not leave the draft waiting forever.
+            # Catch every error: a broken suite must not leave the draft waiting forever.
             logger.exception("release %s was not judged", release_id)
             store_problem(release_id, "")
             raise

@@ -4,7 +4,7 @@ Invariants:
 - an attempt is recorded before anything is sent, and its delivery soon becomes due again. If a worker dies between
   sending and settling, the same delivery is sent once more, with the same id;
 - the sender holds the endpoint's lease, so no delivery is sent twice at once;
-- only `_settle_failure` decides what follows from a failure of the receiver.
+- only `_settle_failure` decides what to do when a receiver fails.
 
 Sending one after another keeps the order of events as long as nothing fails. Failed deliveries come later, after newer
 ones, so the order is best effort.
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 DEADLINE_SECONDS: Final = 8.0
 LEASE: Final = timedelta(seconds=30)  # the leases of an endpoint and of a delivery; far longer than the deadline
 TIME_SLICE_SECONDS: Final = 20.0  # after that, the worker is free for another endpoint
-MAX_ENDPOINTS: Final = 4  # endpoints served at the same time, with a worker's eight threads
+MAX_ENDPOINTS: Final = 4  # endpoints served at the same time by a worker, which has eight threads
 MAX_ANSWER_BYTES: Final = 64 * 1024
 GONE: Final = 410
 # The delays of the attempts after the first: about a day in total, as Standard Webhooks recommends.
@@ -244,7 +244,7 @@ def next_attempt(attempts: int, moment: datetime) -> datetime | None:
 
 
 def rest_until(failures: int, moment: datetime) -> datetime:
-    """Return when an endpoint's pause after this many consecutive failures ends."""
+    """Return the end of an endpoint's pause after this many consecutive failures."""
     return moment + min(timedelta(seconds=2 ** min(failures, 12)), MAX_REST)
 
 
