@@ -103,7 +103,7 @@ class ChatConsumer(Socket):
             self.abandon()
 
     async def connect(self) -> None:
-        await self.accept()  # before any refusal, because clients see the close code only of an open socket
+        await self.accept()  # before any refusal, because clients see a close code only if the socket was open
         loop = asyncio.get_running_loop()
         self.last_frame_at = loop.time()
         try:

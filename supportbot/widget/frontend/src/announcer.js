@@ -21,8 +21,8 @@ export class Announcer {
   }
 
   /**
-   * Announce what `compose` says about an item in its language, after everything that was to be announced before. An item
-   * whose conversation was left meanwhile is not announced: the next customer may be listening.
+   * Announce what `compose` says about an item in its language, after all earlier announcements. An item whose
+   * conversation was left meanwhile is not announced: the next customer may be listening.
    */
   announce(item, compose) {
     const { chat, log } = this;

@@ -38,7 +38,7 @@ export function cardSummary(item, chat) {
   return [title, where, held, reason?.text].filter(Boolean).join(". ");
 }
 
-/** How long the card stays open: the time at which it expires, and in the last minutes how many are left. */
+/** How long the card stays open: the time at which it expires or, in its last minutes, how many are left. */
 export function expiry(iso, { t, i18n }) {
   const n = Math.ceil((new Date(iso) - Date.now()) / 60_000);
   return n < 1 ? t("expired_card") : n <= 5 ? t("openFor", { n }) : t("openUntil", { time: i18n.time(iso) });
@@ -100,7 +100,7 @@ function folded({ state, title, summary }, chat) {
   return h("div.act-b", btn(".sm", () => human(title), icon("person", "s"), t("askHuman")));
 }
 
-/** The server's text has the language that it names; the words around it may be in another one. */
+/** The server says which language its text is in; the words around the text may be in another language. */
 function rows({ rows: known, locale: lang }) {
   return known?.length > 0 && h("dl", { lang }, known.flatMap(({ label, value }) => [h("dt", label), h("dd", h("bdi", value))]));
 }

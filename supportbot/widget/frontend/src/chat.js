@@ -278,9 +278,9 @@ export class Chat {
   }
 
   /**
-   * Return this chat as it speaks around an item: in the language of the item's text, or else in the one in which the item
-   * was first shown. Until these texts are fetched, and if they cannot be, it speaks the page's language. What is new is
-   * drawn and announced once `texts` resolves: when they are here, but at most a second later.
+   * Return this chat with the texts to show around an item. They are in the language of the item's text or, if that is
+   * unknown, in the one in which the item was first shown. Until these texts are fetched, and if they cannot be, the
+   * page's language is used. Anything new is drawn and announced once `texts` resolves, which takes at most a second.
    */
   speaking({ shownIn, locale = shownIn }) {
     const { log, speakers } = this;

@@ -1,4 +1,4 @@
-/** The message field: grows to six lines, Enter sends, and its button also stops an answer. */
+/** The message field: it grows to six lines, Enter sends the message, and its button also stops an answer. */
 
 import { h, icon, set } from "./dom.js";
 
@@ -49,7 +49,7 @@ export class Composer {
   }
 
   #send() {
-    // The server refuses control characters, which may be in pasted text, and a text that nobody would see.
+    // The server refuses control characters, which may be in pasted text, and texts without visible characters.
     const text = this.input.value.replace(/[^\P{Cc}\n]/gu, " ").trim();
     const { chat } = this;
     if (chat.isTooLong(text)) this.refuse(chat.t("tooLong", { n: chat.longest }));

@@ -22,7 +22,7 @@ export function languageAndRegion(tag) {
 }
 
 // The query of the files' addresses. Browsers may cache a failure, so a failed attempt changes the next one's address, as
-// it does in the loader, whose query the first attempt has.
+// it does in the loader. The first attempt uses the loader's query.
 let mark = new URL(import.meta.url).search;
 
 export class I18n {

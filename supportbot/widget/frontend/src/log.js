@@ -78,8 +78,8 @@ export class Log {
   /** @param {{seq: number, event: string, payload: object, created_at: string}} event */
   apply({ seq, event, payload, created_at: at }) {
     Object.assign(this, { seq, mark: null });
-    // Until an event names its language, ours for the log is unknown; what came before is then shown in this language. A
-    // message does not say its language, so it is shown in that of its answer.
+    // Until an event names its language, the language of the log is unknown; earlier items are then shown in the
+    // language that the event names. A message does not name its language, so it is shown in that of its answer.
     if (payload.locale) {
       this.locale = payload.locale;
       for (const item of this.items.values()) if (!item.shownIn || (item.kind === "me" && item.seq > this.last)) this.put(item.key, { shownIn: this.locale });

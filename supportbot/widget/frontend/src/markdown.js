@@ -81,7 +81,7 @@ function inline(text, cite) {
   return [...nodes, text.slice(end)];
 }
 
-/** Keep the number of a source on the line of the word before it. */
+/** Keep the number of a source on the same line as the word before it. */
 function glued(before, number) {
   if (!number || typeof before.at(-1) !== "string") return [number];
   const [, start, word] = /^([^]*?)(\S*)$/.exec(before.pop());
