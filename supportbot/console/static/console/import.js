@@ -214,7 +214,7 @@ function take(entry, how, request) {
   return facts;
 }
 
-// The first titles of a file with several articles: a table read without its header, for example, is recognised by them.
+// The first titles of a file with several articles. They show, for example, that a table was read without its header.
 function firstTitles(items) {
   const lines = items.slice(0, MOST_TITLES).map((item) => item.title);
   const more = items.length - lines.length;

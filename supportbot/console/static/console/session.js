@@ -1,6 +1,6 @@
-// Before a form is sent from a page that has been open for a while, or whose tab was left: is the person still logged
-// in, and still in the workspace of this page? Otherwise, what they typed would be lost, or saved in another workspace
-// or under another name.
+// Before a form is sent from a page that has been open for a while, or whose tab was left, this script checks whether
+// the person is still logged in, and still in the workspace of this page. Otherwise, what they typed would be lost, or
+// saved in another workspace or under another name.
 // If not, the form stays as it is, and a notice says what to do.
 //
 // The answer also has the token that forms need: after logging in again in another tab, the old one is void.
