@@ -68,7 +68,7 @@ def test_the_committed_schema_is_current(schema: dict[str, Any], tmp_path: Path)
 def test_the_schema_is_valid(schema: dict[str, Any]) -> None:
     version = "_".join(schema["openapi"].split(".")[:2])
     rules = json.loads(Path(validation.__file__).with_name(f"openapi_{version}_schema.json").read_text())
-    # Without crawling it once, each reference would be looked for in the whole schema.
+    # If it were not crawled once, each reference would be looked up in the whole schema.
     registry = Registry().with_resource(rules.get("$id", ""), DRAFT202012.create_resource(rules)).crawl()
     Draft202012Validator(rules, registry=registry).validate(schema)
 

@@ -10,7 +10,7 @@ from actions.states import FINAL, State
 
 def rounds(most: int) -> Iterator[int]:
     """Yield the numbers of up to `most` rounds. Once all requests are final, or no check of an unknown one is planned,
-    two more rounds show that they stay so: the second would carry out what the first had planned.
+    two more rounds show that this does not change: the second would carry out what the first had planned.
     """
     at_rest = Q(state__in=FINAL) | Q(state=State.UNKNOWN, due_at=None)
     resting = 0

@@ -136,7 +136,7 @@ def test_a_repetition_does_not_read_the_records_again(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The records already show the effect of the first call: checked again, the action would refuse itself and count as
-    undone.
+    not done.
     """
     behave(monkeypatch, OutcomeKind.REPLAY_SAFE)
     shop.faults = ["commit_then_silence"]

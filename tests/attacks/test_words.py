@@ -1,6 +1,6 @@
 """Texts of a model that must not be shown (claims, promises, links, leaks), in forms that no corpus has, and true ones.
 
-Each line is streamed in pieces; a deceiving one must not be shown while streaming or in the end.
+Each line is streamed in pieces; a deceptive one must not be shown while streaming or in the end.
 """
 
 import re

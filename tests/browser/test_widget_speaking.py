@@ -173,7 +173,7 @@ def test_a_card_can_be_answered_if_the_texts_of_its_language_cannot_be_fetched(b
         expect(page.get_by_role("log")).to_contain_text("Nothing happens until you confirm.")
         mine.get_by_role("button", name="Not now").click()
         assert platform.wait_for_frames("decline") == [{"type": "decline", "request": request}]
-        # Each text has the language in which it is, for screen readers.
+        # Each text is marked with its language, for screen readers.
         expect(mine).to_have_attribute("lang", "en")
         expect(mine.locator("b")).to_have_attribute("lang", "fr-CA")
         expect(mine.locator("dl")).to_have_attribute("lang", "fr-CA")
@@ -181,7 +181,7 @@ def test_a_card_can_be_answered_if_the_texts_of_its_language_cannot_be_fetched(b
 
 @pytest.mark.parametrize("facts", [{}, {"locale": "sv"}, {"locale": "en-US"}])
 def test_without_texts_in_the_customers_language_a_card_is_in_english(browser: Browser, facts: dict[str, str]) -> None:
-    """A server of an earlier version names no language: then it is the page's."""
+    """If a server of an earlier version names no language, the card is in the page's language."""
     platform = Platform()
     platform.proposes(**facts)
     page_language = "fr" if facts else "en"
@@ -192,7 +192,7 @@ def test_without_texts_in_the_customers_language_a_card_is_in_english(browser: B
 
 
 def from_another_edition(route: Route) -> None:
-    """Answer with the texts of an edition that has one text more than this one, so that each text has another place."""
+    """Answer with the texts of an edition that has one more text than this one, so that each text has another place."""
     text = edition().files["fr.js"].body.decode().replace("[", '["Nouveau",', 1).replace('"]', 'X"]')
     route.fulfill(body=text, headers={"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"})
 
@@ -206,7 +206,7 @@ def test_texts_of_another_edition_are_refused(browser: Browser) -> None:
             request = platform.proposes(**card_in("fr"), locale="fr")
         buttons = card(page, "fr").get_by_role("button")
         expect(buttons).to_have_text([card_in("fr")["button"], "Not now"])
-        # The texts are asked for again later, and a page can then get those of its edition.
+        # The texts are requested again later, and the page can then get those of its own edition.
         page.context.unroute(FRENCH_TEXTS)
         page.wait_for_timeout(100)
         platform.step("awaiting_approval", request, locale="fr")

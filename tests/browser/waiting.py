@@ -44,6 +44,6 @@ def wait_for(page: Page, condition: Callable[[], Found], name: str = "", *, ever
     """Return the condition's value once it is true. The page's requests are served meanwhile."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (found := condition()):
-        assert time.monotonic() < end, f"{name or condition} is still not so."
+        assert time.monotonic() < end, f"{name or condition} is still not true."
         page.wait_for_timeout(every_ms)
     return found

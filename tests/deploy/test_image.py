@@ -164,7 +164,7 @@ def check_read_only(builder: Builder, container: str, environment: dict[str, str
             command(*words, **more), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
 
-    assert "Read-only" in done("touch", "/var/tmp/x").stderr, "a folder in which anybody may write otherwise"
+    assert "Read-only" in done("touch", "/var/tmp/x").stderr, "otherwise, anybody may write to this folder"
     [healthy] = re.findall(r"^HEALTHCHECK .*\\\n *CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     port = int(environment["PORT"])
     web = subprocess.Popen(command("sh", "/app/entrypoint.sh", "serve"), text=True)

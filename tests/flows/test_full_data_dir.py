@@ -77,7 +77,7 @@ def background(stack: Stack, data: str) -> Iterator[dict[str, tuple[ChildProcess
 
 async def test_a_full_data_directory_stops_nothing(stack: Stack, disk: Disk) -> None:
     data, mailbox, counters = str(disk.folder), disk.folder / "mail", disk.folder / "metrics"
-    counters.mkdir()  # as of several web processes
+    counters.mkdir()  # as for several web processes
     with (
         background(stack, data) as parts,
         web(stack, DATA_DIR=data, PROMETHEUS_MULTIPROC_DIR=str(counters)) as made,

@@ -1,5 +1,6 @@
 """A system that accepts a call and carries it out later: the request waits for it, and the chat goes on meanwhile. Only
-what the system says counts: a person has to check as soon as that is unclear, and nothing is ever taken for not done.
+what the system says counts: a person has to check as soon as that is unclear, and no call is ever assumed not to have
+happened.
 """
 
 from collections.abc import Callable
