@@ -25,7 +25,7 @@ from supportbot.handoff.tickets.access import user_of
 from supportbot.handoff.tickets.presence import record_presence
 
 _FINDINGS: Final[dict[str, services.Finding]] = {"happened": "happened", "did-not": "did_not"}
-# The request changed before the decision: the page says so and shows the current state.
+# The request changed before the decision: the page reports that and shows the current state.
 STALE_DECISION = (DigestMismatch, NotWaiting, Expired)
 
 
@@ -76,7 +76,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
 
 
 def _rejection_reason(form: QueryDict) -> dict[str, str]:
-    """Return the reason for a rejection, keyed by who may read it: the team or, if the form says so, the customer."""
+    """Return the reason for a rejection, keyed by who may read it: the team or, if chosen in the form, the customer."""
     return {"words" if form.get("reads") == "customer" else "note": form.get("reason", "")}
 
 

@@ -131,7 +131,7 @@ def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
         raise NotFound()
     try:
         ticket = services.claim_next(agent=user_of(staff))
-    except SupportBotError:  # the queue is now empty, or the role cannot answer customers; the queue page says so
+    except SupportBotError:  # the queue is now empty, or the role cannot answer customers; the queue page shows this
         return redirect("desk")
     return redirect("desk-ticket", ticket.pk)
 

@@ -136,7 +136,7 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
 def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
     """Tell the customer about the delay or, if the team is away, that it is away.
 
-    Say nothing if a notice has already said so.
+    Say nothing if an earlier notice has already told them.
     """
     if is_team_online():
         announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)
