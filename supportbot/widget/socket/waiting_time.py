@@ -2,7 +2,7 @@
 
 The estimate is based on how long recent customers have waited. It is fixed when a wait begins and only counts down, so
 it never grows. Once it has run out, there is no estimate, and the sweep sends the customer a message. While no agent is
-available, the frame says so and contains no estimate.
+available, the frame reports that and contains no estimate.
 """
 
 from collections.abc import Iterable, Sequence

@@ -77,7 +77,10 @@ export class I18n {
     return this.t(code === "expired" ? "expired_card" : KEYS.includes(code) ? code : "other");
   }
 
-  /** Return a text to be inserted into one of ours: in Arabic it is isolated, so that a Latin name does not reorder what follows. */
+  /**
+   * Return a text to be inserted into one of the widget's texts. In Arabic it is isolated, so that a Latin name does
+   * not reorder what follows.
+   */
   isolate(text) {
     return this.dir === "rtl" ? `\u2068${text}\u2069` : text;
   }

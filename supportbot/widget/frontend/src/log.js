@@ -139,7 +139,7 @@ export class Log {
       this.patch(this.writing, { citations: [], isOver: true, isCut: true });
       this.writing = null;
     }
-    // If the customer ended the chat, the message that follows says so.
+    // If the customer ended the chat, the next message in the log reports it.
     if (outcome !== "resolved" || !by) this.mark = this.put(entry.seq, { ...entry, kind: "mark", step: outcome || step, name });
     if (outcome === "resolved") this.#rating(entry);
   }

@@ -31,7 +31,7 @@ export function wait(node, { place, away, wait: minutes, isOver }, { t, i18n }) 
   // Minutes are a range.
   const range = minutes && t("wait", { n: [...new Set([minutes.min, minutes.max])].map((count) => i18n.number(count)).join("–") });
   node.replaceChildren(h("p", t("pass")));
-  // While nobody is there, a notice in the log says so.
+  // While no agent is available, a notice in the log tells the customer.
   if (!away) node.prepend(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, i18n.number(n)) : icon("person"), h("div", h("b", title), range)));
 }
 
