@@ -118,8 +118,8 @@ def test_repetitions_end_and_a_person_takes_over(
 def test_the_sweep_repeats_the_call_again(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, approver: User
 ) -> None:
-    """A slow shop answers after all attempts: no person is needed, and the request must not count as not done
-    meanwhile.
+    """A slow shop answers after all attempts: no person is needed, and until then, the request must not count as
+    not done.
     """
     behave(monkeypatch, OutcomeKind.REPLAY_SAFE)
     shop.faults = ["commit_then_silence", *["silence"] * MAX_ATTEMPTS]

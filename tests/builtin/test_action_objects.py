@@ -90,7 +90,7 @@ def test_a_list_of_objects_is_asked_for_by_one_form_with_several_entries() -> No
     bounds = {"minItems": 2, "maxItems": 4, "title": "Guests", "add": "Add another", "remove": "Remove"}
     assert form["entries"] == bounds
     assert asked.endswith("Enter 2 to 4 items, with an empty line between them.")
-    # Only one of two, so it is asked for again.
+    # Only one of two entries was given, so the form is shown again.
     asked, calls = chat.send("Name: Ann")
     assert calls == [] and form_of(chat)["entries"] == bounds
     calls = chat.send("Name: Ann\nDiets: vegan, no nuts\n\nName: Ben\nAge: 9")[1]

@@ -1,4 +1,4 @@
-"""A disk that is full when a file is uploaded: the page says so, nothing is stored, and nothing is left behind."""
+"""A disk that is full when a file is uploaded: the page reports it, nothing is stored, and nothing is left behind."""
 
 import asyncio
 import errno

@@ -44,7 +44,7 @@ QUESTIONS = (
 
 
 class Obedient(ScriptedModel):
-    """A model that says nothing was found if its instructions say so and the question is about the label."""
+    """A model that says nothing was found if its instructions demand it and the question is about the label."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         rules, asked = request.messages[0].content, request.messages[-1].content

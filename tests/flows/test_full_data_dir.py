@@ -115,7 +115,7 @@ def has_arrived(mailbox: Path) -> bool:
 
 
 async def leave_an_address(stack: Stack, visitor: Visitor) -> None:
-    """Ask for a person while nobody is there, and get the reply by mail."""
+    """Ask for a person while no agent is available, and get the reply by mail."""
     with psycopg.connect(stack.postgres.conninfo(), autocommit=True) as connection:
         connection.execute("DELETE FROM handoff_presence")
     async with visitor.chat() as socket:

@@ -245,7 +245,7 @@ def test_an_outage_of_the_database_is_reported_and_affects_nothing_else(stack: S
         wait_for(lambda: alerts().get("SupportBotDatabaseSilent") == "pending")  # it fires after two minutes
         wait_for(lambda: len(since("count_over_time(up[OUTAGE]) >= 3", time.time())) == 3)
         until = time.time()
-        # Nothing here is waited for: a part that was down for one scrape has been affected.
+        # Do not wait for anything here: a part that was down for one scrape has been affected.
         assert list(since("min_over_time(up[OUTAGE])", until).values()) == [1, 1, 1]
         assert since('count_over_time(ALERTS{alertname="SupportBotPartDown"}[OUTAGE])', until) == {}
         scrapes = "count_over_time(up[OUTAGE])"

@@ -96,7 +96,7 @@ def test_a_text_with_a_picture_keeps_it_and_delays_no_other_text(workspace: Work
     age(UNUSED_DAYS + 1)
 
     def elsewhere() -> None:
-        """Do over another connection what other users might do meanwhile."""
+        """Do over another connection what other users might do in the meantime."""
         try:
             with workspace_scope(workspace.pk):
                 purge_pictures()

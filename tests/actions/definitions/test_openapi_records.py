@@ -125,7 +125,7 @@ def test_a_field_named_after_a_record_is_left_for_a_person_to_check() -> None:
     draft = drafts(text)["refund"]
     [check] = [one for one in draft.checks if one.startswith("loan: ")]
     assert "GET /loans/{loanId}" in check
-    # A whole number is asked for like a text, so it cannot be published without proof of its owner.
+    # A whole number is requested like a text, so it cannot be published without proof of its owner.
     assert draft.document["arguments"]["loan"]["type"] == "string"
     sent = compile_body({"loan?": draft.document["call"]["body"]["loan?"]})
     given: list[dict[str, Any]] = [{}, {"loan": None}, {"loan": "0417"}]
